@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+# telltale: BPF objects -> skeleton -> program, tests, packaging. `make help` lists the targets.
+
+VERSION := 0.1.0
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR   = $(DESTDIR)$(PREFIX)/bin
+MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man8
+DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
+UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+CC         = gcc
+CLANG      = clang
+BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PKG_CONFIG = pkg-config
+
+# Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
+BUILD := build
+PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap
+
+WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
+CFLAGS  ?= -O2 -g
+HARDEN   = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+SAN      = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+DEPEND   = -MMD -MP
+
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -pthread
+LDLIBS     = $(PKG_LIBS) -lm -pthread
+
+V ?= 0
+ifeq ($(V),0)
+Q = @
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+
+# --- files --------------------------------------------------------------------------------------
+
+SKEL   := $(BUILD)/bpf/telltale.skel.h
+PROTOS := $(wildcard proto/*.proto)
+PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
+USER   := $(filter-out user/main.c,$(wildcard user/*.c))
+UNIT   := $(wildcard tests/unit/test_*.c)
+FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
+
+# $(1): the flavour's folder.
+objects = $(USER:user/%.c=$(BUILD)/$(1)/%.o) $(PB_SRC:$(BUILD)/proto/%.c=$(BUILD)/$(1)/%.o)
+
+UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
+FUZZ_BIN := $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+ifeq ($(SANITIZE),1)
+PROGRAM := $(BUILD)/telltale-san
+FLAVOUR := san
+else
+PROGRAM := $(BUILD)/telltale
+FLAVOUR := obj
+endif
+
+all: $(PROGRAM) ## build the program (the default); SANITIZE=1: with ASan and UBSan, V=1: show commands
+
+# --- BPF ----------------------------------------------------------------------------------------
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
+		-I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+
+%.skel.h: %.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@.tmp && mv $@.tmp $@
+
+# --- messages on the wire -----------------------------------------------------------------------
+
+$(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: proto/%.proto
+	$(call say,PROTO,$@)
+	@mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=proto --c_out=$(BUILD)/proto $<
+
+# --- program ------------------------------------------------------------------------------------
+
+$(BUILD)/obj/%.o: user/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -c $< -o $@
+
+$(BUILD)/san/%.o: user/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -c $< -o $@
+
+$(BUILD)/obj/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -c $< -o $@
+
+$(BUILD)/san/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -c $< -o $@
+
+# Generated headers must be there before anything that may include them is compiled.
+$(call objects,obj) $(call objects,san): | $(SKEL) $(PB_SRC)
+
+$(BUILD)/libtelltale.a: $(call objects,obj)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/libtelltale-san.a: $(call objects,san)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/telltale: $(BUILD)/obj/main.o $(BUILD)/libtelltale.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -o $@ $^ $(LDLIBS)
+
+$(BUILD)/telltale-san: $(BUILD)/san/main.o $(BUILD)/libtelltale-san.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LDLIBS)
+
+# --- tests --------------------------------------------------------------------------------------
+
+# Unit tests run under ASan and UBSan, always.
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a \
+		$(LDLIBS) -lcmocka
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined $(DEPEND) -MF $@.d -o $@ $<
+
+unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
+	$(Q)scripts/run-unit $(UNIT_BIN)
+
+clean: ## remove everything made
+	rm -rf $(BUILD)
+
+help: ## print this
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+.PHONY: all unit clean help
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(wildcard $(BUILD)/*/*.d)

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * record.h - the contract between the BPF programs and the daemon.
+ *
+ * The programs write one fixed-size record into the ring buffer for each thing they saw; the
+ * daemon reads them in order. Nothing secret passes: no body, no bearer token, no ILP address, no
+ * condition and no Request-Id in clear, only keyed SipHash-2-4 values of them. The one text that
+ * does is an endpoint's Host and path, once each, because the operator needs to name it.
+ *
+ * Every record begins with struct record_head. A reader skips a type it does not know by its
+ * length and refuses a version it does not know. All fields are host byte order unless a comment
+ * says otherwise; all padding is explicit and zero.
+ */
+#ifndef TELLTALE_RECORD_H
+#define TELLTALE_RECORD_H
+
+#include <linux/types.h>
+
+#define RECORD_VERSION 1
+
+#define RECORD_HOST_MAX  128 /* bytes of a Host kept; longer ones are cut and flagged */
+#define RECORD_PATH_MAX  128 /* bytes of a path kept, query string excluded */
+#define RECORD_TOKEN_MAX 256 /* bytes of a bearer token that enter its fingerprint */
+
+enum record_type {
+	RECORD_MESSAGE = 1, /* an HTTP message that carried ILP, or the answer to one */
+	RECORD_ENDPOINT,    /* first sight of a Host and path */
+	RECORD_FLOW_CLOSE,  /* a connection that carried ILP has ended */
+	RECORD_GAP,         /* bytes of a followed connection that could not be read */
+	RECORD_OPAQUE,      /* a connection in scope that carries TLS on its socket */
+};
+
+enum record_tap {
+	RECORD_TAP_SOCKET = 1, /* cgroup_skb; flow.id is the socket cookie */
+	RECORD_TAP_TLS,        /* uprobes on OpenSSL; flow.id is the SSL * */
+};
+
+/* The target's part in the connection: it sent the request (client) or received it (server). */
+enum record_role {
+	RECORD_ROLE_UNKNOWN = 0,
+	RECORD_ROLE_CLIENT,
+	RECORD_ROLE_SERVER,
+};
+
+enum record_kind {
+	RECORD_KIND_PREPARE = 12, /* the ILPv4 packet type, RFC 27 */
+	RECORD_KIND_FULFILL = 13,
+	RECORD_KIND_REJECT = 14,
+	RECORD_KIND_NONE = 0, /* an answer without a body that could be ILP; see http_status */
+	RECORD_KIND_BAD = 1,  /* a body announced as ILP that is no ILP packet */
+};
+
+enum record_flag {
+	RECORD_REQUEST = 1 << 0,  /* the message is an HTTP request, else a response */
+	RECORD_PEER = 1 << 1,     /* destination begins "peer.": protocol chatter, not money */
+	RECORD_CUT = 1 << 2,      /* the end of the message was not seen (gap or close) */
+	RECORD_LONG = 1 << 3,     /* a hashed header value was longer than could be hashed whole */
+	RECORD_TRAILING = 1 << 4, /* bytes follow the packet, as ilp-packet tolerates */
+};
+
+enum record_gap_cause {
+	RECORD_GAP_HOLE = 1, /* TCP bytes missing at this hook: lost, reordered or unseen */
+	RECORD_GAP_HTTP,     /* a head that is not HTTP/1.1, or not one that can be followed */
+	RECORD_GAP_COMPLEX,  /* more message parts in one segment than a run may look at */
+	RECORD_GAP_BUSY,     /* another CPU was working on the same direction */
+	RECORD_GAP_LOAD,     /* a helper could not copy the bytes (a page not present, say) */
+	RECORD_GAP_FULL,     /* no room to follow one connection more */
+	RECORD_GAP_CAUSES = RECORD_GAP_FULL,
+};
+
+enum record_opaque_reason {
+	RECORD_OPAQUE_TLS =
+		1, /* TLS records on the socket; whether a tap reads them is not known here */
+};
+
+struct record_head {
+	__u16 len; /* of the whole record, in bytes */
+	__u8 version;
+	__u8 type;   /* enum record_type */
+	__u8 tap;    /* enum record_tap */
+	__u8 role;   /* enum record_role */
+	__u8 target; /* index of the target, as the daemon numbered it at load */
+	__u8 pad;
+};
+
+/* Names a connection for as long as it lives. */
+struct record_flow {
+	__u64 id;         /* socket cookie, or the address of the SSL object */
+	__u32 generation; /* changes when an SSL address is used again; 0 for sockets */
+	__u32 pid;        /* thread group id; 0 where the tap does not know it */
+};
+
+/* The far end of a socket, where the tap knows it; family 0 where it does not. */
+struct record_remote {
+	__u8 addr[16]; /* network order; IPv4 in the first four bytes */
+	__u16 port;
+	__u16 local_port;
+	__u8 family; /* 4, 6, or 0 */
+	__u8 pad[3];
+};
+
+struct record_message {
+	struct record_head head;
+	struct record_flow flow;
+	__u32 stream; /* HTTP/1: the nth exchange of the connection, from 1; HTTP/2: the stream */
+	__u16 flags;  /* enum record_flag */
+	__u8 kind;    /* enum record_kind */
+	__u8 pad0;
+	__u64 first_ns; /* CLOCK_MONOTONIC when the message's first byte was seen, and its last */
+	__u64 last_ns;
+	__u64 amount;      /* Prepare: in the asset's own units, of the peer's asset and scale */
+	__u64 expires_at;  /* Prepare: YYYYMMDDHHMMSSmmm UTC as one decimal number; not validated */
+	__u64 destination; /* keyed hashes; 0 where the message has none */
+	__u64 condition;
+	__u64 endpoint;      /* of Host and path; in a response, of the request it answers */
+	__u64 token;         /* under the host key: the fingerprint of the bearer token, or 0 */
+	__u64 request_id;    /* RFC 35, asynchronous mode; 0 where there is none */
+	__u32 data_len;      /* bytes of the packet's data field */
+	__u16 http_status;   /* responses */
+	__u8 reject_code[3]; /* Reject: ASCII, such as "F08" */
+	__u8 pad1[3];
+	__u32 srtt_us;     /* smoothed round-trip time of the connection; 0 where not known */
+	__u32 retransmits; /* of the connection so far */
+	__u32 pad2;
+	struct record_remote remote;
+};
+
+struct record_endpoint {
+	struct record_head head;
+	__u64 endpoint; /* the hash that messages carry */
+	__u64 token;    /* the fingerprint it was first seen with */
+	__u16 host_len; /* bytes used below; no terminating NUL */
+	__u16 path_len;
+	__u8 pad[4];
+	char host[RECORD_HOST_MAX];
+	char path[RECORD_PATH_MAX];
+};
+
+struct record_flow_close {
+	struct record_head head;
+	struct record_flow flow;
+	__u64 at_ns;
+};
+
+struct record_gap {
+	struct record_head head;
+	struct record_flow flow;
+	__u64 at_ns;
+	__u64 bytes;  /* missed; 0 where the number is not known */
+	__u8 cause;   /* enum record_gap_cause */
+	__u8 ingress; /* 1: bytes coming in, 0: going out */
+	__u8 pad[6];
+};
+
+struct record_opaque {
+	struct record_head head;
+	struct record_flow flow;
+	__u64 at_ns;
+	struct record_remote remote;
+	__u8 reason; /* enum record_opaque_reason */
+	__u8 pad[7];
+};
+
+_Static_assert(sizeof(struct record_head) == 8, "record_head");
+_Static_assert(sizeof(struct record_flow) == 16, "record_flow");
+_Static_assert(sizeof(struct record_remote) == 24, "record_remote");
+_Static_assert(sizeof(struct record_message) == 152, "record_message");
+_Static_assert(__builtin_offsetof(struct record_message, first_ns) == 32, "first_ns");
+_Static_assert(__builtin_offsetof(struct record_message, amount) == 48, "amount");
+_Static_assert(__builtin_offsetof(struct record_message, request_id) == 96, "request_id");
+_Static_assert(__builtin_offsetof(struct record_message, data_len) == 104, "data_len");
+_Static_assert(__builtin_offsetof(struct record_message, srtt_us) == 116, "srtt_us");
+_Static_assert(__builtin_offsetof(struct record_message, remote) == 128, "remote");
+_Static_assert(sizeof(struct record_endpoint) == 32 + RECORD_HOST_MAX + RECORD_PATH_MAX,
+	       "record_endpoint");
+_Static_assert(sizeof(struct record_flow_close) == 32, "record_flow_close");
+_Static_assert(sizeof(struct record_gap) == 48, "record_gap");
+_Static_assert(sizeof(struct record_opaque) == 64, "record_opaque");
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - the operator's configuration: a YAML file, then the environment, then defaults.
+ *
+ * Every error names file, line and column and says the mend; unknown keys are errors. Rafiki's
+ * variables fill in what the file leaves out; the OTEL_EXPORTER_OTLP_* family overrides both for
+ * the transport. Consent is stricter than either: see config_consent.
+ */
+#ifndef TELLTALE_CONFIG_H
+#define TELLTALE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "exchange.h"
+#include "metrics.h"
+#include "privacy.h"
+#include "rates.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/telltale/telltale.yaml"
+#define CONFIG_TARGETS_MAX  16
+
+enum network { NETWORK_TESTNET, NETWORK_LIVENET };
+
+enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
+
+struct config_target {
+	enum config_target_kind kind;
+	char *name; /* cgroup path (below the cgroup2 mount, or absolute), pid in decimal, or unit
+		     */
+	bool never_forwards; /* operator's word: outgoing payments are all its own */
+	unsigned line;       /* in the file; 0: from the command line */
+};
+
+struct config_peer {
+	char *name;     /* for people; may be NULL */
+	char *endpoint; /* host[:port]/path, normalised: lower-case host, no scheme, no default port
+			 */
+	bool has_token;
+	uint64_t token; /* fingerprint */
+	struct asset asset;
+};
+
+struct config_endpoint {
+	char *url;       /* as given */
+	char *authority; /* host:port for the gRPC channel */
+	bool tls;
+	enum audience audience;               /* NETWORK or OWN */
+	char *ca_file, *cert_file, *key_file; /* NULL: gRPC's defaults, no client certificate */
+	struct config_header {
+		char *name, *value;
+	} * headers;
+	size_t headers_len;
+	uint32_t timeout_ms; /* default 10000 */
+	bool gzip;
+};
+
+struct config_attribute {
+	char *key, *value;
+};
+
+struct config {
+	bool enabled;
+	bool opted_out;           /* ENABLE_TELEMETRY=false */
+	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: the network might count twice */
+	char *instance;           /* default: the host's name */
+	enum network network;
+	struct config_target *targets;
+	size_t targets_len;
+	struct config_peer *peers;
+	size_t peers_len;
+	bool has_default_asset;
+	struct asset default_asset;
+	struct rates_source_config rates[RATES_SOURCES];
+	struct privacy_params privacy;
+	struct config_endpoint *endpoints;
+	size_t endpoints_len;
+	uint32_t export_interval_ms; /* default 15000; 1000 to 3600000 */
+	char *service_name;          /* default "telltale" */
+	struct config_attribute
+		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
+	size_t attributes_len;
+	char *listen;            /* "127.0.0.1:9464"; NULL: "none" in the file */
+	uint32_t idle_ms;        /* a payment ends after this long without an exchange; 30000 */
+	uint32_t max_payment_ms; /* ... or when it is this old; 600000 */
+	char *state_dir;         /* "/var/lib/telltale" */
+	char *run_dir;           /* "/run/telltale" */
+	struct config_provenance *provenance; /* where each value came from, for --print-config */
+};
+
+/*
+ * Reads PATH (NULL: no file, everything from ENVIRON and defaults) and ENVIRON. Errors go to
+ * ERRORS, one a line, as "file:line:column: what; mend"; all of them, not just the first. Returns
+ * 0, -EINVAL after errors in the content, or -errno when PATH cannot be read. *OUT is set on 0.
+ */
+int config_load(const char *path, char *const *environ, FILE *errors, struct config **out);
+void config_free(struct config *c);
+
+/* Why `run` may not start, in one sentence with the mend; NULL when consent is given. */
+const char *config_consent(const struct config *c);
+
+/* The effective configuration as YAML, each value with a comment that says where it came from.
+ * Header values are masked. */
+void config_print(const struct config *c, FILE *out);
+
+/* "host[:port][/path]" or a URL, normalised as struct config_peer has it; malloc'ed. NULL: not one.
+ */
+char *config_normalise_endpoint(const char *text);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - finds the subcommand and hands over. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+
+#ifndef TELLTALE_VERSION
+#error "TELLTALE_VERSION comes from the Makefile"
+#endif
+
+static int cmd_help(int argc, char **argv);
+
+static int cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	puts("telltale " TELLTALE_VERSION);
+	return EXIT_SUCCESS;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{"run", cmd_run, "observe the configured targets and export (the daemon)"},
+	{"check", cmd_check, "say what works on this host, what does not, and the mend for each"},
+	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
+	{"rates", cmd_rates, "show the exchange rates in use"},
+	{"privacy", cmd_privacy, "run the privacy mechanism over values on standard input"},
+	{"version", cmd_version, "print the version"},
+	{"help", cmd_help, "print this, or the help of a command"},
+};
+
+#define COMMANDS_LEN (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *out)
+{
+	fputs("Usage: telltale COMMAND [OPTION...]\n\n"
+	      "Opt-in telemetry for Interledger connectors: watches ILP-over-HTTP from outside "
+	      "the\n"
+	      "connector and exports privacy-preserving totals over OTLP/gRPC.\n\n"
+	      "Commands:\n",
+	      out);
+	for (size_t i = 0; i < COMMANDS_LEN; i++)
+		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nBegin with `telltale check`; `telltale COMMAND --help` explains each command, "
+	      "and\n"
+	      "telltale(8) the configuration.\n",
+	      out);
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS_LEN; i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* Runs COMMAND with argv[0] changed to "telltale <name>", which its messages show. */
+static int dispatch(const struct command *command, int argc, char **argv)
+{
+	static char title[32];
+
+	snprintf(title, sizeof(title), "telltale %s", command->name);
+	argv[0] = title;
+	return command->run(argc, argv);
+}
+
+static int cmd_help(int argc, char **argv)
+{
+	const struct command *command = argc > 1 ? find(argv[1]) : NULL;
+	char *help[] = {NULL, "--help", NULL};
+
+	if (argc > 1 && !command) {
+		fprintf(stderr, "telltale: no command '%s'; `telltale help` lists them\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (command && command->run != cmd_help && command->run != cmd_version)
+		return dispatch(command, 2, help);
+	usage(stdout);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return cmd_help(1, argv);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+		return cmd_version(1, argv);
+	command = find(argv[1]);
+	if (!command) {
+		fprintf(stderr, "telltale: no command '%s'; `telltale help` lists them\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	return dispatch(command, argc - 1, argv + 1);
+}

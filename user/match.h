@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * match.h - pairs each Prepare with its reply.
+ *
+ * In: records, in ring order. Out: an exchange opened when its Prepare is seen and closed once,
+ * with its outcome. A reply belongs to the Prepare with the same flow (tap, process, id,
+ * generation) and stream; one that answers none is counted as unmatched. The table is bounded:
+ * when it is full the exchange that was opened first is closed as OUTCOME_LOST and counted as
+ * evicted.
+ *
+ * The asynchronous mode of RFC 35 enters here: 202 keeps the exchange open and the reply is
+ * matched by Request-Id.
+ */
+#ifndef TELLTALE_MATCH_H
+#define TELLTALE_MATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/record.h"
+#include "exchange.h"
+
+struct match_ops {
+	/* E stays valid and at the same address until closed() returns. */
+	void (*opened)(void *context, struct exchange *e);
+	void (*closed)(void *context, struct exchange *e);
+};
+
+struct match_stats {
+	uint64_t opened;
+	uint64_t evicted;   /* closed as lost because the table was full */
+	uint64_t unmatched; /* replies that answered no Prepare seen */
+	uint64_t bad;       /* requests announced as ILP that hold no Prepare */
+	uint64_t timed_out; /* closed as lost: no reply long after the expiry */
+	uint64_t open;      /* exchanges open now */
+};
+
+struct match;
+
+/*
+ * CAPACITY exchanges may be open at once (at least 1). REALTIME_OFFSET_NS is CLOCK_REALTIME minus
+ * CLOCK_MONOTONIC, for comparing a reply's time with a Prepare's expiry; match_set_clock renews
+ * it. Returns NULL when memory is short.
+ */
+struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
+			void *context);
+void match_free(struct match *m); /* closes nothing; accepts NULL */
+void match_set_clock(struct match *m, int64_t realtime_offset_ns);
+
+void match_message(struct match *m, const struct record_message *message);
+/* The flow ended: its open exchanges close as OUTCOME_CLOSED, but asynchronous ones stay. */
+void match_flow_close(struct match *m, const struct record_flow_close *close);
+/* Closes as OUTCOME_LOST what has had no reply 30 s after its expiry, or 60 s after its start. */
+void match_tick(struct match *m, uint64_t now_ns);
+/* Closes everything still open as OUTCOME_LOST, at shutdown. */
+void match_drain(struct match *m, uint64_t now_ns);
+struct match_stats match_stats(const struct match *m);
+
+/* An expiry as records carry it (YYYYMMDDHHMMSSmmm UTC, decimal) in ns since 1970, or INT64_MAX
+ * when it is no possible date: connectors take such packets, so they never expire here. */
+int64_t match_expiry_ns(uint64_t expires_at);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics.h - the names on the wire: every metric telltale can export, in one table.
+ *
+ * Names are Rafiki's where the meaning is Rafiki's, so that existing dashboards keep working; what
+ * means something else begins telltale_. No metric has an OTLP unit (a unit would make the
+ * Collector rename it). A metric has at most one attribute of its own beside `source`; where two
+ * belong together (kind and stream) they are two keys of one value table.
+ *
+ * METRIC(id, name, shape, audience, description)
+ *   shape     SUM (monotonic, cumulative), GAUGE, HISTOGRAM (explicit buckets, cumulative)
+ *   audience  NETWORK: to the network's collectors and the operator's own; OWN: only the latter
+ */
+#ifndef TELLTALE_METRICS_H
+#define TELLTALE_METRICS_H
+
+#include <stddef.h>
+
+/* clang-format off */
+#define METRICS(METRIC) \
+	METRIC(TRANSACTIONS, "transactions_total", SUM, NETWORK, \
+	       "Payments originated here whose first packet was fulfilled") \
+	METRIC(PACKET_PREPARE, "packet_count_prepare", SUM, NETWORK, \
+	       "Prepare packets of originated payments") \
+	METRIC(PACKET_FULFILL, "packet_count_fulfill", SUM, NETWORK, \
+	       "Fulfill packets of originated payments") \
+	METRIC(PACKET_REJECT, "packet_count_reject", SUM, NETWORK, \
+	       "Reject packets of originated payments") \
+	METRIC(AMOUNT_FULFILL, "packet_amount_fulfill", SUM, NETWORK, \
+	       "Value of fulfilled packets of originated payments, base currency at scale 4") \
+	METRIC(PAY_TIME, "pay_time_ms", HISTOGRAM, NETWORK, \
+	       "Time of a payment, from the first Prepare of its stream to its last Fulfill") \
+	METRIC(ROUND_TRIP, "ilp_payment_round_trip_ms", HISTOGRAM, NETWORK, \
+	       "Time of a payment, from its first non-zero Prepare to its last Fulfill") \
+	METRIC(COVERAGE, "telltale_coverage_complete", GAUGE, NETWORK, \
+	       "1 when nothing in scope is unreadable, unattributed, unconverted or lost, else 0") \
+	METRIC(PREPARE_PROCESSING, "ilp_prepare_packet_processing_ms", HISTOGRAM, OWN, \
+	       "Time from an incoming Prepare to its reply, the wait downstream included") \
+	METRIC(EXCHANGE_TIME, "telltale_exchange_ms", HISTOGRAM, OWN, \
+	       "Time from a Prepare to its reply, by origin") \
+	METRIC(TRANSACTIONS_BY_ORIGIN, "telltale_transactions_total", SUM, OWN, \
+	       "Payments by origin") \
+	METRIC(AMOUNT_BY_ORIGIN, "telltale_amount_fulfill_total", SUM, OWN, \
+	       "Value of fulfilled packets by origin, base currency at scale 4") \
+	METRIC(PACKETS, "telltale_packets_total", SUM, OWN, \
+	       "Packets of amount above zero, by kind and by what their stream proved to be") \
+	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, "Reject packets by code") \
+	METRIC(OUTCOMES, "telltale_exchanges_total", SUM, OWN, "Exchanges by outcome") \
+	METRIC(ORIGINS, "telltale_exchanges_by_origin_total", SUM, OWN, "Exchanges by origin") \
+	METRIC(RECORDS, "telltale_records_total", SUM, OWN, "Records read from the ring, by type") \
+	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, \
+	       "Records that found no room in the ring") \
+	METRIC(GAPS, "telltale_gaps_total", SUM, OWN, \
+	       "Times that bytes of a followed connection could not be read, by cause") \
+	METRIC(GAP_BYTES, "telltale_gap_bytes_total", SUM, OWN, "Bytes missed in gaps, by cause") \
+	METRIC(UNMATCHED, "telltale_unmatched_total", SUM, OWN, \
+	       "Replies whose Prepare was not seen") \
+	METRIC(EVICTED, "telltale_evicted_total", SUM, OWN, \
+	       "Entries pushed out of a full table, by table") \
+	METRIC(UNATTRIBUTED, "telltale_unattributed_total", SUM, OWN, \
+	       "Fulfilled packets whose asset no configuration says") \
+	METRIC(UNCONVERTED, "telltale_unconverted_total", SUM, OWN, \
+	       "Fulfilled packets whose asset no rate converts") \
+	METRIC(SATURATED, "telltale_saturated_total", SUM, OWN, \
+	       "Amounts too large to be converted, counted as the largest value") \
+	METRIC(OPAQUE, "telltale_opaque_connections_total", SUM, OWN, \
+	       "Connections in scope whose bytes cannot be read, by reason") \
+	METRIC(TLS_PROCESSES, "telltale_tls_processes", GAUGE, OWN, \
+	       "Processes whose TLS library is being read") \
+	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, "Exports by endpoint") \
+	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, \
+	       "Exports that failed for good, by endpoint") \
+	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, \
+	       "Age of the rates in use, by source; -1 when there are none") \
+	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, \
+	       "Failed refreshes of the rates, by source")
+/* clang-format on */
+
+enum metric {
+#define METRIC(id, name, shape, audience, description) METRIC_##id,
+	METRICS(METRIC)
+#undef METRIC
+		METRICS_LEN
+};
+
+enum metric_shape { METRIC_SUM, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+/* Bits: what an endpoint receives. An endpoint of audience OWN receives both. */
+enum audience { AUDIENCE_NETWORK = 1, AUDIENCE_OWN = 2 };
+
+struct metric_info {
+	const char *name;
+	const char *description;
+	enum metric_shape shape;
+	enum audience audience;
+};
+
+extern const struct metric_info metric_infos[METRICS_LEN];
+
+/* Explicit bounds of every histogram, in ms: OpenTelemetry's default ones. */
+#define METRIC_BOUNDS 15
+extern const double metric_bounds_ms[METRIC_BOUNDS];
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * released.h - one snapshot of everything that may leave the host.
+ *
+ * Only privacy makes one, and the exporters take nothing else. It is immutable and
+ * reference-counted (across threads); strings in it live as long as it does.
+ */
+#ifndef TELLTALE_RELEASED_H
+#define TELLTALE_RELEASED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metrics.h"
+
+struct released_label {
+	const char *key;
+	const char *value;
+};
+
+#define RELEASED_LABELS 2 /* beside `source`, which is the same everywhere */
+
+struct released_point {
+	enum metric metric;
+	size_t labels_len;
+	struct released_label labels[RELEASED_LABELS];
+	int64_t value;                       /* SUM (never negative, never falls), GAUGE */
+	uint64_t count;                      /* HISTOGRAM */
+	double sum_ms;                       /* HISTOGRAM */
+	uint64_t buckets[METRIC_BOUNDS + 1]; /* HISTOGRAM; not cumulative over the bounds */
+};
+
+struct released {
+	uint64_t start_unix_ns; /* the same for all snapshots of one process */
+	uint64_t time_unix_ns;
+	const char *source;    /* instance name */
+	const char *mechanism; /* which privacy mechanism made this, such as "bucket-laplace" */
+	size_t points_len;     /* sorted by metric */
+	struct released_point *points;
+};
+
+struct released *released_ref(struct released *r);
+void released_unref(struct released *r); /* accepts NULL */
+
+#endif
