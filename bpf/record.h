@@ -27,7 +27,8 @@ enum record_type {
 	RECORD_ENDPOINT,    /* first sight of a Host and path */
 	RECORD_FLOW_CLOSE,  /* a connection that carried ILP has ended */
 	RECORD_GAP,         /* bytes of a followed connection that could not be read */
-	RECORD_OPAQUE,      /* a connection in scope that carries TLS on its socket */
+	RECORD_OPAQUE,      /* a connection in scope whose bytes are not plain HTTP/1 */
+	RECORD_TYPES,
 };
 
 enum record_tap {
@@ -69,8 +70,9 @@ enum record_gap_cause {
 };
 
 enum record_opaque_reason {
-	RECORD_OPAQUE_TLS =
-		1, /* TLS records on the socket; whether a tap reads them is not known here */
+	RECORD_OPAQUE_TLS = 1, /* TLS on the socket; whether a tap reads it in the process is not
+				* known here */
+	RECORD_OPAQUE_HTTP2,   /* HTTP/2, which is not decoded */
 };
 
 struct record_head {

@@ -1,11 +1,81 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * telltale.bpf.c - the entry points. What they do stands in the headers, in the order of the data
+ * flow: tap_socket.h or tap_tls.h, stream.h, http1.h, ilp.h, emit.h, record.h.
+ */
 #include <linux/bpf.h>
+#include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
-#include "record.h"
+#include <bpf/bpf_tracing.h>
+
+#include "maps.h"
+
+#include "tap_socket.h"
+#include "tap_tls.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("cgroup_skb/ingress") int socket_ingress(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int telltale_in(struct __sk_buff *skb)
 {
-	return 1;
+	return tap_run(skb, FLOW_IN, &more_ingress);
+}
+
+SEC("cgroup_skb/egress") int telltale_out(struct __sk_buff *skb)
+{
+	return tap_run(skb, FLOW_OUT, &more_egress);
+}
+
+SEC("cgroup_skb/ingress") int telltale_in2(struct __sk_buff *skb)
+{
+	return tap_resume(skb, FLOW_IN, &more_ingress);
+}
+
+SEC("cgroup_skb/egress") int telltale_out2(struct __sk_buff *skb)
+{
+	return tap_resume(skb, FLOW_OUT, &more_egress);
+}
+
+SEC("uprobe") int tls_call_enter(struct pt_regs *ctx)
+{
+	return tls_enter(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), 0);
+}
+
+SEC("uprobe") int tls_call_ex_enter(struct pt_regs *ctx)
+{
+	return tls_enter(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx));
+}
+
+SEC("uretprobe") int tls_write(struct pt_regs *ctx)
+{
+	return tls_leave(ctx, PT_REGS_RC(ctx), 0, FLOW_OUT, &more_write);
+}
+
+SEC("uretprobe") int tls_write_ex(struct pt_regs *ctx)
+{
+	return tls_leave(ctx, PT_REGS_RC(ctx), 1, FLOW_OUT, &more_write);
+}
+
+SEC("uretprobe") int tls_read(struct pt_regs *ctx)
+{
+	return tls_leave(ctx, PT_REGS_RC(ctx), 0, FLOW_IN, &more_read);
+}
+
+SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
+{
+	return tls_leave(ctx, PT_REGS_RC(ctx), 1, FLOW_IN, &more_read);
+}
+
+SEC("uretprobe") int tls_write2(struct pt_regs *ctx)
+{
+	return tls_resume(ctx, FLOW_OUT, &more_write);
+}
+
+SEC("uretprobe") int tls_read2(struct pt_regs *ctx)
+{
+	return tls_resume(ctx, FLOW_IN, &more_read);
+}
+
+SEC("uprobe") int tls_freed(struct pt_regs *ctx)
+{
+	return tls_free(PT_REGS_PARM1(ctx));
 }

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * emit.h - one record for each thing seen, built in the ring's own memory.
+ */
+#ifndef TELLTALE_EMIT_H
+#define TELLTALE_EMIT_H
+
+#include "maps.h"
+
+/* Where the bytes come from: a socket buffer, or the memory of a process. */
+struct source {
+	struct __sk_buff *skb; /* NULL: user memory */
+	__u64 user;
+	__u32 base; /* of the payload in the socket buffer */
+	__u64 now_ns;
+	const struct record_remote *remote; /* NULL: not known */
+};
+
+static __always_inline int source_load(const struct source *src, __u32 off, void *dst, __u32 len)
+{
+	if (src->skb)
+		return bpf_skb_load_bytes(src->skb, src->base + off, dst, len);
+	return bpf_probe_read_user(dst, len, (const void *)(src->user + off));
+}
+
+/* The first bytes of a piece of LEN, at most 8, as a word; 0 when there are none or they cannot be
+ * read. */
+static __always_inline __u64 source_word(const struct source *src, __u32 off, __u32 len)
+{
+	__u64 word = 0;
+
+	if (len >= 8)
+		return source_load(src, off, &word, 8) ? 0 : word;
+	bytes_pin(len);
+	if (len < 1 || len > 7 || source_load(src, off, &word, len))
+		return 0;
+	return word;
+}
+
+/* Room in the ring, or NULL, counted. */
+static __always_inline void *emit_reserve(__u32 type, __u64 size)
+{
+	void *record = bpf_ringbuf_reserve(&ring, size, 0);
+	__u64 *count;
+
+	if (record)
+		return record;
+	count = bpf_map_lookup_elem(&dropped, &type);
+	if (count)
+		(*count)++;
+	return 0;
+}
+
+/* A wake-up costs the sender an interrupt: the daemon comes by on a timer, and is called only when
+ * the ring is filling faster than that. */
+static __always_inline void emit_submit(void *record)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > ring_high_water)
+		flags = BPF_RB_FORCE_WAKEUP;
+	bpf_ringbuf_submit(record, flags);
+}
+
+static __always_inline void emit_head(struct record_head *head, const struct flow_common *c,
+				      __u8 type, __u16 len)
+{
+	head->len = len;
+	head->version = RECORD_VERSION;
+	head->type = type;
+	head->tap = c->tap;
+	head->role = c->role;
+	head->target = c->target;
+	head->pad = 0;
+}
+
+static __always_inline void emit_flow(struct record_flow *flow, const struct flow_common *c)
+{
+	flow->id = c->id;
+	flow->generation = c->generation;
+	flow->pid = c->pid;
+}
+
+/* First sight of the endpoint a request went to. */
+static __always_inline void emit_endpoint(const struct flow_common *c, const struct side *s,
+					  __u64 endpoint)
+{
+	__u64 key = endpoint ^ s->token;
+	struct record_endpoint *r;
+	__u8 seen = 1;
+
+	if (bpf_map_lookup_elem(&endpoints, &key))
+		return;
+	r = emit_reserve(RECORD_ENDPOINT, sizeof(*r));
+	if (!r)
+		return;
+	bpf_map_update_elem(&endpoints, &key, &seen, BPF_ANY);
+	emit_head(&r->head, c, RECORD_ENDPOINT, sizeof(*r));
+	r->endpoint = endpoint;
+	r->token = s->token;
+	r->host_len = s->host_len;
+	r->path_len = s->path_len;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	__builtin_memcpy(r->host, s->host, sizeof(r->host));
+	__builtin_memcpy(r->path, s->path, sizeof(r->path));
+	emit_submit(r);
+}
+
+bytes_function void emit_message(const struct source *src, const struct flow_common *c,
+				 const struct side *s)
+{
+	__u64 endpoint = s->request ? s->host_hash ^ (s->path_hash << 1 | s->path_hash >> 63) : 0;
+	struct record_message *r;
+	int ilp = s->kind >= RECORD_KIND_PREPARE;
+
+	if (s->request)
+		emit_endpoint(c, s, endpoint);
+	r = emit_reserve(RECORD_MESSAGE, sizeof(*r));
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_MESSAGE, sizeof(*r));
+	emit_flow(&r->flow, c);
+	r->stream = s->stream;
+	r->flags = s->flags;
+	r->kind = s->kind;
+	r->pad0 = 0;
+	r->first_ns = s->first_ns;
+	r->last_ns = src->now_ns;
+	r->amount = 0;
+	r->expires_at = 0;
+	r->destination = 0;
+	r->condition = 0;
+	if (s->kind == RECORD_KIND_PREPARE) {
+		r->amount = s->ilp.amount;
+		r->expires_at = s->ilp.expires_at;
+		r->destination = s->ilp.destination;
+		r->condition = s->ilp.condition;
+	}
+	r->endpoint = endpoint;
+	r->token = s->token;
+	r->request_id = s->request_id;
+	r->data_len = ilp ? s->ilp.data_len : 0;
+	r->http_status = s->status;
+	__builtin_memset(r->reject_code, 0, sizeof(r->reject_code));
+	if (s->kind == RECORD_KIND_REJECT)
+		__builtin_memcpy(r->reject_code, s->ilp.reject_code, sizeof(r->reject_code));
+	__builtin_memset(r->pad1, 0, sizeof(r->pad1));
+	r->srtt_us = 0;
+	r->retransmits = 0;
+	r->pad2 = 0;
+	__builtin_memset(&r->remote, 0, sizeof(r->remote));
+	if (src->remote)
+		r->remote = *src->remote;
+	if (src->skb) {
+		struct bpf_sock *sk = src->skb->sk;
+		struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+
+		if (tcp) {
+			r->srtt_us = tcp->srtt_us >> 3;
+			r->retransmits = tcp->total_retrans;
+		}
+	}
+	emit_submit(r);
+}
+
+static __always_inline void emit_close(const struct flow_common *c, __u64 now_ns)
+{
+	struct record_flow_close *r = emit_reserve(RECORD_FLOW_CLOSE, sizeof(*r));
+
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_FLOW_CLOSE, sizeof(*r));
+	emit_flow(&r->flow, c);
+	r->at_ns = now_ns;
+	emit_submit(r);
+}
+
+bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes,
+			     __u64 now_ns)
+{
+	struct record_gap *r = emit_reserve(RECORD_GAP, sizeof(*r));
+
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_GAP, sizeof(*r));
+	emit_flow(&r->flow, c);
+	r->at_ns = now_ns;
+	r->bytes = bytes;
+	r->cause = cause;
+	r->ingress = !out;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	emit_submit(r);
+}
+
+static __always_inline void emit_opaque(const struct flow_common *c, __u8 reason,
+					const struct record_remote *remote, __u64 now_ns)
+{
+	struct record_opaque *r = emit_reserve(RECORD_OPAQUE, sizeof(*r));
+
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_OPAQUE, sizeof(*r));
+	emit_flow(&r->flow, c);
+	r->at_ns = now_ns;
+	__builtin_memset(&r->remote, 0, sizeof(r->remote));
+	if (remote)
+		r->remote = *remote;
+	r->reason = reason;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	emit_submit(r);
+}
+
+#endif

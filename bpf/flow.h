@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * flow.h - what is remembered of one connection: a struct side for each direction, and what both
+ * share.
+ */
+#ifndef TELLTALE_FLOW_H
+#define TELLTALE_FLOW_H
+
+#include "ilp.h"
+#include "record.h"
+
+/* The window: header lines while a head is read; then the body's head, and above it the chunk-size
+ * lines between its fragments. */
+#define FLOW_HEAD_WINDOW  512
+#define FLOW_CHUNK_WINDOW 128
+#define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
+
+enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
+
+/* Header values found in the window and not yet digested: where each lies. */
+enum flow_span {
+	SPAN_START, /* the start line */
+	SPAN_HOST,
+	SPAN_TOKEN,  /* Authorization */
+	SPAN_ID,     /* Request-Id */
+	SPAN_LENGTH, /* Content-Length */
+	SPAN_CODING, /* Transfer-Encoding */
+	SPAN_TYPE,   /* Content-Type */
+	SPANS,
+};
+
+struct flow_slice {
+	__u16 at;
+	__u16 len; /* 0: none */
+};
+
+enum side_phase {
+	SIDE_LOST = 0,    /* waiting for a segment that begins with a message */
+	SIDE_START,       /* the next byte begins a message */
+	SIDE_HEAD,        /* inside a head */
+	SIDE_BODY,        /* inside a body whose head is wanted: gathering */
+	SIDE_SKIP,        /* inside a body of which enough is known, or nothing wanted */
+	SIDE_CHUNK,       /* a chunk-size line comes next */
+	SIDE_TRAILER,     /* after the last chunk */
+	SIDE_UNTIL_CLOSE, /* a body that ends with the connection */
+	SIDE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade) */
+};
+
+/* One direction of a connection. Worked on by one run at a time: see stream.h. */
+struct side {
+	/* The piece in hand: what of the source is still to be looked at. Here, and not in a run's
+	 * own variables, because a run may go on in another program. */
+	__u32 off, end;
+	__u8 ending; /* the segment also ends the direction: the socket tap's flags */
+	/* http1: the message being read */
+	__u64 left;     /* bytes left of the body, or of the chunk */
+	__u64 body_len; /* bytes of the body so far */
+	__u64 first_ns;
+	__u64 token, request_id, host_hash, path_hash;
+	__u32 stream; /* which exchange of the connection it belongs to, from 1; 0: none known */
+	__u32 pos, start; /* scanning: kept here so that the verifier forgets their history */
+	__u16 base;       /* where lines are put in the window */
+	__u16 room;       /* ... and how many bytes of them */
+	__u16 have;       /* bytes of an unfinished line at the base */
+	__u16 gathered;   /* bytes of the body in the window */
+	__u16 status;     /* of a response */
+	__u16 flags;      /* enum record_flag of the message */
+	__u8 phase;       /* enum side_phase */
+	__u8 in_lines;    /* the step reads lines, not a body */
+	__u8 complete;    /* the window holds the whole body */
+	__u8 found;       /* enum http1_lines: what the last window of lines held */
+	__u8 started;     /* the start line has been seen */
+	__u8 long_line;   /* dropping the rest of a line longer than the window */
+	__u8 request;     /* the message is a request, else a response */
+	__u8 wanted;      /* the body is or may be ILP */
+	__u8 typed;       /* Content-Type says ILP */
+	__u8 chunked;
+	__u8 sized;    /* Content-Length seen */
+	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
+	__u8 out;      /* enum flow_direction, for as long as the connection lives */
+	__u8 kind;     /* enum record_kind, once ready */
+	__u8 ready;    /* a message to report */
+	__u8 verdict;  /* enum ilp_verdict on the gathered bytes */
+	__u8 host_len, path_len;
+	struct flow_slice spans[SPANS];
+	struct ilp ilp;
+	__u64 host[RECORD_HOST_MAX / 8 + 1];
+	__u64 path[RECORD_PATH_MAX / 8 + 1];
+	__u8 window[FLOW_WINDOW + ILP_SLACK];
+};
+
+/* What both directions of a connection share. */
+struct flow_common {
+	__u64 id; /* struct record_flow */
+	__u32 generation;
+	__u32 pid;
+	__u8 tap;
+	__u8 target;
+	__u8 role;      /* enum record_role; known from the first request on */
+	__u8 unsure;    /* an answer may have been missed */
+	__u32 requests; /* heads of requests seen since the connection is followed */
+	__u32 answers;  /* heads of final responses seen, never more than requests */
+	__u64 wanted;   /* bit n % 64: request n carried ILP, so its answer is wanted */
+	__u64 headless; /* bit n % 64: the answer to request n has no body whatever its head says */
+};
+
+/* One followed connection: a value of socket storage (tap_socket.h) or of the TLS table. */
+struct flow {
+	struct flow_common common;
+	struct side sides[2]; /* by enum flow_direction */
+	/* The verifier adds the largest offset to the largest length, which no load ever has at
+	 * once; for its sake there is this much room after the last window. */
+	__u8 guard[FLOW_WINDOW];
+};
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * follow.h - drives http1 over the bytes that a tap has, and reports what comes out.
+ */
+#ifndef TELLTALE_FOLLOW_H
+#define TELLTALE_FOLLOW_H
+
+#include "emit.h"
+#include "http1.h"
+
+/* Steps in one run. A message in one segment takes two; more go on by tail call, up to the kernel's
+ * 33, and what is left then is a GAP_COMPLEX. */
+#define FOLLOW_STEPS 2
+
+/* Is there something to look at in the piece in hand? A direction that is not synchronised waits
+ * for one that begins with a message. */
+static __always_inline int follow_synchronised(const struct source *src, struct side *s)
+{
+	__u32 len = s->end - s->off;
+
+	if (s->phase == SIDE_IGNORE)
+		return 0;
+	if (s->phase != SIDE_LOST)
+		return 1;
+	if (!http1_begins(source_word(src, s->off, len), len))
+		return 0;
+	side_reset(s, SIDE_START);
+	return 1;
+}
+
+static __always_inline void follow_gap(const struct source *src, struct flow_common *c,
+				       struct side *s, __u8 cause, __u64 bytes)
+{
+	http1_cut(c, s, 0);
+	if (http1_take(s))
+		emit_message(src, c, s);
+	emit_gap(c, cause, s->out, bytes, src->now_ns);
+}
+
+/* Looks at the piece in hand. 0: all of it is done with; 1: steps ran out. */
+static __always_inline int follow(const struct source *src, struct flow_common *c, struct side *s)
+{
+	__u32 step;
+
+	BYTES_LOOP
+	for (step = 0; step < FOLLOW_STEPS; step++) {
+		int err;
+
+		if (s->off >= s->end || s->phase == SIDE_LOST || s->phase == SIDE_IGNORE)
+			return 0;
+		err = http1_step(src, c, s, src->now_ns);
+		if (http1_take(s))
+			emit_message(src, c, s);
+		if (err) {
+			follow_gap(src, c, s,
+				   err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP,
+				   s->end - s->off);
+			return 0;
+		}
+	}
+	return s->off < s->end;
+}
+
+#endif

@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * http1.h - the bytes of one direction of an HTTP/1.1 connection -> its messages, and of those
+ * that carry ILP the packet's head (RFC 9112).
+ *
+ * In: bytes in order, in pieces of any size, through source_load. Out: side->ready after a step
+ * that ended a message that matters: a request announced as ILP, or the final answer to one. The
+ * caller takes it (http1_take) before the next step. Everything else is followed only so far that
+ * the next message is found.
+ *
+ * http1_step does one piece of work: one window of header lines, one fragment of a body, or one
+ * chunk-size line. Steps are small because the verifier walks all of them; a run does a few, and
+ * comes back by a tail call for more.
+ *
+ * The includer provides, for its side of the world:
+ *   struct source;
+ *   int source_load(const struct source *, __u32 off, void *dst, __u32 len);
+ *   session_key(), host_key(): const struct siphash_key *
+ */
+#ifndef TELLTALE_HTTP1_H
+#define TELLTALE_HTTP1_H
+
+#include "bytes.h"
+#include "flow.h"
+
+enum http1_verdict {
+	HTTP1_MORE = 0, /* one step done; more bytes may be left */
+	HTTP1_LOST,     /* not a message that can be followed */
+	HTTP1_UNREAD,   /* source_load failed */
+};
+
+static __always_inline __u8 *http1_at(struct side *s, __u32 at)
+{
+	return &s->window[at];
+}
+
+/* A word of the window at any position, or 0 past its end. */
+static __always_inline __u64 http1_word(const struct side *s, __u32 at)
+{
+	bytes_pin(at);
+	if (at > FLOW_WINDOW)
+		return 0;
+	return bytes_load(&s->window[at]);
+}
+
+/* The same for one byte. */
+static __always_inline __u8 http1_byte(const struct side *s, __u32 at)
+{
+	bytes_pin(at);
+	return at < FLOW_WINDOW ? s->window[at] : 0;
+}
+
+/*
+ * The keyed hash of a header value, as much of it as counts: s->spans[span], which is read here and
+ * not passed, so that the verifier does not carry what the loop learns of it back to the caller.
+ */
+bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
+{
+	__u32 at = s->spans[span].at, len = s->spans[span].len;
+
+	switch (span) {
+	case SPAN_START:
+		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_PATH_MAX, 0,
+				  s->path, session_key());
+	case SPAN_HOST:
+		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_HOST_MAX, 0x20,
+				  s->host, session_key());
+	case SPAN_TOKEN:
+		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0, 0,
+				  host_key());
+	default:
+		return bytes_hash(s->window, sizeof(s->window), at, len, 40, 0x20, 0,
+				  session_key());
+	}
+}
+
+static __always_inline void side_reset(struct side *s, __u8 phase)
+{
+	s->phase = phase;
+	s->have = 0;
+	s->started = 0;
+	s->long_line = 0;
+}
+
+/* The next byte begins a message: forget the last one. */
+static __always_inline void http1_begin(struct side *s, __u64 now_ns)
+{
+	s->phase = SIDE_HEAD;
+	s->first_ns = now_ns;
+	s->body_len = 0;
+	s->left = 0;
+	s->token = 0;
+	s->request_id = 0;
+	s->host_hash = 0;
+	s->path_hash = 0;
+	s->gathered = 0;
+	s->status = 0;
+	s->flags = 0;
+	s->started = 0;
+	s->request = 0;
+	s->wanted = 0;
+	s->typed = 0;
+	s->chunked = 0;
+	s->sized = 0;
+	s->bodiless = 0;
+	s->verdict = ILP_MORE;
+	s->host_len = 0;
+	s->path_len = 0;
+	s->stream = 0;
+	__builtin_memset(s->spans, 0, sizeof(s->spans));
+}
+
+/* --- header lines -------------------------------------------------------------------------- */
+
+static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u32 end)
+{
+	s->spans[span].at = (__u16)at;
+	s->spans[span].len = at < end ? (__u16)(end - at) : 0;
+}
+
+/* Which header is it? WINDOW[at, end) is a line without its line end. */
+bytes_function void http1_classify(struct side *s, __u32 at, __u32 end)
+{
+	__u64 w0, w1;
+
+	if (!s->started) {
+		s->started = 1;
+		http1_span(s, SPAN_START, at, end);
+		return;
+	}
+	w0 = http1_word(s, at) | BYTES_CASE;
+	if (w0 == BYTES_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
+		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		if (bytes_low(w1, 7) == BYTES_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0))
+			http1_span(s, SPAN_LENGTH, at + 15, end);
+		else if (bytes_low(w1, 5) == BYTES_WORD('t', 'y', 'p', 'e', ':', 0, 0, 0))
+			http1_span(s, SPAN_TYPE, at + 13, end);
+	} else if (bytes_low(w0, 5) == BYTES_WORD('h', 'o', 's', 't', ':', 0, 0, 0)) {
+		http1_span(s, SPAN_HOST, at + 5, end);
+	} else if (w0 == BYTES_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z')) {
+		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		if (bytes_low(w1, 6) == BYTES_WORD('a', 't', 'i', 'o', 'n', ':', 0, 0))
+			http1_span(s, SPAN_TOKEN, at + 14, end);
+	} else if (w0 == BYTES_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
+		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n'))
+			http1_span(s, SPAN_CODING, at + 18, end);
+	} else if (w0 == BYTES_WORD('r', 'e', 'q', 'u', 'e', 's', 't', '-')) {
+		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		if (bytes_low(w1, 3) == BYTES_WORD('i', 'd', ':', 0, 0, 0, 0, 0))
+			http1_span(s, SPAN_ID, at + 11, end);
+	}
+}
+
+/* Enough to cross the window without a line end. Heads of very many very short lines need another
+ * step. */
+#define HTTP1_TURNS (FLOW_HEAD_WINDOW / 8 + 24)
+
+enum http1_lines {
+	LINES_MORE, /* no end in sight in this window */
+	LINES_END,  /* the blank line that ends a head or a trailer; s->pos is past it */
+	LINES_ONE,  /* one chunk-size line at s->start; s->pos is past it */
+};
+
+/*
+ * Scans WINDOW[s->pos, filled) for line ends; the line that s->pos lies in began at s->start. Each
+ * turn takes one word or ends one line. pos and start live in memory: in registers their ranges
+ * would differ on each path, and the verifier could not see that all paths meet again.
+ */
+bytes_function int http1_lines(struct side *s, __u32 filled)
+{
+	__u32 turn;
+
+	BYTES_LOOP
+	for (turn = 0; turn < HTTP1_TURNS; turn++) {
+		__u32 pos = bytes_forget(s->pos), start = bytes_forget(s->start), end;
+		__u64 found;
+
+		if (pos >= filled)
+			return LINES_MORE;
+		found = bytes_find(http1_word(s, pos), '\n');
+		if (!found) {
+			s->pos = pos + 8;
+			continue;
+		}
+		pos += bytes_index(found);
+		if (pos >= filled)
+			return LINES_MORE;
+		s->pos = pos + 1;
+		if (s->long_line) {
+			s->long_line = 0;
+			s->start = pos + 1;
+			continue;
+		}
+		end = pos;
+		if (end > start && http1_byte(s, end - 1) == '\r')
+			end--;
+		if (end > start) {
+			if (s->phase == SIDE_CHUNK)
+				return LINES_ONE;
+			if (s->phase == SIDE_HEAD)
+				http1_classify(s, start, end);
+		} else if (s->phase == SIDE_TRAILER || (s->phase == SIDE_HEAD && s->started)) {
+			s->start = pos + 1;
+			return LINES_END;
+		} /* else: a blank line before a message, or the line end after a chunk */
+		s->start = pos + 1;
+	}
+	return LINES_MORE;
+}
+
+/* Takes the value found for SPAN, without the blanks at its front, of which more than a few have no
+ * meaning here. False when none was found. */
+static __always_inline int http1_value(struct side *s, enum flow_span span, __u32 *at, __u32 *len)
+{
+	__u32 i;
+
+	*at = bytes_forget(s->spans[span].at);
+	*len = bytes_forget(s->spans[span].len);
+	if (!*len)
+		return 0;
+	BYTES_LOOP
+	for (i = 0; i < 4; i++) {
+		__u8 c = http1_byte(s, *at);
+
+		if (*len == 0 || (c != ' ' && c != '\t'))
+			break;
+		(*at)++;
+		(*len)--;
+	}
+	s->spans[span].at = (__u16)*at;
+	s->spans[span].len = (__u16)*len;
+	return 1;
+}
+
+/* A decimal number of at most 18 digits; false when it is none. */
+static __always_inline int http1_decimal(const struct side *s, __u32 at, __u32 len, __u64 *out)
+{
+	__u64 n = 0;
+	__u32 i;
+
+	if (len > 18)
+		return 0;
+	BYTES_LOOP
+	for (i = 0; i < 18; i++) {
+		__u8 c;
+
+		if (i >= len)
+			break;
+		c = http1_byte(s, at + i);
+		if (c == ' ' || c == '\t')
+			break;
+		if (c < '0' || c > '9')
+			return 0;
+		n = n * 10 + (c - '0');
+	}
+	*out = n;
+	return i > 0;
+}
+
+/* The path of "POST /path?query HTTP/1.1", which begins at AT. */
+static __always_inline void http1_path(struct side *s, __u32 at)
+{
+	__u32 i, len = 0;
+
+	BYTES_LOOP
+	for (i = 0; i < RECORD_PATH_MAX / 8; i++) {
+		__u64 w = http1_word(s, at + i * 8);
+		__u64 found = bytes_find(w, ' ') | bytes_find(w, '?');
+
+		len = i * 8 + 8;
+		if (found) {
+			len = i * 8 + bytes_index(found);
+			break;
+		}
+	}
+	if (len >= RECORD_PATH_MAX)
+		s->flags |= RECORD_LONG;
+	s->path_len = (__u8)len;
+	s->spans[SPAN_START].at = (__u16)at;
+	s->spans[SPAN_START].len = (__u16)len;
+	s->path_hash = http1_hash(s, SPAN_START);
+}
+
+/* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
+bytes_function int http1_start_line(struct side *s)
+{
+	__u32 at = s->spans[SPAN_START].at, len = s->spans[SPAN_START].len;
+	__u64 w0 = http1_word(s, at);
+
+	if (len < 12)
+		return HTTP1_LOST;
+	if (bytes_low(w0, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)) {
+		__u64 code = http1_word(s, at + 9);
+		__u8 a = (__u8)code - '0', b = (__u8)(code >> 8) - '0',
+		     c = (__u8)(code >> 16) - '0';
+
+		if (a > 9 || b > 9 || c > 9)
+			return HTTP1_LOST;
+		s->status = a * 100 + b * 10 + c;
+		return HTTP1_MORE;
+	}
+	if (bytes_low(http1_word(s, at + len - 8), 7) !=
+	    BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
+		return HTTP1_LOST;
+	s->request = 1;
+	s->flags |= RECORD_REQUEST;
+	if (bytes_low(w0, 5) == BYTES_WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0))
+		s->bodiless = 1;
+	if (bytes_low(w0, 5) == BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0)) {
+		s->wanted = 1;
+		http1_path(s, at + 5);
+	}
+	return HTTP1_MORE;
+}
+
+/* application/octet-stream or application/ilp+octet-stream, at AT. */
+static __always_inline int http1_is_ilp(const struct side *s, __u32 at)
+{
+	__u64 w0 = http1_word(s, at) | BYTES_CASE;
+	__u64 w1 = http1_word(s, at + 8) | BYTES_CASE;
+	__u64 w2 = http1_word(s, at + 16) | BYTES_CASE;
+
+	if (w0 != BYTES_WORD('a', 'p', 'p', 'l', 'i', 'c', 'a', 't'))
+		return 0;
+	if (w1 == BYTES_WORD('i', 'o', 'n', '/', 'o', 'c', 't', 'e'))
+		return w2 == BYTES_WORD('t', '-', 's', 't', 'r', 'e', 'a', 'm');
+	return w1 == BYTES_WORD('i', 'o', 'n', '/', 'i', 'l', 'p', '+') &&
+	       w2 == BYTES_WORD('o', 'c', 't', 'e', 't', '-', 's', 't');
+}
+
+/* The body's framing and type, from the values found in this window. */
+bytes_function int http1_framing(struct side *s)
+{
+	__u32 at, len;
+
+	if (http1_value(s, SPAN_LENGTH, &at, &len)) {
+		s->spans[SPAN_LENGTH].len = 0;
+		if (!http1_decimal(s, at, len, &s->left))
+			return HTTP1_LOST;
+		s->sized = 1;
+	}
+	if (http1_value(s, SPAN_CODING, &at, &len)) {
+		s->spans[SPAN_CODING].len = 0;
+		if (bytes_low(http1_word(s, at) | BYTES_CASE, 7) !=
+		    BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+			return HTTP1_LOST;
+		s->chunked = 1;
+	}
+	if (http1_value(s, SPAN_TYPE, &at, &len)) {
+		s->spans[SPAN_TYPE].len = 0;
+		s->typed = (__u8)http1_is_ilp(s, at);
+	}
+	return HTTP1_MORE;
+}
+
+/* Whom the request goes to and from whom it is. */
+bytes_function void http1_party(struct side *s)
+{
+	__u32 at, len;
+
+	if (http1_value(s, SPAN_HOST, &at, &len)) {
+		if (len > RECORD_HOST_MAX) {
+			len = RECORD_HOST_MAX;
+			s->flags |= RECORD_LONG;
+		}
+		s->host_len = (__u8)len;
+		s->host_hash = http1_hash(s, SPAN_HOST);
+		s->spans[SPAN_HOST].len = 0;
+	}
+	if (http1_value(s, SPAN_TOKEN, &at, &len)) {
+		if (len > 7 && bytes_low(http1_word(s, at) | BYTES_CASE, 7) ==
+				       BYTES_WORD('b', 'e', 'a', 'r', 'e', 'r', ' ', 0)) {
+			len -= 7;
+			s->spans[SPAN_TOKEN].at = (__u16)(at + 7);
+			s->spans[SPAN_TOKEN].len = (__u16)len;
+		}
+		if (len > RECORD_TOKEN_MAX)
+			s->flags |= RECORD_LONG;
+		s->token = http1_hash(s, SPAN_TOKEN);
+		s->spans[SPAN_TOKEN].len = 0;
+	}
+	if (http1_value(s, SPAN_ID, &at, &len)) {
+		s->request_id = http1_hash(s, SPAN_ID);
+		s->spans[SPAN_ID].len = 0;
+	}
+}
+
+/* The values found in this window, before its bytes are replaced. */
+bytes_function int http1_digest(struct side *s)
+{
+	int err;
+
+	if (s->spans[SPAN_START].len) {
+		err = http1_start_line(s);
+		s->spans[SPAN_START].len = 0;
+		if (err)
+			return err;
+	}
+	err = http1_framing(s);
+	if (!err && s->request)
+		http1_party(s);
+	return err;
+}
+
+/* --- messages ------------------------------------------------------------------------------ */
+
+/* The message is complete, or as much of it as will be seen (CUT): s->ready says whether anyone
+ * wants to know. */
+static __always_inline void http1_finish(struct flow_common *c, struct side *s, int cut)
+{
+	__u8 kind = RECORD_KIND_NONE;
+
+	if (s->wanted && s->verdict == ILP_DONE && (cut || s->ilp.size <= s->body_len)) {
+		kind = s->ilp.kind;
+		if (s->ilp.size < s->body_len)
+			s->flags |= RECORD_TRAILING;
+		if (kind == RECORD_KIND_PREPARE && s->ilp.peer)
+			s->flags |= RECORD_PEER;
+	} else if (s->request || (s->status == 200 && s->body_len)) {
+		kind = RECORD_KIND_BAD;
+	}
+	if (cut)
+		s->flags |= RECORD_CUT;
+	if (s->request && kind == RECORD_KIND_BAD)
+		c->wanted &= ~(1ULL << (s->stream & 63));
+	s->kind = kind;
+	s->ready = s->wanted;
+	side_reset(s, SIDE_START);
+}
+
+/* A request's head is complete: it is the next exchange of its connection. */
+static __always_inline void http1_request(struct flow_common *c, struct side *s)
+{
+	__u64 bit;
+
+	if (c->unsure) {
+		/* An answer was lost in a gap. Without pipelining, a new request means that all
+		 * earlier ones have been answered. */
+		c->answers = c->requests;
+		c->unsure = 0;
+	}
+	s->wanted = s->wanted && s->typed;
+	s->stream = ++c->requests;
+	bit = 1ULL << (s->stream & 63);
+	c->wanted = s->wanted ? c->wanted | bit : c->wanted & ~bit;
+	c->headless = s->bodiless ? c->headless | bit : c->headless & ~bit;
+	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	s->sized = 1; /* with neither framing header a request has no body */
+}
+
+/* A response's head is complete: the next answer, an interim one, or one to a request not seen. */
+static __always_inline void http1_response(struct flow_common *c, struct side *s)
+{
+	s->wanted = 0;
+	if (s->status < 200) {
+		s->bodiless = 1;
+		return;
+	}
+	s->bodiless = s->status == 204 || s->status == 304;
+	if (c->answers == c->requests)
+		return;
+	s->stream = ++c->answers;
+	s->wanted = (c->wanted >> (s->stream & 63)) & 1;
+	s->bodiless |= (c->headless >> (s->stream & 63)) & 1;
+}
+
+/* The head is complete: what body follows? */
+static __always_inline void http1_framed(struct flow_common *c, struct side *s)
+{
+	if (s->request)
+		http1_request(c, s);
+	else
+		http1_response(c, s);
+	s->have = 0;
+	if (s->status == 101)
+		s->phase = SIDE_IGNORE;
+	else if (s->bodiless || (!s->chunked && s->sized && !s->left))
+		http1_finish(c, s, 0);
+	else if (s->chunked)
+		s->phase = SIDE_CHUNK;
+	else if (!s->sized)
+		s->phase = SIDE_UNTIL_CLOSE;
+	else
+		s->phase = s->wanted ? SIDE_BODY : SIDE_SKIP;
+}
+
+/* --- steps --------------------------------------------------------------------------------- */
+
+/* The chunk-size line at s->start, such as "1a;name=value". */
+static __always_inline int http1_chunk(struct side *s)
+{
+	__u32 i, at = s->start;
+	__u64 n = 0;
+
+	BYTES_LOOP
+	for (i = 0; i < 16; i++) {
+		__u8 c = http1_byte(s, at + i) | 0x20;
+
+		if (c >= '0' && c <= '9')
+			c -= '0';
+		else if (c >= 'a' && c <= 'f')
+			c -= 'a' - 10;
+		else
+			break;
+		n = n << 4 | c;
+	}
+	if (!i)
+		return HTTP1_LOST;
+	s->left = n;
+	if (!n)
+		s->phase = SIDE_TRAILER;
+	else
+		s->phase = s->wanted && s->verdict == ILP_MORE ? SIDE_BODY : SIDE_SKIP;
+	return HTTP1_MORE;
+}
+
+/* One window of lines. */
+bytes_function int http1_step_lines(const struct source *src, struct flow_common *c, struct side *s)
+{
+	__u32 base, have, room, n, used;
+	int whole, err;
+
+	s->base = s->phase == SIDE_HEAD ? 0 : ILP_HEAD_MAX;
+	s->room = s->phase == SIDE_HEAD ? FLOW_HEAD_WINDOW : FLOW_CHUNK_WINDOW;
+	base = bytes_forget(s->base);
+	room = bytes_forget(s->room);
+	have = s->have;
+	if (have >= room || base + have >= FLOW_WINDOW)
+		return HTTP1_LOST;
+	room -= have;
+	n = s->end - s->off;
+	if (n > room)
+		n = room;
+	bytes_pin(n);
+	if (n < 1 || n > FLOW_WINDOW)
+		return HTTP1_LOST;
+	if (source_load(src, s->off, &s->window[base + have], n))
+		return HTTP1_UNREAD;
+	s->pos = base + have;
+	s->start = base;
+	s->found = (__u8)http1_lines(s, base + have + n);
+	whole = bytes_forget(s->start) > base;
+	if (s->found == LINES_MORE && !whole && n == room && !s->long_line) {
+		/* A line longer than the window: its front is all that counts. */
+		if (s->phase == SIDE_CHUNK)
+			return HTTP1_LOST;
+		http1_classify(s, base, base + have + n);
+	}
+	if (s->phase == SIDE_HEAD) {
+		err = http1_digest(s);
+		if (err)
+			return err;
+	}
+	if (bytes_forget(s->found) == LINES_MORE && !whole) {
+		s->have = n == room ? 0 : (__u16)(have + n);
+		s->long_line |= n == room;
+		s->off += n;
+		return HTTP1_MORE;
+	}
+	/* Bytes after the last whole line are read again in the next step. */
+	used = s->found == LINES_ONE ? s->pos : s->start;
+	s->off += used - (base + have);
+	s->have = 0;
+	if (s->found == LINES_ONE)
+		return http1_chunk(s);
+	if (s->found == LINES_END && s->phase == SIDE_HEAD)
+		http1_framed(c, s);
+	else if (s->found == LINES_END)
+		http1_finish(c, s, 0);
+	return HTTP1_MORE;
+}
+
+/* Puts up to N more bytes of the body into the window and asks what packet they begin. */
+static __always_inline int http1_gather(const struct source *src, struct side *s, __u64 n)
+{
+	__u32 at = s->gathered, part = ILP_HEAD_MAX - at;
+
+	if (at >= ILP_HEAD_MAX)
+		return HTTP1_LOST;
+	if (part > n)
+		part = (__u32)n;
+	bytes_pin(part);
+	if (part < 1 || part > ILP_HEAD_MAX)
+		return HTTP1_LOST;
+	if (source_load(src, s->off, &s->window[at], part))
+		return HTTP1_UNREAD;
+	s->gathered = (__u16)(at + part);
+	s->complete = s->phase == SIDE_BODY && !s->chunked && n == s->left;
+	s->verdict = (__u8)ilp_parse(s->window, bytes_forget(s->gathered),
+				     bytes_forget(s->complete), session_key(), &s->ilp);
+	if (s->phase == SIDE_BODY && bytes_forget(s->verdict) != ILP_MORE)
+		s->phase = SIDE_SKIP;
+	return HTTP1_MORE;
+}
+
+/* One fragment of a body, or a part of it. */
+bytes_function int http1_step_body(const struct source *src, struct flow_common *c, struct side *s)
+{
+	__u64 n = s->end - s->off;
+	int err;
+
+	if (s->phase != SIDE_UNTIL_CLOSE && n > s->left)
+		n = s->left;
+	if (s->phase == SIDE_BODY ||
+	    (s->phase == SIDE_UNTIL_CLOSE && s->wanted && s->verdict == ILP_MORE)) {
+		err = http1_gather(src, s, n);
+		if (err)
+			return err;
+	}
+	s->off += (__u32)n;
+	s->body_len += n;
+	if (s->phase == SIDE_UNTIL_CLOSE)
+		return HTTP1_MORE;
+	s->left -= n;
+	if (s->left)
+		return HTTP1_MORE;
+	if (s->chunked)
+		s->phase = SIDE_CHUNK;
+	else
+		http1_finish(c, s, 0);
+	return HTTP1_MORE;
+}
+
+/* The caller has SRC[s->off, s->end) with at least one byte, and s->phase is not LOST or IGNORE. */
+static __always_inline int http1_step(const struct source *src, struct flow_common *c,
+				      struct side *s, __u64 now_ns)
+{
+	if (s->phase == SIDE_START)
+		http1_begin(s, now_ns);
+	s->in_lines = s->phase == SIDE_HEAD || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER;
+	if (bytes_forget(s->in_lines))
+		return http1_step_lines(src, c, s);
+	return http1_step_body(src, c, s);
+}
+
+/* The direction ends here, or its bytes can no longer be followed: a message whose packet is known
+ * already still counts. */
+static __always_inline void http1_cut(struct flow_common *c, struct side *s, int closed)
+{
+	if (closed && s->phase == SIDE_UNTIL_CLOSE)
+		http1_finish(c, s, 0);
+	else if ((s->phase == SIDE_SKIP || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER) &&
+		 s->wanted && s->verdict == ILP_DONE)
+		http1_finish(c, s, 1);
+	if (!s->request)
+		c->unsure = 1;
+	side_reset(s, SIDE_LOST);
+}
+
+/* Is there a message to report? At most once each. */
+static __always_inline int http1_take(struct side *s)
+{
+	int ready = s->ready;
+
+	s->ready = 0;
+	return ready;
+}
+
+/* May this begin a message? WORD holds the first LEN bytes, 1 or more; those past 8 do not count.
+ */
+static __always_inline int http1_begins(__u64 word, __u32 len)
+{
+	__u32 post = len < 5 ? len : 5, http = len < 7 ? len : 7;
+
+	return bytes_low(word, post) ==
+		       bytes_low(BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0), post) ||
+	       bytes_low(word, http) ==
+		       bytes_low(BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0), http);
+}
+
+#endif

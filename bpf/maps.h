@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * maps.h - what the programs and the daemon share: parameters set before loading, and the maps.
+ */
+#ifndef TELLTALE_MAPS_H
+#define TELLTALE_MAPS_H
+
+#include "flow.h"
+#include "shared.h"
+#include "stream.h"
+
+/* --- parameters: read-only data, set by the daemon between open and load ---------------------- */
+
+/* Drawn at start, never stored: ILP addresses, conditions, endpoints, Request-Ids. */
+const volatile struct siphash_key session_secret;
+/* Kept on the host: bearer tokens, so that a fingerprint in the configuration stays true. */
+const volatile struct siphash_key host_secret;
+/* Bytes waiting in the ring from which on a submission wakes the daemon. */
+const volatile __u64 ring_high_water = 512 * 1024;
+const volatile __u32 targets_len;
+
+static __always_inline const struct siphash_key *session_key(void)
+{
+	return (const struct siphash_key *)&session_secret;
+}
+
+static __always_inline const struct siphash_key *host_key(void)
+{
+	return (const struct siphash_key *)&host_secret;
+}
+
+/* --- maps ------------------------------------------------------------------------------------- */
+
+/* Records for the daemon, in order. What finds no room is counted in `dropped`. The daemon sets the
+ * size. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} ring SEC(".maps");
+
+/* Records that found no room in the ring, by enum record_type. Written here, summed by the daemon.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RECORD_TYPES);
+	__type(key, __u32);
+	__type(value, __u64);
+} dropped SEC(".maps");
+
+/* The cgroups opted in. Written by the daemon before it attaches. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, struct shared_target);
+} targets SEC(".maps");
+
+struct socket_flow {
+	struct bpf_spin_lock lock; /* guards streams */
+	__u32 pad;
+	struct stream streams[2]; /* by enum flow_direction */
+	struct record_remote remote;
+	__u8 closing; /* bit per direction: its FIN has been seen */
+	__u8 pad2[7];
+	struct flow flow;
+};
+
+/* Connections that carry ILP. Lives from the first "POST" until FIN or RST, or with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct socket_flow);
+} socket_flows SEC(".maps");
+
+/* Sockets announced as opaque already. Lives with the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u8);
+} socket_marks SEC(".maps");
+
+/* Endpoint and token pairs announced already; the least recently used is announced again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} endpoints SEC(".maps");
+
+/* Processes of the targets whose TLS library carries our breakpoints -> target. The daemon writes
+ * and deletes; a breakpoint hit by any other process leaves at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHARED_PROCESSES_MAX);
+	__type(key, __u32);
+	__type(value, __u8);
+} processes SEC(".maps");
+
+struct tls_key {
+	__u64 ssl;
+	__u64 pid;
+};
+
+struct tls_flow {
+	__u8 marked; /* announced as opaque */
+	__u8 pad[7];
+	struct flow flow;
+};
+
+/* TLS connections that carry ILP. Lives from the first "POST" until SSL_free. Preallocated:
+ * programs of this type may not allocate on older kernels. When it is full, GAP_FULL says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct tls_key);
+	__type(value, struct tls_flow);
+} tls_flows SEC(".maps");
+
+/* An empty flow to copy from: it does not fit on the stack. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tls_flow);
+} tls_blank SEC(".maps");
+
+struct tls_call {
+	__u64 ssl;
+	__u64 buf;
+	__u64 done; /* _ex: where the call puts the number of bytes */
+};
+
+/* The call into the TLS library that each thread is in. Written on entry, removed on return; those
+ * of threads that never return are evicted as the least recently used. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct tls_call);
+} tls_calls SEC(".maps");
+
+/* A run that has more to look at than its steps allow goes on in the program of its kind. One array
+ * each: recent kernels want all programs of an array to attach alike. Filled by the daemon. */
+struct continuation {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+struct continuation more_ingress SEC(".maps");
+struct continuation more_egress SEC(".maps");
+struct continuation more_read SEC(".maps");
+struct continuation more_write SEC(".maps");
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * shared.h - what the daemon writes into maps for the programs (record.h is the other way).
+ */
+#ifndef TELLTALE_SHARED_H
+#define TELLTALE_SHARED_H
+
+#include <linux/types.h>
+
+#define SHARED_TARGETS_MAX   16
+#define SHARED_PROCESSES_MAX 4096
+
+/* An opted-in cgroup; its index is the target's number in records. */
+struct shared_target {
+	__u64 cgroup; /* cgroup id: the inode number of its directory */
+	__u32 level;  /* its depth below the root of the hierarchy */
+	__u32 pad;
+};
+
+#endif
