@@ -269,24 +269,30 @@ static const struct rate *find_rate(const struct rates_document *d, const char *
 	return found ? &found->rate : NULL;
 }
 
+static int32_t at_most(int32_t n, int32_t limit)
+{
+	return n < limit ? n : limit;
+}
+
 /* floor(AMOUNT * 10^(RATES_BASE_SCALE - SCALE) * FACTOR / DIVISOR) */
 static enum rates_result scale_amount(uint64_t amount, unsigned scale, struct rate factor,
 				      struct rate divisor, uint64_t *value)
 {
 	int32_t exponent = RATES_BASE_SCALE - (int32_t)scale + factor.exponent - divisor.exponent;
+	int32_t up = exponent > 0 ? exponent : 0, down = exponent < 0 ? -exponent : 0;
 	struct wide w = wide_from(amount);
 	bool fits = wide_mul(&w, factor.mantissa);
 
-	for (; fits && exponent > 0; exponent -= DECIMAL_POWER_MAX)
-		fits = wide_mul(&w,
-				decimal_power(exponent > DECIMAL_POWER_MAX ? DECIMAL_POWER_MAX
-									   : (unsigned)exponent));
+	for (int32_t step; fits && up; up -= step) {
+		step = at_most(up, DECIMAL_POWER_MAX);
+		fits = wide_mul(&w, decimal_power((unsigned)step));
+	}
 	if (fits) {
 		wide_div(&w, divisor.mantissa);
-		for (; w.len && exponent < 0; exponent += DECIMAL_POWER_MAX)
-			wide_div(&w, decimal_power(exponent < -DECIMAL_POWER_MAX
-							   ? DECIMAL_POWER_MAX
-							   : (unsigned)-exponent));
+		for (int32_t step; w.len && down; down -= step) {
+			step = at_most(down, DECIMAL_POWER_MAX);
+			wide_div(&w, decimal_power((unsigned)step));
+		}
 	}
 	if (!fits || w.len > 1) {
 		*value = UINT64_MAX;
