@@ -256,16 +256,19 @@ void rates_document_each(const struct rates_document *d,
 
 static const struct rate one = {.mantissa = 1, .exponent = 0};
 
+static int compare_code(const void *code, const void *entry)
+{
+	return strcmp(code, ((const struct entry *)entry)->code);
+}
+
 /* How many of CODE one unit of the base buys; NULL when the document does not say. */
 static const struct rate *find_rate(const struct rates_document *d, const char *code)
 {
-	struct entry key;
 	const struct entry *found;
 
 	if (!strcmp(code, d->base))
 		return &one;
-	memcpy(key.code, code, sizeof(key.code));
-	found = bsearch(&key, d->entries, d->len, sizeof(d->entries[0]), compare_entries);
+	found = bsearch(code, d->entries, d->len, sizeof(d->entries[0]), compare_code);
 	return found ? &found->rate : NULL;
 }
 
