@@ -4,8 +4,8 @@
  *
  * A rate document is {"base": "USD", "rates": {"EUR": 0.813399}}: one unit of base buys that many
  * of each asset. Rates are read from their decimal text into an integer and an exponent; a
- * conversion multiplies and divides in 128-bit integers (wider where needed), floors once, at the
- * end, and saturates at UINT64_MAX. No floating point touches an amount.
+ * conversion multiplies and divides in 128-bit integers, floors once, at the end, and saturates at
+ * UINT64_MAX. No floating point touches an amount.
  *
  * Two sources: the operator's own, asked first, and the network's fallback. Each is a file path or
  * an http(s) URL; a URL is asked with ?base=USD, but the answer's own "base" is believed. Fetching

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "decimal.h"
-#include "wide.h"
 
 #define DEPTH_MAX    8   /* a rate document has two levels; what else is in it may have more */
 #define POWER_MAX    18  /* rates are from 10^-18 to 10^18 */
@@ -277,32 +276,32 @@ static int32_t at_most(int32_t n, int32_t limit)
 	return n < limit ? n : limit;
 }
 
-/* floor(AMOUNT * 10^(RATES_BASE_SCALE - SCALE) * FACTOR / DIVISOR) */
+/*
+ * floor(AMOUNT * 10^(RATES_BASE_SCALE - SCALE) * FACTOR / DIVISOR)
+ *
+ * 128 bits are always enough: what outgrows them gives 2^64 or more when divided by the divisor's
+ * mantissa, and the powers of ten either all multiply or all divide. Dividing in steps floors as
+ * dividing once by their product does.
+ */
 static enum rates_result scale_amount(uint64_t amount, unsigned scale, struct rate factor,
 				      struct rate divisor, uint64_t *value)
 {
 	int32_t exponent = RATES_BASE_SCALE - (int32_t)scale + factor.exponent - divisor.exponent;
 	int32_t up = exponent > 0 ? exponent : 0, down = exponent < 0 ? -exponent : 0;
-	struct wide w = wide_from(amount);
-	bool fits = wide_mul(&w, factor.mantissa);
+	unsigned __int128 n = (unsigned __int128)amount * factor.mantissa;
+	bool fits = true;
 
 	for (int32_t step; fits && up; up -= step) {
 		step = at_most(up, DECIMAL_POWER_MAX);
-		fits = wide_mul(&w, decimal_power((unsigned)step));
+		fits = !__builtin_mul_overflow(n, decimal_power((unsigned)step), &n);
 	}
-	if (fits) {
-		wide_div(&w, divisor.mantissa);
-		for (int32_t step; w.len && down; down -= step) {
-			step = at_most(down, DECIMAL_POWER_MAX);
-			wide_div(&w, decimal_power((unsigned)step));
-		}
+	n /= divisor.mantissa;
+	for (int32_t step; n && down; down -= step) {
+		step = at_most(down, DECIMAL_POWER_MAX);
+		n /= decimal_power((unsigned)step);
 	}
-	if (!fits || w.len > 1) {
-		*value = UINT64_MAX;
-		return RATES_SATURATED;
-	}
-	*value = w.len ? w.word[0] : 0;
-	return RATES_OK;
+	*value = fits && n <= UINT64_MAX ? (uint64_t)n : UINT64_MAX;
+	return fits && n <= UINT64_MAX ? RATES_OK : RATES_SATURATED;
 }
 
 enum rates_result rates_document_convert(const struct rates_document *d, uint64_t amount,
