@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # `telltale privacy apply` as a person uses it; needs no root.
+# shellcheck disable=SC2119,SC2120 # `run` passes apply its arguments
 
 bats_require_minimum_version 1.5.0
 
@@ -45,7 +46,8 @@ END
 }
 
 @test "garbage is reported with its line number, and what follows is still processed" {
-  run -1 --separate-stderr apply --no-noise < <(printf '8300\nten\n\n-5\n1.00\n0x10\n18446744073709551616\n13200')
+  run -1 --separate-stderr apply --no-noise \
+    < <(printf '8300\nten\n\n-5\n1.00\n0x10\n18446744073709551616\n13200')
   [ "$output" = "$(printf '8300\t10000\t10000\n13200\t15000\t15000')" ]
   for line in 2 3 4 5 6 7; do
     [[ $stderr == *"line $line: "* ]]
