@@ -133,13 +133,14 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a \
-		$(LDLIBS) -lcmocka
+		$(LDLIBS) -lcmocka -lgmp
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined $(DEPEND) -MF $@.d -o $@ $<
+	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$(DEPEND) -MF $@.d -o $@ $< -Wl,--as-needed $(LDLIBS)
 
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)

@@ -62,7 +62,11 @@ struct privacy *privacy_new(const struct privacy_params *params, const char *sou
 			    uint64_t start_unix_ns, privacy_random *random, void *random_context);
 void privacy_free(struct privacy *p);
 
-/* Signature payment_sink, with the struct privacy as context. */
+/*
+ * Signature payment_sink, with the struct privacy as context. Packet counters, rejects by code and
+ * payment times take originated payments and probes only; what others originated enters the
+ * operator's transactions and amounts by origin.
+ */
 void privacy_observe(void *privacy, const struct contribution *c);
 /* One exchange closed: times and outcomes by origin (the operator's own view). */
 void privacy_exchange(struct privacy *p, const struct exchange *e);

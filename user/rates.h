@@ -4,8 +4,8 @@
  *
  * A rate document is {"base": "USD", "rates": {"EUR": 0.813399}}: one unit of base buys that many
  * of each asset. Rates are read from their decimal text into an integer and an exponent; a
- * conversion multiplies and divides in 128-bit integers (wider where needed), floors once, at the
- * end, and saturates at UINT64_MAX. No floating point touches an amount.
+ * conversion multiplies and divides in 128-bit integers, floors once, at the end, and saturates at
+ * UINT64_MAX. No floating point touches an amount.
  *
  * Two sources: the operator's own, asked first, and the network's fallback. Each is a file path or
  * an http(s) URL; a URL is asked with ?base=USD, but the answer's own "base" is believed. Fetching
@@ -41,6 +41,12 @@ int rates_parse(const char *text, size_t len, struct rates_document **out, char 
 		size_t why_len);
 void rates_document_free(struct rates_document *d);
 const char *rates_document_base(const struct rates_document *d);
+/* Rates in it, the base's own not counted. */
+size_t rates_document_len(const struct rates_document *d);
+/* Calls EACH for every rate of D, in the order of the codes. */
+void rates_document_each(const struct rates_document *d,
+			 void (*each)(void *context, const char *code, struct rate rate),
+			 void *context);
 
 enum rates_result {
 	RATES_OK = 0,
@@ -48,7 +54,8 @@ enum rates_result {
 	RATES_SATURATED, /* *value is UINT64_MAX: the true one does not fit */
 };
 
-/* AMOUNT units of ASSET in the base currency at RATES_BASE_SCALE, floored. */
+/* AMOUNT units of ASSET in the base currency at RATES_BASE_SCALE, floored. D may be NULL: then
+ * only the base currency itself converts. */
 enum rates_result rates_document_convert(const struct rates_document *d, uint64_t amount,
 					 const struct asset *asset, uint64_t *value);
 
@@ -77,6 +84,9 @@ void rates_free(struct rates *r);
 /* Starts fetches that are due and moves those under way along; never blocks. NOW_MS is
  * CLOCK_MONOTONIC. After a failure the next try waits longer, from 5 s to 5 min. */
 void rates_tick(struct rates *r, uint64_t now_ms);
+/* After how many ms rates_tick wants to be called again: soon while a fetch is under way, since
+ * each step of a TLS handshake takes one call; -1 when nothing is configured. */
+int rates_wait_ms(const struct rates *r, uint64_t now_ms);
 /* Fetches all configured sources and waits for them, for commands. 0, or -errno of the last
  * failure. */
 int rates_load(struct rates *r, unsigned timeout_ms);
@@ -85,6 +95,8 @@ int rates_load(struct rates *r, unsigned timeout_ms);
 enum rates_result rates_convert(const struct rates *r, uint64_t amount, const struct asset *asset,
 				uint64_t *value);
 struct rates_status rates_status(const struct rates *r, enum rates_source source, uint64_t now_ms);
+/* The document of a source that is in use, until the next rates_tick; NULL: none yet. */
+const struct rates_document *rates_in_use(const struct rates *r, enum rates_source source);
 /* Calls EACH for every asset of a source's document, in the order of the codes. */
 void rates_each(const struct rates *r, enum rates_source source,
 		void (*each)(void *context, const char *code, struct rate rate), void *context);

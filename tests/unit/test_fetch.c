@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where rates come from: files, and a real HTTP server that misbehaves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "user/fetch.h"
+#include "user/log.h"
+#include "user/rates.h"
+
+#define USD_DOCUMENT "{\"base\":\"USD\",\"rates\":{\"EUR\":0.5}}"
+#define EUR_DOCUMENT "{\"base\":\"EUR\",\"rates\":{\"USD\":4}}"
+#define DAY_MS       86400000u
+
+/* --- a server --- */
+
+struct server {
+	struct MHD_Daemon *daemon;
+	unsigned port;
+	pthread_mutex_t lock;
+	char query[128]; /* base=…&key=…, of the last request */
+	char agent[128];
+	unsigned requests;
+};
+
+static struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_len, void **state)
+{
+	const char *base = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "base");
+	const char *key = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "key");
+	const char *agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent");
+	struct MHD_Response *response = NULL;
+	const char *body = USD_DOCUMENT;
+	unsigned status = 200;
+	char target[64] = "";
+	enum MHD_Result result;
+
+	(void)context, (void)method, (void)version, (void)upload, (void)upload_len, (void)state;
+	pthread_mutex_lock(&server.lock);
+	server.requests++;
+	snprintf(server.query, sizeof(server.query), "base=%s key=%s", base ? base : "",
+		 key ? key : "");
+	snprintf(server.agent, sizeof(server.agent), "%s", agent ? agent : "");
+	pthread_mutex_unlock(&server.lock);
+
+	if (!strcmp(url, "/silent"))
+		return MHD_suspend_connection(connection), MHD_YES;
+	if (!strcmp(url, "/eur"))
+		body = EUR_DOCUMENT;
+	if (!strcmp(url, "/html"))
+		body = "<html>";
+	if (!strcmp(url, "/500"))
+		status = 500;
+	if (!strcmp(url, "/204"))
+		status = 204;
+	if (!strcmp(url, "/ftp"))
+		strcpy(target, "ftp://127.0.0.1/");
+	if (!strcmp(url, "/file"))
+		strcpy(target, "file:///etc/passwd");
+	if (!strncmp(url, "/hops/", 6))
+		snprintf(target, sizeof(target), atoi(url + 6) > 1 ? "/hops/%d" : "/usd",
+			 atoi(url + 6) - 1);
+	if (target[0])
+		status = 302;
+	if (!strcmp(url, "/huge")) {
+		char *huge = calloc(1, RATES_DOCUMENT_MAX + 1);
+
+		memset(huge, ' ', RATES_DOCUMENT_MAX + 1);
+		response = MHD_create_response_from_buffer(RATES_DOCUMENT_MAX + 1, huge,
+							   MHD_RESPMEM_MUST_FREE);
+	} else {
+		response = MHD_create_response_from_buffer(strlen(body), (void *)body,
+							   MHD_RESPMEM_PERSISTENT);
+	}
+	if (target[0])
+		MHD_add_response_header(response, "Location", target);
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* Sends spaces for ever, without saying how many there will be. */
+static ssize_t endless(void *context, uint64_t at, char *buf, size_t max)
+{
+	(void)context, (void)at;
+	memset(buf, ' ', max);
+	return (ssize_t)max;
+}
+
+static enum MHD_Result answer_any(void *context, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_len, void **state)
+{
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	if (strcmp(url, "/endless") != 0)
+		return answer(context, connection, url, method, version, upload, upload_len, state);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, endless, NULL, NULL);
+	result = MHD_queue_response(connection, 200, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static int start_server(void **state)
+{
+	struct sockaddr_in loopback = {.sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	(void)state;
+	log_set_level(LOG_LEVEL_ERR);
+	server.daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME,
+					 0, NULL, NULL, answer_any, NULL, MHD_OPTION_SOCK_ADDR,
+					 &loopback, MHD_OPTION_END);
+	if (!server.daemon)
+		return -1;
+	server.port = MHD_get_daemon_info(server.daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+	return 0;
+}
+
+static int stop_server(void **state)
+{
+	(void)state;
+	/* Connections left suspended on purpose end with the process. */
+	return 0;
+}
+
+/* Valid until the next call. */
+static const char *url_of(const char *path)
+{
+	static char url[128];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", server.port, path);
+	return url;
+}
+
+static struct rates *rates_at(const char *operator_location, const char *network_location)
+{
+	struct rates_source_config config[RATES_SOURCES] = {
+		{operator_location, DAY_MS},
+		{network_location, DAY_MS},
+	};
+	struct rates *r = rates_new(config);
+
+	assert_non_null(r);
+	return r;
+}
+
+static uint64_t one(const struct rates *r, const char *code)
+{
+	struct asset a = {.scale = 0};
+	uint64_t value;
+
+	strcpy(a.code, code);
+	return rates_convert(r, 1, &a, &value) == RATES_OK ? value : 0;
+}
+
+/* --- URLs --- */
+
+static void a_url_is_asked_for_the_base_and_keeps_its_own_query(void **state)
+{
+	static const char *const cases[][2] = {
+		{"http://h/rates", "http://h/rates?base=USD"},
+		{"https://h/rates?key=1", "https://h/rates?key=1&base=USD"},
+		{"http://h/rates?key=1#part", "http://h/rates?key=1&base=USD#part"},
+		{"http://h/rates?base=EUR", "http://h/rates?base=EUR"},
+		{"http://h/rates?x=1&base=EUR", "http://h/rates?x=1&base=EUR"},
+		{"http://h/rates?database=1", "http://h/rates?database=1&base=USD"},
+		{"ftp://h/rates", NULL},
+		{"rates.json", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *url = fetch_url_with_base(cases[i][0], "USD");
+
+		if (cases[i][1])
+			assert_string_equal(url, cases[i][1]);
+		else
+			assert_null(url);
+		free(url);
+	}
+}
+
+static void a_url_is_fetched_in_the_background_of_the_loop(void **state)
+{
+	struct rates *r = rates_at(url_of("/usd?key=k"), NULL);
+	unsigned ticks = 0;
+
+	(void)state;
+	assert_int_equal(one(r, "EUR"), 0);
+	assert_int_equal(rates_wait_ms(r, 5), 0);
+	rates_tick(r, 5);
+	assert_false(rates_status(r, RATES_OPERATOR, 5).loaded);
+	assert_true(rates_wait_ms(r, 5) > 0 && rates_wait_ms(r, 5) <= 100);
+	for (; !rates_status(r, RATES_OPERATOR, 5).refreshes && ticks < 5000; ticks++) {
+		usleep(1000);
+		rates_tick(r, 5);
+	}
+	assert_int_equal(one(r, "EUR"), 20000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 1005).age_ms, 1000);
+	assert_int_equal(rates_wait_ms(r, 5), DAY_MS);
+	pthread_mutex_lock(&server.lock);
+	assert_string_equal(server.query, "base=USD key=k");
+	assert_string_equal(server.agent, "telltale/" TELLTALE_VERSION);
+	pthread_mutex_unlock(&server.lock);
+	rates_free(r);
+}
+
+static void the_answers_own_base_is_believed_and_the_operator_goes_first(void **state)
+{
+	char eur[128];
+	struct rates *r;
+
+	(void)state;
+	snprintf(eur, sizeof(eur), "%s", url_of("/eur"));
+	r = rates_at(eur, url_of("/usd"));
+	assert_int_equal(rates_load(r, 10000), 0);
+	assert_int_equal(one(r, "EUR"), 40000);
+	assert_string_equal(rates_status(r, RATES_OPERATOR, 0).base, "EUR");
+	rates_free(r);
+	r = rates_at(url_of("/500"), eur);
+	assert_int_equal(rates_load(r, 10000), -EPROTO);
+	assert_int_equal(one(r, "EUR"), 40000);
+	assert_false(rates_status(r, RATES_OPERATOR, 0).loaded);
+	rates_free(r);
+}
+
+static void assert_fails(const char *path, int error, const char *says)
+{
+	struct rates *r = rates_at(url_of(path), NULL);
+	struct rates_status status;
+	int result = rates_load(r, 10000);
+
+	status = rates_status(r, RATES_OPERATOR, 0);
+	if (result != error || !strstr(status.error, says))
+		fail_msg("%s: %d, %s", path, result, status.error);
+	assert_int_equal(status.failures, 1);
+	assert_false(status.loaded);
+	rates_free(r);
+}
+
+static void a_server_that_misbehaves_is_refused_with_its_reason(void **state)
+{
+	(void)state;
+	assert_fails("/500", -EPROTO, "HTTP status 500");
+	assert_fails("/204", -EPROTO, "HTTP status 204");
+	assert_fails("/html", -EINVAL, "not JSON");
+	assert_fails("/huge", -EFBIG, "larger than 1048576");
+	assert_fails("/endless", -EFBIG, "larger than 1048576");
+	assert_fails("/hops/4", -ELOOP, "redirects");
+	assert_fails("/ftp", -EIO, "ftp");
+	assert_fails("/file", -EIO, "file");
+}
+
+static void three_redirects_are_followed(void **state)
+{
+	struct rates *r = rates_at(url_of("/hops/3"), NULL);
+
+	(void)state;
+	assert_int_equal(rates_load(r, 10000), 0);
+	assert_int_equal(one(r, "EUR"), 20000);
+	rates_free(r);
+}
+
+static void a_server_that_never_answers_is_given_up(void **state)
+{
+	char silent[128];
+	struct rates *r;
+
+	(void)state;
+	snprintf(silent, sizeof(silent), "%s", url_of("/silent"));
+	r = rates_at(silent, url_of("/usd"));
+	assert_int_equal(rates_load(r, 300), -ETIMEDOUT);
+	assert_true(rates_status(r, RATES_NETWORK, 0).loaded);
+	assert_int_equal(one(r, "EUR"), 20000);
+	rates_free(r);
+}
+
+static void a_location_of_another_kind_is_refused(void **state)
+{
+	struct rates *r = rates_at("ftp://127.0.0.1/rates", NULL);
+
+	(void)state;
+	assert_int_equal(rates_load(r, 1000), -EINVAL);
+	assert_non_null(strstr(rates_status(r, RATES_OPERATOR, 0).error, "http"));
+	rates_free(r);
+}
+
+static void without_any_source_there_is_nothing_to_do(void **state)
+{
+	struct rates *r = rates_at(NULL, NULL);
+
+	(void)state;
+	rates_tick(r, 1);
+	assert_int_equal(rates_load(r, 1000), 0);
+	assert_int_equal(rates_wait_ms(r, 1), -1);
+	assert_false(rates_status(r, RATES_NETWORK, 0).configured);
+	assert_int_equal(one(r, "USD"), 10000);
+	assert_int_equal(one(r, "EUR"), 0);
+	rates_free(r);
+}
+
+/* --- files --- */
+
+static char folder[] = "/tmp/telltale-rates-XXXXXX";
+static char path[64];
+
+static int make_folder(void **state)
+{
+	(void)state;
+	strcpy(folder + strlen(folder) - 6, "XXXXXX");
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/rates.json", folder);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(folder);
+}
+
+/* The modification time is set, so that the test does not rest on the clock's grain. */
+static void write_file(const char *text, time_t modified)
+{
+	struct timespec times[2] = {{.tv_sec = modified}, {.tv_sec = modified}};
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	utimensat(AT_FDCWD, path, times, 0);
+}
+
+static void a_file_is_read_and_read_again_when_it_changes(void **state)
+{
+	struct rates *r = rates_at(path, NULL);
+
+	(void)state;
+	write_file(USD_DOCUMENT, 1000);
+	rates_tick(r, 10);
+	assert_int_equal(one(r, "EUR"), 20000);
+	rates_tick(r, 5000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 5000).refreshes, 1);
+	write_file("{\"base\":\"USD\",\"rates\":{\"EUR\":0.4}}", 1001);
+	rates_tick(r, 10000);
+	assert_int_equal(one(r, "EUR"), 25000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 10000).refreshes, 2);
+	rates_tick(r, 10000 + DAY_MS);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 0).refreshes, 3);
+	rates_free(r);
+}
+
+static void the_last_good_rates_stay_when_the_file_breaks(void **state)
+{
+	struct rates *r = rates_at(path, NULL);
+	struct rates_status status;
+
+	(void)state;
+	write_file(USD_DOCUMENT, 1000);
+	rates_tick(r, 0);
+	write_file("{\"base\":\"USD\",\"ra", 1001);
+	rates_tick(r, 3000);
+	status = rates_status(r, RATES_OPERATOR, 4000);
+	assert_int_equal(status.failures, 1);
+	assert_true(status.loaded);
+	assert_int_equal(status.age_ms, 4000);
+	assert_true(status.error[0]);
+	assert_int_equal(one(r, "EUR"), 20000);
+	write_file(USD_DOCUMENT, 1002);
+	rates_tick(r, 4100);
+	status = rates_status(r, RATES_OPERATOR, 4100);
+	assert_int_equal(status.age_ms, 0);
+	assert_false(status.error[0]);
+	rates_free(r);
+}
+
+static void after_failures_the_next_try_waits_from_five_seconds_to_five_minutes(void **state)
+{
+	static const unsigned waits[] = {5000, 10000, 20000, 40000, 80000, 160000, 300000, 300000};
+	struct rates *r = rates_at(path, NULL);
+	uint64_t now = 0;
+
+	(void)state;
+	rates_tick(r, now);
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		assert_int_equal(rates_status(r, RATES_OPERATOR, now).failures, i + 1);
+		rates_tick(r, now + waits[i] - 1);
+		assert_int_equal(rates_status(r, RATES_OPERATOR, now).failures, i + 1);
+		now += waits[i];
+		rates_tick(r, now);
+	}
+	write_file(USD_DOCUMENT, 1000);
+	rates_tick(r, now + 300000);
+	unlink(path);
+	/* A success forgets the failures: a day's lifetime, then 5 s again. */
+	now += 300000 + DAY_MS;
+	rates_tick(r, now);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, now).failures, 10);
+	rates_tick(r, now + 5000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, now).failures, 11);
+	rates_free(r);
+}
+
+static void a_file_url_is_the_file_it_names(void **state)
+{
+	char url[96];
+	struct rates *r;
+
+	(void)state;
+	write_file(USD_DOCUMENT, 1000);
+	snprintf(url, sizeof(url), "file://%s/r%%61tes.json", folder);
+	r = rates_at(NULL, url);
+	assert_int_equal(rates_load(r, 1000), 0);
+	assert_int_equal(one(r, "EUR"), 20000);
+	rates_free(r);
+}
+
+static void what_is_no_regular_file_is_refused_without_waiting(void **state)
+{
+	char why[128], *body = NULL;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(fetch_file(folder, 100, &body, &len, why, sizeof(why)), -EINVAL);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(fetch_file(path, 100, &body, &len, why, sizeof(why)), -EINVAL);
+	unlink(path);
+	assert_int_equal(fetch_file(path, 100, &body, &len, why, sizeof(why)), -ENOENT);
+}
+
+static void a_file_may_have_as_many_bytes_as_allowed_and_none_more(void **state)
+{
+	char why[128], *body = NULL;
+	size_t len = 0;
+
+	(void)state;
+	write_file("12345678", 1000);
+	assert_int_equal(fetch_file(path, 7, &body, &len, why, sizeof(why)), -EFBIG);
+	assert_int_equal(fetch_file(path, 8, &body, &len, why, sizeof(why)), 0);
+	assert_int_equal(len, 8);
+	assert_memory_equal(body, "12345678", 8);
+	free(body);
+}
+
+#define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_url_is_asked_for_the_base_and_keeps_its_own_query),
+		cmocka_unit_test(a_url_is_fetched_in_the_background_of_the_loop),
+		cmocka_unit_test(the_answers_own_base_is_believed_and_the_operator_goes_first),
+		cmocka_unit_test(a_server_that_misbehaves_is_refused_with_its_reason),
+		cmocka_unit_test(three_redirects_are_followed),
+		cmocka_unit_test(a_server_that_never_answers_is_given_up),
+		cmocka_unit_test(a_location_of_another_kind_is_refused),
+		cmocka_unit_test(without_any_source_there_is_nothing_to_do),
+		FILE_TEST(a_file_is_read_and_read_again_when_it_changes),
+		FILE_TEST(the_last_good_rates_stay_when_the_file_breaks),
+		FILE_TEST(after_failures_the_next_try_waits_from_five_seconds_to_five_minutes),
+		FILE_TEST(a_file_url_is_the_file_it_names),
+		FILE_TEST(what_is_no_regular_file_is_refused_without_waiting),
+		FILE_TEST(a_file_may_have_as_many_bytes_as_allowed_and_none_more),
+	};
+
+	return cmocka_run_group_tests_name("fetch", tests, start_server, stop_server);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * entropy.h - a stock of random bytes, so that a draw of noise does not cost a system call.
+ *
+ * Filled from a privacy_random in blocks; each byte is given out once and wiped as it is. Not for
+ * use across fork(2): both sides would give out the same bytes.
+ */
+#ifndef TELLTALE_ENTROPY_H
+#define TELLTALE_ENTROPY_H
+
+#include "privacy.h"
+
+#define ENTROPY_BLOCK 4096
+
+struct entropy {
+	privacy_random *random;
+	void *random_context;
+	size_t left; /* bytes not given out yet, at the end of the block */
+	unsigned char block[ENTROPY_BLOCK];
+};
+
+void entropy_init(struct entropy *e, privacy_random *random, void *random_context);
+void entropy_fini(struct entropy *e); /* wipes what is left */
+/* Signature privacy_random, with the struct entropy as context; LEN is at most ENTROPY_BLOCK. */
+void entropy_take(void *entropy, void *buf, size_t len);
+
+#endif
