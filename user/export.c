@@ -184,6 +184,7 @@ static void settle(struct exporter *x, struct lane *l)
 {
 	struct export_answer answer;
 	uint32_t random, delay_ms;
+	bool cut;
 
 	export_channel_finish(&l->channel, &answer);
 	l->retrying = answer.verdict == EXPORT_RETRY;
@@ -194,10 +195,12 @@ static void settle(struct exporter *x, struct lane *l)
 		note_success(x, l, &answer);
 		return;
 	}
-	/* What a cancelled last attempt says is less than what went wrong before it. */
-	if (x->late && l->status.last_error[0])
-		return;
-	note_failure(x, l, answer.verdict == EXPORT_DROP, answer.words);
+	/* That the flush's time is up says less than what went wrong before it. */
+	cut = x->flushing && l->status.last_error[0] &&
+	      (answer.status == GRPC_STATUS_CANCELLED ||
+	       answer.status == GRPC_STATUS_DEADLINE_EXCEEDED);
+	if (!cut)
+		note_failure(x, l, answer.verdict == EXPORT_DROP, answer.words);
 	if (answer.verdict == EXPORT_DROP)
 		return;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export_channel.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,11 +104,8 @@ static int make_headers(struct export_channel *c, char *why, size_t why_len)
 		char name[256];
 		size_t n = 0;
 
-		for (; e->headers[i].name[n] && n < sizeof(name) - 1; n++) {
-			char ch = e->headers[i].name[n];
-
-			name[n] = ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
-		}
+		for (; e->headers[i].name[n] && n < sizeof(name) - 1; n++)
+			name[n] = (char)tolower((unsigned char)e->headers[i].name[n]);
 		m->key = grpc_slice_from_copied_buffer(name, n);
 		m->value = grpc_slice_from_copied_string(e->headers[i].value);
 		if (e->headers[i].name[n] || !grpc_header_key_is_legal(m->key) ||

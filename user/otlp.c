@@ -24,7 +24,7 @@ struct block {
 	_Alignas(max_align_t) uint8_t bytes[];
 };
 
-#define BLOCK_SIZE (64 * 1024)
+#define BLOCK_SIZE ((size_t)64 * 1024)
 
 struct arena {
 	struct block *blocks;

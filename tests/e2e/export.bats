@@ -61,6 +61,10 @@ case_passes() {
   case_passes silence_ends_at_the_deadline
 }
 
+@test "a connection that died unnoticed is replaced after one deadline" {
+  case_passes a_connection_dies_unnoticed
+}
+
 @test "a collector that restarts gets the next snapshot" {
   case_passes server_restarts
 }
@@ -71,6 +75,10 @@ case_passes() {
 
 @test "the last snapshot is delivered at shutdown though the endpoint was backing off" {
   case_passes flush_delivers_the_last
+}
+
+@test "shutdown gives up in time and says why the last snapshot did not arrive" {
+  case_passes flush_gives_up
 }
 
 @test "shutdown with nothing to send does not wait" {

@@ -165,6 +165,8 @@ class Wire:
     def __init__(self, port):
         self.port = port
         self.bytes = b""
+        self.dead = set()
+        self.alive = set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.authority = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -173,6 +175,7 @@ class Wire:
         while True:
             client, _ = self.listener.accept()
             server = socket.create_connection(("127.0.0.1", self.port))
+            self.alive.add(client)
             threading.Thread(target=self.pump, args=(client, server, True), daemon=True).start()
             threading.Thread(target=self.pump, args=(server, client, False), daemon=True).start()
 
@@ -181,7 +184,13 @@ class Wire:
             while data := source.recv(65536):
                 if keep:
                     self.bytes += data
-                sink.sendall(data)
+                if not {source, sink} & self.dead:
+                    sink.sendall(data)
+
+    def lose(self):
+        """From now on what comes through the connections of this moment vanishes without a word, as
+        when a translation table in between has forgotten them."""
+        self.dead |= self.alive
 
 
 class Authority:
@@ -378,6 +387,21 @@ def silence_ends_at_the_deadline():
         x.stop(100)
 
 
+def a_connection_dies_unnoticed():
+    server = Server()
+    wire = Wire(server.port)
+    with Exporter(f"authority={wire.authority},timeout=500") as x:
+        x.post(1)
+        x.until_status(exports=1)
+        wire.lose()
+        x.post(2)
+        x.until_status(consecutive_failures=1,
+                       last_error="connected, but no answer within the timeout")
+        x.until_status(exports=2, retries=1, failures=0)
+        x.stop()
+    assert server.values() == [1, 2], server.values()
+
+
 def server_restarts():
     first = Server()
     with Exporter(f"authority={first.authority}") as x:
@@ -418,6 +442,17 @@ def flush_delivers_the_last():
         x.post(2)
         x.stop()
     assert server.values() == [1, 2], server.values()
+
+
+def flush_gives_up():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"127.0.0.1:{listener.getsockname()[1]}"
+    with Exporter(f"authority={closed}") as x:
+        x.post(1)
+        x.until_status(consecutive_failures=1)
+        x.stop(300)
+        assert "the last snapshot did not arrive: cannot connect: Connection refused" in x.said(), \
+            x.said()
 
 
 def flush_without_a_snapshot():

@@ -30,15 +30,15 @@ static struct config_attribute attributes[] = {
 	{(char *)"deployment.environment", (char *)"test"},
 	{(char *)"service.instance.id", (char *)"chosen-by-operator"},
 	{(char *)"telltale.privacy.mechanism", (char *)"forged"},
+	{(char *)"service.name", (char *)"forged"},
 };
 static struct config config = {
 	.instance = (char *)"node-a",
 	.service_name = (char *)"telltale",
 	.attributes = attributes,
-	.attributes_len = 3,
+	.attributes_len = 4,
 	.endpoints = endpoints,
 };
-static char *huge;
 
 static int endpoint_of(char *text)
 {
@@ -88,6 +88,18 @@ static void post(struct exporter *x, int64_t n, const char *source)
 	released_unref(&s->released);
 }
 
+static void post_huge(struct exporter *x, int64_t n)
+{
+	static char *text; /* lives until the exit: snapshots point to it */
+
+	if (!text)
+		text = calloc(1, HUGE_LEN + 1);
+	if (!text)
+		abort();
+	memset(text, 'x', HUGE_LEN);
+	post(x, n, text);
+}
+
 static void print_status(struct exporter *x)
 {
 	struct export_status status[ENDPOINTS_MAX];
@@ -124,7 +136,7 @@ static void obey(struct exporter *x)
 		if (sscanf(line, "post %lld", &n) == 1)
 			post(x, n, "node-a");
 		else if (sscanf(line, "huge %lld", &n) == 1)
-			post(x, n, huge);
+			post_huge(x, n);
 		else if (!strcmp(line, "status\n"))
 			print_status(x);
 		else if (sscanf(line, "stop %u", &stop_ms) == 1)
@@ -155,14 +167,9 @@ int main(int argc, char **argv)
 		printf("%s: %s\n", err ? strerror(-err) : "ok", why);
 		return err ? 1 : 0;
 	}
-	huge = calloc(1, HUGE_LEN + 1);
-	if (!huge)
-		return 1;
-	memset(huge, 'x', HUGE_LEN);
 	err = export_start(&config, &x);
 	printf("started: %s\n", err ? strerror(-err) : "ok");
 	if (!err)
 		obey(x);
-	free(huge);
 	return err ? 1 : 0;
 }
