@@ -135,6 +135,17 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a \
 		$(LDLIBS) -lcmocka -lgmp
 
+# One stage alone, driven by an end-to-end test.
+$(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
+
+# Python parts of the tests, at the versions the file pins.
+$(BUILD)/venv/ready: tests/e2e/requirements.txt
+	$(call say,VENV,$(@D))
+	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
+
 $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)

@@ -18,7 +18,9 @@ struct released_label {
 	const char *value;
 };
 
-#define RELEASED_LABELS 2 /* beside `source`, which is the same everywhere */
+/* Beside `source`, which every point carries: no label may have that key, and none a key twice, or
+ * Prometheus refuses the whole page. */
+#define RELEASED_LABELS 2
 
 struct released_point {
 	enum metric metric;

@@ -1,0 +1,126 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The export stage against scripted OTLP/gRPC servers; export_cases.py holds the cases.
+
+setup_file() {
+  cd "$BATS_TEST_DIRNAME/../.." || return
+  make -s build/tests/exporter build/venv/ready >&2
+}
+
+setup() {
+  cd "$BATS_TEST_DIRNAME/../.." || return
+}
+
+# Status 77 is a case's way to say that it cannot run here, and why.
+case_passes() {
+  run build/venv/bin/python tests/e2e/export_cases.py "$1"
+  if [ "$status" -eq 77 ]; then
+    skip "${output#skip: }"
+  fi
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "a snapshot arrives as OTLP asks: resource, scope, times, sums, histograms, headers" {
+  case_passes arrives
+}
+
+@test "an endpoint of the operator's own gets the operational metrics too" {
+  case_passes own_gets_all
+}
+
+@test "after UNAVAILABLE the newest snapshot is sent, not the old one" {
+  case_passes retry_sends_newest
+}
+
+@test "INVALID_ARGUMENT is counted, said once and not sent again" {
+  case_passes refusal_is_final
+}
+
+@test "RESOURCE_EXHAUSTED without RetryInfo is final" {
+  case_passes exhausted_without_retry_info
+}
+
+@test "RESOURCE_EXHAUSTED with RetryInfo is tried again" {
+  case_passes exhausted_with_retry_info
+}
+
+@test "the delay that RetryInfo asks for is kept, except by the flush at the end" {
+  case_passes retry_info_is_honoured
+}
+
+@test "a partial success is counted, said once and not sent again" {
+  case_passes partial_success
+}
+
+@test "an endpoint that never answers does not delay the other" {
+  case_passes one_down_does_not_delay_the_other
+}
+
+@test "an export without an answer ends at its deadline and is tried again" {
+  case_passes silence_ends_at_the_deadline
+}
+
+@test "a connection that died unnoticed is replaced after one deadline" {
+  case_passes a_connection_dies_unnoticed
+}
+
+@test "a collector that restarts gets the next snapshot" {
+  case_passes server_restarts
+}
+
+@test "connections closed for their age cost no export" {
+  case_passes connection_age
+}
+
+@test "the last snapshot is delivered at shutdown though the endpoint was backing off" {
+  case_passes flush_delivers_the_last
+}
+
+@test "shutdown gives up in time and says why the last snapshot did not arrive" {
+  case_passes flush_gives_up
+}
+
+@test "shutdown with nothing to send does not wait" {
+  case_passes flush_without_a_snapshot
+}
+
+@test "gzip compresses what goes over the wire, and only when asked for" {
+  case_passes gzip
+}
+
+@test "TLS: a collector is believed by the CA file given, and by no other" {
+  case_passes tls
+}
+
+@test "mutual TLS: the client certificate opens the door, without it stays shut" {
+  case_passes mutual_tls
+}
+
+@test "a CA, certificate or key file that cannot serve stops the start, in words" {
+  case_passes bad_files
+}
+
+@test "a header that cannot be sent stops the start, its value is not shown" {
+  case_passes bad_header
+}
+
+@test "a request over 64 MiB is not sent" {
+  case_passes too_large_a_request
+}
+
+@test "an answer over 4 MiB is not asked for again" {
+  case_passes too_large_an_answer
+}
+
+@test "an IPv6 address works as an endpoint" {
+  case_passes ipv6
+}
+
+@test "the exporter's threads have no capability and get no signals" {
+  case_passes no_privilege
+}
+
+@test "one attempt tells in words why an endpoint cannot be used" {
+  case_passes trying
+}
