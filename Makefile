@@ -141,6 +141,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(DEPEND) -MF $@.d -o $@ $<
 
+# Benchmarks measure the program's own objects, with its flags.
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
+	$(call say,BENCH,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
+
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)
 
