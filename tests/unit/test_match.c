@@ -400,6 +400,27 @@ static void test_the_end_of_a_connection_closes_what_is_open_on_it(void **state)
 	assert_int_equal(stats().unmatched, 1);
 }
 
+/* An SSL object's address is used again, and by other processes. */
+static void test_the_end_of_a_tls_connection_is_not_that_of_its_namesakes(void **state)
+{
+	struct record_message p = prepare(0x7f0000001000, 1, CLIENT, 1 * S);
+	struct record_flow_close close = flow_close(0x7f0000001000, 2 * S);
+
+	(void)state;
+	p.head.tap = close.head.tap = RECORD_TAP_TLS;
+	for (__u32 i = 0; i < 3; i++) {
+		p.flow.pid = 100 + i / 2;
+		p.flow.generation = i % 2;
+		p.amount = i;
+		give(p);
+	}
+	close.flow.pid = 100;
+	close.flow.generation = 1;
+	give_close(close);
+	assert_int_equal(only_exchange()->outcome, OUTCOME_CLOSED);
+	assert_int_equal(only_exchange()->amount, 1);
+}
+
 static void test_no_reply_long_after_the_expiry_is_lost(void **state)
 {
 	struct record_message p = prepare(7, 1, CLIENT, 20 * S);
@@ -701,6 +722,7 @@ int main(void)
 		T(an_answer_that_is_no_reply_is_not_called_unmatched),
 		T(a_second_prepare_in_its_place_closes_the_first_as_lost),
 		T(the_end_of_a_connection_closes_what_is_open_on_it),
+		T(the_end_of_a_tls_connection_is_not_that_of_its_namesakes),
 		T(no_reply_long_after_the_expiry_is_lost),
 		T(a_far_expiry_is_not_waited_for_longer_than_a_minute),
 		T(a_prepare_that_came_expired_is_waited_for_half_a_minute),

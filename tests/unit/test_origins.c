@@ -284,6 +284,8 @@ static void test_an_exchange_from_before_an_eviction_does_no_harm(void **state)
 	assert_int_equal(again.origin, ORIGIN_PROXY_COPY);
 	assert_int_equal(closed(&after), ORIGIN_ORIGINATED);
 	assert_int_equal(closed(&again), ORIGIN_PROXY_COPY);
+	after = out(1);
+	assert_int_equal(after.origin, ORIGIN_ORIGINATED);
 }
 
 static void test_ended_conditions_leave_their_place(void **state)

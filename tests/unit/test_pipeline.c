@@ -215,6 +215,27 @@ static void test_a_proxy_inside_the_target_does_not_double_the_value(void **stat
 	assert_int_equal(truth().value, 100);
 }
 
+/* With no asset known, each packet whose value is asked for is counted. */
+static void test_the_value_of_a_packet_is_asked_for_once(void **state)
+{
+	struct record_message in = prepare(7, 1, SERVER, 1 * S);
+	struct record_message out = prepare(8, 1, CLIENT, 1 * S);
+	struct record_message copy = prepare(9, 1, CLIENT, 1 * S);
+
+	(void)state;
+	rebuild(NULL, 16);
+	out.condition = copy.condition = in.condition;
+	give(in);
+	give(out);
+	give(copy);
+	give(fulfill(9, 1, CLIENT, 2 * S));
+	give(fulfill(8, 1, CLIENT, 2 * S));
+	assert_int_equal(stats().unattributed, 1);
+	give(fulfill(7, 1, SERVER, 2 * S));
+	assert_int_equal(stats().unattributed, 1);
+	assert_int_equal(stats().payments.open, 1);
+}
+
 static void test_a_blind_target_gives_the_network_nothing(void **state)
 {
 	(void)state;
@@ -490,6 +511,7 @@ int main(void)
 		T(a_forwarded_packet_is_not_the_networks_and_counts_once),
 		T(a_received_packet_is_not_the_networks),
 		T(a_proxy_inside_the_target_does_not_double_the_value),
+		T(the_value_of_a_packet_is_asked_for_once),
 		T(a_blind_target_gives_the_network_nothing),
 		T(a_fulfill_after_the_expiry_has_no_value),
 		T(a_fulfilled_packet_of_no_known_asset_is_counted_as_such),
