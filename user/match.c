@@ -411,7 +411,7 @@ int64_t match_expiry_ns(uint64_t expires_at)
 	if (year > 9999 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
 	    second > 59 || day > month_days[month - 1] + (month == 2 && is_leap(year)))
 		return INT64_MAX;
-	ns = days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	ns = days_since_1970(year, month, day) * 86400 + hour * 3600LL + minute * 60LL + second;
 	if (__builtin_mul_overflow(ns * 1000 + ms, 1000000, &ns))
 		return year < 1970 ? INT64_MIN : INT64_MAX;
 	return ns;

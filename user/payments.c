@@ -107,7 +107,7 @@ static void hold(struct held *h, const struct exchange *e)
 		h->packets[e->outcome]++;
 		return;
 	}
-	while (c < h->codes + CODES_MAX && c->packets && memcmp(c->code, e->reject_code, 4))
+	while (c < h->codes + CODES_MAX && c->packets && memcmp(c->code, e->reject_code, 4) != 0)
 		c++;
 	if (c == h->codes + CODES_MAX) {
 		h->packets[OUTCOME_REJECTED]++;
