@@ -153,6 +153,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		$(DEPEND) -MF $@.d -o $@ $< -Wl,--as-needed $(LDLIBS)
 
+# Benchmarks measure the program's own objects, with its flags.
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
+	$(call say,BENCH,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
+
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)
 

@@ -4,12 +4,16 @@
  *
  * In: records, in ring order. Out: an exchange opened when its Prepare is seen and closed once,
  * with its outcome. A reply belongs to the Prepare with the same flow (tap, process, id,
- * generation) and stream; one that answers none is counted as unmatched. The table is bounded:
- * when it is full the exchange that was opened first is closed as OUTCOME_LOST and counted as
- * evicted.
+ * generation) and stream; one that answers none is counted as unmatched. Only a Fulfill or Reject
+ * is a reply in that sense: an answer without one that meets no Prepare may as well acknowledge an
+ * asynchronous reply or refuse a bad request. A second Prepare where one is open closes the first
+ * as OUTCOME_LOST. The table is bounded: when it is full the exchange that was opened first is
+ * closed as OUTCOME_LOST and counted as evicted.
  *
- * The asynchronous mode of RFC 35 enters here: 202 keeps the exchange open and the reply is
- * matched by Request-Id.
+ * The asynchronous mode of RFC 35 enters here: 202 keeps the exchange open, and a Fulfill or Reject
+ * that comes as a request of its own, from the other side, is matched by Request-Id. One that comes
+ * again is counted as repeated and changes nothing; the last thousand or so ids are remembered for
+ * that.
  */
 #ifndef TELLTALE_MATCH_H
 #define TELLTALE_MATCH_H
@@ -30,6 +34,7 @@ struct match_stats {
 	uint64_t opened;
 	uint64_t evicted;   /* closed as lost because the table was full */
 	uint64_t unmatched; /* replies that answered no Prepare seen */
+	uint64_t repeated;  /* asynchronous replies to what has been answered already */
 	uint64_t bad;       /* requests announced as ILP that hold no Prepare */
 	uint64_t timed_out; /* closed as lost: no reply long after the expiry */
 	uint64_t open;      /* exchanges open now */
@@ -50,7 +55,8 @@ void match_set_clock(struct match *m, int64_t realtime_offset_ns);
 void match_message(struct match *m, const struct record_message *message);
 /* The flow ended: its open exchanges close as OUTCOME_CLOSED, but asynchronous ones stay. */
 void match_flow_close(struct match *m, const struct record_flow_close *close);
-/* Closes as OUTCOME_LOST what has had no reply 30 s after its expiry, or 60 s after its start. */
+/* Closes as OUTCOME_LOST what has had no reply 30 s after its expiry (after its start, when it came
+ * expired), or 60 s after its start, whichever is first. */
 void match_tick(struct match *m, uint64_t now_ns);
 /* Closes everything still open as OUTCOME_LOST, at shutdown. */
 void match_drain(struct match *m, uint64_t now_ns);

@@ -4,20 +4,24 @@
  *
  * The network's volume is what a target originates. From outside the rule is: the first sight of a
  * condition in a target decides. Seen first going out, the target originated it; seen first coming
- * in, it is received, and the first one going out after that is forwarded. The same condition
- * once more in the same role (a sidecar proxy inside the target, or a retry), and an incoming one
- * whose outgoing twin is already pending, is a proxy copy.
+ * in, it is received, and one going out after that, with no other pending, is forwarded. The same
+ * condition once more in a role where it is pending (a sidecar proxy inside the target, or a
+ * retry), an incoming one whose outgoing twin came first, and whatever that one causes in turn, is
+ * a proxy copy.
  *
  * A condition is remembered from its first Prepare until all exchanges with it have closed. The
  * table is bounded; when it is full the oldest is forgotten and counted.
  *
- * A retry of an ended Prepare (same condition, nothing pending any more) counts as new.
+ * A retry of an ended Prepare (same condition, nothing pending any more) counts as new, and so
+ * does a forwarder's second try after its first has ended, while the incoming Prepare waits.
+ * Protocol packets ("peer.") share one condition and are judged by their role alone.
  */
 #ifndef TELLTALE_ORIGINS_H
 #define TELLTALE_ORIGINS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "exchange.h"
 

@@ -35,7 +35,8 @@ struct contribution {
 	enum outcome outcome;
 	bool converted;
 	uint64_t value;       /* base currency, scale 4; 0 unless fulfilled and converted */
-	uint64_t exchange_ns; /* Prepare's first byte to reply's last; 0 without reply */
+	uint64_t exchange_ns; /* Prepare's first byte to reply's last; 0 without reply, and in
+				 packets held back until their stream had proved what it was */
 	char reject_code[4];
 	/* CONTRIBUTION_PAYMENT_END */
 	uint64_t total_value; /* saturating */
@@ -56,7 +57,12 @@ struct payments;
 struct payments *payments_new(size_t capacity, uint64_t idle_ns, uint64_t max_ns,
 			      payment_sink *sink, void *context);
 void payments_free(struct payments *p);
-/* Copies of proxies must not be given; everything else is. */
+/*
+ * E has closed. Copies of proxies and the incoming half of a forwarded exchange must not be given
+ * (a packet would count twice); everything else is. After the end of a payment an exchange with
+ * its destination begins a new one. An exchange counts from its end: one that alone takes longer
+ * than IDLE_NS does not hold its payment open.
+ */
 void payments_exchange(struct payments *p, const struct exchange *e);
 void payments_tick(struct payments *p, uint64_t now_ns);
 /* Ends every payment, at shutdown. */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "origins.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../bpf/record.h"
+#include "table.h"
+
+#define TARGETS 256 /* as many as a record can name */
+
+struct condition {
+	struct table_node node;
+	struct table_hook hook;
+	struct table_place age;
+	uint64_t condition;
+	uint32_t in, out; /* exchanges open now, copies included */
+	uint8_t target;
+	bool came_in;   /* first seen coming in */
+	bool forwarded; /* ... and went out again since */
+};
+
+struct origins {
+	struct table table;
+	struct table_index by_condition;
+	struct table_list age;
+	uint64_t evicted;
+	bool blind[TARGETS];
+};
+
+struct origins *origins_new(size_t capacity)
+{
+	struct origins *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	if (table_init(&o->table, capacity, sizeof(struct condition)) ||
+	    table_index_init(&o->by_condition, &o->table, offsetof(struct condition, hook))) {
+		origins_free(o);
+		return NULL;
+	}
+	table_list_init(&o->age, &o->table, offsetof(struct condition, age));
+	return o;
+}
+
+void origins_free(struct origins *o)
+{
+	if (!o)
+		return;
+	table_index_fini(&o->by_condition);
+	table_fini(&o->table);
+	free(o);
+}
+
+void origins_set_blind(struct origins *o, unsigned target, bool blind)
+{
+	if (target < TARGETS)
+		o->blind[target] = blind;
+}
+
+uint64_t origins_evicted(const struct origins *o)
+{
+	return o->evicted;
+}
+
+static uint64_t hash(const struct exchange *e)
+{
+	return table_hash(e->condition, e->target);
+}
+
+static struct condition *find(const struct origins *o, const struct exchange *e)
+{
+	struct condition *c = table_index_first(&o->by_condition, hash(e));
+
+	while (c && !(c->condition == e->condition && c->target == e->target))
+		c = table_index_next(&o->by_condition, c);
+	return c;
+}
+
+static void forget(struct origins *o, struct condition *c)
+{
+	table_index_remove(&o->by_condition, c);
+	table_list_remove(&o->age, c);
+	table_release(&o->table, c);
+}
+
+static struct condition *remember(struct origins *o, const struct exchange *e)
+{
+	struct condition *c = table_take(&o->table);
+
+	if (!c) {
+		o->evicted++;
+		forget(o, table_list_first(&o->age));
+		c = table_take(&o->table);
+	}
+	c->condition = e->condition;
+	c->target = e->target;
+	c->came_in = e->role == RECORD_ROLE_SERVER;
+	table_index_add(&o->by_condition, c, hash(e));
+	table_list_append(&o->age, c);
+	return c;
+}
+
+/* All protocol packets ("peer.") share one condition, so theirs says nothing. */
+static bool has_own_condition(const struct exchange *e)
+{
+	return !e->peer_protocol && e->condition &&
+	       (e->role == RECORD_ROLE_CLIENT || e->role == RECORD_ROLE_SERVER);
+}
+
+static enum origin at_first_sight(const struct origins *o, const struct exchange *e)
+{
+	switch (e->role) {
+	case RECORD_ROLE_CLIENT: return o->blind[e->target] ? ORIGIN_UNKNOWN : ORIGIN_ORIGINATED;
+	case RECORD_ROLE_SERVER: return ORIGIN_RECEIVED;
+	default: return ORIGIN_UNKNOWN;
+	}
+}
+
+void origins_opened(struct origins *o, struct exchange *e)
+{
+	struct condition *c;
+
+	e->origin = at_first_sight(o, e);
+	if (!has_own_condition(e))
+		return;
+	c = find(o, e);
+	if (!c) {
+		c = remember(o, e);
+	} else if (e->role == RECORD_ROLE_CLIENT && c->came_in && !c->out) {
+		c->forwarded = true;
+		e->origin = ORIGIN_FORWARDED;
+	} else {
+		e->origin = ORIGIN_PROXY_COPY;
+	}
+	if (e->role == RECORD_ROLE_CLIENT)
+		c->out++;
+	else
+		c->in++;
+}
+
+void origins_closed(struct origins *o, struct exchange *e)
+{
+	struct condition *c = has_own_condition(e) ? find(o, e) : NULL;
+	uint32_t *open;
+
+	/* Not there: evicted in the meantime. What it was at first sight stays. */
+	if (!c)
+		return;
+	if (e->origin == ORIGIN_RECEIVED && c->forwarded)
+		e->origin = ORIGIN_FORWARDED;
+	open = e->role == RECORD_ROLE_CLIENT ? &c->out : &c->in;
+	/* Zero when this is an entry made after an eviction, by others with the condition. */
+	if (*open)
+		(*open)--;
+	if (!c->in && !c->out)
+		forget(o, c);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * table.h - bounded tables for the data path: one allocation each, at creation.
+ *
+ * A table holds entries of one size, in slots that are used again last freed first, so that few
+ * open entries stay in few cache lines whatever the capacity is. An index finds entries by a
+ * 64-bit hash; a list keeps them in an order that the stage chooses (by age, by last use), whose
+ * first entry is what goes when the table is full. An entry is the stage's own struct: it begins
+ * with a struct table_node and contains one struct table_hook for each index and one struct
+ * table_place for each list it can be in, named by their offset.
+ *
+ * Slots are numbered from 1, so that zeroed memory is an empty table: pages never used are never
+ * touched.
+ */
+#ifndef TELLTALE_TABLE_H
+#define TELLTALE_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TABLE_CAPACITY_MAX (1u << 24)
+
+struct table_node {
+	uint32_t slot;
+	uint32_t next_free;
+};
+
+struct table_hook {
+	uint64_t hash;
+	uint32_t next, prev;
+};
+
+struct table_place {
+	uint32_t next, prev;
+};
+
+struct table {
+	char *entries;
+	size_t entry_size;
+	uint32_t capacity;
+	uint32_t touched; /* slots ever used */
+	uint32_t free;    /* last freed slot, or 0 */
+	uint32_t used;
+};
+
+struct table_index {
+	struct table *table;
+	uint32_t *buckets;
+	unsigned shift;
+	size_t hook;
+};
+
+struct table_list {
+	struct table *table;
+	uint32_t first, last;
+	size_t place;
+};
+
+/* Mixes two words into a hash whose upper bits are good; not for keys an attacker chooses freely,
+ * unless they are keyed hashes already, as all of those in records are. */
+static inline uint64_t table_hash(uint64_t a, uint64_t b)
+{
+	uint64_t h = a * 0x9e3779b97f4a7c15ULL + b * 0xc2b2ae3d27d4eb4fULL;
+
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93ULL;
+	return h ^ (h >> 32);
+}
+
+/* CAPACITY from 1 to TABLE_CAPACITY_MAX. 0, -EINVAL or -ENOMEM; _fini accepts what _init failed on,
+ * and zeroed memory. An index or list belongs to one table and is made after it. */
+int table_init(struct table *t, size_t capacity, size_t entry_size);
+void table_fini(struct table *t);
+int table_index_init(struct table_index *i, struct table *t, size_t hook_offset);
+void table_index_fini(struct table_index *i);
+void table_list_init(struct table_list *l, struct table *t, size_t place_offset);
+
+/* A zeroed entry, in no index and no list; NULL when the table is full. */
+void *table_take(struct table *t);
+/* Gives the entry back; it must be out of all indexes and lists. */
+void table_release(struct table *t, void *entry);
+
+void table_index_add(struct table_index *i, void *entry, uint64_t hash);
+void table_index_remove(struct table_index *i, void *entry);
+/* The newest entry with exactly this hash, and the next older one; NULL at the end. The caller
+ * still compares keys. */
+void *table_index_first(const struct table_index *i, uint64_t hash);
+void *table_index_next(const struct table_index *i, const void *entry);
+
+/* Append makes the entry the last one; the first one has been in longest. */
+void table_list_append(struct table_list *l, void *entry);
+void table_list_remove(struct table_list *l, void *entry);
+void *table_list_first(const struct table_list *l);
+void *table_list_next(const struct table_list *l, const void *entry);
+
+#endif
