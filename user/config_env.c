@@ -182,7 +182,7 @@ static void read_interval(struct env *e)
 
 static void endpoint_name(char *name, size_t index, const char *field)
 {
-	snprintf(name, CONFIG_PATH, "endpoints.%zu%s%.100s", index, *field ? "." : "", field);
+	snprintf(name, CONFIG_PATH, "endpoints.%zu.%s", index, field);
 }
 
 /* One endpoint more, from VARIABLE; NULL after an error. */
@@ -358,7 +358,7 @@ static void replace_headers(struct env *e, const char *variable, struct config_a
 {
 	struct config_endpoint *endpoint = &e->l->config->endpoints[0];
 	struct config_header *headers = calloc(len + 1, sizeof(*headers));
-	char why[CONFIG_WHY], name[CONFIG_PATH], field[CONFIG_PATH];
+	char why[CONFIG_WHY], name[CONFIG_PATH];
 
 	if (!headers) {
 		e->l->no_memory = true;
@@ -374,8 +374,7 @@ static void replace_headers(struct env *e, const char *variable, struct config_a
 		headers[i] = (struct config_header){pairs[i].key, pairs[i].value};
 		refuse(e, variable, config_check_header(headers[i].name, headers[i].value, why),
 		       why);
-		snprintf(field, sizeof(field), "headers.%.80s", headers[i].name);
-		endpoint_name(name, 0, field);
+		snprintf(name, sizeof(name), "endpoints.0.headers.%s", headers[i].name);
 		note(e, name, variable);
 	}
 	free(pairs);
@@ -449,7 +448,7 @@ static void read_resource(struct env *e)
 		return;
 	for (size_t i = 0; i < len; i++) {
 		refuse(e, variable, config_check_attribute(pairs[i].key, why), why);
-		snprintf(name, sizeof(name), "resource.%.140s", pairs[i].key);
+		snprintf(name, sizeof(name), "resource.%s", pairs[i].key);
 		note(e, name, variable);
 		if (!strcmp(pairs[i].key, "service.name"))
 			replace(e, &c->service_name, pairs[i].value);

@@ -273,11 +273,26 @@ static void set_audience(struct walk *w, yaml_node_t *value, const struct walk_k
 			   w->path, text);
 }
 
+/* The name is put into lower case, and where it stood is remembered under that. */
+static void check_header(struct walk *w, yaml_node_t *node, struct config_header *header)
+{
+	struct config_source source;
+	char why[CONFIG_WHY];
+	size_t mark = walk_enter(w, header->name);
+
+	source = config_noted(w->l->config, w->path);
+	walk_leave(w, mark);
+	walk_refuse(w, node, config_check_header(header->name, header->value, why), why);
+	mark = walk_enter(w, header->name);
+	if (config_note(w->l->config, w->path, source))
+		w->l->no_memory = true;
+	walk_leave(w, mark);
+}
+
 static void set_headers(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {
 	struct config_endpoint *e = field;
 	struct config_attribute *pairs = walk_pairs(w, value, &e->headers_len);
-	char why[CONFIG_WHY];
 
 	(void)key;
 	if (!pairs)
@@ -292,8 +307,7 @@ static void set_headers(struct walk *w, yaml_node_t *value, const struct walk_ke
 	for (size_t i = 0; i < e->headers_len; i++) {
 		e->headers[i] = (struct config_header){pairs[i].key, pairs[i].value};
 		if (pairs[i].key && pairs[i].value)
-			walk_refuse(w, value,
-				    config_check_header(pairs[i].key, pairs[i].value, why), why);
+			check_header(w, value, &e->headers[i]);
 	}
 	free(pairs);
 }

@@ -186,7 +186,7 @@ static void print_headers(struct print *p, size_t endpoint, const struct config_
 	if (e->headers_len)
 		fputs("    headers:\n", p->out);
 	for (size_t i = 0; i < e->headers_len; i++) {
-		name_value(p, "endpoints.%zu.headers.%.80s", endpoint, e->headers[i].name);
+		name_value(p, "endpoints.%zu.headers.%s", endpoint, e->headers[i].name);
 		fputs("      ", p->out);
 		config_print_scalar(p->out, e->headers[i].name);
 		print_text(p, ": ", "***");
@@ -237,7 +237,7 @@ static void print_export(struct print *p)
 	name_value(p, "resource.service.name");
 	print_text(p, "  service.name: ", c->service_name);
 	for (size_t i = 0; i < c->attributes_len; i++) {
-		name_value(p, "resource.%.140s", c->attributes[i].key);
+		name_value(p, "resource.%s", c->attributes[i].key);
 		fputs("  ", p->out);
 		config_print_scalar(p->out, c->attributes[i].key);
 		print_text(p, ": ", c->attributes[i].value);

@@ -9,17 +9,21 @@
 
 #include <curl/curl.h>
 
-/* Where a URL may be given without its scheme, "host:4317" must not be read as one. */
+/* Where a URL may be given without its scheme, "host:4317" must not be read as one; and libcurl
+ * would take "http:///x" for a host x. */
 static CURLU *url_parse(const char *text)
 {
-	CURLU *url = curl_url();
-	char *whole = NULL;
+	const char *rest = strstr(text, "://");
+	CURLU *url;
+	char *whole;
 
-	if (!url)
+	if (*(rest ? rest + 3 : text) == '/')
 		return NULL;
-	if (asprintf(&whole, "%s%s", strstr(text, "://") ? "" : "http://", text) < 0)
+	url = curl_url();
+	if (!url || asprintf(&whole, "%s%s", rest ? "" : "http://", text) < 0)
 		whole = NULL;
-	if (!whole || curl_url_set(url, CURLUPART_URL, whole, CURLU_PATH_AS_IS)) {
+	if (!whole ||
+	    curl_url_set(url, CURLUPART_URL, whole, CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME)) {
 		curl_url_cleanup(url);
 		url = NULL;
 	}
