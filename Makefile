@@ -138,8 +138,8 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
 $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined $(DEPEND) -MF $@.d -o $@ $<
+	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined $(DEPEND) -MF $@.d -o $@ $< -Wl,--as-needed $(LDLIBS)
 
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)

@@ -299,11 +299,14 @@ static void read_otlp_endpoint(struct env *e)
 static void read_otlp_file(struct env *e, struct otlp_variable v, const char *field, size_t offset)
 {
 	struct config *c = e->l->config;
-	char name[CONFIG_PATH];
+	char why[CONFIG_WHY], name[CONFIG_PATH];
 	const char *variable;
 	const char *text = otlp_text(e, v, &variable);
+	int err = text ? config_check_absolute(text, why) : -EINVAL;
 
-	for (size_t i = 0; text && i < c->endpoints_len; i++) {
+	if (text)
+		refuse(e, variable, err, why);
+	for (size_t i = 0; !err && i < c->endpoints_len; i++) {
 		if (!c->endpoints[i].tls)
 			continue;
 		replace(e, (char **)((char *)&c->endpoints[i] + offset), text);

@@ -91,7 +91,8 @@ int config_parse_asset_code(const char *text, struct asset *asset, char *why);
 int config_parse_peer_endpoint(const char *text, char **endpoint, char *why);
 int config_parse_rates_location(const char *text, char *why);
 int config_parse_compression(const char *text, bool *gzip, char *why);
-/* Sets url, authority and tls; TLS_DEFAULT holds where TEXT has no scheme. */
+/* Sets url, authority and tls; TLS_DEFAULT holds where TEXT has no scheme, and is then made plain
+ * in url. */
 int config_parse_url(const char *text, bool tls_default, struct config_endpoint *e, char *why);
 /* "k=v,k2=v2" with percent-encoding, as OTLP's variables have it. *PAIRS is malloc'ed, at most
  * CONFIG_PAIRS_MAX long. */

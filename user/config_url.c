@@ -137,7 +137,8 @@ int config_parse_url(const char *text, bool tls_default, struct config_endpoint 
 		goto out;
 	}
 	e->tls = strstr(text, "://") ? !strcasecmp(scheme, "https") : tls_default;
-	e->url = strdup(text);
+	if (asprintf(&e->url, "%s%s", e->tls && !strstr(text, "://") ? "https://" : "", text) < 0)
+		e->url = NULL;
 	if (asprintf(&e->authority, "%s:%s", host ? host : "", port ? port : "4317") < 0)
 		e->authority = NULL;
 	err = e->url && e->authority ? 0 : -ENOMEM;

@@ -633,6 +633,7 @@ static void each_error_in_the_environment_names_its_variable(void **state)
 		{"OTEL_EXPORTER_OTLP_HEADERS", "grpc-a=b", "gRPC keeps"},
 		{"OTEL_EXPORTER_OTLP_INSECURE", "maybe", "not true or false"},
 		{"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem", "cert without key"},
+		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem", "not an absolute path"},
 		{"OTEL_RESOURCE_ATTRIBUTES", "telltale.x=1", "telltale sets itself"},
 		{"OTEL_RESOURCE_ATTRIBUTES", "x", "entry 1 is not name=value"},
 		{"OTEL_METRIC_EXPORT_INTERVAL", "10", "out of range"},
