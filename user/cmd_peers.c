@@ -3,7 +3,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,8 +253,6 @@ static int import(const struct config *config, const char *input)
 	size_t len = 0;
 	int err;
 
-	/* What json-c frees while it works held tokens too: let the allocator overwrite it. */
-	mallopt(M_PERTURB, 0xa5);
 	err = fd < 0 ? -errno : read_input(fd, &text, &len);
 	if (err) {
 		log_err("peers", "%s cannot be read: %s; name a file with the API's answer", source,

@@ -210,6 +210,13 @@ static struct config_endpoint *add_endpoint(struct env *e, const char *variable,
 	endpoint->audience = audience;
 	err = config_parse_url(url, tls_default, endpoint, why);
 	refuse(e, variable, err, why);
+	for (size_t i = 0; !err && i < c->endpoints_len; i++) {
+		if (list[i].authority && !strcmp(list[i].authority, endpoint->authority))
+			config_error_env(e->l, variable,
+					 "%.120s stands in it twice and would receive everything "
+					 "twice; remove one",
+					 endpoint->authority);
+	}
 	endpoint_name(name, c->endpoints_len, "url");
 	note(e, name, variable);
 	endpoint_name(name, c->endpoints_len, "audience");
@@ -375,8 +382,7 @@ static void replace_headers(struct env *e, const char *variable, struct config_a
 	free(endpoint->headers);
 	for (size_t i = 0; i < len; i++) {
 		headers[i] = (struct config_header){pairs[i].key, pairs[i].value};
-		refuse(e, variable, config_check_header(headers[i].name, headers[i].value, why),
-		       why);
+		refuse(e, variable, config_check_header(headers, i, why), why);
 		snprintf(name, sizeof(name), "endpoints.0.headers.%s", headers[i].name);
 		note(e, name, variable);
 	}

@@ -99,9 +99,9 @@ int config_parse_url(const char *text, bool tls_default, struct config_endpoint 
 int config_parse_pairs(const char *text, struct config_attribute **pairs, size_t *pairs_len,
 		       char *why);
 void config_pairs_free(struct config_attribute *pairs, size_t pairs_len);
-/* Puts NAME into lower case; what gRPC would refuse as metadata is an error. The value is never
- * repeated in WHY: it may be a secret. */
-int config_check_header(char *name, const char *value, char *why);
+/* Puts the name of HEADERS[I] into lower case; what gRPC would refuse as metadata, and a name that
+ * one before has, is an error. The value is never repeated in WHY: it may be a secret. */
+int config_check_header(struct config_header *headers, size_t i, char *why);
 int config_check_attribute(const char *key, char *why);
 
 void config_endpoint_init(struct config_endpoint *e); /* to the defaults */

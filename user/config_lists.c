@@ -274,16 +274,16 @@ static void set_audience(struct walk *w, yaml_node_t *value, const struct walk_k
 }
 
 /* The name is put into lower case, and where it stood is remembered under that. */
-static void check_header(struct walk *w, yaml_node_t *node, struct config_header *header)
+static void check_header(struct walk *w, yaml_node_t *node, struct config_header *headers, size_t i)
 {
 	struct config_source source;
 	char why[CONFIG_WHY];
-	size_t mark = walk_enter(w, header->name);
+	size_t mark = walk_enter(w, headers[i].name);
 
 	source = config_noted(w->l->config, w->path);
 	walk_leave(w, mark);
-	walk_refuse(w, node, config_check_header(header->name, header->value, why), why);
-	mark = walk_enter(w, header->name);
+	walk_refuse(w, node, config_check_header(headers, i, why), why);
+	mark = walk_enter(w, headers[i].name);
 	if (config_note(w->l->config, w->path, source))
 		w->l->no_memory = true;
 	walk_leave(w, mark);
@@ -307,7 +307,7 @@ static void set_headers(struct walk *w, yaml_node_t *value, const struct walk_ke
 	for (size_t i = 0; i < e->headers_len; i++) {
 		e->headers[i] = (struct config_header){pairs[i].key, pairs[i].value};
 		if (pairs[i].key && pairs[i].value)
-			check_header(w, value, &e->headers[i]);
+			check_header(w, value, e->headers, i);
 	}
 	free(pairs);
 }

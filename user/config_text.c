@@ -282,8 +282,10 @@ int config_parse_compression(const char *text, bool *gzip, char *why)
 	return config_refuse(why, "no compression '%.40s'; write gzip or none", text);
 }
 
-int config_check_header(char *name, const char *value, char *why)
+int config_check_header(struct config_header *headers, size_t i, char *why)
 {
+	const char *value = headers[i].value;
+	char *name = headers[i].name;
 	size_t len = strlen(name);
 
 	for (char *c = name; *c; c++) {
@@ -307,6 +309,11 @@ int config_check_header(char *name, const char *value, char *why)
 				"the value of header '%.60s' has a line break or another "
 				"character that no header can carry; remove it",
 				name);
+	}
+	for (size_t j = 0; j < i; j++) {
+		if (headers[j].name && !strcmp(headers[j].name, name))
+			return config_refuse(why, "header '%.60s' stands there twice; keep one",
+					     name);
 	}
 	return 0;
 }

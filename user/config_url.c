@@ -44,6 +44,15 @@ static bool is_http(const char *scheme)
 	return scheme && (!strcasecmp(scheme, "http") || !strcasecmp(scheme, "https"));
 }
 
+/* libcurl decodes %-escapes in a host to anything; only what a Host header has is taken. */
+static bool is_host(const char *host)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789.-_[]:";
+
+	return host && *host && !host[strspn(host, letters)];
+}
+
 char *config_normalise_endpoint(const char *text)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL, *out = NULL;
@@ -61,16 +70,13 @@ char *config_normalise_endpoint(const char *text)
 	host = url_part(url, CURLUPART_HOST);
 	port = url_part(url, CURLUPART_PORT);
 	path = url_part(url, CURLUPART_PATH);
-	if (!is_http(scheme) || !host || !*host)
+	if (!is_http(scheme) || !is_host(host))
 		goto out;
 	for (char *c = host; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	len = strlen(host);
 	if (len > 1 && host[len - 1] == '.')
 		host[len - 1] = '\0';
-	/* A percent-encoded host may decode to anything; only what a Host header has is taken. */
-	if (host[strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_[]:")])
-		goto out;
 	if (port && (!strcmp(port, "80") || !strcmp(port, "443"))) {
 		curl_free(port);
 		port = NULL;
@@ -136,10 +142,14 @@ int config_parse_url(const char *text, bool tls_default, struct config_endpoint 
 				    text);
 		goto out;
 	}
+	if (!is_host(host)) {
+		err = config_refuse(why, "'%.120s' has no host; write http://host:4317", text);
+		goto out;
+	}
 	e->tls = strstr(text, "://") ? !strcasecmp(scheme, "https") : tls_default;
 	if (asprintf(&e->url, "%s%s", e->tls && !strstr(text, "://") ? "https://" : "", text) < 0)
 		e->url = NULL;
-	if (asprintf(&e->authority, "%s:%s", host ? host : "", port ? port : "4317") < 0)
+	if (asprintf(&e->authority, "%s:%s", host, port ? port : "4317") < 0)
 		e->authority = NULL;
 	err = e->url && e->authority ? 0 : -ENOMEM;
 out:

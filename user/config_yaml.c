@@ -72,6 +72,11 @@ static bool is_null(const yaml_node_t *node)
 	return false;
 }
 
+static bool is_empty_text(const yaml_node_t *node)
+{
+	return node->type == YAML_SCALAR_NODE && !node->data.scalar.length && !is_null(node);
+}
+
 static bool check_null(struct walk *w, const yaml_node_t *node)
 {
 	if (is_null(node))
@@ -322,7 +327,11 @@ struct config_attribute *walk_pairs(struct walk *w, yaml_node_t *node, size_t *l
 		mark = walk_enter(w, name);
 		walk_note(w, value);
 		walk_copy(w, key_node, &list[*len].key);
-		walk_copy(w, value, &list[*len].value);
+		/* An attribute may be empty, as it may in OTLP's variables. */
+		if (is_empty_text(value))
+			list[*len].value = strdup("");
+		else
+			walk_copy(w, value, &list[*len].value);
 		walk_leave(w, mark);
 		(*len)++;
 	}

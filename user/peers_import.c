@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <json-c/json.h>
+#include <json-c/printbuf.h>
 
 #include "config_impl.h"
 #include "peers_yaml.h"
@@ -283,11 +284,16 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 	struct json_object *root = NULL;
 	size_t end, line = 1, column = 1;
 
-	if (!tokener || len > INT_MAX) {
-		im->err = tokener ? -EFBIG : -ENOMEM;
-		json_tokener_free(tokener);
+	/* The tokener gathers each string in a buffer of its own. Room for the longest possible one
+	 * from the start, so that it never moves and leaves a copy behind. */
+	if (!tokener || len > INT_MAX - 64 ||
+	    printbuf_memset(tokener->pb, 0, 0, (int)len + 1) < 0) {
+		im->err = -ENOMEM;
+		if (tokener)
+			json_tokener_free(tokener);
 		return NULL;
 	}
+	printbuf_reset(tokener->pb);
 	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
 	root = json_tokener_parse_ex(tokener, json, (int)len);
 	end = json_tokener_get_parse_end(tokener);
@@ -300,6 +306,7 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 			 "not JSON at line %zu, column %zu: %s; give the whole answer, as the "
 			 "API sent it",
 			 line, column, json_tokener_error_desc(json_tokener_get_error(tokener)));
+	explicit_bzero(tokener->pb->buf, (size_t)tokener->pb->size);
 	json_tokener_free(tokener);
 	return root;
 }

@@ -354,6 +354,7 @@ static const struct wrong wrongs[] = {
 	{EP "    headers: {a: \xc3\xa9}\n", "4:14", "no header can carry", "remove it"},
 	{EP "    headers: {grpc-x: y}\n", "4:14", "gRPC keeps for itself", "choose another"},
 	{EP "    headers: {a: x, a: y}\n", "4:21", "stands here twice", "keep one"},
+	{EP "    headers: {a: x, A: y}\n", "4:14", "header 'a' stands there twice", "keep one"},
 	{EP "    compression: zstd\n", "4:18", "no compression 'zstd'", "gzip or none"},
 	{EP "    timeout: 1ms\n", "4:14", "out of range", "write 100ms to 5m"},
 	{EP "  - url: https://c\n    audience: own\n", "4:5", "an endpoint already, in line 2",
@@ -618,6 +619,8 @@ static void each_error_in_the_environment_names_its_variable(void **state)
 		{"INSTANCE_NAME", "a\x01", "control character"},
 		{"INSTANCE_NAME", "a\xff", "not UTF-8"},
 		{"OPEN_TELEMETRY_COLLECTOR_URLS", "http://a/v1/metrics", "has a path"},
+		{"OPEN_TELEMETRY_COLLECTOR_URLS", "http://a,a:4317", "a:4317 stands in it twice"},
+		{"OPEN_TELEMETRY_COLLECTOR_URLS", "a%%b", "has no host"},
 		{"OPEN_TELEMETRY_EXPORT_INTERVAL", "15s", "not a whole number"},
 		{"EXCHANGE_RATES_URL", "rates.json", "neither an absolute path"},
 		{"EXCHANGE_RATES_LIFETIME", "1", "out of range"},
@@ -630,6 +633,7 @@ static void each_error_in_the_environment_names_its_variable(void **state)
 		{"OTEL_EXPORTER_OTLP_HEADERS", "novalue", "entry 1 is not name=value"},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=b,c=%0A", "entry 2 holds a control character"},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%00", "entry 1 holds a control character"},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "a=b,A=c", "header 'a' stands there twice"},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "grpc-a=b", "gRPC keeps"},
 		{"OTEL_EXPORTER_OTLP_INSECURE", "maybe", "not true or false"},
 		{"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem", "cert without key"},
@@ -804,7 +808,8 @@ static void cut_comments(char *text)
 static void what_is_printed_loads_as_the_same_configuration(void **state)
 {
 	static const char *const files[] = {
-		whole, "{}\n", "instance: 'true'\nresource: {k: \"a: b # c \\\" \\\\ \xc3\xa9\"}\n",
+		whole, "{}\n",
+		"instance: 'true'\nresource: {e: '', k: \"a: b # c \\\" \\\\ \xc3\xa9\"}\n",
 		"listen: none\ninstance: '- x'\n"};
 
 	(void)state;
