@@ -19,8 +19,12 @@
 #include "privacy.h"
 #include "rates.h"
 
-#define CONFIG_DEFAULT_PATH "/etc/telltale/telltale.yaml"
-#define CONFIG_TARGETS_MAX  16
+#define CONFIG_DEFAULT_PATH  "/etc/telltale/telltale.yaml"
+#define CONFIG_FILE_MAX      (1u << 20) /* bytes; a larger file is refused */
+#define CONFIG_TARGETS_MAX   16
+#define CONFIG_PEERS_MAX     16384
+#define CONFIG_ENDPOINTS_MAX 16
+#define CONFIG_PAIRS_MAX     64 /* headers of an endpoint; resource attributes */
 
 enum network { NETWORK_TESTNET, NETWORK_LIVENET };
 
@@ -91,22 +95,41 @@ struct config {
 };
 
 /*
- * Reads PATH (NULL: no file, everything from ENVIRON and defaults) and ENVIRON. Errors go to
- * ERRORS, one a line, as "file:line:column: what; mend"; all of them, not just the first. Returns
- * 0, -EINVAL after errors in the content, or -errno when PATH cannot be read. *OUT is set on 0.
+ * Reads PATH (NULL: no file, everything from VARIABLES and defaults) and VARIABLES, which is
+ * environ(7) or the like. Errors go to ERRORS, one a line, as "file:line:column: what; mend" or
+ * "environment: VARIABLE: what; mend"; all of them, not just the first. Returns 0, -EINVAL after
+ * errors in the content, or -errno when PATH cannot be read (ERRORS says that too). *OUT is set
+ * on 0. Targets and endpoints are not required here: see config_runnable.
+ *
+ * Rafiki's variables fill in what the file leaves out; its collectors become endpoints of audience
+ * NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one, which keeps the audience of
+ * the first one configured and is OWN where there was none, because nothing may reach the network
+ * that was not declared for it; it inherits nothing else. Without it the family's other variables
+ * act on every endpoint, save headers, which may be one collector's credentials: with several
+ * endpoints they are an error. _INSECURE is for an _ENDPOINT without a scheme.
  */
-int config_load(const char *path, char *const *environ, FILE *errors, struct config **out);
+int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);
 
 /* Why `run` may not start, in one sentence with the mend; NULL when consent is given. */
 const char *config_consent(const struct config *c);
 
+/* What `run` lacks although it may start: a target, or a place for what it measures. One sentence
+ * with the mend; NULL when nothing is lacking. */
+const char *config_runnable(const struct config *c);
+
 /* The effective configuration as YAML, each value with a comment that says where it came from.
  * Header values are masked. */
 void config_print(const struct config *c, FILE *out);
 
-/* "host[:port][/path]" or a URL, normalised as struct config_peer has it; malloc'ed. NULL: not one.
+/*
+ * "host[:port][/path]" or an http(s) URL, normalised as struct config_peer has it: lower-case host,
+ * no scheme, no port 80 or 443 (whichever the scheme: TLS may end at a hop between), no query, and
+ * "/" where there is no path. malloc'ed; NULL: not an endpoint, or memory is short.
  */
 char *config_normalise_endpoint(const char *text);
+
+/* TEXT as a YAML scalar on one line: plain where that is safe, else in double quotes. */
+void config_print_scalar(FILE *out, const char *text);
 
 #endif

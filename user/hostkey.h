@@ -16,12 +16,15 @@ struct hostkey {
 	uint64_t k0, k1;
 };
 
-/* Loads the key, making it (and STATE_DIR, mode 0700) when there is none. 0 or -errno; -EPERM when
- * the file is readable by others. */
+/*
+ * Loads the key, making it (and STATE_DIR, mode 0700) when there is none. 0 or -errno: -EPERM when
+ * others may read the file or change the directory, or the file belongs to another user (root
+ * reads any user's); -EINVAL when it is not a file of 16 bytes.
+ */
 int hostkey_load(const char *state_dir, struct hostkey *key);
 
 /* SipHash-2-4 of the first RECORD_TOKEN_MAX bytes of TOKEN (an Authorization value without its
- * "Bearer "); never 0. */
+ * "Bearer "); never 0, since 0 says that there is no token: a hash of 0 becomes 1. */
 uint64_t hostkey_fingerprint(const struct hostkey *key, const char *token, size_t len);
 
 #endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_config.c - any bytes as configuration file and environment: no crash, no leak; an error has
+ * a message, and what loads prints as a configuration that loads again.
+ *
+ * A line "%%" parts the file from the environment, one variable a line.
+ */
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include "user/config.c"
+#include "user/config_env.c"
+#include "user/config_lists.c"
+#include "user/config_print.c"
+#include "user/config_schema.c"
+#include "user/config_set.c"
+#include "user/config_text.c"
+#include "user/config_url.c"
+#include "user/config_yaml.c"
+
+#define VARIABLES_MAX 64
+
+/* Privacy's own check has its own tests; here it only has to say yes and no. */
+int privacy_params_check(const struct privacy_params *params, char *why, size_t why_len)
+{
+	if (params->min_bucket <= params->max_bucket)
+		return 0;
+	snprintf(why, why_len, "min_bucket is above max_bucket; lower it");
+	return -EINVAL;
+}
+
+static int load(const void *yaml, size_t len, char *const *variables, struct config **c)
+{
+	int fd = memfd_create("config", 0), err;
+	char path[32], *errors = NULL;
+	size_t errors_len = 0;
+	FILE *out = open_memstream(&errors, &errors_len);
+
+	if (fd < 0 || !out || write(fd, yaml, len) != (ssize_t)len)
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	err = config_load(path, variables, out, c);
+	fclose(out);
+	if (!err != !errors_len)
+		abort();
+	free(errors);
+	close(fd);
+	return err;
+}
+
+static void print_and_load(const struct config *c)
+{
+	struct config *again = NULL;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		abort();
+	config_print(c, out);
+	fclose(out);
+	if (len < CONFIG_FILE_MAX && load(text, len, NULL, &again)) {
+		fputs(text, stderr);
+		abort();
+	}
+	config_free(again);
+	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *copy = strndup((const char *)data, size), *rest, *line;
+	char *variables[VARIABLES_MAX + 1] = {NULL};
+	struct config *c = NULL;
+	size_t len = 0, yaml_len = size;
+	const uint8_t *part = memmem(data, size, "\n%%\n", 4);
+
+	if (!copy)
+		abort();
+	if (part) {
+		yaml_len = (size_t)(part - data) + 1;
+		rest = strlen(copy) > yaml_len + 3 ? copy + yaml_len + 3 : NULL;
+		while (rest && len < VARIABLES_MAX && (line = strsep(&rest, "\n")))
+			variables[len++] = line;
+	}
+	if (!load(data, yaml_len, variables, &c)) {
+		config_consent(c);
+		config_runnable(c);
+		print_and_load(c);
+		config_free(c);
+	}
+	free(copy);
+	return 0;
+}

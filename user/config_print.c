@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_print.c - the effective configuration as YAML, each value with where it came from. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "config_impl.h"
+
+void config_print_scalar(FILE *out, const char *text)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789._/:@+-";
+	static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off"};
+	size_t len = strlen(text);
+	bool plain = len && !text[strspn(text, safe)] && !strchr(":@-.+", text[0]) &&
+		     text[len - 1] != ':';
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		plain = plain && strcasecmp(text, words[i]);
+	if (plain) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			fprintf(out, "\\%c", *c);
+		else if (*c < 0x20 || *c == 0x7f)
+			fprintf(out, "\\x%02x", *c);
+		else
+			fputc(*c, out);
+	}
+	fputc('"', out);
+}
+
+struct print {
+	const struct config *c;
+	FILE *out;
+	char name[CONFIG_PATH]; /* of the value last named */
+};
+
+static void print_source(struct print *p)
+{
+	struct config_source source = config_noted(p->c, p->name);
+
+	if (source.line)
+		fprintf(p->out, "  # %s:%u\n", p->c->provenance->file, source.line);
+	else if (source.variable)
+		fprintf(p->out, "  # environment %s\n", source.variable);
+	else
+		fputs("  # default\n", p->out);
+}
+
+static void name_value(struct print *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void name_value(struct print *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(p->name, sizeof(p->name), format, args);
+	va_end(args);
+}
+
+/* LEAD is everything before the value, "  - url: ". */
+static void print_text(struct print *p, const char *lead, const char *text)
+{
+	fputs(lead, p->out);
+	config_print_scalar(p->out, text);
+	print_source(p);
+}
+
+static void print_number(struct print *p, const char *lead, uint64_t number, const char *unit)
+{
+	fprintf(p->out, "%s%" PRIu64 "%s", lead, number, unit);
+	print_source(p);
+}
+
+static void print_asset(struct print *p, const char *lead, const struct asset *asset)
+{
+	fprintf(p->out, "%s{code: ", lead);
+	config_print_scalar(p->out, asset->code);
+	fprintf(p->out, ", scale: %u}", asset->scale);
+	print_source(p);
+}
+
+static void print_targets(struct print *p)
+{
+	static const char *const kinds[] = {
+		[TARGET_CGROUP] = "cgroup", [TARGET_PID] = "pid", [TARGET_UNIT] = "unit"};
+	char lead[24];
+
+	if (!p->c->targets_len) {
+		name_value(p, "targets");
+		fputs("targets: []", p->out);
+		print_source(p);
+		return;
+	}
+	fputs("targets:\n", p->out);
+	for (size_t i = 0; i < p->c->targets_len; i++) {
+		const struct config_target *t = &p->c->targets[i];
+
+		snprintf(lead, sizeof(lead), "  - %s: ", kinds[t->kind]);
+		name_value(p, "targets.%zu.%s", i, kinds[t->kind]);
+		print_text(p, lead, t->name);
+		name_value(p, "targets.%zu.forwards", i);
+		if (t->never_forwards)
+			print_text(p, "    forwards: ", "never");
+	}
+}
+
+static void print_peers(struct print *p)
+{
+	if (!p->c->peers_len) {
+		name_value(p, "peers");
+		fputs("peers: []", p->out);
+		print_source(p);
+	} else {
+		fputs("peers:\n", p->out);
+	}
+	for (size_t i = 0; i < p->c->peers_len; i++) {
+		const struct config_peer *peer = &p->c->peers[i];
+
+		name_value(p, "peers.%zu.endpoint", i);
+		print_text(p, "  - endpoint: ", peer->endpoint);
+		name_value(p, "peers.%zu.name", i);
+		if (peer->name)
+			print_text(p, "    name: ", peer->name);
+		if (peer->has_token) {
+			name_value(p, "peers.%zu.token", i);
+			fprintf(p->out, "    token: %016" PRIx64, peer->token);
+			print_source(p);
+		}
+		name_value(p, "peers.%zu.asset", i);
+		print_asset(p, "    asset: ", &peer->asset);
+	}
+	name_value(p, "default_asset");
+	if (p->c->has_default_asset)
+		print_asset(p, "default_asset: ", &p->c->default_asset);
+	else
+		fputs("# default_asset: none  # default\n", p->out);
+}
+
+static void print_rates(struct print *p)
+{
+	static const char *const names[RATES_SOURCES] = {
+		[RATES_OPERATOR] = "operator", [RATES_NETWORK] = "network"};
+
+	if (p->c->rates[RATES_OPERATOR].location || p->c->rates[RATES_NETWORK].location)
+		fputs("rates:\n", p->out);
+	for (size_t i = 0; i < RATES_SOURCES; i++) {
+		const struct rates_source_config *source = &p->c->rates[i];
+
+		if (!source->location) {
+			fprintf(p->out, "# rates.%s: none  # default\n", names[i]);
+			continue;
+		}
+		fprintf(p->out, "  %s:\n", names[i]);
+		name_value(p, "rates.%s.url", names[i]);
+		print_text(p, "    url: ", source->location);
+		name_value(p, "rates.%s.lifetime", names[i]);
+		print_number(p, "    lifetime: ", source->lifetime_ms, "ms");
+	}
+}
+
+static void print_privacy(struct print *p)
+{
+	const struct privacy_params *privacy = &p->c->privacy;
+
+	fputs("privacy:\n", p->out);
+	name_value(p, "privacy.mechanism");
+	print_text(p, "  mechanism: ", "bucket-laplace");
+	name_value(p, "privacy.min_bucket");
+	print_number(p, "  min_bucket: ", privacy->min_bucket, "");
+	name_value(p, "privacy.max_bucket");
+	print_number(p, "  max_bucket: ", privacy->max_bucket, "");
+	name_value(p, "privacy.min_value");
+	print_number(p, "  min_value: ", privacy->min_value, "");
+	name_value(p, "privacy.max_value");
+	print_number(p, "  max_value: ", privacy->max_value, "");
+}
+
+static void print_headers(struct print *p, size_t endpoint, const struct config_endpoint *e)
+{
+	if (e->headers_len)
+		fputs("    headers:\n", p->out);
+	for (size_t i = 0; i < e->headers_len; i++) {
+		name_value(p, "endpoints.%zu.headers.%s", endpoint, e->headers[i].name);
+		fputs("      ", p->out);
+		config_print_scalar(p->out, e->headers[i].name);
+		print_text(p, ": ", "***");
+	}
+}
+
+static void print_endpoint(struct print *p, size_t i, const struct config_endpoint *e)
+{
+	const struct {
+		const char *field, *text;
+	} files[] = {{"ca", e->ca_file}, {"cert", e->cert_file}, {"key", e->key_file}};
+	char lead[24];
+
+	name_value(p, "endpoints.%zu.url", i);
+	print_text(p, "  - url: ", e->url);
+	name_value(p, "endpoints.%zu.audience", i);
+	print_text(p, "    audience: ", e->audience == AUDIENCE_NETWORK ? "network" : "own");
+	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+		if (!files[f].text)
+			continue;
+		snprintf(lead, sizeof(lead), "    %s: ", files[f].field);
+		name_value(p, "endpoints.%zu.%s", i, files[f].field);
+		print_text(p, lead, files[f].text);
+	}
+	print_headers(p, i, e);
+	name_value(p, "endpoints.%zu.timeout", i);
+	print_number(p, "    timeout: ", e->timeout_ms, "ms");
+	name_value(p, "endpoints.%zu.compression", i);
+	print_text(p, "    compression: ", e->gzip ? "gzip" : "none");
+}
+
+static void print_export(struct print *p)
+{
+	const struct config *c = p->c;
+
+	if (!c->endpoints_len) {
+		name_value(p, "endpoints");
+		fputs("endpoints: []", p->out);
+		print_source(p);
+	} else {
+		fputs("endpoints:\n", p->out);
+	}
+	for (size_t i = 0; i < c->endpoints_len; i++)
+		print_endpoint(p, i, &c->endpoints[i]);
+	name_value(p, "export_interval");
+	print_number(p, "export_interval: ", c->export_interval_ms, "ms");
+	fputs("resource:\n", p->out);
+	name_value(p, "resource.service.name");
+	print_text(p, "  service.name: ", c->service_name);
+	for (size_t i = 0; i < c->attributes_len; i++) {
+		name_value(p, "resource.%s", c->attributes[i].key);
+		fputs("  ", p->out);
+		config_print_scalar(p->out, c->attributes[i].key);
+		print_text(p, ": ", c->attributes[i].value);
+	}
+}
+
+void config_print(const struct config *c, FILE *out)
+{
+	struct print print = {.c = c, .out = out}, *p = &print;
+
+	name_value(p, "enabled");
+	fprintf(out, "enabled: %s", c->enabled ? "true" : "false");
+	print_source(p);
+	if (c->opted_out)
+		fputs("# ENABLE_TELEMETRY=false in the environment stops telltale all the same\n",
+		      out);
+	name_value(p, "instance");
+	print_text(p, "instance: ", c->instance);
+	name_value(p, "network");
+	print_text(p, "network: ", c->network == NETWORK_LIVENET ? "livenet" : "testnet");
+	print_targets(p);
+	print_peers(p);
+	print_rates(p);
+	print_privacy(p);
+	print_export(p);
+	name_value(p, "listen");
+	print_text(p, "listen: ", c->listen ? c->listen : "none");
+	fputs("payments:\n", out);
+	name_value(p, "payments.idle");
+	print_number(p, "  idle: ", c->idle_ms, "ms");
+	name_value(p, "payments.max");
+	print_number(p, "  max: ", c->max_payment_ms, "ms");
+	name_value(p, "state_dir");
+	print_text(p, "state_dir: ", c->state_dir);
+	name_value(p, "run_dir");
+	print_text(p, "run_dir: ", c->run_dir);
+}
