@@ -71,9 +71,9 @@
 	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, \
 	       "Exports that failed for good, by endpoint") \
 	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, \
-	       "Age of the rates in use, by source; -1 when there are none") \
+	       "Age of the rates in use, by document; -1 when there are none") \
 	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, \
-	       "Failed refreshes of the rates, by source")
+	       "Failed refreshes of the rates, by document")
 /* clang-format on */
 
 enum metric {

@@ -91,11 +91,11 @@ static const struct spec {
 	[METRIC_GAP_BYTES] = {.labels = {{"cause", GAP_VALUES}}},
 	[METRIC_EVICTED] = {.labels = {{"table", VALUES("exchanges", "conditions", "payments")}}},
 	[METRIC_OPAQUE] = {.labels = {{"reason", VALUES("tls-no-library", "tls-unattached",
-							"tls-unknown-owner")}}},
+							"tls-unknown-owner", "http2")}}},
 	[METRIC_EXPORTS] = {.at_run_time = true},
 	[METRIC_EXPORT_FAILURES] = {.at_run_time = true},
-	[METRIC_RATES_AGE] = {.labels = {{"source", SOURCE_VALUES}}},
-	[METRIC_RATES_FAILURES] = {.labels = {{"source", SOURCE_VALUES}}},
+	[METRIC_RATES_AGE] = {.labels = {{"document", SOURCE_VALUES}}},
+	[METRIC_RATES_FAILURES] = {.labels = {{"document", SOURCE_VALUES}}},
 };
 
 static struct series *series_add(struct privacy *p, enum metric metric)
