@@ -26,12 +26,14 @@ bed_init() {
 bed_fini() {
   local pid dir
   [[ -n ${BED:-} ]] || return 0
-  for pid in "${BED_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null; done
-  wait "${BED_PIDS[@]}" 2>/dev/null
+  for pid in "${BED_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
+  wait "${BED_PIDS[@]}" 2>/dev/null || true
   # What is still in the cgroups belongs to this run, whoever started it.
   while read -r dir; do
-    while read -r pid; do kill -KILL "$pid" 2>/dev/null; done <"$dir/cgroup.procs"
-    for _ in {1..100}; do rmdir "$dir" 2>/dev/null && break; sleep 0.05; done
+    while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
+    for _ in {1..100}; do
+      if rmdir "$dir" 2>/dev/null; then break; else sleep 0.05; fi
+    done
   done < <(find "$BED_CGROUP" -depth -type d 2>/dev/null)
   BED=
 }
@@ -63,7 +65,7 @@ value = json.load(open(sys.argv[1]))
 for key in sys.argv[2:]:
     try:
         value = value[int(key) if isinstance(value, list) else key]
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, TypeError):
         sys.exit(1)
 print(value if not isinstance(value, (dict, list)) else json.dumps(value, sort_keys=True))
 PYTHON
@@ -90,10 +92,10 @@ bed_alive() {
 bed_stop() {
   local pid status=0
   pid=$(bed_pid "$1")
-  kill -"${2:-TERM}" "$pid" 2>/dev/null
+  kill -"${2:-TERM}" "$pid" 2>/dev/null || true
   # A process that ignores the signal must not hold up the run for ever.
   for _ in {1..600}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
-  kill -KILL "$pid" 2>/dev/null
+  kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" 2>/dev/null || status=$?
   return "$status"
 }
@@ -173,12 +175,14 @@ connector_hammer() {
   connector_do "$1" hammer "$2"
 }
 
-# connector_truth NAME KEY...: one figure of what the connector itself counted.
+# connector_count NAME: writes what the connector itself has counted so far to NAME.count.
+connector_count() {
+  curl --silent --fail --unix-socket "$BED/$1.sock" http://connector/truth >"$BED/$1.count"
+}
+
+# connector_truth NAME KEY...: one figure of it, as it is now.
 connector_truth() {
-  local name=$1
-  shift
-  curl --silent --fail --unix-socket "$BED/$name.sock" http://connector/truth >"$BED/$name.truth" &&
-    bed_json "$BED/$name.truth" "$@"
+  connector_count "$1" && bed_json "$BED/$1.count" "${@:2}"
 }
 
 # --- collector, Prometheus ----------------------------------------------------------------------
@@ -187,7 +191,9 @@ connector_truth() {
 # Prometheus text on collector_metrics, and remote write where a URL is given.
 collector_start() {
   local name=$1 remote_write=${2:-} otlp metrics health exporters='file, prometheus'
-  otlp=$(bed_free_port) metrics=$(bed_free_port) health=$(bed_free_port)
+  # A second start under the same name is a restart, at the same address.
+  if [[ -e $BED/$name.port ]]; then otlp=$(cat "$BED/$name.port"); else otlp=$(bed_free_port); fi
+  metrics=$(bed_free_port) health=$(bed_free_port)
   printf '%s\n' "$otlp" >"$BED/$name.port"
   printf '%s\n' "$metrics" >"$BED/$name.metrics-port"
   {
@@ -275,35 +281,53 @@ prometheus_value() {
 
 # --- telltale -----------------------------------------------------------------------------------
 
-# telltale_config NAME CGROUP [LINE...]: a configuration for one target; the lines are added as they
-# are, after what every test needs.
+# telltale_config NAME CGROUP [LINE...]: a configuration for one target; the lines of YAML are added
+# as they are, after what every run needs. Amounts are in EUR unless a line says more.
 telltale_config() {
   local name=$1 cgroup=$2
   shift 2
   mkdir -p "$BED/$name.state" "$BED/$name.runtime"
+  chmod 700 "$BED/$name.state" "$BED/$name.runtime"
+  echo '{"base": "USD", "rates": {"EUR": 0.813399, "GBP": 0.741}}' >"$BED/rates.json"
   {
-    printf 'enabled: true\n'
-    printf 'instance: %s\n' "$name"
-    printf 'network: testnet\n'
+    printf 'enabled: true\ninstance: %s\nnetwork: testnet\n' "$name"
     printf 'targets:\n  - cgroup: %s\n' "$cgroup"
+    printf 'default_asset: {code: EUR, scale: 6}\n'
+    printf 'rates:\n  operator: %s\n' "$BED/rates.json"
     printf 'state_dir: %s\nrun_dir: %s\n' "$BED/$name.state" "$BED/$name.runtime"
-    printf '%s\n' "$@"
+    printf 'listen: 127.0.0.1:%s\n' "$(bed_free_port)"
+    (($# == 0)) || printf '%s\n' "$@"
   } >"$BED/$name.yaml"
 }
 
-# telltale_start NAME: runs with NAME's configuration, ready when this returns.
-telltale_start() {
+# telltale_endpoint URL AUDIENCE [TIMEOUT]: one item of the list `endpoints:`.
+telltale_endpoint() {
+  printf '  - url: %s\n    audience: %s\n    timeout: %s\n' "$1" "$2" "${3:-10s}"
+}
+
+# telltale_spawn NAME [VARIABLE=VALUE...]: runs it with NAME's configuration and this environment only.
+telltale_spawn() {
   local name=$1
-  bed_spawn "$name" env -i PATH="$PATH" "$TELLTALE" run --config "$BED/$name.yaml" \
+  shift
+  bed_spawn "$name" env -i PATH="$PATH" "$@" "$TELLTALE" run --config "$BED/$name.yaml" \
     --truth "$BED/$name.truth"
-  bed_wait 30 "telltale $name to be ready" telltale_ready "$name" || {
-    cat "$BED/$name.log" >&2
+}
+
+# telltale_start NAME [VARIABLE=VALUE...]: the same, and ready when this returns.
+telltale_start() {
+  telltale_spawn "$@"
+  bed_wait 30 "telltale $1 to end or be ready" telltale_settled "$1"
+  telltale_ready "$1" || {
+    cat "$BED/$1.log" >&2
     return 1
   }
 }
 
+telltale_settled() {
+  telltale_ready "$1" || ! bed_alive "$1"
+}
+
 telltale_ready() {
-  ! bed_alive "$1" || grep -q 'run: ready' "$BED/$1.log"
   grep -q 'run: ready' "$BED/$1.log"
 }
 
@@ -329,4 +353,17 @@ telltale_metric() {
     { split($1, part, "{") }
     part[1] == name && (label == "" || index($0, label)) { sum += $NF; seen = 1 }
     END { if (!seen) exit 1; printf "%d\n", sum }'
+}
+
+# telltale_peers NAME PEERS: PEERS (a list like main.js's, and names) as lines of configuration, their
+# tokens fingerprinted by telltale itself from the answer Rafiki's admin API would give.
+telltale_peers() {
+  python3 - "$2" >"$BED/$1.peers.json" <<'PYTHON'
+import json, sys
+nodes = [{"name": p["name"], "asset": p["asset"],
+          "http": {"outgoing": {"endpoint": p["url"], "authToken": p["token"]}}}
+         for p in json.loads(sys.argv[1])]
+print(json.dumps({"data": {"peers": {"edges": [{"node": node} for node in nodes]}}}))
+PYTHON
+  "$TELLTALE" peers import --config "$BED/$1.yaml" "$BED/$1.peers.json"
 }
