@@ -18,24 +18,35 @@ TELLTALE=${TELLTALE:-$ROOT/build/telltale}
 bed_init() {
   BED=$1
   mkdir -p "$BED"
-  BED_PIDS=()
   BED_CGROUP=$(bed_cgroup_mount)/telltale-test.$$.$RANDOM
   mkdir -p "$BED_CGROUP"
 }
 
 bed_fini() {
-  local pid dir
   [[ -n ${BED:-} ]] || return 0
-  for pid in "${BED_PIDS[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
-  wait "${BED_PIDS[@]}" 2>/dev/null || true
-  # What is still in the cgroups belongs to this run, whoever started it.
+  bed_end "$BED_CGROUP"
+  wait 2>/dev/null || true
+  BED=
+}
+
+# Ends what runs in and below a cgroup, whoever started it, and removes it.
+bed_end() {
+  local dir pid
   while read -r dir; do
-    while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
-    for _ in {1..100}; do
+    for _ in {1..200}; do
+      while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
       if rmdir "$dir" 2>/dev/null; then break; else sleep 0.05; fi
     done
-  done < <(find "$BED_CGROUP" -depth -type d 2>/dev/null)
-  BED=
+  done < <(find "$1" -depth -type d 2>/dev/null)
+}
+
+# The cgroups of runs whose shell is no more: it was killed before it could clean up.
+bed_orphans() {
+  local dir pid
+  for dir in "$(bed_cgroup_mount)"/telltale-test.*; do
+    pid=${dir##*/telltale-test.}
+    if [[ -d $dir && ! -d /proc/${pid%%.*} ]]; then echo "$dir"; fi
+  done
 }
 
 # Where cgroup v2 is mounted, also when it is not the only hierarchy.
@@ -71,13 +82,13 @@ print(value if not isinstance(value, (dict, list)) else json.dumps(value, sort_k
 PYTHON
 }
 
-# bed_spawn NAME COMMAND...: in the background; keeps no descriptor of bats open.
+# bed_spawn NAME COMMAND...: in the background, in a cgroup of its own; keeps no descriptor of bats open.
 bed_spawn() {
   local name=$1
   shift
-  "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
+  mkdir -p "$BED_CGROUP/$name"
+  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
   echo $! >"$BED/$name.pid"
-  BED_PIDS+=($!)
 }
 
 bed_pid() {
@@ -95,7 +106,10 @@ bed_stop() {
   kill -"${2:-TERM}" "$pid" 2>/dev/null || true
   # A process that ignores the signal must not hold up the run for ever.
   for _ in {1..600}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
-  kill -KILL "$pid" 2>/dev/null || true
+  if kill -0 "$pid" 2>/dev/null; then
+    echo "$1 ignored SIG${2:-TERM} for 30 s" >&2
+    kill -KILL "$pid" 2>/dev/null || true
+  fi
   wait "$pid" 2>/dev/null || status=$?
   return "$status"
 }
@@ -125,8 +139,7 @@ bed_certificates() {
 # connector_start NAME JSON: a connector in a cgroup of its own, ready when this returns. JSON is
 # main.js's configuration; name, control, ready and truth are filled in.
 connector_start() {
-  local name=$1 cgroup=$BED_CGROUP/$1
-  mkdir -p "$cgroup"
+  local name=$1
   rm -f "$BED/$name.ready" "$BED/$name.sock"
   python3 - "$BED" "$name" "$2" >"$BED/$name.json" <<'PYTHON' || return
 import json, sys
@@ -136,8 +149,7 @@ config.update(name=name, control=f"{bed}/{name}.sock", ready=f"{bed}/{name}.read
               truth=f"{bed}/{name}.end")
 print(json.dumps(config, indent=1))
 PYTHON
-  bed_spawn "$name" "$ROOT/tests/e2e/in-cgroup" "$cgroup" \
-    node "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
+  bed_spawn "$name" node "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
   bed_wait 30 "connector $name" test -e "$BED/$name.ready" || {
     cat "$BED/$name.log" >&2
     return 1
@@ -156,7 +168,7 @@ connector_cgroup() {
 # connector_do NAME pay|hammer JSON: fails when any of it failed; the answer is in NAME.did.
 connector_do() {
   local name=$1 action=$2
-  curl --silent --show-error --fail-with-body --unix-socket "$BED/$name.sock" --data "$3" \
+  curl --silent --show-error --fail-with-body --max-time 300 --unix-socket "$BED/$name.sock" --data "$3" \
     "http://connector/$action" >"$BED/$name.did" || {
     cat "$BED/$name.did" >&2
     return 1

@@ -120,7 +120,7 @@ pays() {
   receiver bob
   telltale_config tt "$(connector_cgroup bob)"
   telltale_start tt
-  cp "$BED/tt.yaml" "$BED/second.yaml"
+  sed "s/^listen: .*/listen: none/" "$BED/tt.yaml" >"$BED/second.yaml"
   telltale_spawn second
   bed_wait 20 'the second to end' not bed_alive second
   run bed_stop second
