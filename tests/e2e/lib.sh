@@ -24,8 +24,8 @@ bed_init() {
 
 bed_fini() {
   [[ -n ${BED:-} ]] || return 0
-  bed_end "$BED_CGROUP"
-  wait 2>/dev/null || true
+  # The shell would name each process it finds killed.
+  { bed_end "$BED_CGROUP"; wait; } 2>/dev/null || true
   BED=
 }
 
