@@ -38,16 +38,16 @@ needs_ipv6() {
 
 # receiver NAME [EXTRA]: a STREAM receiver on every address, plain; its callers pay in EUR.
 receiver() {
-  local host=::
-  bed_has_ipv6 || host=0.0.0.0
+  local host
+  host=$(bed_any_address)
   connector_start "$1" "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"$host\"},
     \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]${2:+,$2}}"
 }
 
 # The same behind TLS inside the process.
 receiver_tls() {
-  local host=::
-  bed_has_ipv6 || host=0.0.0.0
+  local host
+  host=$(bed_any_address)
   bed_certificates
   connector_start "$1" "{$BOB,\"asset\":$EUR,
     \"listen\":{\"host\":\"$host\",\"cert\":\"$BED/server.pem\",\"key\":\"$BED/server.key\"},

@@ -122,6 +122,11 @@ bed_has_ipv6() {
   grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null
 }
 
+# What a server listens on to be reached at 127.0.0.1 and, where there is one, ::1.
+bed_any_address() {
+  if bed_has_ipv6; then echo ::; else echo 0.0.0.0; fi
+}
+
 # A certificate authority and a server's certificate for localhost: ca.pem, server.pem, server.key.
 bed_certificates() {
   [[ -e $BED/server.pem ]] && return
