@@ -48,6 +48,7 @@ setup_alone() {
   run_alone "$BED/out" "$BED/tt.yaml" ENABLE_TELEMETRY=true
   [ "$(cat "$BED/out.status")" = 1 ]
   [ "$(cat "$BED/out.sent")" = 0 ]
+  grep -q 'enabled' "$BED/out.log"
 }
 
 @test "ENABLE_TELEMETRY=false stops it even with enabled: true" {
@@ -55,6 +56,7 @@ setup_alone() {
   run_alone "$BED/out" "$BED/tt.yaml" ENABLE_TELEMETRY=false
   [ "$(cat "$BED/out.status")" = 1 ]
   [ "$(cat "$BED/out.sent")" = 0 ]
+  grep -q 'ENABLE_TELEMETRY' "$BED/out.log"
 }
 
 @test "with consent packets do leave: the tests above can fail" {
