@@ -99,7 +99,6 @@ struct decode {
 	size_t len;
 	unsigned gaps[RECORD_GAP_CAUSES + 1];
 	unsigned runs; /* of the last piece: how often steps ran out, and once more */
-	bool stopped;  /* set by the user of decode_feed: see decode_run */
 };
 
 /* emit_gap has no source to find its connection by. */
@@ -214,6 +213,15 @@ static inline void decode_feed(struct decode *d, enum flow_direction dir, const 
 		/* Every step gets on. */
 		decode_must(d->runs++ <= len);
 	} while (follow(&src, &d->flow.common, s));
+}
+
+/* Bytes of a direction were missed. */
+static inline void decode_hole(struct decode *d, enum flow_direction dir)
+{
+	struct source src = {.now_ns = 1, .decode = d};
+
+	decode_current = d;
+	follow_gap(&src, &d->flow.common, &d->flow.sides[dir], RECORD_GAP_HOLE, 1);
 }
 
 /* The connection ends: in order, or in the middle of something. */
