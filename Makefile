@@ -162,13 +162,22 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)
 
+# Seconds for each target.
+FUZZ_TIME ?= 60
+
+fuzz: $(FUZZ_BIN) ## fuzz with every target, FUZZ_TIME seconds each (default 60)
+	$(Q)tests/fuzz/run $(FUZZ_TIME) $(FUZZ_BIN)
+
+fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
+	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
+
 clean: ## remove everything made
 	rm -rf $(BUILD)
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit clean help
+.PHONY: all unit fuzz fuzz-replay clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
