@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#define SHARED_TARGETS_MAX   16
+#define SHARED_TARGETS_MAX   16 /* CONFIG_TARGETS_MAX of the daemon */
 #define SHARED_PROCESSES_MAX 4096
 
 /* An opted-in cgroup; its index is the target's number in records. */

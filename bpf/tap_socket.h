@@ -90,7 +90,8 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 
 	BYTES_LOOP
 	for (i = 0; i < SHARED_TARGETS_MAX; i++) {
-		struct shared_target *t = bpf_map_lookup_elem(&targets, &i);
+		__u32 key = i; /* the verifier loses track of a counter whose address is taken */
+		struct shared_target *t = bpf_map_lookup_elem(&targets, &key);
 
 		if (!t || i >= targets_len)
 			break;

@@ -278,7 +278,6 @@ int cmd_peers(int argc, char **argv)
 	struct config *config;
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
 	if (argp_parse(&parser, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
 	config = load_config(&arguments);

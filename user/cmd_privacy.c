@@ -228,7 +228,6 @@ int cmd_privacy(int argc, char **argv)
 	};
 	static char title[] = "telltale privacy apply";
 
-	argp_err_exit_status = EXIT_USAGE;
 	if (argc > 1 && !strcmp(argv[1], "apply")) {
 		argv[1] = title;
 		return cmd_apply(argc - 1, argv + 1);

@@ -245,7 +245,6 @@ int cmd_rates(int argc, char **argv)
 	};
 	static char title[] = "telltale rates show";
 
-	argp_err_exit_status = EXIT_USAGE;
 	if (argc > 1 && !strcmp(argv[1], "show")) {
 		argv[1] = title;
 		return cmd_show(argc - 1, argv + 1);

@@ -90,6 +90,7 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;

@@ -236,7 +236,12 @@ void pipeline_set_blind(struct pipeline *p, unsigned target, bool blind)
 
 struct pipeline_stats pipeline_stats(const struct pipeline *p)
 {
+	uint64_t gaps = 0;
+
+	for (unsigned cause = 1; cause <= RECORD_GAP_CAUSES; cause++)
+		gaps += p->counters[GAPS(cause)].value;
 	return (struct pipeline_stats){
+		.gaps = gaps,
 		.match = match_stats(p->match),
 		.payments = payments_stats(p->payments),
 		.conditions_evicted = origins_evicted(p->origins),

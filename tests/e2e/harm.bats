@@ -1,0 +1,62 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Whatever becomes of telltale, the connector does not notice.
+
+load helper
+
+# The numbers of the BPF links a process holds.
+links_of() {
+  sed -n 's/^link_id:[[:space:]]*//p' /proc/"$1"/fdinfo/*
+}
+
+gone() {
+  ! bpftool link show id "$1"
+}
+
+# How many programs for packets are attached at and below a cgroup; fails when none is.
+attached() {
+  bpftool cgroup tree "$1" | grep -c gress
+}
+
+@test "kill -9 under load: no exchange fails and nothing stays attached" {
+  receiver bob
+  receiver_tls dora
+  sender alice "http://127.0.0.1:$(connector_port bob)" "https://localhost:$(connector_port dora)"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  pid=$(bed_pid tt)
+  [ "$(attached "$BED_CGROUP")" -ge 2 ]
+  mapfile -t links < <(links_of "$pid")
+  [ "${#links[@]}" -gt 0 ]
+
+  connector_hammer alice '{"count":10000,"concurrency":32,"receiver":"test.bob"}' 3>&- &
+  hammer=$!
+  bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
+  kill -KILL "$pid"
+  # It was killed in the middle of the load, not after it.
+  [ "$(connector_truth alice originated prepares)" -lt 8000 ]
+  wait "$hammer"
+
+  [ "$(connector_truth alice originated http_errors)" = 0 ]
+  [ "$(connector_truth alice originated expired)" = 0 ]
+  [ "$(bed_json "$BED/alice.did" completed)" = 10000 ]
+  bed_wait 20 'the programs to be detached' not attached "$BED_CGROUP"
+  for link in "${links[@]}"; do bed_wait 20 "link $link to be gone" gone "$link"; done
+}
+
+@test "telltale comes and goes under load: no exchange fails" {
+  receiver_tls dora
+  sender alice "https://localhost:$(connector_port dora)"
+  telltale_config tt "$(connector_cgroup alice)"
+  connector_hammer alice '{"count":8000,"concurrency":32,"receiver":"test.bob"}' 3>&- &
+  hammer=$!
+  for _ in 1 2 3; do
+    telltale_start tt
+    telltale_stop tt
+  done
+  wait "$hammer"
+  [ "$(connector_truth alice originated http_errors)" = 0 ]
+  [ "$(connector_truth alice originated expired)" = 0 ]
+  run ! attached "$BED_CGROUP"
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# What every bats file here begins with: a bed per test, taken down after it, and its logs shown when
+# the test failed.
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/e2e/lib.sh
+source "$BATS_TEST_DIRNAME/lib.sh"
+
+# What lib.sh's rates.json says, as the connectors take it.
+RATES='{"EUR":"0.813399","GBP":"0.741"}'
+EUR='{"code":"EUR","scale":6}'
+USD='{"code":"USD","scale":9}'
+BOB='"address":"test.bob","receiver":true,"rates":'$RATES
+
+setup() {
+  ((EUID == 0)) || skip 'needs root: cgroups and BPF programs are made'
+  [[ -n $(bed_cgroup_mount) ]] || skip 'needs cgroup v2 mounted somewhere'
+  bed_init "$BATS_TEST_TMPDIR/bed"
+}
+
+teardown() {
+  if [[ -n ${BED:-} && -z ${BATS_TEST_COMPLETED:-} ]]; then
+    local log
+    for log in "$BED"/*.log; do
+      [[ -s $log ]] || continue
+      echo "--- ${log##*/}"
+      tail -n 30 "$log"
+    done
+  fi
+  bed_fini
+}
+
+needs_ipv6() {
+  bed_has_ipv6 || skip 'this host has no IPv6 on its loopback'
+}
+
+# receiver NAME [EXTRA]: a STREAM receiver on every address, plain; its callers pay in EUR.
+receiver() {
+  local host
+  host=$(bed_any_address)
+  connector_start "$1" "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"$host\"},
+    \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]${2:+,$2}}"
+}
+
+# The same behind TLS inside the process.
+receiver_tls() {
+  local host
+  host=$(bed_any_address)
+  bed_certificates
+  connector_start "$1" "{$BOB,\"asset\":$EUR,
+    \"listen\":{\"host\":\"$host\",\"cert\":\"$BED/server.pem\",\"key\":\"$BED/server.key\"},
+    \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]${2:+,$2}}"
+}
+
+# sender NAME URL...: a node that pays to these, in EUR.
+sender() {
+  local name=$1 url peers=
+  shift
+  for url in "$@"; do
+    peers+="${peers:+,}{\"url\":\"$url/\",\"token\":\"secret-of-alice\",\"asset\":$EUR,
+      \"ca\":\"$BED/ca.pem\"}"
+  done
+  # A plain peer reads no certificate, but the file has to be there.
+  bed_certificates
+  connector_start "$name" "{\"address\":\"test.alice\",\"asset\":$EUR,\"rates\":$RATES,
+    \"peers\":[$peers]}"
+}
+
+# to URL...: where payments ask for an address, one for each peer.
+to() {
+  local url list=
+  for url in "$@"; do list+="${list:+,}{\"url\":\"$url/pay\",\"ca\":\"$BED/ca.pem\"}"; done
+  echo "\"to\":[$list]"
+}
+
+# agree NAME SIDE NAME SIDE: two connectors' ledgers of the same packets, in the same asset.
+agree() {
+  connector_count "$1"
+  connector_count "$3"
+  python3 - "$BED/$1.count" "$2" "$BED/$3.count" "$4" <<'PYTHON'
+import json, sys
+a, b = (json.load(open(f))[side] for f, side in (sys.argv[1:3], sys.argv[3:5]))
+differences = [f"{key}: {a[key]} {b[key]}" for key in a if a[key] != b[key]]
+sys.exit("\n".join(differences) or (None if a["transactions"] else "nothing was paid"))
+PYTHON
+}
+
+# exactly TELLTALE CONNECTOR [BEFORE]: telltale's exact totals are what the connector itself counted
+# as originated; with BEFORE (an older count of the same connector), since then.
+exactly() {
+  connector_count "$2"
+  python3 - "$BED/$1.truth" "$BED/$2.count" "${3:-}" <<'PYTHON'
+import json, sys
+seen = json.load(open(sys.argv[1]))
+own = json.load(open(sys.argv[2]))["originated"]
+before = json.load(open(sys.argv[3]))["originated"] if sys.argv[3] else {}
+keys = "transactions prepares fulfills rejects value probe_prepares probe_rejects".split()
+want = {key: own[key] - before.get(key, 0) for key in keys}
+print(f"{'':16}{'connector':>16}{'telltale':>16}")
+for key in keys:
+    print(f"{key:16}{want[key]:16}{seen[key]:16}{'' if want[key] == seen[key] else '  <<<'}")
+trouble = [key for key in "http_errors expired bad_fulfillments unconverted".split() if own[key]]
+if trouble:
+    sys.exit(f"the connector itself had trouble: {trouble}")
+sys.exit(0 if want["prepares"] > 0 and all(want[key] == seen[key] for key in keys) else 1)
+PYTHON
+}
+
+not() {
+  ! "$@"
+}
+
+# test_metric WANT NAME METRIC [LABEL]: for bed_wait.
+test_metric() {
+  [[ $(telltale_metric "${@:2}") == "$1" ]]
+}
+
+# at_least WANT COMMAND...: what COMMAND prints is a number and no smaller; for bed_wait.
+at_least() {
+  local got
+  got=$("${@:2}") && ((got >= $1))
+}
+
+# same COMMAND -- COMMAND: both succeed and print the same; for bed_wait.
+same() {
+  local first=()
+  while [[ $1 != -- ]]; do
+    first+=("$1")
+    shift
+  done
+  shift
+  local a b
+  a=$("${first[@]}") && b=$("$@") && [[ $a == "$b" ]]
+}

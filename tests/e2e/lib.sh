@@ -1,0 +1,386 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Starts and stops the parts of an end-to-end run: connectors each in a cgroup of their own, the
+# OpenTelemetry Collector, Prometheus, telltale. Sourced by the bats files and by scripts/demo.
+#
+#   bed_init DIR    everything of this run lives in DIR and in one cgroup; call first
+#   bed_fini        ends and removes all of it; safe to call twice, and in a trap
+#
+# A process is known by the name it was started under: DIR/NAME.pid, DIR/NAME.log.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PARTS=$ROOT/build/parts
+TELLTALE=${TELLTALE:-$ROOT/build/telltale}
+
+# --- general ------------------------------------------------------------------------------------
+
+bed_init() {
+  BED=$1
+  mkdir -p "$BED"
+  BED_CGROUP=$(bed_cgroup_mount)/telltale-test.$$.$RANDOM
+  mkdir -p "$BED_CGROUP"
+}
+
+bed_fini() {
+  [[ -n ${BED:-} ]] || return 0
+  # The shell would name each process it finds killed.
+  { bed_end "$BED_CGROUP"; wait; } 2>/dev/null || true
+  BED=
+}
+
+# Ends what runs in and below a cgroup, whoever started it, and removes it.
+bed_end() {
+  local dir pid
+  while read -r dir; do
+    for _ in {1..200}; do
+      while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
+      if rmdir "$dir" 2>/dev/null; then break; else sleep 0.05; fi
+    done
+  done < <(find "$1" -depth -type d 2>/dev/null)
+}
+
+# The cgroups of runs whose shell is no more: it was killed before it could clean up.
+bed_orphans() {
+  local dir pid
+  for dir in "$(bed_cgroup_mount)"/telltale-test.*; do
+    pid=${dir##*/telltale-test.}
+    if [[ -d $dir && ! -d /proc/${pid%%.*} ]]; then echo "$dir"; fi
+  done
+}
+
+# Where cgroup v2 is mounted, also when it is not the only hierarchy.
+bed_cgroup_mount() {
+  awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' \
+    /proc/self/mountinfo
+}
+
+# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen.
+bed_wait() {
+  local deadline=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if ((SECONDS >= deadline)); then
+      echo "timed out waiting for $what" >&2
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+
+# bed_json FILE KEY...: one value out of a JSON file; nothing and failure where there is none.
+bed_json() {
+  python3 - "$@" <<'PYTHON'
+import json, sys
+value = json.load(open(sys.argv[1]))
+for key in sys.argv[2:]:
+    try:
+        value = value[int(key) if isinstance(value, list) else key]
+    except (KeyError, IndexError, TypeError):
+        sys.exit(1)
+print(value if not isinstance(value, (dict, list)) else json.dumps(value, sort_keys=True))
+PYTHON
+}
+
+# bed_spawn NAME COMMAND...: in the background, in a cgroup of its own; keeps no descriptor of bats open.
+bed_spawn() {
+  local name=$1
+  shift
+  mkdir -p "$BED_CGROUP/$name"
+  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
+  echo $! >"$BED/$name.pid"
+}
+
+bed_pid() {
+  cat "$BED/$1.pid"
+}
+
+bed_alive() {
+  kill -0 "$(bed_pid "$1")" 2>/dev/null
+}
+
+# bed_stop NAME [SIGNAL]: ends a process, waits for it, and returns its exit status.
+bed_stop() {
+  local pid status=0
+  pid=$(bed_pid "$1")
+  kill -"${2:-TERM}" "$pid" 2>/dev/null || true
+  # A process that ignores the signal must not hold up the run for ever.
+  for _ in {1..600}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+  if kill -0 "$pid" 2>/dev/null; then
+    echo "$1 ignored SIG${2:-TERM} for 30 s" >&2
+    kill -KILL "$pid" 2>/dev/null || true
+  fi
+  wait "$pid" 2>/dev/null || status=$?
+  return "$status"
+}
+
+bed_free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+bed_has_ipv6() {
+  grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null
+}
+
+# What a server listens on to be reached at 127.0.0.1 and, where there is one, ::1.
+bed_any_address() {
+  if bed_has_ipv6; then echo ::; else echo 0.0.0.0; fi
+}
+
+# A certificate authority and a server's certificate for localhost: ca.pem, server.pem, server.key.
+bed_certificates() {
+  [[ -e $BED/server.pem ]] && return
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=test bed' \
+    -addext basicConstraints=critical,CA:TRUE -keyout "$BED/ca.key" -out "$BED/ca.pem" 2>/dev/null
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=localhost' \
+    -keyout "$BED/server.key" -out "$BED/server.csr" 2>/dev/null
+  openssl x509 -req -in "$BED/server.csr" -CA "$BED/ca.pem" -CAkey "$BED/ca.key" -CAcreateserial \
+    -days 2 -out "$BED/server.pem" 2>/dev/null \
+    -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1')
+}
+
+# --- connectors ---------------------------------------------------------------------------------
+
+# connector_start NAME JSON: a connector in a cgroup of its own, ready when this returns. JSON is
+# main.js's configuration; name, control, ready and truth are filled in.
+connector_start() {
+  local name=$1
+  rm -f "$BED/$name.ready" "$BED/$name.sock"
+  python3 - "$BED" "$name" "$2" >"$BED/$name.json" <<'PYTHON' || return
+import json, sys
+bed, name, text = sys.argv[1:]
+config = json.loads(text)
+config.update(name=name, control=f"{bed}/{name}.sock", ready=f"{bed}/{name}.ready",
+              truth=f"{bed}/{name}.end")
+print(json.dumps(config, indent=1))
+PYTHON
+  bed_spawn "$name" node "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
+  bed_wait 30 "connector $name" test -e "$BED/$name.ready" || {
+    cat "$BED/$name.log" >&2
+    return 1
+  }
+}
+
+connector_port() {
+  bed_json "$BED/$1.ready" port
+}
+
+# The path of a connector's cgroup.
+connector_cgroup() {
+  echo "$BED_CGROUP/$1"
+}
+
+# connector_do NAME pay|hammer JSON: fails when any of it failed; the answer is in NAME.did.
+connector_do() {
+  local name=$1 action=$2
+  curl --silent --show-error --fail-with-body --max-time 300 --unix-socket "$BED/$name.sock" --data "$3" \
+    "http://connector/$action" >"$BED/$name.did" || {
+    cat "$BED/$name.did" >&2
+    return 1
+  }
+  [[ $(bed_json "$BED/$name.did" failed) == 0 ]] || {
+    cat "$BED/$name.did" >&2
+    return 1
+  }
+}
+
+connector_pay() {
+  connector_do "$1" pay "$2"
+}
+
+connector_hammer() {
+  connector_do "$1" hammer "$2"
+}
+
+# connector_count NAME: writes what the connector itself has counted so far to NAME.count.
+connector_count() {
+  curl --silent --fail --unix-socket "$BED/$1.sock" http://connector/truth >"$BED/$1.count"
+}
+
+# connector_truth NAME KEY...: one figure of it, as it is now.
+connector_truth() {
+  connector_count "$1" && bed_json "$BED/$1.count" "${@:2}"
+}
+
+# --- collector, Prometheus ----------------------------------------------------------------------
+
+# collector_start NAME [REMOTE_WRITE_URL]: OTLP over gRPC in; a line of JSON per export in NAME.otlp,
+# Prometheus text on collector_metrics, and remote write where a URL is given.
+collector_start() {
+  local name=$1 remote_write=${2:-} otlp metrics health exporters='file, prometheus'
+  # A second start under the same name is a restart, at the same address.
+  if [[ -e $BED/$name.port ]]; then otlp=$(cat "$BED/$name.port"); else otlp=$(bed_free_port); fi
+  metrics=$(bed_free_port) health=$(bed_free_port)
+  printf '%s\n' "$otlp" >"$BED/$name.port"
+  printf '%s\n' "$metrics" >"$BED/$name.metrics-port"
+  {
+    printf 'receivers:\n  otlp:\n    protocols:\n      grpc:\n        endpoint: 127.0.0.1:%s\n' "$otlp"
+    printf 'exporters:\n  file:\n    path: %s\n    flush_interval: 100ms\n' "$BED/$name.otlp"
+    printf '  prometheus:\n    endpoint: 127.0.0.1:%s\n' "$metrics"
+    if [[ -n $remote_write ]]; then
+      exporters+=', prometheusremotewrite'
+      printf '  prometheusremotewrite:\n    endpoint: %s\n' "$remote_write"
+    fi
+    printf 'extensions:\n  health_check:\n    endpoint: 127.0.0.1:%s\n' "$health"
+    printf 'service:\n  extensions: [health_check]\n'
+    printf '  telemetry:\n    metrics:\n      level: none\n'
+    printf '  pipelines:\n    metrics:\n      receivers: [otlp]\n      exporters: [%s]\n' "$exporters"
+  } >"$BED/$name.yaml"
+  bed_spawn "$name" "$PARTS/otelcol" --config "$BED/$name.yaml"
+  bed_wait 60 "collector $name" curl --silent --fail "http://127.0.0.1:$health/" || {
+    cat "$BED/$name.log" >&2
+    return 1
+  }
+}
+
+collector_url() {
+  echo "http://127.0.0.1:$(cat "$BED/$1.port")"
+}
+
+# How many exports a collector has received.
+collector_exports() {
+  if [[ -e $BED/$1.otlp ]]; then wc -l <"$BED/$1.otlp"; else echo 0; fi
+}
+
+# collector_sum NAME METRIC [KEY=VALUE...]: the newest value a collector received for a sum or gauge,
+# added up over the points that carry these attributes; fails while it has received none.
+collector_sum() {
+  python3 - "$BED/$1.otlp" "${@:2}" <<'PYTHON'
+import json, sys
+path, name, wanted = sys.argv[1], sys.argv[2], dict(a.split("=", 1) for a in sys.argv[3:])
+newest = None
+for line in open(path):
+    try:
+        export = json.loads(line)
+    except ValueError:
+        continue  # still being written
+    total = None
+    for resource in export["resourceMetrics"]:
+        for scope in resource["scopeMetrics"]:
+            for metric in scope["metrics"]:
+                if metric["name"] != name:
+                    continue
+                for point in (metric.get("sum") or metric.get("gauge"))["dataPoints"]:
+                    attributes = {a["key"]: a["value"].get("stringValue") for a in point.get("attributes", [])}
+                    if all(attributes.get(k) == v for k, v in wanted.items()):
+                        total = (total or 0) + int(point.get("asInt", point.get("asDouble", 0)))
+    newest = total if total is not None else newest
+if newest is None:
+    sys.exit(f"{path}: no {name} received")
+print(newest)
+PYTHON
+}
+
+# prometheus_start: a server that takes remote writes.
+prometheus_start() {
+  local port
+  port=$(bed_free_port)
+  echo "$port" >"$BED/prometheus.port"
+  printf 'global:\n  scrape_interval: 1s\n' >"$BED/prometheus.yaml"
+  bed_spawn prometheus "$PARTS/prometheus" --config.file="$BED/prometheus.yaml" \
+    --storage.tsdb.path="$BED/prometheus.tsdb" --web.enable-remote-write-receiver \
+    --web.listen-address="127.0.0.1:$port"
+  bed_wait 60 Prometheus curl --silent --fail "http://127.0.0.1:$port/-/ready" || {
+    cat "$BED/prometheus.log" >&2
+    return 1
+  }
+}
+
+prometheus_url() {
+  echo "http://127.0.0.1:$(cat "$BED/prometheus.port")"
+}
+
+# prometheus_value EXPRESSION: the one value it has now.
+prometheus_value() {
+  curl --silent --fail "$(prometheus_url)/api/v1/query" --data-urlencode "query=$1" >"$BED/query.json" &&
+    bed_json "$BED/query.json" data result 0 value 1
+}
+
+# --- telltale -----------------------------------------------------------------------------------
+
+# telltale_config NAME CGROUP [LINE...]: a configuration for one target; the lines of YAML are added
+# as they are, after what every run needs. Amounts are in EUR unless a line says more.
+telltale_config() {
+  local name=$1 cgroup=$2
+  shift 2
+  mkdir -p "$BED/$name.state" "$BED/$name.runtime"
+  chmod 700 "$BED/$name.state" "$BED/$name.runtime"
+  echo '{"base": "USD", "rates": {"EUR": 0.813399, "GBP": 0.741}}' >"$BED/rates.json"
+  {
+    printf 'enabled: true\ninstance: %s\nnetwork: testnet\n' "$name"
+    printf 'targets:\n  - cgroup: %s\n' "$cgroup"
+    printf 'default_asset: {code: EUR, scale: 6}\n'
+    printf 'rates:\n  operator: %s\n' "$BED/rates.json"
+    printf 'state_dir: %s\nrun_dir: %s\n' "$BED/$name.state" "$BED/$name.runtime"
+    printf 'listen: 127.0.0.1:%s\n' "$(bed_free_port)"
+    (($# == 0)) || printf '%s\n' "$@"
+  } >"$BED/$name.yaml"
+}
+
+# telltale_endpoint URL AUDIENCE [TIMEOUT]: one item of the list `endpoints:`.
+telltale_endpoint() {
+  printf '  - url: %s\n    audience: %s\n    timeout: %s\n' "$1" "$2" "${3:-10s}"
+}
+
+# telltale_spawn NAME [VARIABLE=VALUE...]: runs it with NAME's configuration and this environment only.
+telltale_spawn() {
+  local name=$1
+  shift
+  bed_spawn "$name" env -i PATH="$PATH" "$@" "$TELLTALE" run --config "$BED/$name.yaml" \
+    --truth "$BED/$name.truth"
+}
+
+# telltale_start NAME [VARIABLE=VALUE...]: the same, and ready when this returns.
+telltale_start() {
+  telltale_spawn "$@"
+  bed_wait 30 "telltale $1 to end or be ready" telltale_settled "$1"
+  telltale_ready "$1" || {
+    cat "$BED/$1.log" >&2
+    return 1
+  }
+}
+
+telltale_settled() {
+  telltale_ready "$1" || ! bed_alive "$1"
+}
+
+telltale_ready() {
+  grep -q 'run: ready' "$BED/$1.log"
+}
+
+# telltale_stop NAME: ends it; its truth file then has everything it saw.
+telltale_stop() {
+  bed_stop "$1" || {
+    echo "telltale $1 ended with status $?" >&2
+    cat "$BED/$1.log" >&2
+    return 1
+  }
+}
+
+# telltale_truth NAME KEY: one exact total, as the daemon last wrote it.
+telltale_truth() {
+  bed_json "$BED/$1.truth" "$2"
+}
+
+# telltale_metric NAME METRIC [LABEL="VALUE"]: the sum of a metric's series on /metrics.
+telltale_metric() {
+  local listen
+  listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
+  curl --silent --fail "http://$listen/metrics" | awk -v name="$2" -v label="${3:-}" '
+    { split($1, part, "{") }
+    part[1] == name && (label == "" || index($0, label)) { sum += $NF; seen = 1 }
+    END { if (!seen) exit 1; printf "%d\n", sum }'
+}
+
+# telltale_peers NAME PEERS: PEERS (a list like main.js's, and names) as lines of configuration, their
+# tokens fingerprinted by telltale itself from the answer Rafiki's admin API would give.
+telltale_peers() {
+  python3 - "$2" >"$BED/$1.peers.json" <<'PYTHON'
+import json, sys
+nodes = [{"name": p["name"], "asset": p["asset"],
+          "http": {"outgoing": {"endpoint": p["url"], "authToken": p["token"]}}}
+         for p in json.loads(sys.argv[1])]
+print(json.dumps({"data": {"peers": {"edges": [{"node": node} for node in nodes]}}}))
+PYTHON
+  "$TELLTALE" peers import --config "$BED/$1.yaml" "$BED/$1.peers.json"
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Blind is not zero: TLS that cannot be read is announced wherever totals are shown.
+
+load helper
+
+# A Prepare to bob in FILE, for the client in Go.
+prepare_file() {
+  (cd "$ROOT/tests/e2e" && node -e "
+    const packet = require('ilp-packet')
+    const crypto = require('crypto')
+    const preimage = crypto.randomBytes(32)
+    require('fs').writeFileSync(process.argv[1], packet.serializeIlpPrepare({
+      amount: '1000',
+      expiresAt: new Date(Date.now() + 600000),
+      executionCondition: crypto.createHash('sha256').update(preimage).digest(),
+      destination: 'test.bob.raw.opaque',
+      data: Buffer.concat([preimage, Buffer.from('   ')])
+    }))" "$1")
+}
+
+@test "a program with TLS of its own, in Go: telltale says that it cannot be read" {
+  receiver_tls bob
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/gopher"
+  telltale_config tt "$BED_CGROUP/gopher"
+  telltale_start tt
+  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/gopher" "$PARTS/opaque" -ca "$BED/ca.pem" -count 3 \
+    -url "https://localhost:$(connector_port bob)/" -token secret-of-alice -body "$BED/prepare"
+  [ "$(connector_truth bob received fulfills)" = 3 ]
+  bed_wait 20 'the connection to be announced' at_least 1 telltale_metric tt telltale_opaque_connections_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  [ "$(telltale_metric tt packet_count_prepare)" = 0 ]
+  grep -qi 'cannot be read' "$BED/tt.log"
+  telltale_stop tt
+}
+
+@test "TLS in Node.js is read, and not announced as unreadable" {
+  receiver_tls bob
+  url=https://localhost:$(connector_port bob)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
+  bed_wait 20 'the payments to be counted' test_metric 4 tt transactions_total
+  [ "$(telltale_metric tt telltale_opaque_connections_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+}

@@ -1,0 +1,3 @@
+module local/opaque
+
+go 1.21

@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Secrets planted in the traffic must be found nowhere in what telltale keeps, says or sends.
+
+load helper
+
+# found NEEDLES FILE...: prints where a needle (JSON: name -> text, or hex after "hex:") occurs.
+found() {
+  python3 - "$@" <<'PYTHON'
+import base64, json, mmap, os, sys
+needles = json.load(open(sys.argv[1]))
+for path in sys.argv[2:]:
+    if not os.path.getsize(path):
+        continue
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for name, text in needles.items():
+            raw = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
+            forms = {"": raw, " in hex": raw.hex().encode(), " in HEX": raw.hex().upper().encode(),
+                     " in base64": base64.b64encode(raw).rstrip(b"=")[:-1]}
+            for form, needle in forms.items():
+                if data.find(needle) >= 0:
+                    print(f"{os.path.basename(path)}: {name}{form}")
+PYTHON
+}
+
+@test "token, ILP address, condition and payload are in no log, page, export, ring or memory" {
+  local mark=q$RANDOM$RANDOM$RANDOM
+  connector_start bob "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"127.0.0.1\"},
+    \"incoming\":[{\"token\":\"bearer-$mark\",\"asset\":$EUR}]}"
+  receiver_tls dora
+  sed "s/secret-of-alice/bearer-$mark/" "$BED/dora.json" >"$BED/dora2.json"
+  bed_stop dora || true
+  connector_start dora "$(cat "$BED/dora2.json")"
+  plain=http://127.0.0.1:$(connector_port bob)
+  tls=https://localhost:$(connector_port dora)
+  connector_start alice "{\"address\":\"test.alice\",\"asset\":$EUR,\"rates\":$RATES,\"peers\":[
+    {\"url\":\"$plain/\",\"token\":\"bearer-$mark\",\"asset\":$EUR},
+    {\"url\":\"$tls/\",\"token\":\"bearer-$mark\",\"asset\":$EUR,\"ca\":\"$BED/ca.pem\"}]}"
+  collector_start own
+  telltale_config tt "$(connector_cgroup alice)" 'export_interval: 1s' 'endpoints:' \
+    "$(telltale_endpoint "$(collector_url own)" own)"
+  telltale_start tt
+
+  connector_hammer alice "{\"count\":400,\"concurrency\":8,\"receiver\":\"test.bob\",
+    \"label\":\"address-$mark\",\"payload\":\"payload-$mark\",\"reveal\":400}"
+  bed_wait 20 'the packets to be counted' \
+    same connector_truth alice originated prepares -- telltale_metric tt packet_count_prepare
+  had=$(collector_exports own)
+  bed_wait 20 'an export after that' at_least $((had + 2)) collector_exports own
+
+  # Everything mapped, the ring too, which an ordinary core leaves out.
+  gcore -a -o "$BED/core" "$(bed_pid tt)" >"$BED/gcore.log" 2>&1
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" >"$BED/page"
+  telltale_stop tt
+  python3 - "$BED/alice.did" "$mark" >"$BED/needles" <<'PYTHON'
+import json, sys
+mark = sys.argv[2]
+needles = {"token": f"bearer-{mark}", "address": f"address-{mark}", "payload": f"payload-{mark}"}
+for i, condition in enumerate(json.load(open(sys.argv[1]))["conditions"]):
+    needles[f"condition {i}"] = "hex:" + condition
+print(json.dumps(needles))
+PYTHON
+
+  # The search finds what is there: the endpoint's name is in the daemon's memory, and the secrets
+  # are in the connector's.
+  echo "{\"endpoint\":\"127.0.0.1:$(connector_port bob)\"}" >"$BED/known"
+  [ -n "$(found "$BED/known" "$BED"/core.*)" ]
+  gcore -o "$BED/alice-memory" "$(bed_pid alice)" >/dev/null 2>&1
+  [ -n "$(found "$BED/needles" "$BED"/alice-memory.*)" ]
+
+  # shellcheck disable=SC2046 # paths without blanks
+  result=$(found "$BED/needles" "$BED"/core.* "$BED/page" "$BED/own.otlp" "$BED/tt.log" "$BED/tt.truth" \
+    $(find "$BED/tt.state" -type f))
+  rm -f "$BED"/core.* "$BED"/alice-memory.*
+  echo "$result" | sort | uniq -c | head -n 20
+  [ -z "$result" ]
+}

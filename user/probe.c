@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../bpf/shared.h"
+#include "bpf/telltale.skel.h"
+#include "log.h"
+
+#define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
+
+struct probe {
+	struct telltale_bpf *skel;
+	struct ring_buffer *ring;
+	const struct target *targets;
+	size_t targets_len;
+	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
+	int cpus;
+	uint64_t *per_cpu; /* room for one value a CPU */
+	probe_sink *sink;  /* while probe_consume runs */
+	void *sink_context;
+};
+
+#define PROBE_TLS_LINKS 9
+
+struct probe_tls {
+	struct bpf_link *links[PROBE_TLS_LINKS];
+	size_t links_len;
+};
+
+static int hand_over(void *context, void *record, size_t size)
+{
+	struct probe *p = context;
+
+	p->sink(p->sink_context, record, size);
+	return 0;
+}
+
+/* A run that needs more steps goes on in the program of its kind. */
+static int fill_continuations(struct telltale_bpf *skel)
+{
+	const struct {
+		const struct bpf_map *map;
+		const struct bpf_program *program;
+	} continuations[] = {
+		{skel->maps.more_ingress, skel->progs.telltale_in2},
+		{skel->maps.more_egress, skel->progs.telltale_out2},
+		{skel->maps.more_write, skel->progs.tls_write2},
+		{skel->maps.more_read, skel->progs.tls_read2},
+	};
+
+	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
+		uint32_t zero = 0;
+		int fd = bpf_program__fd(continuations[i].program);
+
+		if (bpf_map_update_elem(bpf_map__fd(continuations[i].map), &zero, &fd, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int fill_targets(struct telltale_bpf *skel, const struct target *targets, size_t len)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		struct shared_target t = {.cgroup = targets[i].id, .level = targets[i].level};
+
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.targets), &i, &t, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static void explain_load(int err, char *why, size_t why_len)
+{
+	const char *mend = "`telltale check` says what this kernel lacks";
+
+	if (err == -EPERM || err == -EACCES)
+		mend = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
+	else if (err == -ENOMEM)
+		mend = "raise the memory limit of the service";
+	snprintf(why, why_len, "the kernel does not take the BPF programs: %s; %s", strerror(-err),
+		 mend);
+}
+
+int probe_open(const struct siphash_key *session, const struct siphash_key *host,
+	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
+	       size_t why_len)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->targets = targets;
+	p->targets_len = targets_len;
+	p->cpus = libbpf_num_possible_cpus();
+	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
+	p->skel = telltale_bpf__open();
+	if (!p->per_cpu || !p->skel) {
+		err = errno ? -errno : -ENOMEM;
+		goto out;
+	}
+	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
+	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
+	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
+	p->skel->rodata->targets_len = (uint32_t)targets_len;
+	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
+	if (!err)
+		err = telltale_bpf__load(p->skel);
+	if (!err)
+		err = fill_continuations(p->skel);
+	if (!err)
+		err = fill_targets(p->skel, targets, targets_len);
+	if (err)
+		goto out;
+	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), hand_over, p, NULL);
+	if (!p->ring)
+		err = -errno;
+out:
+	if (err) {
+		explain_load(err, why, why_len);
+		probe_close(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+void probe_close(struct probe *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
+		bpf_link__destroy(p->links[i][0]);
+		bpf_link__destroy(p->links[i][1]);
+	}
+	ring_buffer__free(p->ring);
+	telltale_bpf__destroy(p->skel);
+	free(p->per_cpu);
+	free(p);
+}
+
+int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
+{
+	const struct bpf_program *programs[2] = {p->skel->progs.telltale_in,
+						 p->skel->progs.telltale_out};
+
+	for (size_t i = 0; i < p->targets_len; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			int err;
+
+			p->links[i][k] = bpf_program__attach_cgroup(programs[k], p->targets[i].fd);
+			if (p->links[i][k])
+				continue;
+			err = -errno;
+			snprintf(
+				why, why_len, "cannot attach to %s: %s%s", p->targets[i].path,
+				strerror(-err),
+				err == -EPERM
+					? "; is a program attached there, or above, that allows no "
+					  "other? `bpftool cgroup tree` shows it"
+					: "");
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+static int attach_one(struct probe_tls *tls, const struct bpf_program *program, pid_t pid,
+		      const char *path, uint64_t offset, bool at_return)
+{
+	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_return);
+	struct bpf_link *link;
+
+	if (!offset)
+		return 0;
+	link = bpf_program__attach_uprobe_opts(program, pid, path, offset, &opts);
+	if (!link)
+		return -errno;
+	tls->links[tls->links_len++] = link;
+	return 0;
+}
+
+int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
+		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
+		     size_t why_len)
+{
+	const struct {
+		const struct bpf_program *program;
+		uint64_t offset;
+		bool at_return;
+	} points[PROBE_TLS_LINKS] = {
+		{p->skel->progs.tls_freed, o->free, false},
+		{p->skel->progs.tls_write, o->write, true},
+		{p->skel->progs.tls_read, o->read, true},
+		{p->skel->progs.tls_write_ex, o->write_ex, true},
+		{p->skel->progs.tls_read_ex, o->read_ex, true},
+		{p->skel->progs.tls_call_enter, o->write, false},
+		{p->skel->progs.tls_call_enter, o->read, false},
+		{p->skel->progs.tls_call_ex_enter, o->write_ex, false},
+		{p->skel->progs.tls_call_ex_enter, o->read_ex, false},
+	};
+	struct probe_tls *tls = calloc(1, sizeof(*tls));
+	uint32_t key = (uint32_t)pid;
+	uint8_t value = (uint8_t)target;
+	int err = 0;
+
+	if (!tls)
+		return -ENOMEM;
+	for (size_t i = 0; i < PROBE_TLS_LINKS && !err; i++)
+		err = attach_one(tls, points[i].program, pid, path, points[i].offset,
+				 points[i].at_return);
+	/* Last, so that no call is seen returning whose entry was not. */
+	if (!err &&
+	    bpf_map_update_elem(bpf_map__fd(p->skel->maps.processes), &key, &value, BPF_ANY))
+		err = -errno;
+	if (err) {
+		snprintf(why, why_len, "cannot attach to the TLS library of process %d: %s%s",
+			 (int)pid, strerror(-err),
+			 err == -EACCES || err == -EPERM
+				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed"
+				 : "");
+		probe_detach_tls(p, pid, tls);
+		return err;
+	}
+	*out = tls;
+	return 0;
+}
+
+void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
+{
+	uint32_t key = (uint32_t)pid;
+
+	if (!tls)
+		return;
+	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
+	for (size_t i = 0; i < tls->links_len; i++)
+		bpf_link__destroy(tls->links[i]);
+	free(tls);
+}
+
+/* --- ring ------------------------------------------------------------------------------------- */
+
+int probe_fd(const struct probe *p)
+{
+	return ring_buffer__epoll_fd(p->ring);
+}
+
+size_t probe_consume(struct probe *p, probe_sink *sink, void *context)
+{
+	int n;
+
+	p->sink = sink;
+	p->sink_context = context;
+	n = ring_buffer__consume(p->ring);
+	return n > 0 ? (size_t)n : 0;
+}
+
+uint64_t probe_dropped(const struct probe *p)
+{
+	int fd = bpf_map__fd(p->skel->maps.dropped);
+	uint64_t sum = 0;
+
+	for (uint32_t type = 0; type < RECORD_TYPES; type++) {
+		if (bpf_map_lookup_elem(fd, &type, p->per_cpu))
+			continue;
+		for (int cpu = 0; cpu < p->cpus; cpu++)
+			sum += p->per_cpu[cpu];
+	}
+	return sum;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe.h - the BPF programs: load, attach, read the ring. The one stage that needs privilege.
+ *
+ * Everything hangs on descriptors of this process: when it ends, however it ends, the programs are
+ * detached and the connector has not noticed.
+ */
+#ifndef TELLTALE_PROBE_H
+#define TELLTALE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../bpf/record.h"
+#include "../bpf/siphash.h"
+#include "target.h"
+
+struct probe;
+struct probe_tls;
+
+/* Where the functions of a TLS library lie in its file; 0: it has no such function. */
+struct probe_tls_offsets {
+	uint64_t write, read, write_ex, read_ex, free;
+};
+
+/*
+ * Loads the programs. SESSION keys what is forgotten with the process, HOST bearer tokens. 0 or
+ * -errno with a sentence and the mend in WHY.
+ */
+int probe_open(const struct siphash_key *session, const struct siphash_key *host,
+	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
+	       size_t why_len);
+void probe_close(struct probe *p); /* detaches; accepts NULL */
+
+/* Attaches the socket programs to all targets. */
+int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
+
+/*
+ * Puts breakpoints on the TLS functions in PATH for process PID alone, which belongs to target
+ * number TARGET. 0 or -errno with a sentence in WHY.
+ */
+int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
+		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
+		     size_t why_len);
+/* Accepts NULL. The process is forgotten with its last library. */
+void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
+
+/* Becomes readable only when the ring is filling faster than it is read. */
+int probe_fd(const struct probe *p);
+typedef void probe_sink(void *context, const void *record, size_t size);
+/* Hands over every record waiting; returns how many. */
+size_t probe_consume(struct probe *p, probe_sink *sink, void *context);
+/* Records that found no room in the ring so far, of all types. */
+uint64_t probe_dropped(const struct probe *p);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * processes.h - keeps the TLS tap on the processes of the targets as they come and go.
+ *
+ * In: the targets' process lists, read again and again. Out: breakpoints on the TLS libraries of
+ * each process, and what is to be said of those that have none. A process that replaces its program
+ * (exec) or loads its library late is looked at again.
+ */
+#ifndef TELLTALE_PROCESSES_H
+#define TELLTALE_PROCESSES_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "probe.h"
+#include "target.h"
+
+enum process_tls {
+	PROCESS_UNKNOWN = 0, /* not in a target, as far as was seen */
+	PROCESS_NO_LIBRARY,  /* holds no TLS library that can be read */
+	PROCESS_UNATTACHED,  /* holds one, but the kernel did not let us attach */
+	PROCESS_TAPPED,
+};
+
+struct processes;
+
+/* PROBE and TARGETS must outlive it. */
+struct processes *processes_new(struct probe *probe, const struct target *targets,
+				size_t targets_len);
+void processes_free(struct processes *ps); /* detaches; accepts NULL */
+
+/* Looks for processes that came, went or changed. Meant for every second or so. */
+void processes_scan(struct processes *ps);
+
+enum process_tls processes_state(const struct processes *ps, pid_t pid);
+size_t processes_tapped(const struct processes *ps);
+size_t processes_len(const struct processes *ps);
+/* Calls EACH for every process of target number TARGET until it returns non-zero; returns that. */
+int processes_each(const struct processes *ps, unsigned target,
+		   int (*each)(void *context, pid_t pid, enum process_tls state), void *context);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sockets.h - a socket that was seen to carry TLS -> the process that owns it, and its role.
+ *
+ * The socket tap knows addresses, not processes. The owner is found in /proc, in the network
+ * namespace of the target's own processes.
+ */
+#ifndef TELLTALE_SOCKETS_H
+#define TELLTALE_SOCKETS_H
+
+#include "../bpf/record.h"
+#include "processes.h"
+
+enum sockets_verdict {
+	SOCKETS_READ,       /* its owner's TLS library is tapped */
+	SOCKETS_NO_LIBRARY, /* its owner has none that can be read */
+	SOCKETS_UNATTACHED, /* its owner has one that could not be attached to */
+	SOCKETS_UNKNOWN,    /* no owner was found, and not all candidates are tapped */
+};
+
+struct sockets_owner {
+	enum sockets_verdict verdict;
+	pid_t pid; /* 0: not found */
+	char program[32];
+	enum record_role role; /* the record's, or found from what the process listens on */
+};
+
+/* REMOTE: the two ends, as a record has them. ROLE: what the record knows of it. */
+struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
+				   const struct record_remote *remote, enum record_role role);
+
+#endif
