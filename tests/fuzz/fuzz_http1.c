@@ -2,7 +2,8 @@
 /*
  * fuzz_http1.c - any bytes as what two ends of a connection say in turn, parted by lines "%%": the
  * same messages in one piece, byte by byte and in three pieces, whatever the decoders' memory held
- * before. Compared up to the first loss: where reading starts again depends on the pieces.
+ * before. Read from the start and compared up to the first loss: where reading begins again depends
+ * on the pieces.
  */
 #include "tests/unit/decode.h"
 
@@ -30,6 +31,7 @@ static void tell(struct decode *d, const uint8_t *data, size_t size, uint8_t fil
 	enum flow_direction dir = FLOW_OUT;
 
 	decode_init(d, filler);
+	d->flow.sides[FLOW_IN].phase = d->flow.sides[FLOW_OUT].phase = SIDE_START;
 	while (data < end && !lost(d)) {
 		const uint8_t *mark = memmem(data, (size_t)(end - data), "\n%%\n", 4);
 		const uint8_t *stop = mark ? mark : end;
