@@ -271,8 +271,9 @@ static void answers_without_a_packet_still_answer(void **state)
 										    5) "answer 5 "
 										       "200 "
 										       "bad"
-										       "\n" ASKED(6,
-												  6) "answer 6 200 nothing\n");
+										       "\n" ASKED(
+											       6,
+											       6) "answer 6 200 nothing\n");
 }
 
 static void a_reply_in_a_request_of_its_own(void **state)
@@ -448,6 +449,27 @@ static void values_too_long_to_keep_are_flagged(void **state)
 	}
 }
 
+static void a_token_too_long_to_hash_whole_is_flagged(void **state)
+{
+	char token[300], expected[100];
+
+	(void)state;
+	memset(token, 't', sizeof(token));
+	for (int len = 255; len < 259; len++) {
+		packet_fulfill(&c.packet, 0);
+		say(&c, ASK,
+		    "POST /a HTTP/1.1\r\nHost: h\r\n" OCTETS
+		    "Authorization: Bearer %.*s\r\nContent-Length: %zu\r\n\r\n",
+		    len, token, c.packet.len);
+		say_packet(&c, ASK);
+		snprintf(expected, sizeof(expected), "ask 1 Fulfill data 0, h /a ?%s\n",
+			 len > 256 ? " LONG" : "");
+		reads_as(expected);
+		assert_int_equal(whole.messages[0].token,
+				 decode_hash(host_key(), token, len < 256 ? (size_t)len : 256, 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,6 +497,7 @@ int main(void)
 		cmocka_unit_test(blank_lines_before_a_message),
 		cmocka_unit_test(of_headers_that_come_twice_the_first_counts),
 		cmocka_unit_test(values_too_long_to_keep_are_flagged),
+		cmocka_unit_test(a_token_too_long_to_hash_whole_is_flagged),
 	};
 
 	return cmocka_run_group_tests_name("http1", tests, NULL, NULL);

@@ -143,7 +143,8 @@ static void protocol_chatter_is_told_from_money(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		packet_prepare(&p, 0, EXPIRES, condition, cases[i].destination, 0);
+		/* The byte after the address, the length of the data, is a dot. */
+		packet_prepare(&p, 0, EXPIRES, condition, cases[i].destination, '.');
 		assert_int_equal(parse(p.bytes, p.len, true).peer, cases[i].peer);
 	}
 }
@@ -268,44 +269,47 @@ static void lengths_are_taken_as_ilp_packet_takes_them(void **state)
 
 /* The contents in P, LEN of them, as a packet of TYPE; bytes follow the packet that would make the
  * field whole were it allowed to run on into them. */
-static int cut_contents(uint8_t type, size_t len)
+static int cut_contents(uint8_t type, size_t len, uint8_t filler)
 {
-	static const uint8_t more[64];
+	uint8_t more[300];
 
+	memset(more, filler, sizeof(more));
 	p.len = len;
 	packet_envelope(&p, type, 0);
 	packet_add(&p, more, sizeof(more));
 	return verdict();
 }
 
+static void try_cuts(uint8_t type, const struct packet *contents)
+{
+	for (size_t len = 0; len <= contents->len; len++) {
+		for (unsigned filler = 0; filler < 256; filler += 51) {
+			p = *contents;
+			assert_int_equal(cut_contents(type, len, (uint8_t)filler),
+					 len < contents->len ? ILP_BAD : ILP_DONE);
+		}
+	}
+}
+
 static void no_field_may_run_past_the_packet(void **state)
 {
-	struct packet whole;
+	static struct packet contents;
 
 	(void)state;
-	packet_prepare_fixed(&whole, 1, EXPIRES, condition);
-	packet_var(&whole, "g.us.bob", 8);
-	packet_fill(&whole, 200);
-	for (size_t len = 0; len <= whole.len; len++) {
-		p = whole;
-		assert_int_equal(cut_contents(12, len), len < whole.len ? ILP_BAD : ILP_DONE);
-	}
-	whole.len = 0;
-	packet_add(&whole, "a fulfillment that has 32 bytes.", 32);
-	packet_fill(&whole, 300);
-	for (size_t len = 0; len <= whole.len; len++) {
-		p = whole;
-		assert_int_equal(cut_contents(13, len), len < whole.len ? ILP_BAD : ILP_DONE);
-	}
-	whole.len = 0;
-	packet_add(&whole, "F00", 3);
-	packet_fill(&whole, 140);
-	packet_fill(&whole, 150);
-	packet_fill(&whole, 160);
-	for (size_t len = 0; len <= whole.len; len++) {
-		p = whole;
-		assert_int_equal(cut_contents(14, len), len < whole.len ? ILP_BAD : ILP_DONE);
-	}
+	packet_prepare_fixed(&contents, 1, EXPIRES, condition);
+	packet_var(&contents, "g.us.bob", 8);
+	packet_fill(&contents, 200);
+	try_cuts(12, &contents);
+	contents.len = 0;
+	packet_add(&contents, "a fulfillment that has 32 bytes.", 32);
+	packet_fill(&contents, 300);
+	try_cuts(13, &contents);
+	contents.len = 0;
+	packet_add(&contents, "F00", 3);
+	packet_fill(&contents, 140);
+	packet_fill(&contents, 150);
+	packet_fill(&contents, 160);
+	try_cuts(14, &contents);
 }
 
 static void bytes_after_the_packet_and_inside_it_are_let_pass(void **state)
