@@ -85,7 +85,7 @@ static __always_inline __u32 bytes_index(__u64 found)
  */
 static __always_inline __u64 bytes_hash(const __u8 *buf, __u32 size, __u32 from, __u32 len,
 					__u32 max, __u8 fold, __u64 *copy,
-					const struct siphash_key *key)
+					const volatile struct siphash_key *key)
 {
 	struct siphash s;
 	__u64 word = 0;

@@ -15,7 +15,7 @@
  * The includer provides, for its side of the world:
  *   struct source;
  *   int source_load(const struct source *, __u32 off, void *dst, __u32 len);
- *   session_key(), host_key(): const struct siphash_key *
+ *   session_key(), host_key(): const volatile struct siphash_key *
  */
 #ifndef TELLTALE_HTTP1_H
 #define TELLTALE_HTTP1_H

@@ -102,7 +102,8 @@ static __always_inline __u64 ilp_digits(__u64 word, __u8 *ok)
 }
 
 /* SipHash of the 32-byte condition at BUF[at]. */
-static __always_inline __u64 ilp_condition(const __u8 *buf, __u32 at, const struct siphash_key *key)
+static __always_inline __u64 ilp_condition(const __u8 *buf, __u32 at,
+					   const volatile struct siphash_key *key)
 {
 	struct siphash s;
 
@@ -255,7 +256,7 @@ bytes_function int ilp_head(const __u8 *buf, __u32 have, struct ilp *out)
  * *OUT must be in a map's value.
  */
 bytes_function int ilp_parse(const __u8 *buf, __u32 have, int complete,
-			     const struct siphash_key *key, struct ilp *out)
+			     const volatile struct siphash_key *key, struct ilp *out)
 {
 	__u32 at, len;
 

@@ -19,14 +19,14 @@ const volatile struct siphash_key host_secret;
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
 
-static __always_inline const struct siphash_key *session_key(void)
+static __always_inline const volatile struct siphash_key *session_key(void)
 {
-	return (const struct siphash_key *)&session_secret;
+	return &session_secret;
 }
 
-static __always_inline const struct siphash_key *host_key(void)
+static __always_inline const volatile struct siphash_key *host_key(void)
 {
-	return (const struct siphash_key *)&host_secret;
+	return &host_secret;
 }
 
 /* --- maps ------------------------------------------------------------------------------------- */

@@ -14,6 +14,9 @@ struct siphash_key {
 	__u64 k0, k1;
 };
 
+/* Keys are volatile because in BPF they are constants that are not yet known when it is compiled.
+ */
+
 struct siphash {
 	__u64 v0, v1, v2, v3;
 };
@@ -34,13 +37,15 @@ static inline __attribute__((always_inline)) void siphash_round(struct siphash *
 	s->v2 = SIPHASH_ROTL(s->v2, 32);
 }
 
-static inline __attribute__((always_inline)) void siphash_begin(struct siphash *s,
-								const struct siphash_key *key)
+static inline __attribute__((always_inline)) void
+siphash_begin(struct siphash *s, const volatile struct siphash_key *key)
 {
-	s->v0 = key->k0 ^ 0x736f6d6570736575ULL;
-	s->v1 = key->k1 ^ 0x646f72616e646f6dULL;
-	s->v2 = key->k0 ^ 0x6c7967656e657261ULL;
-	s->v3 = key->k1 ^ 0x7465646279746573ULL;
+	__u64 k0 = key->k0, k1 = key->k1;
+
+	s->v0 = k0 ^ 0x736f6d6570736575ULL;
+	s->v1 = k1 ^ 0x646f72616e646f6dULL;
+	s->v2 = k0 ^ 0x6c7967656e657261ULL;
+	s->v3 = k1 ^ 0x7465646279746573ULL;
 }
 
 static inline __attribute__((always_inline)) void siphash_word(struct siphash *s, __u64 word)

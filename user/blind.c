@@ -27,7 +27,7 @@ static const struct {
 #define SAID_MAX 64
 
 struct blind {
-	const struct processes *processes;
+	struct processes *processes;
 	const struct target *targets;
 	size_t targets_len;
 	struct privacy *privacy;
@@ -44,8 +44,8 @@ struct blind {
 	bool unknown_origin[CONFIG_TARGETS_MAX];
 };
 
-struct blind *blind_new(const struct processes *ps, const struct target *targets,
-			size_t targets_len, struct privacy *privacy)
+struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
+			struct privacy *privacy)
 {
 	struct blind *b = calloc(1, sizeof(*b));
 
@@ -120,6 +120,8 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	if (target >= b->targets_len)
 		return;
 	if (record->reason == RECORD_OPAQUE_TLS) {
+		/* Its process may have started since the last look. */
+		processes_scan_soon(b->processes, record->at_ns);
 		owner = sockets_owner(b->processes, target, &record->remote, owner.role);
 		switch (owner.verdict) {
 		case SOCKETS_READ: return;

@@ -22,8 +22,8 @@
 struct blind;
 
 /* All are borrowed. The pipeline is given later because it takes the opaque records in. */
-struct blind *blind_new(const struct processes *ps, const struct target *targets,
-			size_t targets_len, struct privacy *privacy);
+struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
+			struct privacy *privacy);
 void blind_free(struct blind *b);
 void blind_set_pipeline(struct blind *b, struct pipeline *pipeline);
 

@@ -13,7 +13,8 @@
 /* Processes looked after at once: as many as the programs have room for. */
 #define PROCESSES_MAX 4096
 /* Scans between two looks at a process that had no TLS library: it may load one late. */
-#define LOOK_AGAIN 5
+#define LOOK_AGAIN   5
+#define SCAN_SOON_NS 100000000u
 
 struct process {
 	pid_t pid;
@@ -36,8 +37,9 @@ struct processes {
 	struct process *list;
 	size_t len;
 	uint64_t scan;
-	unsigned target; /* while its processes are listed */
-	bool full;       /* said so already */
+	unsigned target;  /* while its processes are listed */
+	bool full;        /* said so already */
+	uint64_t soon_ns; /* when it was last done out of turn */
 };
 
 struct processes *processes_new(struct probe *probe, const struct target *targets,
@@ -187,11 +189,12 @@ void processes_scan(struct processes *ps)
 	}
 }
 
-enum process_tls processes_state(const struct processes *ps, pid_t pid)
+void processes_scan_soon(struct processes *ps, uint64_t now_ns)
 {
-	const struct process *p = find(ps, pid);
-
-	return p ? p->state : PROCESS_UNKNOWN;
+	if (now_ns - ps->soon_ns < SCAN_SOON_NS)
+		return;
+	ps->soon_ns = now_ns;
+	processes_scan(ps);
 }
 
 size_t processes_tapped(const struct processes *ps)

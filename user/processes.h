@@ -16,9 +16,8 @@
 #include "target.h"
 
 enum process_tls {
-	PROCESS_UNKNOWN = 0, /* not in a target, as far as was seen */
-	PROCESS_NO_LIBRARY,  /* holds no TLS library that can be read */
-	PROCESS_UNATTACHED,  /* holds one, but the kernel did not let us attach */
+	PROCESS_NO_LIBRARY = 1, /* holds no TLS library that can be read */
+	PROCESS_UNATTACHED,     /* holds one, but the kernel did not let us attach */
 	PROCESS_TAPPED,
 };
 
@@ -32,7 +31,9 @@ void processes_free(struct processes *ps); /* detaches; accepts NULL */
 /* Looks for processes that came, went or changed. Meant for every second or so. */
 void processes_scan(struct processes *ps);
 
-enum process_tls processes_state(const struct processes *ps, pid_t pid);
+/* The same out of turn, unless that was done within the last tenth of a second before NOW_NS. */
+void processes_scan_soon(struct processes *ps, uint64_t now_ns);
+
 size_t processes_tapped(const struct processes *ps);
 size_t processes_len(const struct processes *ps);
 /* Calls EACH for every process of target number TARGET until it returns non-zero; returns that. */

@@ -18,7 +18,8 @@ struct search {
 	unsigned long inode; /* of the socket, once found */
 	bool listening;      /* somebody listens on the local port */
 	struct sockets_owner owner;
-	bool others; /* a process with sockets that is not tapped */
+	bool tapped; /* there is a process that is tapped */
+	bool others; /* ... and one with sockets that is not */
 };
 
 /* One line of /proc/net/tcp or tcp6. */
@@ -120,6 +121,7 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 	bool any = false;
 
 	if (!owns(pid, s->inode, &any)) {
+		s->tapped |= state == PROCESS_TAPPED;
 		s->others |= any && state != PROCESS_TAPPED;
 		return 0;
 	}
@@ -141,7 +143,7 @@ struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
 
 	processes_each(ps, target, find_inode, &s);
 	if (!processes_each(ps, target, find_owner, &s))
-		s.owner.verdict = s.others ? SOCKETS_UNKNOWN : SOCKETS_READ;
+		s.owner.verdict = s.tapped && !s.others ? SOCKETS_READ : SOCKETS_UNKNOWN;
 	s.owner.role = role;
 	if (role == RECORD_ROLE_UNKNOWN)
 		s.owner.role = s.listening ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;

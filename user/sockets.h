@@ -12,10 +12,10 @@
 #include "processes.h"
 
 enum sockets_verdict {
-	SOCKETS_READ,       /* its owner's TLS library is tapped */
+	SOCKETS_READ,       /* its owner's TLS library is tapped, or that of all candidates */
 	SOCKETS_NO_LIBRARY, /* its owner has none that can be read */
 	SOCKETS_UNATTACHED, /* its owner has one that could not be attached to */
-	SOCKETS_UNKNOWN,    /* no owner was found, and not all candidates are tapped */
+	SOCKETS_UNKNOWN,    /* no owner was found any more */
 };
 
 struct sockets_owner {

@@ -362,13 +362,14 @@ telltale_truth() {
   bed_json "$BED/$1.truth" "$2"
 }
 
-# telltale_metric NAME METRIC [LABEL="VALUE"]: the sum of a metric's series on /metrics.
+# telltale_metric NAME METRIC [LABEL="VALUE"]: the sum of a metric's series on /metrics, where a sum's
+# name ends in _total whatever OTLP calls it, as behind a Collector.
 telltale_metric() {
   local listen
   listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
   curl --silent --fail "http://$listen/metrics" | awk -v name="$2" -v label="${3:-}" '
     { split($1, part, "{") }
-    part[1] == name && (label == "" || index($0, label)) { sum += $NF; seen = 1 }
+    (part[1] == name || part[1] == name "_total") && (label == "" || index($0, label)) { sum += $NF; seen = 1 }
     END { if (!seen) exit 1; printf "%d\n", sum }'
 }
 
@@ -382,5 +383,6 @@ nodes = [{"name": p["name"], "asset": p["asset"],
          for p in json.loads(sys.argv[1])]
 print(json.dumps({"data": {"peers": {"edges": [{"node": node} for node in nodes]}}}))
 PYTHON
+  echo peers:
   "$TELLTALE" peers import --config "$BED/$1.yaml" "$BED/$1.peers.json"
 }

@@ -120,7 +120,8 @@ pays() {
   receiver bob
   telltale_config tt "$(connector_cgroup bob)"
   telltale_start tt
-  sed "s/^listen: .*/listen: none/" "$BED/tt.yaml" >"$BED/second.yaml"
+  sed "s/^listen: .*/listen: none/; s/^endpoints: .*//" "$BED/tt.yaml" >"$BED/second.yaml"
+  echo 'endpoints: [{url: http://127.0.0.1:9, audience: own}]' >>"$BED/second.yaml"
   telltale_spawn second
   bed_wait 20 'the second to end' not bed_alive second
   run bed_stop second
