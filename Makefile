@@ -15,6 +15,7 @@ CC         = gcc
 CLANG      = clang
 BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG = pkg-config
+INSTALL    = install
 
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
@@ -49,12 +50,16 @@ PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 USER   := $(filter-out user/main.c,$(wildcard user/*.c))
 UNIT   := $(wildcard tests/unit/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH  := $(wildcard tests/bench/bench_*.c)
+DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) scripts/deploy/telltale.yaml
+C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 # $(1): the flavour's folder.
 objects = $(USER:user/%.c=$(BUILD)/$(1)/%.o) $(PB_SRC:$(BUILD)/proto/%.c=$(BUILD)/$(1)/%.o)
 
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_BIN := $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+BENCH_BIN := $(BENCH:tests/bench/%.c=$(BUILD)/bench/%)
 
 ifeq ($(SANITIZE),1)
 PROGRAM := $(BUILD)/telltale-san
@@ -74,9 +79,12 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 		-I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
 
+# The marks keep clang-tidy from judging what bpftool wrote.
 %.skel.h: %.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@.tmp && mv $@.tmp $@
+	$(Q)echo '/* NOLINTBEGIN */' >$@.tmp
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >>$@.tmp
+	$(Q)echo '/* NOLINTEND */' >>$@.tmp && mv $@.tmp $@
 
 # --- messages on the wire -----------------------------------------------------------------------
 
@@ -180,13 +188,47 @@ fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
+bench: $(BENCH_BIN) ## measure the program on this machine
+	$(Q)set -e; for program in $^; do $$program; done
+
+# --- the tree ------------------------------------------------------------------------------------
+
+check: ## everything that says whether the tree is good, as root: scripts/check
+	$(Q)scripts/check
+
+# Generated headers are included by what is looked at; the flags cannot be told from outside.
+lint: export LINT_CFLAGS = $(ALL_CFLAGS)
+lint: $(SKEL) $(PB_SRC) ## look for faults without running anything: scripts/lint
+	$(Q)scripts/lint
+
+format: ## put all C into the one format
+	clang-format -i $(C_FILES)
+
+# --- packaging -----------------------------------------------------------------------------------
+
+# The configuration is installed as an example: /etc is the operator's. The unit is told where the
+# program lies.
+install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
+	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/telltale.8
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
+	$(INSTALL) -d -m 755 $(UNITDIR) $(DOCDIR)
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale.service >$(UNITDIR)/telltale.service
+	chmod 644 $(UNITDIR)/telltale.service
+	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
+
+uninstall: ## remove what install put there; the configuration and the state stay
+	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(UNITDIR)/telltale.service
+	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
+	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
+
 clean: ## remove everything made
 	rm -rf $(BUILD)
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare clean help
+.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

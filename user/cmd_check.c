@@ -1,11 +1,263 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_check.c - `telltale check`: what works on this host, what does not, and the mend for each. */
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "commands.h"
+#include "config.h"
+#include "export.h"
+#include "host.h"
+#include "log.h"
+#include "probe.h"
+#include "rates.h"
+#include "target.h"
+#include "tlslib.h"
+
+#define COLLECTOR_TIMEOUT_MS 3000
+#define RATES_TIMEOUT_MS     5000
+
+enum { OPTION_PRINT = 256 };
+
+struct arguments {
+	struct command_config config;
+	bool print;
+};
+
+static const struct argp_option options[] = {
+	{"print-config", OPTION_PRINT, NULL, 0,
+	 "print the effective configuration, with where each value came from, and check nothing",
+	 1},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case OPTION_PRINT: a->print = true; return 0;
+	case ARGP_KEY_INIT: state->child_inputs[0] = &a->config; return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&command_config_argp, 0, NULL, 0}, {0}};
+
+static const struct argp parser = {
+	.options = options,
+	.parser = parse_option,
+	.children = children,
+	.doc = "Looks at this host and the configuration and says, one line each, what works, what "
+	       "does not, and the mend. Nothing is observed and nothing of the connector is sent; "
+	       "each collector receives one empty export.\v"
+	       "Exit status: 0 when `telltale run` would start and see all it should; 1 when "
+	       "something failed. Warnings do not fail.",
+};
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static unsigned failures, warnings;
+
+__attribute__((format(printf, 3, 4))) static void say(enum host_verdict verdict, const char *what,
+						      const char *format, ...)
+{
+	static const char *const words[] = {
+		[HOST_OK] = "ok  ", [HOST_WARN] = "warn", [HOST_FAIL] = "FAIL"};
+	va_list args;
+
+	failures += verdict == HOST_FAIL;
+	warnings += verdict == HOST_WARN;
+	printf("%s  %-14s ", words[verdict], what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+static void check_consent(const struct config *config)
+{
+	const char *why = config_consent(config);
+
+	if (why)
+		say(HOST_FAIL, "consent", "%s", why);
+	else
+		say(HOST_OK, "consent", "given, for %s",
+		    config->network == NETWORK_LIVENET ? "livenet" : "testnet");
+	why = config_runnable(config);
+	if (why)
+		say(HOST_FAIL, "configuration", "%s", why);
+	if (config->rafiki_telemetry_on)
+		say(HOST_WARN, "consent",
+		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
+		    "would count every payment twice; turn one off");
+}
+
+static void check_host(void)
+{
+	char words[512];
+
+	for (size_t i = 0; i < host_checks_len; i++) {
+		enum host_verdict verdict = host_checks[i].look(words, sizeof(words));
+
+		say(verdict, host_checks[i].name, "%s", words);
+	}
+}
+
+/* --- targets ------------------------------------------------------------------------------------
+ */
+
+struct seen {
+	struct tlslib_cache *cache;
+	struct tlslib *libraries;
+	unsigned readable, others;
+	char names[256]; /* of the others */
+};
+
+static void look_at_process(void *context, pid_t pid)
+{
+	struct seen *s = context;
+	char path[64], name[32] = "?";
+	size_t used = strlen(s->names);
+	FILE *f;
+
+	if (tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX) > 0) {
+		s->readable++;
+		return;
+	}
+	s->others++;
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "re");
+	if (f && fgets(name, sizeof(name), f))
+		name[strcspn(name, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	snprintf(s->names + used, sizeof(s->names) - used, "%s%s (%d)", used ? ", " : "", name,
+		 (int)pid);
+}
+
+static void check_processes(const struct target *t)
+{
+	struct seen s = {.cache = tlslib_cache_new(),
+			 .libraries = calloc(TLSLIB_MAX, sizeof(*s.libraries))};
+
+	if (s.cache && s.libraries) {
+		target_each_process(t, look_at_process, &s);
+		say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", t->path,
+		    s.readable, s.readable == 1 ? "" : "es");
+		if (s.others)
+			say(HOST_WARN, "target",
+			    "%s: no readable TLS library in %s; if one of them speaks TLS, let it "
+			    "speak plain HTTP to a local proxy that does the TLS",
+			    t->path, s.names);
+	}
+	free(s.libraries);
+	tlslib_cache_free(s.cache);
+}
+
+/* Resolves, locks and loads as `run` would; attaches nothing. */
+static void check_targets(const struct config *config)
+{
+	static const struct siphash_key none;
+	struct target targets[CONFIG_TARGETS_MAX];
+	struct probe *probe = NULL;
+	char why[512] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->targets_len; i++) {
+		const char *name = config->targets[i].name;
+
+		if (target_resolve(&config->targets[i], &targets[n], why, sizeof(why))) {
+			say(HOST_FAIL, "target", "%s: %s", name, why);
+			continue;
+		}
+		if (target_lock(&targets[n], why, sizeof(why)))
+			say(HOST_WARN, "target", "%s: %s", name, why);
+		check_processes(&targets[n]);
+		n++;
+	}
+	log_set_level(LOG_LEVEL_ERR); /* the line below says it better than libbpf */
+	if (probe_open(&none, &none, targets, n, &probe, why, sizeof(why)))
+		say(HOST_FAIL, "programs", "%s", why);
+	else
+		say(HOST_OK, "programs", "the kernel takes the BPF programs");
+	log_set_level(LOG_LEVEL_INFO);
+	probe_close(probe);
+	while (n > 0)
+		target_fini(&targets[--n]);
+}
+
+/* --- what it talks to ---------------------------------------------------------------------------
+ */
+
+static void check_rates(const struct config *config)
+{
+	static const char *const names[RATES_SOURCES] = {"operator's", "network's"};
+	struct rates *rates = rates_new(config->rates);
+
+	if (!rates)
+		return;
+	rates_load(rates, RATES_TIMEOUT_MS);
+	for (unsigned i = 0; i < RATES_SOURCES; i++) {
+		struct rates_status s = rates_status(rates, i, 0);
+
+		if (!s.configured)
+			continue;
+		if (s.loaded)
+			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
+			    s.base);
+		else
+			say(HOST_WARN, "rates", "the %s, %s: %s", names[i],
+			    config->rates[i].location, s.error);
+	}
+	if (!config->rates[RATES_OPERATOR].location && !config->rates[RATES_NETWORK].location)
+		say(HOST_WARN, "rates",
+		    "none configured: only amounts in " RATES_BASE_CODE
+		    " have a value; name a source under `rates:`");
+	rates_free(rates);
+}
+
+static void check_collectors(const struct config *config)
+{
+	char why[512];
+
+	for (size_t i = 0; i < config->endpoints_len; i++) {
+		const struct config_endpoint *e = &config->endpoints[i];
+		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
+
+		why[0] = '\0';
+		if (export_try(config, e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
+			say(HOST_FAIL, "collector", "%s (%s): %s", e->url, audience, why);
+		else
+			say(HOST_OK, "collector", "%s (%s): answers", e->url, audience);
+	}
+}
 
 int cmd_check(int argc, char **argv)
 {
-	(void)argc;
-	fprintf(stderr, "%s: not built yet\n", argv[0]);
-	return 1;
+	struct arguments a = {0};
+	struct config *config;
+
+	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
+		return EXIT_FAILURE;
+	log_route_libbpf();
+	config = command_config_load(&a.config);
+	if (!config)
+		return EXIT_FAILURE;
+	if (a.print) {
+		config_print(config, stdout);
+	} else {
+		check_consent(config);
+		check_host();
+		check_targets(config);
+		check_rates(config);
+		check_collectors(config);
+		printf("%u failed, %u warning%s\n", failures, warnings, warnings == 1 ? "" : "s");
+	}
+	config_free(config);
+	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

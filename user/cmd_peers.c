@@ -21,8 +21,6 @@
 #define INPUT_MAX  (16u << 20) /* bytes of a peer list, and of a daemon's answer */
 #define TIMEOUT_MS 5000L
 
-extern char **environ;
-
 struct arguments {
 	const char *config; /* NULL: the default path, which may be missing */
 	bool import;

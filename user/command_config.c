@@ -8,8 +8,6 @@
 
 #include "commands.h"
 
-extern char **environ;
-
 enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };
 
 static const struct argp_option options[] = {

@@ -176,7 +176,7 @@ static int set_defaults(struct config *c, const char *path)
 	char host[HOST_NAME_MAX + 1] = "";
 
 	if (gethostname(host, sizeof(host) - 1) || !*host)
-		strcpy(host, "unnamed");
+		snprintf(host, sizeof(host), "unnamed");
 	c->provenance = calloc(1, sizeof(*c->provenance));
 	c->instance = strdup(host);
 	c->service_name = strdup("telltale");

@@ -269,7 +269,8 @@ int config_parse_pairs(const char *text, struct config_attribute **pairs, size_t
 		len++;
 	}
 out:
-	explicit_bzero(copy, copy ? strlen(text) : 0);
+	if (copy)
+		explicit_bzero(copy, strlen(text));
 	free(copy);
 	if (err) {
 		config_pairs_free(list, len);

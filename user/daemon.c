@@ -243,7 +243,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 static int add_event(struct daemon *d, int fd, short what, event_callback_fn callback,
 		     unsigned every_ms)
 {
-	struct timeval interval = {every_ms / 1000, (every_ms % 1000) * 1000};
+	struct timeval interval = {every_ms / 1000, (every_ms % 1000) * 1000L};
 	struct event *e = event_new(d->base, fd, what, callback, d);
 
 	if (!e || event_add(e, every_ms ? &interval : NULL)) {

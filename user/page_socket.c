@@ -36,11 +36,14 @@ static int resolve(const char *listen_at, struct addrinfo **out)
 	};
 	const char *colon = strrchr(listen_at, ':');
 	size_t len = colon ? (size_t)(colon - listen_at) : 0;
+	unsigned long port;
 	char host[256];
 
 	/* getaddrinfo takes 70000 and listens on 4464. */
-	if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-	    strlen(colon + 1) > 5 || atoi(colon + 1) < 1 || atoi(colon + 1) > UINT16_MAX)
+	if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5)
+		return -EINVAL;
+	port = strtoul(colon + 1, NULL, 10);
+	if (port < 1 || port > UINT16_MAX)
 		return -EINVAL;
 	if (len >= 2 && listen_at[0] == '[' && listen_at[len - 1] == ']') {
 		listen_at++;

@@ -228,7 +228,8 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		snprintf(why, why_len, "cannot attach to the TLS library of process %d: %s%s",
 			 (int)pid, strerror(-err),
 			 err == -EACCES || err == -EPERM
-				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed"
+				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed, and CAP_SYS_ADMIN "
+				   "on kernels since CVE-2025-38466"
 				 : "");
 		probe_detach_tls(p, pid, tls);
 		return err;

@@ -16,7 +16,7 @@ load helper
   sender alice "http://127.0.0.1:$(connector_port carol)"
   collector_start network
   for node in alice carol bob; do
-    telltale_config "tt-$node" "$(connector_cgroup $node)" 'export_interval: 1s' 'endpoints:' \
+    telltale_config "tt-$node" "$(connector_cgroup $node)" 'endpoints:' \
       "$(telltale_endpoint "$(collector_url network)" network)"
     telltale_start "tt-$node"
   done
@@ -54,7 +54,7 @@ load helper
   sender alice "$url"
   collector_start network
   collector_start own
-  telltale_config tt "$(connector_cgroup alice)" 'export_interval: 1s' 'endpoints:' \
+  telltale_config tt "$(connector_cgroup alice)" 'endpoints:' \
     "$(telltale_endpoint "$(collector_url network)" network)" \
     "$(telltale_endpoint "$(collector_url own)" own)"
   telltale_start tt

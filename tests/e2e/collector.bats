@@ -12,7 +12,7 @@ watched_sender() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
-  telltale_config tt "$(connector_cgroup alice)" 'export_interval: 1s' "$@"
+  telltale_config tt "$(connector_cgroup alice)" "$@"
   telltale_start tt
 }
 

@@ -27,7 +27,7 @@ setup_alone() {
   unshare --net true || skip 'needs to make a network namespace'
   export TELLTALE
   mkdir "$BED_CGROUP/empty"
-  telltale_config tt "$BED_CGROUP/empty" 'export_interval: 1s' 'endpoints:' \
+  telltale_config tt "$BED_CGROUP/empty" 'endpoints:' \
     "$(telltale_endpoint http://127.0.0.1:4317 network)"
 }
 

@@ -313,6 +313,7 @@ telltale_config() {
     printf 'rates:\n  operator: %s\n' "$BED/rates.json"
     printf 'state_dir: %s\nrun_dir: %s\n' "$BED/$name.state" "$BED/$name.runtime"
     printf 'listen: 127.0.0.1:%s\n' "$(bed_free_port)"
+    printf 'export_interval: 1s\n'
     (($# == 0)) || printf '%s\n' "$@"
   } >"$BED/$name.yaml"
 }

@@ -38,12 +38,12 @@ PYTHON
     {\"url\":\"$plain/\",\"token\":\"bearer-$mark\",\"asset\":$EUR},
     {\"url\":\"$tls/\",\"token\":\"bearer-$mark\",\"asset\":$EUR,\"ca\":\"$BED/ca.pem\"}]}"
   collector_start own
-  telltale_config tt "$(connector_cgroup alice)" 'export_interval: 1s' 'endpoints:' \
+  telltale_config tt "$(connector_cgroup alice)" 'endpoints:' \
     "$(telltale_endpoint "$(collector_url own)" own)"
   telltale_start tt
 
   connector_hammer alice "{\"count\":400,\"concurrency\":8,\"receiver\":\"test.bob\",
-    \"label\":\"address-$mark\",\"payload\":\"payload-$mark\",\"reveal\":400}"
+    \"label\":\"address-$mark\",\"payload\":\"payload-$mark\",\"reveal\":20}"
   bed_wait 20 'the packets to be counted' \
     same connector_truth alice originated prepares -- telltale_metric tt packet_count_prepare
   had=$(collector_exports own)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/utsname.h>
+
+#include "target.h"
+
+/* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
+static unsigned kernel(char *release, size_t len)
+{
+	struct utsname name;
+	unsigned major = 0, minor = 0;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return 0;
+	if (release)
+		snprintf(release, len, "%s", name.release);
+	return major * 1000 + minor;
+}
+
+static enum host_verdict look_at_kernel(char *words, size_t len)
+{
+	char release[65] = "?";
+	unsigned version = kernel(release, sizeof(release));
+
+	if (version < 5010) {
+		snprintf(words, len, "%s is older than 5.10; use a newer kernel", release);
+		return HOST_FAIL;
+	}
+	if (version >= 6011 && version <= 6013) {
+		snprintf(words, len,
+			 "%s may kill processes under seccomp when the TLS tap is on them; use a "
+			 "kernel before 6.11 or from 6.14 on, or be sure that yours has the mend",
+			 release);
+		return HOST_WARN;
+	}
+	snprintf(words, len, "%s", release);
+	return HOST_OK;
+}
+
+static enum host_verdict look_at_cgroup(char *words, size_t len)
+{
+	char *mount = target_mount();
+
+	if (!mount) {
+		snprintf(words, len,
+			 "v2 is not mounted; `mount -t cgroup2 none "
+			 "/sys/fs/cgroup/unified` mounts it beside v1");
+		return HOST_FAIL;
+	}
+	snprintf(words, len, "v2 at %s", mount);
+	free(mount);
+	return HOST_OK;
+}
+
+/* Does any cgroup beside the root use the v1 controller? */
+static bool controller_used(const char *name)
+{
+	FILE *f = fopen("/proc/cgroups", "re");
+	char line[256];
+	bool used = false;
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		char controller[64];
+		unsigned hierarchy, groups;
+
+		if (sscanf(line, "%63s %u %u", controller, &hierarchy, &groups) == 3 &&
+		    !strcmp(controller, name))
+			used |= hierarchy > 0 && groups > 1;
+	}
+	fclose(f);
+	return used;
+}
+
+static enum host_verdict look_at_conflicts(char *words, size_t len)
+{
+	unsigned version = kernel(NULL, 0);
+
+	if (version < 5015 && (controller_used("net_cls") || controller_used("net_prio"))) {
+		snprintf(words, len,
+			 "net_cls or net_prio of cgroup v1 is in use: before kernel 5.15 sockets "
+			 "then lose their v2 cgroup and are not seen; stop using it, or use 5.15");
+		return HOST_FAIL;
+	}
+	snprintf(words, len, "none");
+	return HOST_OK;
+}
+
+static enum host_verdict look_at_capabilities(char *words, size_t len)
+{
+	static const struct {
+		cap_value_t cap;
+		const char *name;
+	} needed[] = {
+		{CAP_BPF, "CAP_BPF"},
+		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+		{CAP_PERFMON, "CAP_PERFMON"},
+		{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+	};
+	cap_t caps = cap_get_proc();
+	bool lacking = false;
+	size_t used = 0;
+
+	words[0] = '\0';
+	for (size_t i = 0; caps && i < sizeof(needed) / sizeof(needed[0]); i++) {
+		cap_flag_value_t has = CAP_CLEAR;
+
+		cap_get_flag(caps, needed[i].cap, CAP_EFFECTIVE, &has);
+		if (has == CAP_SET)
+			continue;
+		used += (size_t)snprintf(words + used, len - used, "%s%s", lacking ? ", " : "",
+					 needed[i].name);
+		lacking = true;
+	}
+	cap_free(caps);
+	if (lacking) {
+		snprintf(words + used, len - used,
+			 " missing; run as root, or give the service these capabilities");
+		return HOST_FAIL;
+	}
+	snprintf(words, len, "all that are needed");
+	return HOST_OK;
+}
+
+static enum host_verdict look_at_lockdown(char *words, size_t len)
+{
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128] = "", *mode, *end;
+
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+	mode = strchr(line, '[');
+	end = mode ? strchr(mode, ']') : NULL;
+	if (!end) {
+		snprintf(words, len, "not known (securityfs is not mounted, or there is none)");
+		return HOST_OK;
+	}
+	*end = '\0';
+	if (!strcmp(mode + 1, "confidentiality")) {
+		snprintf(words, len,
+			 "confidentiality: the kernel may refuse the TLS tap; "
+			 "lockdown=integrity does not");
+		return HOST_WARN;
+	}
+	snprintf(words, len, "%s", mode + 1);
+	return HOST_OK;
+}
+
+const struct host_check host_checks[] = {
+	{"kernel", look_at_kernel},
+	{"cgroup", look_at_cgroup},
+	{"capabilities", look_at_capabilities},
+	{"lockdown", look_at_lockdown},
+	{"conflicts", look_at_conflicts},
+};
+
+const size_t host_checks_len = sizeof(host_checks) / sizeof(host_checks[0]);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host.h - what this host's kernel and set-up allow: one look each, with the mend.
+ */
+#ifndef TELLTALE_HOST_H
+#define TELLTALE_HOST_H
+
+#include <stddef.h>
+
+enum host_verdict { HOST_OK, HOST_WARN, HOST_FAIL };
+
+struct host_check {
+	const char *name;
+	/* Writes what was found, and the mend where there is one to make. */
+	enum host_verdict (*look)(char *words, size_t len);
+};
+
+extern const struct host_check host_checks[];
+extern const size_t host_checks_len;
+
+#endif
