@@ -149,6 +149,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# The decoders alone, driven by the comparison with npm's ilp-packet.
+$(BUILD)/tests/%: tests/ilp-packet/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $<
+
 # Python parts of the tests, at the versions the file pins.
 $(BUILD)/venv/ready: tests/e2e/requirements.txt
 	$(call say,VENV,$(@D))
@@ -169,6 +175,18 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
 
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)
+
+# Seconds for each target.
+FUZZ_TIME ?= 60
+
+fuzz: $(FUZZ_BIN) ## fuzz with every target, FUZZ_TIME seconds each (default 60)
+	$(Q)tests/fuzz/run $(FUZZ_TIME) $(FUZZ_BIN)
+
+fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
+	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
+
+compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
+	$(Q)tests/ilp-packet/run
 
 bench: $(BENCH_BIN) ## measure the program on this machine
 	$(Q)set -e; for program in $^; do $$program; done
@@ -210,7 +228,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -77,6 +77,8 @@ struct side {
 	__u8 chunked;
 	__u8 sized;    /* Content-Length seen */
 	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
+	__u8 seen;     /* bit per enum flow_span: in this head already */
+	__u8 twice;    /* ... and once more */
 	__u8 out;      /* enum flow_direction, for as long as the connection lives */
 	__u8 kind;     /* enum record_kind, once ready */
 	__u8 ready;    /* a message to report */

@@ -103,6 +103,8 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 	s->chunked = 0;
 	s->sized = 0;
 	s->bodiless = 0;
+	s->seen = 0;
+	s->twice = 0;
 	s->verdict = ILP_MORE;
 	s->host_len = 0;
 	s->path_len = 0;
@@ -112,8 +114,14 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 
 /* --- header lines -------------------------------------------------------------------------- */
 
+/* The first of a kind counts, as in Node.js, whatever window the next one falls into. */
 static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u32 end)
 {
+	if (s->seen & (1 << span)) {
+		s->twice |= (__u8)(1 << span);
+		return;
+	}
+	s->seen |= (__u8)(1 << span);
 	s->spans[span].at = (__u16)at;
 	s->spans[span].len = at < end ? (__u16)(end - at) : 0;
 }
@@ -300,14 +308,15 @@ bytes_function int http1_start_line(struct side *s)
 		s->status = a * 100 + b * 10 + c;
 		return HTTP1_MORE;
 	}
-	if (bytes_low(http1_word(s, at + len - 8), 7) !=
-	    BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
+	if (http1_word(s, at + len - 9) != BYTES_WORD(' ', 'H', 'T', 'T', 'P', '/', '1', '.'))
 		return HTTP1_LOST;
 	s->request = 1;
 	s->flags |= RECORD_REQUEST;
 	if (bytes_low(w0, 5) == BYTES_WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0))
 		s->bodiless = 1;
 	if (bytes_low(w0, 5) == BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0)) {
+		if (len < 14) /* the blank after POST is the one before HTTP/1.1 */
+			return HTTP1_LOST;
 		s->wanted = 1;
 		http1_path(s, at + 5);
 	}
@@ -334,6 +343,8 @@ bytes_function int http1_framing(struct side *s)
 {
 	__u32 at, len;
 
+	if (s->twice & (1 << SPAN_LENGTH | 1 << SPAN_CODING))
+		return HTTP1_LOST; /* two framings, or a list of codings: not to be guessed at */
 	if (http1_value(s, SPAN_LENGTH, &at, &len)) {
 		s->spans[SPAN_LENGTH].len = 0;
 		if (!http1_decimal(s, at, len, &s->left))
@@ -445,6 +456,7 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	bit = 1ULL << (s->stream & 63);
 	c->wanted = s->wanted ? c->wanted | bit : c->wanted & ~bit;
 	c->headless = s->bodiless ? c->headless | bit : c->headless & ~bit;
+	s->bodiless = 0; /* that was about the answer */
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	s->sized = 1; /* with neither framing header a request has no body */
 }
@@ -505,7 +517,7 @@ static __always_inline int http1_chunk(struct side *s)
 			break;
 		n = n << 4 | c;
 	}
-	if (!i)
+	if (i == 0 || i == 16)
 		return HTTP1_LOST;
 	s->left = n;
 	if (!n)
@@ -545,7 +557,8 @@ bytes_function int http1_step_lines(const struct source *src, struct flow_common
 		/* A line longer than the window: its front is all that counts. */
 		if (s->phase == SIDE_CHUNK)
 			return HTTP1_LOST;
-		http1_classify(s, base, base + have + n);
+		if (s->phase == SIDE_HEAD)
+			http1_classify(s, base, base + have + n);
 	}
 	if (s->phase == SIDE_HEAD) {
 		err = http1_digest(s);
@@ -640,7 +653,8 @@ static __always_inline void http1_cut(struct flow_common *c, struct side *s, int
 {
 	if (closed && s->phase == SIDE_UNTIL_CLOSE)
 		http1_finish(c, s, 0);
-	else if ((s->phase == SIDE_SKIP || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER) &&
+	else if ((s->phase == SIDE_SKIP || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER ||
+		  s->phase == SIDE_UNTIL_CLOSE) &&
 		 s->wanted && s->verdict == ILP_DONE)
 		http1_finish(c, s, 1);
 	if (!s->request)

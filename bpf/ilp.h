@@ -3,9 +3,10 @@
  * ilp.h - the first bytes of an HTTP body -> what an ILPv4 packet says (RFC 27, OER by RFC 30).
  *
  * Takes what connectors take, not what the specification allows: like ilp-packet it accepts bytes
- * after the packet and inside it, expiries that are no date, data longer than 32,768 bytes, and
- * lengths that are not minimal. It refuses what ilp-packet refuses: a length that
- * runs past its container and an unknown type.
+ * after the packet and inside it, dates that no calendar has, and data longer than 32,768 bytes. It
+ * refuses what ilp-packet refuses: an unknown type, a length that runs past its container or is not
+ * minimal, an expiry that is not seventeen digits. Addresses are hashed, not read: their grammar is
+ * not checked. tests/ilp-packet holds the two side by side and lists each difference.
  *
  * Only the packet's head is needed, up to the length of its data field, so a 30 kB packet is known
  * from its first segment. What the head promises is held against the body's true length by the
@@ -36,7 +37,7 @@ enum ilp_verdict {
 struct ilp {
 	__u64 size; /* bytes of the whole packet, as its head promises */
 	__u64 amount;
-	__u64 expires_at;  /* seventeen digits as a decimal number; 0 when they are not digits */
+	__u64 expires_at;  /* seventeen digits as a decimal number */
 	__u64 destination; /* keyed hashes */
 	__u64 condition;
 	__u32 data_len;
@@ -57,7 +58,7 @@ static __always_inline __u64 ilp_be64(__u64 word)
 
 /*
  * Reads an OER length at *POS and moves past it. One byte below 128; else 0x80|n and n big-endian
- * bytes, n up to 8 here. ILP_MORE when HAVE ends inside it.
+ * bytes, n up to 6 as in ilp-packet. ILP_MORE when HAVE ends inside it.
  */
 static __always_inline int ilp_length(const __u8 *buf, __u32 have, __u32 *pos, __u64 *len)
 {
@@ -75,11 +76,14 @@ static __always_inline int ilp_length(const __u8 *buf, __u32 have, __u32 *pos, _
 		return ILP_DONE;
 	}
 	n &= 0x7f;
-	if (n == 0 || n > 8)
+	if (n == 0 || n > 6)
 		return ILP_BAD;
 	if (at + 1 + n > have)
 		return ILP_MORE;
 	*len = ilp_be64(bytes_load(buf + at + 1)) >> (64 - 8 * n);
+	/* Minimal, as ilp-packet understands it: JavaScript shifts by the count modulo 32. */
+	if (*len < 0x80 || *len < 1ULL << (8 * (n - 1) & 31))
+		return ILP_BAD;
 	*pos = at + 1 + n;
 	return ILP_DONE;
 }
@@ -131,7 +135,7 @@ static __always_inline int ilp_prepare(const __u8 *buf, __u32 have, __u32 pos, _
 			  ilp_digits(bytes_load(buf + pos + 16), &ok) * 10;
 	out->expires_at += buf[pos + 24] - '0';
 	if (!ok || buf[pos + 24] < '0' || buf[pos + 24] > '9')
-		out->expires_at = 0;
+		return ILP_BAD;
 	pos += ILP_PREPARE_FIXED;
 	err = ilp_length(buf, have, &pos, &len);
 	if (err)
@@ -151,7 +155,7 @@ static __always_inline int ilp_prepare(const __u8 *buf, __u32 have, __u32 pos, _
 	err = ilp_length(buf, have, &pos, &len);
 	if (err)
 		return err;
-	if (len > end - pos)
+	if (pos > end || len > end - pos)
 		return ILP_BAD;
 	out->data_len = (__u32)len;
 	return ILP_DONE;
@@ -176,8 +180,8 @@ static __always_inline int ilp_fulfill(const __u8 *buf, __u32 have, __u32 pos, _
 }
 
 /*
- * The code, then the lengths of triggeredBy and message as far as they are in the buffer: a long
- * message hides the data's length, which only Prepares need.
+ * The code, then the lengths of triggeredBy, message and data. A message so long that the data lies
+ * past the window hides the data's length: it is then 0, and not held against the packet.
  */
 static __always_inline int ilp_reject(const __u8 *buf, __u32 have, __u32 pos, __u64 end,
 				      struct ilp *out)
@@ -200,15 +204,25 @@ static __always_inline int ilp_reject(const __u8 *buf, __u32 have, __u32 pos, __
 	err = ilp_length(buf, have, &pos, &len);
 	if (err)
 		return err;
+	if (len > ILP_ADDRESS_MAX || pos + len >= end)
+		return ILP_BAD;
+	pos += (__u32)len;
+	err = ilp_length(buf, have, &pos, &len);
+	if (err)
+		return err;
 	if (pos > end || len >= end - pos)
 		return ILP_BAD;
-	if (len > ILP_ADDRESS_MAX)
+	out->data_len = 0;
+	if (len > ILP_HEAD_MAX - 16 - pos)
 		return ILP_DONE;
 	pos += (__u32)len;
 	err = ilp_length(buf, have, &pos, &len);
-	if (err == ILP_DONE && (pos > end || len >= end - pos))
+	if (err)
+		return err;
+	if (pos > end || len > end - pos)
 		return ILP_BAD;
-	return err;
+	out->data_len = (__u32)len;
+	return ILP_DONE;
 }
 
 bytes_function int ilp_head(const __u8 *buf, __u32 have, struct ilp *out)

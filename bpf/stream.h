@@ -41,7 +41,7 @@ static __always_inline int stream_claim(struct stream *st, __u32 seq, __u32 len,
 	if (!st->known) {
 		verdict = STREAM_FIRST;
 	} else if (ahead < 0) {
-		*skip = -ahead;
+		*skip = st->next - seq;
 		if (*skip >= len)
 			return STREAM_OLD;
 	} else if (ahead > 0) {

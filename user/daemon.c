@@ -487,7 +487,7 @@ int daemon_run(const struct daemon_options *options)
 	if (!err)
 		err = open_stages(d);
 	if (!err)
-		err = privilege_drop();
+		err = privilege_drop(probe_needs_admin(d->probe));
 	if (!err)
 		err = open_outlets(d);
 	if (!err)

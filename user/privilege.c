@@ -8,7 +8,17 @@
 
 #include "log.h"
 
-int privilege_drop(void)
+static void keep(cap_t then, cap_t now, cap_value_t cap)
+{
+	cap_flag_value_t has = CAP_CLEAR;
+
+	if (cap_get_flag(now, cap, CAP_PERMITTED, &has) || has == CAP_CLEAR)
+		return;
+	cap_set_flag(then, CAP_PERMITTED, 1, &cap, CAP_SET);
+	cap_set_flag(then, CAP_EFFECTIVE, 1, &cap, CAP_SET);
+}
+
+int privilege_drop(bool keep_admin)
 {
 	static const cap_value_t kept[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
 					   CAP_DAC_READ_SEARCH};
@@ -17,14 +27,10 @@ int privilege_drop(void)
 
 	if (!now || !then)
 		goto out;
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-		cap_flag_value_t has = CAP_CLEAR;
-
-		if (cap_get_flag(now, kept[i], CAP_PERMITTED, &has) || has == CAP_CLEAR)
-			continue;
-		cap_set_flag(then, CAP_PERMITTED, 1, &kept[i], CAP_SET);
-		cap_set_flag(then, CAP_EFFECTIVE, 1, &kept[i], CAP_SET);
-	}
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		keep(then, now, kept[i]);
+	if (keep_admin)
+		keep(then, now, CAP_SYS_ADMIN);
 	err = 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || cap_set_proc(then))
 		err = -errno;

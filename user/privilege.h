@@ -3,10 +3,14 @@
 #ifndef TELLTALE_PRIVILEGE_H
 #define TELLTALE_PRIVILEGE_H
 
-/* Keeps only what attaching to a process that starts later takes (CAP_BPF, CAP_PERFMON,
- * CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, and CAP_SYS_ADMIN, without which kernels since
- * CVE-2025-38466 set no uprobe), as far as it was there, and gives up the rest for good. Of
- * the calling thread and those it starts. 0 or -errno, logged. */
-int privilege_drop(void);
+#include <stdbool.h>
+
+/*
+ * Keeps only what attaching to a process that starts later takes (CAP_BPF, CAP_PERFMON,
+ * CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, and CAP_SYS_ADMIN where KEEP_ADMIN says that this kernel
+ * sets no uprobe without), as far as it was there, and gives up the rest for good. Of the calling
+ * thread and those it starts. 0 or -errno, logged.
+ */
+int privilege_drop(bool keep_admin);
 
 #endif

@@ -14,6 +14,7 @@
 #include "../bpf/shared.h"
 #include "bpf/telltale.skel.h"
 #include "log.h"
+#include "uprobe.h"
 
 #define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
 
@@ -23,17 +24,18 @@ struct probe {
 	const struct target *targets;
 	size_t targets_len;
 	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
+	bool multi; /* how uprobes are attached: see uprobe.h */
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
 	probe_sink *sink;  /* while probe_consume runs */
 	void *sink_context;
 };
 
-#define PROBE_TLS_LINKS 9
+#define PROBE_TLS_POINTS 7
 
 struct probe_tls {
-	struct bpf_link *links[PROBE_TLS_LINKS];
-	size_t links_len;
+	struct uprobe points[PROBE_TLS_POINTS];
+	size_t points_len;
 };
 
 static int hand_over(void *context, void *record, size_t size)
@@ -78,6 +80,21 @@ static int fill_targets(struct telltale_bpf *skel, const struct target *targets,
 	return 0;
 }
 
+static void choose_uprobes(struct probe *p)
+{
+	struct bpf_program *const programs[] = {
+		p->skel->progs.tls_freed,         p->skel->progs.tls_write,
+		p->skel->progs.tls_read,          p->skel->progs.tls_write_ex,
+		p->skel->progs.tls_read_ex,       p->skel->progs.tls_call_enter,
+		p->skel->progs.tls_call_ex_enter, p->skel->progs.tls_write2,
+		p->skel->progs.tls_read2,
+	};
+
+	p->multi = uprobe_has_multi();
+	for (size_t i = 0; p->multi && i < sizeof(programs) / sizeof(programs[0]); i++)
+		uprobe_set_multi(programs[i]);
+}
+
 static void explain_load(int err, char *why, size_t why_len)
 {
 	const char *mend = "`telltale check` says what this kernel lacks";
@@ -112,6 +129,7 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->targets_len = (uint32_t)targets_len;
+	choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
 	if (!err)
 		err = telltale_bpf__load(p->skel);
@@ -176,39 +194,23 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static int attach_one(struct probe_tls *tls, const struct bpf_program *program, pid_t pid,
-		      const char *path, uint64_t offset, bool at_return)
-{
-	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_return);
-	struct bpf_link *link;
-
-	if (!offset)
-		return 0;
-	link = bpf_program__attach_uprobe_opts(program, pid, path, offset, &opts);
-	if (!link)
-		return -errno;
-	tls->links[tls->links_len++] = link;
-	return 0;
-}
-
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
 		     size_t why_len)
 {
+	/* Returns before entries: no call is then seen entering whose return is missed. */
 	const struct {
 		const struct bpf_program *program;
-		uint64_t offset;
+		uint64_t offsets[UPROBE_PLACES];
 		bool at_return;
-	} points[PROBE_TLS_LINKS] = {
-		{p->skel->progs.tls_freed, o->free, false},
-		{p->skel->progs.tls_write, o->write, true},
-		{p->skel->progs.tls_read, o->read, true},
-		{p->skel->progs.tls_write_ex, o->write_ex, true},
-		{p->skel->progs.tls_read_ex, o->read_ex, true},
-		{p->skel->progs.tls_call_enter, o->write, false},
-		{p->skel->progs.tls_call_enter, o->read, false},
-		{p->skel->progs.tls_call_ex_enter, o->write_ex, false},
-		{p->skel->progs.tls_call_ex_enter, o->read_ex, false},
+	} points[PROBE_TLS_POINTS] = {
+		{p->skel->progs.tls_freed, {o->free}, false},
+		{p->skel->progs.tls_write, {o->write}, true},
+		{p->skel->progs.tls_read, {o->read}, true},
+		{p->skel->progs.tls_write_ex, {o->write_ex}, true},
+		{p->skel->progs.tls_read_ex, {o->read_ex}, true},
+		{p->skel->progs.tls_call_enter, {o->write, o->read}, false},
+		{p->skel->progs.tls_call_ex_enter, {o->write_ex, o->read_ex}, false},
 	};
 	struct probe_tls *tls = calloc(1, sizeof(*tls));
 	uint32_t key = (uint32_t)pid;
@@ -217,10 +219,12 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 
 	if (!tls)
 		return -ENOMEM;
-	for (size_t i = 0; i < PROBE_TLS_LINKS && !err; i++)
-		err = attach_one(tls, points[i].program, pid, path, points[i].offset,
-				 points[i].at_return);
-	/* Last, so that no call is seen returning whose entry was not. */
+	for (size_t i = 0; i < PROBE_TLS_POINTS && !err; i++) {
+		err = uprobe_attach(&tls->points[i], points[i].program, p->multi, pid, path,
+				    points[i].offsets, points[i].at_return);
+		if (!err)
+			tls->points_len++;
+	}
 	if (!err &&
 	    bpf_map_update_elem(bpf_map__fd(p->skel->maps.processes), &key, &value, BPF_ANY))
 		err = -errno;
@@ -229,7 +233,7 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 			 (int)pid, strerror(-err),
 			 err == -EACCES || err == -EPERM
 				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed, and CAP_SYS_ADMIN "
-				   "on kernels since CVE-2025-38466"
+				   "on kernels before 6.6"
 				 : "");
 		probe_detach_tls(p, pid, tls);
 		return err;
@@ -245,9 +249,14 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
 	if (!tls)
 		return;
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
-	for (size_t i = 0; i < tls->links_len; i++)
-		bpf_link__destroy(tls->links[i]);
+	for (size_t i = 0; i < tls->points_len; i++)
+		uprobe_detach(&tls->points[i]);
 	free(tls);
+}
+
+bool probe_needs_admin(const struct probe *p)
+{
+	return !p->multi;
 }
 
 /* --- ring ------------------------------------------------------------------------------------- */

@@ -47,6 +47,9 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 /* Accepts NULL. The process is forgotten with its last library. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
 
+/* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */
+bool probe_needs_admin(const struct probe *p);
+
 /* Becomes readable only when the ring is filling faster than it is read. */
 int probe_fd(const struct probe *p);
 typedef void probe_sink(void *context, const void *record, size_t size);

@@ -356,7 +356,7 @@ static void a_fixed_series_is_found_and_not_made_again(void **state)
 	int gap = privacy_series(p, METRIC_GAPS, "cause", "hole");
 	int dropped = privacy_series(p, METRIC_RECORDS_DROPPED, NULL, NULL);
 	int coverage = privacy_series(p, METRIC_COVERAGE, NULL, NULL);
-	int age = privacy_series(p, METRIC_RATES_AGE, "source", "network");
+	int age = privacy_series(p, METRIC_RATES_AGE, "document", "network");
 
 	(void)state;
 	assert_true(gap >= 0 && dropped >= 0 && coverage >= 0 && age >= 0);

@@ -1,0 +1,138 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What an operator types and reads: check, peers, and a daemon that outlives its connector.
+
+load helper
+
+pay_over_tls() {
+  connector_pay alice "{\"payments\":16,\"concurrency\":4,$(to "$1")}"
+}
+
+@test "a connector started, and started again, after telltale is read, TLS too" {
+  receiver_tls bob
+  url=https://localhost:$(connector_port bob)
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  telltale_start tt
+  sender alice "$url"
+  bed_wait 10 'the new process to be noticed' grep -q 'reading the TLS' "$BED/tt.log"
+  pay_over_tls "$url"
+  connector_count alice
+  first=$(connector_truth alice originated prepares)
+  bed_stop alice
+  : >"$BED/tt.log"
+  sender alice "$url"
+  bed_wait 10 'the next process to be noticed' grep -q 'reading the TLS' "$BED/tt.log"
+  pay_over_tls "$url"
+  telltale_stop tt
+  [ "$first" -gt 16 ]
+  [ "$(telltale_truth tt prepares)" = $((first + $(connector_truth alice originated prepares))) ]
+}
+
+@test "the documented capabilities are enough, and no others are kept" {
+  receiver_tls bob
+  url=https://localhost:$(connector_port bob)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale=$TELLTALE
+  cat >"$BED/confined" <<CONFINED
+#!/bin/sh
+exec setpriv --bounding-set=-all,+bpf,+net_admin,+perfmon,+sys_ptrace,+dac_read_search \
+  --inh-caps=-all "$telltale" "\$@"
+CONFINED
+  chmod +x "$BED/confined"
+  TELLTALE=$BED/confined telltale_start tt
+  pay_over_tls "$url"
+  kept=$(sed -n 's/^CapPrm:[[:space:]]*//p' "/proc/$(bed_pid tt)/status")
+  # bpf 39, perfmon 38, sys_ptrace 19, dac_read_search 2
+  [ $((16#$kept)) = $(((1 << 39) | (1 << 38) | (1 << 19) | (1 << 2))) ]
+  telltale_stop tt
+  exactly tt alice
+}
+
+@test "check says of each thing whether it works, and the mend where it does not" {
+  receiver bob
+  sender alice "http://127.0.0.1:$(connector_port bob)"
+  telltale_config tt "$(connector_cgroup alice)"
+  run "$TELLTALE" check --config "$BED/tt.yaml"
+  echo "$output"
+  [ "$status" = 0 ]
+  for line in 'ok +consent' 'ok +kernel' 'ok +cgroup' 'ok +capabilities' \
+    'ok +target .*1 process whose TLS' 'ok +programs' 'ok +rates'; do
+    grep -qE "^$line" <<<"$output"
+  done
+
+  telltale_config broken /no/such/cgroup 'endpoints:' \
+    "$(telltale_endpoint http://127.0.0.1:9 own 1s)"
+  sed -i 's/^enabled: true/enabled: false/; s/rates.json/none.json/' "$BED/broken.yaml"
+  run "$TELLTALE" check --config "$BED/broken.yaml"
+  echo "$output"
+  [ "$status" = 1 ]
+  for line in 'FAIL +consent .*enabled: true' 'FAIL +target .*no cgroup' 'warn +rates .*none.json' \
+    'FAIL +collector .*refused'; do
+    grep -qiE "^$line" <<<"$output"
+  done
+}
+
+@test "check names a process whose TLS cannot be read, and one that already watches" {
+  mkdir "$BED_CGROUP/shell"
+  bed_spawn shell "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/shell" sleep 60
+  telltale_config tt "$BED_CGROUP/shell"
+  telltale_start tt
+  bed_wait 5 'the process' at_least 1 grep -c . "$BED_CGROUP/shell/cgroup.procs"
+  run "$TELLTALE" check --config "$BED/tt.yaml"
+  echo "$output"
+  grep -qE '^warn +target .*no readable TLS library in sleep' <<<"$output"
+  grep -qE "^warn +target .*process $(bed_pid tt) already watches" <<<"$output"
+  telltale_stop tt
+}
+
+@test "print-config shows each value and where it came from" {
+  telltale_config tt /x
+  run env INSTANCE_NAME=other OTEL_SERVICE_NAME=probe "$TELLTALE" check --print-config --config "$BED/tt.yaml"
+  [ "$status" = 0 ]
+  grep -qE "^instance: tt +# $BED/tt.yaml:2" <<<"$output"
+  grep -qE 'service.name: probe +# environment OTEL_SERVICE_NAME' <<<"$output"
+  grep -qE '^ +min_bucket: 2500 +# default' <<<"$output"
+}
+
+@test "peers prints the endpoints seen, to paste into the configuration" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  sed -i '/^default_asset/d' "$BED/tt.yaml"
+  run "$TELLTALE" peers --config "$BED/tt.yaml"
+  [ "$status" = 1 ]
+  grep -q 'telltale run' <<<"$output"
+  telltale_start tt
+  connector_pay alice "{\"payments\":2,\"concurrency\":1,$(to "$url")}"
+  bed_wait 5 'the endpoint to be seen' seen_endpoint "${url#http://}"
+  "$TELLTALE" peers --config "$BED/tt.yaml" >"$BED/seen"
+  run ! grep -q secret-of-alice "$BED/seen"
+  # Filled in and pasted, it attributes what came without an asset before.
+  { echo peers: && sed -E 's/asset: .*/asset: {code: EUR, scale: 6}/' "$BED/seen"; } >>"$BED/tt.yaml"
+  telltale_stop tt
+  connector_count alice
+  cp "$BED/alice.count" "$BED/before"
+  telltale_start tt
+  connector_pay alice "{\"payments\":2,\"concurrency\":1,$(to "$url")}"
+  telltale_stop tt
+  exactly tt alice "$BED/before"
+}
+
+seen_endpoint() {
+  "$TELLTALE" peers --config "$BED/tt.yaml" | grep -qF "$1"
+}
+
+@test "SIGTERM ends it within five seconds, with a collector that never answers" {
+  mkdir "$BED_CGROUP/none"
+  bed_spawn silent python3 "$BATS_TEST_DIRNAME/listener.py" "$BED/silent" 0
+  bed_wait 10 'the silent collector' test -e "$BED/silent.ready"
+  telltale_config tt "$BED_CGROUP/none" 'endpoints:' \
+    "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 10s)"
+  telltale_start tt
+  kill -TERM "$(bed_pid tt)"
+  bed_wait 5 'telltale to end' not bed_alive tt
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * decode.h - the BPF decoders, driven natively for tests and fuzzing: bpf/follow.h itself, over
+ * pieces of bytes in memory instead of socket buffers. What would be records is kept in a list.
+ *
+ * Each piece ends where an unmapped page begins, and a load outside of it is refused loudly.
+ */
+#ifndef TELLTALE_TESTS_DECODE_H
+#define TELLTALE_TESTS_DECODE_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf/flow.h"
+#include "bpf/stream.h"
+
+/* --- what the BPF side's maps.h and emit.h provide ------------------------------------------- */
+
+#define TELLTALE_EMIT_H
+
+struct decode;
+
+struct source {
+	const uint8_t *bytes;
+	__u32 len;
+	__u64 now_ns;
+	struct decode *decode;
+};
+
+static const struct siphash_key decode_session_key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+static const struct siphash_key decode_host_key = {0x1716151413121110ULL, 0x1f1e1d1c1b1a1918ULL};
+
+static inline const struct siphash_key *session_key(void)
+{
+	return &decode_session_key;
+}
+
+static inline const struct siphash_key *host_key(void)
+{
+	return &decode_host_key;
+}
+
+#define decode_must(condition)                                                                     \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__,           \
+				#condition);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+static inline int source_load(const struct source *src, __u32 off, void *dst, __u32 len)
+{
+	decode_must(len > 0 && off <= src->len && len <= src->len - off);
+	memcpy(dst, src->bytes + off, len);
+	return 0;
+}
+
+static inline __u64 source_word(const struct source *src, __u32 off, __u32 len)
+{
+	__u64 word = 0;
+
+	if (len)
+		source_load(src, off, &word, len < 8 ? len : 8);
+	return word;
+}
+
+static void emit_message(const struct source *src, const struct flow_common *c,
+			 const struct side *s);
+static void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes, __u64 now_ns);
+
+#include "bpf/follow.h"
+
+/* --- one connection -------------------------------------------------------------------------- */
+
+/* What a record would say. Padding is zero, so two can be compared as bytes. */
+struct decoded {
+	uint64_t amount, expires_at, destination, condition;
+	uint64_t host_hash, path_hash, token, request_id;
+	uint64_t body_len;
+	uint32_t stream, data_len;
+	uint16_t flags, status;
+	uint8_t out, role, kind;
+	uint8_t reject_code[3];
+	uint8_t host_len, path_len;
+	char host[RECORD_HOST_MAX], path[RECORD_PATH_MAX];
+};
+
+#define DECODE_MESSAGES_MAX 512
+
+struct decode {
+	struct flow flow;
+	struct decoded messages[DECODE_MESSAGES_MAX];
+	size_t len;
+	unsigned gaps[RECORD_GAP_CAUSES + 1];
+	unsigned runs; /* of the last piece: how often steps ran out, and once more */
+};
+
+/* emit_gap has no source to find its connection by. */
+static struct decode *decode_current;
+
+static inline void emit_message(const struct source *src, const struct flow_common *c,
+				const struct side *s)
+{
+	struct decode *d = src->decode;
+	struct decoded *m;
+
+	decode_must(d->len < DECODE_MESSAGES_MAX);
+	m = &d->messages[d->len++];
+	memset(m, 0, sizeof(*m));
+	m->out = s->out;
+	m->role = c->role;
+	m->stream = s->stream;
+	m->flags = s->flags;
+	m->kind = s->kind;
+	m->status = s->status;
+	m->body_len = s->body_len;
+	if (s->kind == RECORD_KIND_PREPARE) {
+		m->amount = s->ilp.amount;
+		m->expires_at = s->ilp.expires_at;
+		m->destination = s->ilp.destination;
+		m->condition = s->ilp.condition;
+	}
+	if (s->kind >= RECORD_KIND_PREPARE)
+		m->data_len = s->ilp.data_len;
+	if (s->kind == RECORD_KIND_REJECT)
+		memcpy(m->reject_code, s->ilp.reject_code, sizeof(m->reject_code));
+	m->token = s->token;
+	m->request_id = s->request_id;
+	if (s->request) {
+		m->host_hash = s->host_hash;
+		m->path_hash = s->path_hash;
+		m->host_len = s->host_len;
+		m->path_len = s->path_len;
+		decode_must(s->host_len <= sizeof(m->host) && s->path_len <= sizeof(m->path));
+		memcpy(m->host, s->host, s->host_len);
+		memcpy(m->path, s->path, s->path_len);
+	}
+}
+
+static inline void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes,
+			    __u64 now_ns)
+{
+	(void)c;
+	(void)out;
+	(void)bytes;
+	(void)now_ns;
+	decode_must(cause > 0 && cause <= RECORD_GAP_CAUSES);
+	decode_current->gaps[cause]++;
+}
+
+/* FILLER stands where the decoders must never look: windows, old packets, old texts. */
+static inline void decode_init(struct decode *d, uint8_t filler)
+{
+	memset(d, 0, sizeof(*d));
+	for (int i = 0; i < 2; i++) {
+		struct side *s = &d->flow.sides[i];
+
+		memset(s->window, filler, sizeof(s->window));
+		memset(&s->ilp, filler, sizeof(s->ilp));
+		memset(s->host, filler, sizeof(s->host));
+		memset(s->path, filler, sizeof(s->path));
+		memset(s->spans, filler, sizeof(s->spans));
+	}
+	d->flow.sides[FLOW_OUT].out = 1;
+}
+
+/* Room for LEN bytes that ends where an unmapped page begins; never freed, used again. */
+static inline uint8_t *decode_edge(size_t len)
+{
+	static uint8_t *end;
+	static size_t size;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (len > size) {
+		uint8_t *map;
+
+		if (end)
+			munmap(end - size, size + page);
+		size = (len + page - 1) / page * page;
+		map = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+		decode_must(map != MAP_FAILED);
+		decode_must(!mprotect(map + size, page, PROT_NONE));
+		end = map + size;
+	}
+	return end - len;
+}
+
+/* One piece of one direction, as the taps hand it over. */
+static inline void decode_feed(struct decode *d, enum flow_direction dir, const void *bytes,
+			       size_t len)
+{
+	struct side *s = &d->flow.sides[dir];
+	uint8_t *copy = len ? decode_edge(len) : NULL;
+	struct source src = {.bytes = copy, .len = (__u32)len, .now_ns = 1, .decode = d};
+
+	if (!len)
+		return;
+	memcpy(copy, bytes, len);
+	decode_current = d;
+	d->runs = 0;
+	s->off = 0;
+	s->end = (__u32)len;
+	if (!follow_synchronised(&src, s))
+		return;
+	do {
+		/* Every step gets on. */
+		decode_must(d->runs++ <= len);
+	} while (follow(&src, &d->flow.common, s));
+}
+
+/* Bytes of a direction were missed. */
+static inline void decode_hole(struct decode *d, enum flow_direction dir)
+{
+	struct source src = {.now_ns = 1, .decode = d};
+
+	decode_current = d;
+	follow_gap(&src, &d->flow.common, &d->flow.sides[dir], RECORD_GAP_HOLE, 1);
+}
+
+/* The connection ends: in order, or in the middle of something. */
+static inline void decode_close(struct decode *d, bool in_order)
+{
+	struct source src = {.now_ns = 1, .decode = d};
+
+	decode_current = d;
+	for (int i = 0; i < 2; i++) {
+		http1_cut(&d->flow.common, &d->flow.sides[i], in_order);
+		if (http1_take(&d->flow.sides[i]))
+			emit_message(&src, &d->flow.common, &d->flow.sides[i]);
+	}
+}
+
+/* BYTES in pieces that end at CUTS (ascending, at most LEN). */
+static inline void decode_feed_cut(struct decode *d, enum flow_direction dir, const void *bytes,
+				   size_t len, const size_t *cuts, size_t cuts_len)
+{
+	const uint8_t *at = bytes;
+	size_t from = 0;
+
+	for (size_t i = 0; i < cuts_len; i++) {
+		decode_feed(d, dir, at + from, cuts[i] - from);
+		from = cuts[i];
+	}
+	decode_feed(d, dir, at + from, len - from);
+}
+
+static inline void decode_feed_bytes(struct decode *d, enum flow_direction dir, const void *bytes,
+				     size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		decode_feed(d, dir, (const uint8_t *)bytes + i, 1);
+}
+
+/* Both gave the same messages. */
+static inline bool decode_same(const struct decode *a, const struct decode *b)
+{
+	return a->len == b->len &&
+	       !memcmp(a->messages, b->messages, a->len * sizeof(a->messages[0]));
+}
+
+/* --- hashes, a byte at a time ---------------------------------------------------------------- */
+
+static inline uint64_t decode_hash(const struct siphash_key *key, const void *bytes, size_t len,
+				   uint8_t fold)
+{
+	const uint8_t *at = bytes;
+	struct siphash s;
+	uint64_t word = 0;
+
+	siphash_begin(&s, key);
+	for (size_t i = 0; i < len; i++) {
+		word |= (uint64_t)(at[i] | fold) << (i % 8 * 8);
+		if (i % 8 == 7) {
+			siphash_word(&s, word);
+			word = 0;
+		}
+	}
+	return siphash_end(&s, word, len);
+}
+
+#endif
