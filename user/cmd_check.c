@@ -175,7 +175,9 @@ static void check_targets(const struct config *config)
 			say(HOST_FAIL, "target", "%s: %s", name, why);
 			continue;
 		}
-		if (target_lock(&targets[n], why, sizeof(why)))
+		if (target_disjoint(&targets[n], targets, n, why, sizeof(why)))
+			say(HOST_FAIL, "target", "%s: %s", name, why);
+		else if (target_lock(&targets[n], why, sizeof(why)))
 			say(HOST_WARN, "target", "%s: %s", name, why);
 		check_processes(&targets[n]);
 		n++;

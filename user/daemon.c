@@ -297,19 +297,11 @@ static int resolve_targets(struct daemon *d)
 		int err = target_resolve(&d->config->targets[i], t, why, sizeof(why));
 
 		if (!err) {
+			err = target_disjoint(t, d->targets, d->targets_len, why, sizeof(why));
 			d->targets_len++;
+		}
+		if (!err)
 			err = target_lock(t, why, sizeof(why));
-		}
-		for (size_t k = 0; k + 1 < d->targets_len && !err; k++) {
-			if (!target_contains(t, &d->targets[k]) &&
-			    !target_contains(&d->targets[k], t))
-				continue;
-			snprintf(why, sizeof(why),
-				 "the targets %s and %s share processes, which would be counted "
-				 "twice; name the upper one only",
-				 d->targets[k].name, t->name);
-			err = -EINVAL;
-		}
 		if (err) {
 			log_err("run", "target %s: %s", d->config->targets[i].name, why);
 			return err;
