@@ -44,7 +44,7 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
 		     size_t why_len);
-/* Accepts NULL. The process is forgotten with its last library. */
+/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
 
 /* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */
