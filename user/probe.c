@@ -158,10 +158,7 @@ void probe_close(struct probe *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
-		bpf_link__destroy(p->links[i][0]);
-		bpf_link__destroy(p->links[i][1]);
-	}
+	probe_detach_sockets(p);
 	ring_buffer__free(p->ring);
 	telltale_bpf__destroy(p->skel);
 	free(p->per_cpu);
@@ -192,6 +189,16 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 		}
 	}
 	return 0;
+}
+
+void probe_detach_sockets(struct probe *p)
+{
+	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			bpf_link__destroy(p->links[i][k]);
+			p->links[i][k] = NULL;
+		}
+	}
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */

@@ -36,6 +36,8 @@ void probe_close(struct probe *p); /* detaches; accepts NULL */
 
 /* Attaches the socket programs to all targets. */
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
+/* The connector pays nothing any more; what is in the ring can still be read. */
+void probe_detach_sockets(struct probe *p);
 
 /*
  * Puts breakpoints on the TLS functions in PATH for process PID alone, which belongs to target
