@@ -114,11 +114,11 @@ static void both_ends_are_found(int family, const char *from, const char *to, un
 	int packet_family = packet == 4 ? AF_INET : AF_INET6;
 	bool listening;
 
+	setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &none, sizeof(none));
 	if (listener < 0 || client < 0 || bind(listener, (struct sockaddr *)&any, sizeof(any))) {
 		print_message("# skipped: this host has no IPv6\n");
 		skip();
 	}
-	setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &none, sizeof(none));
 	assert_int_equal(listen(listener, 1), 0);
 	peer6->sin6_port = htons(port_of(listener));
 	inet_pton(family, to, family == AF_INET ? (void *)&peer4->sin_addr : &peer6->sin6_addr);
