@@ -21,8 +21,9 @@ attached() {
 
 # How many TLS connections the programs of a process follow.
 followed() {
-  local id
-  for id in $(sed -n 's/^map_id:[[:space:]]*//p' /proc/"$1"/fdinfo/*); do
+  local id ids
+  mapfile -t ids < <(sed -n 's/^map_id:[[:space:]]*//p' /proc/"$1"/fdinfo/*)
+  for id in "${ids[@]}"; do
     if bpftool map show id "$id" | grep -q 'name tls_flows '; then
       bpftool -j map dump id "$id" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'
       return
