@@ -46,8 +46,8 @@ static __always_inline void *emit_reserve(__u32 type, __u64 size)
 	if (record)
 		return record;
 	count = bpf_map_lookup_elem(&dropped, &type);
-	if (count)
-		(*count)++;
+	if (count) /* this run may interrupt another one on its CPU right here */
+		__sync_fetch_and_add(count, 1);
 	return 0;
 }
 

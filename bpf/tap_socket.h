@@ -151,8 +151,13 @@ static __always_inline struct socket_flow *tap_meet(struct __sk_buff *skb, struc
 	if (!http1_begins(word, seg->len) || sk->state == BPF_TCP_LISTEN)
 		return 0;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!f)
+	if (!f) {
+		struct flow_common c = {.tap = RECORD_TAP_SOCKET};
+
+		c.id = bpf_get_socket_cookie(skb);
+		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
 		return 0;
+	}
 	f->flow.common.tap = RECORD_TAP_SOCKET;
 	f->flow.common.id = bpf_get_socket_cookie(skb);
 	f->flow.common.target = (__u8)tap_target(skb);

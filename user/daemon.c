@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@
 #define DRAIN_MS 50   /* between two looks into the ring */
 #define TICK_MS  1000 /* between two looks at processes, time-outs and the export's state */
 #define FLUSH_MS 4000 /* for the last export; SIGTERM is done within five seconds */
+#define RATES_MS 2000 /* to wait for the first rates: without them an amount has no value */
 
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
@@ -297,19 +299,11 @@ static int resolve_targets(struct daemon *d)
 		int err = target_resolve(&d->config->targets[i], t, why, sizeof(why));
 
 		if (!err) {
+			err = target_disjoint(t, d->targets, d->targets_len, why, sizeof(why));
 			d->targets_len++;
+		}
+		if (!err)
 			err = target_lock(t, why, sizeof(why));
-		}
-		for (size_t k = 0; k + 1 < d->targets_len && !err; k++) {
-			if (!target_contains(t, &d->targets[k]) &&
-			    !target_contains(&d->targets[k], t))
-				continue;
-			snprintf(why, sizeof(why),
-				 "the targets %s and %s share processes, which would be counted "
-				 "twice; name the upper one only",
-				 d->targets[k].name, t->name);
-			err = -EINVAL;
-		}
 		if (err) {
 			log_err("run", "target %s: %s", d->config->targets[i].name, why);
 			return err;
@@ -417,6 +411,20 @@ static int open_stages(struct daemon *d)
 	return 0;
 }
 
+/* A peer that hangs up in the middle of a write is an error there, not the end of the daemon. Each
+ * process with a TLS library takes some descriptors. */
+static void prepare_process(void)
+{
+	struct rlimit files;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		log_debug("run", "cannot raise the limit of open files: %s", strerror(errno));
+}
+
 static int open_outlets(struct daemon *d)
 {
 	char path[PATH_MAX], why[256] = "";
@@ -480,6 +488,7 @@ int daemon_run(const struct daemon_options *options)
 		return -ENOMEM;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
+	prepare_process();
 	d->base = event_base_new();
 	err = d->base ? resolve_targets(d) : -ENOMEM;
 	if (!err)
@@ -493,11 +502,12 @@ int daemon_run(const struct daemon_options *options)
 	if (!err)
 		err = add_events(d);
 	if (!err) {
-		rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
+		rates_load(d->rates, RATES_MS);
 		release(d);
 		write_truth(d);
 		say_ready(d);
 		event_base_dispatch(d->base);
+		probe_detach_sockets(d->probe);
 		drain_ring(d);
 		pipeline_drain(d->pipeline, now_ns(CLOCK_MONOTONIC));
 		release(d);

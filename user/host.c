@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "target.h"
+#include "uprobe.h"
 
 /* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
 static unsigned kernel(char *release, size_t len)
@@ -93,6 +95,13 @@ static enum host_verdict look_at_conflicts(char *words, size_t len)
 	return HOST_OK;
 }
 
+static bool has_cap(cap_t caps, cap_value_t cap)
+{
+	cap_flag_value_t has = CAP_CLEAR;
+
+	return !cap_get_flag(caps, cap, CAP_EFFECTIVE, &has) && has == CAP_SET;
+}
+
 static enum host_verdict look_at_capabilities(char *words, size_t len)
 {
 	static const struct {
@@ -105,25 +114,33 @@ static enum host_verdict look_at_capabilities(char *words, size_t len)
 		{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
 	};
 	cap_t caps = cap_get_proc();
-	bool lacking = false;
+	bool lacking = false, admin;
 	size_t used = 0;
 
+	if (!caps) {
+		snprintf(words, len, "cannot be told: %s", strerror(errno));
+		return HOST_FAIL;
+	}
 	words[0] = '\0';
-	for (size_t i = 0; caps && i < sizeof(needed) / sizeof(needed[0]); i++) {
-		cap_flag_value_t has = CAP_CLEAR;
-
-		cap_get_flag(caps, needed[i].cap, CAP_EFFECTIVE, &has);
-		if (has == CAP_SET)
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (has_cap(caps, needed[i].cap))
 			continue;
 		used += (size_t)snprintf(words + used, len - used, "%s%s", lacking ? ", " : "",
 					 needed[i].name);
 		lacking = true;
 	}
+	admin = has_cap(caps, CAP_SYS_ADMIN);
 	cap_free(caps);
 	if (lacking) {
 		snprintf(words + used, len - used,
 			 " missing; run as root, or give the service these capabilities");
 		return HOST_FAIL;
+	}
+	if (!admin && !uprobe_has_multi()) {
+		snprintf(words, len,
+			 "CAP_SYS_ADMIN missing: without it kernels before 6.6 may refuse the TLS "
+			 "tap");
+		return HOST_WARN;
 	}
 	snprintf(words, len, "all that are needed");
 	return HOST_OK;

@@ -8,6 +8,8 @@
 #ifndef TELLTALE_SOCKETS_H
 #define TELLTALE_SOCKETS_H
 
+#include <stdbool.h>
+
 #include "../bpf/record.h"
 #include "processes.h"
 
@@ -22,8 +24,19 @@ struct sockets_owner {
 	enum sockets_verdict verdict;
 	pid_t pid; /* 0: not found */
 	char program[32];
-	enum record_role role; /* the record's, or found from what the process listens on */
+	enum record_role role; /* the record's, or, where that says nothing and the verdict is not
+				* READ, found from who listens on the port */
 };
+
+/* What is looked for in the kernel's tables of sockets, and what was found so far. */
+struct sockets_match {
+	const struct record_remote *remote;
+	unsigned long inode; /* of the socket; 0: not found, or it has no owner any more */
+	bool listening;      /* somebody listens on the local port */
+};
+
+/* Takes one line of /proc/net/tcp or tcp6 into account. */
+void sockets_line(struct sockets_match *m, const char *line);
 
 /* REMOTE: the two ends, as a record has them. ROLE: what the record knows of it. */
 struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
