@@ -94,7 +94,7 @@ static unsigned long inode_of(int fd)
 
 static in_port_t port_of(int fd)
 {
-	struct sockaddr_in6 name; /* the port lies where sockaddr_in has it */
+	struct sockaddr_in6 name = {0}; /* the port lies where sockaddr_in has it */
 	socklen_t len = sizeof(name);
 
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
