@@ -27,11 +27,14 @@
 #include "processes.h"
 #include "rates.h"
 #include "target.h"
+#include "truth.h"
 
 #define DRAIN_MS 50   /* between two looks into the ring */
 #define TICK_MS  1000 /* between two looks at processes, time-outs and the export's state */
 #define FLUSH_MS 4000 /* for the last export; SIGTERM is done within five seconds */
 #define RATES_MS 2000 /* to wait for the first rates: without them an amount has no value */
+
+#define PAGE_ROUNDS 16 /* of the page at once: what is left waits for the next tick */
 
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
@@ -147,30 +150,12 @@ static void hand_over(struct daemon *d)
 	hand_over_rates(d);
 }
 
-/* Written whole and renamed, so that a reader never sees half of it. */
 static void write_truth(const struct daemon *d)
 {
 	struct privacy_truth t = privacy_truth(d->privacy);
-	char path[PATH_MAX];
-	FILE *f;
 
-	if (!d->truth_path)
-		return;
-	if (snprintf(path, sizeof(path), "%s.new", d->truth_path) >= (int)sizeof(path))
-		return;
-	f = fopen(path, "we");
-	if (!f) {
-		log_warn("run", "cannot write %s: %s", path, strerror(errno));
-		return;
-	}
-	fprintf(f,
-		"{\"transactions\": %" PRIu64 ", \"prepares\": %" PRIu64 ", \"fulfills\": %" PRIu64
-		", \"rejects\": %" PRIu64 ", \"value\": %" PRIu64 ", \"probe_prepares\": %" PRIu64
-		", \"probe_rejects\": %" PRIu64 "}\n",
-		t.transactions, t.prepares, t.fulfills, t.rejects, t.value, t.probe_prepares,
-		t.probe_rejects);
-	if (fclose(f) || rename(path, d->truth_path))
-		log_warn("run", "cannot write %s: %s", d->truth_path, strerror(errno));
+	if (d->truth_path)
+		truth_write(d->truth_path, &t);
 }
 
 static void release(struct daemon *d)
@@ -204,6 +189,14 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
+/* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
+ * call without any event. */
+static void run_page(struct daemon *d)
+{
+	for (unsigned round = 0; d->page && round < PAGE_ROUNDS && !page_run(d->page); round++)
+		;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
@@ -215,6 +208,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	pipeline_set_clock(d->pipeline, clock_offset());
 	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
 	write_truth(d);
+	run_page(d);
 }
 
 static void on_export(evutil_socket_t fd, short what, void *context)
@@ -230,7 +224,7 @@ static void on_page(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	page_run(d->page);
+	run_page(d);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *context)

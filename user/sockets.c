@@ -58,7 +58,7 @@ void sockets_line(struct sockets_match *m, const char *line)
 	if (local != m->remote->local_port)
 		return;
 	if (state == TCP_LISTENING)
-		m->listening = true;
+		m->listener = inode;
 	else if (remote == m->remote->port && inode && is_remote(m->remote, address))
 		m->inode = inode;
 }
@@ -144,7 +144,7 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 	struct search *s = context;
 	bool any = false;
 
-	if (!owns(pid, s->match.inode, &any)) {
+	if (!owns(pid, s->match.inode ? s->match.inode : s->match.listener, &any)) {
 		s->tapped |= state == PROCESS_TAPPED;
 		s->others |= any && state != PROCESS_TAPPED;
 		return 0;
@@ -184,6 +184,6 @@ struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
 		s.owner.verdict = s.tapped && !s.others ? SOCKETS_READ : SOCKETS_UNKNOWN;
 	s.owner.role = role;
 	if (role == RECORD_ROLE_UNKNOWN)
-		s.owner.role = s.match.listening ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
+		s.owner.role = s.match.listener ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
 	return s.owner;
 }

@@ -8,13 +8,12 @@
 #ifndef TELLTALE_SOCKETS_H
 #define TELLTALE_SOCKETS_H
 
-#include <stdbool.h>
-
 #include "../bpf/record.h"
 #include "processes.h"
 
 enum sockets_verdict {
-	SOCKETS_READ,       /* its owner's TLS library is tapped, or that of all candidates */
+	SOCKETS_READ,       /* its owner's TLS library is tapped, or that of all candidates; of an
+			     * accepted connection that is gone the listener's owner stands for it */
 	SOCKETS_NO_LIBRARY, /* its owner has none that can be read */
 	SOCKETS_UNATTACHED, /* its owner has one that could not be attached to */
 	SOCKETS_UNKNOWN,    /* no owner was found any more */
@@ -31,8 +30,8 @@ struct sockets_owner {
 /* What is looked for in the kernel's tables of sockets, and what was found so far. */
 struct sockets_match {
 	const struct record_remote *remote;
-	unsigned long inode; /* of the socket; 0: not found, or it has no owner any more */
-	bool listening;      /* somebody listens on the local port */
+	unsigned long inode;    /* of the socket; 0: not found, or it has no owner any more */
+	unsigned long listener; /* of one that listens on the local port; 0: none does */
 };
 
 /* Takes one line of /proc/net/tcp or tcp6 into account. */
