@@ -93,23 +93,30 @@ static enum host_verdict look_at_conflicts(char *words, size_t len)
 	return HOST_OK;
 }
 
-static enum host_verdict look_at_capabilities(char *words, size_t len)
+/* Without the first three nothing starts; the others find TLS libraries. */
+static const struct {
+	cap_value_t cap;
+	const char *name;
+} needed[] = {
+	{CAP_BPF, "CAP_BPF"},
+	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+	{CAP_PERFMON, "CAP_PERFMON"},
+	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+};
+
+#define NEEDED_TO_START 3
+#define NEEDED_LEN      (sizeof(needed) / sizeof(needed[0]))
+
+/* Are the first N there? WORDS names those that are not. */
+static bool have_capabilities(size_t n, char *words, size_t len)
 {
-	static const struct {
-		cap_value_t cap;
-		const char *name;
-	} needed[] = {
-		{CAP_BPF, "CAP_BPF"},
-		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-		{CAP_PERFMON, "CAP_PERFMON"},
-		{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
-	};
 	cap_t caps = cap_get_proc();
 	bool lacking = false;
 	size_t used = 0;
 
 	words[0] = '\0';
-	for (size_t i = 0; caps && i < sizeof(needed) / sizeof(needed[0]); i++) {
+	for (size_t i = 0; caps && i < n; i++) {
 		cap_flag_value_t has = CAP_CLEAR;
 
 		cap_get_flag(caps, needed[i].cap, CAP_EFFECTIVE, &has);
@@ -120,11 +127,21 @@ static enum host_verdict look_at_capabilities(char *words, size_t len)
 		lacking = true;
 	}
 	cap_free(caps);
-	if (lacking) {
+	if (lacking)
 		snprintf(words + used, len - used,
 			 " missing; run as root, or give the service these capabilities");
+	return !lacking;
+}
+
+bool host_may_start(char *why, size_t why_len)
+{
+	return have_capabilities(NEEDED_TO_START, why, why_len);
+}
+
+static enum host_verdict look_at_capabilities(char *words, size_t len)
+{
+	if (!have_capabilities(NEEDED_LEN, words, len))
 		return HOST_FAIL;
-	}
 	snprintf(words, len, "all that are needed");
 	return HOST_OK;
 }

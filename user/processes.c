@@ -81,14 +81,15 @@ void processes_free(struct processes *ps)
 	free(ps);
 }
 
-/* Which program does the process run? False when it is gone. */
+/* Which program does the process run? False when it is gone, or a kernel thread; nulls when this
+ * may not be asked, which look_at then says. */
 static bool program_of(pid_t pid, dev_t *dev, ino_t *ino)
 {
 	char path[64];
-	struct stat st;
+	struct stat st = {0};
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (stat(path, &st))
+	if (stat(path, &st) && errno != EACCES && errno != EPERM)
 		return false;
 	*dev = st.st_dev;
 	*ino = st.st_ino;
@@ -143,11 +144,12 @@ static void meet(void *context, pid_t pid)
 {
 	struct processes *ps = context;
 	struct process *p = find(ps, pid);
+	bool met = p;
 	dev_t dev;
 	ino_t ino;
 
 	if (!program_of(pid, &dev, &ino))
-		return; /* gone, or a kernel thread */
+		return;
 	if (!p) {
 		if (ps->len == PROCESSES_MAX) {
 			if (!ps->full)
@@ -164,7 +166,7 @@ static void meet(void *context, pid_t pid)
 		p->target = ps->target;
 	}
 	p->seen = ps->scan;
-	if (p->exe_dev != dev || p->exe_ino != ino) {
+	if (!met || p->exe_dev != dev || p->exe_ino != ino) {
 		detach(ps, p);
 		p->exe_dev = dev;
 		p->exe_ino = ino;

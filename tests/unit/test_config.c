@@ -271,7 +271,7 @@ static const struct wrong wrongs[] = {
 	{"instance: \"a\\nb\"\n", "1:11", "control character", "remove it"},
 	{"instance: \"a\\0b\"\n", "1:11", "control character", "remove it"},
 	{"targets: {unit: a.service}\n", "1:10", "targets: is not a list", "'- '"},
-	{"targets:\n  - a.service\n", "2:5", "targets.0: a target is not a mapping", "key: value"},
+	{"targets:\n  - a.service\n", "2:5", "targets.0 is not a mapping", "key: value"},
 	{"enabled: yes\n", "1:10", "'yes' is not true or false", "write one of them"},
 	{"enabled: 'true'\n", "1:10", "'true' is not true or false", "without quotes"},
 	{"network: mainnet\n", "1:10", "no network 'mainnet'", "testnet or livenet"},
@@ -888,7 +888,7 @@ static void aliases_that_multiply_or_contain_themselves_do_no_harm(void **state)
 
 	(void)state;
 	assert_int_equal(load_env("targets: &t [*t]\n", NULL, &c, &errors), -EINVAL);
-	assert_contains(errors, "a target is not a mapping");
+	assert_contains(errors, "is not a mapping");
 	free(errors);
 	assert_int_equal(load_env("resource: &r {a: *r}\n", NULL, &c, &errors), -EINVAL);
 	free(errors);
