@@ -272,7 +272,10 @@ static void check_collectors(const struct config *config)
 
 		why[0] = '\0';
 		if (export_try(config, e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
-			say(HOST_FAIL, "collector", "%s (%s): %s", e->url, audience, why);
+			say(HOST_FAIL, "collector",
+			    "%s (%s): %s; see that it runs and that scheme, host and port are "
+			    "right",
+			    e->url, audience, why);
 		else
 			say(HOST_OK, "collector", "%s (%s): answers", e->url, audience);
 	}

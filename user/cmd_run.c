@@ -78,7 +78,6 @@ int cmd_run(int argc, char **argv)
 		log_err("run", "%s", lacking);
 		goto out;
 	}
-	log_info("run", "loading the programs; the kernel takes a few seconds to verify them");
 	daemon.config = config;
 	daemon.truth_path = a.truth;
 	if (!daemon_run(&daemon))

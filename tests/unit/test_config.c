@@ -758,11 +758,11 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "    asset: {code: USD, scale: 2}  # t.yaml:13\n");
 	assert_contains(text, "default_asset: {code: EUR, scale: 4}  # t.yaml:16\n");
 	assert_contains(text, "    url: /etc/telltale/rates.json  # t.yaml:18\n");
-	assert_contains(text, "    lifetime: 60000ms  # environment EXCHANGE_RATES_LIFETIME\n");
-	assert_contains(text, "    lifetime: 3600000ms  # t.yaml:19\n");
+	assert_contains(text, "    lifetime: 1m  # environment EXCHANGE_RATES_LIFETIME\n");
+	assert_contains(text, "    lifetime: 1h  # t.yaml:19\n");
 	assert_contains(text, "  min_bucket: 5000  # t.yaml:20\n");
 	assert_contains(text, "  max_bucket: 10000000  # default\n");
-	assert_contains(text, "    timeout: 4000ms  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
+	assert_contains(text, "    timeout: 4s  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
 	assert_contains(text, "    compression: none  # default\n");
 	assert_contains(text, "  service.name: svc  # environment OTEL_SERVICE_NAME\n");
 	assert_contains(text, "  deployment.environment: test  # t.yaml:33\n");
@@ -786,7 +786,7 @@ static void a_replaced_endpoint_keeps_no_source_of_the_old_one(void **state)
 
 	(void)state;
 	assert_contains(text, "  - url: http://x  # environment OTEL_EXPORTER_OTLP_ENDPOINT\n");
-	assert_contains(text, "    timeout: 10000ms  # default\n");
+	assert_contains(text, "    timeout: 10s  # default\n");
 	free(text);
 	config_free(c);
 }
