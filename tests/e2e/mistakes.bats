@@ -49,6 +49,7 @@ targets: [{unit: rafiki}]|like rafiki-backend.service
 default_asset: USD|default_asset is not a mapping
 default_asset: {code: USD}|no 'scale'; add it
 endpoints: [{url: 'http://c:4317'}]|no 'audience'; add it
+endpoints: [{url: 'c:4317', audience: own}]|no scheme; write http://c:4317
 network: mainnet|write testnet or livenet
 export_interval: 15|15 has no unit; write 15ms, 15s
 listen: 0.0.0.0:9464|not a loopback address

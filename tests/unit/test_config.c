@@ -769,7 +769,7 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "      x-key: \"***\"  # t.yaml:27\n");
 	assert_null(strstr(text, "planted-secret"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (line[strlen(line) - 1] != ':' && !strstr(line, "  # ")) {
+		if (line[strlen(line) - 1] != ':' && line[0] != '#' && !strstr(line, "  # ")) {
 			print_error("no source: %s\n", line);
 			fail();
 		}
