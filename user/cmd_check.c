@@ -2,16 +2,19 @@
 /* cmd_check.c - `telltale check`: what works on this host, what does not, and the mend for each. */
 #include <argp.h>
 #include <errno.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "config.h"
 #include "export.h"
 #include "host.h"
 #include "log.h"
+#include "page_socket.h"
 #include "probe.h"
 #include "rates.h"
 #include "target.h"
@@ -29,7 +32,7 @@ struct arguments {
 
 static const struct argp_option options[] = {
 	{"print-config", OPTION_PRINT, NULL, 0,
-	 "print the effective configuration, with where each value came from, and check nothing",
+	 "Print the effective configuration, with where each value came from, and check nothing",
 	 1},
 	{0},
 };
@@ -90,7 +93,9 @@ static void check_consent(const struct config *config)
 		    config->network == NETWORK_LIVENET ? "livenet" : "testnet");
 	why = config_runnable(config);
 	if (why)
-		say(HOST_FAIL, "configuration", "%s", why);
+		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));
+	else
+		say(HOST_OK, "configuration", "%s", config_file(config));
 	if (config->rafiki_telemetry_on)
 		say(HOST_WARN, "consent",
 		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
@@ -114,7 +119,7 @@ static void check_host(void)
 struct seen {
 	struct tlslib_cache *cache;
 	struct tlslib *libraries;
-	unsigned readable, others;
+	unsigned readable, others, closed;
 	char names[256]; /* of the others */
 };
 
@@ -126,10 +131,10 @@ static void look_at_process(void *context, pid_t pid)
 	int n = tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX);
 	FILE *f;
 
-	if (n > 0) {
-		s->readable++;
+	s->readable += n > 0;
+	s->closed += n == -EACCES || n == -EPERM;
+	if (n > 0 || n == -EACCES || n == -EPERM)
 		return;
-	}
 	s->others++;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	f = fopen(path, "re");
@@ -150,6 +155,11 @@ static void check_processes(const struct target *t)
 		target_each_process(t, look_at_process, &s);
 		say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", t->path,
 		    s.readable, s.readable == 1 ? "" : "es");
+		if (s.closed)
+			say(HOST_WARN, "target",
+			    "%s: %u process%s this user may not look into; run as root, or with "
+			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+			    t->path, s.closed, s.closed == 1 ? "" : "es");
 		if (s.others)
 			say(HOST_WARN, "target",
 			    "%s: no readable TLS library in %s; if one of them speaks TLS, let it "
@@ -183,12 +193,10 @@ static void check_targets(const struct config *config)
 		check_processes(&targets[n]);
 		n++;
 	}
-	log_set_level(LOG_LEVEL_ERR); /* the line below says it better than libbpf */
 	if (probe_open(&none, &none, targets, n, &probe, why, sizeof(why)))
 		say(HOST_FAIL, "programs", "%s", why);
 	else
 		say(HOST_OK, "programs", "the kernel takes the BPF programs");
-	log_set_level(LOG_LEVEL_INFO);
 	probe_close(probe);
 	while (n > 0)
 		target_fini(&targets[--n]);
@@ -224,6 +232,37 @@ static void check_rates(const struct config *config)
 	rates_free(rates);
 }
 
+/* A directory that can be written, or can be made in one. */
+static void check_directory(const char *key, const char *path)
+{
+	char *copy = strdup(path);
+	const char *above = copy ? dirname(copy) : "/";
+
+	if (!access(path, W_OK | X_OK))
+		say(HOST_OK, key, "%s", path);
+	else if (errno == ENOENT && !access(above, W_OK | X_OK))
+		say(HOST_OK, key, "%s will be made", path);
+	else
+		say(HOST_FAIL, key, "%s cannot be written: %s; run as root, or set %s", path,
+		    strerror(errno), key);
+	free(copy);
+}
+
+static void check_page(const struct config *config)
+{
+	char why[256] = "";
+	int fd = config->listen ? page_listen_loopback(config->listen, why, sizeof(why)) : -1;
+
+	if (!config->listen)
+		say(HOST_OK, "listen", "none: no /metrics page");
+	else if (fd < 0)
+		say(HOST_WARN, "listen", "%s; it may be a telltale that runs already", why);
+	else
+		say(HOST_OK, "listen", "http://%s/metrics", config->listen);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void check_collectors(const struct config *config)
 {
 	char why[512];
@@ -234,7 +273,10 @@ static void check_collectors(const struct config *config)
 
 		why[0] = '\0';
 		if (export_try(config, e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
-			say(HOST_FAIL, "collector", "%s (%s): %s", e->url, audience, why);
+			say(HOST_FAIL, "collector",
+			    "%s (%s): %s; see that it runs and that scheme, host and port are "
+			    "right",
+			    e->url, audience, why);
 		else
 			say(HOST_OK, "collector", "%s (%s): answers", e->url, audience);
 	}
@@ -248,6 +290,7 @@ int cmd_check(int argc, char **argv)
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
 	log_route_libbpf();
+	log_set_level(LOG_LEVEL_ERR); /* each line says it better than libbpf, gRPC and the rates */
 	config = command_config_load(&a.config);
 	if (!config)
 		return EXIT_FAILURE;
@@ -257,6 +300,9 @@ int cmd_check(int argc, char **argv)
 		check_consent(config);
 		check_host();
 		check_targets(config);
+		check_directory("state_dir", config->state_dir);
+		check_directory("run_dir", config->run_dir);
+		check_page(config);
 		check_rates(config);
 		check_collectors(config);
 		printf("%u failed, %u warning%s\n", failures, warnings, warnings == 1 ? "" : "s");

@@ -28,7 +28,7 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-	{"config", 'c', "FILE", 0, "the configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
+	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
 	{0},
 };
 
@@ -223,22 +223,12 @@ static int read_input(int fd, char **text, size_t *len)
 static int load_key(const struct config *config, struct hostkey *key)
 {
 	int err = hostkey_load(config->state_dir, key);
+	char why[512];
 
-	if (err == -EPERM)
-		log_err("peers",
-			"%s/host.key must belong to root or this user and be readable by nobody "
-			"else, in a directory nobody else may change; chmod 600 it",
-			config->state_dir);
-	else if (err == -EINVAL)
-		log_err("peers",
-			"%s/host.key is not a key of 16 bytes; remove it (fingerprints in the "
-			"configuration will have to be made anew)",
-			config->state_dir);
-	else if (err)
-		log_err("peers",
-			"the host key in %s cannot be read or made: %s; run as root, or set "
-			"state_dir",
-			config->state_dir, strerror(-err));
+	if (err) {
+		hostkey_explain(config->state_dir, err, why, sizeof(why));
+		log_err("peers", "%s", why);
+	}
 	return err;
 }
 

@@ -75,6 +75,15 @@ static const char *parse_value(const char *text, uint64_t *out)
 	return NULL;
 }
 
+static const char *option_name(int key)
+{
+	size_t i = 0;
+
+	while (apply_options[i].key != key)
+		i++;
+	return apply_options[i].name;
+}
+
 static error_t apply_option(int key, char *arg, struct argp_state *state)
 {
 	struct apply *a = state->input;
@@ -97,7 +106,7 @@ static error_t apply_option(int key, char *arg, struct argp_state *state)
 	if (!fault && !*field)
 		fault = "must be at least 1";
 	if (fault)
-		argp_error(state, "'%s': %s", arg, fault);
+		argp_error(state, "--%s: '%s': %s", option_name(key), arg, fault);
 	return 0;
 }
 
@@ -108,16 +117,11 @@ static int set_params(struct apply *a)
 {
 	struct config *config = NULL;
 	char why[160];
-	int error;
 
 	a->params = (struct privacy_params)PRIVACY_PARAMS_DEFAULT;
 	if (a->config) {
-		error = config_load(a->config, environ, stderr, &config);
-		if (error) {
-			if (error != -EINVAL)
-				fprintf(stderr, "%s: %s\n", a->config, strerror(-error));
+		if (config_load(a->config, environ, stderr, &config))
 			return EXIT_FAILURE;
-		}
 		a->params = config->privacy;
 		config_free(config);
 	}

@@ -142,7 +142,7 @@ static uint64_t monotonic_ms(void)
 }
 
 /* Returns whether there were rates to print. */
-static bool print_source(const struct rates *r, enum rates_source source)
+static bool print_source(const struct rates *r, enum rates_source source, const char *location)
 {
 	struct rates_status status = rates_status(r, source, monotonic_ms());
 	struct line line = {.document = rates_in_use(r, source)};
@@ -151,8 +151,8 @@ static bool print_source(const struct rates *r, enum rates_source source)
 	if (!status.configured)
 		return false;
 	if (!status.loaded) {
-		fprintf(stderr, "telltale rates show: the %s's rates: %s\n", source_names[source],
-			status.error);
+		fprintf(stderr, "telltale rates show: the %s's rates, %s: %s\n",
+			source_names[source], location, status.error);
 		return false;
 	}
 	printf("%s: base %s, %zu rate%s, age %" PRIu64 " s\n", source_names[source], status.base,
@@ -178,7 +178,7 @@ static int show_sources(const struct rates_source_config *sources)
 	log_set_level(LOG_LEVEL_ERR);
 	rates_load(r, LOAD_TIMEOUT_MS);
 	for (int i = 0; i < RATES_SOURCES; i++)
-		any |= print_source(r, (enum rates_source)i);
+		any |= print_source(r, (enum rates_source)i, sources[i].location);
 	rates_free(r);
 	if (fflush(stdout) || ferror(stdout)) {
 		fprintf(stderr, "telltale rates show: cannot write: %s\n", strerror(errno));
@@ -190,18 +190,13 @@ static int show_sources(const struct rates_source_config *sources)
 static int show_configured(const char *path)
 {
 	struct config *config = NULL;
-	int status = EXIT_FAILURE, error;
+	int status = EXIT_FAILURE;
 
 	/* Without a file the environment alone may name the rates. */
 	if (!path && !access(CONFIG_DEFAULT_PATH, F_OK))
 		path = CONFIG_DEFAULT_PATH;
-	error = config_load(path, environ, stderr, &config);
-	if (error) {
-		if (error != -EINVAL)
-			fprintf(stderr, "telltale rates show: %s: %s\n",
-				path ? path : "configuration", strerror(-error));
+	if (config_load(path, environ, stderr, &config))
 		return EXIT_FAILURE;
-	}
 	if (config->rates[RATES_OPERATOR].location || config->rates[RATES_NETWORK].location)
 		status = show_sources(config->rates);
 	else

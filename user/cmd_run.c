@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "config.h"
 #include "daemon.h"
+#include "host.h"
 #include "log.h"
 
 enum { OPTION_TRUTH = 256 };
@@ -19,8 +20,8 @@ struct arguments {
 
 static const struct argp_option options[] = {
 	{"truth", OPTION_TRUTH, "FILE", 0,
-	 "write exact totals to FILE each second, for tests; they are never exported", 1},
-	{"verbose", 'v', NULL, 0, "say more", 1},
+	 "Write exact totals to FILE each second, for tests; they are never exported", 1},
+	{"verbose", 'v', NULL, 0, "Say more", 1},
 	{0},
 };
 
@@ -53,6 +54,7 @@ int cmd_run(int argc, char **argv)
 	struct arguments a = {0};
 	struct daemon_options daemon = {0};
 	struct config *config = NULL;
+	char lacking[256];
 	const char *why;
 	int status = EXIT_FAILURE;
 
@@ -66,12 +68,16 @@ int cmd_run(int argc, char **argv)
 	if (!why)
 		why = config_runnable(config);
 	if (why) {
-		log_err("run", "%s", why);
+		log_err("run", "%s (configuration: %s)", why, config_file(config));
 		goto out;
 	}
 	if (config->rafiki_telemetry_on)
 		log_warn("run", "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and "
 				"the network would count every payment twice; turn one off");
+	if (!host_may_start(lacking, sizeof(lacking))) {
+		log_err("run", "%s", lacking);
+		goto out;
+	}
 	daemon.config = config;
 	daemon.truth_path = a.truth;
 	if (!daemon_run(&daemon))

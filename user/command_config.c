@@ -11,10 +11,10 @@
 enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };
 
 static const struct argp_option options[] = {
-	{"config", 'c', "FILE", 0, "the configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
-	{"cgroup", OPTION_CGROUP, "PATH", 0, "watch this cgroup too", 0},
-	{"unit", OPTION_UNIT, "NAME", 0, "watch this systemd unit too", 0},
-	{"pid", OPTION_PID, "PID", 0, "watch the cgroup of this process too", 0},
+	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
+	{"cgroup", OPTION_CGROUP, "PATH", 0, "Watch this cgroup too", 0},
+	{"unit", OPTION_UNIT, "NAME", 0, "Watch this systemd unit too", 0},
+	{"pid", OPTION_PID, "PID", 0, "Watch the cgroup of this process too", 0},
 	{0},
 };
 
@@ -35,7 +35,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct command_config *a = state->input;
 
 	switch (key) {
-	case 'c': a->path = arg; return 0;
+	case 'c':
+		if (!*arg)
+			argp_error(state, "--config wants a file's path, not ''");
+		a->path = arg;
+		return 0;
 	case OPTION_PID:
 		if (!*arg || arg[strspn(arg, "0123456789")])
 			argp_error(state, "--pid wants a process number, not '%s'", arg);

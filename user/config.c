@@ -268,6 +268,12 @@ void config_free(struct config *c)
 	free(c);
 }
 
+const char *config_file(const struct config *c)
+{
+	return c->provenance->file ? c->provenance->file
+				   : "none: there is no " CONFIG_DEFAULT_PATH ", and no --config";
+}
+
 /* --- may it start ------------------------------------------------------------------------ */
 
 const char *config_consent(const struct config *c)
@@ -277,11 +283,10 @@ const char *config_consent(const struct config *c)
 		       "configuration says; remove the variable to run";
 	if (!c->enabled && c->rafiki_telemetry_on)
 		return "ENABLE_TELEMETRY=true was said to Rafiki and does not start telltale; set "
-		       "`enabled: true` in the configuration (" CONFIG_DEFAULT_PATH
-		       ", or --config) to opt in";
+		       "`enabled: true` in telltale's configuration to opt in";
 	if (!c->enabled)
 		return "telltale observes nothing until its operator opts in; set `enabled: true` "
-		       "in the configuration (" CONFIG_DEFAULT_PATH ", or --config) to do so";
+		       "in the configuration to do so";
 	return NULL;
 }
 

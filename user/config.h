@@ -111,6 +111,9 @@ struct config {
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);
 
+/* The path that was read, or the words that there was none. */
+const char *config_file(const struct config *c);
+
 /* Why `run` may not start, in one sentence with the mend; NULL when consent is given. */
 const char *config_consent(const struct config *c);
 

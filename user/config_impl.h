@@ -82,6 +82,8 @@ int config_check_absolute(const char *text, char *why);
 /* "15s": a whole number with the unit ms, s, m or h. */
 int config_parse_duration(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t *ms,
 			  char *why);
+/* MS, which is above 0, in the largest unit that holds it exactly; returns BUF. */
+const char *config_duration_text(uint32_t ms, char *buf, size_t len);
 /* "15000": Rafiki's and OpenTelemetry's variables are in milliseconds. */
 int config_parse_ms(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t *ms, char *why);
 int config_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *number, char *why);

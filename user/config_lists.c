@@ -250,7 +250,13 @@ static void set_url(struct walk *w, yaml_node_t *value, const struct walk_key *k
 	const char *text = walk_text(w, value);
 
 	(void)key;
-	if (text)
+	/* In the clear or not is for the operator to say, not to be guessed. */
+	if (text && !strstr(text, "://"))
+		walk_error(w, value,
+			   "%s: '%.120s' has no scheme; write http://%.120s or, with TLS, "
+			   "https://%.120s",
+			   w->path, text, text, text);
+	else if (text)
 		walk_refuse(w, value, config_parse_url(text, false, field, why), why);
 }
 

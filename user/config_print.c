@@ -71,9 +71,17 @@ static void print_text(struct print *p, const char *lead, const char *text)
 	print_source(p);
 }
 
-static void print_number(struct print *p, const char *lead, uint64_t number, const char *unit)
+static void print_number(struct print *p, const char *lead, uint64_t number)
 {
-	fprintf(p->out, "%s%" PRIu64 "%s", lead, number, unit);
+	fprintf(p->out, "%s%" PRIu64, lead, number);
+	print_source(p);
+}
+
+static void print_duration(struct print *p, const char *lead, uint32_t ms)
+{
+	char text[16];
+
+	fprintf(p->out, "%s%s", lead, config_duration_text(ms, text, sizeof(text)));
 	print_source(p);
 }
 
@@ -160,7 +168,7 @@ static void print_rates(struct print *p)
 		name_value(p, "rates.%s.url", names[i]);
 		print_text(p, "    url: ", source->location);
 		name_value(p, "rates.%s.lifetime", names[i]);
-		print_number(p, "    lifetime: ", source->lifetime_ms, "ms");
+		print_duration(p, "    lifetime: ", source->lifetime_ms);
 	}
 }
 
@@ -172,13 +180,13 @@ static void print_privacy(struct print *p)
 	name_value(p, "privacy.mechanism");
 	print_text(p, "  mechanism: ", "bucket-laplace");
 	name_value(p, "privacy.min_bucket");
-	print_number(p, "  min_bucket: ", privacy->min_bucket, "");
+	print_number(p, "  min_bucket: ", privacy->min_bucket);
 	name_value(p, "privacy.max_bucket");
-	print_number(p, "  max_bucket: ", privacy->max_bucket, "");
+	print_number(p, "  max_bucket: ", privacy->max_bucket);
 	name_value(p, "privacy.min_value");
-	print_number(p, "  min_value: ", privacy->min_value, "");
+	print_number(p, "  min_value: ", privacy->min_value);
 	name_value(p, "privacy.max_value");
-	print_number(p, "  max_value: ", privacy->max_value, "");
+	print_number(p, "  max_value: ", privacy->max_value);
 }
 
 static void print_headers(struct print *p, size_t endpoint, const struct config_endpoint *e)
@@ -213,7 +221,7 @@ static void print_endpoint(struct print *p, size_t i, const struct config_endpoi
 	}
 	print_headers(p, i, e);
 	name_value(p, "endpoints.%zu.timeout", i);
-	print_number(p, "    timeout: ", e->timeout_ms, "ms");
+	print_duration(p, "    timeout: ", e->timeout_ms);
 	name_value(p, "endpoints.%zu.compression", i);
 	print_text(p, "    compression: ", e->gzip ? "gzip" : "none");
 }
@@ -232,7 +240,7 @@ static void print_export(struct print *p)
 	for (size_t i = 0; i < c->endpoints_len; i++)
 		print_endpoint(p, i, &c->endpoints[i]);
 	name_value(p, "export_interval");
-	print_number(p, "export_interval: ", c->export_interval_ms, "ms");
+	print_duration(p, "export_interval: ", c->export_interval_ms);
 	fputs("resource:\n", p->out);
 	name_value(p, "resource.service.name");
 	print_text(p, "  service.name: ", c->service_name);
@@ -248,6 +256,7 @@ void config_print(const struct config *c, FILE *out)
 {
 	struct print print = {.c = c, .out = out}, *p = &print;
 
+	fprintf(out, "# configuration: %s\n", config_file(c));
 	name_value(p, "enabled");
 	fprintf(out, "enabled: %s", c->enabled ? "true" : "false");
 	print_source(p);
@@ -267,9 +276,9 @@ void config_print(const struct config *c, FILE *out)
 	print_text(p, "listen: ", c->listen ? c->listen : "none");
 	fputs("payments:\n", out);
 	name_value(p, "payments.idle");
-	print_number(p, "  idle: ", c->idle_ms, "ms");
+	print_duration(p, "  idle: ", c->idle_ms);
 	name_value(p, "payments.max");
-	print_number(p, "  max: ", c->max_payment_ms, "ms");
+	print_duration(p, "  max: ", c->max_payment_ms);
 	name_value(p, "state_dir");
 	print_text(p, "state_dir: ", c->state_dir);
 	name_value(p, "run_dir");

@@ -103,8 +103,7 @@ int config_parse_ms(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t
 	return 0;
 }
 
-/* MS in the largest unit that holds it exactly. */
-static const char *duration_text(uint32_t ms, char *buf, size_t len)
+const char *config_duration_text(uint32_t ms, char *buf, size_t len)
 {
 	static const struct {
 		uint32_t ms;
@@ -149,8 +148,8 @@ int config_parse_duration(const char *text, uint32_t min_ms, uint32_t max_ms, ui
 			text);
 	if (errno || number > max_ms / factor || number * factor < min_ms)
 		return config_refuse(why, "%.40s is out of range; write %s to %s", text,
-				     duration_text(min_ms, least, sizeof(least)),
-				     duration_text(max_ms, most, sizeof(most)));
+				     config_duration_text(min_ms, least, sizeof(least)),
+				     config_duration_text(max_ms, most, sizeof(most)));
 	*ms = (uint32_t)(number * factor);
 	return 0;
 }

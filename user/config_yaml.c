@@ -189,8 +189,8 @@ static bool pairs_of(struct walk *w, yaml_node_t *node, const char *what, yaml_n
 	if (check_null(w, node))
 		return false;
 	if (node->type != YAML_MAPPING_NODE) {
-		walk_error(w, node, "%s%s%s is not a mapping; write `key: value` lines", w->path,
-			   *w->path ? ": " : "", what);
+		walk_error(w, node, "%s is not a mapping; write `key: value` lines",
+			   *w->path ? w->path : what);
 		return false;
 	}
 	*first = node->data.mapping.pairs.start;

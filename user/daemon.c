@@ -314,15 +314,14 @@ static int open_probe(struct daemon *d)
 	int err = hostkey_load(d->config->state_dir, &key);
 
 	if (err) {
-		log_err("run",
-			"the host key in %s cannot be used: %s; it must be readable by "
-			"this user alone",
-			d->config->state_dir, strerror(-err));
+		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
+		log_err("run", "%s", why);
 		return err;
 	}
 	host.k0 = key.k0;
 	host.k1 = key.k1;
 	privacy_random_kernel(NULL, &session, sizeof(session));
+	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
 	err = probe_open(&session, &host, d->targets, d->targets_len, &d->probe, why, sizeof(why));
 	explicit_bzero(&session, sizeof(session));
 	explicit_bzero(&host, sizeof(host));
@@ -463,14 +462,23 @@ static void close_all(struct daemon *d)
 
 static void say_ready(const struct daemon *d)
 {
+	const struct config *c = d->config;
+	size_t processes = processes_len(d->processes);
+	char collectors[64] = "to no collector";
+	char page[96] = "";
+
+	if (c->endpoints_len)
+		snprintf(collectors, sizeof(collectors), "to %zu collector%s every %g s",
+			 c->endpoints_len, c->endpoints_len == 1 ? "" : "s",
+			 c->export_interval_ms / 1000.0);
+	if (c->listen)
+		snprintf(page, sizeof(page), "; http://%s/metrics", c->listen);
 	log_info("run",
-		 "ready: watching %zu target%s with %zu processes, reading the TLS of %zu; "
-		 "exporting to %zu endpoint%s every %" PRIu32 " ms as %s on %s",
-		 d->targets_len, d->targets_len == 1 ? "" : "s", processes_len(d->processes),
-		 processes_tapped(d->processes), d->config->endpoints_len,
-		 d->config->endpoints_len == 1 ? "" : "s", d->config->export_interval_ms,
-		 d->config->instance,
-		 d->config->network == NETWORK_LIVENET ? "livenet" : "testnet");
+		 "ready: watching %zu target%s with %zu process%s, reading the TLS of %zu; "
+		 "exporting %s as %s on %s%s",
+		 d->targets_len, d->targets_len == 1 ? "" : "s", processes,
+		 processes == 1 ? "" : "es", processes_tapped(d->processes), collectors,
+		 c->instance, c->network == NETWORK_LIVENET ? "livenet" : "testnet", page);
 }
 
 int daemon_run(const struct daemon_options *options)

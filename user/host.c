@@ -102,48 +102,76 @@ static bool has_cap(cap_t caps, cap_value_t cap)
 	return !cap_get_flag(caps, cap, CAP_EFFECTIVE, &has) && has == CAP_SET;
 }
 
-static enum host_verdict look_at_capabilities(char *words, size_t len)
+/* Without the first three nothing starts; the others find TLS libraries. */
+static const struct {
+	cap_value_t cap;
+	const char *name;
+} needed[] = {
+	{CAP_BPF, "CAP_BPF"},
+	{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+	{CAP_PERFMON, "CAP_PERFMON"},
+	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+};
+
+#define NEEDED_TO_START 3
+#define NEEDED_LEN      (sizeof(needed) / sizeof(needed[0]))
+
+/* Are the first N of CAPS there? WORDS names those that are not. */
+static bool have_needed(cap_t caps, size_t n, char *words, size_t len)
 {
-	static const struct {
-		cap_value_t cap;
-		const char *name;
-	} needed[] = {
-		{CAP_BPF, "CAP_BPF"},
-		{CAP_NET_ADMIN, "CAP_NET_ADMIN"},
-		{CAP_PERFMON, "CAP_PERFMON"},
-		{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
-	};
-	cap_t caps = cap_get_proc();
-	bool lacking = false, admin;
+	bool lacking = false;
 	size_t used = 0;
 
-	if (!caps) {
-		snprintf(words, len, "cannot be told: %s", strerror(errno));
-		return HOST_FAIL;
-	}
 	words[0] = '\0';
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (has_cap(caps, needed[i].cap))
 			continue;
 		used += (size_t)snprintf(words + used, len - used, "%s%s", lacking ? ", " : "",
 					 needed[i].name);
 		lacking = true;
 	}
-	admin = has_cap(caps, CAP_SYS_ADMIN);
-	cap_free(caps);
-	if (lacking) {
+	if (lacking)
 		snprintf(words + used, len - used,
 			 " missing; run as root, or give the service these capabilities");
+	return !lacking;
+}
+
+bool host_may_start(char *why, size_t why_len)
+{
+	cap_t caps = cap_get_proc();
+	bool may;
+
+	if (!caps) {
+		snprintf(why, why_len, "capabilities cannot be told: %s", strerror(errno));
+		return false;
+	}
+	may = have_needed(caps, NEEDED_TO_START, why, why_len);
+	cap_free(caps);
+	return may;
+}
+
+static enum host_verdict look_at_capabilities(char *words, size_t len)
+{
+	cap_t caps = cap_get_proc();
+	enum host_verdict verdict = HOST_OK;
+
+	if (!caps) {
+		snprintf(words, len, "cannot be told: %s", strerror(errno));
 		return HOST_FAIL;
 	}
-	if (!admin && !uprobe_has_multi()) {
+	if (!have_needed(caps, NEEDED_LEN, words, len)) {
+		verdict = HOST_FAIL;
+	} else if (!has_cap(caps, CAP_SYS_ADMIN) && !uprobe_has_multi()) {
 		snprintf(words, len,
 			 "CAP_SYS_ADMIN missing: without it kernels before 6.6 may refuse the TLS "
 			 "tap");
-		return HOST_WARN;
+		verdict = HOST_WARN;
+	} else {
+		snprintf(words, len, "all that are needed");
 	}
-	snprintf(words, len, "all that are needed");
-	return HOST_OK;
+	cap_free(caps);
+	return verdict;
 }
 
 static enum host_verdict look_at_lockdown(char *words, size_t len)

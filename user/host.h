@@ -5,6 +5,7 @@
 #ifndef TELLTALE_HOST_H
 #define TELLTALE_HOST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum host_verdict { HOST_OK, HOST_WARN, HOST_FAIL };
@@ -14,6 +15,9 @@ struct host_check {
 	/* Writes what was found, and the mend where there is one to make. */
 	enum host_verdict (*look)(char *words, size_t len);
 };
+
+/* Whether `run` has what it cannot start without; else WHY names what is missing and the mend. */
+bool host_may_start(char *why, size_t why_len);
 
 extern const struct host_check host_checks[];
 extern const size_t host_checks_len;

@@ -140,6 +140,37 @@ int hostkey_load(const char *state_dir, struct hostkey *key)
 	return err;
 }
 
+void hostkey_explain(const char *state_dir, int err, char *why, size_t why_len)
+{
+	const char *mend = "run as root, or set state_dir to a directory of this user";
+
+	if (err == -EPERM) {
+		snprintf(why, why_len,
+			 "%s/" KEY_NAME
+			 " must belong to root or this user and be readable by nobody else, in a "
+			 "directory nobody else may change; chmod 600 the file, chmod 700 the "
+			 "directory",
+			 state_dir);
+		return;
+	}
+	if (err == -EINVAL) {
+		snprintf(why, why_len,
+			 "%s/" KEY_NAME
+			 " is not a key of 16 bytes; remove it (fingerprints in the configuration "
+			 "will have to be made anew)",
+			 state_dir);
+		return;
+	}
+	if (err == -ENOENT || err == -ENOTDIR)
+		mend = "make the directory above it, or set state_dir to another one";
+	else if (err == -ENOSPC || err == -EDQUOT)
+		mend = "make room there, or set state_dir to another directory";
+	else if (err == -EROFS)
+		mend = "set state_dir to a directory that can be written";
+	snprintf(why, why_len, "the host key in %s cannot be read or made: %s; %s", state_dir,
+		 strerror(-err), mend);
+}
+
 uint64_t hostkey_fingerprint(const struct hostkey *key, const char *token, size_t len)
 {
 	const struct siphash_key siphash_key = {key->k0, key->k1};

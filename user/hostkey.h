@@ -23,6 +23,9 @@ struct hostkey {
  */
 int hostkey_load(const char *state_dir, struct hostkey *key);
 
+/* Writes the sentence, with the mend, that goes with an error of hostkey_load. */
+void hostkey_explain(const char *state_dir, int err, char *why, size_t why_len);
+
 /* SipHash-2-4 of the first RECORD_TOKEN_MAX bytes of TOKEN (an Authorization value without its
  * "Bearer "); never 0, since 0 says that there is no token: a hash of 0 becomes 1. */
 uint64_t hostkey_fingerprint(const struct hostkey *key, const char *token, size_t len);

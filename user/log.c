@@ -52,15 +52,16 @@ void log_write(enum log_level level, const char *stage, const char *format, ...)
 	va_end(args);
 }
 
+/* One level lower; its DEBUG, a line for each relocation, is thus below everything. */
 static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
 {
-	static const enum log_level lower[] = {
-		[LIBBPF_WARN] = LOG_LEVEL_INFO,
-		[LIBBPF_INFO] = LOG_LEVEL_DEBUG,
-		[LIBBPF_DEBUG] = LOG_LEVEL_DEBUG,
-	};
+	static const char prefix[] = "libbpf: ";
 
-	log_vwrite(lower[level], "libbpf", format, args);
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	if (!strncmp(format, prefix, sizeof(prefix) - 1))
+		format += sizeof(prefix) - 1;
+	log_vwrite(level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "libbpf", format, args);
 	return 0;
 }
 

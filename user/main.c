@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - finds the subcommand and hands over. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,16 +40,14 @@ static const struct command {
 static void usage(FILE *out)
 {
 	fputs("Usage: telltale COMMAND [OPTION...]\n\n"
-	      "Opt-in telemetry for Interledger connectors: watches ILP-over-HTTP from outside "
-	      "the\n"
-	      "connector and exports privacy-preserving totals over OTLP/gRPC.\n\n"
+	      "Opt-in telemetry for Interledger connectors: watches ILP-over-HTTP from outside\n"
+	      "the connector and exports privacy-preserving totals over OTLP/gRPC.\n\n"
 	      "Commands:\n",
 	      out);
 	for (size_t i = 0; i < COMMANDS_LEN; i++)
 		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
-	fputs("\nBegin with `telltale check`; `telltale COMMAND --help` explains each command, "
-	      "and\n"
-	      "telltale(8) the configuration.\n",
+	fputs("\nBegin with `telltale check`. `telltale COMMAND --help` explains each command,\n"
+	      "and telltale(8) the configuration.\n",
 	      out);
 }
 
@@ -61,6 +60,16 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* What a full disk swallowed was not done. */
+static int flushed(int status)
+{
+	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_SUCCESS) {
+		fprintf(stderr, "telltale: cannot write to standard output: %s\n", strerror(errno));
+		status = EXIT_FAILURE;
+	}
+	return status;
+}
+
 /* Runs COMMAND with argv[0] changed to "telltale <name>", which its messages show. */
 static int dispatch(const struct command *command, int argc, char **argv)
 {
@@ -68,7 +77,7 @@ static int dispatch(const struct command *command, int argc, char **argv)
 
 	snprintf(title, sizeof(title), "telltale %s", command->name);
 	argv[0] = title;
-	return command->run(argc, argv);
+	return flushed(command->run(argc, argv));
 }
 
 static int cmd_help(int argc, char **argv)
@@ -91,14 +100,16 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	argp_err_exit_status = EXIT_USAGE;
+	/* argp's note on the arguments of short options is longer than our help. */
+	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		return cmd_help(1, argv);
+		return flushed(cmd_help(1, argv));
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
-		return cmd_version(1, argv);
+		return flushed(cmd_version(1, argv));
 	command = find(argv[1]);
 	if (!command) {
 		fprintf(stderr, "telltale: no command '%s'; `telltale help` lists them\n", argv[1]);

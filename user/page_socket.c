@@ -158,7 +158,10 @@ int page_listen_unix(const char *path, struct stat *made, char *why, size_t why_
 		err = -errno;
 out:
 	if (err && !why[0])
-		snprintf(why, why_len, "cannot listen on %s: %s", path, strerror(-err));
+		snprintf(why, why_len,
+			 "cannot make the control socket %s: %s; set run_dir to a directory that "
+			 "can be written",
+			 path, strerror(-err));
 	if (err && fd >= 0)
 		close(fd);
 	return err ? err : fd;

@@ -282,6 +282,7 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *root = NULL;
+	enum json_tokener_error error;
 	size_t end, line = 1, column = 1;
 
 	/* The tokener gathers each string in a buffer of its own. Room for the longest possible one
@@ -296,6 +297,7 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 	printbuf_reset(tokener->pb);
 	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
 	root = json_tokener_parse_ex(tokener, json, (int)len);
+	error = json_tokener_get_error(tokener);
 	end = json_tokener_get_parse_end(tokener);
 	for (size_t i = 0; i < end && i < len; i++) {
 		column = json[i] == '\n' ? 1 : column + 1;
@@ -305,7 +307,9 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 		complain(im,
 			 "not JSON at line %zu, column %zu: %s; give the whole answer, as the "
 			 "API sent it",
-			 line, column, json_tokener_error_desc(json_tokener_get_error(tokener)));
+			 line, column,
+			 error == json_tokener_continue ? "it ends too early"
+							: json_tokener_error_desc(error));
 	explicit_bzero(tokener->pb->buf, (size_t)tokener->pb->size);
 	json_tokener_free(tokener);
 	return root;

@@ -117,7 +117,7 @@ static unsigned long long started(pid_t pid)
 static bool identify(pid_t pid, struct identity *id)
 {
 	char path[64];
-	struct stat st;
+	struct stat st = {0};
 
 	memset(id, 0, sizeof(*id));
 	id->started = started(pid);

@@ -133,6 +133,8 @@ void rates_free(struct rates *r)
 /* A fetch of S ended with ERROR and, if that is not 0, the sentence WHY. */
 static void finish(struct source *s, int error, const char *why, uint64_t now_ms)
 {
+	bool said = s->error[0] && s->last == error;
+
 	fetch_free(s->fetch);
 	s->fetch = NULL;
 	s->last = error;
@@ -147,8 +149,8 @@ static void finish(struct source *s, int error, const char *why, uint64_t now_ms
 		return;
 	}
 	s->failures++;
-	/* Said once, not at each try. */
-	if (strcmp(s->error, why) != 0)
+	/* Said once, not at each try; the sentence may differ by the milliseconds a try took. */
+	if (!said)
 		log_warn(STAGE, "the %s rates could not be fetched: %s%s", s->name, why,
 			 s->document ? "; the last good ones stay in use" : "");
 	snprintf(s->error, sizeof(s->error), "%s", why);

@@ -112,7 +112,8 @@ static int find_unit(const char *name, const char *mount, char *path, size_t pat
 		return 0;
 	if (!search.found) {
 		snprintf(why, why_len,
-			 "unit %s has no cgroup; is it running? `systemctl status %s` tells", name,
+			 "there is no cgroup of this unit; is it running? `systemctl status %s` "
+			 "tells",
 			 name);
 		return -ENOENT;
 	}
@@ -133,12 +134,15 @@ static int find_path(const struct config_target *config, const char *mount, char
 		if (path_contains(mount, config->name))
 			snprintf(path, path_len, "%s", config->name);
 		else
-			snprintf(path, path_len, "%s/%s", mount, config->name);
+			snprintf(path, path_len, "%s/%s", mount,
+				 config->name + strspn(config->name, "/"));
 		return 0;
 	case TARGET_UNIT: return find_unit(config->name, mount, path, path_len, why, why_len);
 	case TARGET_PID:
 		if (cgroup_of_pid(config->name, below, sizeof(below))) {
-			snprintf(why, why_len, "no process %s, or it is in no cgroup v2",
+			snprintf(why, why_len,
+				 "there is no process %s, or it is in no cgroup v2; give the pid "
+				 "of a connector that runs, or its cgroup",
 				 config->name);
 			return -ESRCH;
 		}
@@ -195,7 +199,10 @@ int target_resolve(const struct config_target *config, struct target *t, char *w
 	t->name = strdup(config->name);
 	if (!t->name || !t->path) {
 		err = -errno;
-		snprintf(why, why_len, "no cgroup %s: %s", path, strerror(-err));
+		snprintf(why, why_len,
+			 "there is no cgroup v2 %s (%s); /proc/PID/cgroup names the one of a "
+			 "process, after `0::`",
+			 path, strerror(-err));
 		goto out;
 	}
 	t->fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

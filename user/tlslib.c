@@ -186,6 +186,7 @@ int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t ma
 	char path[64], line[PATH_MAX + 128], *last = NULL;
 	struct tlslib *lib = malloc(sizeof(*lib));
 	bool gone = false;
+	struct stat st;
 	FILE *maps;
 	int n = 0;
 
@@ -197,6 +198,11 @@ int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t ma
 		return n;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	/* Some kernels show the maps to whom they do not let follow the links. */
+	if (stat(path, &st) && (errno == EACCES || errno == EPERM)) {
+		n = -errno;
+		goto out;
+	}
 	if (max > 0 && look_at(c, path, lib))
 		out[n++] = *lib;
 	while ((size_t)n < max && fgets(line, sizeof(line), maps)) {
@@ -213,6 +219,7 @@ int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t ma
 		if (look_at(c, full, lib) && !known(out, n, lib))
 			out[n++] = *lib;
 	}
+out:
 	free(last);
 	fclose(maps);
 	free(lib);

@@ -271,7 +271,7 @@ static const struct wrong wrongs[] = {
 	{"instance: \"a\\nb\"\n", "1:11", "control character", "remove it"},
 	{"instance: \"a\\0b\"\n", "1:11", "control character", "remove it"},
 	{"targets: {unit: a.service}\n", "1:10", "targets: is not a list", "'- '"},
-	{"targets:\n  - a.service\n", "2:5", "targets.0: a target is not a mapping", "key: value"},
+	{"targets:\n  - a.service\n", "2:5", "targets.0 is not a mapping", "key: value"},
 	{"enabled: yes\n", "1:10", "'yes' is not true or false", "write one of them"},
 	{"enabled: 'true'\n", "1:10", "'true' is not true or false", "without quotes"},
 	{"network: mainnet\n", "1:10", "no network 'mainnet'", "testnet or livenet"},
@@ -758,18 +758,18 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "    asset: {code: USD, scale: 2}  # t.yaml:13\n");
 	assert_contains(text, "default_asset: {code: EUR, scale: 4}  # t.yaml:16\n");
 	assert_contains(text, "    url: /etc/telltale/rates.json  # t.yaml:18\n");
-	assert_contains(text, "    lifetime: 60000ms  # environment EXCHANGE_RATES_LIFETIME\n");
-	assert_contains(text, "    lifetime: 3600000ms  # t.yaml:19\n");
+	assert_contains(text, "    lifetime: 1m  # environment EXCHANGE_RATES_LIFETIME\n");
+	assert_contains(text, "    lifetime: 1h  # t.yaml:19\n");
 	assert_contains(text, "  min_bucket: 5000  # t.yaml:20\n");
 	assert_contains(text, "  max_bucket: 10000000  # default\n");
-	assert_contains(text, "    timeout: 4000ms  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
+	assert_contains(text, "    timeout: 4s  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
 	assert_contains(text, "    compression: none  # default\n");
 	assert_contains(text, "  service.name: svc  # environment OTEL_SERVICE_NAME\n");
 	assert_contains(text, "  deployment.environment: test  # t.yaml:33\n");
 	assert_contains(text, "      x-key: \"***\"  # t.yaml:27\n");
 	assert_null(strstr(text, "planted-secret"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (line[strlen(line) - 1] != ':' && !strstr(line, "  # ")) {
+		if (line[strlen(line) - 1] != ':' && line[0] != '#' && !strstr(line, "  # ")) {
 			print_error("no source: %s\n", line);
 			fail();
 		}
@@ -786,7 +786,7 @@ static void a_replaced_endpoint_keeps_no_source_of_the_old_one(void **state)
 
 	(void)state;
 	assert_contains(text, "  - url: http://x  # environment OTEL_EXPORTER_OTLP_ENDPOINT\n");
-	assert_contains(text, "    timeout: 10000ms  # default\n");
+	assert_contains(text, "    timeout: 10s  # default\n");
 	free(text);
 	config_free(c);
 }
@@ -888,7 +888,7 @@ static void aliases_that_multiply_or_contain_themselves_do_no_harm(void **state)
 
 	(void)state;
 	assert_int_equal(load_env("targets: &t [*t]\n", NULL, &c, &errors), -EINVAL);
-	assert_contains(errors, "a target is not a mapping");
+	assert_contains(errors, "is not a mapping");
 	free(errors);
 	assert_int_equal(load_env("resource: &r {a: *r}\n", NULL, &c, &errors), -EINVAL);
 	free(errors);

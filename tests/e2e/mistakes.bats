@@ -1,0 +1,169 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What an operator may get wrong: each is answered by one sentence that says the mend, with the right
+# exit status, before anything is loaded into the kernel, and nothing is left behind.
+
+load helper
+
+# wrong STATUS WORDS COMMAND...: COMMAND ends with STATUS and says WORDS (an extended regular
+# expression) in few lines.
+wrong() {
+  local want=$1 words=$2
+  run timeout 20 "${@:3}" </dev/null
+  if [[ $status != "$want" ]] || ! grep -qE -- "$words" <<<"$output" || ((${#lines[@]} > 3)); then
+    printf 'command: %s\nwanted %s and: %s\ngot %s and:\n%s\n' "${*:3}" "$want" "$words" "$status" "$output"
+    return 1
+  fi
+}
+
+untouched() {
+  [[ ! -e $BED/state && ! -e $BED/run ]]
+}
+
+# A configuration of these lines alone.
+config() {
+  printf '%s\n' "$@" >"$BED/c.yaml"
+}
+
+# One that lacks nothing, for a target of its own; the lines are added to it.
+whole() {
+  mkdir -p "$BED_CGROUP/target"
+  config 'enabled: true' "targets: [{cgroup: $BED_CGROUP/target}]" "state_dir: $BED/state" \
+    "run_dir: $BED/run" 'listen: 127.0.0.1:1' "$@"
+}
+
+@test "a configuration that is not right is refused with line, column and the mend" {
+  while IFS='|' read -r yaml words; do
+    config "$yaml"
+    wrong 1 "$words" "$TELLTALE" run --config "$BED/c.yaml"
+    wrong 1 "$words" "$TELLTALE" check --print-config --config "$BED/c.yaml"
+  done <<'TABLE'
+enabeld: true|c.yaml:1:1: .*did you mean 'enabled'
+enabled: yes|c.yaml:1:10: .*'yes' is not true or false
+enabled: "true"|without quotes
+targets: x|1:10: targets: is not a list; begin each item with
+targets: [x]|targets.0 is not a mapping; write `key: value`
+targets: [{pid: abc}]|'abc' is not a whole number
+targets: [{unit: rafiki}]|like rafiki-backend.service
+default_asset: USD|default_asset is not a mapping
+default_asset: {code: USD}|no 'scale'; add it
+endpoints: [{url: 'http://c:4317'}]|no 'audience'; add it
+endpoints: [{url: 'c:4317', audience: own}]|no scheme; write http://c:4317
+network: mainnet|write testnet or livenet
+export_interval: 15|15 has no unit; write 15ms, 15s
+listen: 0.0.0.0:9464|not a loopback address
+rates: {operator: rates.json}|begin it with /, http:// or https://
+run_dir: run|not an absolute path
+a: [|c.yaml:2:1: not YAML
+TABLE
+}
+
+@test "without consent, a target or an outlet run says which configuration it read and what to add" {
+  config ''
+  wrong 1 'set `enabled: true` .*\(configuration: .*/c.yaml\)' "$TELLTALE" run -c "$BED/c.yaml"
+  config 'enabled: true'
+  wrong 1 'name the connector under `targets:`' "$TELLTALE" run -c "$BED/c.yaml"
+  whole
+  sed -i 's/^listen.*/listen: none/' "$BED/c.yaml"
+  wrong 1 'name a collector under `endpoints:`' "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'there is no such file; write one' "$TELLTALE" run -c "$BED/none.yaml"
+  wrong 2 'wants a file' "$TELLTALE" run -c ''
+  untouched
+}
+
+@test "an environment that contradicts the configuration is refused" {
+  whole 'network: testnet'
+  wrong 1 'remove the variable' env ENABLE_TELEMETRY=false "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'not true or false' env ENABLE_TELEMETRY=yes "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'LIVENET: true contradicts .network: testnet' env LIVENET=true "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'milliseconds' env OPEN_TELEMETRY_EXPORT_INTERVAL=1h "$TELLTALE" run -c "$BED/c.yaml"
+}
+
+@test "a target that is not there is named, with where to find the right one" {
+  while IFS='|' read -r target words; do
+    config 'enabled: true' "targets: [{$target}]" "state_dir: $BED/state" "run_dir: $BED/run"
+    wrong 1 "$words" "$TELLTALE" run -c "$BED/c.yaml"
+    untouched
+  done <<'TABLE'
+cgroup: /no/such|there is no cgroup v2 .*/no/such .*/proc/PID/cgroup
+pid: 4194304|there is no process 4194304
+unit: no-such-thing.service|is it running\? `systemctl status no-such-thing.service`
+TABLE
+}
+
+@test "without the capabilities run names those that are missing, and touches nothing" {
+  whole
+  wrong 1 'CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON missing; run as root' \
+    setpriv --bounding-set=-all --inh-caps=-all "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'CAP_PERFMON missing' \
+    setpriv --bounding-set=-all,+bpf,+net_admin --inh-caps=-all "$TELLTALE" run -c "$BED/c.yaml"
+  untouched
+}
+
+@test "a state directory that cannot be used is refused with the mend that fits" {
+  whole
+  sed -i "s,^state_dir.*,state_dir: $BED/no/such/dir," "$BED/c.yaml"
+  wrong 1 'make the directory above it' "$TELLTALE" run -c "$BED/c.yaml"
+  mkdir "$BED/full"
+  mount -t tmpfs -o size=4k,mode=700 none "$BED/full" || skip 'needs to mount a tmpfs'
+  head -c 4096 /dev/zero >"$BED/full/filler"
+  sed -i "s,^state_dir.*,state_dir: $BED/full," "$BED/c.yaml"
+  run timeout 20 "$TELLTALE" run -c "$BED/c.yaml"
+  left=$(ls -A "$BED/full")
+  umount "$BED/full"
+  echo "$output"
+  [ "$status" = 1 ]
+  grep -q 'make room there' <<<"$output"
+  [ "$left" = filler ]
+}
+
+@test "garbage into privacy apply is reported by line, and the rest is done" {
+  run --separate-stderr "$TELLTALE" privacy apply --no-noise < <(printf '8300\nx\n\n-1\n1.5\n147700')
+  [ "$status" = 1 ]
+  [ "$output" = $'8300\t10000\t10000\n147700\t160000\t160000' ]
+  [ "${#stderr_lines[@]}" = 4 ]
+  grep -q 'line 3: an empty line' <<<"$stderr"
+  wrong 2 "--min-bucket: 'x'" "$TELLTALE" privacy apply --min-bucket x
+  wrong 2 'read from standard input' "$TELLTALE" privacy apply 100
+  wrong 1 'no such file' "$TELLTALE" privacy apply --config "$BED/none.yaml"
+}
+
+@test "rates that cannot be used are named with the reason" {
+  while IFS='|' read -r text words; do
+    printf '%s' "$text" >"$BED/r.json"
+    wrong 1 "$BED/r.json: $words" "$TELLTALE" rates show --operator "$BED/r.json"
+  done <<'TABLE'
+{"base": "USD", "rates": {|not JSON: it ends in the middle
+{"base": "USD"}|no "rates"
+{"base": "USD", "rates": {"EUR": "x"}}|the rate of EUR is not a positive decimal number
+TABLE
+  wrong 1 'cannot read the file' "$TELLTALE" rates show --operator "$BED/none.json"
+}
+
+@test "a list of peers that is none is refused" {
+  whole
+  wrong 1 'not JSON .* ends too early; give the whole answer' "$TELLTALE" peers import -c "$BED/c.yaml"
+  wrong 1 'cannot be read' "$TELLTALE" peers import -c "$BED/c.yaml" "$BED/none.json"
+  wrong 1 'no daemon is running' "$TELLTALE" peers -c "$BED/c.yaml"
+}
+
+@test "wrong usage ends with 2 and says where help is; a full disk with 1" {
+  wrong 2 '.telltale help. lists them' "$TELLTALE" nope
+  wrong 2 '.telltale run --help' "$TELLTALE" run --nope
+  wrong 2 "there is 'show'" "$TELLTALE" rates nope
+  wrong 2 "say what to do: 'apply'" "$TELLTALE" privacy
+  # shellcheck disable=SC2016 # expanded by the shell inside
+  for command in help version 'check --print-config'; do
+    wrong 1 'cannot write' sh -c '"$0" '"$command"' >/dev/full' "$TELLTALE"
+  done
+}
+
+@test "no line of help is wider than 80 columns" {
+  for command in '' run check peers 'rates show' 'privacy apply'; do
+    # shellcheck disable=SC2086 # words
+    run "$TELLTALE" $command --help
+    [ "$status" = 0 ]
+    run ! grep -E '.{81}' <<<"$output"
+  done
+}
