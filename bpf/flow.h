@@ -9,8 +9,8 @@
 #include "ilp.h"
 #include "record.h"
 
-/* The window: header lines while a head is read; then the body's head, and above it the chunk-size
- * lines between its fragments. */
+/* The window: header lines while a head is read, and with the last of them as much of the body as
+ * there is; else the body's head, and above it the chunk-size lines between its fragments. */
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 #define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
@@ -57,16 +57,20 @@ struct side {
 	__u64 body_len; /* bytes of the body so far */
 	__u64 first_ns;
 	__u64 token, request_id, host_hash, path_hash;
-	__u32 stream; /* which exchange of the connection it belongs to, from 1; 0: none known */
+	__u64 announced; /* the endpoint and token of an earlier message, known to the daemon */
+	__u32 stream;    /* which exchange of the connection it belongs to, from 1; 0: none known */
 	__u32 pos, start; /* scanning: kept here so that the verifier forgets their history */
 	__u16 base;       /* where lines are put in the window */
 	__u16 room;       /* ... and how many bytes of them */
 	__u16 have;       /* bytes of an unfinished line at the base */
 	__u16 gathered;   /* bytes of the body in the window */
+	__u16 body_at;    /* where they lie in it */
 	__u16 status;     /* of a response */
 	__u16 flags;      /* enum record_flag of the message */
 	__u8 phase;       /* enum side_phase */
+	__u32 fragment;   /* bytes of the body that the step is about; 0: none */
 	__u8 in_lines;    /* the step reads lines, not a body */
+	__u8 unparsed;    /* the step gathered bytes of the body */
 	__u8 complete;    /* the window holds the whole body */
 	__u8 found;       /* enum http1_lines: what the last window of lines held */
 	__u8 started;     /* the start line has been seen */

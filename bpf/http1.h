@@ -8,9 +8,12 @@
  * caller takes it (http1_take) before the next step. Everything else is followed only so far that
  * the next message is found.
  *
- * http1_step does one piece of work: one window of header lines, one fragment of a body, or one
- * chunk-size line. Steps are small because the verifier walks all of them; a run does a few, and
- * comes back by a tail call for more.
+ * http1_step does one piece of work: one window of header lines, with the body where the window
+ * holds all of it, or one fragment of a body, or one chunk-size line. Steps are small because the
+ * verifier walks all of them; a run does one, and comes back by a tail call for more.
+ *
+ * What a run costs is mostly calls: a return from a function is slow on processors that must not
+ * speculate past it. So a message in one segment takes one load and no call that can be spared.
  *
  * The includer provides, for its side of the world:
  *   struct source;
@@ -127,7 +130,7 @@ static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u
 }
 
 /* Which header is it? WINDOW[at, end) is a line without its line end. */
-bytes_function void http1_classify(struct side *s, __u32 at, __u32 end)
+static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 {
 	__u64 w0, w1;
 
@@ -175,7 +178,7 @@ enum http1_lines {
  * turn takes one word or ends one line. pos and start live in memory: in registers their ranges
  * would differ on each path, and the verifier could not see that all paths meet again.
  */
-bytes_function int http1_lines(struct side *s, __u32 filled)
+static __always_inline int http1_lines(struct side *s, __u32 filled)
 {
 	__u32 turn;
 
@@ -291,7 +294,7 @@ static __always_inline void http1_path(struct side *s, __u32 at)
 }
 
 /* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
-bytes_function int http1_start_line(struct side *s)
+static __always_inline int http1_start_line(struct side *s)
 {
 	__u32 at = s->spans[SPAN_START].at, len = s->spans[SPAN_START].len;
 	__u64 w0 = http1_word(s, at);
@@ -339,7 +342,7 @@ static __always_inline int http1_is_ilp(const struct side *s, __u32 at)
 }
 
 /* The body's framing and type, from the values found in this window. */
-bytes_function int http1_framing(struct side *s)
+static __always_inline int http1_framing(struct side *s)
 {
 	__u32 at, len;
 
@@ -366,7 +369,7 @@ bytes_function int http1_framing(struct side *s)
 }
 
 /* Whom the request goes to and from whom it is. */
-bytes_function void http1_party(struct side *s)
+static __always_inline void http1_party(struct side *s)
 {
 	__u32 at, len;
 
@@ -398,7 +401,7 @@ bytes_function void http1_party(struct side *s)
 }
 
 /* The values found in this window, before its bytes are replaced. */
-bytes_function int http1_digest(struct side *s)
+static __always_inline int http1_digest(struct side *s)
 {
 	int err;
 
@@ -527,6 +530,19 @@ static __always_inline int http1_chunk(struct side *s)
 	return HTTP1_MORE;
 }
 
+/* HAVE bytes after the head are in the window: when that is the whole body, it is read where it
+ * lies. */
+static __always_inline void http1_in_window(struct side *s, __u32 have)
+{
+	if (s->phase != SIDE_BODY || s->left > have)
+		return;
+	s->body_at = (__u16)s->start;
+	s->gathered = (__u16)s->left;
+	s->fragment = (__u32)s->left;
+	s->complete = 1;
+	s->unparsed = 1;
+}
+
 /* One window of lines. */
 bytes_function int http1_step_lines(const struct source *src, struct flow_common *c, struct side *s)
 {
@@ -577,14 +593,16 @@ bytes_function int http1_step_lines(const struct source *src, struct flow_common
 	s->have = 0;
 	if (s->found == LINES_ONE)
 		return http1_chunk(s);
-	if (s->found == LINES_END && s->phase == SIDE_HEAD)
+	if (s->found == LINES_END && s->phase == SIDE_HEAD) {
 		http1_framed(c, s);
-	else if (s->found == LINES_END)
+		http1_in_window(s, base + have + n - s->start);
+	} else if (s->found == LINES_END) {
 		http1_finish(c, s, 0);
+	}
 	return HTTP1_MORE;
 }
 
-/* Puts up to N more bytes of the body into the window and asks what packet they begin. */
+/* Puts up to N more bytes of the body into the window. */
 static __always_inline int http1_gather(const struct source *src, struct side *s, __u64 n)
 {
 	__u32 at = s->gathered, part = ILP_HEAD_MAX - at;
@@ -598,53 +616,81 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		return HTTP1_LOST;
 	if (source_load(src, s->off, &s->window[at], part))
 		return HTTP1_UNREAD;
+	s->body_at = 0;
 	s->gathered = (__u16)(at + part);
 	s->complete = s->phase == SIDE_BODY && !s->chunked && n == s->left;
-	s->verdict = (__u8)ilp_parse(s->window, bytes_forget(s->gathered),
-				     bytes_forget(s->complete), session_key(), &s->ilp);
-	if (s->phase == SIDE_BODY && bytes_forget(s->verdict) != ILP_MORE)
-		s->phase = SIDE_SKIP;
+	s->unparsed = 1;
 	return HTTP1_MORE;
 }
 
 /* One fragment of a body, or a part of it. */
-bytes_function int http1_step_body(const struct source *src, struct flow_common *c, struct side *s)
+static __always_inline int http1_step_body(const struct source *src, struct side *s)
 {
 	__u64 n = s->end - s->off;
-	int err;
 
 	if (s->phase != SIDE_UNTIL_CLOSE && n > s->left)
 		n = s->left;
+	s->fragment = (__u32)n;
 	if (s->phase == SIDE_BODY ||
-	    (s->phase == SIDE_UNTIL_CLOSE && s->wanted && s->verdict == ILP_MORE)) {
-		err = http1_gather(src, s, n);
-		if (err)
-			return err;
-	}
-	s->off += (__u32)n;
+	    (s->phase == SIDE_UNTIL_CLOSE && s->wanted && s->verdict == ILP_MORE))
+		return http1_gather(src, s, n);
+	return HTTP1_MORE;
+}
+
+/* What packet do the gathered bytes begin? */
+static __always_inline void http1_parse(struct side *s)
+{
+	__u32 at = bytes_forget(s->body_at);
+
+	bytes_pin(at);
+	if (at > FLOW_HEAD_WINDOW)
+		return;
+	s->verdict = (__u8)ilp_parse(&s->window[at], bytes_forget(s->gathered),
+				     bytes_forget(s->complete), session_key(), &s->ilp);
+	if (s->phase == SIDE_BODY && bytes_forget(s->verdict) != ILP_MORE)
+		s->phase = SIDE_SKIP;
+}
+
+/* The fragment in hand is done with. */
+static __always_inline void http1_pass(struct flow_common *c, struct side *s)
+{
+	__u32 n = s->fragment;
+
+	s->off += n;
 	s->body_len += n;
 	if (s->phase == SIDE_UNTIL_CLOSE)
-		return HTTP1_MORE;
+		return;
 	s->left -= n;
 	if (s->left)
-		return HTTP1_MORE;
+		return;
 	if (s->chunked)
 		s->phase = SIDE_CHUNK;
 	else
 		http1_finish(c, s, 0);
-	return HTTP1_MORE;
 }
 
 /* The caller has SRC[s->off, s->end) with at least one byte, and s->phase is not LOST or IGNORE. */
 static __always_inline int http1_step(const struct source *src, struct flow_common *c,
 				      struct side *s, __u64 now_ns)
 {
+	int err;
+
 	if (s->phase == SIDE_START)
 		http1_begin(s, now_ns);
+	s->fragment = 0;
+	s->unparsed = 0;
 	s->in_lines = s->phase == SIDE_HEAD || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER;
 	if (bytes_forget(s->in_lines))
-		return http1_step_lines(src, c, s);
-	return http1_step_body(src, c, s);
+		err = http1_step_lines(src, c, s);
+	else
+		err = http1_step_body(src, s);
+	if (err)
+		return err;
+	if (bytes_forget(s->unparsed))
+		http1_parse(s);
+	if (bytes_forget(s->fragment))
+		http1_pass(c, s);
+	return HTTP1_MORE;
 }
 
 /* The direction ends here, or its bytes can no longer be followed: a message whose packet is known

@@ -4,8 +4,8 @@
  *
  * Ingress runs before TCP has put segments in order and before the socket is locked: there are
  * duplicates and holes, and two CPUs may hold segments of one socket at once. Egress sees
- * retransmissions. stream_claim decides, under the flow's lock, which bytes of a segment are new
- * and whether this run may work on them; the claim lasts until stream_release.
+ * retransmissions, but runs under the socket's lock. stream_claim decides which bytes of a segment
+ * are new and whether this run may work on them; the claim lasts until stream_release.
  */
 #ifndef TELLTALE_STREAM_H
 #define TELLTALE_STREAM_H
@@ -14,12 +14,13 @@
 
 #include "bytes.h"
 
-/* One direction of a TCP connection. All fields are read and written under the flow's lock only. */
+/* One direction of a TCP connection. Of an incoming one all fields are read and written under the
+ * flow's lock, but see stream_release. */
 struct stream {
-	__u32 next;  /* sequence number of the first byte not yet seen */
-	__u8 known;  /* next is valid */
-	__u8 busy;   /* a run is working on this direction */
-	__u8 broken; /* bytes went past while it was busy */
+	__u32 next; /* sequence number of the first byte not yet seen */
+	__u8 known; /* next is valid */
+	__u8 busy;  /* a run is working on this direction */
+	__u8 lost;  /* bytes from next on went past while it was busy */
 	__u8 pad;
 };
 
@@ -27,6 +28,7 @@ enum stream_verdict {
 	STREAM_OLD = 0, /* nothing new: a retransmission, a duplicate */
 	STREAM_NEXT,    /* claimed: the bytes from *skip on are the next ones */
 	STREAM_HOLE,    /* claimed: *skip bytes are missing before the segment's first */
+	STREAM_MISSED,  /* the same, and they went past while another run was working here */
 	STREAM_FIRST,   /* claimed: the first segment seen */
 	STREAM_BUSY,    /* not claimed: another run is working here, and its bytes are passed by */
 };
@@ -45,27 +47,28 @@ static __always_inline int stream_claim(struct stream *st, __u32 seq, __u32 len,
 		if (*skip >= len)
 			return STREAM_OLD;
 	} else if (ahead > 0) {
-		verdict = STREAM_HOLE;
+		verdict = st->lost ? STREAM_MISSED : STREAM_HOLE;
 		*skip = ahead;
+	}
+	if (st->busy) {
+		/* They are missing before the next segment, and told then. */
+		st->lost = 1;
+		return STREAM_BUSY;
 	}
 	st->next = seq + len;
 	st->known = 1;
-	if (st->busy) {
-		st->broken = 1;
-		return STREAM_BUSY;
-	}
+	st->lost = 0;
 	st->busy = 1;
 	return verdict;
 }
 
-/* Call under the lock. Says whether bytes went past in the meantime. */
-static __always_inline int stream_release(struct stream *st)
+/*
+ * Needs no lock, only that what the run stored is seen before this is: a run that finds the
+ * direction still busy loses nothing that it would not have lost a moment earlier.
+ */
+static __always_inline void stream_release(struct stream *st)
 {
-	int broken = st->broken;
-
-	st->busy = 0;
-	st->broken = 0;
-	return broken;
+	*(volatile __u8 *)&st->busy = 0;
 }
 
 #endif

@@ -277,7 +277,8 @@ static int run(struct bench *b, unsigned rounds, unsigned exchanges)
 	return status;
 }
 
-/* --- a process of its own, so that the cgroup can be removed when it has ended ------------------*/
+/* --- a process of its own, so that the cgroup can be removed when it has ended
+ * ------------------*/
 
 static volatile sig_atomic_t worker;
 

@@ -200,8 +200,7 @@ static inline void traffic_connect(struct traffic *t)
 		err(1, "traffic: listen");
 	for (int i = 0; i < TRAFFIC_CONNECTIONS; i++) {
 		t->clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (t->clients[i] < 0 ||
-		    connect(t->clients[i], (struct sockaddr *)&at, sizeof(at)))
+		if (t->clients[i] < 0 || connect(t->clients[i], (struct sockaddr *)&at, sizeof(at)))
 			err(1, "traffic: connect");
 		t->servers[i] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (t->servers[i] < 0)
