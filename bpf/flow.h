@@ -14,6 +14,7 @@
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 #define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
+#define FLOW_SLACK        32 /* bytes that may be read past it */
 
 enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 
@@ -21,17 +22,26 @@ enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 enum flow_span {
 	SPAN_START, /* the start line */
 	SPAN_HOST,
-	SPAN_TOKEN,  /* Authorization */
-	SPAN_ID,     /* Request-Id */
-	SPAN_LENGTH, /* Content-Length */
-	SPAN_CODING, /* Transfer-Encoding */
-	SPAN_TYPE,   /* Content-Type */
+	SPAN_TOKEN,           /* Authorization */
+	SPANS_KEPT,           /* those before are kept with their hash */
+	SPAN_ID = SPANS_KEPT, /* Request-Id */
+	SPAN_LENGTH,          /* Content-Length */
+	SPAN_CODING,          /* Transfer-Encoding */
+	SPAN_TYPE,            /* Content-Type */
 	SPANS,
 };
 
 struct flow_slice {
 	__u16 at;
 	__u16 len; /* 0: none */
+};
+
+/* The hash of a value that most messages of a connection repeat; its text is kept beside it. */
+struct flow_kept {
+	__u64 hash;
+	__u16 len; /* as far as it counts */
+	__u8 known;
+	__u8 pad[5];
 };
 
 enum side_phase {
@@ -90,9 +100,11 @@ struct side {
 	__u8 host_len, path_len;
 	struct flow_slice spans[SPANS];
 	struct ilp ilp;
+	struct flow_kept kept[SPANS_KEPT];
 	__u64 host[RECORD_HOST_MAX / 8 + 1];
 	__u64 path[RECORD_PATH_MAX / 8 + 1];
-	__u8 window[FLOW_WINDOW + ILP_SLACK];
+	__u64 token_text[RECORD_TOKEN_MAX / 8 + 1];
+	__u8 window[FLOW_WINDOW + FLOW_SLACK];
 };
 
 /* What both directions of a connection share. */

@@ -57,7 +57,7 @@ static __always_inline __u8 http1_byte(const struct side *s, __u32 at)
  * The keyed hash of a header value, as much of it as counts: s->spans[span], which is read here and
  * not passed, so that the verifier does not carry what the loop learns of it back to the caller.
  */
-bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
+bytes_function __u64 http1_hash_anew(struct side *s, enum flow_span span)
 {
 	__u32 at = s->spans[span].at, len = s->spans[span].len;
 
@@ -69,12 +69,31 @@ bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
 		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_HOST_MAX, 0x20,
 				  s->host, session_key());
 	case SPAN_TOKEN:
-		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0, 0,
-				  host_key());
+		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0,
+				  s->token_text, host_key());
 	default:
 		return bytes_hash(s->window, sizeof(s->window), at, len, 40, 0x20, 0,
 				  session_key());
 	}
+}
+
+/* The same for a value that is known by its TEXT (of which MAX bytes count), when the connection's
+ * last message had the same: looking is cheaper than hashing. */
+static __always_inline __u64 http1_hash(struct side *s, enum flow_span span, const __u64 *text,
+					__u32 max)
+{
+	struct flow_kept *kept = &s->kept[span];
+	__u32 at = s->spans[span].at, len = s->spans[span].len;
+
+	if (len > max)
+		len = max;
+	if (kept->known && kept->len == len &&
+	    bytes_same(s->window, sizeof(s->window), at, len, max, text))
+		return kept->hash;
+	kept->len = (__u16)len;
+	kept->known = 1;
+	kept->hash = http1_hash_anew(s, span);
+	return kept->hash;
 }
 
 static __always_inline void side_reset(struct side *s, __u8 phase)
@@ -163,9 +182,11 @@ static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 	}
 }
 
+/* Words looked at in one turn; FLOW_SLACK has room for all but the first. */
+#define HTTP1_STRIDE 4
 /* Enough to cross the window without a line end. Heads of very many very short lines need another
  * step. */
-#define HTTP1_TURNS (FLOW_HEAD_WINDOW / 8 + 24)
+#define HTTP1_TURNS (FLOW_HEAD_WINDOW / (8 * HTTP1_STRIDE) + 40)
 
 enum http1_lines {
 	LINES_MORE, /* no end in sight in this window */
@@ -175,7 +196,7 @@ enum http1_lines {
 
 /*
  * Scans WINDOW[s->pos, filled) for line ends; the line that s->pos lies in began at s->start. Each
- * turn takes one word or ends one line. pos and start live in memory: in registers their ranges
+ * turn takes a few words or ends one line. pos and start live in memory: in registers their ranges
  * would differ on each path, and the verifier could not see that all paths meet again.
  */
 static __always_inline int http1_lines(struct side *s, __u32 filled)
@@ -184,17 +205,36 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 
 	BYTES_LOOP
 	for (turn = 0; turn < HTTP1_TURNS; turn++) {
-		__u32 pos = bytes_forget(s->pos), start = bytes_forget(s->start), end;
-		__u64 found;
+		__u32 pos = bytes_forget(s->pos), start, end;
+		__u64 found, found1, found2, found3;
+		const __u8 *at;
 
-		if (pos >= filled)
+		bytes_pin(pos);
+		if (pos >= filled || pos >= FLOW_WINDOW)
 			return LINES_MORE;
-		found = bytes_find(http1_word(s, pos), '\n');
-		if (!found) {
-			s->pos = pos + 8;
+		at = &s->window[pos];
+		found = bytes_find(bytes_load(at), '\n');
+		found1 = bytes_find(bytes_load(at + 8), '\n');
+		found2 = bytes_find(bytes_load(at + 16), '\n');
+		found3 = bytes_find(bytes_load(at + 24), '\n');
+		if (!(found | found1 | found2 | found3)) {
+			s->pos = pos + 8 * HTTP1_STRIDE;
 			continue;
 		}
+		if (!found) {
+			pos += 8;
+			found = found1;
+		}
+		if (!found) {
+			pos += 8;
+			found = found2;
+		}
+		if (!found) {
+			pos += 8;
+			found = found3;
+		}
 		pos += bytes_index(found);
+		start = bytes_forget(s->start);
 		if (pos >= filled)
 			return LINES_MORE;
 		s->pos = pos + 1;
@@ -290,7 +330,7 @@ static __always_inline void http1_path(struct side *s, __u32 at)
 	s->path_len = (__u8)len;
 	s->spans[SPAN_START].at = (__u16)at;
 	s->spans[SPAN_START].len = (__u16)len;
-	s->path_hash = http1_hash(s, SPAN_START);
+	s->path_hash = http1_hash(s, SPAN_START, s->path, RECORD_PATH_MAX);
 }
 
 /* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
@@ -379,7 +419,7 @@ static __always_inline void http1_party(struct side *s)
 			s->flags |= RECORD_LONG;
 		}
 		s->host_len = (__u8)len;
-		s->host_hash = http1_hash(s, SPAN_HOST);
+		s->host_hash = http1_hash(s, SPAN_HOST, s->host, RECORD_HOST_MAX);
 		s->spans[SPAN_HOST].len = 0;
 	}
 	if (http1_value(s, SPAN_TOKEN, &at, &len)) {
@@ -391,11 +431,11 @@ static __always_inline void http1_party(struct side *s)
 		}
 		if (len > RECORD_TOKEN_MAX)
 			s->flags |= RECORD_LONG;
-		s->token = http1_hash(s, SPAN_TOKEN);
+		s->token = http1_hash(s, SPAN_TOKEN, s->token_text, RECORD_TOKEN_MAX);
 		s->spans[SPAN_TOKEN].len = 0;
 	}
 	if (http1_value(s, SPAN_ID, &at, &len)) {
-		s->request_id = http1_hash(s, SPAN_ID);
+		s->request_id = http1_hash_anew(s, SPAN_ID);
 		s->spans[SPAN_ID].len = 0;
 	}
 }

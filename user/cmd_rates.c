@@ -151,7 +151,7 @@ static bool print_source(const struct rates *r, enum rates_source source, const 
 	if (!status.configured)
 		return false;
 	if (!status.loaded) {
-		fprintf(stderr, "telltale rates show: the %s's rates, %s: %s\n",
+		fprintf(stderr, "telltale rates show: the %s's rates: %s: %s\n",
 			source_names[source], location, status.error);
 		return false;
 	}

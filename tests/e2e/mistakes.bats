@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
+# shellcheck disable=SC2016 # what is in backquotes is said, not run
+#
 # What an operator may get wrong: each is answered by one sentence that says the mend, with the right
 # exit status, before anything is loaded into the kernel, and nothing is left behind.
 
@@ -122,7 +124,9 @@ TABLE
   run --separate-stderr "$TELLTALE" privacy apply --no-noise < <(printf '8300\nx\n\n-1\n1.5\n147700')
   [ "$status" = 1 ]
   [ "$output" = $'8300\t10000\t10000\n147700\t160000\t160000' ]
+  # shellcheck disable=SC2154 # bats sets it
   [ "${#stderr_lines[@]}" = 4 ]
+  # shellcheck disable=SC2154 # bats sets it
   grep -q 'line 3: an empty line' <<<"$stderr"
   wrong 2 "--min-bucket: 'x'" "$TELLTALE" privacy apply --min-bucket x
   wrong 2 'read from standard input' "$TELLTALE" privacy apply 100

@@ -162,7 +162,7 @@ static const char whole[] = "enabled: true\n"
 			    "    headers: {X-Key: planted-secret}\n"
 			    "    timeout: 2500ms\n"
 			    "    compression: gzip\n"
-			    "  - url: 10.0.0.1:9999\n"
+			    "  - url: http://10.0.0.1:9999\n"
 			    "    audience: own\n"
 			    "export_interval: 1m\n"
 			    "resource: {deployment.environment: test, service.name: probe}\n"
@@ -568,7 +568,7 @@ static void an_endpoint_from_the_environment_is_never_declared_network_by_itself
 	assert_int_equal(c->endpoints[0].audience, AUDIENCE_OWN);
 	config_free(c);
 	c = right("endpoints: [{url: 'https://n', audience: network, ca: /ca, headers: {k: v}},"
-		  "{url: o, audience: own}]\n",
+		  "{url: 'http://o', audience: own}]\n",
 		  env);
 	assert_int_equal(c->endpoints_len, 1);
 	assert_int_equal(c->endpoints[0].audience, AUDIENCE_NETWORK);
@@ -668,7 +668,7 @@ static void headers_for_several_endpoints_must_stand_in_the_file(void **state)
 	char *errors;
 
 	(void)state;
-	assert_int_equal(load_env(EP "  - {url: d, audience: own}\n",
+	assert_int_equal(load_env(EP "  - {url: 'http://d', audience: own}\n",
 				  ENV("OTEL_EXPORTER_OTLP_HEADERS=a=b"), &c, &errors),
 			 -EINVAL);
 	assert_contains(errors, "credentials for one of them");
