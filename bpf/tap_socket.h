@@ -174,7 +174,7 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 		return;
 	http1_cut(c, s, !rst);
 	if (http1_take(s))
-		emit_message(src, c, s);
+		emit_message_apart(src, c, s);
 	emit_close(c, src->now_ns);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
