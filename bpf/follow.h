@@ -29,7 +29,7 @@ static __always_inline void follow_gap(const struct source *src, struct flow_com
 {
 	http1_cut(c, s, 0);
 	if (http1_take(s))
-		emit_message(src, c, s);
+		emit_message_apart(src, c, s);
 	emit_gap(c, cause, s->out, bytes, src->now_ns);
 }
 
@@ -51,11 +51,13 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	if (!follow_more(s))
 		return 0;
 	err = http1_step(src, c, s, src->now_ns);
+	if (err)
+		http1_cut(c, s, 0);
 	if (http1_take(s))
 		emit_message(src, c, s);
 	if (err)
-		follow_gap(src, c, s, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP,
-			   s->end - s->off);
+		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
+			 s->end - s->off, src->now_ns);
 	return follow_more(s);
 }
 

@@ -584,7 +584,8 @@ static __always_inline void http1_in_window(struct side *s, __u32 have)
 }
 
 /* One window of lines. */
-bytes_function int http1_step_lines(const struct source *src, struct flow_common *c, struct side *s)
+static __always_inline int http1_step_lines(const struct source *src, struct flow_common *c,
+					    struct side *s)
 {
 	__u32 base, have, room, n, used;
 	int whole, err;

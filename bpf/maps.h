@@ -56,7 +56,7 @@ struct {
 } targets SEC(".maps");
 
 struct socket_flow {
-	struct bpf_spin_lock lock; /* guards streams */
+	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
 	__u32 pad;
 	struct stream streams[2]; /* by enum flow_direction */
 	struct record_remote remote;

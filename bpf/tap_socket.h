@@ -24,6 +24,15 @@
 #define TAP_FIN 1
 #define TAP_RST 2
 
+/* See stream_leave. x86 keeps loads and stores in order around an atomic addition. */
+#ifdef __TARGET_ARCH_x86
+#define tap_lock(f)   ((void)(f))
+#define tap_unlock(f) ((void)(f))
+#else
+#define tap_lock(f)   bpf_spin_lock(&(f)->lock)
+#define tap_unlock(f) bpf_spin_unlock(&(f)->lock)
+#endif
+
 struct segment {
 	__u32 seq;
 	__u32 off;          /* of the payload */
@@ -179,37 +188,27 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 		return;
 	http1_cut(c, s, !rst);
 	if (http1_take(s))
-		emit_message(src, c, s);
+		emit_message_apart(src, c, s);
 	emit_close(c, src->now_ns);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
-/* Segments going out are sent under the socket's lock, one after the other; those coming in are
- * not.
- */
 static __always_inline int tap_claim(struct socket_flow *f, const struct segment *seg, int out,
 				     __u32 *skip)
 {
 	int verdict;
 
-	if (out)
-		return stream_claim(&f->streams[FLOW_OUT], seg->seq, seg->len, skip);
-	bpf_spin_lock(&f->lock);
-	verdict = stream_claim(&f->streams[FLOW_IN], seg->seq, seg->len, skip);
-	bpf_spin_unlock(&f->lock);
+	tap_lock(f);
+	verdict = stream_claim(&f->streams[out], seg->seq, seg->len, skip);
+	tap_unlock(f);
 	return verdict;
 }
 
 static __always_inline void tap_release(struct socket_flow *f, int out)
 {
-#ifdef __TARGET_ARCH_x86
-	/* Stores are seen in their order. */
+	tap_lock(f);
 	stream_release(&f->streams[out]);
-#else
-	bpf_spin_lock(&f->lock);
-	stream_release(&f->streams[out]);
-	bpf_spin_unlock(&f->lock);
-#endif
+	tap_unlock(f);
 }
 
 /* BYTES of a claimed direction are missing before the segment. */

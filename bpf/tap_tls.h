@@ -158,7 +158,7 @@ static __always_inline int tls_free(__u64 ssl)
 	for (i = 0; i < 2; i++) {
 		http1_cut(&f->flow.common, &f->flow.sides[i], 1);
 		if (http1_take(&f->flow.sides[i]))
-			emit_message(&src, &f->flow.common, &f->flow.sides[i]);
+			emit_message_apart(&src, &f->flow.common, &f->flow.sides[i]);
 	}
 	emit_close(&f->flow.common, src.now_ns);
 	bpf_map_delete_elem(&tls_flows, &key);
