@@ -93,12 +93,12 @@ static void two_runs_never_work_on_one_direction_and_the_loss_is_told(void **sta
 
 	(void)state;
 	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_FIRST);
-	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_OLD);
+	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_BUSY);
 	assert_int_equal(stream_claim(&st, 11, 10, &skip), STREAM_BUSY);
 	stream_release(&st);
 	assert_int_equal(stream_claim(&st, 31, 10, &skip), STREAM_MISSED);
 	assert_int_equal(skip, 20);
-	assert_int_equal(stream_claim(&st, 11, 20, &skip), STREAM_OLD);
+	assert_int_equal(stream_claim(&st, 11, 20, &skip), STREAM_BUSY);
 	stream_release(&st);
 	assert_int_equal(segment(&st, 41, 10, &skip), STREAM_NEXT);
 	assert_int_equal(segment(&st, 52, 10, &skip), STREAM_HOLE);
