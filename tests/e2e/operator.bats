@@ -35,6 +35,7 @@ pay_over_tls() {
   url=https://localhost:$(connector_port bob)
   sender alice "$url"
   telltale_config tt "$(connector_cgroup alice)"
+  # shellcheck disable=SC2153 # lib.sh sets it
   telltale=$TELLTALE
   cat >"$BED/confined" <<CONFINED
 #!/bin/sh
