@@ -9,11 +9,12 @@
 #include "ilp.h"
 #include "record.h"
 
-/* The window: header lines while a head is read; then the body's head, and above it the chunk-size
- * lines between its fragments. */
+/* The window: header lines while a head is read, and with the last of them as much of the body as
+ * there is; else the body's head, and above it the chunk-size lines between its fragments. */
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 #define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
+#define FLOW_SLACK        32 /* bytes that may be read past it */
 
 enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 
@@ -21,17 +22,26 @@ enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 enum flow_span {
 	SPAN_START, /* the start line */
 	SPAN_HOST,
-	SPAN_TOKEN,  /* Authorization */
-	SPAN_ID,     /* Request-Id */
-	SPAN_LENGTH, /* Content-Length */
-	SPAN_CODING, /* Transfer-Encoding */
-	SPAN_TYPE,   /* Content-Type */
+	SPAN_TOKEN,           /* Authorization */
+	SPANS_KEPT,           /* those before are kept with their hash */
+	SPAN_ID = SPANS_KEPT, /* Request-Id */
+	SPAN_LENGTH,          /* Content-Length */
+	SPAN_CODING,          /* Transfer-Encoding */
+	SPAN_TYPE,            /* Content-Type */
 	SPANS,
 };
 
 struct flow_slice {
 	__u16 at;
 	__u16 len; /* 0: none */
+};
+
+/* The hash of a value that most messages of a connection repeat; its text is kept beside it. */
+struct flow_kept {
+	__u64 hash;
+	__u16 len; /* as far as it counts */
+	__u8 known;
+	__u8 pad[5];
 };
 
 enum side_phase {
@@ -57,16 +67,20 @@ struct side {
 	__u64 body_len; /* bytes of the body so far */
 	__u64 first_ns;
 	__u64 token, request_id, host_hash, path_hash;
-	__u32 stream; /* which exchange of the connection it belongs to, from 1; 0: none known */
+	__u64 announced; /* the endpoint and token of an earlier message, known to the daemon */
+	__u32 stream;    /* which exchange of the connection it belongs to, from 1; 0: none known */
 	__u32 pos, start; /* scanning: kept here so that the verifier forgets their history */
 	__u16 base;       /* where lines are put in the window */
 	__u16 room;       /* ... and how many bytes of them */
 	__u16 have;       /* bytes of an unfinished line at the base */
 	__u16 gathered;   /* bytes of the body in the window */
+	__u16 body_at;    /* where they lie in it */
 	__u16 status;     /* of a response */
 	__u16 flags;      /* enum record_flag of the message */
 	__u8 phase;       /* enum side_phase */
+	__u32 fragment;   /* bytes of the body that the step is about; 0: none */
 	__u8 in_lines;    /* the step reads lines, not a body */
+	__u8 unparsed;    /* the step gathered bytes of the body */
 	__u8 complete;    /* the window holds the whole body */
 	__u8 found;       /* enum http1_lines: what the last window of lines held */
 	__u8 started;     /* the start line has been seen */
@@ -86,9 +100,11 @@ struct side {
 	__u8 host_len, path_len;
 	struct flow_slice spans[SPANS];
 	struct ilp ilp;
+	struct flow_kept kept[SPANS_KEPT];
 	__u64 host[RECORD_HOST_MAX / 8 + 1];
 	__u64 path[RECORD_PATH_MAX / 8 + 1];
-	__u8 window[FLOW_WINDOW + ILP_SLACK];
+	__u64 token_text[RECORD_TOKEN_MAX / 8 + 1];
+	__u8 window[FLOW_WINDOW + FLOW_SLACK];
 };
 
 /* What both directions of a connection share. */

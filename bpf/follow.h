@@ -8,10 +8,6 @@
 #include "emit.h"
 #include "http1.h"
 
-/* Steps in one run. A message in one segment takes two; more go on by tail call, up to the kernel's
- * 33, and what is left then is a GAP_COMPLEX. */
-#define FOLLOW_STEPS 2
-
 /* Is there something to look at in the piece in hand? A direction that is not synchronised waits
  * for one that begins with a message. */
 static __always_inline int follow_synchronised(const struct source *src, struct side *s)
@@ -33,32 +29,36 @@ static __always_inline void follow_gap(const struct source *src, struct flow_com
 {
 	http1_cut(c, s, 0);
 	if (http1_take(s))
-		emit_message(src, c, s);
+		emit_message_apart(src, c, s);
 	emit_gap(c, cause, s->out, bytes, src->now_ns);
 }
 
-/* Looks at the piece in hand. 0: all of it is done with; 1: steps ran out. */
+/* Is there more of the piece in hand to look at? */
+static __always_inline int follow_more(const struct side *s)
+{
+	return s->off < s->end && s->phase != SIDE_LOST && s->phase != SIDE_IGNORE;
+}
+
+/*
+ * Looks at the piece in hand for one step: a message in one segment takes one. 0: all of it is done
+ * with; 1: there is more. A run goes on by tail call, up to the kernel's 33, and what is left then
+ * is a GAP_COMPLEX.
+ */
 static __always_inline int follow(const struct source *src, struct flow_common *c, struct side *s)
 {
-	__u32 step;
+	int err;
 
-	BYTES_LOOP
-	for (step = 0; step < FOLLOW_STEPS; step++) {
-		int err;
-
-		if (s->off >= s->end || s->phase == SIDE_LOST || s->phase == SIDE_IGNORE)
-			return 0;
-		err = http1_step(src, c, s, src->now_ns);
-		if (http1_take(s))
-			emit_message(src, c, s);
-		if (err) {
-			follow_gap(src, c, s,
-				   err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP,
-				   s->end - s->off);
-			return 0;
-		}
-	}
-	return s->off < s->end;
+	if (!follow_more(s))
+		return 0;
+	err = http1_step(src, c, s, src->now_ns);
+	if (err)
+		http1_cut(c, s, 0);
+	if (http1_take(s))
+		emit_message(src, c, s);
+	if (err)
+		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
+			 s->end - s->off, src->now_ns);
+	return follow_more(s);
 }
 
 #endif

@@ -8,9 +8,12 @@
  * caller takes it (http1_take) before the next step. Everything else is followed only so far that
  * the next message is found.
  *
- * http1_step does one piece of work: one window of header lines, one fragment of a body, or one
- * chunk-size line. Steps are small because the verifier walks all of them; a run does a few, and
- * comes back by a tail call for more.
+ * http1_step does one piece of work: one window of header lines, with the body where the window
+ * holds all of it, or one fragment of a body, or one chunk-size line. Steps are small because the
+ * verifier walks all of them; a run does one, and comes back by a tail call for more.
+ *
+ * What a run costs is mostly calls: a return from a function is slow on processors that must not
+ * speculate past it. So a message in one segment takes one load and no call that can be spared.
  *
  * The includer provides, for its side of the world:
  *   struct source;
@@ -54,7 +57,7 @@ static __always_inline __u8 http1_byte(const struct side *s, __u32 at)
  * The keyed hash of a header value, as much of it as counts: s->spans[span], which is read here and
  * not passed, so that the verifier does not carry what the loop learns of it back to the caller.
  */
-bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
+bytes_function __u64 http1_hash_anew(struct side *s, enum flow_span span)
 {
 	__u32 at = s->spans[span].at, len = s->spans[span].len;
 
@@ -66,12 +69,31 @@ bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
 		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_HOST_MAX, 0x20,
 				  s->host, session_key());
 	case SPAN_TOKEN:
-		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0, 0,
-				  host_key());
+		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0,
+				  s->token_text, host_key());
 	default:
 		return bytes_hash(s->window, sizeof(s->window), at, len, 40, 0x20, 0,
 				  session_key());
 	}
+}
+
+/* The same for a value that is known by its TEXT (of which MAX bytes count), when the connection's
+ * last message had the same: looking is cheaper than hashing. */
+static __always_inline __u64 http1_hash(struct side *s, enum flow_span span, const __u64 *text,
+					__u32 max)
+{
+	struct flow_kept *kept = &s->kept[span];
+	__u32 at = s->spans[span].at, len = s->spans[span].len;
+
+	if (len > max)
+		len = max;
+	if (kept->known && kept->len == len &&
+	    bytes_same(s->window, sizeof(s->window), at, len, max, text))
+		return kept->hash;
+	kept->len = (__u16)len;
+	kept->known = 1;
+	kept->hash = http1_hash_anew(s, span);
+	return kept->hash;
 }
 
 static __always_inline void side_reset(struct side *s, __u8 phase)
@@ -127,7 +149,7 @@ static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u
 }
 
 /* Which header is it? WINDOW[at, end) is a line without its line end. */
-bytes_function void http1_classify(struct side *s, __u32 at, __u32 end)
+static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 {
 	__u64 w0, w1;
 
@@ -160,9 +182,11 @@ bytes_function void http1_classify(struct side *s, __u32 at, __u32 end)
 	}
 }
 
+/* Words looked at in one turn; FLOW_SLACK has room for all but the first. */
+#define HTTP1_STRIDE 4
 /* Enough to cross the window without a line end. Heads of very many very short lines need another
  * step. */
-#define HTTP1_TURNS (FLOW_HEAD_WINDOW / 8 + 24)
+#define HTTP1_TURNS (FLOW_HEAD_WINDOW / (8 * HTTP1_STRIDE) + 40)
 
 enum http1_lines {
 	LINES_MORE, /* no end in sight in this window */
@@ -172,26 +196,45 @@ enum http1_lines {
 
 /*
  * Scans WINDOW[s->pos, filled) for line ends; the line that s->pos lies in began at s->start. Each
- * turn takes one word or ends one line. pos and start live in memory: in registers their ranges
+ * turn takes a few words or ends one line. pos and start live in memory: in registers their ranges
  * would differ on each path, and the verifier could not see that all paths meet again.
  */
-bytes_function int http1_lines(struct side *s, __u32 filled)
+static __always_inline int http1_lines(struct side *s, __u32 filled)
 {
 	__u32 turn;
 
 	BYTES_LOOP
 	for (turn = 0; turn < HTTP1_TURNS; turn++) {
-		__u32 pos = bytes_forget(s->pos), start = bytes_forget(s->start), end;
-		__u64 found;
+		__u32 pos = bytes_forget(s->pos), start, end;
+		__u64 found, found1, found2, found3;
+		const __u8 *at;
 
-		if (pos >= filled)
+		bytes_pin(pos);
+		if (pos >= filled || pos >= FLOW_WINDOW)
 			return LINES_MORE;
-		found = bytes_find(http1_word(s, pos), '\n');
-		if (!found) {
-			s->pos = pos + 8;
+		at = &s->window[pos];
+		found = bytes_find(bytes_load(at), '\n');
+		found1 = bytes_find(bytes_load(at + 8), '\n');
+		found2 = bytes_find(bytes_load(at + 16), '\n');
+		found3 = bytes_find(bytes_load(at + 24), '\n');
+		if (!(found | found1 | found2 | found3)) {
+			s->pos = pos + 8 * HTTP1_STRIDE;
 			continue;
 		}
+		if (!found) {
+			pos += 8;
+			found = found1;
+		}
+		if (!found) {
+			pos += 8;
+			found = found2;
+		}
+		if (!found) {
+			pos += 8;
+			found = found3;
+		}
 		pos += bytes_index(found);
+		start = bytes_forget(s->start);
 		if (pos >= filled)
 			return LINES_MORE;
 		s->pos = pos + 1;
@@ -287,11 +330,11 @@ static __always_inline void http1_path(struct side *s, __u32 at)
 	s->path_len = (__u8)len;
 	s->spans[SPAN_START].at = (__u16)at;
 	s->spans[SPAN_START].len = (__u16)len;
-	s->path_hash = http1_hash(s, SPAN_START);
+	s->path_hash = http1_hash(s, SPAN_START, s->path, RECORD_PATH_MAX);
 }
 
 /* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
-bytes_function int http1_start_line(struct side *s)
+static __always_inline int http1_start_line(struct side *s)
 {
 	__u32 at = s->spans[SPAN_START].at, len = s->spans[SPAN_START].len;
 	__u64 w0 = http1_word(s, at);
@@ -339,7 +382,7 @@ static __always_inline int http1_is_ilp(const struct side *s, __u32 at)
 }
 
 /* The body's framing and type, from the values found in this window. */
-bytes_function int http1_framing(struct side *s)
+static __always_inline int http1_framing(struct side *s)
 {
 	__u32 at, len;
 
@@ -366,7 +409,7 @@ bytes_function int http1_framing(struct side *s)
 }
 
 /* Whom the request goes to and from whom it is. */
-bytes_function void http1_party(struct side *s)
+static __always_inline void http1_party(struct side *s)
 {
 	__u32 at, len;
 
@@ -376,7 +419,7 @@ bytes_function void http1_party(struct side *s)
 			s->flags |= RECORD_LONG;
 		}
 		s->host_len = (__u8)len;
-		s->host_hash = http1_hash(s, SPAN_HOST);
+		s->host_hash = http1_hash(s, SPAN_HOST, s->host, RECORD_HOST_MAX);
 		s->spans[SPAN_HOST].len = 0;
 	}
 	if (http1_value(s, SPAN_TOKEN, &at, &len)) {
@@ -388,17 +431,17 @@ bytes_function void http1_party(struct side *s)
 		}
 		if (len > RECORD_TOKEN_MAX)
 			s->flags |= RECORD_LONG;
-		s->token = http1_hash(s, SPAN_TOKEN);
+		s->token = http1_hash(s, SPAN_TOKEN, s->token_text, RECORD_TOKEN_MAX);
 		s->spans[SPAN_TOKEN].len = 0;
 	}
 	if (http1_value(s, SPAN_ID, &at, &len)) {
-		s->request_id = http1_hash(s, SPAN_ID);
+		s->request_id = http1_hash_anew(s, SPAN_ID);
 		s->spans[SPAN_ID].len = 0;
 	}
 }
 
 /* The values found in this window, before its bytes are replaced. */
-bytes_function int http1_digest(struct side *s)
+static __always_inline int http1_digest(struct side *s)
 {
 	int err;
 
@@ -527,8 +570,22 @@ static __always_inline int http1_chunk(struct side *s)
 	return HTTP1_MORE;
 }
 
+/* HAVE bytes after the head are in the window: when that is the whole body, it is read where it
+ * lies. */
+static __always_inline void http1_in_window(struct side *s, __u32 have)
+{
+	if (s->phase != SIDE_BODY || s->left > have)
+		return;
+	s->body_at = (__u16)s->start;
+	s->gathered = (__u16)s->left;
+	s->fragment = (__u32)s->left;
+	s->complete = 1;
+	s->unparsed = 1;
+}
+
 /* One window of lines. */
-bytes_function int http1_step_lines(const struct source *src, struct flow_common *c, struct side *s)
+static __always_inline int http1_step_lines(const struct source *src, struct flow_common *c,
+					    struct side *s)
 {
 	__u32 base, have, room, n, used;
 	int whole, err;
@@ -577,14 +634,16 @@ bytes_function int http1_step_lines(const struct source *src, struct flow_common
 	s->have = 0;
 	if (s->found == LINES_ONE)
 		return http1_chunk(s);
-	if (s->found == LINES_END && s->phase == SIDE_HEAD)
+	if (s->found == LINES_END && s->phase == SIDE_HEAD) {
 		http1_framed(c, s);
-	else if (s->found == LINES_END)
+		http1_in_window(s, base + have + n - s->start);
+	} else if (s->found == LINES_END) {
 		http1_finish(c, s, 0);
+	}
 	return HTTP1_MORE;
 }
 
-/* Puts up to N more bytes of the body into the window and asks what packet they begin. */
+/* Puts up to N more bytes of the body into the window. */
 static __always_inline int http1_gather(const struct source *src, struct side *s, __u64 n)
 {
 	__u32 at = s->gathered, part = ILP_HEAD_MAX - at;
@@ -598,53 +657,81 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		return HTTP1_LOST;
 	if (source_load(src, s->off, &s->window[at], part))
 		return HTTP1_UNREAD;
+	s->body_at = 0;
 	s->gathered = (__u16)(at + part);
 	s->complete = s->phase == SIDE_BODY && !s->chunked && n == s->left;
-	s->verdict = (__u8)ilp_parse(s->window, bytes_forget(s->gathered),
-				     bytes_forget(s->complete), session_key(), &s->ilp);
-	if (s->phase == SIDE_BODY && bytes_forget(s->verdict) != ILP_MORE)
-		s->phase = SIDE_SKIP;
+	s->unparsed = 1;
 	return HTTP1_MORE;
 }
 
 /* One fragment of a body, or a part of it. */
-bytes_function int http1_step_body(const struct source *src, struct flow_common *c, struct side *s)
+static __always_inline int http1_step_body(const struct source *src, struct side *s)
 {
 	__u64 n = s->end - s->off;
-	int err;
 
 	if (s->phase != SIDE_UNTIL_CLOSE && n > s->left)
 		n = s->left;
+	s->fragment = (__u32)n;
 	if (s->phase == SIDE_BODY ||
-	    (s->phase == SIDE_UNTIL_CLOSE && s->wanted && s->verdict == ILP_MORE)) {
-		err = http1_gather(src, s, n);
-		if (err)
-			return err;
-	}
-	s->off += (__u32)n;
+	    (s->phase == SIDE_UNTIL_CLOSE && s->wanted && s->verdict == ILP_MORE))
+		return http1_gather(src, s, n);
+	return HTTP1_MORE;
+}
+
+/* What packet do the gathered bytes begin? */
+static __always_inline void http1_parse(struct side *s)
+{
+	__u32 at = bytes_forget(s->body_at);
+
+	bytes_pin(at);
+	if (at > FLOW_HEAD_WINDOW)
+		return;
+	s->verdict = (__u8)ilp_parse(&s->window[at], bytes_forget(s->gathered),
+				     bytes_forget(s->complete), session_key(), &s->ilp);
+	if (s->phase == SIDE_BODY && bytes_forget(s->verdict) != ILP_MORE)
+		s->phase = SIDE_SKIP;
+}
+
+/* The fragment in hand is done with. */
+static __always_inline void http1_pass(struct flow_common *c, struct side *s)
+{
+	__u32 n = s->fragment;
+
+	s->off += n;
 	s->body_len += n;
 	if (s->phase == SIDE_UNTIL_CLOSE)
-		return HTTP1_MORE;
+		return;
 	s->left -= n;
 	if (s->left)
-		return HTTP1_MORE;
+		return;
 	if (s->chunked)
 		s->phase = SIDE_CHUNK;
 	else
 		http1_finish(c, s, 0);
-	return HTTP1_MORE;
 }
 
 /* The caller has SRC[s->off, s->end) with at least one byte, and s->phase is not LOST or IGNORE. */
 static __always_inline int http1_step(const struct source *src, struct flow_common *c,
 				      struct side *s, __u64 now_ns)
 {
+	int err;
+
 	if (s->phase == SIDE_START)
 		http1_begin(s, now_ns);
+	s->fragment = 0;
+	s->unparsed = 0;
 	s->in_lines = s->phase == SIDE_HEAD || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER;
 	if (bytes_forget(s->in_lines))
-		return http1_step_lines(src, c, s);
-	return http1_step_body(src, c, s);
+		err = http1_step_lines(src, c, s);
+	else
+		err = http1_step_body(src, s);
+	if (err)
+		return err;
+	if (bytes_forget(s->unparsed))
+		http1_parse(s);
+	if (bytes_forget(s->fragment))
+		http1_pass(c, s);
+	return HTTP1_MORE;
 }
 
 /* The direction ends here, or its bytes can no longer be followed: a message whose packet is known

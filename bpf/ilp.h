@@ -225,7 +225,7 @@ static __always_inline int ilp_reject(const __u8 *buf, __u32 have, __u32 pos, __
 	return ILP_DONE;
 }
 
-bytes_function int ilp_head(const __u8 *buf, __u32 have, struct ilp *out)
+static __always_inline int ilp_head(const __u8 *buf, __u32 have, struct ilp *out)
 {
 	__u32 pos = 1;
 	__u64 len;
@@ -255,8 +255,8 @@ bytes_function int ilp_head(const __u8 *buf, __u32 have, struct ilp *out)
  * HAVE is); COMPLETE says that there are no more. KEY hashes the destination and the condition.
  * *OUT must be in a map's value.
  */
-bytes_function int ilp_parse(const __u8 *buf, __u32 have, int complete,
-			     const volatile struct siphash_key *key, struct ilp *out)
+static __always_inline int ilp_parse(const __u8 *buf, __u32 have, int complete,
+				     const volatile struct siphash_key *key, struct ilp *out)
 {
 	__u32 at, len;
 

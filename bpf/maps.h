@@ -56,7 +56,7 @@ struct {
 } targets SEC(".maps");
 
 struct socket_flow {
-	struct bpf_spin_lock lock; /* guards streams */
+	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
 	__u32 pad;
 	struct stream streams[2]; /* by enum flow_direction */
 	struct record_remote remote;
@@ -98,23 +98,17 @@ struct {
 	__type(value, __u8);
 } processes SEC(".maps");
 
-struct tls_key {
-	__u64 ssl;
-	__u64 pid;
-};
-
 struct tls_flow {
-	__u8 marked; /* announced as opaque */
-	__u8 pad[7];
 	struct flow flow;
 };
 
-/* TLS connections that carry ILP. Lives from the first "POST" until SSL_free. Preallocated:
- * programs of this type may not allocate on older kernels. When it is full, GAP_FULL says so. */
+/* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
+ * sees that the process is gone. Preallocated: programs of this type may not allocate on older
+ * kernels. When it is full, GAP_FULL says so. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct tls_key);
+	__uint(max_entries, SHARED_TLS_FLOWS_MAX);
+	__type(key, struct shared_tls_key);
 	__type(value, struct tls_flow);
 } tls_flows SEC(".maps");
 

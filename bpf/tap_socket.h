@@ -24,6 +24,15 @@
 #define TAP_FIN 1
 #define TAP_RST 2
 
+/* See stream_leave. x86 keeps loads and stores in order around an atomic addition. */
+#ifdef __TARGET_ARCH_x86
+#define tap_lock(f)   ((void)(f))
+#define tap_unlock(f) ((void)(f))
+#else
+#define tap_lock(f)   bpf_spin_lock(&(f)->lock)
+#define tap_unlock(f) bpf_spin_unlock(&(f)->lock)
+#endif
+
 struct segment {
 	__u32 seq;
 	__u32 off;          /* of the payload */
@@ -151,8 +160,13 @@ static __always_inline struct socket_flow *tap_meet(struct __sk_buff *skb, struc
 	if (!http1_begins(word, seg->len) || sk->state == BPF_TCP_LISTEN)
 		return 0;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!f)
+	if (!f) {
+		struct flow_common c = {.tap = RECORD_TAP_SOCKET};
+
+		c.id = bpf_get_socket_cookie(skb);
+		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
 		return 0;
+	}
 	f->flow.common.tap = RECORD_TAP_SOCKET;
 	f->flow.common.id = bpf_get_socket_cookie(skb);
 	f->flow.common.target = (__u8)tap_target(skb);
@@ -174,20 +188,41 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 		return;
 	http1_cut(c, s, !rst);
 	if (http1_take(s))
-		emit_message(src, c, s);
+		emit_message_apart(src, c, s);
 	emit_close(c, src->now_ns);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
-static __always_inline void tap_release(struct socket_flow *f, const struct source *src, int out)
+static __always_inline int tap_claim(struct socket_flow *f, const struct segment *seg, int out,
+				     __u32 *skip)
 {
-	int broken;
+	int verdict;
 
-	bpf_spin_lock(&f->lock);
-	broken = stream_release(&f->streams[out]);
-	bpf_spin_unlock(&f->lock);
-	if (broken)
-		follow_gap(src, &f->flow.common, &f->flow.sides[out], RECORD_GAP_BUSY, 0);
+	tap_lock(f);
+	verdict = stream_claim(&f->streams[out], seg->seq, seg->len, skip);
+	tap_unlock(f);
+	return verdict;
+}
+
+static __always_inline void tap_release(struct socket_flow *f, int out)
+{
+	tap_lock(f);
+	stream_release(&f->streams[out]);
+	tap_unlock(f);
+}
+
+/* BYTES of a claimed direction are missing before the segment. */
+static __always_inline void tap_miss(const struct source *src, struct socket_flow *f, int out,
+				     __u32 bytes, __u8 cause)
+{
+	struct side *s = &f->flow.sides[out];
+
+	if (s->phase == SIDE_SKIP && s->left > bytes) {
+		s->left -= bytes; /* nobody wanted them */
+		s->body_len += bytes;
+	} else if (s->phase != SIDE_LOST && s->phase != SIDE_IGNORE) {
+		follow_gap(src, &f->flow.common, s, cause, bytes);
+	}
 }
 
 /* The piece in hand of a claimed direction. */
@@ -201,14 +236,16 @@ static __always_inline void tap_follow(struct __sk_buff *skb, struct socket_flow
 		bpf_tail_call(skb, more, 0);
 		follow_gap(src, c, s, RECORD_GAP_COMPLEX, s->end - s->off);
 	}
-	tap_release(f, src, out);
+	tap_release(f, out);
 }
 
-static __always_inline struct bpf_sock *tap_socket(struct __sk_buff *skb)
+/* TCP notes on each segment it sends when it is to leave, in CLOCK_MONOTONIC. Asking for the time
+ * is one of the dearer calls. */
+static __always_inline __u64 tap_now(const struct __sk_buff *skb, int out)
 {
-	struct bpf_sock *sk = skb->sk;
+	__u64 ns = out ? skb->tstamp : 0;
 
-	return sk ? bpf_sk_fullsock(sk) : 0;
+	return ns ? ns : bpf_ktime_get_ns();
 }
 
 static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more)
@@ -224,7 +261,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more)
 		return TAP_PASS;
 	if (!seg.len && !seg.ending)
 		return TAP_PASS;
-	sk = tap_socket(skb);
+	sk = skb->sk;
 	if (!sk)
 		return TAP_PASS;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
@@ -234,22 +271,14 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more)
 			return TAP_PASS;
 	}
 	src.base = seg.off;
-	src.now_ns = bpf_ktime_get_ns();
+	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
 	f->flow.sides[out].ending = seg.ending;
 	if (seg.len) {
-		bpf_spin_lock(&f->lock);
-		verdict = stream_claim(&f->streams[out], seg.seq, seg.len, &skip);
-		bpf_spin_unlock(&f->lock);
-		if (verdict == STREAM_HOLE) {
-			struct side *s = &f->flow.sides[out];
-
-			if (s->phase == SIDE_SKIP && s->left > skip) {
-				s->left -= skip; /* nobody wanted those bytes */
-				s->body_len += skip;
-			} else if (s->phase != SIDE_LOST && s->phase != SIDE_IGNORE) {
-				follow_gap(&src, &f->flow.common, s, RECORD_GAP_HOLE, skip);
-			}
+		verdict = tap_claim(f, &seg, out, &skip);
+		if (verdict == STREAM_HOLE || verdict == STREAM_MISSED) {
+			tap_miss(&src, f, out, skip,
+				 verdict == STREAM_HOLE ? RECORD_GAP_HOLE : RECORD_GAP_BUSY);
 			skip = 0;
 		}
 		if (verdict == STREAM_BUSY)
@@ -260,7 +289,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more)
 			if (follow_synchronised(&src, &f->flow.sides[out]))
 				tap_follow(skb, f, &src, out, more);
 			else
-				tap_release(f, &src, out);
+				tap_release(f, out);
 		}
 	}
 	if (bytes_forget(f->flow.sides[out].ending))
@@ -278,12 +307,12 @@ static __always_inline int tap_resume(struct __sk_buff *skb, int out, void *more
 
 	if (!tap_segment(skb, &seg))
 		return TAP_PASS;
-	sk = tap_socket(skb);
+	sk = skb->sk;
 	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
 	if (!f)
 		return TAP_PASS;
 	src.base = seg.off;
-	src.now_ns = bpf_ktime_get_ns();
+	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
 	tap_follow(skb, f, &src, out, more);
 	if (bytes_forget(f->flow.sides[out].ending))

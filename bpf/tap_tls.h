@@ -36,8 +36,8 @@ static __always_inline int tls_enter(__u64 ssl, __u64 buf, __u64 done)
 }
 
 /* A TLS connection that is not followed: do these bytes make it one? */
-static __always_inline struct tls_flow *tls_meet(const struct source *src, struct tls_key *key,
-						 __u32 len, int out, __u8 target)
+static __always_inline struct tls_flow *
+tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int out, __u8 target)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS};
 	struct tls_flow *blank, *f;
@@ -92,10 +92,10 @@ static __always_inline void tls_follow(void *ctx, struct tls_flow *f, const stru
 
 static __always_inline int tls_leave(void *ctx, long result, int ex, int out, void *more)
 {
-	__u64 thread = bpf_get_current_pid_tgid(), len = result;
+	__u64 thread = bpf_get_current_pid_tgid(), len = (__u32)result; /* an int */
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &thread);
 	struct source src = {};
-	struct tls_key key = {.pid = thread >> 32};
+	struct shared_tls_key key = {.pid = thread >> 32};
 	struct tls_flow *f;
 	__u8 target;
 
@@ -132,7 +132,7 @@ static __always_inline int tls_resume(void *ctx, int out, void *more)
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &thread);
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
-	struct tls_key key = {.pid = thread >> 32};
+	struct shared_tls_key key = {.pid = thread >> 32};
 	struct tls_flow *f;
 
 	if (!call)
@@ -147,7 +147,7 @@ static __always_inline int tls_resume(void *ctx, int out, void *more)
 
 static __always_inline int tls_free(__u64 ssl)
 {
-	struct tls_key key = {.ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct shared_tls_key key = {.ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 	__u32 i;
@@ -158,7 +158,7 @@ static __always_inline int tls_free(__u64 ssl)
 	for (i = 0; i < 2; i++) {
 		http1_cut(&f->flow.common, &f->flow.sides[i], 1);
 		if (http1_take(&f->flow.sides[i]))
-			emit_message(&src, &f->flow.common, &f->flow.sides[i]);
+			emit_message_apart(&src, &f->flow.common, &f->flow.sides[i]);
 	}
 	emit_close(&f->flow.common, src.now_ns);
 	bpf_map_delete_elem(&tls_flows, &key);

@@ -128,9 +128,8 @@ static void look_at_process(void *context, pid_t pid)
 	struct seen *s = context;
 	char path[64], name[32] = "?";
 	size_t used = strlen(s->names);
-	FILE *f;
-
 	int n = tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX);
+	FILE *f;
 
 	s->readable += n > 0;
 	s->closed += n == -EACCES || n == -EPERM;
@@ -143,8 +142,8 @@ static void look_at_process(void *context, pid_t pid)
 		name[strcspn(name, "\n")] = '\0';
 	if (f)
 		fclose(f);
-	snprintf(s->names + used, sizeof(s->names) - used, "%s%s (%d)", used ? ", " : "", name,
-		 (int)pid);
+	snprintf(s->names + used, sizeof(s->names) - used, "%s%s (%d%s)", used ? ", " : "", name,
+		 (int)pid, n == -ESTALE ? ", its library was replaced on disk: restart it" : "");
 }
 
 static void check_processes(const struct target *t)
@@ -187,7 +186,9 @@ static void check_targets(const struct config *config)
 			say(HOST_FAIL, "target", "%s: %s", name, why);
 			continue;
 		}
-		if (target_lock(&targets[n], why, sizeof(why)))
+		if (target_disjoint(&targets[n], targets, n, why, sizeof(why)))
+			say(HOST_FAIL, "target", "%s: %s", name, why);
+		else if (target_lock(&targets[n], why, sizeof(why)))
 			say(HOST_WARN, "target", "%s: %s", name, why);
 		check_processes(&targets[n]);
 		n++;

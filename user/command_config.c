@@ -18,10 +18,13 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static error_t add_target(struct command_config *a, enum config_target_kind kind, char *name)
+static error_t add_target(struct argp_state *state, enum config_target_kind kind, char *name)
 {
+	struct command_config *a = state->input;
+
 	if (a->targets_len == CONFIG_TARGETS_MAX)
-		return E2BIG;
+		argp_error(state, "more than %d targets; watch a cgroup above them instead",
+			   CONFIG_TARGETS_MAX);
 	a->targets[a->targets_len].kind = kind;
 	a->targets[a->targets_len++].name = name;
 	return 0;
@@ -40,9 +43,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_PID:
 		if (!*arg || arg[strspn(arg, "0123456789")])
 			argp_error(state, "--pid wants a process number, not '%s'", arg);
-		return add_target(a, TARGET_PID, arg);
-	case OPTION_CGROUP: return add_target(a, TARGET_CGROUP, arg);
-	case OPTION_UNIT: return add_target(a, TARGET_UNIT, arg);
+		return add_target(state, TARGET_PID, arg);
+	case OPTION_CGROUP: return add_target(state, TARGET_CGROUP, arg);
+	case OPTION_UNIT: return add_target(state, TARGET_UNIT, arg);
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }

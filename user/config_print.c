@@ -2,6 +2,7 @@
 /* config_print.c - the effective configuration as YAML, each value with where it came from. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_impl.h"
@@ -201,6 +202,18 @@ static void print_headers(struct print *p, size_t endpoint, const struct config_
 	}
 }
 
+/* With its scheme, which the environment may leave out and a file may not. */
+static void print_url(struct print *p, const struct config_endpoint *e)
+{
+	const char *scheme = e->tls ? "https" : "http";
+	char *whole = NULL;
+
+	if (!strstr(e->url, "://") && asprintf(&whole, "%s://%s", scheme, e->url) < 0)
+		whole = NULL;
+	print_text(p, "  - url: ", whole ? whole : e->url);
+	free(whole);
+}
+
 static void print_endpoint(struct print *p, size_t i, const struct config_endpoint *e)
 {
 	const struct {
@@ -209,7 +222,7 @@ static void print_endpoint(struct print *p, size_t i, const struct config_endpoi
 	char lead[24];
 
 	name_value(p, "endpoints.%zu.url", i);
-	print_text(p, "  - url: ", e->url);
+	print_url(p, e);
 	name_value(p, "endpoints.%zu.audience", i);
 	print_text(p, "    audience: ", e->audience == AUDIENCE_NETWORK ? "network" : "own");
 	for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,10 +27,14 @@
 #include "processes.h"
 #include "rates.h"
 #include "target.h"
+#include "truth.h"
 
 #define DRAIN_MS 50   /* between two looks into the ring */
 #define TICK_MS  1000 /* between two looks at processes, time-outs and the export's state */
 #define FLUSH_MS 4000 /* for the last export; SIGTERM is done within five seconds */
+#define RATES_MS 2000 /* to wait for the first rates: without them an amount has no value */
+
+#define PAGE_ROUNDS 16 /* of the page at once: what is left waits for the next tick */
 
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
@@ -145,30 +150,12 @@ static void hand_over(struct daemon *d)
 	hand_over_rates(d);
 }
 
-/* Written whole and renamed, so that a reader never sees half of it. */
 static void write_truth(const struct daemon *d)
 {
 	struct privacy_truth t = privacy_truth(d->privacy);
-	char path[PATH_MAX];
-	FILE *f;
 
-	if (!d->truth_path)
-		return;
-	if (snprintf(path, sizeof(path), "%s.new", d->truth_path) >= (int)sizeof(path))
-		return;
-	f = fopen(path, "we");
-	if (!f) {
-		log_warn("run", "cannot write %s: %s", path, strerror(errno));
-		return;
-	}
-	fprintf(f,
-		"{\"transactions\": %" PRIu64 ", \"prepares\": %" PRIu64 ", \"fulfills\": %" PRIu64
-		", \"rejects\": %" PRIu64 ", \"value\": %" PRIu64 ", \"probe_prepares\": %" PRIu64
-		", \"probe_rejects\": %" PRIu64 "}\n",
-		t.transactions, t.prepares, t.fulfills, t.rejects, t.value, t.probe_prepares,
-		t.probe_rejects);
-	if (fclose(f) || rename(path, d->truth_path))
-		log_warn("run", "cannot write %s: %s", d->truth_path, strerror(errno));
+	if (d->truth_path)
+		truth_write(d->truth_path, &t);
 }
 
 static void release(struct daemon *d)
@@ -202,6 +189,14 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
+/* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
+ * call without any event. */
+static void run_page(struct daemon *d)
+{
+	for (unsigned round = 0; d->page && round < PAGE_ROUNDS && !page_run(d->page); round++)
+		;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
@@ -213,6 +208,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	pipeline_set_clock(d->pipeline, clock_offset());
 	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
 	write_truth(d);
+	run_page(d);
 }
 
 static void on_export(evutil_socket_t fd, short what, void *context)
@@ -228,7 +224,7 @@ static void on_page(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	page_run(d->page);
+	run_page(d);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *context)
@@ -297,19 +293,11 @@ static int resolve_targets(struct daemon *d)
 		int err = target_resolve(&d->config->targets[i], t, why, sizeof(why));
 
 		if (!err) {
+			err = target_disjoint(t, d->targets, d->targets_len, why, sizeof(why));
 			d->targets_len++;
+		}
+		if (!err)
 			err = target_lock(t, why, sizeof(why));
-		}
-		for (size_t k = 0; k + 1 < d->targets_len && !err; k++) {
-			if (!target_contains(t, &d->targets[k]) &&
-			    !target_contains(&d->targets[k], t))
-				continue;
-			snprintf(why, sizeof(why),
-				 "the targets %s and %s share processes, which would be counted "
-				 "twice; name the upper one only",
-				 d->targets[k].name, t->name);
-			err = -EINVAL;
-		}
 		if (err) {
 			log_err("run", "target %s: %s", d->config->targets[i].name, why);
 			return err;
@@ -416,6 +404,20 @@ static int open_stages(struct daemon *d)
 	return 0;
 }
 
+/* A peer that hangs up in the middle of a write is an error there, not the end of the daemon. Each
+ * process with a TLS library takes some descriptors. */
+static void prepare_process(void)
+{
+	struct rlimit files;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		log_debug("run", "cannot raise the limit of open files: %s", strerror(errno));
+}
+
 static int open_outlets(struct daemon *d)
 {
 	char path[PATH_MAX], why[256] = "";
@@ -488,6 +490,7 @@ int daemon_run(const struct daemon_options *options)
 		return -ENOMEM;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
+	prepare_process();
 	d->base = event_base_new();
 	err = d->base ? resolve_targets(d) : -ENOMEM;
 	if (!err)
@@ -501,11 +504,12 @@ int daemon_run(const struct daemon_options *options)
 	if (!err)
 		err = add_events(d);
 	if (!err) {
-		rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
+		rates_load(d->rates, RATES_MS);
 		release(d);
 		write_truth(d);
 		say_ready(d);
 		event_base_dispatch(d->base);
+		probe_detach_sockets(d->probe);
 		drain_ring(d);
 		pipeline_drain(d->pipeline, now_ns(CLOCK_MONOTONIC));
 		release(d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "host.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "target.h"
+#include "uprobe.h"
 
 /* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
 static unsigned kernel(char *release, size_t len)
@@ -93,6 +95,13 @@ static enum host_verdict look_at_conflicts(char *words, size_t len)
 	return HOST_OK;
 }
 
+static bool has_cap(cap_t caps, cap_value_t cap)
+{
+	cap_flag_value_t has = CAP_CLEAR;
+
+	return !cap_get_flag(caps, cap, CAP_EFFECTIVE, &has) && has == CAP_SET;
+}
+
 /* Without the first three nothing starts; the others find TLS libraries. */
 static const struct {
 	cap_value_t cap;
@@ -108,25 +117,20 @@ static const struct {
 #define NEEDED_TO_START 3
 #define NEEDED_LEN      (sizeof(needed) / sizeof(needed[0]))
 
-/* Are the first N there? WORDS names those that are not. */
-static bool have_capabilities(size_t n, char *words, size_t len)
+/* Are the first N of CAPS there? WORDS names those that are not. */
+static bool have_needed(cap_t caps, size_t n, char *words, size_t len)
 {
-	cap_t caps = cap_get_proc();
 	bool lacking = false;
 	size_t used = 0;
 
 	words[0] = '\0';
-	for (size_t i = 0; caps && i < n; i++) {
-		cap_flag_value_t has = CAP_CLEAR;
-
-		cap_get_flag(caps, needed[i].cap, CAP_EFFECTIVE, &has);
-		if (has == CAP_SET)
+	for (size_t i = 0; i < n; i++) {
+		if (has_cap(caps, needed[i].cap))
 			continue;
 		used += (size_t)snprintf(words + used, len - used, "%s%s", lacking ? ", " : "",
 					 needed[i].name);
 		lacking = true;
 	}
-	cap_free(caps);
 	if (lacking)
 		snprintf(words + used, len - used,
 			 " missing; run as root, or give the service these capabilities");
@@ -135,15 +139,39 @@ static bool have_capabilities(size_t n, char *words, size_t len)
 
 bool host_may_start(char *why, size_t why_len)
 {
-	return have_capabilities(NEEDED_TO_START, why, why_len);
+	cap_t caps = cap_get_proc();
+	bool may;
+
+	if (!caps) {
+		snprintf(why, why_len, "capabilities cannot be told: %s", strerror(errno));
+		return false;
+	}
+	may = have_needed(caps, NEEDED_TO_START, why, why_len);
+	cap_free(caps);
+	return may;
 }
 
 static enum host_verdict look_at_capabilities(char *words, size_t len)
 {
-	if (!have_capabilities(NEEDED_LEN, words, len))
+	cap_t caps = cap_get_proc();
+	enum host_verdict verdict = HOST_OK;
+
+	if (!caps) {
+		snprintf(words, len, "cannot be told: %s", strerror(errno));
 		return HOST_FAIL;
-	snprintf(words, len, "all that are needed");
-	return HOST_OK;
+	}
+	if (!have_needed(caps, NEEDED_LEN, words, len)) {
+		verdict = HOST_FAIL;
+	} else if (!has_cap(caps, CAP_SYS_ADMIN) && !uprobe_has_multi()) {
+		snprintf(words, len,
+			 "CAP_SYS_ADMIN missing: without it kernels before 6.6 may refuse the TLS "
+			 "tap");
+		verdict = HOST_WARN;
+	} else {
+		snprintf(words, len, "all that are needed");
+	}
+	cap_free(caps);
+	return verdict;
 }
 
 static enum host_verdict look_at_lockdown(char *words, size_t len)

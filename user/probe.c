@@ -16,6 +16,8 @@
 #include "log.h"
 #include "uprobe.h"
 
+_Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
+
 #define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
 
 struct probe {
@@ -156,10 +158,7 @@ void probe_close(struct probe *p)
 {
 	if (!p)
 		return;
-	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
-		bpf_link__destroy(p->links[i][0]);
-		bpf_link__destroy(p->links[i][1]);
-	}
+	probe_detach_sockets(p);
 	ring_buffer__free(p->ring);
 	telltale_bpf__destroy(p->skel);
 	free(p->per_cpu);
@@ -192,7 +191,40 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 	return 0;
 }
 
+void probe_detach_sockets(struct probe *p)
+{
+	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			bpf_link__destroy(p->links[i][k]);
+			p->links[i][k] = NULL;
+		}
+	}
+}
+
 /* --- TLS -------------------------------------------------------------------------------------- */
+
+static void tls_free(struct probe_tls *tls)
+{
+	for (size_t i = 0; i < tls->points_len; i++)
+		uprobe_detach(&tls->points[i]);
+	free(tls);
+}
+
+/* The connections of a process that ended, or left, without freeing them: they would hold their
+ * places for ever. */
+static void forget_tls_flows(struct probe *p, pid_t pid)
+{
+	int fd = bpf_map__fd(p->skel->maps.tls_flows);
+	struct shared_tls_key key, next;
+	bool more = !bpf_map_get_next_key(fd, NULL, &next);
+
+	for (size_t i = 0; more && i < SHARED_TLS_FLOWS_MAX; i++) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (key.pid == (uint64_t)pid)
+			bpf_map_delete_elem(fd, &key);
+	}
+}
 
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
@@ -217,8 +249,10 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 	uint8_t value = (uint8_t)target;
 	int err = 0;
 
-	if (!tls)
+	if (!tls) {
+		snprintf(why, why_len, "out of memory for process %d", (int)pid);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < PROBE_TLS_POINTS && !err; i++) {
 		err = uprobe_attach(&tls->points[i], points[i].program, p->multi, pid, path,
 				    points[i].offsets, points[i].at_return);
@@ -235,7 +269,7 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed, and CAP_SYS_ADMIN "
 				   "on kernels before 6.6"
 				 : "");
-		probe_detach_tls(p, pid, tls);
+		tls_free(tls);
 		return err;
 	}
 	*out = tls;
@@ -249,9 +283,8 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
 	if (!tls)
 		return;
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
-	for (size_t i = 0; i < tls->points_len; i++)
-		uprobe_detach(&tls->points[i]);
-	free(tls);
+	tls_free(tls);
+	forget_tls_flows(p, pid); /* after the last run on them */
 }
 
 bool probe_needs_admin(const struct probe *p)

@@ -36,6 +36,8 @@ void probe_close(struct probe *p); /* detaches; accepts NULL */
 
 /* Attaches the socket programs to all targets. */
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
+/* The connector pays nothing any more; what is in the ring can still be read. */
+void probe_detach_sockets(struct probe *p);
 
 /*
  * Puts breakpoints on the TLS functions in PATH for process PID alone, which belongs to target
@@ -44,7 +46,7 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
 		     size_t why_len);
-/* Accepts NULL. The process is forgotten with its last library. */
+/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
 
 /* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */

@@ -7,21 +7,28 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../bpf/shared.h"
 #include "log.h"
 #include "tlslib.h"
 
-/* Processes looked after at once: as many as the programs have room for. */
-#define PROCESSES_MAX 4096
+/* Processes looked after at once. */
+#define PROCESSES_MAX SHARED_PROCESSES_MAX
 /* Scans between two looks at a process that had no TLS library: it may load one late. */
 #define LOOK_AGAIN   5
 #define SCAN_SOON_NS 100000000u
+
+/* What tells a process from the next one with its number, and from itself after exec. */
+struct identity {
+	unsigned long long started; /* clock ticks since boot */
+	dev_t exe_dev;              /* of the program it runs; 0 when that may not be seen */
+	ino_t exe_ino;
+};
 
 struct process {
 	pid_t pid;
 	unsigned target;
 	enum process_tls state;
-	dev_t exe_dev; /* of the program it runs: another one after exec */
-	ino_t exe_ino;
+	struct identity identity;
 	uint64_t seen; /* the scan that saw it last */
 	unsigned age;  /* scans since it was looked at */
 	struct probe_tls *libraries[TLSLIB_MAX];
@@ -81,19 +88,51 @@ void processes_free(struct processes *ps)
 	free(ps);
 }
 
-/* Which program does the process run? False when it is gone, or a kernel thread; nulls when this
- * may not be asked, which look_at then says. */
-static bool program_of(pid_t pid, dev_t *dev, ino_t *ino)
+/* 0 when it cannot be told: the process is gone. */
+static unsigned long long started(pid_t pid)
+{
+	unsigned long long ticks;
+	char path[64], line[1024], *after;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	fclose(f);
+	/* The name may hold anything, a bracket too; the 22nd field is the 20th after it. */
+	after = strrchr(line, ')');
+	if (!after ||
+	    sscanf(after,
+		   ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+		   "%llu",
+		   &ticks) != 1)
+		return 0;
+	return ticks;
+}
+
+/* False when the process is gone, or is a kernel thread. */
+static bool identify(pid_t pid, struct identity *id)
 {
 	char path[64];
 	struct stat st = {0};
 
+	memset(id, 0, sizeof(*id));
+	id->started = started(pid);
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-	if (stat(path, &st) && errno != EACCES && errno != EPERM)
-		return false;
-	*dev = st.st_dev;
-	*ino = st.st_ino;
-	return true;
+	if (!stat(path, &st)) {
+		id->exe_dev = st.st_dev;
+		id->exe_ino = st.st_ino;
+		return true;
+	}
+	return errno == EACCES || errno == EPERM; /* look_at says what is missing */
+}
+
+static bool same(const struct identity *a, const struct identity *b)
+{
+	return a->started == b->started && a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino;
 }
 
 /* Finds the process's libraries and attaches to them. */
@@ -108,6 +147,12 @@ static void look_at(struct processes *ps, struct process *p)
 	if (n == -EACCES || n == -EPERM) {
 		p->state = PROCESS_UNATTACHED;
 		snprintf(why, sizeof(why), "cannot look into process %d: CAP_SYS_PTRACE is needed",
+			 (int)p->pid);
+	} else if (n == -ESTALE) {
+		p->state = PROCESS_UNATTACHED;
+		snprintf(why, sizeof(why),
+			 "the TLS library of process %d was replaced on disk after the process "
+			 "started; restart the process",
 			 (int)p->pid);
 	}
 	for (int i = 0; i < n; i++) {
@@ -124,9 +169,10 @@ static void look_at(struct processes *ps, struct process *p)
 		p->state = PROCESS_TAPPED;
 	if (p->state == before)
 		return;
-	if (p->state == PROCESS_UNATTACHED)
-		log_warn("processes", "%s; its TLS cannot be read", why);
-	else if (p->state == PROCESS_TAPPED)
+	if (why[0])
+		log_warn("processes", "%s; its TLS cannot be read%s", why,
+			 p->state == PROCESS_TAPPED ? " in full" : "");
+	if (p->state == PROCESS_TAPPED)
 		log_info("processes", "reading the TLS library of process %d in %s", (int)p->pid,
 			 ps->targets[p->target].name);
 }
@@ -140,36 +186,42 @@ static struct process *find(const struct processes *ps, pid_t pid)
 	return NULL;
 }
 
+static struct process *add(struct processes *ps, pid_t pid)
+{
+	struct process *p;
+
+	if (ps->len == PROCESSES_MAX) {
+		if (!ps->full)
+			log_warn("processes",
+				 "more than %d processes; the TLS of the others cannot be read",
+				 PROCESSES_MAX);
+		ps->full = true;
+		return NULL;
+	}
+	p = &ps->list[ps->len++];
+	memset(p, 0, sizeof(*p));
+	p->pid = pid;
+	return p;
+}
+
 static void meet(void *context, pid_t pid)
 {
 	struct processes *ps = context;
 	struct process *p = find(ps, pid);
-	bool met = p;
-	dev_t dev;
-	ino_t ino;
+	struct identity id;
 
-	if (!program_of(pid, &dev, &ino))
+	if (!identify(pid, &id))
 		return;
-	if (!p) {
-		if (ps->len == PROCESSES_MAX) {
-			if (!ps->full)
-				log_warn("processes",
-					 "more than %d processes; the TLS of the "
-					 "others cannot be read",
-					 PROCESSES_MAX);
-			ps->full = true;
-			return;
-		}
-		p = &ps->list[ps->len++];
-		memset(p, 0, sizeof(*p));
-		p->pid = pid;
-		p->target = ps->target;
-	}
+	if (!p)
+		p = add(ps, pid);
+	if (!p)
+		return;
 	p->seen = ps->scan;
-	if (!met || p->exe_dev != dev || p->exe_ino != ino) {
+	if (!p->state || p->target != ps->target || !same(&p->identity, &id)) {
 		detach(ps, p);
-		p->exe_dev = dev;
-		p->exe_ino = ino;
+		p->state = 0;
+		p->identity = id;
+		p->target = ps->target;
 		look_at(ps, p);
 	} else if (p->state != PROCESS_TAPPED && ++p->age >= LOOK_AGAIN) {
 		look_at(ps, p);

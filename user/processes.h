@@ -4,7 +4,8 @@
  *
  * In: the targets' process lists, read again and again. Out: breakpoints on the TLS libraries of
  * each process, and what is to be said of those that have none. A process that replaces its program
- * (exec) or loads its library late is looked at again.
+ * (exec), moves to another target or loads its library late is looked at again; so is a new one
+ * with the number of one that ended.
  */
 #ifndef TELLTALE_PROCESSES_H
 #define TELLTALE_PROCESSES_H
@@ -17,7 +18,7 @@
 
 enum process_tls {
 	PROCESS_NO_LIBRARY = 1, /* holds no TLS library that can be read */
-	PROCESS_UNATTACHED,     /* holds one, but the kernel did not let us attach */
+	PROCESS_UNATTACHED,     /* holds one, or may, that could not be attached to */
 	PROCESS_TAPPED,
 };
 

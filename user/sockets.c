@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,31 +13,54 @@
 #define TCP_LISTENING 0x0a /* the state column of /proc/net/tcp */
 
 struct search {
-	const struct record_remote *remote;
+	struct sockets_match match;
 	ino_t namespaces[8]; /* network namespaces looked at already */
 	size_t namespaces_len;
-	unsigned long inode; /* of the socket, once found */
-	bool listening;      /* somebody listens on the local port */
 	struct sockets_owner owner;
 	bool tapped; /* there is a process that is tapped */
 	bool others; /* ... and one with sockets that is not */
 };
 
-/* One line of /proc/net/tcp or tcp6. */
-static void look_at_line(struct search *s, const char *line)
+/* The tables have each four bytes of an address as one number of this machine's. How many bytes. */
+static size_t address_of(const char *text, uint8_t address[16])
+{
+	size_t len = 0;
+	uint32_t word;
+
+	while (len < 16 && sscanf(text + len * 2, "%8" SCNx32, &word) == 1) {
+		memcpy(address + len, &word, sizeof(word));
+		len += sizeof(word);
+	}
+	return len;
+}
+
+/* A socket of IPv6 has its IPv4 peer as ::ffff:a.b.c.d; the record has the packet's address. */
+static bool is_remote(const struct record_remote *r, const char *text)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	uint8_t address[16];
+	size_t len = address_of(text, address);
+
+	if (r->family == 4 && len == 16)
+		return !memcmp(address, mapped, 12) && !memcmp(address + 12, r->addr, 4);
+	return len == (r->family == 4 ? 4 : 16) && !memcmp(address, r->addr, len);
+}
+
+void sockets_line(struct sockets_match *m, const char *line)
 {
 	unsigned local, remote, state;
 	unsigned long inode;
+	char address[33];
 
-	if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%x %x %*s %*s %*s %*d %*d %lu",
-		   &local, &remote, &state, &inode) != 4)
+	if (sscanf(line, "%*d: %*[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s %*d %*d %lu", &local,
+		   address, &remote, &state, &inode) != 5)
 		return;
-	if (local != s->remote->local_port)
+	if (local != m->remote->local_port)
 		return;
 	if (state == TCP_LISTENING)
-		s->listening = true;
-	else if (remote == s->remote->port && inode)
-		s->inode = inode;
+		m->listener = inode;
+	else if (remote == m->remote->port && inode && is_remote(m->remote, address))
+		m->inode = inode;
 }
 
 static void look_at_table(struct search *s, pid_t pid, const char *table)
@@ -49,7 +73,7 @@ static void look_at_table(struct search *s, pid_t pid, const char *table)
 	if (!f)
 		return;
 	while (fgets(line, sizeof(line), f))
-		look_at_line(s, line);
+		sockets_line(&s->match, line);
 	fclose(f);
 }
 
@@ -120,7 +144,7 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 	struct search *s = context;
 	bool any = false;
 
-	if (!owns(pid, s->inode, &any)) {
+	if (!owns(pid, s->match.inode ? s->match.inode : s->match.listener, &any)) {
 		s->tapped |= state == PROCESS_TAPPED;
 		s->others |= any && state != PROCESS_TAPPED;
 		return 0;
@@ -136,16 +160,30 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 	return 1;
 }
 
+static int is_not_tapped(void *context, pid_t pid, enum process_tls state)
+{
+	bool *any = context;
+
+	(void)pid;
+	*any = true;
+	return state != PROCESS_TAPPED;
+}
+
 struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
 				   const struct record_remote *remote, enum record_role role)
 {
-	struct search s = {.remote = remote};
+	struct search s = {.match.remote = remote};
+	bool any = false;
 
+	/* Often so, and a search takes long where there are many sockets: whoever owns it, it is
+	 * read. */
+	if (!processes_each(ps, target, is_not_tapped, &any) && any)
+		return (struct sockets_owner){.verdict = SOCKETS_READ, .role = role};
 	processes_each(ps, target, find_inode, &s);
 	if (!processes_each(ps, target, find_owner, &s))
 		s.owner.verdict = s.tapped && !s.others ? SOCKETS_READ : SOCKETS_UNKNOWN;
 	s.owner.role = role;
 	if (role == RECORD_ROLE_UNKNOWN)
-		s.owner.role = s.listening ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
+		s.owner.role = s.match.listener ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
 	return s.owner;
 }

@@ -12,7 +12,8 @@
 #include "processes.h"
 
 enum sockets_verdict {
-	SOCKETS_READ,       /* its owner's TLS library is tapped, or that of all candidates */
+	SOCKETS_READ,       /* its owner's TLS library is tapped, or that of all candidates; of an
+			     * accepted connection that is gone the listener's owner stands for it */
 	SOCKETS_NO_LIBRARY, /* its owner has none that can be read */
 	SOCKETS_UNATTACHED, /* its owner has one that could not be attached to */
 	SOCKETS_UNKNOWN,    /* no owner was found any more */
@@ -22,8 +23,19 @@ struct sockets_owner {
 	enum sockets_verdict verdict;
 	pid_t pid; /* 0: not found */
 	char program[32];
-	enum record_role role; /* the record's, or found from what the process listens on */
+	enum record_role role; /* the record's, or, where that says nothing and the verdict is not
+				* READ, found from who listens on the port */
 };
+
+/* What is looked for in the kernel's tables of sockets, and what was found so far. */
+struct sockets_match {
+	const struct record_remote *remote;
+	unsigned long inode;    /* of the socket; 0: not found, or it has no owner any more */
+	unsigned long listener; /* of one that listens on the local port; 0: none does */
+};
+
+/* Takes one line of /proc/net/tcp or tcp6 into account. */
+void sockets_line(struct sockets_match *m, const char *line);
 
 /* REMOTE: the two ends, as a record has them. ROLE: what the record knows of it. */
 struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 char *target_mount(void)
@@ -29,6 +32,14 @@ char *target_mount(void)
 	if (!path)
 		errno = ENOENT;
 	return path;
+}
+
+/* Is PATH the directory ABOVE or below it? */
+static bool path_contains(const char *above, const char *path)
+{
+	size_t len = strlen(above);
+
+	return !strncmp(above, path, len) && (path[len] == '\0' || path[len] == '/');
 }
 
 /* The process's cgroup v2 path, below the mount, into PATH. */
@@ -73,42 +84,60 @@ static bool walk(const char *root, bool (*each)(void *context, const FTSENT *ent
 
 struct unit_search {
 	const char *name;
-	char *path;
+	char *path; /* of the last one found */
 	size_t path_len;
+	unsigned found;
 };
 
 static bool unit_matches(void *context, const FTSENT *entry)
 {
 	struct unit_search *search = context;
 
-	if (strcmp(entry->fts_name, search->name) != 0)
-		return false;
-	snprintf(search->path, search->path_len, "%s", entry->fts_path);
-	return true;
+	if (!strcmp(entry->fts_name, search->name)) {
+		search->found++;
+		snprintf(search->path, search->path_len, "%s", entry->fts_path);
+	}
+	return false;
+}
+
+/* A user's manager or a container may run a unit of the same name: which one is meant cannot be
+ * guessed. */
+static int find_unit(const char *name, const char *mount, char *path, size_t path_len, char *why,
+		     size_t why_len)
+{
+	struct unit_search search = {.name = name, .path = path, .path_len = path_len};
+
+	walk(mount, unit_matches, &search);
+	if (search.found == 1)
+		return 0;
+	if (!search.found) {
+		snprintf(why, why_len,
+			 "there is no cgroup of this unit; is it running? `systemctl status %s` "
+			 "tells",
+			 name);
+		return -ENOENT;
+	}
+	snprintf(why, why_len,
+		 "%u cgroups are named %s, %.200s among them; name the one that is meant with "
+		 "`cgroup:`",
+		 search.found, name, path);
+	return -EINVAL;
 }
 
 static int find_path(const struct config_target *config, const char *mount, char *path,
 		     size_t path_len, char *why, size_t why_len)
 {
 	char below[PATH_MAX];
-	struct unit_search search = {.name = config->name, .path = path, .path_len = path_len};
 
 	switch (config->kind) {
 	case TARGET_CGROUP:
-		if (!strncmp(config->name, mount, strlen(mount)))
+		if (path_contains(mount, config->name))
 			snprintf(path, path_len, "%s", config->name);
 		else
 			snprintf(path, path_len, "%s/%s", mount,
 				 config->name + strspn(config->name, "/"));
 		return 0;
-	case TARGET_UNIT:
-		if (walk(mount, unit_matches, &search))
-			return 0;
-		snprintf(why, why_len,
-			 "there is no cgroup of this unit; is it running? `systemctl status %s` "
-			 "tells",
-			 config->name);
-		return -ENOENT;
+	case TARGET_UNIT: return find_unit(config->name, mount, path, path_len, why, why_len);
 	case TARGET_PID:
 		if (cgroup_of_pid(config->name, below, sizeof(below))) {
 			snprintf(why, why_len,
@@ -151,6 +180,7 @@ static unsigned depth_below(const char *mount, const char *path)
 int target_resolve(const struct config_target *config, struct target *t, char *why, size_t why_len)
 {
 	char path[PATH_MAX], *mount = target_mount();
+	struct statfs fs;
 	struct stat st;
 	int err;
 
@@ -181,6 +211,13 @@ int target_resolve(const struct config_target *config, struct target *t, char *w
 		snprintf(why, why_len, "cannot open cgroup %s: %s", t->path, strerror(-err));
 		goto out;
 	}
+	if (!path_contains(mount, t->path) || fstatfs(t->fd, &fs) ||
+	    fs.f_type != CGROUP2_SUPER_MAGIC) {
+		err = -EINVAL;
+		snprintf(why, why_len, "%.200s is no cgroup v2 directory; they are below %.200s",
+			 t->path, mount);
+		goto out;
+	}
 	t->id = st.st_ino;
 	t->level = depth_below(mount, t->path);
 	t->never_forwards = config->never_forwards;
@@ -203,16 +240,29 @@ void target_fini(struct target *t)
 
 bool target_contains(const struct target *a, const struct target *b)
 {
-	size_t len = strlen(a->path);
+	return path_contains(a->path, b->path);
+}
 
-	return !strncmp(a->path, b->path, len) && (b->path[len] == '\0' || b->path[len] == '/');
+int target_disjoint(const struct target *t, const struct target *others, size_t others_len,
+		    char *why, size_t why_len)
+{
+	for (size_t i = 0; i < others_len; i++) {
+		if (!target_contains(t, &others[i]) && !target_contains(&others[i], t))
+			continue;
+		snprintf(why, why_len,
+			 "shares its processes with the target %s: they would be counted twice; "
+			 "name the upper one only",
+			 others[i].name);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* --- who else watches ---------------------------------------------------------------------------
  */
 
-/* The process that holds a flock on inode INODE of the cgroup file system, or 0. */
-static pid_t lock_holder(uint64_t inode)
+/* The process that holds a flock on the directory DIR, or 0. */
+static pid_t lock_holder(const struct stat *dir)
 {
 	FILE *f = fopen("/proc/locks", "re");
 	char line[256];
@@ -222,11 +272,14 @@ static pid_t lock_holder(uint64_t inode)
 		return 0;
 	while (!holder && fgets(line, sizeof(line), f)) {
 		unsigned long long ino;
+		unsigned device[2];
 		char kind[16];
 		int pid;
 
-		if (sscanf(line, "%*s %15s %*s %*s %d %*[^:]:%*[^:]:%llu", kind, &pid, &ino) == 3 &&
-		    !strcmp(kind, "FLOCK") && ino == inode && pid > 0)
+		if (sscanf(line, "%*s %15s %*s %*s %d %x:%x:%llu", kind, &pid, &device[0],
+			   &device[1], &ino) == 5 &&
+		    !strcmp(kind, "FLOCK") && pid > 0 && ino == dir->st_ino &&
+		    makedev(device[0], device[1]) == dir->st_dev)
 			holder = pid;
 	}
 	fclose(f);
@@ -239,22 +292,43 @@ struct lock_search {
 	char path[PATH_MAX];
 };
 
+/* This process's own locks are no hindrance: its targets are compared with each other. */
+static bool is_locked(struct lock_search *search, const struct stat *dir, const char *path)
+{
+	pid_t holder = lock_holder(dir);
+
+	if (!holder || holder == getpid())
+		return false;
+	search->holder = holder;
+	snprintf(search->path, sizeof(search->path), "%s", path);
+	return true;
+}
+
 static bool locked_by_other(void *context, const FTSENT *entry)
 {
 	struct lock_search *search = context;
 
-	if (entry->fts_statp->st_ino == search->self)
-		return false;
-	search->holder = lock_holder(entry->fts_statp->st_ino);
-	if (search->holder)
-		snprintf(search->path, sizeof(search->path), "%s", entry->fts_path);
-	return search->holder != 0;
+	return entry->fts_statp->st_ino != search->self &&
+	       is_locked(search, entry->fts_statp, entry->fts_path);
+}
+
+static bool locked_above(struct lock_search *search, const struct target *t)
+{
+	char above[PATH_MAX];
+	bool found = false;
+	struct stat st;
+
+	snprintf(above, sizeof(above), "%s", t->path);
+	for (unsigned level = t->level; level > 0 && !found; level--) {
+		*strrchr(above, '/') = '\0';
+		found = !stat(above, &st) && is_locked(search, &st, above);
+	}
+	return found;
 }
 
 int target_lock(struct target *t, char *why, size_t why_len)
 {
 	struct lock_search search = {.self = t->id};
-	char above[PATH_MAX];
 	struct stat st;
 
 	if (flock(t->fd, LOCK_EX | LOCK_NB)) {
@@ -267,19 +341,10 @@ int target_lock(struct target *t, char *why, size_t why_len)
 		snprintf(why, why_len,
 			 "process %d already watches %s; two would count the same traffic twice: "
 			 "stop one",
-			 (int)lock_holder(t->id), t->path);
+			 fstat(t->fd, &st) ? 0 : (int)lock_holder(&st), t->path);
 		return -EBUSY;
 	}
-	snprintf(above, sizeof(above), "%s", t->path);
-	for (unsigned level = t->level; level > 0 && !search.holder; level--) {
-		*strrchr(above, '/') = '\0';
-		if (!stat(above, &st))
-			search.holder = lock_holder(st.st_ino);
-		snprintf(search.path, sizeof(search.path), "%s", above);
-	}
-	if (!search.holder)
-		walk(t->path, locked_by_other, &search);
-	if (!search.holder || search.holder == getpid())
+	if (!locked_above(&search, t) && !walk(t->path, locked_by_other, &search))
 		return 0;
 	snprintf(why, why_len,
 		 "process %d already watches %.200s, which shares processes with %.200s; two would "

@@ -24,8 +24,8 @@ struct target {
 	bool never_forwards;
 };
 
-/* Where cgroup v2 is mounted, from /proc/self/mountinfo; malloc'ed. NULL with errno ENOENT: it is
- * not. */
+/* Where cgroup v2 is mounted (the first place, if several); malloc'ed. NULL with errno ENOENT: it
+ * is not. */
 char *target_mount(void);
 
 /* 0 or -errno, with a sentence and the mend in WHY. The caller owns what *T holds. */
@@ -41,6 +41,10 @@ int target_lock(struct target *t, char *why, size_t why_len);
 
 /* Is B the same cgroup as A or below it? */
 bool target_contains(const struct target *a, const struct target *b);
+
+/* 0, or -EINVAL with a sentence in WHY when T and one of OTHERS share processes. */
+int target_disjoint(const struct target *t, const struct target *others, size_t others_len,
+		    char *why, size_t why_len);
 
 /* Calls EACH for every process in the cgroup and below it. */
 void target_each_process(const struct target *t, void (*each)(void *context, pid_t pid),

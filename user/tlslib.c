@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +118,8 @@ static void scan_file(int fd, struct probe_tls_offsets *o)
 /* 1: LIB is filled in; 0: no TLS library. */
 static int look_at(struct tlslib_cache *c, const char *path, struct tlslib *lib)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Whatever lies there by now: a FIFO would keep us waiting. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct entry *e = NULL;
 	struct stat st;
 
@@ -161,6 +163,15 @@ static int promising(const char *path)
 	return base && (strstr(base, "ssl") || strstr(base, "node"));
 }
 
+/* The kernel marks so the name of a mapped file that has been unlinked or renamed over. */
+static int is_gone(const char *path)
+{
+	static const char mark[] = " (deleted)";
+	size_t len = strlen(path), mark_len = sizeof(mark) - 1;
+
+	return len > mark_len && !strcmp(path + len - mark_len, mark);
+}
+
 static int known(const struct tlslib *libs, int n, const struct tlslib *lib)
 {
 	for (int i = 0; i < n; i++) {
@@ -174,6 +185,7 @@ int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t ma
 {
 	char path[64], line[PATH_MAX + 128], *last = NULL;
 	struct tlslib *lib = malloc(sizeof(*lib));
+	bool gone = false;
 	struct stat st;
 	FILE *maps;
 	int n = 0;
@@ -194,13 +206,15 @@ int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t ma
 	if (max > 0 && look_at(c, path, lib))
 		out[n++] = *lib;
 	while ((size_t)n < max && fgets(line, sizeof(line), maps)) {
-		char *file = strchr(line, '/'), full[PATH_MAX + 64];
+		char *file = strchr(line, '/'), full[sizeof(line) + 32];
 
 		line[strcspn(line, "\n")] = '\0';
 		if (!file || !promising(file) || (last && !strcmp(last, file)))
 			continue;
 		free(last);
 		last = strdup(file);
+		/* Data files and the loader's temporary ones do not count. */
+		gone |= is_gone(file) && strstr(strrchr(file, '/'), "libssl.so");
 		snprintf(full, sizeof(full), "/proc/%d/root%s", (int)pid, file);
 		if (look_at(c, full, lib) && !known(out, n, lib))
 			out[n++] = *lib;
@@ -209,5 +223,5 @@ out:
 	free(last);
 	fclose(maps);
 	free(lib);
-	return n;
+	return !n && gone ? -ESTALE : n;
 }

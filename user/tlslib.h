@@ -31,7 +31,8 @@ struct tlslib_cache *tlslib_cache_new(void);
 void tlslib_cache_free(struct tlslib_cache *c);
 
 /* The libraries of process PID, at most MAX; returns how many, or -errno when the process cannot be
- * looked at (-EACCES: CAP_SYS_PTRACE is missing). */
+ * looked at (-EACCES: CAP_SYS_PTRACE is missing; -ESTALE: none was found, but there is one that is
+ * no longer on disk, as after an upgrade, and cannot be reached there). */
 int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t max);
 
 #endif

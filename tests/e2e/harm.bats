@@ -19,6 +19,19 @@ attached() {
   bpftool cgroup tree "$1" | grep -c gress
 }
 
+# How many TLS connections the programs of a process follow.
+followed() {
+  local id ids
+  mapfile -t ids < <(sed -n 's/^map_id:[[:space:]]*//p' /proc/"$1"/fdinfo/*)
+  for id in "${ids[@]}"; do
+    if bpftool map show id "$id" | grep -q 'name tls_flows '; then
+      bpftool -j map dump id "$id" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'
+      return
+    fi
+  done
+  return 1
+}
+
 @test "kill -9 under load: no exchange fails and nothing stays attached" {
   receiver bob
   receiver_tls dora
@@ -59,4 +72,18 @@ attached() {
   [ "$(connector_truth alice originated http_errors)" = 0 ]
   [ "$(connector_truth alice originated expired)" = 0 ]
   run ! attached "$BED_CGROUP"
+}
+
+@test "a connector that is killed gives the places of its TLS connections back" {
+  receiver_tls dora
+  url=https://localhost:$(connector_port dora)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  connector_pay alice "{\"payments\":4,\"concurrency\":4,$(to "$url")}"
+  pid=$(bed_pid tt)
+  at_least 1 followed "$pid"
+  bed_stop alice KILL || true
+  bed_wait 20 'the connections to be forgotten' same echo 0 -- followed "$pid"
+  telltale_stop tt
 }

@@ -75,6 +75,21 @@ to() {
   echo "\"to\":[$list]"
 }
 
+# prepare_file FILE: a Prepare to bob, for clients that have no ILP library.
+prepare_file() {
+  (cd "$ROOT/tests/e2e" && node -e "
+    const packet = require('ilp-packet')
+    const crypto = require('crypto')
+    const preimage = crypto.randomBytes(32)
+    require('fs').writeFileSync(process.argv[1], packet.serializeIlpPrepare({
+      amount: '1000',
+      expiresAt: new Date(Date.now() + 600000),
+      executionCondition: crypto.createHash('sha256').update(preimage).digest(),
+      destination: 'test.bob.raw.opaque',
+      data: Buffer.concat([preimage, Buffer.from('   ')])
+    }))" "$1")
+}
+
 # agree NAME SIDE NAME SIDE: two connectors' ledgers of the same packets, in the same asset.
 agree() {
   connector_count "$1"

@@ -5,21 +5,6 @@
 
 load helper
 
-# A Prepare to bob in FILE, for the client in Go.
-prepare_file() {
-  (cd "$ROOT/tests/e2e" && node -e "
-    const packet = require('ilp-packet')
-    const crypto = require('crypto')
-    const preimage = crypto.randomBytes(32)
-    require('fs').writeFileSync(process.argv[1], packet.serializeIlpPrepare({
-      amount: '1000',
-      expiresAt: new Date(Date.now() + 600000),
-      executionCondition: crypto.createHash('sha256').update(preimage).digest(),
-      destination: 'test.bob.raw.opaque',
-      data: Buffer.concat([preimage, Buffer.from('   ')])
-    }))" "$1")
-}
-
 @test "a program with TLS of its own, in Go: telltale says that it cannot be read" {
   receiver_tls bob
   prepare_file "$BED/prepare"

@@ -35,12 +35,11 @@ pay_over_tls() {
   url=https://localhost:$(connector_port bob)
   sender alice "$url"
   telltale_config tt "$(connector_cgroup alice)"
-  # shellcheck disable=SC2153 # lib.sh sets it
-  telltale=$TELLTALE
+  program=$TELLTALE
   cat >"$BED/confined" <<CONFINED
 #!/bin/sh
 exec setpriv --bounding-set=-all,+bpf,+net_admin,+perfmon,+sys_ptrace,+dac_read_search \
-  --inh-caps=-all "$telltale" "\$@"
+  --inh-caps=-all "$program" "\$@"
 CONFINED
   chmod +x "$BED/confined"
   TELLTALE=$BED/confined telltale_start tt

@@ -74,6 +74,12 @@ static void emit_message(const struct source *src, const struct flow_common *c,
 			 const struct side *s);
 static void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes, __u64 now_ns);
 
+static inline void emit_message_apart(const struct source *src, const struct flow_common *c,
+				      struct side *s)
+{
+	emit_message(src, c, s);
+}
+
 #include "bpf/follow.h"
 
 /* --- one connection -------------------------------------------------------------------------- */

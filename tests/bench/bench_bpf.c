@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench_bpf.c - what the socket programs cost a segment, by the kernel's own accounting, as a
+ * multiple of what an empty program on the same segments costs.
+ *
+ * In a cgroup of its own, with telltale's programs and an empty one attached both ways, a client
+ * and a server thread hold two conversations over loopback TCP, in turn: ILP, and one like a
+ * database's. The ring is read on a timer meanwhile, as the daemon reads it, and every message must
+ * come out of it: else the programs did not do the work that was measured.
+ *
+ * The kernel's accounting (BPF_STATS_RUN_TIME) reads a clock before and after each run; that is in
+ * every figure here, also in the empty program's, and so in the divisor of the ratios.
+ *
+ * Usage: bench_bpf [ROUNDS [EXCHANGES]], as root. The last lines, "FIGURE ...", are for
+ * tests/bench/report.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "../../user/probe.h"
+#include "traffic.h"
+
+#define ROUNDS     15
+#define EXCHANGES  4000 /* in a round, of each conversation */
+#define ROUNDS_MAX 1000
+#define SEED       0x7e117a1e
+
+/* The ring is read more often than the daemon reads it, since more comes in: no forced wake-up may
+ * enter the figures. */
+#define DRAIN_US 5000
+
+#define PROGRAMS_MAX 8 /* attached to one cgroup, one way */
+
+enum program { TELLTALE_IN, TELLTALE_OUT, EMPTY_IN, EMPTY_OUT, PROGRAMS };
+
+struct cost {
+	uint64_t runs, ns;
+};
+
+struct seen {
+	uint64_t prepares, fulfills, others;
+};
+
+struct bench {
+	char cgroup[4096];
+	struct target target;
+	struct probe *probe;
+	int programs[PROGRAMS];
+	int links[2];
+	atomic_bool ended;
+	struct seen seen; /* the reader's until it has ended */
+};
+
+/* What one round says of one conversation. */
+struct sample {
+	double ratio;
+	double ns[PROGRAMS]; /* a run */
+	uint64_t runs;
+};
+
+/* --- setting up --------------------------------------------------------------------------------*/
+
+/* The empty program, attached like telltale's. */
+static void attach_empty(struct bench *b, enum bpf_attach_type way, int *program, int *link)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	DECLARE_LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = way);
+
+	*program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "empty", "GPL", insns, 2, &opts);
+	if (*program < 0)
+		err(1, "cannot load the empty program");
+	*link = bpf_link_create(*program, b->target.fd, way, NULL);
+	if (*link < 0)
+		err(1, "cannot attach the empty program");
+}
+
+/* The one program called NAME that is attached to our cgroup. */
+static int find_program(const struct bench *b, enum bpf_attach_type way, const char *name)
+{
+	uint32_t ids[PROGRAMS_MAX], len = PROGRAMS_MAX;
+
+	if (bpf_prog_query(b->target.fd, way, 0, NULL, ids, &len))
+		err(1, "cannot ask what is attached");
+	for (uint32_t i = 0; i < len; i++) {
+		struct bpf_prog_info info = {0};
+		uint32_t info_len = sizeof(info);
+		int fd = bpf_prog_get_fd_by_id(ids[i]);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &info_len) &&
+		    !strcmp(info.name, name))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	errx(1, "no program %s is attached", name);
+}
+
+static void attach(struct bench *b)
+{
+	const struct siphash_key session = {1, 2}, host = {3, 4};
+	struct config_target config = {.kind = TARGET_CGROUP, .name = b->cgroup};
+	char why[512] = "";
+
+	if (target_resolve(&config, &b->target, why, sizeof(why)) ||
+	    probe_open(&session, &host, &b->target, 1, &b->probe, why, sizeof(why)) ||
+	    probe_attach_sockets(b->probe, why, sizeof(why)))
+		errx(1, "%s", why);
+	b->programs[TELLTALE_IN] = find_program(b, BPF_CGROUP_INET_INGRESS, "telltale_in");
+	b->programs[TELLTALE_OUT] = find_program(b, BPF_CGROUP_INET_EGRESS, "telltale_out");
+	attach_empty(b, BPF_CGROUP_INET_INGRESS, &b->programs[EMPTY_IN], &b->links[0]);
+	attach_empty(b, BPF_CGROUP_INET_EGRESS, &b->programs[EMPTY_OUT], &b->links[1]);
+}
+
+static void enter_cgroup(const char *path)
+{
+	char procs[4200];
+	FILE *f;
+
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
+	f = fopen(procs, "we");
+	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
+		err(1, "cannot enter %s", path);
+}
+
+/* --- the ring ----------------------------------------------------------------------------------*/
+
+static void count_record(void *context, const void *record, size_t size)
+{
+	struct seen *seen = context;
+	const struct record_head *head = record;
+	const struct record_message *m = record;
+
+	(void)size;
+	if (head->type == RECORD_MESSAGE && m->kind == RECORD_KIND_PREPARE)
+		seen->prepares++;
+	else if (head->type == RECORD_MESSAGE && m->kind == RECORD_KIND_FULFILL)
+		seen->fulfills++;
+	else if (head->type != RECORD_ENDPOINT && head->type != RECORD_FLOW_CLOSE)
+		seen->others++;
+}
+
+static void *read_ring(void *context)
+{
+	struct bench *b = context;
+
+	while (!atomic_load(&b->ended)) {
+		probe_consume(b->probe, count_record, &b->seen);
+		usleep(DRAIN_US);
+	}
+	probe_consume(b->probe, count_record, &b->seen);
+	return NULL;
+}
+
+/* --- measuring ---------------------------------------------------------------------------------*/
+
+static void read_costs(const struct bench *b, struct cost costs[PROGRAMS])
+{
+	for (int i = 0; i < PROGRAMS; i++) {
+		struct bpf_prog_info info = {0};
+		uint32_t len = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(b->programs[i], &info, &len))
+			err(1, "cannot read a program's run time");
+		costs[i] = (struct cost){info.run_cnt, info.run_time_ns};
+	}
+}
+
+static struct sample measure(const struct bench *b, struct traffic *t, unsigned exchanges)
+{
+	struct cost before[PROGRAMS], after[PROGRAMS];
+	struct sample s = {0};
+
+	read_costs(b, before);
+	traffic_run(t, exchanges / TRAFFIC_CONNECTIONS);
+	read_costs(b, after);
+	for (int i = 0; i < PROGRAMS; i++) {
+		uint64_t runs = after[i].runs - before[i].runs;
+
+		if (!runs)
+			errx(1, "a program did not run: is something else attached that ends it?");
+		s.ns[i] = (double)(after[i].ns - before[i].ns) / (double)runs;
+		s.runs += i == TELLTALE_IN || i == TELLTALE_OUT ? runs : 0;
+	}
+	s.ratio = (s.ns[TELLTALE_IN] + s.ns[TELLTALE_OUT]) / (s.ns[EMPTY_IN] + s.ns[EMPTY_OUT]);
+	return s;
+}
+
+static int by_ratio(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return (x->ratio > y->ratio) - (x->ratio < y->ratio);
+}
+
+static void report(const char *name, double reach, struct sample *samples, unsigned len,
+		   unsigned exchanges)
+{
+	const struct sample *s = &samples[len / 2];
+
+	qsort(samples, len, sizeof(*samples), by_ratio);
+	printf("%-9s ns a run: telltale in %4.0f, out %4.0f; empty in %3.0f, out %3.0f "
+	       "(median round, %.2f runs an exchange)\n",
+	       name, s->ns[TELLTALE_IN], s->ns[TELLTALE_OUT], s->ns[EMPTY_IN], s->ns[EMPTY_OUT],
+	       (double)s->runs / exchanges);
+	printf("%-9s telltale / empty: median %.2f (min %.2f, max %.2f of %u rounds), reach %.1f\n",
+	       name, s->ratio, samples[0].ratio, samples[len - 1].ratio, len, reach);
+}
+
+/* Every exchange passes two ends, and each end sees both messages. */
+static int check(const struct bench *b, uint64_t exchanges)
+{
+	uint64_t expected = 2 * exchanges, dropped = probe_dropped(b->probe);
+
+	printf("decoded: %" PRIu64 " of %" PRIu64 " Prepares, %" PRIu64 " of %" PRIu64
+	       " Fulfills, %" PRIu64 " gaps and others, %" PRIu64 " dropped\n",
+	       b->seen.prepares, expected, b->seen.fulfills, expected, b->seen.others, dropped);
+	if (b->seen.prepares == expected && b->seen.fulfills == expected && !b->seen.others &&
+	    !dropped)
+		return EXIT_SUCCESS;
+	fputs("bench_bpf: not everything was decoded; the figures are of other work\n", stderr);
+	return EXIT_FAILURE;
+}
+
+static int run(struct bench *b, unsigned rounds, unsigned exchanges)
+{
+	static struct sample ilp[ROUNDS_MAX], database[ROUNDS_MAX];
+	struct traffic ilp_traffic, database_traffic;
+	pthread_t reader;
+	int stats, status;
+
+	enter_cgroup(b->cgroup);
+	attach(b);
+	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	if (stats < 0)
+		err(1, "cannot turn on the kernel's accounting of BPF run time");
+	if (pthread_create(&reader, NULL, read_ring, b))
+		errx(1, "no thread");
+	traffic_open(&ilp_traffic, TRAFFIC_ILP, SEED);
+	traffic_open(&database_traffic, TRAFFIC_DATABASE, SEED);
+	/* A round to warm up. */
+	for (unsigned i = 0; i <= rounds; i++) {
+		unsigned k = i ? i - 1 : 0;
+
+		ilp[k] = measure(b, &ilp_traffic, exchanges);
+		database[k] = measure(b, &database_traffic, exchanges);
+	}
+	traffic_close(&ilp_traffic);
+	traffic_close(&database_traffic);
+	atomic_store(&b->ended, true);
+	pthread_join(reader, NULL);
+	close(stats);
+	report("ILP", 8.0, ilp, rounds, exchanges);
+	report("other TCP", 2.5, database, rounds, exchanges);
+	status = check(b, (uint64_t)exchanges * (rounds + 1));
+	if (status == EXIT_SUCCESS) {
+		printf("FIGURE bpf_ilp %.2f\n", ilp[rounds / 2].ratio);
+		printf("FIGURE bpf_other %.2f\n", database[rounds / 2].ratio);
+	}
+	for (int i = 0; i < 2; i++)
+		close(b->links[i]);
+	probe_close(b->probe);
+	target_fini(&b->target);
+	return status;
+}
+
+/* --- a process of its own, so that the cgroup can be removed when it has ended
+ * ------------------*/
+
+static volatile sig_atomic_t worker;
+
+static void pass_on(int number)
+{
+	if (worker > 0)
+		kill((pid_t)worker, number);
+}
+
+static unsigned argument(const char *text, unsigned fallback, unsigned max)
+{
+	long n = text ? strtol(text, NULL, 10) : (long)fallback;
+
+	if (n < TRAFFIC_CONNECTIONS || n > (long)max)
+		errx(2, "usage: bench_bpf [ROUNDS [EXCHANGES]]; %d at least", TRAFFIC_CONNECTIONS);
+	return (unsigned)n;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned rounds = argument(argc > 1 ? argv[1] : NULL, ROUNDS, ROUNDS_MAX);
+	unsigned exchanges = argument(argc > 2 ? argv[2] : NULL, EXCHANGES, 1000000);
+	char *mount = target_mount();
+	static struct bench b;
+	int status = 0;
+
+	if (!mount)
+		errx(1, "cgroup v2 is not mounted");
+	snprintf(b.cgroup, sizeof(b.cgroup), "%.4000s/telltale-bench.%d", mount, (int)getpid());
+	free(mount);
+	if (mkdir(b.cgroup, 0755))
+		err(1, "cannot make %s; this measures as root", b.cgroup);
+	exchanges -= exchanges % TRAFFIC_CONNECTIONS;
+	worker = fork();
+	if (worker == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		status = run(&b, rounds, exchanges);
+		fflush(stdout);
+		_exit(status);
+	}
+	signal(SIGINT, pass_on);
+	signal(SIGTERM, pass_on);
+	while (worker > 0 && waitpid((pid_t)worker, &status, 0) < 0 && errno == EINTR)
+		;
+	if (rmdir(b.cgroup))
+		warn("cannot remove %s", b.cgroup);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}

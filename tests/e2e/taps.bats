@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The two taps where main.bats does not take them: TLS coming in, a shared libssl, a ring that is full.
+
+load helper
+
+@test "TLS that comes in is read: what a node received is counted as received" {
+  receiver_tls bob
+  url=https://localhost:$(connector_port bob)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup bob)"
+  telltale_start tt
+  connector_pay alice "{\"payments\":16,\"concurrency\":8,$(to "$url")}"
+  connector_count alice
+  bed_wait 20 'every payment to be seen' \
+    test_metric 16 tt telltale_transactions_total 'origin="received"'
+  fulfills=$(connector_truth alice originated fulfills)
+  [ "$(telltale_metric tt telltale_exchanges_total 'outcome="fulfilled"')" -ge "$fulfills" ]
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+}
+
+@test "a program with the shared libssl 3 is read, through SSL_write_ex and SSL_read_ex" {
+  receiver_tls bob
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/snake"
+  telltale_config tt "$BED_CGROUP/snake"
+  bed_spawn snake "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/snake" python3 "$ROOT/tests/e2e/tls-client.py" \
+    "https://localhost:$(connector_port bob)/" "$BED/ca.pem" "$BED/prepare" 50 "$BED/go"
+  bed_wait 10 'the client to be up' at_least 1 grep -c . "$BED_CGROUP/snake/cgroup.procs"
+  telltale_start tt
+  grep -q 'reading the TLS' "$BED/tt.log"
+  touch "$BED/go"
+  bed_wait 20 'the client to end' not bed_alive snake
+  [ "$(grep -c '^200 13$' "$BED/snake.log")" = 50 ]
+  telltale_stop tt
+  [ "$(telltale_truth tt fulfills)" = 50 ]
+  [ "$(telltale_truth tt transactions)" = 1 ]
+}
+
+@test "what finds no room in the ring is counted, and said wherever totals are shown" {
+  receiver bob
+  sender alice "http://127.0.0.1:$(connector_port bob)"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  # Stopped, telltale does not empty the ring, which holds some 13,000 messages; these are 24,000.
+  kill -STOP "$(bed_pid tt)"
+  connector_hammer alice '{"count":12000,"concurrency":32,"receiver":"test.bob"}'
+  kill -CONT "$(bed_pid tt)"
+  bed_wait 20 'the loss to be exported' at_least 5000 telltale_metric tt telltale_records_dropped_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  messages=$(telltale_metric tt telltale_records_total 'type="message"')
+  dropped=$(telltale_metric tt telltale_records_dropped_total)
+  [ $((messages + dropped)) -ge 24000 ]
+  telltale_stop tt
+}
