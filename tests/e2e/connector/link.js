@@ -107,6 +107,8 @@ function serve ({ listen, incoming, handle, credentials, onUnauthorised }) {
   const server = listen.cert
     ? https.createServer({ cert: fs.readFileSync(listen.cert), key: fs.readFileSync(listen.key) }, callback)
     : http.createServer(callback)
+  // Node's 5 s let a busy host close a connection just as the next request is on its way.
+  server.keepAliveTimeout = 60000
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: listen.host, port: listen.port || 0, backlog: 4096 }, () => resolve(server))
