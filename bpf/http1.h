@@ -148,7 +148,7 @@ static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u
 	s->spans[span].len = at < end ? (__u16)(end - at) : 0;
 }
 
-/* Which header is it? WINDOW[at, end) is a line without its line end. */
+/* Which header is it? WINDOW[at, end) is a line up to its LF. */
 static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 {
 	__u64 w0, w1;
@@ -205,7 +205,7 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 
 	BYTES_LOOP
 	for (turn = 0; turn < HTTP1_TURNS; turn++) {
-		__u32 pos = bytes_forget(s->pos), start, end;
+		__u32 pos = bytes_forget(s->pos), start;
 		__u64 found, found1, found2, found3;
 		const __u8 *at;
 
@@ -243,14 +243,11 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 			s->start = pos + 1;
 			continue;
 		}
-		end = pos;
-		if (end > start && http1_byte(s, end - 1) == '\r')
-			end--;
-		if (end > start) {
+		if (pos > start + 1 || (pos == start + 1 && http1_byte(s, start) != '\r')) {
 			if (s->phase == SIDE_CHUNK)
 				return LINES_ONE;
 			if (s->phase == SIDE_HEAD)
-				http1_classify(s, start, end);
+				http1_classify(s, start, pos);
 		} else if (s->phase == SIDE_TRAILER || (s->phase == SIDE_HEAD && s->started)) {
 			s->start = pos + 1;
 			return LINES_END;
@@ -260,12 +257,22 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 	return LINES_MORE;
 }
 
+/* The CR before the line's LF is no part of it. */
+static __always_inline void http1_trim(struct side *s, enum flow_span span)
+{
+	struct flow_slice *slice = &s->spans[span];
+
+	if (slice->len && http1_byte(s, slice->at + slice->len - 1) == '\r')
+		slice->len--;
+}
+
 /* Takes the value found for SPAN, without the blanks at its front, of which more than a few have no
  * meaning here. False when none was found. */
 static __always_inline int http1_value(struct side *s, enum flow_span span, __u32 *at, __u32 *len)
 {
 	__u32 i;
 
+	http1_trim(s, span);
 	*at = bytes_forget(s->spans[span].at);
 	*len = bytes_forget(s->spans[span].len);
 	if (!*len)
@@ -336,11 +343,15 @@ static __always_inline void http1_path(struct side *s, __u32 at)
 /* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
 static __always_inline int http1_start_line(struct side *s)
 {
-	__u32 at = s->spans[SPAN_START].at, len = s->spans[SPAN_START].len;
-	__u64 w0 = http1_word(s, at);
+	__u32 at, len;
+	__u64 w0;
 
+	http1_trim(s, SPAN_START);
+	at = bytes_forget(s->spans[SPAN_START].at);
+	len = bytes_forget(s->spans[SPAN_START].len);
 	if (len < 12)
 		return HTTP1_LOST;
+	w0 = http1_word(s, at);
 	if (bytes_low(w0, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)) {
 		__u64 code = http1_word(s, at + 9);
 		__u8 a = (__u8)code - '0', b = (__u8)(code >> 8) - '0',

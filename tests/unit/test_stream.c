@@ -93,15 +93,28 @@ static void two_runs_never_work_on_one_direction_and_the_loss_is_told(void **sta
 
 	(void)state;
 	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_FIRST);
-	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_BUSY);
 	assert_int_equal(stream_claim(&st, 11, 10, &skip), STREAM_BUSY);
+	assert_int_equal(stream_claim(&st, 21, 10, &skip), STREAM_BUSY);
 	stream_release(&st);
 	assert_int_equal(stream_claim(&st, 31, 10, &skip), STREAM_MISSED);
 	assert_int_equal(skip, 20);
-	assert_int_equal(stream_claim(&st, 11, 20, &skip), STREAM_BUSY);
 	stream_release(&st);
+	assert_int_equal(segment(&st, 11, 20, &skip), STREAM_OLD);
 	assert_int_equal(segment(&st, 41, 10, &skip), STREAM_NEXT);
 	assert_int_equal(segment(&st, 52, 10, &skip), STREAM_HOLE);
+}
+
+static void a_duplicate_that_went_past_is_no_loss(void **state)
+{
+	struct stream st = {0};
+	uint32_t skip;
+
+	(void)state;
+	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_FIRST);
+	assert_int_equal(stream_claim(&st, 1, 10, &skip), STREAM_BUSY);
+	stream_release(&st);
+	assert_int_equal(segment(&st, 11, 10, &skip), STREAM_NEXT);
+	assert_int_equal(segment(&st, 22, 10, &skip), STREAM_HOLE);
 }
 
 static void bytes_that_went_past_are_taken_when_they_are_sent_again(void **state)
@@ -157,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_hole_says_its_length_and_what_fills_it_is_old),
 		cmocka_unit_test(half_the_sequence_space_away_is_old),
 		cmocka_unit_test(two_runs_never_work_on_one_direction_and_the_loss_is_told),
+		cmocka_unit_test(a_duplicate_that_went_past_is_no_loss),
 		cmocka_unit_test(bytes_that_went_past_are_taken_when_they_are_sent_again),
 		cmocka_unit_test(any_segments_agree_with_a_plain_account),
 	};
