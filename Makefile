@@ -189,8 +189,8 @@ fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
-bench: $(BENCH_BIN) ## measure the program on this machine
-	$(Q)set -e; for program in $^; do $$program; done
+bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
+	$(Q)tests/bench/report
 
 # --- the tree ------------------------------------------------------------------------------------
 

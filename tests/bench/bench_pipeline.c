@@ -169,6 +169,7 @@ static int run(struct pipeline *p, const struct privacy *privacy, double seconds
 	       (double)(t.exchanges * laps) / spent, t.exchanges * laps,
 	       100.0 * (double)t.probes / (double)t.exchanges,
 	       (double)t.fulfilled / (double)t.transactions, spent);
+	printf("FIGURE pipeline %.0f\n", (double)(t.exchanges * laps) / spent);
 	return failed;
 }
 
