@@ -27,6 +27,7 @@ pay_over_tls() {
   pay_over_tls "$url"
   telltale_stop tt
   [ "$first" -gt 16 ]
+  echo "first $first, second $(connector_truth alice originated prepares), telltale $(cat "$BED/tt.truth")"
   [ "$(telltale_truth tt prepares)" = $((first + $(connector_truth alice originated prepares))) ]
 }
 
