@@ -351,6 +351,10 @@ telltale_ready() {
 
 # telltale_stop NAME: ends it; its truth file then has everything it saw.
 telltale_stop() {
+  local listen
+  listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
+  # What it says of itself, for whoever asks why a count differs.
+  curl --silent --max-time 5 "http://$listen/metrics" | grep -v '^#' >"$BED/$1.metrics"
   bed_stop "$1" || {
     echo "telltale $1 ended with status $?" >&2
     cat "$BED/$1.log" >&2

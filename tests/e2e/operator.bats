@@ -28,6 +28,7 @@ pay_over_tls() {
   telltale_stop tt
   [ "$first" -gt 16 ]
   echo "first $first, second $(connector_truth alice originated prepares), telltale $(cat "$BED/tt.truth")"
+  echo "telltale could not see: $(awk '/unseen|gap|unmatched|dropped/ && $NF > 0' "$BED/tt.metrics")"
   [ "$(telltale_truth tt prepares)" = $((first + $(connector_truth alice originated prepares))) ]
 }
 
