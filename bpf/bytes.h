@@ -77,28 +77,6 @@ static __always_inline __u32 bytes_index(__u64 found)
 	return (__u32)(((((found & -found) - 1) & BYTES_ONES) * BYTES_ONES) >> 56) - 1;
 }
 
-/* Is BUF[from, from + len) what bytes_hash has put into COPY? LEN at most MAX; the rest as there.
- */
-static __always_inline int bytes_same(const __u8 *buf, __u32 size, __u32 from, __u32 len, __u32 max,
-				      const __u64 *copy)
-{
-	__u32 i, words = len / 8, at;
-
-	bytes_pin(words);
-	BYTES_LOOP
-	for (i = 0; i < max / 8; i++) {
-		at = from + i * 8;
-		bytes_pin(at);
-		if (i >= words)
-			break;
-		if (at > size - 8 || bytes_load(buf + at) != copy[i])
-			return 0;
-	}
-	at = from + (len & ~7u);
-	bytes_pin(at);
-	return at <= size - 8 && bytes_low(bytes_load(buf + at), len) == copy[len / 8];
-}
-
 /*
  * SipHash of BUF[from, from + len). At most MAX bytes are read (a constant, a multiple of 8), and
  * none from SIZE - 8 on (the size of BUF). FOLD is or'ed into every byte: 0x20 folds case. COPY,

@@ -87,7 +87,7 @@ static __always_inline void emit_flow(struct record_flow *flow, const struct flo
 static __always_inline void emit_endpoint(const struct flow_common *c, struct side *s,
 					  __u64 endpoint, __u64 now_ns)
 {
-	__u64 key = endpoint ^ s->token;
+	__u64 key = endpoint ^ s->head.token;
 	struct record_endpoint *r;
 	__u8 seen = 1;
 
@@ -103,9 +103,9 @@ static __always_inline void emit_endpoint(const struct flow_common *c, struct si
 	bpf_map_update_elem(&endpoints, &key, &seen, BPF_ANY);
 	emit_head(&r->head, c, RECORD_ENDPOINT, sizeof(*r));
 	r->endpoint = endpoint;
-	r->token = s->token;
-	r->host_len = s->host_len;
-	r->path_len = s->path_len;
+	r->token = s->head.token;
+	r->host_len = s->head.host_len;
+	r->path_len = s->head.path_len;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	__builtin_memcpy(r->host, s->host, sizeof(r->host));
 	__builtin_memcpy(r->path, s->path, sizeof(r->path));
@@ -115,11 +115,14 @@ static __always_inline void emit_endpoint(const struct flow_common *c, struct si
 static __always_inline void emit_message(const struct source *src, const struct flow_common *c,
 					 struct side *s)
 {
-	__u64 endpoint = s->request ? s->host_hash ^ (s->path_hash << 1 | s->path_hash >> 63) : 0;
+	__u64 endpoint =
+		s->head.request
+			? s->head.host_hash ^ (s->head.path_hash << 1 | s->head.path_hash >> 63)
+			: 0;
 	struct record_message *r;
 	int ilp = s->kind >= RECORD_KIND_PREPARE;
 
-	if (s->request)
+	if (s->head.request)
 		emit_endpoint(c, s, endpoint, src->now_ns);
 	r = emit_reserve(RECORD_MESSAGE, sizeof(*r));
 	if (!r)
@@ -127,7 +130,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	emit_head(&r->head, c, RECORD_MESSAGE, sizeof(*r));
 	emit_flow(&r->flow, c);
 	r->stream = s->stream;
-	r->flags = s->flags;
+	r->flags = s->head.flags;
 	r->kind = s->kind;
 	r->pad0 = 0;
 	r->first_ns = s->first_ns;
@@ -143,10 +146,10 @@ static __always_inline void emit_message(const struct source *src, const struct 
 		r->condition = s->ilp.condition;
 	}
 	r->endpoint = endpoint;
-	r->token = s->token;
-	r->request_id = s->request_id;
+	r->token = s->head.token;
+	r->request_id = s->head.request_id;
 	r->data_len = ilp ? s->ilp.data_len : 0;
-	r->http_status = s->status;
+	r->http_status = s->head.status;
 	__builtin_memset(r->reject_code, 0, sizeof(r->reject_code));
 	if (s->kind == RECORD_KIND_REJECT)
 		__builtin_memcpy(r->reject_code, s->ilp.reject_code, sizeof(r->reject_code));

@@ -22,12 +22,11 @@ enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 enum flow_span {
 	SPAN_START, /* the start line */
 	SPAN_HOST,
-	SPAN_TOKEN,           /* Authorization */
-	SPANS_KEPT,           /* those before are kept with their hash */
-	SPAN_ID = SPANS_KEPT, /* Request-Id */
-	SPAN_LENGTH,          /* Content-Length */
-	SPAN_CODING,          /* Transfer-Encoding */
-	SPAN_TYPE,            /* Content-Type */
+	SPAN_TOKEN,  /* Authorization */
+	SPAN_ID,     /* Request-Id */
+	SPAN_LENGTH, /* Content-Length */
+	SPAN_CODING, /* Transfer-Encoding */
+	SPAN_TYPE,   /* Content-Type */
 	SPANS,
 };
 
@@ -36,12 +35,31 @@ struct flow_slice {
 	__u16 len; /* 0: none */
 };
 
-/* The hash of a value that most messages of a connection repeat; its text is kept beside it. */
-struct flow_kept {
-	__u64 hash;
-	__u16 len; /* as far as it counts */
-	__u8 known;
-	__u8 pad[5];
+/* What the head of a message says. */
+struct head {
+	__u64 length; /* Content-Length */
+	__u64 token, request_id, host_hash, path_hash;
+	__u16 status; /* of a response */
+	__u16 flags;  /* enum record_flag of the message */
+	__u8 request; /* the message is a request, else a response */
+	__u8 wanted;  /* the body is or may be ILP */
+	__u8 typed;   /* Content-Type says ILP */
+	__u8 chunked;
+	__u8 sized;    /* Content-Length seen */
+	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
+	__u8 host_len, path_len;
+	__u8 seen;  /* bit per enum flow_span: in this head already */
+	__u8 twice; /* ... and once more */
+	__u8 pad[2];
+};
+
+/* The last head and its text: most messages of a connection begin as the one before did, and
+ * comparing is much cheaper than reading. */
+struct last_head {
+	struct head head;
+	__u32 len; /* of the text; 0: none */
+	__u32 pad;
+	__u8 text[FLOW_HEAD_WINDOW];
 };
 
 enum side_phase {
@@ -66,44 +84,35 @@ struct side {
 	__u64 left;     /* bytes left of the body, or of the chunk */
 	__u64 body_len; /* bytes of the body so far */
 	__u64 first_ns;
-	__u64 token, request_id, host_hash, path_hash;
 	__u64 announced; /* the endpoint and token of an earlier message, known to the daemon */
 	__u32 stream;    /* which exchange of the connection it belongs to, from 1; 0: none known */
 	__u32 pos, start; /* scanning: kept here so that the verifier forgets their history */
+	__u32 fragment;   /* bytes of the body that the step is about; 0: none */
 	__u16 base;       /* where lines are put in the window */
 	__u16 room;       /* ... and how many bytes of them */
 	__u16 have;       /* bytes of an unfinished line at the base */
+	__u16 filled;     /* where the bytes of the window end */
 	__u16 gathered;   /* bytes of the body in the window */
 	__u16 body_at;    /* where they lie in it */
-	__u16 status;     /* of a response */
-	__u16 flags;      /* enum record_flag of the message */
 	__u8 phase;       /* enum side_phase */
-	__u32 fragment;   /* bytes of the body that the step is about; 0: none */
 	__u8 in_lines;    /* the step reads lines, not a body */
+	__u8 full;        /* as many lines as the window has room for */
+	__u8 fresh;       /* the window of lines begins with the message */
 	__u8 unparsed;    /* the step gathered bytes of the body */
 	__u8 complete;    /* the window holds the whole body */
 	__u8 found;       /* enum http1_lines: what the last window of lines held */
 	__u8 started;     /* the start line has been seen */
 	__u8 long_line;   /* dropping the rest of a line longer than the window */
-	__u8 request;     /* the message is a request, else a response */
-	__u8 wanted;      /* the body is or may be ILP */
-	__u8 typed;       /* Content-Type says ILP */
-	__u8 chunked;
-	__u8 sized;    /* Content-Length seen */
-	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
-	__u8 seen;     /* bit per enum flow_span: in this head already */
-	__u8 twice;    /* ... and once more */
-	__u8 out;      /* enum flow_direction, for as long as the connection lives */
-	__u8 kind;     /* enum record_kind, once ready */
-	__u8 ready;    /* a message to report */
-	__u8 verdict;  /* enum ilp_verdict on the gathered bytes */
-	__u8 host_len, path_len;
+	__u8 out;         /* enum flow_direction, for as long as the connection lives */
+	__u8 kind;        /* enum record_kind, once ready */
+	__u8 ready;       /* a message to report */
+	__u8 verdict;     /* enum ilp_verdict on the gathered bytes */
+	struct head head;
+	struct last_head last;
 	struct flow_slice spans[SPANS];
 	struct ilp ilp;
-	struct flow_kept kept[SPANS_KEPT];
 	__u64 host[RECORD_HOST_MAX / 8 + 1];
 	__u64 path[RECORD_PATH_MAX / 8 + 1];
-	__u64 token_text[RECORD_TOKEN_MAX / 8 + 1];
 	__u8 window[FLOW_WINDOW + FLOW_SLACK];
 };
 

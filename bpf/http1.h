@@ -57,7 +57,7 @@ static __always_inline __u8 http1_byte(const struct side *s, __u32 at)
  * The keyed hash of a header value, as much of it as counts: s->spans[span], which is read here and
  * not passed, so that the verifier does not carry what the loop learns of it back to the caller.
  */
-bytes_function __u64 http1_hash_anew(struct side *s, enum flow_span span)
+bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
 {
 	__u32 at = s->spans[span].at, len = s->spans[span].len;
 
@@ -69,31 +69,12 @@ bytes_function __u64 http1_hash_anew(struct side *s, enum flow_span span)
 		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_HOST_MAX, 0x20,
 				  s->host, session_key());
 	case SPAN_TOKEN:
-		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0,
-				  s->token_text, host_key());
+		return bytes_hash(s->window, sizeof(s->window), at, len, RECORD_TOKEN_MAX, 0, 0,
+				  host_key());
 	default:
 		return bytes_hash(s->window, sizeof(s->window), at, len, 40, 0x20, 0,
 				  session_key());
 	}
-}
-
-/* The same for a value that is known by its TEXT (of which MAX bytes count), when the connection's
- * last message had the same: looking is cheaper than hashing. */
-static __always_inline __u64 http1_hash(struct side *s, enum flow_span span, const __u64 *text,
-					__u32 max)
-{
-	struct flow_kept *kept = &s->kept[span];
-	__u32 at = s->spans[span].at, len = s->spans[span].len;
-
-	if (len > max)
-		len = max;
-	if (kept->known && kept->len == len &&
-	    bytes_same(s->window, sizeof(s->window), at, len, max, text))
-		return kept->hash;
-	kept->len = (__u16)len;
-	kept->known = 1;
-	kept->hash = http1_hash_anew(s, span);
-	return kept->hash;
 }
 
 static __always_inline void side_reset(struct side *s, __u8 phase)
@@ -111,26 +92,11 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 	s->first_ns = now_ns;
 	s->body_len = 0;
 	s->left = 0;
-	s->token = 0;
-	s->request_id = 0;
-	s->host_hash = 0;
-	s->path_hash = 0;
 	s->gathered = 0;
-	s->status = 0;
-	s->flags = 0;
 	s->started = 0;
-	s->request = 0;
-	s->wanted = 0;
-	s->typed = 0;
-	s->chunked = 0;
-	s->sized = 0;
-	s->bodiless = 0;
-	s->seen = 0;
-	s->twice = 0;
 	s->verdict = ILP_MORE;
-	s->host_len = 0;
-	s->path_len = 0;
 	s->stream = 0;
+	__builtin_memset(&s->head, 0, sizeof(s->head));
 	__builtin_memset(s->spans, 0, sizeof(s->spans));
 }
 
@@ -139,11 +105,11 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 /* The first of a kind counts, as in Node.js, whatever window the next one falls into. */
 static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u32 end)
 {
-	if (s->seen & (1 << span)) {
-		s->twice |= (__u8)(1 << span);
+	if (s->head.seen & (1 << span)) {
+		s->head.twice |= (__u8)(1 << span);
 		return;
 	}
-	s->seen |= (__u8)(1 << span);
+	s->head.seen |= (__u8)(1 << span);
 	s->spans[span].at = (__u16)at;
 	s->spans[span].len = at < end ? (__u16)(end - at) : 0;
 }
@@ -333,11 +299,11 @@ static __always_inline void http1_path(struct side *s, __u32 at)
 		}
 	}
 	if (len >= RECORD_PATH_MAX)
-		s->flags |= RECORD_LONG;
-	s->path_len = (__u8)len;
+		s->head.flags |= RECORD_LONG;
+	s->head.path_len = (__u8)len;
 	s->spans[SPAN_START].at = (__u16)at;
 	s->spans[SPAN_START].len = (__u16)len;
-	s->path_hash = http1_hash(s, SPAN_START, s->path, RECORD_PATH_MAX);
+	s->head.path_hash = http1_hash(s, SPAN_START);
 }
 
 /* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
@@ -359,19 +325,19 @@ static __always_inline int http1_start_line(struct side *s)
 
 		if (a > 9 || b > 9 || c > 9)
 			return HTTP1_LOST;
-		s->status = a * 100 + b * 10 + c;
+		s->head.status = a * 100 + b * 10 + c;
 		return HTTP1_MORE;
 	}
 	if (http1_word(s, at + len - 9) != BYTES_WORD(' ', 'H', 'T', 'T', 'P', '/', '1', '.'))
 		return HTTP1_LOST;
-	s->request = 1;
-	s->flags |= RECORD_REQUEST;
+	s->head.request = 1;
+	s->head.flags |= RECORD_REQUEST;
 	if (bytes_low(w0, 5) == BYTES_WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0))
-		s->bodiless = 1;
+		s->head.bodiless = 1;
 	if (bytes_low(w0, 5) == BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0)) {
 		if (len < 14) /* the blank after POST is the one before HTTP/1.1 */
 			return HTTP1_LOST;
-		s->wanted = 1;
+		s->head.wanted = 1;
 		http1_path(s, at + 5);
 	}
 	return HTTP1_MORE;
@@ -397,24 +363,24 @@ static __always_inline int http1_framing(struct side *s)
 {
 	__u32 at, len;
 
-	if (s->twice & (1 << SPAN_LENGTH | 1 << SPAN_CODING))
+	if (s->head.twice & (1 << SPAN_LENGTH | 1 << SPAN_CODING))
 		return HTTP1_LOST; /* two framings, or a list of codings: not to be guessed at */
 	if (http1_value(s, SPAN_LENGTH, &at, &len)) {
 		s->spans[SPAN_LENGTH].len = 0;
-		if (!http1_decimal(s, at, len, &s->left))
+		if (!http1_decimal(s, at, len, &s->head.length))
 			return HTTP1_LOST;
-		s->sized = 1;
+		s->head.sized = 1;
 	}
 	if (http1_value(s, SPAN_CODING, &at, &len)) {
 		s->spans[SPAN_CODING].len = 0;
 		if (bytes_low(http1_word(s, at) | BYTES_CASE, 7) !=
 		    BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
 			return HTTP1_LOST;
-		s->chunked = 1;
+		s->head.chunked = 1;
 	}
 	if (http1_value(s, SPAN_TYPE, &at, &len)) {
 		s->spans[SPAN_TYPE].len = 0;
-		s->typed = (__u8)http1_is_ilp(s, at);
+		s->head.typed = (__u8)http1_is_ilp(s, at);
 	}
 	return HTTP1_MORE;
 }
@@ -427,10 +393,10 @@ static __always_inline void http1_party(struct side *s)
 	if (http1_value(s, SPAN_HOST, &at, &len)) {
 		if (len > RECORD_HOST_MAX) {
 			len = RECORD_HOST_MAX;
-			s->flags |= RECORD_LONG;
+			s->head.flags |= RECORD_LONG;
 		}
-		s->host_len = (__u8)len;
-		s->host_hash = http1_hash(s, SPAN_HOST, s->host, RECORD_HOST_MAX);
+		s->head.host_len = (__u8)len;
+		s->head.host_hash = http1_hash(s, SPAN_HOST);
 		s->spans[SPAN_HOST].len = 0;
 	}
 	if (http1_value(s, SPAN_TOKEN, &at, &len)) {
@@ -441,12 +407,12 @@ static __always_inline void http1_party(struct side *s)
 			s->spans[SPAN_TOKEN].len = (__u16)len;
 		}
 		if (len > RECORD_TOKEN_MAX)
-			s->flags |= RECORD_LONG;
-		s->token = http1_hash(s, SPAN_TOKEN, s->token_text, RECORD_TOKEN_MAX);
+			s->head.flags |= RECORD_LONG;
+		s->head.token = http1_hash(s, SPAN_TOKEN);
 		s->spans[SPAN_TOKEN].len = 0;
 	}
 	if (http1_value(s, SPAN_ID, &at, &len)) {
-		s->request_id = http1_hash_anew(s, SPAN_ID);
+		s->head.request_id = http1_hash(s, SPAN_ID);
 		s->spans[SPAN_ID].len = 0;
 	}
 }
@@ -463,7 +429,7 @@ static __always_inline int http1_digest(struct side *s)
 			return err;
 	}
 	err = http1_framing(s);
-	if (!err && s->request)
+	if (!err && s->head.request)
 		http1_party(s);
 	return err;
 }
@@ -476,21 +442,21 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 {
 	__u8 kind = RECORD_KIND_NONE;
 
-	if (s->wanted && s->verdict == ILP_DONE && (cut || s->ilp.size <= s->body_len)) {
+	if (s->head.wanted && s->verdict == ILP_DONE && (cut || s->ilp.size <= s->body_len)) {
 		kind = s->ilp.kind;
 		if (s->ilp.size < s->body_len)
-			s->flags |= RECORD_TRAILING;
+			s->head.flags |= RECORD_TRAILING;
 		if (kind == RECORD_KIND_PREPARE && s->ilp.peer)
-			s->flags |= RECORD_PEER;
-	} else if (s->request || (s->status == 200 && s->body_len)) {
+			s->head.flags |= RECORD_PEER;
+	} else if (s->head.request || (s->head.status == 200 && s->body_len)) {
 		kind = RECORD_KIND_BAD;
 	}
 	if (cut)
-		s->flags |= RECORD_CUT;
-	if (s->request && kind == RECORD_KIND_BAD)
+		s->head.flags |= RECORD_CUT;
+	if (s->head.request && kind == RECORD_KIND_BAD)
 		c->wanted &= ~(1ULL << (s->stream & 63));
 	s->kind = kind;
-	s->ready = s->wanted;
+	s->ready = s->head.wanted;
 	side_reset(s, SIDE_START);
 }
 
@@ -505,50 +471,51 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 		c->answers = c->requests;
 		c->unsure = 0;
 	}
-	s->wanted = s->wanted && s->typed;
+	s->head.wanted = s->head.wanted && s->head.typed;
 	s->stream = ++c->requests;
 	bit = 1ULL << (s->stream & 63);
-	c->wanted = s->wanted ? c->wanted | bit : c->wanted & ~bit;
-	c->headless = s->bodiless ? c->headless | bit : c->headless & ~bit;
-	s->bodiless = 0; /* that was about the answer */
+	c->wanted = s->head.wanted ? c->wanted | bit : c->wanted & ~bit;
+	c->headless = s->head.bodiless ? c->headless | bit : c->headless & ~bit;
+	s->head.bodiless = 0; /* that was about the answer */
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-	s->sized = 1; /* with neither framing header a request has no body */
+	s->head.sized = 1; /* with neither framing header a request has no body */
 }
 
 /* A response's head is complete: the next answer, an interim one, or one to a request not seen. */
 static __always_inline void http1_response(struct flow_common *c, struct side *s)
 {
-	s->wanted = 0;
-	if (s->status < 200) {
-		s->bodiless = 1;
+	s->head.wanted = 0;
+	if (s->head.status < 200) {
+		s->head.bodiless = 1;
 		return;
 	}
-	s->bodiless = s->status == 204 || s->status == 304;
+	s->head.bodiless = s->head.status == 204 || s->head.status == 304;
 	if (c->answers == c->requests)
 		return;
 	s->stream = ++c->answers;
-	s->wanted = (c->wanted >> (s->stream & 63)) & 1;
-	s->bodiless |= (c->headless >> (s->stream & 63)) & 1;
+	s->head.wanted = (c->wanted >> (s->stream & 63)) & 1;
+	s->head.bodiless |= (c->headless >> (s->stream & 63)) & 1;
 }
 
 /* The head is complete: what body follows? */
 static __always_inline void http1_framed(struct flow_common *c, struct side *s)
 {
-	if (s->request)
+	if (s->head.request)
 		http1_request(c, s);
 	else
 		http1_response(c, s);
 	s->have = 0;
-	if (s->status == 101)
+	s->left = s->head.length;
+	if (s->head.status == 101)
 		s->phase = SIDE_IGNORE;
-	else if (s->bodiless || (!s->chunked && s->sized && !s->left))
+	else if (s->head.bodiless || (!s->head.chunked && s->head.sized && !s->left))
 		http1_finish(c, s, 0);
-	else if (s->chunked)
+	else if (s->head.chunked)
 		s->phase = SIDE_CHUNK;
-	else if (!s->sized)
+	else if (!s->head.sized)
 		s->phase = SIDE_UNTIL_CLOSE;
 	else
-		s->phase = s->wanted ? SIDE_BODY : SIDE_SKIP;
+		s->phase = s->head.wanted ? SIDE_BODY : SIDE_SKIP;
 }
 
 /* --- steps --------------------------------------------------------------------------------- */
@@ -577,15 +544,14 @@ static __always_inline int http1_chunk(struct side *s)
 	if (!n)
 		s->phase = SIDE_TRAILER;
 	else
-		s->phase = s->wanted && s->verdict == ILP_MORE ? SIDE_BODY : SIDE_SKIP;
+		s->phase = s->head.wanted && s->verdict == ILP_MORE ? SIDE_BODY : SIDE_SKIP;
 	return HTTP1_MORE;
 }
 
-/* HAVE bytes after the head are in the window: when that is the whole body, it is read where it
- * lies. */
-static __always_inline void http1_in_window(struct side *s, __u32 have)
+/* When the window holds the whole body too, it is read where it lies. */
+static __always_inline void http1_in_window(struct side *s)
 {
-	if (s->phase != SIDE_BODY || s->left > have)
+	if (s->phase != SIDE_BODY || s->left > s->filled - s->start)
 		return;
 	s->body_at = (__u16)s->start;
 	s->gathered = (__u16)s->left;
@@ -594,12 +560,65 @@ static __always_inline void http1_in_window(struct side *s, __u32 have)
 	s->unparsed = 1;
 }
 
-/* One window of lines. */
-static __always_inline int http1_step_lines(const struct source *src, struct flow_common *c,
-					    struct side *s)
+/* Bytes of a head compared, and copied, in one turn. */
+#define HTTP1_BLOCK 32
+
+/* Not 0 when the block at AT differs from the last head's. */
+static __always_inline __u64 http1_differ(const struct side *s, __u32 at)
 {
-	__u32 base, have, room, n, used;
-	int whole, err;
+	const __u8 *a = &s->window[at], *b = &s->last.text[at];
+
+	return (bytes_load(a) ^ bytes_load(b)) | (bytes_load(a + 8) ^ bytes_load(b + 8)) |
+	       (bytes_load(a + 16) ^ bytes_load(b + 16)) |
+	       (bytes_load(a + 24) ^ bytes_load(b + 24));
+}
+
+/* Do the bytes in the window begin with the last head? Then they say the same. */
+static __always_inline int http1_recall(struct side *s)
+{
+	__u32 len = bytes_forget(s->last.len), at, i;
+	__u64 differ = 0;
+
+	if (len < HTTP1_BLOCK || len > FLOW_HEAD_WINDOW || len > s->filled)
+		return 0;
+	BYTES_LOOP
+	for (i = 0; i < FLOW_HEAD_WINDOW / HTTP1_BLOCK && !differ; i++) {
+		at = i * HTTP1_BLOCK;
+		if (at > len - HTTP1_BLOCK)
+			break;
+		differ = http1_differ(s, at);
+	}
+	if (differ || http1_differ(s, len - HTTP1_BLOCK))
+		return 0;
+	s->head = s->last.head;
+	s->start = len;
+	s->found = LINES_END;
+	return 1;
+}
+
+/* The head that ends at s->start is to be known again. */
+static __always_inline void http1_remember(struct side *s)
+{
+	__u32 len = bytes_forget(s->start), at, i;
+
+	if (len < HTTP1_BLOCK || len > FLOW_HEAD_WINDOW)
+		return;
+	BYTES_LOOP
+	for (i = 0; i < FLOW_HEAD_WINDOW / HTTP1_BLOCK; i++) {
+		at = i * HTTP1_BLOCK;
+		if (at >= len)
+			break;
+		__builtin_memcpy(&s->last.text[at], &s->window[at], HTTP1_BLOCK);
+	}
+	s->last.head = s->head;
+	s->last.len = len;
+}
+
+/* Puts more bytes into the window of lines. What is known of it then stands in memory, where paths
+ * meet again for the verifier. */
+static __always_inline int http1_load(const struct source *src, struct side *s)
+{
+	__u32 base, have, room, n;
 
 	s->base = s->phase == SIDE_HEAD ? 0 : ILP_HEAD_MAX;
 	s->room = s->phase == SIDE_HEAD ? FLOW_HEAD_WINDOW : FLOW_CHUNK_WINDOW;
@@ -617,37 +636,67 @@ static __always_inline int http1_step_lines(const struct source *src, struct flo
 		return HTTP1_LOST;
 	if (source_load(src, s->off, &s->window[base + have], n))
 		return HTTP1_UNREAD;
-	s->pos = base + have;
+	s->fresh = s->phase == SIDE_HEAD && !s->started && !have;
+	s->full = n == room;
 	s->start = base;
-	s->found = (__u8)http1_lines(s, base + have + n);
-	whole = bytes_forget(s->start) > base;
-	if (s->found == LINES_MORE && !whole && n == room && !s->long_line) {
+	s->pos = base + have;
+	s->filled = base + have + n;
+	return HTTP1_MORE;
+}
+
+/* Reads the lines of WINDOW[s->pos, s->filled) and what they say. */
+static __always_inline int http1_read(struct side *s)
+{
+	int err;
+
+	s->found = (__u8)http1_lines(s, bytes_forget(s->filled));
+	if (s->found == LINES_MORE && bytes_forget(s->start) == s->base && s->full &&
+	    !s->long_line) {
 		/* A line longer than the window: its front is all that counts. */
 		if (s->phase == SIDE_CHUNK)
 			return HTTP1_LOST;
 		if (s->phase == SIDE_HEAD)
-			http1_classify(s, base, base + have + n);
+			http1_classify(s, s->start, s->filled);
 	}
-	if (s->phase == SIDE_HEAD) {
-		err = http1_digest(s);
+	if (s->phase != SIDE_HEAD)
+		return HTTP1_MORE;
+	s->last.len = 0; /* its texts are about to be overwritten */
+	err = http1_digest(s);
+	if (!err && s->fresh && bytes_forget(s->found) == LINES_END)
+		http1_remember(s);
+	return err;
+}
+
+/* One window of lines. */
+static __always_inline int http1_step_lines(const struct source *src, struct flow_common *c,
+					    struct side *s)
+{
+	__u32 before, used;
+	int err = http1_load(src, s);
+
+	if (err)
+		return err;
+	if (!bytes_forget(s->fresh) || !http1_recall(s)) {
+		err = http1_read(s);
 		if (err)
 			return err;
 	}
-	if (bytes_forget(s->found) == LINES_MORE && !whole) {
-		s->have = n == room ? 0 : (__u16)(have + n);
-		s->long_line |= n == room;
-		s->off += n;
+	before = s->base + bytes_forget(s->have);
+	if (bytes_forget(s->found) == LINES_MORE && bytes_forget(s->start) == s->base) {
+		s->off += s->filled - before;
+		s->have = s->full ? 0 : (__u16)(s->filled - s->base);
+		s->long_line |= s->full;
 		return HTTP1_MORE;
 	}
 	/* Bytes after the last whole line are read again in the next step. */
 	used = s->found == LINES_ONE ? s->pos : s->start;
-	s->off += used - (base + have);
+	s->off += used - before;
 	s->have = 0;
 	if (s->found == LINES_ONE)
 		return http1_chunk(s);
 	if (s->found == LINES_END && s->phase == SIDE_HEAD) {
 		http1_framed(c, s);
-		http1_in_window(s, base + have + n - s->start);
+		http1_in_window(s);
 	} else if (s->found == LINES_END) {
 		http1_finish(c, s, 0);
 	}
@@ -670,7 +719,7 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		return HTTP1_UNREAD;
 	s->body_at = 0;
 	s->gathered = (__u16)(at + part);
-	s->complete = s->phase == SIDE_BODY && !s->chunked && n == s->left;
+	s->complete = s->phase == SIDE_BODY && !s->head.chunked && n == s->left;
 	s->unparsed = 1;
 	return HTTP1_MORE;
 }
@@ -684,7 +733,7 @@ static __always_inline int http1_step_body(const struct source *src, struct side
 		n = s->left;
 	s->fragment = (__u32)n;
 	if (s->phase == SIDE_BODY ||
-	    (s->phase == SIDE_UNTIL_CLOSE && s->wanted && s->verdict == ILP_MORE))
+	    (s->phase == SIDE_UNTIL_CLOSE && s->head.wanted && s->verdict == ILP_MORE))
 		return http1_gather(src, s, n);
 	return HTTP1_MORE;
 }
@@ -715,7 +764,7 @@ static __always_inline void http1_pass(struct flow_common *c, struct side *s)
 	s->left -= n;
 	if (s->left)
 		return;
-	if (s->chunked)
+	if (s->head.chunked)
 		s->phase = SIDE_CHUNK;
 	else
 		http1_finish(c, s, 0);
@@ -753,9 +802,9 @@ static __always_inline void http1_cut(struct flow_common *c, struct side *s, int
 		http1_finish(c, s, 0);
 	else if ((s->phase == SIDE_SKIP || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER ||
 		  s->phase == SIDE_UNTIL_CLOSE) &&
-		 s->wanted && s->verdict == ILP_DONE)
+		 s->head.wanted && s->verdict == ILP_DONE)
 		http1_finish(c, s, 1);
-	if (!s->request)
+	if (!s->head.request)
 		c->unsure = 1;
 	side_reset(s, SIDE_LOST);
 }

@@ -122,9 +122,9 @@ static inline void emit_message(const struct source *src, const struct flow_comm
 	m->out = s->out;
 	m->role = c->role;
 	m->stream = s->stream;
-	m->flags = s->flags;
+	m->flags = s->head.flags;
 	m->kind = s->kind;
-	m->status = s->status;
+	m->status = s->head.status;
 	m->body_len = s->body_len;
 	if (s->kind == RECORD_KIND_PREPARE) {
 		m->amount = s->ilp.amount;
@@ -136,16 +136,17 @@ static inline void emit_message(const struct source *src, const struct flow_comm
 		m->data_len = s->ilp.data_len;
 	if (s->kind == RECORD_KIND_REJECT)
 		memcpy(m->reject_code, s->ilp.reject_code, sizeof(m->reject_code));
-	m->token = s->token;
-	m->request_id = s->request_id;
-	if (s->request) {
-		m->host_hash = s->host_hash;
-		m->path_hash = s->path_hash;
-		m->host_len = s->host_len;
-		m->path_len = s->path_len;
-		decode_must(s->host_len <= sizeof(m->host) && s->path_len <= sizeof(m->path));
-		memcpy(m->host, s->host, s->host_len);
-		memcpy(m->path, s->path, s->path_len);
+	m->token = s->head.token;
+	m->request_id = s->head.request_id;
+	if (s->head.request) {
+		m->host_hash = s->head.host_hash;
+		m->path_hash = s->head.path_hash;
+		m->host_len = s->head.host_len;
+		m->path_len = s->head.path_len;
+		decode_must(s->head.host_len <= sizeof(m->host) &&
+			    s->head.path_len <= sizeof(m->path));
+		memcpy(m->host, s->host, s->head.host_len);
+		memcpy(m->path, s->path, s->head.path_len);
 	}
 }
 
@@ -172,6 +173,7 @@ static inline void decode_init(struct decode *d, uint8_t filler)
 		memset(s->host, filler, sizeof(s->host));
 		memset(s->path, filler, sizeof(s->path));
 		memset(s->spans, filler, sizeof(s->spans));
+		memset(s->last.text, filler, sizeof(s->last.text));
 	}
 	d->flow.sides[FLOW_OUT].out = 1;
 }
