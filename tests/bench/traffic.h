@@ -4,8 +4,10 @@
  * between a client and a server thread of this process.
  *
  * ILP: what a Rafiki node and its peer put on the wire: a head of about 280 bytes and a Prepare of
- * 210 in one write, the answer's head and a Fulfill of 71 in another. DATABASE: 100 to 600 random
- * bytes each way, framed by a type byte and a length as PostgreSQL does.
+ * 200 to 219 in one write, the answer's head and a Fulfill of 71 in another. Payments are of a
+ * handful of packets, to an address and of a size of their own. ILP_NEW: the same, but no head is
+ * like the one before it. DATABASE: 100 to 600 random bytes each way, framed by a type byte and a
+ * length as PostgreSQL does.
  *
  * A machine's failure ends the program: there is nothing to measure then.
  */
@@ -29,17 +31,19 @@
 #define TRAFFIC_CONNECTIONS 4 /* one exchange in flight on each */
 #define TRAFFIC_MESSAGE_MAX 1024
 
-#define TRAFFIC_PREPARE   210
+#define TRAFFIC_PAYMENT   6   /* packets, on average */
+#define TRAFFIC_PREPARE   200 /* bytes, at least */
 #define TRAFFIC_FULFILL   71
 #define TRAFFIC_ADDRESS   100
 #define TRAFFIC_CONDITION (3 + 8 + 17) /* where it lies in the packet */
 
-enum traffic_kind { TRAFFIC_ILP, TRAFFIC_DATABASE };
+enum traffic_kind { TRAFFIC_ILP, TRAFFIC_ILP_NEW, TRAFFIC_DATABASE };
 
 struct traffic_message {
 	uint8_t bytes[TRAFFIC_MESSAGE_MAX];
 	size_t len;
 	size_t packet; /* ILP: where it begins */
+	unsigned count;
 };
 
 struct traffic {
@@ -47,55 +51,18 @@ struct traffic {
 	unsigned seed; /* of the client; the server has its own */
 	int clients[TRAFFIC_CONNECTIONS], servers[TRAFFIC_CONNECTIONS];
 	pthread_t server;
-	struct traffic_message request, answer;
+	struct traffic_message requests[TRAFFIC_CONNECTIONS];
 };
 
-static inline void traffic_packet(struct traffic_message *m, const char *head,
-				  const uint8_t *packet, size_t len)
+/* HEAD has room for the packet's length and for a number that makes it new. */
+__attribute__((format(printf, 4, 0))) static inline void
+traffic_packet(struct traffic_message *m, const uint8_t *packet, size_t len, const char *head)
 {
-	m->packet = strlen(head);
-	memcpy(m->bytes, head, m->packet);
+	int n = snprintf((char *)m->bytes, sizeof(m->bytes), head, len, m->count % 1000);
+
+	m->packet = (size_t)n;
 	memcpy(m->bytes + m->packet, packet, len);
 	m->len = m->packet + len;
-}
-
-static inline void traffic_prepare(struct traffic_message *m)
-{
-	uint8_t packet[TRAFFIC_PREPARE] = {12, 0x81, TRAFFIC_PREPARE - 3, [9] = 1, [10] = 42};
-	uint8_t *p = packet + TRAFFIC_CONDITION;
-
-	memcpy(p - 17, "20991231235959999", 17);
-	p += 32;
-	*p++ = TRAFFIC_ADDRESS;
-	memset(p, 'x', TRAFFIC_ADDRESS);
-	memcpy(p, "test.bench.receiver.", 20);
-	p += TRAFFIC_ADDRESS;
-	*p = (uint8_t)(packet + TRAFFIC_PREPARE - p - 1);
-	traffic_packet(m,
-		       "POST /f7b9c1d2 HTTP/1.1\r\n"
-		       "Accept: application/octet-stream\r\n"
-		       "Content-Type: application/octet-stream\r\n"
-		       "Authorization: Bearer 7d4e5b0a2f1c43c8\r\n"
-		       "User-Agent: axios/1.8.2\r\n"
-		       "Content-Length: 210\r\n"
-		       "Accept-Encoding: gzip, compress, deflate, br\r\n"
-		       "Host: 127.0.0.1:3002\r\n"
-		       "Connection: keep-alive\r\n\r\n",
-		       packet, sizeof(packet));
-}
-
-static inline void traffic_fulfill(struct traffic_message *m)
-{
-	uint8_t packet[TRAFFIC_FULFILL] = {13, TRAFFIC_FULFILL - 2, [34] = TRAFFIC_FULFILL - 35};
-
-	traffic_packet(m,
-		       "HTTP/1.1 200 OK\r\n"
-		       "Content-Type: application/octet-stream\r\n"
-		       "Content-Length: 71\r\n"
-		       "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-		       "Connection: keep-alive\r\n"
-		       "Keep-Alive: timeout=5\r\n\r\n",
-		       packet, sizeof(packet));
 }
 
 static inline void traffic_random(uint8_t *to, size_t len, unsigned *seed)
@@ -104,24 +71,102 @@ static inline void traffic_random(uint8_t *to, size_t len, unsigned *seed)
 		to[i] = (uint8_t)rand_r(seed);
 }
 
-/* The next message of a database's conversation, or of an ILP one a new condition and address. */
-static inline void traffic_renew(enum traffic_kind kind, struct traffic_message *m, unsigned *seed)
+static inline void traffic_prepare(struct traffic_message *m, unsigned *seed)
+{
+	size_t len = TRAFFIC_PREPARE + (size_t)rand_r(seed) % 20;
+	uint8_t packet[TRAFFIC_PREPARE + 20] = {12, 0x81, (uint8_t)(len - 3), [9] = 1, [10] = 42};
+	uint8_t *p = packet + TRAFFIC_CONDITION;
+
+	memcpy(p - 17, "20991231235959999", 17);
+	p += 32;
+	*p++ = TRAFFIC_ADDRESS;
+	for (int i = 0; i < TRAFFIC_ADDRESS; i++)
+		p[i] = (uint8_t)('a' + rand_r(seed) % 26);
+	memcpy(p, "test.bench.receiver.", 20);
+	p += TRAFFIC_ADDRESS;
+	*p = (uint8_t)(packet + len - p - 1);
+	traffic_packet(m, packet, len,
+		       "POST /f7b9c1d2 HTTP/1.1\r\n"
+		       "Accept: application/octet-stream\r\n"
+		       "Content-Type: application/octet-stream\r\n"
+		       "Authorization: Bearer 7d4e5b0a2f1c43c8\r\n"
+		       "User-Agent: axios/1.8.2\r\n"
+		       "Content-Length: %zu\r\n"
+		       "Accept-Encoding: gzip, compress, deflate, br;q=0.%03u\r\n"
+		       "Host: 127.0.0.1:3002\r\n"
+		       "Connection: keep-alive\r\n\r\n");
+}
+
+static inline void traffic_fulfill(struct traffic_message *m)
+{
+	uint8_t packet[TRAFFIC_FULFILL] = {13, TRAFFIC_FULFILL - 2, [34] = TRAFFIC_FULFILL - 35};
+
+	traffic_packet(m, packet, sizeof(packet),
+		       "HTTP/1.1 200 OK\r\n"
+		       "Content-Type: application/octet-stream\r\n"
+		       "Content-Length: %zu\r\n"
+		       "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+		       "Connection: keep-alive\r\n"
+		       "Keep-Alive: timeout=5, max=%03u\r\n\r\n");
+}
+
+static inline void traffic_renew_request(struct traffic_message *m, bool new_head, unsigned *seed)
+{
+	if (new_head)
+		m->count++;
+	if (new_head || !m->len || rand_r(seed) % TRAFFIC_PAYMENT == 0)
+		traffic_prepare(m, seed);
+	traffic_random(m->bytes + m->packet + TRAFFIC_CONDITION, 32, seed);
+}
+
+static inline void traffic_renew_answer(struct traffic_message *m, bool new_head)
+{
+	m->count += new_head;
+	if (new_head || !m->len)
+		traffic_fulfill(m);
+}
+
+static inline void traffic_renew_any(struct traffic_message *m, unsigned *seed)
 {
 	static const char types[] = "QBTDC*$+";
 	uint32_t len;
 
-	if (kind == TRAFFIC_ILP) {
-		if (m->bytes[0] == 'P') {
-			traffic_random(m->bytes + m->packet + TRAFFIC_CONDITION, 32, seed);
-			m->bytes[m->packet + TRAFFIC_PREPARE - 60] = 'a' + rand_r(seed) % 26;
-		}
-		return;
-	}
 	m->len = 100 + (unsigned)rand_r(seed) % 501;
 	m->bytes[0] = (uint8_t)types[(unsigned)rand_r(seed) % 8];
 	len = htonl((uint32_t)m->len);
 	memcpy(m->bytes + 1, &len, sizeof(len));
 	traffic_random(m->bytes + 5, 16, seed);
+}
+
+/* Makes the message the next one of its conversation. */
+static inline void traffic_renew(enum traffic_kind kind, struct traffic_message *m, bool request,
+				 unsigned *seed)
+{
+	if (kind == TRAFFIC_DATABASE)
+		traffic_renew_any(m, seed);
+	else if (request)
+		traffic_renew_request(m, kind == TRAFFIC_ILP_NEW, seed);
+	else
+		traffic_renew_answer(m, kind == TRAFFIC_ILP_NEW);
+}
+
+/* How long is the message that begins with these bytes? 0: not yet known. */
+static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *bytes, size_t have)
+{
+	const char *end, *length;
+	uint32_t promised;
+
+	if (kind == TRAFFIC_DATABASE) {
+		if (have < 5)
+			return 0;
+		memcpy(&promised, bytes + 1, sizeof(promised));
+		return ntohl(promised);
+	}
+	end = memmem(bytes, have, "\r\n\r\n", 4);
+	length = memmem(bytes, have, "\r\nContent-Length: ", 18);
+	return end && length
+		       ? (size_t)(end + 4 - (const char *)bytes) + strtoul(length + 18, NULL, 10)
+		       : 0;
 }
 
 static inline void traffic_send(int fd, const struct traffic_message *m)
@@ -130,26 +175,22 @@ static inline void traffic_send(int fd, const struct traffic_message *m)
 		err(1, "traffic: send");
 }
 
-/* Receives one message; false at the end of the connection. An ILP one is LEN bytes long. */
-static inline bool traffic_receive(int fd, enum traffic_kind kind, size_t len)
+/* Receives one message; false at the end of the connection. */
+static inline bool traffic_receive(int fd, enum traffic_kind kind)
 {
 	uint8_t buf[TRAFFIC_MESSAGE_MAX];
-	size_t have = 0;
+	size_t have = 0, len;
 
 	do {
 		ssize_t n = recv(fd, buf + have, sizeof(buf) - have, 0);
-		uint32_t promised;
 
 		if (n < 0)
 			err(1, "traffic: recv");
 		if (n == 0)
 			return false;
 		have += (size_t)n;
-		if (kind == TRAFFIC_ILP || have < 5)
-			continue;
-		memcpy(&promised, buf + 1, sizeof(promised));
-		len = ntohl(promised);
-	} while (have < len || have < 5);
+		len = traffic_promised(kind, buf, have);
+	} while (!len || have < len);
 	if (have != len)
 		errx(1, "traffic: %zu bytes where %zu were sent", have, len);
 	return true;
@@ -158,7 +199,7 @@ static inline bool traffic_receive(int fd, enum traffic_kind kind, size_t len)
 static inline void *traffic_serve(void *context)
 {
 	struct traffic *t = context;
-	struct traffic_message answer = t->answer;
+	struct traffic_message answer = {0};
 	unsigned seed = t->seed + 1;
 	int epoll = epoll_create1(EPOLL_CLOEXEC), open = TRAFFIC_CONNECTIONS;
 
@@ -175,8 +216,8 @@ static inline void *traffic_serve(void *context)
 		for (int i = 0; i < n; i++) {
 			int fd = events[i].data.fd;
 
-			if (traffic_receive(fd, t->kind, t->request.len)) {
-				traffic_renew(t->kind, &answer, &seed);
+			if (traffic_receive(fd, t->kind)) {
+				traffic_renew(t->kind, &answer, false, &seed);
 				traffic_send(fd, &answer);
 			} else {
 				close(fd);
@@ -219,12 +260,6 @@ static inline void traffic_open(struct traffic *t, enum traffic_kind kind, unsig
 	memset(t, 0, sizeof(*t));
 	t->kind = kind;
 	t->seed = seed;
-	traffic_random(t->request.bytes, TRAFFIC_MESSAGE_MAX, &seed);
-	traffic_random(t->answer.bytes, TRAFFIC_MESSAGE_MAX, &seed);
-	if (kind == TRAFFIC_ILP) {
-		traffic_prepare(&t->request);
-		traffic_fulfill(&t->answer);
-	}
 	traffic_connect(t);
 	error = pthread_create(&t->server, NULL, traffic_serve, t);
 	if (error)
@@ -236,11 +271,11 @@ static inline void traffic_run(struct traffic *t, unsigned rounds)
 {
 	while (rounds--) {
 		for (int i = 0; i < TRAFFIC_CONNECTIONS; i++) {
-			traffic_renew(t->kind, &t->request, &t->seed);
-			traffic_send(t->clients[i], &t->request);
+			traffic_renew(t->kind, &t->requests[i], true, &t->seed);
+			traffic_send(t->clients[i], &t->requests[i]);
 		}
 		for (int i = 0; i < TRAFFIC_CONNECTIONS; i++) {
-			if (!traffic_receive(t->clients[i], t->kind, t->answer.len))
+			if (!traffic_receive(t->clients[i], t->kind))
 				errx(1, "traffic: the server ended");
 		}
 	}
