@@ -79,7 +79,8 @@ struct side {
 	/* The piece in hand: what of the source is still to be looked at. Here, and not in a run's
 	 * own variables, because a run may go on in another program. */
 	__u32 off, end;
-	__u8 ending; /* the segment also ends the direction: the socket tap's flags */
+	__u64 now_ns; /* when it was seen */
+	__u8 ending;  /* the segment also ends the direction: the socket tap's flags */
 	/* http1: the message being read */
 	__u64 left;     /* bytes left of the body, or of the chunk */
 	__u64 body_len; /* bytes of the body so far */

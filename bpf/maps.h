@@ -120,18 +120,24 @@ struct {
 	__type(value, struct tls_flow);
 } tls_blank SEC(".maps");
 
+/* A call into the TLS library: its thread, and where that thread's stack stood on entry. */
+struct tls_frame {
+	__u64 thread;
+	__u64 stack;
+};
+
 struct tls_call {
 	__u64 ssl;
 	__u64 buf;
 	__u64 done; /* _ex: where the call puts the number of bytes */
 };
 
-/* The call into the TLS library that each thread is in. Written on entry, removed on return; those
- * of threads that never return are evicted as the least recently used. */
+/* The calls into the TLS library that threads are in. Written on entry, removed on return; those
+ * that never return are evicted as the least recently used. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u64);
+	__type(key, struct tls_frame);
 	__type(value, struct tls_call);
 } tls_calls SEC(".maps");
 

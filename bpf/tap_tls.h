@@ -7,6 +7,9 @@
  * call says it took or gave: before the handshake is done the same buffer is offered again and
  * again. Node.js drives OpenSSL over memory buffers, so there is no descriptor to ask: the flow is
  * the SSL object, and the peer is known by its Host header.
+ *
+ * Four functions return into programs that only find the flow, and go on by tail call in the one
+ * program for their direction that reads bytes: the verifier takes its time over each of those.
  */
 #ifndef TELLTALE_TAP_TLS_H
 #define TELLTALE_TAP_TLS_H
@@ -24,14 +27,30 @@ static __always_inline int tls_target(__u8 *target)
 	return 1;
 }
 
-static __always_inline int tls_enter(__u64 ssl, __u64 buf, __u64 done)
+/* The call that CTX is in, or is just leaving. A thread may be in several at once: a callback in
+ * the midst of a handshake writes to another connection, as Node.js's do. */
+static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int returned)
 {
-	struct tls_call call = {.ssl = ssl, .buf = buf, .done = done};
-	__u64 thread = bpf_get_current_pid_tgid();
+	struct tls_frame frame = {
+		.thread = bpf_get_current_pid_tgid(),
+		.stack = PT_REGS_SP(ctx),
+	};
+
+#ifdef __TARGET_ARCH_x86
+	if (returned) /* has taken its address from the stack */
+		frame.stack -= sizeof(__u64);
+#endif
+	return frame;
+}
+
+static __always_inline int tls_enter(struct pt_regs *ctx, __u64 done)
+{
+	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), done};
+	struct tls_frame frame = tls_frame(ctx, 0);
 	__u8 target;
 
 	if (tls_target(&target))
-		bpf_map_update_elem(&tls_calls, &thread, &call, BPF_ANY);
+		bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY);
 	return 0;
 }
 
@@ -76,72 +95,77 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	return f;
 }
 
-/* The piece in hand of F, which is in CALL's buffer. */
-static __always_inline void tls_follow(void *ctx, struct tls_flow *f, const struct source *src,
-				       __u64 thread, int out, void *more)
+/* The bytes of a call that has returned, LEN of them: is there a flow to go on with? */
+static __always_inline int tls_piece(const struct source *src, struct shared_tls_key *key,
+				     __u32 len, int out, __u8 target)
 {
-	struct flow_common *c = &f->flow.common;
-	struct side *s = &f->flow.sides[out];
+	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, key);
+	struct side *s;
 
-	if (follow(src, c, s)) {
-		bpf_tail_call(ctx, more, 0);
-		follow_gap(src, c, s, RECORD_GAP_COMPLEX, s->end - s->off);
-	}
-	bpf_map_delete_elem(&tls_calls, &thread);
+	if (!f)
+		f = tls_meet(src, key, len, out, target);
+	if (!f)
+		return 0;
+	s = &f->flow.sides[out];
+	s->off = 0;
+	s->end = len;
+	s->now_ns = src->now_ns;
+	return follow_synchronised(src, s);
 }
 
-static __always_inline int tls_leave(void *ctx, long result, int ex, int out, void *more)
+static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void *more)
 {
-	__u64 thread = bpf_get_current_pid_tgid(), len = (__u32)result; /* an int */
-	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &thread);
+	struct tls_frame frame = tls_frame(ctx, 1);
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
+	struct shared_tls_key key = {.pid = frame.thread >> 32};
+	int result = PT_REGS_RC(ctx);
 	struct source src = {};
-	struct shared_tls_key key = {.pid = thread >> 32};
-	struct tls_flow *f;
+	__u64 len = result;
 	__u8 target;
 
 	if (!call)
 		return 0;
-	if (!tls_target(&target) || (int)result <= 0)
+	key.ssl = call->ssl;
+	src.user = call->buf;
+	if (result <= 0 || !tls_target(&target))
 		goto drop;
 	if (ex && (!call->done || bpf_probe_read_user(&len, sizeof(len), (void *)call->done)))
 		goto drop;
 	if (len < 1 || len > 1u << 30)
 		goto drop;
-	src.user = call->buf;
 	src.now_ns = bpf_ktime_get_ns();
-	key.ssl = call->ssl;
-	f = bpf_map_lookup_elem(&tls_flows, &key);
-	if (!f)
-		f = tls_meet(&src, &key, (__u32)len, out, target);
-	if (!f)
-		goto drop;
-	f->flow.sides[out].off = 0;
-	f->flow.sides[out].end = (__u32)len;
-	if (!follow_synchronised(&src, &f->flow.sides[out]))
-		goto drop;
-	tls_follow(ctx, f, &src, thread, out, more);
-	return 0;
+	if (tls_piece(&src, &key, (__u32)len, out, target))
+		bpf_tail_call(ctx, more, 0);
 drop:
-	bpf_map_delete_elem(&tls_calls, &thread);
+	bpf_map_delete_elem(&tls_calls, &frame);
 	return 0;
 }
 
-/* The same run, come back by tail call. */
-static __always_inline int tls_resume(void *ctx, int out, void *more)
+/* The same run, come here by tail call: one step of the piece in hand, then here again for more. */
+static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &thread);
-	struct source src = {.now_ns = bpf_ktime_get_ns()};
-	struct shared_tls_key key = {.pid = thread >> 32};
+	struct tls_frame frame = tls_frame(ctx, 1);
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
+	struct shared_tls_key key = {.pid = frame.thread >> 32};
+	struct source src = {};
 	struct tls_flow *f;
+	struct side *s;
 
 	if (!call)
 		return 0;
-	src.user = call->buf;
 	key.ssl = call->ssl;
+	src.user = call->buf;
 	f = bpf_map_lookup_elem(&tls_flows, &key);
-	if (f)
-		tls_follow(ctx, f, &src, thread, out, more);
+	if (!f)
+		goto drop;
+	s = &f->flow.sides[out];
+	src.now_ns = s->now_ns;
+	if (follow(&src, &f->flow.common, s)) {
+		bpf_tail_call(ctx, more, 0);
+		follow_gap(&src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->end - s->off);
+	}
+drop:
+	bpf_map_delete_elem(&tls_calls, &frame);
 	return 0;
 }
 

@@ -37,42 +37,42 @@ SEC("cgroup_skb/egress") int telltale_out2(struct __sk_buff *skb)
 
 SEC("uprobe") int tls_call_enter(struct pt_regs *ctx)
 {
-	return tls_enter(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), 0);
+	return tls_enter(ctx, 0);
 }
 
 SEC("uprobe") int tls_call_ex_enter(struct pt_regs *ctx)
 {
-	return tls_enter(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx));
+	return tls_enter(ctx, PT_REGS_PARM4(ctx));
 }
 
 SEC("uretprobe") int tls_write(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, PT_REGS_RC(ctx), 0, FLOW_OUT, &more_write);
+	return tls_leave(ctx, 0, FLOW_OUT, &more_write);
 }
 
 SEC("uretprobe") int tls_write_ex(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, PT_REGS_RC(ctx), 1, FLOW_OUT, &more_write);
+	return tls_leave(ctx, 1, FLOW_OUT, &more_write);
 }
 
 SEC("uretprobe") int tls_read(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, PT_REGS_RC(ctx), 0, FLOW_IN, &more_read);
+	return tls_leave(ctx, 0, FLOW_IN, &more_read);
 }
 
 SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, PT_REGS_RC(ctx), 1, FLOW_IN, &more_read);
+	return tls_leave(ctx, 1, FLOW_IN, &more_read);
 }
 
-SEC("uretprobe") int tls_write2(struct pt_regs *ctx)
+SEC("uretprobe") int tls_write_step(struct pt_regs *ctx)
 {
-	return tls_resume(ctx, FLOW_OUT, &more_write);
+	return tls_step(ctx, FLOW_OUT, &more_write);
 }
 
-SEC("uretprobe") int tls_read2(struct pt_regs *ctx)
+SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
 {
-	return tls_resume(ctx, FLOW_IN, &more_read);
+	return tls_step(ctx, FLOW_IN, &more_read);
 }
 
 SEC("uprobe") int tls_freed(struct pt_regs *ctx)

@@ -57,8 +57,8 @@ static int fill_continuations(struct telltale_bpf *skel)
 	} continuations[] = {
 		{skel->maps.more_ingress, skel->progs.telltale_in2},
 		{skel->maps.more_egress, skel->progs.telltale_out2},
-		{skel->maps.more_write, skel->progs.tls_write2},
-		{skel->maps.more_read, skel->progs.tls_read2},
+		{skel->maps.more_write, skel->progs.tls_write_step},
+		{skel->maps.more_read, skel->progs.tls_read_step},
 	};
 
 	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
@@ -88,8 +88,8 @@ static void choose_uprobes(struct probe *p)
 		p->skel->progs.tls_freed,         p->skel->progs.tls_write,
 		p->skel->progs.tls_read,          p->skel->progs.tls_write_ex,
 		p->skel->progs.tls_read_ex,       p->skel->progs.tls_call_enter,
-		p->skel->progs.tls_call_ex_enter, p->skel->progs.tls_write2,
-		p->skel->progs.tls_read2,
+		p->skel->progs.tls_call_ex_enter, p->skel->progs.tls_write_step,
+		p->skel->progs.tls_read_step,
 	};
 
 	p->multi = uprobe_has_multi();
