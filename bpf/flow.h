@@ -80,7 +80,6 @@ struct side {
 	 * own variables, because a run may go on in another program. */
 	__u32 off, end;
 	__u64 now_ns; /* when it was seen */
-	__u8 ending;  /* the segment also ends the direction: the socket tap's flags */
 	/* http1: the message being read */
 	__u64 left;     /* bytes left of the body, or of the chunk */
 	__u64 body_len; /* bytes of the body so far */

@@ -56,12 +56,15 @@ struct {
 } targets SEC(".maps");
 
 struct socket_flow {
-	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
-	__u32 pad;
-	struct stream streams[2]; /* by enum flow_direction */
+	struct bpf_spin_lock lock; /* around streams and stash: see stream.h */
+	__u8 closing;              /* bit per direction: it has ended */
+	__u8 closed;               /* reported already */
+	__u8 tentative;            /* followed only because its first bytes came out of order */
+	__u8 trusting;             /* TCP takes segments whose checksums look wrong here */
+	struct stream streams[2];  /* by enum flow_direction */
+	struct stream_stash stash;
+	__u32 doubted; /* where the last ingress segment with a wrong checksum began */
 	struct record_remote remote;
-	__u8 closing; /* bit per direction: its FIN has been seen */
-	__u8 pad2[7];
 	struct flow flow;
 };
 
@@ -72,6 +75,58 @@ struct {
 	__type(key, int);
 	__type(value, struct socket_flow);
 } socket_flows SEC(".maps");
+
+/* Bytes that came too early, in one place of a connection's stash. */
+struct piece {
+	__u32 seq;
+	__u32 len; /* of an early one; else the place knows */
+	__u8 bytes[STREAM_PIECE_MAX + 8];
+};
+
+struct piece_key {
+	__u64 cookie; /* of the socket */
+	__u32 place;
+	__u32 pad;
+};
+
+/* Written when a segment comes too early, removed when its turn has come. Those of sockets that
+ * ended in disorder are evicted as the least recently used. A piece evicted too soon is a gap of
+ * the cause RECORD_GAP_REORDER. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct piece_key);
+	__type(value, struct piece);
+} pieces SEC(".maps");
+
+/* An empty piece to copy from. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct piece);
+} piece_blank SEC(".maps");
+
+struct early_key {
+	__u8 addr[16]; /* the far end's */
+	__u16 port, local_port;
+	__u32 pad;
+};
+
+/* Requests that came with the segment that completes a handshake: the hook sees it with the
+ * listening socket, before there is another one. Removed when that is followed, or evicted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct early_key);
+	__type(value, struct piece);
+} early SEC(".maps");
+
+/* Where the bytes after an early request begin, by its ports: so that looking whether there is one
+ * costs other connections next to nothing. Of two that share an entry one is not found. */
+#define EARLY_SLOTS 256
+#define EARLY_REACH (1u << 16) /* how far on a connection may be by then */
+__u32 early_next[EARLY_SLOTS];
 
 /* Sockets announced as opaque already. Lives with the socket. */
 struct {
@@ -152,6 +207,10 @@ struct continuation {
 
 struct continuation more_ingress SEC(".maps");
 struct continuation more_egress SEC(".maps");
+struct continuation settle_ingress SEC(".maps");
+struct continuation settle_egress SEC(".maps");
+struct continuation step_ingress SEC(".maps");
+struct continuation step_egress SEC(".maps");
 struct continuation more_read SEC(".maps");
 struct continuation more_write SEC(".maps");
 

@@ -60,10 +60,10 @@ enum record_flag {
 };
 
 enum record_gap_cause {
-	RECORD_GAP_HOLE = 1, /* TCP bytes missing at this hook: lost, reordered or unseen */
+	RECORD_GAP_HOLE = 1, /* TCP went on over bytes that this hook has not seen */
 	RECORD_GAP_HTTP,     /* a head that is not HTTP/1.1, or not one that can be followed */
 	RECORD_GAP_COMPLEX,  /* more message parts in one segment than a run may look at */
-	RECORD_GAP_BUSY,     /* another CPU was working on the same direction */
+	RECORD_GAP_REORDER,  /* bytes that came too early found no place to wait in */
 	RECORD_GAP_LOAD,     /* a helper could not copy the bytes (a page not present, say) */
 	RECORD_GAP_FULL,     /* no room to follow one connection more */
 	RECORD_GAP_CAUSES = RECORD_GAP_FULL,

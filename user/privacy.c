@@ -52,7 +52,7 @@ enum { STREAM_PAYMENT, STREAM_PROBE, STREAMS };
 enum { OPERATION_RECEIVE, OPERATION_FORWARD };
 
 #define ORIGIN_VALUES VALUES("unknown", "originated", "forwarded", "received", "proxy_copy")
-#define GAP_VALUES    VALUES("hole", "http", "complex", "busy", "load", "full")
+#define GAP_VALUES    VALUES("hole", "http", "complex", "reorder", "load", "full")
 #define SOURCE_VALUES VALUES("operator", "network")
 
 /* The codes of RFC 27; the last one stands for all others. */

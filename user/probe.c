@@ -57,6 +57,10 @@ static int fill_continuations(struct telltale_bpf *skel)
 	} continuations[] = {
 		{skel->maps.more_ingress, skel->progs.telltale_in2},
 		{skel->maps.more_egress, skel->progs.telltale_out2},
+		{skel->maps.settle_ingress, skel->progs.telltale_in3},
+		{skel->maps.settle_egress, skel->progs.telltale_out3},
+		{skel->maps.step_ingress, skel->progs.telltale_in4},
+		{skel->maps.step_egress, skel->progs.telltale_out4},
 		{skel->maps.more_write, skel->progs.tls_write_step},
 		{skel->maps.more_read, skel->progs.tls_read_step},
 	};
