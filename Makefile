@@ -150,6 +150,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# The bad network.
+$(BUILD)/tests/shim: tests/network/shim.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< -pthread
+
 # The decoders alone, driven by the comparison with npm's ilp-packet.
 $(BUILD)/tests/%: tests/ilp-packet/%.c
 	$(call say,TEST,$@)
@@ -188,6 +194,9 @@ fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
+
+network: $(PROGRAM) $(BUILD)/tests/shim ## count 20,000 exchanges over a good and a bad network, as root (scripts/parts first)
+	$(Q)tests/network/figures
 
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
@@ -229,7 +238,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
+.PHONY: network all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -64,6 +64,8 @@ struct socket_flow {
 	struct stream streams[2];  /* by enum flow_direction */
 	struct stream_stash stash;
 	__u32 doubted; /* where the last ingress segment with a wrong checksum began */
+	__u8 adopted;  /* an early segment: at most once */
+	__u8 pad[7];
 	struct record_remote remote;
 	struct flow flow;
 };
@@ -113,8 +115,8 @@ struct early_key {
 	__u32 pad;
 };
 
-/* Requests that came with the segment that completes a handshake: the hook sees it with the
- * listening socket, before there is another one. Removed when that is followed, or evicted. */
+/* Bytes that came with the segment that completes a handshake: the hook sees it with the listening
+ * socket, before there is another one. Removed when that is followed, or evicted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 256);
@@ -122,10 +124,10 @@ struct {
 	__type(value, struct piece);
 } early SEC(".maps");
 
-/* Where the bytes after an early request begin, by its ports: so that looking whether there is one
+/* Where the bytes after an early segment begin, by its ports: so that looking whether there is one
  * costs other connections next to nothing. Of two that share an entry one is not found. */
 #define EARLY_SLOTS 256
-#define EARLY_REACH (1u << 16) /* how far on a connection may be by then */
+#define EARLY_REACH (1u << 16) /* how far off the next segment may be */
 __u32 early_next[EARLY_SLOTS];
 
 /* Sockets announced as opaque already. Lives with the socket. */

@@ -37,7 +37,6 @@ static __always_inline __u64 tap_now(const struct __sk_buff *skb, int out)
 static __always_inline void tap_remote(struct __sk_buff *skb, const struct segment *seg, int out,
 				       struct record_remote *r)
 {
-	__builtin_memset(r, 0, sizeof(*r));
 	r->family = seg->family;
 	r->port = out ? seg->dport : seg->sport;
 	r->local_port = out ? seg->sport : seg->dport;
@@ -62,30 +61,26 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Makes the segment's connection one that is followed. */
+/* Makes the segment's connection one that is followed, or finds that another run has. */
 bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out,
 			     int tentative)
 {
+	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
 	struct socket_flow *f;
 
 	if (!sk)
 		return 0;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!f) {
-		struct flow_common c = {.tap = RECORD_TAP_SOCKET};
-
-		c.id = bpf_get_socket_cookie(skb);
-		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
-		return 0;
-	}
-	f->flow.common.tap = RECORD_TAP_SOCKET;
-	f->flow.common.id = bpf_get_socket_cookie(skb);
-	f->flow.common.target = (__u8)tap_target(skb);
-	f->flow.sides[FLOW_OUT].out = 1;
-	f->tentative = tentative;
-	tap_remote(skb, seg, out, &f->remote);
-	return 1;
+	if (f)
+		f->tentative = tentative;
+	else /* of two that make it at once one fails */
+		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	if (f)
+		return 1;
+	c.id = bpf_get_socket_cookie(skb);
+	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
+	return 0;
 }
 
 /* Where TCP stands in a direction: SETTLED, up to where it is done with; else what it has sent so
@@ -115,9 +110,10 @@ static __always_inline __u32 *tap_early_next(const struct segment *seg)
 	return &early_next[(seg->sport ^ seg->dport) & (EARLY_SLOTS - 1)];
 }
 
-/* The first segment seen of a direction: TCP knows where that stands. */
+/* The first segment seen of a direction: TCP knows where that stands. Two runs may be here at once,
+ * and write the same of the flow. */
 bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
-			    int out)
+			    int from_out, int out)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
@@ -126,6 +122,11 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 
 	if (tcp && !seg->opening)
 		next = tap_tcp(tcp, out, 0);
+	f->flow.common.tap = RECORD_TAP_SOCKET;
+	f->flow.common.id = bpf_get_socket_cookie(skb);
+	f->flow.common.target = (__u8)tap_target(skb);
+	f->flow.sides[FLOW_OUT].out = 1;
+	tap_remote(skb, seg, from_out, &f->remote);
 	tap_lock(f);
 	if (!st->known) {
 		st->next = next;

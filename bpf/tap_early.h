@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * tap_early.h - requests that came before their socket: the segment that completes a handshake may
- * carry data already (its bare acknowledgement was lost or overtaken, or the listener defers
- * accepting), and the hook sees it with the listening socket.
+ * tap_early.h - segments that came before their socket: the one that completes a handshake may carry
+ * data already (the bare acknowledgement was lost or overtaken, or the listener defers accepting),
+ * and the hook sees it with the listening socket.
  */
 #ifndef TELLTALE_TAP_EARLY_H
 #define TELLTALE_TAP_EARLY_H
@@ -18,7 +18,7 @@ static __always_inline void tap_early_key(struct __sk_buff *skb, const struct se
 	key->local_port = out ? seg->sport : seg->dport;
 }
 
-/* A request that a listening socket sees: keeps its front. */
+/* A segment that a listening socket sees: keeps its front. */
 bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
 {
 	struct early_key key;
@@ -43,7 +43,7 @@ bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
 	return 0;
 }
 
-/* Was there an early request on this connection? Then it is followed from there on. */
+/* Was there an early segment on this connection? Then it is followed from its first byte on. */
 bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, int out)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -53,30 +53,33 @@ bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, i
 	struct stream_place *p;
 	struct socket_flow *f;
 	struct piece *e;
+	__u32 first;
 
 	if (!tcp)
 		return 0;
+	first = tcp->rcv_nxt - (__u32)tcp->bytes_received;
 	tap_early_key(skb, seg, out, &early_key);
 	e = bpf_map_lookup_elem(&early, &early_key);
-	if (!e || e->seq != tcp->rcv_nxt - (__u32)tcp->bytes_received)
-		return 0;
-	if (!tap_begin(skb, seg, out, 0))
+	if (!e || e->seq - first >= EARLY_REACH || !tap_begin(skb, seg, out, 1))
 		return 0;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f)
 		return 0;
+	tap_know(skb, f, seg, out, FLOW_IN);
 	key.cookie = f->flow.common.id;
 	if (bpf_map_update_elem(&pieces, &key, e, BPF_ANY))
 		return 0;
 	tap_lock(f);
-	p = &f->stash.places[0];
-	p->seq = e->seq;
-	p->len = (__u16)e->len;
-	p->out = FLOW_IN;
-	p->state = PLACE_READY;
-	f->streams[FLOW_IN].next = e->seq;
-	f->streams[FLOW_IN].known = 1;
-	f->stash.waiting = 1 << FLOW_IN;
+	if (!f->adopted) {
+		f->adopted = 1;
+		p = &f->stash.places[0];
+		p->seq = e->seq;
+		p->len = (__u16)e->len;
+		p->out = FLOW_IN;
+		p->state = PLACE_READY;
+		f->streams[FLOW_IN].next = first;
+		f->stash.waiting |= 1 << FLOW_IN;
+	}
 	tap_unlock(f);
 	bpf_map_delete_elem(&early, &early_key);
 	*tap_early_next(seg) = 0;

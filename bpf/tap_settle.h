@@ -373,7 +373,7 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 		return TAP_PASS;
 	if (mode >= TAP_EARLY) {
 		if (!bytes_forget(f->streams[out].known))
-			tap_know(skb, f, &seg, out);
+			tap_know(skb, f, &seg, out, out);
 		if (seg.ending)
 			tap_note_end(skb, f, &seg, out);
 		mode = TAP_KEEP;

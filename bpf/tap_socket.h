@@ -50,11 +50,15 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 	/* A ClientHello says which end is which; on a connection already open nothing does. */
 	if (reason == RECORD_OPAQUE_HTTP2 || ((__u8)word == 0x16 && (__u8)(word >> 40) == 1))
 		c.role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	__builtin_memset(&remote, 0, sizeof(remote));
 	tap_remote(skb, seg, out, &remote);
 	emit_opaque(&c, reason, &remote, bpf_ktime_get_ns());
 }
 
 /* --- meeting --------------------------------------------------------------------------------- */
+
+/* Bytes received on a connection of which the first segments may still be in hand. */
+#define TAP_YOUNG 4096
 
 static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void *settle)
 {
@@ -63,13 +67,23 @@ static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void 
 	bpf_tail_call(skb, settle, 0);
 }
 
-/* Has the first segment of the connection been overtaken by this one? */
-static __always_inline int tap_overtook(struct bpf_sock *sk, const struct segment *seg)
+/*
+ * Has the first segment of the connection been overtaken by this one? Then it goes on elsewhere. Or
+ * was it seen by another run meanwhile? Not 0: look again. Later on a connection neither matters.
+ */
+static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *sk,
+					const struct segment *seg, void *settle)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
-	return tcp && seg->seq != tcp->rcv_nxt && !tcp->bytes_received &&
-	       seg->seq - tcp->rcv_nxt < STREAM_REACH;
+	if (!tcp || tcp->bytes_received > TAP_YOUNG)
+		return 0;
+	if (sk->state == BPF_TCP_LISTEN)
+		tap_go_settle(skb, TAP_EARLY, settle);
+	else if (!tcp->bytes_received && seg->seq != tcp->rcv_nxt &&
+		 seg->seq - tcp->rcv_nxt < STREAM_REACH)
+		tap_go_settle(skb, TAP_OVERTOOK, settle);
+	return 1;
 }
 
 /* A connection that is not followed: does this segment make it one? */
@@ -83,25 +97,20 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if (!seg->len)
 		return 0;
 	early = *tap_early_next(seg);
-	if (early && (out ? seg->ack : seg->seq) - early < EARLY_REACH)
+	if (early && (out ? seg->ack : seg->seq) - early + EARLY_REACH < 2 * EARLY_REACH)
 		tap_go_settle(skb, TAP_ADOPT, settle);
 	word = source_word(&src, 0, seg->len);
 	if ((__u8)word != 'P') {
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_TLS);
-		if (!out && tap_overtook(sk, seg))
-			tap_go_settle(skb, TAP_OVERTOOK, settle);
-		return 0;
+		return !out && tap_is_young(skb, sk, seg, settle);
 	}
 	if (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')) {
 		tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
 		return 0;
 	}
-	if (!http1_begins(word, seg->len)) {
-		if (!out && tap_overtook(sk, seg))
-			tap_go_settle(skb, TAP_OVERTOOK, settle);
-		return 0;
-	}
+	if (!http1_begins(word, seg->len))
+		return !out && tap_is_young(skb, sk, seg, settle);
 	if (sk->state == BPF_TCP_LISTEN) {
 		tap_go_settle(skb, TAP_EARLY, settle);
 		return 0;
@@ -170,7 +179,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 	if (!out && !tap_sound(skb, f, &seg))
 		return TAP_PASS;
 	if (!bytes_forget(f->streams[out].known))
-		tap_know(skb, f, &seg, out);
+		tap_know(skb, f, &seg, out, out);
 	clean = seg.len && !bytes_forget(f->stash.waiting);
 	mode = seg.len ? TAP_KEEP : TAP_SETTLE;
 	if (seg.ending)

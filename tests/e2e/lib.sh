@@ -82,12 +82,15 @@ print(value if not isinstance(value, (dict, list)) else json.dumps(value, sort_k
 PYTHON
 }
 
+# What commands are started through, in their cgroup: nsenter into a network namespace, say.
+BED_WITHIN=()
+
 # bed_spawn NAME COMMAND...: in the background, in a cgroup of its own; keeps no descriptor of bats open.
 bed_spawn() {
   local name=$1
   shift
   mkdir -p "$BED_CGROUP/$name"
-  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
+  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "${BED_WITHIN[@]}" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
   echo $! >"$BED/$name.pid"
 }
 
