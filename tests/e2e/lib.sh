@@ -158,7 +158,7 @@ config.update(name=name, control=f"{bed}/{name}.sock", ready=f"{bed}/{name}.read
 print(json.dumps(config, indent=1))
 PYTHON
   bed_spawn "$name" node "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
-  bed_wait 30 "connector $name" test -e "$BED/$name.ready" || {
+  bed_wait 120 "connector $name" test -e "$BED/$name.ready" || {
     cat "$BED/$name.log" >&2
     return 1
   }
@@ -337,7 +337,7 @@ telltale_spawn() {
 # telltale_start NAME [VARIABLE=VALUE...]: the same, and ready when this returns.
 telltale_start() {
   telltale_spawn "$@"
-  bed_wait 30 "telltale $1 to end or be ready" telltale_settled "$1"
+  bed_wait 120 "telltale $1 to end or be ready" telltale_settled "$1"
   telltale_ready "$1" || {
     cat "$BED/$1.log" >&2
     return 1
