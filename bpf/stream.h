@@ -32,6 +32,8 @@
 /* Pieces kept of one connection, and the bytes of each. */
 #define STREAM_PLACES    32
 #define STREAM_PIECE_MAX 2048
+/* ... of which so many are for bytes going out alone: those are never missing because others are. */
+#define STREAM_PLACES_OUT 8
 /* More bytes are put behind others in a piece as long as both are at most this many. */
 #define STREAM_APPEND_MAX (STREAM_PIECE_MAX / 2)
 /* A segment further ahead is no data of this connection, or more than there are places for. */
@@ -145,8 +147,10 @@ static __always_inline void stream_search_place(struct stream_stash *stash, int 
 		__u32 off = seq - bytes_forget(p->seq), len = bytes_forget(p->len);
 		__u8 of = bytes_forget(p->out), state = bytes_forget(p->state);
 
-		if (state == PLACE_FREE)
+		if (state == PLACE_FREE && (out || i >= STREAM_PLACES_OUT))
 			bytes_forget(stash->free) = i + 1;
+		else if (state == PLACE_FREE)
+			continue;
 		else if (of != out)
 			continue;
 		else if (off < len)

@@ -180,7 +180,8 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		return TAP_PASS;
 	if (!bytes_forget(f->streams[out].known))
 		tap_know(skb, f, &seg, out, out);
-	clean = seg.len && !bytes_forget(f->stash.waiting);
+	/* A request is read before its answer. */
+	clean = seg.len && !(out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN));
 	mode = seg.len ? TAP_KEEP : TAP_SETTLE;
 	if (seg.ending)
 		tap_note_end(skb, f, &seg, out);

@@ -66,3 +66,45 @@ bad_network() {
   network_probes
   counts 300
 }
+
+# Exchanges until $BED/enough is there.
+hammer_on() {
+  until [ -e "$BED/enough" ]; do
+    connector_hammer alice '{"count":200,"concurrency":16,"receiver":"test.bob"}' || return
+  done
+}
+
+@test "telltale taken away and put back under load neither counts twice nor sticks" {
+  network_start 1500 seed=8 reorder=0.05
+  network_connectors
+  network_probes
+  hammer_on 3>&- &
+  local hammer=$! seen=0 sent round
+  for round in 1 2 3; do
+    bed_wait 60 'exchanges to be counted again' \
+      at_least 100 telltale_metric tt-alice telltale_exchanges_total 'outcome="fulfilled"'
+    telltale_stop tt-alice
+    seen=$((seen + $(network_counted tt-alice)))
+    telltale_start tt-alice
+  done
+  touch "$BED/enough"
+  wait "$hammer"
+  bed_wait 10 'the ring to be read' network_quiet tt-alice
+  telltale_stop tt-alice
+  seen=$((seen + $(network_counted tt-alice)))
+  # Nothing twice; and who is put back counts all of what comes later, on connections that were open
+  # before.
+  telltale_start tt-alice
+  connector_count alice
+  cp "$BED/alice.count" "$BED/before"
+  connector_hammer alice '{"count":300,"concurrency":16,"receiver":"test.bob"}'
+  bed_wait 10 'the ring to be read' network_quiet tt-alice
+  telltale_stop tt-alice
+  [ "$(network_counted tt-alice)" = 300 ]
+  exactly tt-alice alice "$BED/before"
+  telltale_stop tt-bob
+  sent=$(network_counted tt-bob)
+  echo "counted $seen of $((sent - 300))"
+  [ "$seen" -gt 300 ]
+  [ "$seen" -le $((sent - 300)) ]
+}

@@ -250,7 +250,7 @@ static inline void race_run(struct race *c, struct race_run *run)
 			break;
 		run->seq = c->segments[c->handed].seq;
 		run->len = c->segments[c->handed++].len;
-		run->at = c->r.stash.waiting ? RACE_KEEP : RACE_LOOK;
+		run->at = RACE_LOOK;
 		break;
 	case RACE_LOOK:
 		race_claim(c, run);
