@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """counts.py TELLTALE.truth TELLTALE.metrics WAY=JOURNAL...: do telltale's figures say what the stack counted?
 
-A journal has a line per exchange: its way, destination, amount and outcome. WAY says from where
-telltale sees the process that wrote it: sent (its own payments), received, or forwarded (each packet
-comes in and goes out). Rules are the design's: protocol packets and zero amounts are no packets of a
+A journal has a line per exchange: its way, destination, amount and outcome. WAY says how its packets
+cross the target: sent (its own payments), received, forwarded (each comes in and goes out), and with a
+proxy in the same target, which is one connection more: sent-inside, received-inside. Rules are the
+design's: protocol packets and zero amounts are no packets of a
 payment; a destination is a payment once one of its packets was fulfilled, else a probe.
 """
 import collections
@@ -15,6 +16,15 @@ import sys
 
 EUR = fractions.Fraction("0.813399")  # lib.sh's rate, at scale 6
 IN_USD = fractions.Fraction(10**4, 10**6) / EUR
+
+# The origin of its payments, and what each packet is on the target's connections: its role, its origin.
+WAYS = {
+    "sent": ("originated", [("out", "originated")]),
+    "received": ("received", [("in", "received")]),
+    "forwarded": ("forwarded", [("in", "forwarded"), ("out", "forwarded")]),
+    "sent-inside": ("originated", [("out", "originated"), ("in", "proxy_copy"), ("out", "proxy_copy")]),
+    "received-inside": ("received", [("in", "received"), ("out", "proxy_copy"), ("in", "proxy_copy")]),
+}
 
 
 def journal(path):
@@ -40,24 +50,23 @@ def expected(seats):
     want = collections.Counter({key: 0 for key in
                                 "transactions prepares fulfills rejects value probe_prepares probe_rejects".split()})
     for seat, path in seats:
-        origin = {"sent": "originated", "received": "received", "forwarded": "forwarded"}[seat]
+        origin, hops = WAYS[seat]
         streams = collections.defaultdict(list)
         for _, destination, amount, outcome, code in journal(path):
-            hops = 2 if seat == "forwarded" else 1
-            want["telltale_exchanges", ("outcome", outcome)] += hops
+            for role, told in hops:
+                want["telltale_exchanges", ("outcome", outcome)] += 1
+                if destination.startswith("peer."):  # their condition is everyone's: by their role alone
+                    told = "originated" if role == "out" else "received"
+                want["telltale_exchanges_by_origin", ("origin", told)] += 1
             if destination.startswith("peer."):
-                # Their condition is everyone's: by their direction alone.
-                for side in ("originated", "received") if hops == 2 else (origin,):
-                    want["telltale_exchanges_by_origin", ("origin", side)] += 1
                 continue
-            want["telltale_exchanges_by_origin", ("origin", origin)] += hops
             if amount:
                 streams[destination].append((amount, outcome, code))
         for packets in streams.values():
             outcomes = [outcome for _, outcome, _ in packets]
             paid = "fulfilled" in outcomes
             want["telltale_transactions", ("origin", origin)] += paid
-            if seat != "sent":
+            if origin != "originated":
                 continue
             for _, outcome, code in packets:
                 # A probe's enter the counters by code when its stream is over, long after the test.
