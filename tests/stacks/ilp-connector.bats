@@ -73,10 +73,8 @@ agrees() {
 
 @test "alice pays bob through two connectors: all four count what telltale counts" {
   needs_stack ilp-connector
-  for name in alice a b bob; do
-    eval "$name=$(bed_free_port)"
-    mkdir -p "$BED_CGROUP/$name"
-  done
+  for name in alice a b bob; do mkdir -p "$BED_CGROUP/$name"; done
+  alice=$(bed_free_port) bob=$(bed_free_port)
   ab=$(bed_free_port) ba=$(bed_free_port) admin_a=$(bed_free_port) admin_b=$(bed_free_port)
   in_a=$(bed_free_port) in_b=$(bed_free_port)
   watch tt-a a

@@ -18,7 +18,7 @@ own() {
     awk -v name="$1" '{ split($1, part, "{") } part[1] == name { sum += $NF } END { print sum + 0 }'
 }
 
-# rust_node: redis and ilp-node with the accounts alice, who may send, and bob, at $port.
+# rust_node: redis and ilp-node with the accounts alice, who may send, and bob, who is there.
 rust_node() {
   local redis
   node=$(bed_free_port) prometheus=$(bed_free_port) redis=$(bed_free_port)
@@ -36,7 +36,7 @@ rust_node() {
   api POST /accounts '{"username": "alice", "ilp_address": "test.alice", "asset_code": "EUR",
     "asset_scale": 6, "ilp_over_http_incoming_token": "secret", "routing_relation": "NonRoutingAccount"}'
   api POST /accounts '{"username": "bob", "ilp_address": "test.bob", "asset_code": "EUR", "asset_scale": 6,
-    "ilp_over_http_url": "http://127.0.0.1:'"$port"'/ilp", "ilp_over_http_outgoing_token": "node:secret",
+    "ilp_over_http_url": "http://127.0.0.1:'"$(port_of bob)"'/ilp", "ilp_over_http_outgoing_token": "node:secret",
     "routing_relation": "NonRoutingAccount"}'
 }
 

@@ -6,9 +6,10 @@
 
 load helper
 
-# rafiki_node NAME [NEXT_URL]: sets port.
+# rafiki_node NAME [NEXT_URL]: at NAME's port.
 rafiki_node() {
-  port=$(bed_free_port)
+  local port
+  port=$(new_port "$1")
   node_in rafiki-core "$1" node.js serve "$port" "$BED/$1.journal" "${@:2}"
   ready "$1" "$port"
 }
@@ -17,7 +18,7 @@ rafiki_node() {
   needs_stack rafiki-core
   workload 60
   rafiki_node bob
-  node_in rafiki-core alice node.js send "http://127.0.0.1:$port/" "$BED/workload" "$BED/alice.journal" \
+  node_in rafiki-core alice node.js send "http://127.0.0.1:$(port_of bob)/" "$BED/workload" "$BED/alice.journal" \
     "$BED/go" 4
   watch tt alice bob
   go alice
@@ -34,8 +35,8 @@ rafiki_node() {
   export MEND=1
   workload 300
   rafiki_node bob
-  rafiki_node carol "http://127.0.0.1:$port/"
-  node_in rafiki-core alice node.js send "http://127.0.0.1:$port/" "$BED/workload" "$BED/alice.journal" \
+  rafiki_node carol "http://127.0.0.1:$(port_of bob)/"
+  node_in rafiki-core alice node.js send "http://127.0.0.1:$(port_of carol)/" "$BED/workload" "$BED/alice.journal" \
     "$BED/go" 8
   watch tt alice carol bob
   go alice
