@@ -189,6 +189,11 @@ fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
+# Those that take long to fetch are for this target only; scripts/check runs the others.
+stacks: $(PROGRAM) ## run ILP stacks that nobody here wrote against their own counters, as root (TAP)
+	$(Q)scripts/stacks
+	$(Q)bats --tap tests/stacks
+
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
@@ -229,7 +234,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay compare stacks bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
