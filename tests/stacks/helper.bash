@@ -79,7 +79,7 @@ says_the_same() {
     want=$((want + times * $(grep -c "^$lines " "$file")))
   done
   # What differs, the table says.
-  bed_wait 10 "$want exchanges" test_metric "$want" "$name" telltale_exchanges_total || true
+  bed_wait 30 "$want exchanges" test_metric "$want" "$name" telltale_exchanges_total || true
   telltale_stop "$name"
   python3 "$HERE/common/counts.py" "$BED/$name.truth" "$BED/$name.metrics" "${seats[@]}"
 }
