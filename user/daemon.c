@@ -96,6 +96,8 @@ static void take_record(void *context, const void *record, size_t size)
 static void drain_ring(struct daemon *d)
 {
 	probe_consume(d->probe, take_record, d);
+	/* After the records: what a reply may have been lost to is known then. */
+	pipeline_settle(d->pipeline, probe_dropped(d->probe));
 }
 
 /* What the stages outside the pipeline counted since the last time. */
