@@ -129,6 +129,10 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		case SOCKETS_UNATTACHED: reason = UNATTACHED; break;
 		case SOCKETS_UNKNOWN: reason = UNKNOWN_OWNER; break;
 		}
+	} else if (record->flow.pid) { /* inside TLS that is read */
+		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
+	} else {
+		owner = sockets_find(b->processes, target, &record->remote, owner.role);
 	}
 	b->count++;
 	privacy_add(b->privacy, b->series[reason], 1);
