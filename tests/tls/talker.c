@@ -5,10 +5,11 @@
  *   talker LIBSSL MANNER PORT BODY CONNECTIONS REQUESTS [THREADS]
  *
  * Opens CONNECTIONS one after the other to localhost:PORT, posts the Prepare in the file BODY
- * REQUESTS times on each, every time with another condition, and prints "answered N", N being how many answers began as a Fulfill
- * does. THREADS do that each. Where a file GO stands in the environment, nothing is said before it
- * exists. LIBSSL is opened by name, so that one program serves libssl 1.1 and 3 without headers;
- * MANNER has an "-ex" at its end for the _ex forms of the calls:
+ * REQUESTS times on each, every time with another condition, and prints "answered N", N being how
+ * many answers began as a Fulfill does. THREADS do that each. Where a file GO stands in the
+ * environment, nothing is said before it exists. LIBSSL is opened by name, so that one program
+ * serves libssl 1.1 and 3 without headers; MANNER has an "-ex" at its end for the _ex forms of the
+ * calls:
  *
  *   plain    blocking; one call a request
  *   pair     over a pair of memory buffers, as Node.js does: the request is offered, again and
@@ -42,44 +43,44 @@ typedef struct ssl_ctx SSL_CTX;
 typedef struct ssl_session SSL_SESSION;
 typedef struct bio BIO;
 
-#define SSL_ERROR_WANT_READ       2
-#define SSL_ERROR_WANT_WRITE      3
-#define SSL_CTRL_MODE             33
-#define SSL_MODE_PARTIAL_WRITE    1
-#define SSL_MODE_MOVING_BUFFER    2
-#define SSL_CB_HANDSHAKE_DONE     0x20
-#define SSL3_RT_HEADER            0x100
+#define SSL_ERROR_WANT_READ    2
+#define SSL_ERROR_WANT_WRITE   3
+#define SSL_CTRL_MODE          33
+#define SSL_MODE_PARTIAL_WRITE 1
+#define SSL_MODE_MOVING_BUFFER 2
+#define SSL_CB_HANDSHAKE_DONE  0x20
+#define SSL3_RT_HEADER         0x100
 
 typedef void at_message_fn(int, int, int, const void *, size_t, SSL *, void *);
 
-#define FUNCTIONS(F) \
-	F(void *, TLS_client_method, (void)) \
-	F(SSL_CTX *, SSL_CTX_new, (const void *)) \
-	F(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *)) \
-	F(void, SSL_CTX_set_info_callback, (SSL_CTX *, void (*)(const SSL *, int, int))) \
-	F(void, SSL_CTX_set_msg_callback, (SSL_CTX *, at_message_fn *)) \
-	F(SSL *, SSL_new, (SSL_CTX *)) \
-	F(void, SSL_free, (SSL *)) \
-	F(int, SSL_clear, (SSL *)) \
-	F(int, SSL_shutdown, (SSL *)) \
-	F(int, SSL_set_fd, (SSL *, int)) \
-	F(void, SSL_set_bio, (SSL *, BIO *, BIO *)) \
-	F(void, SSL_set_connect_state, (SSL *)) \
-	F(int, SSL_do_handshake, (SSL *)) \
-	F(int, SSL_get_error, (const SSL *, int)) \
-	F(int, SSL_write, (SSL *, const void *, int)) \
-	F(int, SSL_read, (SSL *, void *, int)) \
-	F(int, SSL_write_ex, (SSL *, const void *, size_t, size_t *)) \
-	F(int, SSL_read_ex, (SSL *, void *, size_t, size_t *)) \
-	F(SSL_SESSION *, SSL_get1_session, (SSL *)) \
-	F(int, SSL_set_session, (SSL *, SSL_SESSION *)) \
-	F(int, SSL_session_reused, (const SSL *)) \
-	F(int, BIO_new_bio_pair, (BIO **, size_t, BIO **, size_t)) \
-	F(size_t, BIO_ctrl_pending, (BIO *)) \
-	F(size_t, BIO_ctrl_get_write_guarantee, (BIO *)) \
-	F(int, BIO_read, (BIO *, void *, int)) \
-	F(int, BIO_write, (BIO *, const void *, int)) \
-	F(int, BIO_free, (BIO *)) \
+#define FUNCTIONS(F)                                                                               \
+	F(void *, TLS_client_method, (void))                                                       \
+	F(SSL_CTX *, SSL_CTX_new, (const void *))                                                  \
+	F(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *))                                      \
+	F(void, SSL_CTX_set_info_callback, (SSL_CTX *, void (*)(const SSL *, int, int)))           \
+	F(void, SSL_CTX_set_msg_callback, (SSL_CTX *, at_message_fn *))                            \
+	F(SSL *, SSL_new, (SSL_CTX *))                                                             \
+	F(void, SSL_free, (SSL *))                                                                 \
+	F(int, SSL_clear, (SSL *))                                                                 \
+	F(int, SSL_shutdown, (SSL *))                                                              \
+	F(int, SSL_set_fd, (SSL *, int))                                                           \
+	F(void, SSL_set_bio, (SSL *, BIO *, BIO *))                                                \
+	F(void, SSL_set_connect_state, (SSL *))                                                    \
+	F(int, SSL_do_handshake, (SSL *))                                                          \
+	F(int, SSL_get_error, (const SSL *, int))                                                  \
+	F(int, SSL_write, (SSL *, const void *, int))                                              \
+	F(int, SSL_read, (SSL *, void *, int))                                                     \
+	F(int, SSL_write_ex, (SSL *, const void *, size_t, size_t *))                              \
+	F(int, SSL_read_ex, (SSL *, void *, size_t, size_t *))                                     \
+	F(SSL_SESSION *, SSL_get1_session, (SSL *))                                                \
+	F(int, SSL_set_session, (SSL *, SSL_SESSION *))                                            \
+	F(int, SSL_session_reused, (const SSL *))                                                  \
+	F(int, BIO_new_bio_pair, (BIO **, size_t, BIO **, size_t))                                 \
+	F(size_t, BIO_ctrl_pending, (BIO *))                                                       \
+	F(size_t, BIO_ctrl_get_write_guarantee, (BIO *))                                           \
+	F(int, BIO_read, (BIO *, void *, int))                                                     \
+	F(int, BIO_write, (BIO *, const void *, int))                                              \
+	F(int, BIO_free, (BIO *))                                                                  \
 	F(unsigned char *, SHA256, (const unsigned char *, size_t, unsigned char *))
 
 #define DECLARE(type, name, args) static type(*name) args;
@@ -128,9 +129,9 @@ static void load(const char *path)
 
 	if (!lib)
 		die("%s", dlerror());
-#define LOAD(type, name, args) \
-	name = (type(*) args)dlsym(lib, #name); \
-	if (!name) \
+#define LOAD(type, name, args)                                                                     \
+	name = (type(*) args)dlsym(lib, #name);                                                    \
+	if (!name)                                                                                 \
 		die("%s", dlerror());
 	FUNCTIONS(LOAD)
 }
@@ -171,8 +172,7 @@ static bool oblige(struct connection *c, int result)
 static long write_once(struct connection *c, const char *buf, size_t len)
 {
 	size_t done = 0;
-	int result = ex ? SSL_write_ex(c->ssl, buf, len, &done)
-			: SSL_write(c->ssl, buf, (int)len);
+	int result = ex ? SSL_write_ex(c->ssl, buf, len, &done) : SSL_write(c->ssl, buf, (int)len);
 
 	if (result <= 0)
 		return oblige(c, result) ? 0 : -1;
@@ -475,8 +475,8 @@ static void find_secret(size_t body_at)
 {
 	unsigned char *r = (unsigned char *)request, hash[32];
 
-	condition_at = body_at + 1 + (r[body_at + 1] < 0x80 ? 1 : 1 + (r[body_at + 1] & 0x7f)) + 8 +
-		       17;
+	condition_at =
+		body_at + 1 + (r[body_at + 1] < 0x80 ? 1 : 1 + (r[body_at + 1] & 0x7f)) + 8 + 17;
 	for (preimage_at = condition_at + 32; preimage_at + 32 <= request_len; preimage_at++) {
 		SHA256(r + preimage_at, 32, hash);
 		if (!memcmp(hash, r + condition_at, 32))
