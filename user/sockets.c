@@ -155,6 +155,8 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 		s->owner.verdict = SOCKETS_READ;
 	else if (state == PROCESS_UNATTACHED)
 		s->owner.verdict = SOCKETS_UNATTACHED;
+	else if (state == PROCESS_SPARED)
+		s->owner.verdict = SOCKETS_SPARED;
 	else
 		s->owner.verdict = SOCKETS_NO_LIBRARY;
 	return 1;
