@@ -631,10 +631,9 @@ static __always_inline int http1_load(const struct source *src, struct side *s)
 	n = s->end - s->off;
 	if (n > room)
 		n = room;
-	bytes_pin(n);
-	if (n < 1 || n > FLOW_WINDOW)
+	if (!bytes_from_1_to(&n, FLOW_WINDOW))
 		return HTTP1_LOST;
-	if (source_load(src, s->off, &s->window[base + have], n))
+	if (source_load(src, s->off, &s->window[bytes_mask(base + have, FLOW_MASK)], n))
 		return HTTP1_UNREAD;
 	s->fresh = s->phase == SIDE_HEAD && !s->started && !have;
 	s->full = n == room;
@@ -712,8 +711,7 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		return HTTP1_LOST;
 	if (part > n)
 		part = (__u32)n;
-	bytes_pin(part);
-	if (part < 1 || part > ILP_HEAD_MAX)
+	if (!bytes_from_1_to(&part, ILP_HEAD_MAX))
 		return HTTP1_LOST;
 	if (source_load(src, s->off, &s->window[at], part))
 		return HTTP1_UNREAD;
