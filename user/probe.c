@@ -18,6 +18,8 @@
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
 
+/* Connections followed at once, over all targets, each with its share: some 50 MB at the most. */
+#define PROBE_FLOWS_MAX  8192
 #define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
 
 struct probe {
@@ -26,6 +28,7 @@ struct probe {
 	const struct target *targets;
 	size_t targets_len;
 	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
+	struct bpf_link *releases[CONFIG_TARGETS_MAX];
 	bool multi; /* how uprobes are attached: see uprobe.h */
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
@@ -165,6 +168,24 @@ void probe_close(struct probe *p)
 	free(p);
 }
 
+/* Told of every socket that a process closes, the programs know how many connections they follow,
+ * and may be given a bound. */
+static void bound_flows(struct probe *p)
+{
+	for (size_t i = 0; i < p->targets_len; i++) {
+		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.telltale_released,
+							    p->targets[i].fd);
+		if (!p->releases[i]) {
+			log_warn("probe",
+				 "cannot be told of closed sockets (%s): the number of connections "
+				 "followed, and the kernel memory they take, is not bounded",
+				 strerror(errno));
+			return;
+		}
+	}
+	p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
+}
+
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 {
 	const struct bpf_program *programs[2] = {p->skel->progs.telltale_in,
@@ -188,6 +209,7 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 			return err;
 		}
 	}
+	bound_flows(p);
 	return 0;
 }
 
@@ -198,6 +220,8 @@ void probe_detach_sockets(struct probe *p)
 			bpf_link__destroy(p->links[i][k]);
 			p->links[i][k] = NULL;
 		}
+		bpf_link__destroy(p->releases[i]);
+		p->releases[i] = NULL;
 	}
 }
 
@@ -212,18 +236,23 @@ static void tls_free(struct probe_tls *tls)
 
 /* The connections of a process that ended, or left, without freeing them: they would hold their
  * places for ever. */
-static void forget_tls_flows(struct probe *p, pid_t pid)
+static void forget_tls_flows(struct probe *p, pid_t pid, uint32_t target)
 {
 	int fd = bpf_map__fd(p->skel->maps.tls_flows);
 	struct shared_tls_key key, next;
+	uint64_t forgotten = 0, before = 0;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
 	for (size_t i = 0; more && i < SHARED_TLS_FLOWS_MAX; i++) {
 		key = next;
 		more = !bpf_map_get_next_key(fd, &key, &next);
 		if (key.pid == (uint64_t)pid)
-			bpf_map_delete_elem(fd, &key);
+			forgotten += !bpf_map_delete_elem(fd, &key);
 	}
+	fd = bpf_map__fd(p->skel->maps.tls_forgotten);
+	bpf_map_lookup_elem(fd, &target, &before);
+	forgotten += before;
+	bpf_map_update_elem(fd, &target, &forgotten, BPF_ANY);
 }
 
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
@@ -279,12 +308,14 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
 {
 	uint32_t key = (uint32_t)pid;
+	uint8_t target = 0;
 
 	if (!tls)
 		return;
+	bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.processes), &key, &target);
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
 	tls_free(tls);
-	forget_tls_flows(p, pid); /* after the last run on them */
+	forget_tls_flows(p, pid, target); /* after the last run on them */
 }
 
 bool probe_needs_admin(const struct probe *p)
