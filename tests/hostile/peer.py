@@ -199,13 +199,14 @@ def endless_chunks(bed, count, rng, _):
 
 
 def endpoints(bed, count, rng, _):
-    """No Host, path, token, destination, condition or Request-Id comes twice; pipelined."""
+    """No Host, path, token, destination, condition or Request-Id comes twice; sixteen to a segment."""
     near, far = bed.pair()
+    near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     batch = []
     for n in range(count):
         batch.append(request(n, prepare(n), b"h%d.example" % n, b"/p%d" % n, b"t%d" % n,
                              extra=b"Request-Id: %032x\r\n" % n))
-        if len(batch) == 64:
+        if len(batch) == 16:
             near.sendall(b"".join(batch))
             batch.clear()
     near.sendall(b"".join(batch))
