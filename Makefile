@@ -150,6 +150,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# A program that opens the TLS library it is told to: no sanitizer, which would see to its memory.
+$(BUILD)/tests/%: tests/tls/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< -pthread
+
 # The decoders alone, driven by the comparison with npm's ilp-packet.
 $(BUILD)/tests/%: tests/ilp-packet/%.c
 	$(call say,TEST,$@)

@@ -125,6 +125,9 @@ struct tls_flow {
 	struct flow flow;
 };
 
+_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED_TLS_TARGET_AT,
+	       "the daemon reads it there");
+
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older
  * kernels. When it is full, GAP_FULL says so. */

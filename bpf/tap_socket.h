@@ -105,7 +105,7 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 		if (!t || i >= targets_len)
 			break;
 		if (bpf_skb_ancestor_cgroup_id(skb, t->level) == t->cgroup)
-			return i;
+			return t->index; /* = i, of which the verifier would follow each value */
 	}
 	return 0;
 }
@@ -182,9 +182,10 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 	return TAP_PASS;
 }
 
-/* A connection that is not followed: does this segment make it one? */
-static __always_inline struct socket_flow *tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
-						    const struct segment *seg, int out)
+/* A connection that is not followed: does this segment make it one? Apart, so that the verifier
+ * walks what comes after it once. */
+bytes_function struct socket_flow *tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
+					    const struct segment *seg, int out)
 {
 	struct socket_flow *f;
 	struct source src = {.skb = skb, .base = seg->off};

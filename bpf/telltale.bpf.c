@@ -80,7 +80,12 @@ SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
 	return tls_step(ctx, FLOW_IN, &more_read);
 }
 
-SEC("uprobe") int tls_freed(struct pt_regs *ctx)
+SEC("uprobe") int tls_ended(struct pt_regs *ctx)
 {
-	return tls_free(PT_REGS_PARM1(ctx));
+	return tls_end(PT_REGS_PARM1(ctx));
+}
+
+SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
+{
+	return tls_exec();
 }

@@ -9,7 +9,7 @@
 #include "log.h"
 #include "sockets.h"
 
-enum reason { NO_LIBRARY, UNATTACHED, UNKNOWN_OWNER, HTTP2, REASONS };
+enum reason { NO_LIBRARY, UNATTACHED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
 
 static const struct {
 	const char *label; /* of telltale_opaque_connections_total */
@@ -19,6 +19,9 @@ static const struct {
 			"its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local "
 			"proxy that does the TLS"},
 	[UNATTACHED] = {"tls-unattached", "its TLS library could not be attached to"},
+	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
+				   "run a kernel with the "
+				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
 	[UNKNOWN_OWNER] = {"tls-unknown-owner",
 			   "the connection was gone, or others took too long to look up, before its "
 			   "owner was found"},
@@ -165,8 +168,13 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		case SOCKETS_READ: return;
 		case SOCKETS_NO_LIBRARY: reason = NO_LIBRARY; break;
 		case SOCKETS_UNATTACHED: reason = UNATTACHED; break;
+		case SOCKETS_SPARED: reason = SPARED; break;
 		case SOCKETS_UNKNOWN: reason = UNKNOWN_OWNER; break;
 		}
+	} else if (record->flow.pid) { /* inside TLS that is read */
+		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
+	} else {
+		owner = sockets_find(b->processes, target, &record->remote, owner.role);
 	}
 	b->count++;
 	privacy_add(b->privacy, b->series[reason], 1);

@@ -14,10 +14,12 @@ struct condition {
 	struct table_hook hook;
 	struct table_place age;
 	uint64_t condition;
+	uint64_t way_out; /* endpoint of the one that went out last */
 	uint32_t in, out; /* exchanges open now, copies included */
 	uint8_t target;
 	bool came_in;   /* first seen coming in */
 	bool forwarded; /* ... and went out again since */
+	bool inside;    /* ... to the target itself, and not on from there so far */
 };
 
 struct origins {
@@ -133,10 +135,15 @@ void origins_opened(struct origins *o, struct exchange *e)
 	} else {
 		e->origin = ORIGIN_PROXY_COPY;
 	}
-	if (e->role == RECORD_ROLE_CLIENT)
+	if (e->role == RECORD_ROLE_CLIENT) {
 		c->out++;
-	else
+		c->way_out = e->endpoint;
+		c->inside = false;
+	} else {
+		/* The far end of its own connection is told from a retry by where it was sent. */
+		c->inside |= c->out && e->endpoint == c->way_out;
 		c->in++;
+	}
 }
 
 void origins_closed(struct origins *o, struct exchange *e)
@@ -147,8 +154,10 @@ void origins_closed(struct origins *o, struct exchange *e)
 	/* Not there: evicted in the meantime. What it was at first sight stays. */
 	if (!c)
 		return;
-	if (e->origin == ORIGIN_RECEIVED && c->forwarded)
+	if (e->origin == ORIGIN_RECEIVED && c->forwarded && !c->inside)
 		e->origin = ORIGIN_FORWARDED;
+	if (e->origin == ORIGIN_FORWARDED && e->role == RECORD_ROLE_CLIENT && c->inside)
+		e->origin = ORIGIN_PROXY_COPY;
 	open = e->role == RECORD_ROLE_CLIENT ? &c->out : &c->in;
 	/* Zero when this is an entry made after an eviction, by others with the condition. */
 	if (*open)

@@ -13,7 +13,7 @@ enum counter {
 	RECORDS_UNKNOWN,
 	RECORDS_INVALID,
 	RECORDS_FIRST, /* + type - 1 */
-	RECORDS_LAST = RECORDS_FIRST + RECORD_OPAQUE - RECORD_MESSAGE,
+	RECORDS_LAST = RECORDS_FIRST + RECORD_EXEC - RECORD_MESSAGE,
 	GAPS_FIRST, /* + cause - 1 */
 	GAPS_LAST = GAPS_FIRST + RECORD_GAP_CAUSES - 1,
 	GAP_BYTES_FIRST,
@@ -45,6 +45,7 @@ static const struct {
 	[RECORDS(RECORD_FLOW_CLOSE)] = {METRIC_RECORDS, "type", "flow_close"},
 	[RECORDS(RECORD_GAP)] = {METRIC_RECORDS, "type", "gap"},
 	[RECORDS(RECORD_OPAQUE)] = {METRIC_RECORDS, "type", "opaque"},
+	[RECORDS(RECORD_EXEC)] = {METRIC_RECORDS, "type", "exec"},
 	[GAPS(RECORD_GAP_HOLE)] = {METRIC_GAPS, "cause", "hole"},
 	[GAPS(RECORD_GAP_HTTP)] = {METRIC_GAPS, "cause", "http"},
 	[GAPS(RECORD_GAP_COMPLEX)] = {METRIC_GAPS, "cause", "complex"},
@@ -69,7 +70,7 @@ static const struct {
 };
 
 _Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
-_Static_assert(RECORD_OPAQUE == 5, "a new record type needs a name and a case below");
+_Static_assert(RECORD_EXEC == 6, "a new record type needs a name and a case below");
 _Static_assert(RECORD_GAP_CAUSES == 6, "a new cause needs a name above");
 
 struct pipeline {
@@ -148,6 +149,7 @@ static const uint16_t record_len[] = {
 	[RECORD_FLOW_CLOSE] = sizeof(struct record_flow_close),
 	[RECORD_GAP] = sizeof(struct record_gap),
 	[RECORD_OPAQUE] = sizeof(struct record_opaque),
+	[RECORD_EXEC] = sizeof(struct record_exec),
 };
 
 static bool take_endpoint(struct pipeline *p, const struct record_endpoint *r)
@@ -193,7 +195,7 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
 	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
 		p->counters[RECORDS_INVALID].value++;
-	else if (head->type < RECORD_MESSAGE || head->type > RECORD_OPAQUE)
+	else if (head->type < RECORD_MESSAGE || head->type > RECORD_EXEC)
 		p->counters[RECORDS_UNKNOWN].value++;
 	else if (head->len != record_len[head->type] || !take(p, head))
 		p->counters[RECORDS_INVALID].value++;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "../bpf/shared.h"
 #include "log.h"
@@ -13,9 +15,11 @@
 
 /* Processes looked after at once. */
 #define PROCESSES_MAX SHARED_PROCESSES_MAX
-/* Scans between two looks at a process that had no TLS library: it may load one late. */
-#define LOOK_AGAIN   5
-#define SCAN_SOON_NS 100000000u
+/* Scans between two looks at a process that had no TLS library. It may load one late; when it then
+ * speaks TLS it is looked at out of turn. */
+#define LOOK_AGAIN 5
+/* Scans out of turn take no larger share of the time than one in so many. */
+#define SCAN_SHARE 10
 
 /* What tells a process from the next one with its number, and from itself after exec. */
 struct identity {
@@ -44,9 +48,11 @@ struct processes {
 	struct process *list;
 	size_t len;
 	uint64_t scan;
-	unsigned target;  /* while its processes are listed */
-	bool full;        /* said so already */
-	uint64_t soon_ns; /* when it was last done out of turn */
+	unsigned target; /* while its processes are listed */
+	bool full;       /* said so already */
+	bool all;        /* this scan looks at all that are not tapped */
+	bool put_off;
+	uint64_t begun_ns, ended_ns; /* of the last scan */
 };
 
 struct processes *processes_new(struct probe *probe, const struct target *targets,
@@ -135,6 +141,66 @@ static bool same(const struct identity *a, const struct identity *b)
 	return a->started == b->started && a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool thread_filtered(pid_t pid, const char *thread)
+{
+	char path[96], line[256];
+	unsigned mode = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", (int)pid, thread);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Seccomp: %u", &mode) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return mode != 0;
+}
+
+bool processes_filtered(pid_t pid)
+{
+	struct dirent *entry;
+	bool filtered = false;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && !filtered && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			filtered = thread_filtered(pid, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return filtered;
+}
+
+static bool to_be_spared(const struct processes *ps, pid_t pid)
+{
+	return probe_harms_filtered(ps->probe) && processes_filtered(pid);
+}
+
+static void spare(struct processes *ps, struct process *p)
+{
+	detach(ps, p);
+	p->state = PROCESS_SPARED;
+	log_warn("processes",
+		 "process %d is under a seccomp filter, and this kernel would kill it when its TLS "
+		 "is "
+		 "read: it is left alone; run a kernel with the mend (6.12.14, 6.13.3, 6.14 or "
+		 "newer)",
+		 (int)p->pid);
+}
+
 /* Finds the process's libraries and attaches to them. */
 static void look_at(struct processes *ps, struct process *p)
 {
@@ -154,6 +220,10 @@ static void look_at(struct processes *ps, struct process *p)
 			 "the TLS library of process %d was replaced on disk after the process "
 			 "started; restart the process",
 			 (int)p->pid);
+	}
+	if (n > 0 && to_be_spared(ps, p->pid)) {
+		spare(ps, p);
+		return;
 	}
 	for (int i = 0; i < n; i++) {
 		struct probe_tls *tls;
@@ -223,7 +293,10 @@ static void meet(void *context, pid_t pid)
 		p->identity = id;
 		p->target = ps->target;
 		look_at(ps, p);
-	} else if (p->state != PROCESS_TAPPED && ++p->age >= LOOK_AGAIN) {
+	} else if (p->state == PROCESS_TAPPED) {
+		if (to_be_spared(ps, pid)) /* a filter it gave itself late */
+			spare(ps, p);
+	} else if (p->state != PROCESS_SPARED && (++p->age >= LOOK_AGAIN || ps->all)) {
 		look_at(ps, p);
 	}
 }
@@ -231,6 +304,7 @@ static void meet(void *context, pid_t pid)
 void processes_scan(struct processes *ps)
 {
 	ps->scan++;
+	ps->begun_ns = now_ns();
 	for (ps->target = 0; ps->target < ps->targets_len; ps->target++)
 		target_each_process(&ps->targets[ps->target], meet, ps);
 	for (size_t i = 0; i < ps->len;) {
@@ -241,14 +315,25 @@ void processes_scan(struct processes *ps)
 		detach(ps, &ps->list[i]);
 		ps->list[i] = ps->list[--ps->len];
 	}
+	ps->ended_ns = now_ns();
 }
 
-void processes_scan_soon(struct processes *ps, uint64_t now_ns)
+void processes_scan_soon(struct processes *ps, uint64_t seen_ns)
 {
-	if (now_ns - ps->soon_ns < SCAN_SOON_NS)
+	if (seen_ns >= ps->begun_ns) {
+		ps->put_off = true;
+		processes_catch_up(ps);
+	}
+}
+
+void processes_catch_up(struct processes *ps)
+{
+	if (!ps->put_off || now_ns() - ps->ended_ns < (ps->ended_ns - ps->begun_ns) * SCAN_SHARE)
 		return;
-	ps->soon_ns = now_ns;
+	ps->put_off = false;
+	ps->all = true;
 	processes_scan(ps);
+	ps->all = false;
 }
 
 size_t processes_tapped(const struct processes *ps)
