@@ -195,6 +195,12 @@ fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
+hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size, as root: 100,000 connections, a million endpoints (TAP)
+	$(Q)HOSTILE=large bats --tap tests/hostile
+
+soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
+	$(Q)tests/soak/run $${SOAK:-660}
+
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
@@ -235,7 +241,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay compare hostile soak bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
