@@ -156,6 +156,12 @@ $(BUILD)/tests/%: tests/ilp-packet/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $<
 
+# The conversations of the corpus, through the decoders alone and through the kernel programs.
+$(BUILD)/tests/conformance-%: tests/conformance/%.c $(BUILD)/libtelltale-san.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
+
 # Python parts of the tests, at the versions the file pins.
 $(BUILD)/venv/ready: tests/e2e/requirements.txt
 	$(call say,VENV,$(@D))
