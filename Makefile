@@ -192,6 +192,11 @@ fuzz: $(FUZZ_BIN) ## fuzz with every target, FUZZ_TIME seconds each (default 60)
 fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
 
+CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kernel
+
+conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root also in the kernel (TAP)
+	$(Q)tests/conformance/run
+
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
@@ -235,7 +240,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay conformance compare bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
