@@ -25,7 +25,7 @@ struct condition {
 struct origins {
 	struct table table;
 	struct table_index by_condition;
-	struct table_list age;
+	struct table_shares age;
 	uint64_t evicted;
 	bool blind[TARGETS];
 };
@@ -41,7 +41,7 @@ struct origins *origins_new(size_t capacity)
 		origins_free(o);
 		return NULL;
 	}
-	table_list_init(&o->age, &o->table, offsetof(struct condition, age));
+	table_shares_init(&o->age, &o->table, offsetof(struct condition, age));
 	return o;
 }
 
@@ -82,7 +82,7 @@ static struct condition *find(const struct origins *o, const struct exchange *e)
 static void forget(struct origins *o, struct condition *c)
 {
 	table_index_remove(&o->by_condition, c);
-	table_list_remove(&o->age, c);
+	table_list_remove(table_shares_of(&o->age, c->target), c);
 	table_release(&o->table, c);
 }
 
@@ -92,14 +92,14 @@ static struct condition *remember(struct origins *o, const struct exchange *e)
 
 	if (!c) {
 		o->evicted++;
-		forget(o, table_list_first(&o->age));
+		forget(o, table_list_first(table_shares_longest(&o->age)));
 		c = table_take(&o->table);
 	}
 	c->condition = e->condition;
 	c->target = e->target;
 	c->came_in = e->role == RECORD_ROLE_SERVER;
 	table_index_add(&o->by_condition, c, hash(e));
-	table_list_append(&o->age, c);
+	table_list_append(table_shares_of(&o->age, c->target), c);
 	return c;
 }
 

@@ -13,7 +13,8 @@
  * look like a connector and its egress.
  *
  * A condition is remembered from its first Prepare until all exchanges with it have closed. The
- * table is bounded; when it is full the oldest is forgotten and counted.
+ * table is bounded; when it is full the oldest of the target that has most in it is forgotten and
+ * counted.
  *
  * A retry of an ended Prepare (same condition, nothing pending any more) counts as new, and so
  * does a forwarder's second try after its first has ended, while the incoming Prepare waits.

@@ -17,6 +17,7 @@ enum sockets_verdict {
 			     * accepted connection that is gone the listener's owner stands for it */
 	SOCKETS_NO_LIBRARY, /* its owner has none that can be read */
 	SOCKETS_UNATTACHED, /* its owner has one that could not be attached to */
+	SOCKETS_SPARED,     /* its owner is one that the kernel would harm: see processes.h */
 	SOCKETS_UNKNOWN,    /* no owner was found any more */
 };
 
