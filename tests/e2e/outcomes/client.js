@@ -27,24 +27,25 @@ const ledger = {
   outcomes: { fulfilled: 0, rejected: 0, expired: 0, http_error: 0, not_ilp: 0, closed: 0, lost: 0 }
 }
 
-// What came back, or undefined when the connection ended before all of it.
+// What came back, or the error when the connection ended before all of it.
 function post (bytes, patience) {
   return new Promise((resolve) => {
     const options = { method: 'POST', agent, headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length } }
     const going = request(url, options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
-      response.on('error', () => resolve())
+      response.on('error', (error) => resolve({ error }))
       response.on('end', () => resolve({ status: response.statusCode, body: Buffer.concat(chunks) }))
     })
-    going.on('error', () => resolve())
-    if (patience) setTimeout(() => going.destroy(), patience)
+    going.on('error', (error) => resolve({ error }))
+    // From when it has left: a connection may take its time.
+    if (patience) going.on('finish', () => setTimeout(() => going.destroy(), patience))
     going.end(bytes)
   })
 }
 
 function outcomeOf (reply, prepare) {
-  if (!reply) return 'closed'
+  if (reply.error) return 'closed'
   if (reply.status !== 200) {
     const kind = `${Math.floor(reply.status / 100)}xx`
     ledger.http[kind] = (ledger.http[kind] || 0) + 1
@@ -79,9 +80,10 @@ async function exchange (ending) {
     data: Buffer.concat([preimage, Buffer.from(ending)])
   }
   ledger.prepares++
-  const outcome = outcomeOf(await post(packet.serializeIlpPrepare(prepare), how === 'silence' ? 200 : 0), prepare)
+  const reply = await post(packet.serializeIlpPrepare(prepare), how === 'silence' ? 200 : 0)
+  const outcome = outcomeOf(reply, prepare)
   ledger.outcomes[outcome]++
-  if (outcome !== (expected[how] || 'fulfilled')) ledger.unexpected.push(`${ending}: ${outcome}`)
+  if (outcome !== (expected[how] || 'fulfilled')) ledger.unexpected.push(`${ending}: ${outcome} ${reply.error || ''}`)
 }
 
 async function main () {
