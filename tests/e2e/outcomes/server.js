@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * server.js READY [CERT KEY] - a peer that ends each exchange as its Prepare's data asks:
+ * server.js READY [CERT KEY] - a peer (at $PORT, else any) that ends each exchange as its Prepare's data asks:
  *
  *   fulfill, chunked, pieces, interim   a Fulfill: whole, chunked, byte by byte, after a 100
  *   reject CODE                         a Reject
@@ -92,7 +92,7 @@ const server = cert
   ? https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, serve)
   : http.createServer(serve)
 server.keepAliveTimeout = 60000
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
   fs.writeFileSync(`${ready}.tmp`, JSON.stringify({ port: server.address().port }))
   fs.renameSync(`${ready}.tmp`, ready)
 })
