@@ -11,9 +11,8 @@
 
 /* The window: header lines while a head is read, and with the last of them as much of the body as
  * there is; else the body's head, and above it the chunk-size lines between its fragments. */
-#define FLOW_HEAD_WINDOW                                                                           \
-	512 /* of a message's first bytes: one cheap load, nearly always enough                    \
-	     */
+/* Of a message's first bytes: one cheap load, nearly always enough. */
+#define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 #define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
 #define FLOW_SLACK        32   /* bytes that may be read past it */

@@ -352,6 +352,27 @@ static __always_inline int http1_framing(struct side *s)
 	return HTTP1_MORE;
 }
 
+/* The credentials at AT: of "Bearer secret" the token is "secret". */
+static __always_inline void http1_token(struct side *s, __u32 at, __u32 len)
+{
+	__u32 i;
+
+	if (len > 7 && bytes_low(http1_word(s, at) | BYTES_CASE, 7) ==
+			       BYTES_WORD('b', 'e', 'a', 'r', 'e', 'r', ' ', 0)) {
+		s->spans[SPAN_TOKEN].at += 7;
+		s->spans[SPAN_TOKEN].len -= 7;
+		BYTES_LOOP
+		for (i = 0; i < 8 && http1_blank(http1_byte(s, at + 7 + i)); i++) {
+			s->spans[SPAN_TOKEN].at++;
+			s->spans[SPAN_TOKEN].len--;
+		}
+	}
+	if (bytes_forget(s->spans[SPAN_TOKEN].len) > RECORD_TOKEN_MAX)
+		s->head.flags |= RECORD_LONG;
+	s->head.token = http1_hash(s, SPAN_TOKEN);
+	s->spans[SPAN_TOKEN].len = 0;
+}
+
 /* Whom the request goes to and from whom it is. */
 static __always_inline void http1_party(struct side *s)
 {
@@ -366,18 +387,8 @@ static __always_inline void http1_party(struct side *s)
 		s->head.host_hash = http1_hash(s, SPAN_HOST);
 		s->spans[SPAN_HOST].len = 0;
 	}
-	if (http1_value(s, SPAN_TOKEN, &at, &len)) {
-		if (len > 7 && bytes_low(http1_word(s, at) | BYTES_CASE, 7) ==
-				       BYTES_WORD('b', 'e', 'a', 'r', 'e', 'r', ' ', 0)) {
-			s->spans[SPAN_TOKEN].at = (__u16)(at + 7);
-			s->spans[SPAN_TOKEN].len = (__u16)(len - 7);
-			len -= 7;
-		}
-		if (len > RECORD_TOKEN_MAX)
-			s->head.flags |= RECORD_LONG;
-		s->head.token = http1_hash(s, SPAN_TOKEN);
-		s->spans[SPAN_TOKEN].len = 0;
-	}
+	if (http1_value(s, SPAN_TOKEN, &at, &len))
+		http1_token(s, at, len);
 	if (http1_value(s, SPAN_ID, &at, &len)) {
 		s->head.request_id = http1_hash(s, SPAN_ID);
 		s->spans[SPAN_ID].len = 0;

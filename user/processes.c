@@ -15,9 +15,12 @@
 
 /* Processes looked after at once. */
 #define PROCESSES_MAX SHARED_PROCESSES_MAX
-/* Scans between two looks at a process that had no TLS library. It may load one late; when it then
- * speaks TLS it is looked at out of turn. */
-#define LOOK_AGAIN 5
+/* Scans between two looks at a process that had no TLS library, after the first few looks. It may
+ * load one late; when it then speaks TLS it is looked at out of turn. */
+#define LOOK_AGAIN  5
+#define FIRST_LOOKS 10
+/* How long one that has ended is remembered: until its last records have come through the ring. */
+#define REMEMBER_NS 2000000000u
 /* Scans out of turn take no larger share of the time than one in so many. */
 #define SCAN_SHARE 10
 
@@ -33,8 +36,10 @@ struct process {
 	unsigned target;
 	enum process_tls state;
 	struct identity identity;
-	uint64_t seen; /* the scan that saw it last */
-	unsigned age;  /* scans since it was looked at */
+	uint64_t seen;    /* the scan that saw it last */
+	uint64_t gone_ns; /* when it was seen no more; 0: it is there */
+	unsigned looks;   /* at it so far */
+	unsigned age;     /* scans since the last one */
 	struct probe_tls *libraries[TLSLIB_MAX];
 	size_t libraries_len;
 };
@@ -209,6 +214,7 @@ static void look_at(struct processes *ps, struct process *p)
 	char why[256] = "";
 
 	p->age = 0;
+	p->looks++;
 	p->state = PROCESS_NO_LIBRARY;
 	if (n == -EACCES || n == -EPERM) {
 		p->state = PROCESS_UNATTACHED;
@@ -287,16 +293,19 @@ static void meet(void *context, pid_t pid)
 	if (!p)
 		return;
 	p->seen = ps->scan;
-	if (!p->state || p->target != ps->target || !same(&p->identity, &id)) {
+	if (!p->state || p->gone_ns || p->target != ps->target || !same(&p->identity, &id)) {
 		detach(ps, p);
 		p->state = 0;
+		p->gone_ns = 0;
+		p->looks = 0;
 		p->identity = id;
 		p->target = ps->target;
 		look_at(ps, p);
 	} else if (p->state == PROCESS_TAPPED) {
 		if (to_be_spared(ps, pid)) /* a filter it gave itself late */
 			spare(ps, p);
-	} else if (p->state != PROCESS_SPARED && (++p->age >= LOOK_AGAIN || ps->all)) {
+	} else if (p->state != PROCESS_SPARED &&
+		   (++p->age >= LOOK_AGAIN || p->looks < FIRST_LOOKS || ps->all)) {
 		look_at(ps, p);
 	}
 }
@@ -308,12 +317,16 @@ void processes_scan(struct processes *ps)
 	for (ps->target = 0; ps->target < ps->targets_len; ps->target++)
 		target_each_process(&ps->targets[ps->target], meet, ps);
 	for (size_t i = 0; i < ps->len;) {
-		if (ps->list[i].seen == ps->scan) {
-			i++;
-			continue;
+		struct process *p = &ps->list[i];
+
+		if (p->seen != ps->scan && !p->gone_ns) {
+			detach(ps, p);
+			p->gone_ns = ps->begun_ns;
 		}
-		detach(ps, &ps->list[i]);
-		ps->list[i] = ps->list[--ps->len];
+		if (p->gone_ns && ps->begun_ns - p->gone_ns > REMEMBER_NS)
+			*p = ps->list[--ps->len];
+		else
+			i++;
 	}
 	ps->ended_ns = now_ns();
 }
@@ -341,13 +354,17 @@ size_t processes_tapped(const struct processes *ps)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ps->len; i++)
-		n += ps->list[i].state == PROCESS_TAPPED;
+		n += ps->list[i].state == PROCESS_TAPPED && !ps->list[i].gone_ns;
 	return n;
 }
 
 size_t processes_len(const struct processes *ps)
 {
-	return ps->len;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ps->len; i++)
+		n += !ps->list[i].gone_ns;
+	return n;
 }
 
 int processes_each(const struct processes *ps, unsigned target,
@@ -356,8 +373,10 @@ int processes_each(const struct processes *ps, unsigned target,
 	int result = 0;
 
 	for (size_t i = 0; i < ps->len && !result; i++) {
-		if (ps->list[i].target == target)
-			result = each(context, ps->list[i].pid, ps->list[i].state);
+		const struct process *p = &ps->list[i];
+
+		if (p->target == target)
+			result = each(context, p->gone_ns ? 0 : p->pid, p->state);
 	}
 	return result;
 }

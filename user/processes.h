@@ -46,7 +46,8 @@ bool processes_filtered(pid_t pid);
 
 size_t processes_tapped(const struct processes *ps);
 size_t processes_len(const struct processes *ps);
-/* Calls EACH for every process of target number TARGET until it returns non-zero; returns that. */
+/* Calls EACH for every process of target number TARGET until it returns non-zero; returns that. PID
+ * is 0 for one that has ended: what it said last may still have to be explained. */
 int processes_each(const struct processes *ps, unsigned target,
 		   int (*each)(void *context, pid_t pid, enum process_tls state), void *context);
 

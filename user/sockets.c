@@ -86,7 +86,7 @@ static int find_inode(void *context, pid_t pid, enum process_tls state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	if (stat(path, &st))
+	if (!pid || stat(path, &st))
 		return 0;
 	for (size_t i = 0; i < s->namespaces_len; i++) {
 		if (s->namespaces[i] == st.st_ino)
@@ -142,9 +142,9 @@ void sockets_program(pid_t pid, char *out, size_t len)
 static int find_owner(void *context, pid_t pid, enum process_tls state)
 {
 	struct search *s = context;
-	bool any = false;
+	bool any = !pid; /* it may have had some */
 
-	if (!owns(pid, s->match.inode ? s->match.inode : s->match.listener, &any)) {
+	if (!pid || !owns(pid, s->match.inode ? s->match.inode : s->match.listener, &any)) {
 		s->tapped |= state == PROCESS_TAPPED;
 		s->others |= any && state != PROCESS_TAPPED;
 		return 0;

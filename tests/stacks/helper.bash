@@ -21,6 +21,15 @@ node_in() {
     NODE_EXTRA_CA_CERTS="${CA:-}" node "$HERE/$stack/$script" "$@"
 }
 
+# new_port NAME: a free port, which is NAME's from now on; port_of NAME: that again.
+new_port() {
+  bed_free_port | tee "$BED/$1.port"
+}
+
+port_of() {
+  cat "$BED/$1.port"
+}
+
 is_listening() {
   ss --no-header --listening --tcp --numeric "sport = :$1" | grep -q .
 }
@@ -33,8 +42,9 @@ ready() {
   }
 }
 
+# workload COUNT [odd]: see workload.js.
 workload() {
-  node "$HERE/common/workload.js" "$1" >"$BED/workload"
+  node "$HERE/common/workload.js" "$@" >"$BED/workload"
 }
 
 # watch NAME CGROUP...: telltale on these cgroups, of the bed.
@@ -57,15 +67,16 @@ go() {
 
 # says_the_same NAME WAY=PROCESS...: telltale's figures are what these processes counted.
 says_the_same() {
-  local name=$1 seats=() want=0 seat times
+  local name=$1 seats=() want=0 seat file times lines
   for seat in "${@:2}"; do
-    seats+=("${seat%%=*}=$BED/${seat#*=}.journal")
+    file=$BED/${seat#*=}.journal times=1 lines=received
+    seats+=("${seat%%=*}=$file")
     case $seat in
     *-inside=*) times=3 ;;
     forwarded=*) times=2 ;;
-    *) times=1 ;;
     esac
-    want=$((want + times * $(wc -l <"$BED/${seat#*=}.journal")))
+    [[ $seat != sent* ]] || lines=sent
+    want=$((want + times * $(grep -c "^$lines " "$file")))
   done
   # What differs, the table says.
   bed_wait 10 "$want exchanges" test_metric "$want" "$name" telltale_exchanges_total || true
@@ -103,10 +114,11 @@ quilt_in() {
   bed_spawn "$name" java -Xmx256m -cp "$STACKS/quilt/classes:$STACKS/quilt/lib/*" Ends "$@"
 }
 
-# koa NAME: the Koa server of node-clients, in a cgroup of its own; sets port.
+# koa NAME [MODE]: the Koa server of node-clients, in a cgroup of its own, at NAME's port.
 koa() {
+  local port
   needs_stack node-clients
-  port=$(bed_free_port)
+  port=$(new_port "$1")
   node_in node-clients "$1" server.js "${2:-length}" "$port" "$BED/$1.journal"
   ready "$1" "$port"
 }

@@ -11,7 +11,7 @@ behind_ingress() {
   workload 300
   koa "$2"
   ingress=$(bed_free_port)
-  nginx_in "$1" "$ingress" "http://127.0.0.1:$port"
+  nginx_in "$1" "$ingress" "http://127.0.0.1:$(port_of "$2")"
   sends alice "https://localhost:$ingress/"
 }
 
@@ -49,7 +49,7 @@ behind_ingress() {
   workload 300
   koa bob
   ingress=$(bed_free_port) egress=$(bed_free_port)
-  nginx_in ingress "$ingress" "http://127.0.0.1:$port"
+  nginx_in ingress "$ingress" "http://127.0.0.1:$(port_of bob)"
   nginx_in node/egress "plain:$egress" "https://localhost:$ingress"
   sends node/alice "http://127.0.0.1:$egress/"
   watch tt node

@@ -5,16 +5,11 @@
 
 load helper
 
-# pair CLIENT MODE: 300 packets from one process to the other, both opted in.
+# pair CLIENT MODE [odd]: 300 packets from one process to the other, both opted in.
 pair() {
-  local port
-  needs_stack node-clients
-  port=$(bed_free_port)
-  workload 300
-  node_in node-clients bob server.js "$2" "$port" "$BED/bob.journal"
-  ready bob "$port"
-  node_in node-clients alice client.js "$1" "http://127.0.0.1:$port/ilp" "$BED/workload" \
-    "$BED/alice.journal" "$BED/go" 8
+  workload 300 "${@:3}"
+  koa bob "$2"
+  sends alice "http://127.0.0.1:$(port_of bob)/ilp" "$1"
   watch tt alice bob
   go alice
   says_the_same tt sent=alice received=bob
@@ -42,4 +37,8 @@ pair() {
 
 @test "chunked requests and chunked replies are counted exactly" {
   pair chunked chunked
+}
+
+@test "answers that are no ILP packets, HTTP 500 and 200 without a body, are told from Rejects" {
+  pair fetch chunked odd
 }

@@ -9,19 +9,25 @@ load helper
 @test "Quilt's link sends, heads alone and bodies in pieces, and is counted exactly at both ends" {
   workload 300
   koa bob
-  quilt_in alice send "http://127.0.0.1:$port/" "$BED/workload" "$BED/alice.journal" "$BED/go" 8
+  quilt_in alice send "http://127.0.0.1:$(port_of bob)/" "$BED/workload" "$BED/alice.journal" "$BED/go" 8
   watch tt alice bob
   go alice
   says_the_same tt sent=alice received=bob
 }
 
+# jdk NAME: Quilt's server, at NAME's port.
+jdk() {
+  local port
+  port=$(new_port "$1")
+  quilt_in "$1" receive "$port" "$BED/$1.journal"
+  ready "$1" "$port"
+}
+
 @test "the JDK's server answers, head and body apart, and is counted exactly at both ends" {
-  workload 300
-  port=$(bed_free_port)
-  quilt_in bob receive "$port" "$BED/bob.journal"
-  ready bob "$port"
   needs_stack node-clients
-  sends alice "http://127.0.0.1:$port/"
+  workload 300
+  jdk bob
+  sends alice "http://127.0.0.1:$(port_of bob)/"
   watch tt alice bob
   go alice
   says_the_same tt sent=alice received=bob
@@ -32,7 +38,7 @@ over_tls() {
   workload 100
   koa bob
   ingress=$(bed_free_port)
-  HTTP2=${1:-} nginx_in ingress "$ingress" "http://127.0.0.1:$port"
+  HTTP2=${1:-} nginx_in ingress "$ingress" "http://127.0.0.1:$(port_of bob)"
   quilt_in alice send "https://localhost:$ingress/" "$BED/workload" "$BED/alice.journal" "$BED/go" 4 "$BED/ca.pem"
 }
 
@@ -52,6 +58,11 @@ over_tls() {
   over_tls http2
   watch tt ingress bob
   go alice
+  bed_wait 20 'what bob received to be counted' \
+    test_metric 100 tt telltale_exchanges_by_origin_total 'origin="received"'
+  # Whose payments nginx passes on cannot be known.
+  test_metric 0 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  test_metric 100 tt telltale_exchanges_by_origin_total 'origin="unknown"'
   bed_wait 20 'the connection to be announced' \
     at_least 1 telltale_metric tt telltale_opaque_connections_total 'reason="http2"'
   grep -q 'connections that .*nginx.* accepts in .* cannot be read: HTTP/2' "$BED/tt.log"

@@ -37,7 +37,7 @@ function answer (bytes) {
   const reply = code === '   '
     ? packet.serializeIlpFulfill({ fulfillment: prepare.data.subarray(0, 32), data })
     : packet.serializeIlpReject({ code, triggeredBy: 'test.bob', message: 'as asked', data })
-  return { prepare, reply }
+  return { prepare, code, reply }
 }
 
 // Sends every packet of the workload in FILE through SEND(bytes), which resolves to the reply's bytes

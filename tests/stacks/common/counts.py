@@ -27,11 +27,12 @@ WAYS = {
 }
 
 
-def journal(path):
+def journal(path, wanted):
     with open(path) as lines:
         for line in lines:
             way, destination, amount, outcome = line.split()
-            yield way, destination, int(amount), *(outcome.split(":") + [""])[:2]
+            if way == wanted:
+                yield destination, int(amount), *(outcome.split(":") + [""])[:2]
 
 
 def metrics(path):
@@ -52,7 +53,7 @@ def expected(seats):
     for seat, path in seats:
         origin, hops = WAYS[seat]
         streams = collections.defaultdict(list)
-        for _, destination, amount, outcome, code in journal(path):
+        for destination, amount, outcome, code in journal(path, "sent" if origin == "originated" else "received"):
             for role, told in hops:
                 want["telltale_exchanges", ("outcome", outcome)] += 1
                 if destination.startswith("peer."):  # their condition is everyone's: by their role alone

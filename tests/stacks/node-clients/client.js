@@ -12,7 +12,7 @@ const undici = require('undici')
 const { Journal, drive, untilExists } = require('../common/answer')
 
 const [client, url, workload, journal, go, concurrency] = process.argv.slice(2)
-const headers = { 'Content-Type': 'application/octet-stream', Authorization: 'Bearer secret-of-alice' }
+const headers = { 'Content-Type': 'application/octet-stream', Authorization: `Bearer ${process.env.TOKEN || 'secret-of-alice'}` }
 const ca = process.env.CA && fs.readFileSync(process.env.CA)
 const agent = url.startsWith('https:') ? new https.Agent({ keepAlive: true, ca }) : new http.Agent({ keepAlive: true })
 const PIECE = 8192

@@ -11,6 +11,7 @@ const { Journal, answer, outcome } = require('../common/answer')
 const [mode, port, file] = process.argv.slice(2)
 const journal = new Journal(file)
 const app = new Koa()
+const ODD = { E50: 'http_error', E20: 'not_ilp' }
 
 async function read (request) {
   const parts = []
@@ -19,7 +20,13 @@ async function read (request) {
 }
 
 app.use(async (ctx) => {
-  const { prepare, reply } = answer(await read(ctx.req))
+  const { prepare, code, reply } = answer(await read(ctx.req))
+  if (ODD[code]) {
+    journal.note('received', prepare, ODD[code])
+    if (code === 'E50') ctx.throw(500)
+    ctx.body = Readable.from([])
+    return
+  }
   journal.note('received', prepare, outcome(reply))
   ctx.set('Content-Type', 'application/octet-stream')
   if (mode === 'length') {
@@ -34,4 +41,5 @@ app.use(async (ctx) => {
     setTimeout(() => ctx.res.end(reply), 40)
   }
 })
+app.silent = true
 app.listen(Number(port), '127.0.0.1', () => console.log('ready'))
