@@ -224,7 +224,8 @@ static void look_at(struct processes *ps, struct process *p)
 		p->state = PROCESS_UNATTACHED;
 		snprintf(why, sizeof(why),
 			 "the TLS library of process %d was replaced on disk after the process "
-			 "started; restart the process",
+			 "started; restart the process, or give telltale "
+			 "CAP_CHECKPOINT_RESTORE",
 			 (int)p->pid);
 	}
 	if (n > 0 && to_be_spared(ps, p->pid)) {
