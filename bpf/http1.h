@@ -126,8 +126,8 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 /* The head is complete: what body follows? RFC 9112, 6.3. */
 static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
-	/* Whoever has asked with a packet does not answer, and the other side does not ask. */
-	if (c->proven && s->head.request != http1_asks(c, s))
+	/* Who asks does not answer, and where that is certain the other side does not ask. */
+	if (s->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
 		return HTTP1_LOST;
 	if (s->head.seen & 1 << SPAN_LENGTH && !s->head.sized)
 		return HTTP1_LOST;
