@@ -11,12 +11,12 @@
 
 /* The window: header lines while a head is read, and with the last of them as much of the body as
  * there is; else the body's head, and above it the chunk-size lines between its fragments. */
-#define FLOW_HEAD_WINDOW                                                                           \
-	512 /* of a message's first bytes: one cheap load, nearly always enough                    \
-	     */
+/* Of a message's first bytes: one cheap load, nearly always enough. */
+#define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 #define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
-#define FLOW_SLACK        32 /* bytes that may be read past it */
+#define FLOW_SLACK        32   /* bytes that may be read past it */
+#define FLOW_MASK         2047 /* an offset in the window, for verifiers: see bytes_mask */
 
 enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 
@@ -147,7 +147,7 @@ struct flow {
 	struct side sides[2]; /* by enum flow_direction */
 	/* The verifier adds the largest offset to the largest length, which no load ever has at
 	 * once; for its sake there is this much room after the last window. */
-	__u8 guard[FLOW_WINDOW];
+	__u8 guard[FLOW_MASK + 1];
 };
 
 #endif

@@ -75,8 +75,7 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		return HTTP1_LOST;
 	if (part > n)
 		part = (__u32)n;
-	bytes_pin(part);
-	if (part < 1 || part > ILP_HEAD_MAX)
+	if (!bytes_from_1_to(&part, ILP_HEAD_MAX))
 		return HTTP1_LOST;
 	if (source_load(src, s->off, &s->window[at], part))
 		return HTTP1_UNREAD;

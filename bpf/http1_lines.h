@@ -202,10 +202,9 @@ static __always_inline int http1_load(const struct source *src, struct side *s)
 	n = s->end - s->off;
 	if (n > room)
 		n = room;
-	bytes_pin(n);
-	if (n < 1 || n > FLOW_WINDOW)
+	if (!bytes_from_1_to(&n, FLOW_WINDOW))
 		return HTTP1_LOST;
-	if (source_load(src, s->off, &s->window[base + have], n))
+	if (source_load(src, s->off, &s->window[bytes_mask(base + have, FLOW_MASK)], n))
 		return HTTP1_UNREAD;
 	s->full = n == room && !s->fresh;
 	s->start = base;

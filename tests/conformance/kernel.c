@@ -265,7 +265,7 @@ static void enter(const char *cgroup)
 	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
 		err(2, "cannot enter %s", cgroup);
 	if (target_resolve(&config, &target, why, sizeof(why)) ||
-	    probe_open(&decode_session_key, &decode_host_key, &target, 1, &probe, why,
+	    probe_open(&decode_session_key, &decode_host_key, &target, 1, 64, &probe, why,
 		       sizeof(why)) ||
 	    probe_attach_sockets(probe, why, sizeof(why)))
 		errx(2, "%s", why);
