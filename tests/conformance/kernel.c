@@ -185,15 +185,15 @@ static void take_record(void *context, const void *record, size_t size)
 	}
 }
 
-/* Files list gaps after the messages. */
+/* Files list gaps after the messages, those of requests first. */
 static void gaps_last(struct end *e)
 {
 	struct seen sorted[CASE_EXPECTED_MAX * 2];
 	size_t n = 0;
 
-	for (int gap = 0; gap < 2; gap++)
+	for (int rank = 0; rank < 3; rank++)
 		for (size_t i = 0; i < e->len; i++)
-			if (e->seen[i].gap == gap)
+			if (e->seen[i].gap + (e->seen[i].gap && !e->seen[i].request) == rank)
 				sorted[n++] = e->seen[i];
 	memcpy(e->seen, sorted, n * sizeof(sorted[0]));
 }
