@@ -31,8 +31,7 @@ static __always_inline __u64 source_word(const struct source *src, __u32 off, __
 
 	if (len >= 8)
 		return source_load(src, off, &word, 8) ? 0 : word;
-	bytes_pin(len);
-	if (len < 1 || len > 7 || source_load(src, off, &word, len))
+	if (!bytes_from_1_to(&len, 7) || source_load(src, off, &word, len))
 		return 0;
 	return word;
 }

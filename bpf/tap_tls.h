@@ -56,6 +56,24 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u64 done)
 	return 0;
 }
 
+/* Has the target less than its share of the table? */
+static __always_inline int tls_has_room(__u32 target)
+{
+	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
+	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
+	__u64 len = targets_len;
+
+	return !n || !gone || !len || (__s64)(*n - *gone) < (__s64)(SHARED_TLS_FLOWS_MAX / len);
+}
+
+static __always_inline void tls_count(__u32 target, __s64 n)
+{
+	__u64 *count = bpf_map_lookup_elem(&tls_followed, &target);
+
+	if (count)
+		__sync_fetch_and_add(count, n);
+}
+
 /* LEN bytes of a call that could not be copied, of a connection that is followed or, for all that
  * is known, should be. 0: not even how many they are. */
 bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, __u8 target)
@@ -109,10 +127,11 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
-	if (bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
+	if (!tls_has_room(target) || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
 		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, len, src->now_ns);
 		return 0;
 	}
+	tls_count(target, 1);
 	f = bpf_map_lookup_elem(&tls_flows, key);
 	if (!f)
 		return 0;
@@ -206,7 +225,7 @@ static __always_inline int tls_end(__u64 ssl)
 	struct shared_tls_key key = {.ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
-	__u32 i;
+	__u32 i, target;
 
 	if (!f)
 		return 0;
@@ -217,7 +236,9 @@ static __always_inline int tls_end(__u64 ssl)
 			emit_message_apart(&src, &f->flow.common, &f->flow.sides[i]);
 	}
 	emit_close(&f->flow.common, src.now_ns);
-	bpf_map_delete_elem(&tls_flows, &key);
+	target = f->flow.common.target;
+	if (!bpf_map_delete_elem(&tls_flows, &key))
+		tls_count(target, -1);
 	return 0;
 }
 

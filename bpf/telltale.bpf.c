@@ -35,6 +35,11 @@ SEC("cgroup_skb/egress") int telltale_out2(struct __sk_buff *skb)
 	return tap_resume(skb, FLOW_OUT, &more_egress);
 }
 
+SEC("cgroup/sock_release") int telltale_released(struct bpf_sock *sk)
+{
+	return tap_released(sk);
+}
+
 SEC("uprobe") int tls_call_enter(struct pt_regs *ctx)
 {
 	return tls_enter(ctx, 0);

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "../bpf/shared.h"
 #include "log.h"
 #include "origins.h"
+#include "table.h"
 
 /* What this file counts itself, or passes on from the stages at each tick. */
 enum counter {
@@ -20,6 +22,8 @@ enum counter {
 	EVICTED_CONDITIONS,
 	EVICTED_PAYMENTS,
 	UNMATCHED,
+	REPEATED,
+	BAD_REQUESTS,
 	UNATTRIBUTED,
 	UNCONVERTED,
 	SATURATED,
@@ -58,11 +62,14 @@ static const struct {
 	[EVICTED_CONDITIONS] = {METRIC_EVICTED, "table", "conditions"},
 	[EVICTED_PAYMENTS] = {METRIC_EVICTED, "table", "payments"},
 	[UNMATCHED] = {METRIC_UNMATCHED, NULL, NULL},
+	[REPEATED] = {METRIC_REPEATED, NULL, NULL},
+	[BAD_REQUESTS] = {METRIC_BAD_REQUESTS, NULL, NULL},
 	[UNATTRIBUTED] = {METRIC_UNATTRIBUTED, NULL, NULL},
 	[UNCONVERTED] = {METRIC_UNCONVERTED, NULL, NULL},
 	[SATURATED] = {METRIC_SATURATED, NULL, NULL},
 };
 
+_Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
 _Static_assert(RECORD_EXEC == 6, "a new record type needs a name and a case below");
 _Static_assert(RECORD_GAP_CAUSES == 6, "a new cause needs a name above");
 
@@ -159,6 +166,7 @@ static bool take_gap(struct pipeline *p, const struct record_gap *r)
 		return false;
 	p->counters[GAPS(r->cause)].value++;
 	p->counters[GAP_BYTES(r->cause)].value += r->bytes;
+	match_gap(p->match, r);
 	return true;
 }
 
@@ -186,7 +194,7 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 	const struct record_head *head = data;
 
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
-	    head->version != RECORD_VERSION)
+	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
 		p->counters[RECORDS_INVALID].value++;
 	else if (head->type < RECORD_MESSAGE || head->type > RECORD_EXEC)
 		p->counters[RECORDS_UNKNOWN].value++;
@@ -200,8 +208,12 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 
 static void tell(struct pipeline *p)
 {
-	p->counters[UNMATCHED].value = match_stats(p->match).unmatched;
-	p->counters[EVICTED_EXCHANGES].value = match_stats(p->match).evicted;
+	struct match_stats match = match_stats(p->match);
+
+	p->counters[UNMATCHED].value = match.unmatched;
+	p->counters[REPEATED].value = match.repeated;
+	p->counters[BAD_REQUESTS].value = match.bad;
+	p->counters[EVICTED_EXCHANGES].value = match.evicted;
 	p->counters[EVICTED_CONDITIONS].value = origins_evicted(p->origins);
 	p->counters[EVICTED_PAYMENTS].value = payments_stats(p->payments).evicted;
 	for (size_t i = 0; i < COUNTERS; i++) {
@@ -211,6 +223,11 @@ static void tell(struct pipeline *p)
 			privacy_add(p->privacy, p->counters[i].handle, delta);
 		p->counters[i].told = p->counters[i].value;
 	}
+}
+
+void pipeline_settle(struct pipeline *p, uint64_t dropped)
+{
+	match_settle(p->match, dropped);
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns)

@@ -19,7 +19,9 @@
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
 
-#define DETACH_MS 3000 /* for breakpoints, at the end; SIGTERM is done within five seconds */
+/* Connections followed at once, over all targets, each with its share: some 50 MB at the most. */
+#define PROBE_FLOWS_MAX 8192
+#define DETACH_MS       3000 /* for breakpoints, at the end; SIGTERM is done within five seconds */
 
 #define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
 
@@ -29,12 +31,14 @@ struct probe {
 	const struct target *targets;
 	size_t targets_len;
 	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
+	struct bpf_link *releases[CONFIG_TARGETS_MAX];
 	struct bpf_link *exec;
 	struct detacher *detacher;
 	bool multi; /* how uprobes are attached: see uprobe.h */
 	bool harms_filtered;
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
+	uint8_t *tls_flow; /* ... and for one of tls_flows */
 	probe_sink *sink;  /* while probe_consume runs */
 	void *sink_context;
 };
@@ -80,7 +84,8 @@ static int fill_continuations(struct telltale_bpf *skel)
 static int fill_targets(struct telltale_bpf *skel, const struct target *targets, size_t len)
 {
 	for (uint32_t i = 0; i < len; i++) {
-		struct shared_target t = {.cgroup = targets[i].id, .level = targets[i].level};
+		struct shared_target t = {
+			.cgroup = targets[i].id, .level = targets[i].level, .index = i};
 
 		if (bpf_map_update_elem(bpf_map__fd(skel->maps.targets), &i, &t, BPF_ANY))
 			return -errno;
@@ -145,6 +150,11 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 		err = errno ? -errno : -ENOMEM;
 		goto out;
 	}
+	p->tls_flow = malloc(bpf_map__value_size(p->skel->maps.tls_flows));
+	if (!p->tls_flow) {
+		err = -ENOMEM;
+		goto out;
+	}
 	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
@@ -185,7 +195,26 @@ void probe_close(struct probe *p)
 	ring_buffer__free(p->ring);
 	telltale_bpf__destroy(p->skel);
 	free(p->per_cpu);
+	free(p->tls_flow);
 	free(p);
+}
+
+/* Told of every socket that a process closes, the programs know how many connections they follow,
+ * and may be given a bound. */
+static void bound_flows(struct probe *p)
+{
+	for (size_t i = 0; i < p->targets_len; i++) {
+		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.telltale_released,
+							    p->targets[i].fd);
+		if (!p->releases[i]) {
+			log_warn("probe",
+				 "cannot be told of closed sockets (%s): the number of connections "
+				 "followed, and the kernel memory they take, is not bounded",
+				 strerror(errno));
+			return;
+		}
+	}
+	p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
 }
 
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
@@ -211,6 +240,7 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 			return err;
 		}
 	}
+	bound_flows(p);
 	p->exec = bpf_program__attach_raw_tracepoint(p->skel->progs.process_exec,
 						     "sched_process_exec");
 	if (!p->exec)
@@ -230,6 +260,8 @@ void probe_detach_sockets(struct probe *p)
 			bpf_link__destroy(p->links[i][k]);
 			p->links[i][k] = NULL;
 		}
+		bpf_link__destroy(p->releases[i]);
+		p->releases[i] = NULL;
 	}
 }
 
@@ -242,6 +274,21 @@ static void tls_free(struct probe *p, struct probe_tls *tls)
 	free(tls);
 }
 
+/* The programs count what they add and remove; what was removed here is told apart. */
+static void tell_forgotten(struct probe *p, const uint64_t *forgotten)
+{
+	int fd = bpf_map__fd(p->skel->maps.tls_forgotten);
+
+	for (uint32_t target = 0; target < p->targets_len; target++) {
+		uint64_t n = 0;
+
+		if (!forgotten[target] || bpf_map_lookup_elem(fd, &target, &n))
+			continue;
+		n += forgotten[target];
+		bpf_map_update_elem(fd, &target, &n, BPF_ANY);
+	}
+}
+
 /* The connections of processes that ended, or left, without freeing them: they would hold their
  * places for ever. Those of all processes that are not read: a call under way when an earlier one
  * was let go may have left one behind. */
@@ -249,6 +296,7 @@ static void forget_tls_flows(struct probe *p)
 {
 	int fd = bpf_map__fd(p->skel->maps.tls_flows);
 	int processes = bpf_map__fd(p->skel->maps.processes);
+	uint64_t forgotten[SHARED_TARGETS_MAX] = {0};
 	struct shared_tls_key key, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
@@ -259,9 +307,14 @@ static void forget_tls_flows(struct probe *p)
 		key = next;
 		pid = (uint32_t)key.pid;
 		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (bpf_map_lookup_elem(processes, &pid, &target))
-			bpf_map_delete_elem(fd, &key);
+		if (!bpf_map_lookup_elem(processes, &pid, &target) ||
+		    bpf_map_lookup_elem(fd, &key, p->tls_flow))
+			continue;
+		target = p->tls_flow[SHARED_TLS_TARGET_AT];
+		if (!bpf_map_delete_elem(fd, &key))
+			forgotten[target % SHARED_TARGETS_MAX]++;
 	}
+	tell_forgotten(p, forgotten);
 }
 
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,

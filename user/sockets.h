@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sockets.h - a socket that was seen to carry TLS -> the process that owns it, and its role.
+ * sockets.h - a socket that was seen to carry what the tap cannot read -> the process that owns it,
+ * and its role.
  *
  * The socket tap knows addresses, not processes. The owner is found in /proc, in the network
  * namespace of the target's own processes.
@@ -38,8 +39,14 @@ struct sockets_match {
 /* Takes one line of /proc/net/tcp or tcp6 into account. */
 void sockets_line(struct sockets_match *m, const char *line);
 
-/* REMOTE: the two ends, as a record has them. ROLE: what the record knows of it. */
+/* Whose TLS it is, and whether that is read. REMOTE: the two ends, as a record has them. ROLE: what
+ * the record knows of it. Where every process of the target is tapped, none is searched for. */
 struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
 				   const struct record_remote *remote, enum record_role role);
+/* The same, always searched for. */
+struct sockets_owner sockets_find(const struct processes *ps, unsigned target,
+				  const struct record_remote *remote, enum record_role role);
+/* The name of process PID; OUT stays as it is when there is none any more. */
+void sockets_program(pid_t pid, char *out, size_t len);
 
 #endif

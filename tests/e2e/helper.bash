@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/e2e/lib.sh
-source "${BASH_SOURCE[0]%/*}/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What lib.sh's rates.json says, as the connectors take it.
 RATES='{"EUR":"0.813399","GBP":"0.741"}'
