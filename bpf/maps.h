@@ -18,6 +18,8 @@ const volatile struct siphash_key host_secret;
 /* Bytes waiting in the ring from which on a submission wakes the daemon. */
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
+/* TLS connections that one target may have in the table. */
+const volatile __u64 tls_share;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {

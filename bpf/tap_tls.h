@@ -61,9 +61,8 @@ static __always_inline int tls_has_room(__u32 target)
 {
 	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
 	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
-	__u64 len = targets_len;
 
-	return !n || !gone || !len || (__s64)(*n - *gone) < (__s64)(SHARED_TLS_FLOWS_MAX / len);
+	return !n || !gone || (__s64)(*n - *gone) < (__s64)tls_share;
 }
 
 static __always_inline void tls_count(__u32 target, __s64 n)

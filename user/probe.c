@@ -159,6 +159,7 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->targets_len = (uint32_t)targets_len;
+	p->skel->rodata->tls_share = tls_connections / (targets_len ? targets_len : 1);
 	choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
 	if (!err)
