@@ -239,6 +239,10 @@ hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size,
 soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
 	$(Q)tests/soak/run $${SOAK:-660}
 
+tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
+	$(Q)scripts/parts-tls all >&2
+	$(Q)bats --tap tests/tls tests/tls/more
+
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
