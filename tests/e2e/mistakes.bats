@@ -128,12 +128,12 @@ TABLE
   sed -i "s/^listen.*/listen: 127.0.0.1:$port/" "$BED/c.yaml"
   wrong 1 "cannot listen on 127.0.0.1:$port: Address already in use; set .listen. to another" \
     "$TELLTALE" run -c "$BED/c.yaml"
-  ! grep 'loading the programs' <<<"$output"
+  run ! grep 'loading the programs' <<<"$output"
   [ ! -e "$BED/run/control.sock" ]
   touch "$BED/file"
   sed -i "s,^run_dir.*,run_dir: $BED/file," "$BED/c.yaml"
   wrong 1 'cannot make the control socket .*; set run_dir' "$TELLTALE" run -c "$BED/c.yaml"
-  ! grep 'loading the programs' <<<"$output"
+  run ! grep 'loading the programs' <<<"$output"
 }
 
 @test "garbage into privacy apply is reported by line, and the rest is done" {
