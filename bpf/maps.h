@@ -18,6 +18,8 @@ const volatile struct siphash_key host_secret;
 /* Bytes waiting in the ring from which on a submission wakes the daemon. */
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
+/* TLS connections that one target may have in the table. */
+const volatile __u64 tls_share;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {
@@ -130,10 +132,10 @@ _Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED
 
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older
- * kernels. When it is full, GAP_FULL says so. */
+ * kernels. When it is full, GAP_FULL says so. The daemon sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SHARED_TLS_FLOWS_MAX);
+	__uint(max_entries, 1024);
 	__type(key, struct shared_tls_key);
 	__type(value, struct tls_flow);
 } tls_flows SEC(".maps");

@@ -54,7 +54,8 @@ static int open_probe(struct daemon *d)
 	host.k1 = key.k1;
 	privacy_random_kernel(NULL, &session, sizeof(session));
 	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open(&session, &host, d->targets, d->targets_len, &d->probe, why, sizeof(why));
+	err = probe_open(&session, &host, d->targets, d->targets_len, d->config->tls_connections,
+			 &d->probe, why, sizeof(why));
 	explicit_bzero(&session, sizeof(session));
 	explicit_bzero(&host, sizeof(host));
 	explicit_bzero(&key, sizeof(key));
