@@ -18,6 +18,8 @@ const volatile struct siphash_key host_secret;
 /* Bytes waiting in the ring from which on a submission wakes the daemon. */
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
+/* TLS connections that one target may have in the table. */
+const volatile __u64 tls_share;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {
@@ -57,6 +59,7 @@ struct {
 
 struct socket_flow {
 	struct bpf_spin_lock lock; /* around streams and stash: see stream.h */
+	__u32 counted;             /* in followed[]: enum tap_counted */
 	__u8 closing;              /* bit per direction: it has ended */
 	__u8 closed;               /* reported already */
 	__u8 tentative;            /* followed only because its first bytes came out of order */
@@ -65,7 +68,7 @@ struct socket_flow {
 	struct stream_stash stash;
 	__u32 doubted; /* where the last ingress segment with a wrong checksum began */
 	__u8 adopted;  /* an early segment: at most once */
-	__u8 pad[7];
+	__u8 pad[3];
 	struct record_remote remote;
 	struct flow flow;
 };
@@ -130,6 +133,29 @@ struct {
 #define EARLY_REACH (1u << 16) /* how far off the next segment may be */
 __u32 early_next[EARLY_SLOTS];
 
+/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory,
+ * so no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one
+ * ends or its process closes it, whichever is first. Written here only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} followed SEC(".maps");
+
+/* Set by the daemon once it is told of sockets that processes close; until then there is no bound,
+ * for what ends unseen would be counted for ever. */
+volatile __u64 flows_max;
+
+/* The same for TLS connections, where the table itself bounds them all. The daemon counts those it
+ * removed apart: only one side writes each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
+
 /* Sockets announced as opaque already. Lives with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -159,12 +185,15 @@ struct tls_flow {
 	struct flow flow;
 };
 
+_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED_TLS_TARGET_AT,
+	       "the daemon reads it there");
+
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older
- * kernels. When it is full, GAP_FULL says so. */
+ * kernels. When it is full, GAP_FULL says so. The daemon sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SHARED_TLS_FLOWS_MAX);
+	__uint(max_entries, 1024);
 	__type(key, struct shared_tls_key);
 	__type(value, struct tls_flow);
 } tls_flows SEC(".maps");

@@ -56,9 +56,55 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 		if (!t || i >= targets_len)
 			break;
 		if (bpf_skb_ancestor_cgroup_id(skb, t->level) == t->cgroup)
-			return i;
+			return t->index; /* = i, of which the verifier would follow each value */
 	}
 	return 0;
+}
+
+/* May the target have one connection more? */
+static __always_inline int tap_has_room(__u32 target)
+{
+	__u64 max = flows_max;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	return !max || !n || (__s64)*n < (__s64)max;
+}
+
+/* A connection counts once, and is counted down once: its end and its process closing it may meet.
+ */
+enum tap_counted { TAP_COUNTED = 1, TAP_UNCOUNTED };
+
+bytes_function int tap_count(struct socket_flow *f, __u32 how)
+{
+	__u32 target = f->flow.common.target, was;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	tap_lock(f);
+	was = f->counted;
+	if (was < how)
+		f->counted = how;
+	tap_unlock(f);
+	if (n && how == TAP_COUNTED && !was)
+		__sync_fetch_and_add(n, 1);
+	if (n && how == TAP_UNCOUNTED && was == TAP_COUNTED)
+		__sync_fetch_and_add(n, -1);
+	return 0;
+}
+
+static __always_inline int tap_released(struct bpf_sock *sk)
+{
+	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+
+	if (f)
+		tap_count(f, TAP_UNCOUNTED);
+	return TAP_PASS;
+}
+
+/* The connection is not followed any more. */
+static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *f)
+{
+	tap_count(f, TAP_UNCOUNTED);
+	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
 /* Makes the segment's connection one that is followed, or finds that another run has. */
@@ -67,11 +113,13 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 {
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
-	struct socket_flow *f;
+	struct socket_flow *f = 0;
 
 	if (!sk)
 		return 0;
-	f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	c.target = (__u8)tap_target(skb);
+	if (tap_has_room(c.target))
+		f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (f)
 		f->tentative = tentative;
 	else /* of two that make it at once one fails */
@@ -127,6 +175,7 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 	f->flow.common.target = (__u8)tap_target(skb);
 	f->flow.sides[FLOW_OUT].out = 1;
 	tap_remote(skb, seg, from_out, &f->remote);
+	tap_count(f, TAP_COUNTED);
 	tap_lock(f);
 	if (!st->known) {
 		st->next = next;

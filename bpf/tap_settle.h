@@ -189,7 +189,7 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 	if (http1_take(s))
 		emit_message_apart(src, c, s);
 	emit_close(c, src->now_ns);
-	bpf_sk_storage_delete(&socket_flows, sk);
+	tap_forget(sk, f);
 }
 
 /* --- settling -------------------------------------------------------------------------------- */
@@ -446,7 +446,7 @@ static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, 
 	} else {
 		tap_put_down(f, dir, 1);
 		if (tap_is_foreign(f, s))
-			bpf_sk_storage_delete(&socket_flows, sk);
+			tap_forget(sk, f);
 		else
 			bpf_tail_call(skb, settle, 0);
 	}

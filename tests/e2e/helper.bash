@@ -7,8 +7,12 @@
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-# shellcheck source=tests/e2e/nodes.bash
-source "$(dirname "${BASH_SOURCE[0]}")/nodes.bash"
+
+# What lib.sh's rates.json says, as the connectors take it.
+RATES='{"EUR":"0.813399","GBP":"0.741"}'
+EUR='{"code":"EUR","scale":6}'
+USD='{"code":"USD","scale":9}'
+BOB='"address":"test.bob","receiver":true,"rates":'$RATES
 
 setup() {
   ((EUID == 0)) || skip 'needs root: cgroups and BPF programs are made'
@@ -32,6 +36,38 @@ needs_ipv6() {
   bed_has_ipv6 || skip 'this host has no IPv6 on its loopback'
 }
 
+# receiver NAME [EXTRA]: a STREAM receiver on every address, plain; its callers pay in EUR.
+receiver() {
+  local host
+  host=$(bed_any_address)
+  connector_start "$1" "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"$host\"},
+    \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]${2:+,$2}}"
+}
+
+# The same behind TLS inside the process.
+receiver_tls() {
+  local host
+  host=$(bed_any_address)
+  bed_certificates
+  connector_start "$1" "{$BOB,\"asset\":$EUR,
+    \"listen\":{\"host\":\"$host\",\"cert\":\"$BED/server.pem\",\"key\":\"$BED/server.key\"},
+    \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]${2:+,$2}}"
+}
+
+# sender NAME URL...: a node that pays to these, in EUR.
+sender() {
+  local name=$1 url peers=
+  shift
+  for url in "$@"; do
+    peers+="${peers:+,}{\"url\":\"$url/\",\"token\":\"secret-of-alice\",\"asset\":$EUR,
+      \"ca\":\"$BED/ca.pem\"}"
+  done
+  # A plain peer reads no certificate, but the file has to be there.
+  bed_certificates
+  connector_start "$name" "{\"address\":\"test.alice\",\"asset\":$EUR,\"rates\":$RATES,
+    \"peers\":[$peers]}"
+}
+
 # to URL...: where payments ask for an address, one for each peer.
 to() {
   local url list=
@@ -39,7 +75,8 @@ to() {
   echo "\"to\":[$list]"
 }
 
-# prepare_file FILE: a Prepare to bob, for clients that have no ILP library.
+# prepare_file FILE [SIZE]: a Prepare to bob, for clients that have no ILP library, with SIZE bytes of
+# data more than it needs.
 prepare_file() {
   (cd "$ROOT/tests/e2e" && node -e "
     const packet = require('ilp-packet')
@@ -50,8 +87,20 @@ prepare_file() {
       expiresAt: new Date(Date.now() + 600000),
       executionCondition: crypto.createHash('sha256').update(preimage).digest(),
       destination: 'test.bob.raw.opaque',
-      data: Buffer.concat([preimage, Buffer.from('   ')])
-    }))" "$1")
+      data: Buffer.concat([preimage, Buffer.from('   '), Buffer.alloc(Number(process.argv[2]))])
+    }))" "$1" "${2:-0}")
+}
+
+# agree NAME SIDE NAME SIDE: two connectors' ledgers of the same packets, in the same asset.
+agree() {
+  connector_count "$1"
+  connector_count "$3"
+  python3 - "$BED/$1.count" "$2" "$BED/$3.count" "$4" <<'PYTHON'
+import json, sys
+a, b = (json.load(open(f))[side] for f, side in (sys.argv[1:3], sys.argv[3:5]))
+differences = [f"{key}: {a[key]} {b[key]}" for key in a if a[key] != b[key]]
+sys.exit("\n".join(differences) or (None if a["transactions"] else "nothing was paid"))
+PYTHON
 }
 
 # exactly TELLTALE CONNECTOR [BEFORE]: telltale's exact totals are what the connector itself counted
