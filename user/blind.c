@@ -22,16 +22,17 @@ static const struct {
 	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
 				   "run a kernel with the "
 				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
-	[UNKNOWN_OWNER] = {"tls-unknown-owner",
-			   "the connection was gone, or others took too long to look up, before its "
-			   "owner was found"},
+	[UNKNOWN_OWNER] =
+		{"tls-unknown-owner",
+		 "the connection was gone, or others took too long to look up, before its "
+		 "owner was found"},
 	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
 };
 
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
  * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
 #define LOOK_SHARE 10
-#define LOOK_NS	   100000000
+#define LOOK_NS    100000000
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
@@ -147,7 +148,10 @@ static struct sockets_owner look(struct blind *b, unsigned target, const struct 
 		return owner;
 	/* Its process may have started since the last look. */
 	processes_scan_soon(b->processes, r->at_ns);
-	owner = sockets_owner(b->processes, target, &r->remote, role);
+	/* HTTP/2 is not read whoever's it is: only the name is wanted. */
+	owner = r->reason == RECORD_OPAQUE_TLS
+			? sockets_owner(b->processes, target, &r->remote, role)
+			: sockets_find(b->processes, target, &r->remote, role);
 	took = now_ns() - begun;
 	budget->left_ns -= took < budget->left_ns ? took : budget->left_ns;
 	return owner;
@@ -174,7 +178,7 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	} else if (record->flow.pid) { /* inside TLS that is read */
 		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
 	} else {
-		owner = sockets_find(b->processes, target, &record->remote, owner.role);
+		owner = look(b, target, record);
 	}
 	b->count++;
 	privacy_add(b->privacy, b->series[reason], 1);

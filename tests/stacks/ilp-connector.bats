@@ -65,7 +65,10 @@ as_counted() {
 agrees() {
   local result
   for result in fulfilled rejected; do
-    bed_wait 30 "the $result packets of $1 to be seen" as_counted "$@" $result || as_counted "$@" $result
+    bed_wait 30 "the $result packets of $1 to be seen" as_counted "$@" $result || {
+      curl --silent "http://127.0.0.1:$admin_a/metrics" "http://127.0.0.1:$admin_b/metrics" | grep '_ilp_packets{'
+      as_counted "$@" $result
+    }
   done
   [ "$(telltale_metric "tt-$1" telltale_transactions_total 'origin="forwarded"')" = 16 ]
   [ "$(telltale_metric "tt-$1" transactions_total)" = 0 ]
