@@ -70,7 +70,7 @@ agrees() {
       as_counted "$@" $result
     }
   done
-  [ "$(telltale_metric "tt-$1" telltale_transactions_total 'origin="forwarded"')" = 16 ]
+  [ "$(telltale_metric "tt-$1" telltale_transactions_total 'origin="forwarded"')" = 8 ]
   [ "$(telltale_metric "tt-$1" transactions_total)" = 0 ]
   [ "$(telltale_metric "tt-$1" telltale_gaps_total)" = 0 ]
   [ "$(telltale_metric "tt-$1" telltale_unmatched_total)" = 0 ]
@@ -95,7 +95,7 @@ agrees() {
   node_in ilp-connector bob wallet.js receive "$bob" "$(url "$in_b")" "$BED/bob.journal" "$BED/credentials"
   bed_wait 60 'bob to be ready' test -e "$BED/credentials"
   node_in ilp-connector alice wallet.js pay "$alice" "$(url "$in_a")" "$BED/alice.journal" \
-    "$BED/credentials" "$BED/go" 16
+    "$BED/credentials" "$BED/go" 8
   touch "$BED/go"
   bed_wait 120 'alice to have paid' has_paid
 
