@@ -148,7 +148,10 @@ static struct sockets_owner look(struct blind *b, unsigned target, const struct 
 		return owner;
 	/* Its process may have started since the last look. */
 	processes_scan_soon(b->processes, r->at_ns);
-	owner = sockets_owner(b->processes, target, &r->remote, role);
+	/* HTTP/2 is not read whoever's it is: only the name is wanted. */
+	owner = r->reason == RECORD_OPAQUE_TLS
+			? sockets_owner(b->processes, target, &r->remote, role)
+			: sockets_find(b->processes, target, &r->remote, role);
 	took = now_ns() - begun;
 	budget->left_ns -= took < budget->left_ns ? took : budget->left_ns;
 	return owner;
@@ -175,7 +178,7 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	} else if (record->flow.pid) { /* inside TLS that is read */
 		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
 	} else {
-		owner = sockets_find(b->processes, target, &record->remote, owner.role);
+		owner = look(b, target, record);
 	}
 	b->count++;
 	privacy_add(b->privacy, b->series[reason], 1);

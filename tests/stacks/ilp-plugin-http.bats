@@ -18,13 +18,6 @@ pair() {
     "$BED/alice.journal" "$BED/go" 8
 }
 
-@test "what a sender's plugin sent is counted exactly" {
-  pair
-  watch tt alice
-  go alice
-  says_the_same tt sent=alice
-}
-
 @test "what a receiver's plugin answered is counted exactly, and nothing as its own" {
   pair
   watch tt bob

@@ -23,16 +23,12 @@ pair() {
   pair undici chunked
 }
 
-@test "axios, and replies whose body comes 40 ms after the head, are counted exactly" {
-  pair axios apart
+@test "a head, and its body 40 ms later, are counted exactly" {
+  pair apart length
 }
 
-@test "a head alone and then the body in pieces of 8 KiB are counted exactly" {
-  pair head-first length
-}
-
-@test "a head, and the body 40 ms after it, are counted exactly" {
-  pair apart apart
+@test "a head alone and then the body in pieces of 8 KiB, and replies sent so, are counted exactly" {
+  pair head-first apart
 }
 
 @test "chunked requests and chunked replies are counted exactly" {
@@ -40,5 +36,5 @@ pair() {
 }
 
 @test "answers that are no ILP packets, HTTP 500 and 200 without a body, are told from Rejects" {
-  pair fetch chunked odd
+  pair axios chunked odd
 }

@@ -9,9 +9,13 @@ const { Journal, answer, outcome, drive, untilExists } = require('../common/answ
 
 const secret = process.env.TOKEN || 'secret-of-alice'
 
+function pluginAt (port, outgoing) {
+  return new Plugin({ incoming: { port, staticToken: secret }, outgoing: { ...outgoing, staticToken: secret } })
+}
+
 async function receive (port, file) {
   const journal = new Journal(file)
-  const plugin = new Plugin({ incoming: { port, staticToken: secret }, outgoing: { url: 'http://127.0.0.1:9/', staticToken: secret } })
+  const plugin = pluginAt(port, { url: 'http://127.0.0.1:9/' })
   plugin.registerDataHandler(async (bytes) => {
     const { prepare, reply } = answer(bytes)
     journal.note('received', prepare, outcome(reply))
@@ -22,7 +26,7 @@ async function receive (port, file) {
 }
 
 async function send (port, url, workload, file, go, concurrency, http2) {
-  const plugin = new Plugin({ incoming: { port, staticToken: secret }, outgoing: { url, staticToken: secret, http2: !!http2 } })
+  const plugin = pluginAt(port, { url, http2: !!http2 })
   await plugin.connect()
   await untilExists(go)
   await drive(workload, new Journal(file), Number(concurrency), (bytes) => plugin.sendData(bytes))

@@ -12,7 +12,8 @@ const undici = require('undici')
 const { Journal, drive, untilExists } = require('../common/answer')
 
 const [client, url, workload, journal, go, concurrency] = process.argv.slice(2)
-const headers = { 'Content-Type': 'application/octet-stream', Authorization: `Bearer ${process.env.TOKEN || 'secret-of-alice'}` }
+const token = process.env.TOKEN || 'secret-of-alice'
+const headers = { 'Content-Type': 'application/octet-stream', Authorization: `Bearer ${token}` }
 const ca = process.env.CA && fs.readFileSync(process.env.CA)
 const agent = url.startsWith('https:') ? new https.Agent({ keepAlive: true, ca }) : new http.Agent({ keepAlive: true })
 const PIECE = 8192
@@ -26,10 +27,10 @@ function read (response) {
   })
 }
 
-// Writes a body as OTHER stacks do; Node's own client would send head and body together.
+// Writes a body as other stacks do; Node's own client would send head and body together.
 function byHand (extra, write) {
   return (bytes) => new Promise((resolve, reject) => {
-    const all = { ...headers, ...(extra(bytes)) }
+    const all = { ...headers, ...extra(bytes) }
     const request = (url.startsWith('https:') ? https : http).request(url, { method: 'POST', headers: all, agent })
     request.setNoDelay(true)
     request.on('error', reject)
