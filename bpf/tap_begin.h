@@ -91,12 +91,17 @@ bytes_function int tap_count(struct socket_flow *f, __u32 how)
 	return 0;
 }
 
+/* The process has closed the socket. A client then reads no reply any more, and the other side's
+ * FIN may meet a socket in TIME_WAIT, of which no program is told. */
 static __always_inline int tap_released(struct bpf_sock *sk)
 {
 	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 
-	if (f)
-		tap_count(f, TAP_UNCOUNTED);
+	if (!f)
+		return TAP_PASS;
+	tap_count(f, TAP_UNCOUNTED);
+	if (f->flow.common.role == RECORD_ROLE_CLIENT && !f->closed)
+		emit_close(&f->flow.common, bpf_ktime_get_ns());
 	return TAP_PASS;
 }
 

@@ -36,7 +36,7 @@ watched() {
     bed_spawn client node "$ROOT/tests/e2e/outcomes/client.js" \
       "$scheme://$host:$(bed_json "$BED/peer.ready" port)/" 8 1 "$BED/ledger" "$ca"
   fi
-  bed_wait 120 'the client to end' not bed_alive client
+  bed_wait 240 'the client to end' not bed_alive client
   cat "$BED/client.log"
   [ -e "$BED/ledger" ]
 }
@@ -76,7 +76,7 @@ for key, value in json.load(sys.stdin).items(): print(key, value)')
 }
 
 all_agrees() {
-  bed_wait 30 'every exchange to have ended' same ended -- prepares
+  bed_wait 120 'every exchange to have ended' same ended -- prepares
   table_agrees telltale_http_errors_total status http
   telltale_stop tt
   outcomes_agree
@@ -84,7 +84,7 @@ all_agrees() {
 
 @test "plain, seen from the client: every ending is counted as what it was" {
   watched plain client
-  bed_wait 30 'every exchange to have ended' same ended -- prepares
+  bed_wait 120 'every exchange to have ended' same ended -- prepares
   table_agrees telltale_rejects_total code codes
   all_agrees
 }
@@ -96,7 +96,7 @@ all_agrees() {
 
 @test "TLS, seen from the client" {
   watched tls client
-  bed_wait 30 'every exchange to have ended' same ended -- prepares
+  bed_wait 120 'every exchange to have ended' same ended -- prepares
   table_agrees telltale_rejects_total code codes
   all_agrees
 }
