@@ -335,7 +335,7 @@ telltale_spawn() {
 # telltale_start NAME [VARIABLE=VALUE...]: the same, and ready when this returns.
 telltale_start() {
   telltale_spawn "$@"
-  bed_wait 30 "telltale $1 to end or be ready" telltale_settled "$1"
+  bed_wait 120 "telltale $1 to end or be ready" telltale_settled "$1"
   telltale_ready "$1" || {
     cat "$BED/$1.log" >&2
     return 1
