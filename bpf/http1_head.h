@@ -293,7 +293,8 @@ static __always_inline int http1_start_line(struct side *s)
 	if (w0 == BYTES_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '))
 		s->head.connect = 1;
 	if (bytes_low(w0, 5) == BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0)) {
-		if (len < 14) /* the blank after POST is the one before HTTP/1.1 */
+		/* The blank after POST is the one before HTTP/1.1, or not the only one. */
+		if (len < 14 || http1_byte(s, at + 5) == ' ')
 			return HTTP1_LOST;
 		s->head.wanted = 1;
 		s->spans[SPAN_START].at = (__u16)(at + 5);

@@ -59,8 +59,8 @@ struct {
 
 struct socket_flow {
 	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
-	__u32 counted;		   /* in followed[] */
-	struct stream streams[2]; /* by enum flow_direction */
+	__u32 counted;             /* in followed[] */
+	struct stream streams[2];  /* by enum flow_direction */
 	struct record_remote remote;
 	__u8 closing; /* bit per direction: its FIN has been seen */
 	__u8 pad2[7];
@@ -75,9 +75,9 @@ struct {
 	__type(value, struct socket_flow);
 } socket_flows SEC(".maps");
 
-/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory, so
- * no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one ends
- * or its process closes it, whichever is first. Written here only. */
+/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory,
+ * so no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one
+ * ends or its process closes it, whichever is first. Written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SHARED_TARGETS_MAX);

@@ -215,7 +215,8 @@ static void bound_flows(struct probe *p)
 			return;
 		}
 	}
-	p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
+	if (p->targets_len)
+		p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
 }
 
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)

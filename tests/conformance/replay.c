@@ -53,11 +53,11 @@ static size_t read_from(const struct decode *d, bool client, struct seen *seen)
 		};
 		memcpy(s->code, m->reject_code, 3);
 	}
-	for (int out = 1; out >= 0; out--)
+	for (int request = 1; request >= 0; request--)
 		for (uint8_t cause = 1; cause <= RECORD_GAP_CAUSES; cause++)
-			for (unsigned i = 0; i < d->gaps_of[out][cause]; i++)
+			for (unsigned i = 0; i < d->gaps_of[request == client][cause]; i++)
 				seen[n++] = (struct seen){
-					.gap = true, .request = out == client, .cause = cause};
+					.gap = true, .request = request, .cause = cause};
 	return n;
 }
 

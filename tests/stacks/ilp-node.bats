@@ -68,13 +68,13 @@ rust_node() {
     "http://127.0.0.1:$node/ilp" "$BED/workload" "$BED/alice.journal" "$BED/go" 4 h2
   watch tt alice rust
   go alice
-  [ "$(grep -c fulfilled "$BED/alice.journal")" -gt 0 ]
+  # It wants to know a body's length, which this client does not say: it answers 411, in HTTP/2.
+  [ "$(grep -c 'http_error$' "$BED/alice.journal")" = 50 ]
   bed_wait 20 'both ends to be announced' \
     at_least 2 telltale_metric tt telltale_opaque_connections_total 'reason="http2"'
   grep -q 'connections that node opens in .*alice cannot be read: HTTP/2' "$BED/tt.log"
   grep -q 'connections that ilp-node accepts in .*rust cannot be read: HTTP/2' "$BED/tt.log"
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
-  # What the node passes on it does over HTTP/1.1: seen, but not known to be its own.
-  test_metric 0 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  test_metric 0 tt telltale_exchanges_total
   telltale_stop tt
 }
