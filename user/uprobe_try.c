@@ -20,7 +20,7 @@
 #ifdef __x86_64__
 
 /* What carries the breakpoint; in the child it also says whether it was let return. */
-__attribute__((noinline, noclone)) static int tried(int x)
+__attribute__((noinline)) static int tried(int x)
 {
 	__asm__ volatile("" : "+r"(x) : : "memory");
 	return x;
@@ -28,7 +28,7 @@ __attribute__((noinline, noclone)) static int tried(int x)
 
 /* Where it lies in this program's file: a place in memory is so far from where its mapping begins.
  * 0 when that cannot be told. */
-static uint64_t offset_of(const void *place)
+static uint64_t offset_of(uintptr_t place)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
 	unsigned long start, end, offset;
@@ -36,9 +36,9 @@ static uint64_t offset_of(const void *place)
 	char line[512];
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 &&
-		    (uintptr_t)place >= start && (uintptr_t)place < end)
-			found = (uintptr_t)place - start + offset;
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 && place >= start &&
+		    place < end)
+			found = place - start + offset;
 	}
 	if (f)
 		fclose(f);
@@ -89,7 +89,7 @@ static void run_filtered(int from_parent, int (*call)(int))
 
 int uprobe_try_filtered(const struct bpf_program *program, bool multi, int (*call)(int))
 {
-	uint64_t places[UPROBE_PLACES] = {offset_of((const void *)(uintptr_t)tried)};
+	uint64_t places[UPROBE_PLACES] = {offset_of((uintptr_t)tried)};
 	struct uprobe u = {.fd = -1};
 	int pipe_fds[2], status = 0, err = 0;
 	pid_t child;

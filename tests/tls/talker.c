@@ -132,7 +132,7 @@ static size_t condition_at, preimage_at; /* in it */
 static unsigned answered, resumed, asked;
 static struct connection *outer; /* whom the callback writes to */
 
-static void die(const char *format, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
 {
 	va_list args;
 
@@ -580,7 +580,6 @@ static enum manner manner_of(const char *word)
 			return (enum manner)i;
 	}
 	die("no such manner: %s", word);
-	return PLAIN;
 }
 
 int main(int argc, char **argv)
