@@ -390,7 +390,10 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 		skb->cb[1] = FLOW_IN;
 		if (!tap_enter(f, FLOW_IN)) {
 			skb->cb[1] = FLOW_OUT;
-			if (!tap_enter(f, FLOW_OUT))
+			/* Where a run is at ingress, it goes on with egress: an answer is not read
+			 * before the rest of its request. */
+			if ((out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN)) ||
+			    !tap_enter(f, FLOW_OUT))
 				return TAP_PASS;
 		}
 	}
