@@ -42,6 +42,7 @@ network_device() {
 # in_network SIDE COMMAND...: what COMMAND starts, it starts in this namespace.
 in_network() {
   local status=0
+  # shellcheck disable=SC2034 # lib.sh reads it
   BED_WITHIN=(nsenter "--net=$(network_of "$1")")
   "${@:2}" || status=$?
   BED_WITHIN=()
