@@ -45,6 +45,7 @@ in_network() {
   # shellcheck disable=SC2034 # lib.sh reads it
   BED_WITHIN=(nsenter "--net=$(network_of "$1")")
   "${@:2}" || status=$?
+  # shellcheck disable=SC2034 # lib.sh reads it
   BED_WITHIN=()
   return "$status"
 }

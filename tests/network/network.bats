@@ -79,8 +79,8 @@ hammer_on() {
   network_connectors http
   network_probes
   hammer_on 3>&- &
-  local hammer=$! seen=0 sent round
-  for round in 1 2 3; do
+  local hammer=$! seen=0 sent
+  for _ in 1 2 3; do
     bed_wait 60 'exchanges to be counted again' \
       at_least 100 telltale_metric tt-alice telltale_exchanges_total 'outcome="fulfilled"'
     telltale_stop tt-alice
