@@ -9,7 +9,7 @@
 #include "log.h"
 #include "sockets.h"
 
-enum reason { NO_LIBRARY, UNATTACHED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
+enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
 
 static const struct {
 	const char *label; /* of telltale_opaque_connections_total */
@@ -19,19 +19,22 @@ static const struct {
 			"its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local "
 			"proxy that does the TLS"},
 	[UNATTACHED] = {"tls-unattached", "its TLS library could not be attached to"},
+	[REFUSED] = {"tls-refused",
+		     "the kernel refuses the programs that read TLS; `telltale check` says why"},
 	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
 				   "run a kernel with the "
 				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
-	[UNKNOWN_OWNER] = {"tls-unknown-owner",
-			   "the connection was gone, or others took too long to look up, before its "
-			   "owner was found"},
+	[UNKNOWN_OWNER] =
+		{"tls-unknown-owner",
+		 "the connection was gone, or others took too long to look up, before its "
+		 "owner was found"},
 	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
 };
 
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
  * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
 #define LOOK_SHARE 10
-#define LOOK_NS	   100000000
+#define LOOK_NS    100000000
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
@@ -167,7 +170,9 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		switch (owner.verdict) {
 		case SOCKETS_READ: return;
 		case SOCKETS_NO_LIBRARY: reason = NO_LIBRARY; break;
-		case SOCKETS_UNATTACHED: reason = UNATTACHED; break;
+		case SOCKETS_UNATTACHED:
+			reason = processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
+			break;
 		case SOCKETS_SPARED: reason = SPARED; break;
 		case SOCKETS_UNKNOWN: reason = UNKNOWN_OWNER; break;
 		}
