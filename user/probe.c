@@ -38,6 +38,7 @@ struct probe {
 	bool multi; /* how uprobes are attached: see uprobe.h */
 	bool harms_filtered;
 	struct load_plan plan;
+	size_t tls_connections;
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
 	uint8_t *tls_flow; /* ... and for one of tls_flows */
@@ -115,8 +116,12 @@ static void choose_uprobes(struct probe *p)
 /* What cannot be tried is taken to be harmless: attaching will not work any better. */
 static void try_filtered(struct probe *p)
 {
-	int harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
+	int harms = 1;
 
+	/* A kernel that harms does so each time; under emulation the child was once seen to fail
+	 * without. */
+	for (int i = 0; i < 3 && harms > 0; i++)
+		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
 	p->harms_filtered = harms > 0;
 	if (harms < 0)
 		log_debug("probe", "cannot try breakpoints under a seccomp filter: %s",
@@ -148,10 +153,14 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->targets_len = (uint32_t)p->targets_len;
+	p->skel->rodata->tls_share = p->tls_connections / (p->targets_len ? p->targets_len : 1);
 	load_choose(p->skel->obj, &p->plan);
 	if (p->plan.tls)
 		choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
+					       (uint32_t)p->tls_connections);
 	return err ? err : telltale_bpf__load(p->skel);
 }
 
@@ -175,8 +184,8 @@ static int load_what_can_be(struct probe *p, const struct siphash_key *session,
 }
 
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
-	       size_t why_len)
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 	int err;
@@ -185,6 +194,7 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 		return -ENOMEM;
 	p->targets = targets;
 	p->targets_len = targets_len;
+	p->tls_connections = tls_connections;
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
 	p->detacher = detacher_new();
@@ -243,7 +253,8 @@ static void bound_flows(struct probe *p)
 			return;
 		}
 	}
-	p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
+	if (p->targets_len)
+		p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
 }
 
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
@@ -333,7 +344,7 @@ static void forget_tls_flows(struct probe *p)
 	struct shared_tls_key key, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
-	for (size_t i = 0; more && i < SHARED_TLS_FLOWS_MAX; i++) {
+	for (size_t i = 0; more && i < bpf_map__max_entries(p->skel->maps.tls_flows); i++) {
 		uint32_t pid;
 		uint8_t target;
 
