@@ -22,8 +22,7 @@ long syscall(long number, ...)
 		a[i] = va_arg(list, long);
 	va_end(list);
 	attr = (const union bpf_attr *)a[1];
-	if (number == SYS_bpf && a[0] == BPF_PROG_LOAD &&
-	    attr->prog_type == BPF_PROG_TYPE_KPROBE) {
+	if (number == SYS_bpf && a[0] == BPF_PROG_LOAD && attr->prog_type == BPF_PROG_TYPE_KPROBE) {
 		errno = EPERM;
 		return -1;
 	}

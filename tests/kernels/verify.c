@@ -51,7 +51,8 @@ static const char *last_words(char *log)
 }
 
 /* Loads the program number WHICH alone. Returns 0 past the last one, -errno when it is refused. */
-static int verify(unsigned which, const struct load_plan *plan, char *log, char *name, size_t name_len, unsigned *instructions)
+static int verify(unsigned which, const struct load_plan *plan, char *log, char *name,
+		  size_t name_len, unsigned *instructions)
 {
 	struct telltale_bpf *skel = telltale_bpf__open();
 	struct bpf_program *p, *chosen = NULL;
