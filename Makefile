@@ -19,7 +19,7 @@ INSTALL    = install
 
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
-PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap
+PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
@@ -142,7 +142,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a \
-		$(LDLIBS) -lcmocka -lgmp
+		$(LDLIBS) -lcmocka
 
 # One stage alone, driven by an end-to-end test.
 $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
