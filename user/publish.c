@@ -295,6 +295,7 @@ static void combine_asset(struct combine *c)
 		c->p->refused++;
 		return;
 	}
+	set_rate(c->median, rounded);
 	if (before)
 		note_change(c);
 	else

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #include "fetch.h"
 #include "s3_credentials.h"
 
-#define ERROR_MAX  8192 /* bytes of an error's document that are looked at */
-#define EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define ERROR_MAX     8192 /* bytes of an error's document that are looked at */
+#define HASH_TEXT_MAX 65   /* of a SHA-256 in hexadecimal digits */
 
 struct s3 {
 	struct s3_credentials who;
@@ -218,26 +219,37 @@ static struct curl_slist *append(struct curl_slist *list, const char *line, bool
 	return longer ? longer : list;
 }
 
-/* NULL: out of memory. */
-static struct curl_slist *make_headers(const struct s3 *s, bool put)
+static bool hash(const char *body, size_t len, char out[HASH_TEXT_MAX])
 {
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned digest_len = 0;
+
+	if (!EVP_Digest(body, len, digest, &digest_len, EVP_sha256(), NULL))
+		return false;
+	for (unsigned i = 0; i < digest_len; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return true;
+}
+
+/* BODY NULL: of a GET. NULL: out of memory. */
+static struct curl_slist *make_headers(const struct s3 *s, const char *body, size_t len)
+{
+	char digest[HASH_TEXT_MAX], line[HASH_TEXT_MAX + 24];
 	struct curl_slist *list = NULL;
 	char *token = NULL;
-	bool good = true;
+	bool good = hash(body ? body : "", len, digest);
 
-	/* Of an empty body libcurl 7.88 signs the hash without sending it. */
-	if (!put)
-		list = append(list, "x-amz-content-sha256: " EMPTY_HASH, &good);
-	if (put) {
+	/* Servers want it; libcurl signs what stands in it, but 7.88 does not send one itself. */
+	snprintf(line, sizeof(line), "x-amz-content-sha256: %s", good ? digest : "");
+	list = append(list, line, &good);
+	if (body)
 		list = append(list, "Content-Type: application/json", &good);
-		list = append(list, "Expect:", &good);
-	}
-	if (put && s->public_read)
+	if (body && s->public_read)
 		list = append(list, "x-amz-acl: public-read", &good);
 	if (s->who.token) {
 		good = asprintf(&token, "x-amz-security-token: %s", s->who.token) >= 0 && good;
 		list = append(list, token, &good);
-		if (token)
+		if (good)
 			explicit_bzero(token, strlen(token));
 		free(token);
 	}
@@ -280,7 +292,7 @@ static int request(const struct s3 *s, const char *body, size_t len, struct answ
 		   size_t why_len)
 {
 	char error_text[CURL_ERROR_SIZE] = "";
-	struct curl_slist *headers = make_headers(s, body != NULL);
+	struct curl_slist *headers = make_headers(s, body, len);
 	CURLcode e = CURLE_OUT_OF_MEMORY;
 	CURL *easy;
 
@@ -314,6 +326,7 @@ static const struct {
 } mends[] = {
 	{"SignatureDoesNotMatch", "the secret key is not the one of this access key"},
 	{"InvalidAccessKeyId", "the server does not know this access key"},
+	{"InvalidToken", "AWS_SESSION_TOKEN does not belong to this access key"},
 	{"ExpiredToken", "the session is over; get new credentials"},
 	{"RequestTimeTooSkewed", "this host's clock is wrong; set it"},
 	{"NoSuchBucket", "make the bucket first"},
@@ -329,32 +342,37 @@ static const struct {
 	 "s3:PutObjectAcl"},
 };
 
-/* The letters in <Code>…</Code>; a caller must not believe them further than this. */
-static void error_code(const struct answer *a, char *code, size_t code_len)
+/* What stands after TAG in an error's document, as far as it is plain text. */
+static void error_text(const struct answer *a, const char *tag, char *text, size_t text_len)
 {
-	const char *at = a->body ? strstr(a->body, "<Code>") : NULL;
+	const char *at = a->body ? strstr(a->body, tag) : NULL;
 	size_t n = 0;
 
 	if (at) {
-		for (at += strlen("<Code>"); isalnum((unsigned char)*at) && n + 1 < code_len; at++)
-			code[n++] = *at;
+		for (at += strlen(tag); *at >= ' ' && *at <= '~' && *at != '<' && n + 1 < text_len;
+		     at++)
+			text[n++] = *at;
 	}
-	code[n] = '\0';
+	text[n] = '\0';
 }
 
 static int refused(const struct answer *a, char *why, size_t why_len)
 {
-	char code[48];
+	char code[48], message[160];
 	const char *mend = NULL;
 
-	error_code(a, code, sizeof(code));
+	error_text(a, "<Code>", code, sizeof(code));
+	error_text(a, "<Message>", message, sizeof(message));
 	for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++) {
 		if (!strcmp(code, mends[i].code))
 			mend = mends[i].mend;
 	}
+	if (!mend)
+		mend = message;
 	snprintf(why, why_len, "the server answered with HTTP status %ld%s%s%s%s", a->status,
-		 code[0] ? ", " : "", code, mend ? ": " : "", mend ? mend : "");
-	if (a->status == 404 && strcmp(code, "NoSuchBucket") != 0)
+		 code[0] ? ", " : "", code, *mend ? ": " : "", mend);
+	/* Servers say 404 of other things too. */
+	if (a->status == 404 && !strcmp(code, "NoSuchKey"))
 		return -ENOENT;
 	return a->status == 401 || a->status == 403 ? -EACCES : -EPROTO;
 }

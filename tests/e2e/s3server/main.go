@@ -28,7 +28,11 @@ func run(args []string) error {
 		RootUserSecret: os.Getenv("S3_SECRET"),
 		Region:         "us-east-1",
 		Ports:          []string{args[0]},
-		Quiet:          true,
+		// It has no defaults for these.
+		MaxConnections:    64,
+		MaxRequests:       64,
+		MultipartMaxParts: 10000,
+		Quiet:             true,
 	}
 	if len(args) > 2 {
 		config.Region = args[2]
