@@ -48,14 +48,14 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct quote *)a)->code, ((const struct quote *)b)->code);
 }
 
-static int compare_code(const void *code, const void *quote)
+static int compare_with_code(const void *code, const void *quote)
 {
 	return strcmp(code, ((const struct quote *)quote)->code);
 }
 
 const struct quote *quotes_find(const struct quotes *q, const char *code)
 {
-	return bsearch(code, q->items, q->len, sizeof(q->items[0]), compare_code);
+	return bsearch(code, q->items, q->len, sizeof(q->items[0]), compare_with_code);
 }
 
 static int sort(struct quotes *q, char *why, size_t why_len)

@@ -26,7 +26,7 @@
 #define ENVELOPE  "http://www.gesmes.org/xml/2002-08-01|Envelope"
 #define CUBE      "http://www.ecb.int/vocabulary/2002-08-01/eurofxref|Cube"
 
-static const struct rate one = {.mantissa = 1, .exponent = 0};
+static const struct rate one_eur = {.mantissa = 1, .exponent = 0};
 
 struct reader {
 	XML_Parser parser;
@@ -108,7 +108,7 @@ static void read_rate(struct reader *r, const char *currency, const char *text)
 	}
 	/* The denominator is known only at the end. */
 	if (!error)
-		error = quotes_add(r->quotes, currency, rate, one, r->why, r->why_len);
+		error = quotes_add(r->quotes, currency, rate, one_eur, r->why, r->why_len);
 	if (error)
 		refuse(r, error, NULL);
 }
@@ -178,5 +178,5 @@ int quotes_parse_ecb(const char *text, size_t len, struct quotes *q, char *why, 
 		return r.error;
 	for (size_t i = 0; i < q->len; i++)
 		q->items[i].denominator = r.usd;
-	return quotes_add(q, "EUR", one, r.usd, why, why_len);
+	return quotes_add(q, "EUR", one_eur, r.usd, why, why_len);
 }
