@@ -208,7 +208,7 @@ format: ## put all C into the one format
 
 # --- packaging -----------------------------------------------------------------------------------
 
-# The configuration is installed as an example: /etc is the operator's. The unit is told where the
+# The configuration is installed as an example: /etc is the operator's. The units are told where the
 # program lies.
 install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
@@ -216,11 +216,15 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
 	$(INSTALL) -d -m 755 $(UNITDIR) $(DOCDIR)
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale.service >$(UNITDIR)/telltale.service
-	chmod 644 $(UNITDIR)/telltale.service
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale-rates.service \
+		>$(UNITDIR)/telltale-rates.service
+	chmod 644 $(UNITDIR)/telltale.service $(UNITDIR)/telltale-rates.service
+	$(INSTALL) -m 644 scripts/deploy/telltale-rates.timer $(UNITDIR)
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
 
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(UNITDIR)/telltale.service
+	rm -f $(addprefix $(UNITDIR)/telltale-rates.,service timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
 

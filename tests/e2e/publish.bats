@@ -164,7 +164,7 @@ PYTHON
   serve bad
   head -c 60 rafiki.json >cut.json
   truncate -s 40 cut.json
-  local at="http://127.0.0.1:$port" case
+  local at="http://127.0.0.1:$port"
   while read -r path reason; do
     run -1 publish -s "rafiki,timeout=20s:$at/$path" --to out.json
     [[ $output == *"failed: "*"$reason"* ]] || { echo "$path: $output"; return 1; }

@@ -146,13 +146,39 @@ object() {
   run ! curl --silent --fail -X PUT --data-binary x "$at/rates/v1/usd.json"
 }
 
-@test "a bucket that takes no access lists refuses --public-read, with the mend" {
-  serve http
+@test "the access list is asked for with --public-read only, and its header is signed" {
+  # What the request looks like; the strict server above has taken its signature.
+  python3 - port heads <<'PYTHON' >recorder.log 2>&1 3>&- 4>&- &
+import http.server, os, sys
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(b"<Error><Code>NoSuchKey</Code></Error>")
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        with open(sys.argv[2], "a") as file:
+            print(self.headers["x-amz-acl"], self.headers["Authorization"], file=file)
+        self.send_response(400)
+        self.end_headers()
+        self.wfile.write(b"<Error><Code>AccessControlListNotSupported</Code></Error>")
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Recorder)
+print(server.server_port, file=open("part", "w"), flush=True)
+os.rename("part", sys.argv[1])
+server.serve_forever()
+PYTHON
+  echo $! >server.pid
+  bed_wait 20 "the recorder's port" test -s port
+  endpoint=http://127.0.0.1:$(cat port)
   credentials
-  request us-east-1 PUT closed
-  run -1 publish --to s3://closed/usd.json --public-read
+  run -1 publish --s3-endpoint "$endpoint" --to s3://rates/usd.json --public-read
   [[ $output == *'AccessControlListNotSupported: the bucket takes no access lists; leave --public-read out'* ]]
-  run -0 publish --to s3://closed/usd.json
+  run -1 publish --s3-endpoint "$endpoint" --to s3://rates/usd.json
+  [[ $(sed -n 1p heads) == 'public-read '*'x-amz-acl'* ]]
+  [[ $(sed -n 2p heads) == 'None '* && $(sed -n 2p heads) != *x-amz-acl* ]]
 }
 
 @test "a bucket that keeps versions is written to, and said" {
@@ -171,17 +197,18 @@ object() {
   run -1 publish --to s3://rates/v1/usd.json
   [[ $output == *certificate* ]]
   AWS_CA_BUNDLE=cert.pem run -0 publish --to s3://rates/v1/usd.json
-  at=${at/localhost/127.0.0.1}
-  AWS_CA_BUNDLE=cert.pem run -1 publish --to s3://rates/v1/usd.json
+  # It is one for localhost, not for this address.
+  AWS_CA_BUNDLE=cert.pem run -1 publish --s3-endpoint "${at/localhost/127.0.0.1}" --to s3://rates/v1/usd.json
 }
 
 @test "a server that is not there, and a place that cannot be, end in exit status 1 and a reason" {
-  at=http://127.0.0.1:1
+  run -1 "$TELLTALE" rates publish -s rafiki:rafiki.json --s3-endpoint http://127.0.0.1:1 --to s3://rates/v1/usd.json
+  [[ $output == *"no credentials"* ]]
   credentials
-  run -1 publish --to s3://rates/v1/usd.json
+  run -1 "$TELLTALE" rates publish -s rafiki:rafiki.json --s3-endpoint http://127.0.0.1:1 --to s3://rates/v1/usd.json
   [[ $output == *"connect"* ]]
   for place in s3://rates s3://rates/ 's3://rates/a b' s3://RATES/x s3://rates/../x 's3://rates/a%20b' s3:rates/x; do
-    run -1 publish --to "$place"
+    run -1 "$TELLTALE" rates publish -s rafiki:rafiki.json --to "$place"
     [[ $output == *'is not s3://BUCKET/KEY'* ]]
   done
   run -1 "$TELLTALE" rates publish -s rafiki:rafiki.json --to s3://rates/x
