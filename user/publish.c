@@ -141,11 +141,23 @@ static const char *readable(const mpq_t q, char *buf, size_t len)
 	return buf;
 }
 
-/* The step from BEFORE to Q in per cent, for reading. */
+/* The step from BEFORE to Q in per cent, rounded to two decimals, for reading. */
 static void format_change(struct combine *c, const mpq_t q, char *out, size_t out_len)
 {
+	unsigned long hundredths;
+	mpz_t n;
+
 	change_from(c->scratch, q, c->before);
-	snprintf(out, out_len, "%+.2f", mpq_get_d(c->scratch) * 100);
+	mpz_init(n);
+	mpz_abs(n, mpq_numref(c->scratch));
+	mpz_mul_ui(n, n, 20000);
+	mpz_add(n, n, mpq_denref(c->scratch));
+	mpz_tdiv_q(n, n, mpq_denref(c->scratch));
+	mpz_tdiv_q_2exp(n, n, 1);
+	hundredths = mpz_tdiv_q_ui(n, n, 100);
+	gmp_snprintf(out, out_len, "%c%Zd.%02lu", mpq_sgn(c->scratch) < 0 ? '-' : '+', n,
+		     hundredths);
+	mpz_clear(n);
 }
 
 /* --- one asset --- */
@@ -186,7 +198,8 @@ static bool plausible(struct combine *c, size_t which)
 
 static void refuse_vote(struct combine *c, const struct vote *vote)
 {
-	char rate[DECIMAL_TEXT_MAX], before[DECIMAL_TEXT_MAX], change[24];
+	char rate[DECIMAL_TEXT_MAX], before[DECIMAL_TEXT_MAX];
+	char change[sizeof(c->p->change)];
 
 	readable(vote->rate, rate, sizeof(rate));
 	c->p->refused++;

@@ -42,7 +42,7 @@ struct publication {
 	size_t refused; /* single rates of sources that were not taken */
 	/* The largest step of a rate from the previous publication; code empty: none. */
 	char changed[sizeof(((struct quote *)0)->code)];
-	char change[24]; /* such as "+1.25" per cent, rounded for reading */
+	char change[64]; /* such as "+1.25" per cent, rounded for reading */
 };
 
 /*
