@@ -14,6 +14,7 @@
 #include "place.h"
 #include "publish.h"
 #include "sources.h"
+#include "utf8.h"
 
 #define EXIT_FAULTS    3 /* --strict */
 #define SENTENCES_MAX  50
@@ -101,15 +102,21 @@ static void say(struct publish *p, const char *format, ...) __attribute__((forma
 
 static void say(struct publish *p, const char *format, ...)
 {
+	char sentence[1024];
 	va_list args;
 
 	if (++p->said > SENTENCES_MAX)
 		return;
-	fputs("telltale rates publish: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	/* A source's words are in it: they must not end the line or move the cursor. */
+	for (char *c = sentence; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	utf8_clean(sentence);
+	fprintf(stderr, "telltale rates publish: %s\n", sentence);
 }
 
 static void say_sentence(void *context, const char *sentence)

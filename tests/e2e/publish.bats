@@ -110,6 +110,14 @@ publish() {
   run -0 publish -s rafiki:rafiki.json --to out.json --no-previous
 }
 
+@test "what a source calls its assets cannot forge a line or move the cursor" {
+  printf '{"base":"USD","rates":{"\\u001b[2J\\npublished: all is well":-1}}' >rafiki.json
+  run -1 --separate-stderr publish -s rafiki:rafiki.json --to out.json
+  # shellcheck disable=SC2154
+  ((${#stderr_lines[@]} == 2))
+  [[ $stderr == *'the rate of ?[2J?published: all is well is not between'* && $stderr != *$'\e'* ]]
+}
+
 @test "sources that all lost most assets at once are not believed" {
   echo '{"base":"USD","rates":{"A":1,"B":1,"C":1,"D":1,"E":1}}' >out.json
   echo '{"base":"USD","rates":{"A":1,"B":1}}' >rafiki.json
