@@ -151,11 +151,23 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# A program that opens the TLS library it is told to: no sanitizer, which would see to its memory.
+$(BUILD)/tests/%: tests/tls/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< -pthread
+
 # The decoders alone, driven by the comparison with npm's ilp-packet.
 $(BUILD)/tests/%: tests/ilp-packet/%.c
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $<
+
+# The conversations of the corpus, through the decoders alone and through the kernel programs.
+$(BUILD)/tests/conformance-%: tests/conformance/%.c $(BUILD)/libtelltale-san.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
 # Python parts of the tests, at the versions the file pins.
 $(BUILD)/venv/ready: tests/e2e/requirements.txt
@@ -187,8 +199,19 @@ fuzz: $(FUZZ_BIN) ## fuzz with every target, FUZZ_TIME seconds each (default 60)
 fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
 
+CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kernel
+
+conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root also in the kernel (TAP)
+	$(Q)tests/conformance/run
+
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
+
+hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size, as root: 100,000 connections, a million endpoints (TAP)
+	$(Q)HOSTILE=large bats --tap tests/hostile
+
+soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
+	$(Q)tests/soak/run $${SOAK:-660}
 
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
@@ -234,7 +257,8 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay conformance compare tls stacks hostile soak bench check lint \
+	format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -31,8 +31,7 @@ static __always_inline __u64 source_word(const struct source *src, __u32 off, __
 
 	if (len >= 8)
 		return source_load(src, off, &word, 8) ? 0 : word;
-	bytes_pin(len);
-	if (len < 1 || len > 7 || source_load(src, off, &word, len))
+	if (!bytes_from_1_to(&len, 7) || source_load(src, off, &word, len))
 		return 0;
 	return word;
 }
@@ -208,6 +207,8 @@ bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, 
 	emit_submit(r, now_ns);
 }
 
+/* TLS may be the first word of a process that is not read yet: the sooner the daemon looks, the
+ * less it misses. It is woken once for each connection. */
 static __always_inline void emit_opaque(const struct flow_common *c, __u8 reason,
 					const struct record_remote *remote, __u64 now_ns)
 {
@@ -223,7 +224,20 @@ static __always_inline void emit_opaque(const struct flow_common *c, __u8 reason
 		r->remote = *remote;
 	r->reason = reason;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
-	emit_submit(r, now_ns);
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
+}
+
+static __always_inline void emit_exec(const struct flow_common *c)
+{
+	struct record_exec *r = emit_reserve(RECORD_EXEC, sizeof(*r));
+
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_EXEC, sizeof(*r));
+	r->at_ns = bpf_ktime_get_ns();
+	r->pid = c->pid;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

@@ -91,6 +91,7 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	bit = 1ULL << (s->stream & 63);
 	c->wanted = s->head.wanted ? c->wanted | bit : c->wanted & ~bit;
 	c->headless = s->head.bodiless ? c->headless | bit : c->headless & ~bit;
+	c->connects = s->head.connect ? c->connects | bit : c->connects & ~bit;
 	s->head.bodiless = 0; /* that was about the answer */
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	s->head.sized = 1; /* with neither framing header a request has no body */
@@ -110,20 +111,29 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 	s->stream = ++c->answers;
 	s->head.wanted = (c->wanted >> (s->stream & 63)) & 1;
 	s->head.bodiless |= (c->headless >> (s->stream & 63)) & 1;
+	s->head.connect = s->head.status < 300 && (c->connects >> (s->stream & 63)) & 1;
 }
 
-/* The head is complete: what body follows? */
-static __always_inline void http1_framed(struct flow_common *c, struct side *s)
+/* The head is complete: what body follows? RFC 9112, 6.3. */
+static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
+	if (s->head.seen & 1 << SPAN_LENGTH && !s->head.sized)
+		return HTTP1_LOST;
+	if (s->head.seen & 1 << SPAN_CODING && !s->head.chunked) {
+		if (s->head.request)
+			return HTTP1_LOST;
+		s->head.sized = 0; /* an answer in other codings ends with the connection */
+	}
 	if (s->head.request)
 		http1_request(c, s);
 	else
 		http1_response(c, s);
 	s->have = 0;
 	s->left = s->head.length;
-	if (s->head.status == 101)
+	if (s->head.status == 101 || (!s->head.request && s->head.connect)) {
 		s->phase = SIDE_IGNORE;
-	else if (s->head.bodiless || (!s->head.chunked && s->head.sized && !s->left))
+		c->tunnel = 1;
+	} else if (s->head.bodiless || (!s->head.chunked && s->head.sized && !s->left))
 		http1_finish(c, s, 0);
 	else if (s->head.chunked)
 		s->phase = SIDE_CHUNK;
@@ -131,6 +141,7 @@ static __always_inline void http1_framed(struct flow_common *c, struct side *s)
 		s->phase = SIDE_UNTIL_CLOSE;
 	else
 		s->phase = s->head.wanted ? SIDE_BODY : SIDE_SKIP;
+	return HTTP1_MORE;
 }
 
 /* --- steps --------------------------------------------------------------------------------- */
@@ -161,14 +172,17 @@ static __always_inline int http1_step_lines(const struct source *src, struct flo
 	s->off += used - before;
 	s->have = 0;
 	if (s->found == LINES_ONE)
-		return http1_chunk(s);
+		err = http1_chunk_size(s);
 	if (s->found == LINES_END && s->phase == SIDE_HEAD) {
-		http1_framed(c, s);
+		err = http1_framed(c, s);
 		http1_in_window(s);
 	} else if (s->found == LINES_END) {
 		http1_finish(c, s, 0);
+	} else if (s->found != LINES_MORE) {
+		http1_chunk(s);
 	}
-	return HTTP1_MORE;
+	http1_skip(s);
+	return err;
 }
 
 /* The fragment in hand is done with. */

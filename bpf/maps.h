@@ -57,7 +57,7 @@ struct {
 
 struct socket_flow {
 	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
-	__u32 pad;
+	__u32 counted;		   /* in followed[] */
 	struct stream streams[2]; /* by enum flow_direction */
 	struct record_remote remote;
 	__u8 closing; /* bit per direction: its FIN has been seen */
@@ -72,6 +72,29 @@ struct {
 	__type(key, int);
 	__type(value, struct socket_flow);
 } socket_flows SEC(".maps");
+
+/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory, so
+ * no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one ends
+ * or its process closes it, whichever is first. Written here only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} followed SEC(".maps");
+
+/* Set by the daemon once it is told of sockets that processes close; until then there is no bound,
+ * for what ends unseen would be counted for ever. */
+volatile __u64 flows_max;
+
+/* The same for TLS connections, where the table itself bounds them all. The daemon counts those it
+ * removed apart: only one side writes each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
 /* Sockets announced as opaque already. Lives with the socket. */
 struct {
@@ -101,6 +124,9 @@ struct {
 struct tls_flow {
 	struct flow flow;
 };
+
+_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED_TLS_TARGET_AT,
+	       "the daemon reads it there");
 
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older

@@ -15,8 +15,11 @@
 struct shared_target {
 	__u64 cgroup; /* cgroup id: the inode number of its directory */
 	__u32 level;  /* its depth below the root of the hierarchy */
-	__u32 pad;
+	__u32 index;
 };
+
+/* Where a value of tls_flows says its target. */
+#define SHARED_TLS_TARGET_AT 17
 
 /* Names a TLS connection: the daemon removes those of processes that are gone. */
 struct shared_tls_key {

@@ -105,7 +105,7 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 		if (!t || i >= targets_len)
 			break;
 		if (bpf_skb_ancestor_cgroup_id(skb, t->level) == t->cgroup)
-			return i;
+			return t->index; /* = i, of which the verifier would follow each value */
 	}
 	return 0;
 }
@@ -140,12 +140,56 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 	emit_opaque(&c, reason, &remote, bpf_ktime_get_ns());
 }
 
-/* A connection that is not followed: does this segment make it one? */
-static __always_inline struct socket_flow *tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
-						    const struct segment *seg, int out)
+/* May the target have one connection more? */
+static __always_inline int tap_has_room(__u32 target)
+{
+	__u64 max = flows_max;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	return !max || !n || (__s64)*n < (__s64)max;
+}
+
+static __always_inline void tap_count(struct socket_flow *f)
+{
+	__u32 target = f->flow.common.target;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	f->counted = 1;
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+/* The connection's end and its process closing it may meet: one of them counts it down. */
+static __always_inline void tap_uncount(struct socket_flow *f)
+{
+	__u32 target = f->flow.common.target, was;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	bpf_spin_lock(&f->lock);
+	was = f->counted;
+	f->counted = 0;
+	bpf_spin_unlock(&f->lock);
+	if (n && was)
+		__sync_fetch_and_add(n, -1);
+}
+
+static __always_inline int tap_released(struct bpf_sock *sk)
+{
+	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+
+	if (f)
+		tap_uncount(f);
+	return TAP_PASS;
+}
+
+/* A connection that is not followed: does this segment make it one? Apart, so that the verifier
+ * walks what comes after it once. */
+bytes_function struct socket_flow *tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
+					    const struct segment *seg, int out)
 {
 	struct socket_flow *f;
 	struct source src = {.skb = skb, .base = seg->off};
+	__u32 target;
 	__u64 word = source_word(&src, 0, seg->len);
 
 	if ((__u8)word != 'P') {
@@ -159,9 +203,12 @@ static __always_inline struct socket_flow *tap_meet(struct __sk_buff *skb, struc
 	}
 	if (!http1_begins(word, seg->len) || sk->state == BPF_TCP_LISTEN)
 		return 0;
-	f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	target = (__u32)tap_target(skb);
+	f = tap_has_room(target)
+		    ? bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE)
+		    : 0;
 	if (!f) {
-		struct flow_common c = {.tap = RECORD_TAP_SOCKET};
+		struct flow_common c = {.tap = RECORD_TAP_SOCKET, .target = (__u8)target};
 
 		c.id = bpf_get_socket_cookie(skb);
 		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
@@ -169,7 +216,8 @@ static __always_inline struct socket_flow *tap_meet(struct __sk_buff *skb, struc
 	}
 	f->flow.common.tap = RECORD_TAP_SOCKET;
 	f->flow.common.id = bpf_get_socket_cookie(skb);
-	f->flow.common.target = (__u8)tap_target(skb);
+	f->flow.common.target = (__u8)target;
+	tap_count(f);
 	f->flow.sides[FLOW_OUT].out = 1;
 	tap_remote(skb, seg, out, &f->remote);
 	return f;
@@ -190,6 +238,7 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 	if (http1_take(s))
 		emit_message_apart(src, c, s);
 	emit_close(c, src->now_ns);
+	tap_uncount(f);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 

@@ -35,6 +35,11 @@ SEC("cgroup_skb/egress") int telltale_out2(struct __sk_buff *skb)
 	return tap_resume(skb, FLOW_OUT, &more_egress);
 }
 
+SEC("cgroup/sock_release") int telltale_released(struct bpf_sock *sk)
+{
+	return tap_released(sk);
+}
+
 SEC("uprobe") int tls_call_enter(struct pt_regs *ctx)
 {
 	return tls_enter(ctx, 0);
@@ -75,7 +80,12 @@ SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
 	return tls_step(ctx, FLOW_IN, &more_read);
 }
 
-SEC("uprobe") int tls_freed(struct pt_regs *ctx)
+SEC("uprobe") int tls_ended(struct pt_regs *ctx)
 {
-	return tls_free(PT_REGS_PARM1(ctx));
+	return tls_end(PT_REGS_PARM1(ctx));
+}
+
+SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
+{
+	return tls_exec();
 }

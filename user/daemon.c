@@ -88,14 +88,19 @@ static int64_t clock_offset(void)
 
 static void take_record(void *context, const void *record, size_t size)
 {
+	const struct record_exec *exec = record;
 	struct daemon *d = context;
 
+	if (size >= sizeof(*exec) && exec->head.type == RECORD_EXEC)
+		processes_scan_soon(d->processes, exec->at_ns);
 	pipeline_record(d->pipeline, record, size);
 }
 
 static void drain_ring(struct daemon *d)
 {
 	probe_consume(d->probe, take_record, d);
+	/* After the records: what a reply may have been lost to is known then. */
+	pipeline_settle(d->pipeline, probe_dropped(d->probe));
 }
 
 /* What the stages outside the pipeline counted since the last time. */
@@ -186,6 +191,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	drain_ring(d);
+	processes_catch_up(d->processes);
 	rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
@@ -333,6 +339,8 @@ static int open_probe(struct daemon *d)
 		processes_scan(d->processes);
 		err = probe_attach_sockets(d->probe, why, sizeof(why));
 	}
+	if (!err)
+		processes_scan(d->processes); /* again: from here on it is told of what begins */
 	if (err)
 		log_err("run", "%s", why);
 	return err;

@@ -46,8 +46,8 @@ struct payment {
 struct payments {
 	struct table table;
 	struct table_index by_stream;
-	struct table_list idle; /* idle longest first */
-	struct table_list age;  /* oldest first */
+	struct table_shares idle; /* idle longest first */
+	struct table_shares age;  /* oldest first */
 	uint64_t idle_ns, max_ns;
 	uint64_t next_id;
 	uint64_t evicted;
@@ -67,8 +67,8 @@ struct payments *payments_new(size_t capacity, uint64_t idle_ns, uint64_t max_ns
 		payments_free(p);
 		return NULL;
 	}
-	table_list_init(&p->idle, &p->table, offsetof(struct payment, idle));
-	table_list_init(&p->age, &p->table, offsetof(struct payment, age));
+	table_shares_init(&p->idle, &p->table, offsetof(struct payment, idle));
+	table_shares_init(&p->age, &p->table, offsetof(struct payment, age));
 	p->idle_ns = idle_ns;
 	p->max_ns = max_ns;
 	p->next_id = 1;
@@ -175,8 +175,8 @@ static void end(struct payments *p, struct payment *s)
 	else
 		emit_held(p, s, CONTRIBUTION_PROBE_PACKET);
 	table_index_remove(&p->by_stream, s);
-	table_list_remove(&p->idle, s);
-	table_list_remove(&p->age, s);
+	table_list_remove(table_shares_of(&p->idle, s->target), s);
+	table_list_remove(table_shares_of(&p->age, s->target), s);
 	table_release(&p->table, s);
 }
 
@@ -186,7 +186,7 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 
 	if (!s) {
 		p->evicted++;
-		end(p, table_list_first(&p->idle));
+		end(p, table_list_first(table_shares_longest(&p->idle)));
 		s = table_take(&p->table);
 	}
 	s->destination = e->destination;
@@ -197,8 +197,8 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 	s->first_nonzero_ns = UINT64_MAX;
 	s->last_ns = e->reply_done_ns;
 	table_index_add(&p->by_stream, s, hash(e));
-	table_list_append(&p->idle, s);
-	table_list_append(&p->age, s);
+	table_list_append(table_shares_of(&p->idle, s->target), s);
+	table_list_append(table_shares_of(&p->age, s->target), s);
 	return s;
 }
 
@@ -211,6 +211,7 @@ static bool is_over(const struct payments *p, const struct payment *s, uint64_t 
 static struct payment *stream_of(struct payments *p, const struct exchange *e)
 {
 	struct payment *s = find(p, e);
+	struct table_list *idle;
 
 	/* Whatever the clock's ticks are: a Prepare made after the end belongs to the next. */
 	if (s && is_over(p, s, e->prepare_ns)) {
@@ -219,8 +220,9 @@ static struct payment *stream_of(struct payments *p, const struct exchange *e)
 	}
 	if (!s)
 		return begin(p, e);
-	table_list_remove(&p->idle, s);
-	table_list_append(&p->idle, s);
+	idle = table_shares_of(&p->idle, s->target);
+	table_list_remove(idle, s);
+	table_list_append(idle, s);
 	if (e->reply_done_ns > s->last_ns)
 		s->last_ns = e->reply_done_ns;
 	if (e->prepare_ns < s->first_ns)
@@ -292,18 +294,24 @@ void payments_exchange(struct payments *p, const struct exchange *e)
 
 void payments_tick(struct payments *p, uint64_t now_ns)
 {
-	struct payment *s;
+	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+		struct table_list *idle = table_shares_of(&p->idle, target);
+		struct table_list *age = table_shares_of(&p->age, target);
+		struct payment *s;
 
-	while ((s = table_list_first(&p->idle)) && since(s->last_ns, now_ns) >= p->idle_ns)
-		end(p, s);
-	while ((s = table_list_first(&p->age)) && since(s->first_ns, now_ns) >= p->max_ns)
-		end(p, s);
+		while ((s = table_list_first(idle)) && since(s->last_ns, now_ns) >= p->idle_ns)
+			end(p, s);
+		while ((s = table_list_first(age)) && since(s->first_ns, now_ns) >= p->max_ns)
+			end(p, s);
+	}
 }
 
 void payments_drain(struct payments *p)
 {
-	struct payment *s;
+	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+		struct payment *s;
 
-	while ((s = table_list_first(&p->idle)))
-		end(p, s);
+		while ((s = table_list_first(table_shares_of(&p->idle, target))))
+			end(p, s);
+	}
 }

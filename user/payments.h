@@ -9,7 +9,8 @@
  * packets are contributed apart, as PROBE. Packets of amount zero and peer-protocol packets belong
  * to no payment's counts.
  *
- * The table is bounded: when it is full the payment idle longest ends, and is counted as evicted.
+ * The table is bounded: when it is full the payment idle longest, of the target that has most in
+ * it, ends and is counted as evicted.
  */
 #ifndef TELLTALE_PAYMENTS_H
 #define TELLTALE_PAYMENTS_H

@@ -52,6 +52,7 @@ enum { STREAM_PAYMENT, STREAM_PROBE, STREAMS };
 enum { OPERATION_RECEIVE, OPERATION_FORWARD };
 
 #define ORIGIN_VALUES VALUES("unknown", "originated", "forwarded", "received", "proxy_copy")
+#define LOST_VALUES   VALUES("gap", "ring", "evicted", "replaced", "timeout", "shutdown")
 #define GAP_VALUES    VALUES("hole", "http", "complex", "busy", "load", "full")
 #define SOURCE_VALUES VALUES("operator", "network")
 
@@ -64,6 +65,7 @@ static const char *const reject_codes[] = {
 
 _Static_assert(ORIGINS == 5 && ORIGIN_PROXY_COPY == 4, "ORIGIN_VALUES follow enum origin");
 _Static_assert(OUTCOMES == 8 && OUTCOME_LOST == 7, "the outcomes' values follow enum outcome");
+_Static_assert(LOSTS == 7 && LOST_SHUTDOWN == 6, "LOST_VALUES follow enum lost");
 _Static_assert(RECORD_GAP_CAUSES == 6 && RECORD_GAP_FULL == 6, "GAP_VALUES follow the record's");
 
 /* Metrics that are not here have one series without labels. */
@@ -84,6 +86,9 @@ static const struct spec {
 	[METRIC_OUTCOMES] = {.labels = {{"outcome",
 					 VALUES("fulfilled", "rejected", "expired", "http_error",
 						"not_ilp", "closed", "lost")}}},
+	[METRIC_HTTP_ERRORS] = {.labels = {{"status",
+					    VALUES("2xx", "3xx", "4xx", "5xx", "other")}}},
+	[METRIC_LOST] = {.labels = {{"cause", LOST_VALUES}}},
 	[METRIC_ORIGINS] = {.labels = {{"origin", ORIGIN_VALUES}}},
 	[METRIC_RECORDS] = {.labels = {{"type", VALUES("message", "endpoint", "flow_close", "gap",
 						       "opaque", "unknown")}}},
@@ -279,11 +284,29 @@ static uint64_t elapsed(uint64_t from_ns, uint64_t to_ns)
 	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
+/* Which value of METRIC_HTTP_ERRORS. */
+static unsigned status_class(uint16_t status)
+{
+	return status >= 200 && status < 600 ? status / 100u - 2 : 4;
+}
+
+static void count_outcome(struct privacy *p, const struct exchange *e)
+{
+	count(p, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	p->truth.outcomes[e->outcome]++;
+	if (e->outcome == OUTCOME_HTTP_ERROR)
+		count(p, METRIC_HTTP_ERRORS, status_class(e->http_status), 1);
+	if (e->outcome == OUTCOME_LOST) {
+		count(p, METRIC_LOST, e->lost - LOST_GAP, 1);
+		p->truth.lost[e->lost]++;
+	}
+}
+
 void privacy_exchange(struct privacy *p, const struct exchange *e)
 {
 	if (e->outcome == OUTCOME_OPEN)
 		return;
-	count(p, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	count_outcome(p, e);
 	count(p, METRIC_ORIGINS, e->origin, 1);
 	if (!e->reply_ns)
 		return;

@@ -92,6 +92,8 @@ struct privacy_truth {
 	uint64_t transactions, prepares, fulfills, rejects; /* originated payments */
 	uint64_t value;                                     /* base currency, scale 4 */
 	uint64_t probe_prepares, probe_rejects;
+	uint64_t outcomes[OUTCOMES]; /* all exchanges, whosever */
+	uint64_t lost[LOSTS];        /* OUTCOME_LOST by cause */
 };
 struct privacy_truth privacy_truth(const struct privacy *p);
 

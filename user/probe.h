@@ -22,7 +22,7 @@ struct probe_tls;
 
 /* Where the functions of a TLS library lie in its file; 0: it has no such function. */
 struct probe_tls_offsets {
-	uint64_t write, read, write_ex, read_ex, free;
+	uint64_t write, read, write_ex, read_ex, free, clear;
 };
 
 /*
@@ -46,8 +46,12 @@ void probe_detach_sockets(struct probe *p);
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
 		     size_t why_len);
-/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached. */
+/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached.
+ * Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
+
+/* Do its breakpoints harm processes under a seccomp filter here? See uprobe_try_filtered. */
+bool probe_harms_filtered(const struct probe *p);
 
 /* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */
 bool probe_needs_admin(const struct probe *p);

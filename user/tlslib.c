@@ -70,6 +70,8 @@ static uint64_t *slot(struct probe_tls_offsets *o, const char *symbol)
 		return &o->read_ex;
 	if (!strcmp(symbol, "SSL_free"))
 		return &o->free;
+	if (!strcmp(symbol, "SSL_clear"))
+		return &o->clear;
 	return NULL;
 }
 

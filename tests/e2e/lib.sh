@@ -142,7 +142,8 @@ bed_certificates() {
 # --- connectors ---------------------------------------------------------------------------------
 
 # connector_start NAME JSON: a connector in a cgroup of its own, ready when this returns. JSON is
-# main.js's configuration; name, control, ready and truth are filled in.
+# main.js's configuration; name, control, ready and truth are filled in. It runs on the Node.js that
+# NODE names, else on that of the PATH.
 connector_start() {
   local name=$1
   rm -f "$BED/$name.ready" "$BED/$name.sock"
@@ -154,7 +155,7 @@ config.update(name=name, control=f"{bed}/{name}.sock", ready=f"{bed}/{name}.read
               truth=f"{bed}/{name}.end")
 print(json.dumps(config, indent=1))
 PYTHON
-  bed_spawn "$name" node "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
+  bed_spawn "$name" "${NODE:-node}" "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
   bed_wait 30 "connector $name" test -e "$BED/$name.ready" || {
     cat "$BED/$name.log" >&2
     return 1

@@ -453,6 +453,7 @@ static void test_the_end_of_a_connection_ends_its_exchanges(void **state)
 	(void)state;
 	give(prepare(7, 1, CLIENT, 1 * S));
 	pipeline_record(b.pipeline, &close, sizeof(close));
+	pipeline_settle(b.pipeline, 0);
 	assert_int_equal(stats().match.open, 0);
 	assert_int_equal(released(METRIC_OUTCOMES, "closed"), 1);
 }
