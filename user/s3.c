@@ -226,7 +226,7 @@ static bool hash(const char *body, size_t len, char out[HASH_TEXT_MAX])
 
 	if (!EVP_Digest(body, len, digest, &digest_len, EVP_sha256(), NULL))
 		return false;
-	for (unsigned i = 0; i < digest_len; i++)
+	for (size_t i = 0; i < digest_len; i++)
 		snprintf(out + 2 * i, 3, "%02x", digest[i]);
 	return true;
 }

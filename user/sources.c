@@ -112,9 +112,8 @@ static void set_name(struct source_place *s, size_t number)
 
 int sources_add(struct sources *s, const char *spec, char *why)
 {
-	struct source_place item = {
-		.timeout_ms = TIMEOUT_MS, .max_age_ms = AGE_MAX_MS, .max_size = RATES_DOCUMENT_MAX};
 	const char *colon = strchr(spec, ':');
+	struct source_place *item;
 	char *head = NULL;
 	int error;
 
@@ -124,30 +123,34 @@ int sources_add(struct sources *s, const char *spec, char *why)
 		snprintf(why, SOURCES_WHY, "more than %d sources", PUBLISH_SOURCES_MAX);
 		return -EINVAL;
 	}
+	item = &s->items[s->len];
+	*item = (struct source_place){
+		.timeout_ms = TIMEOUT_MS, .max_age_ms = AGE_MAX_MS, .max_size = RATES_DOCUMENT_MAX};
 	head = strndup(spec, (size_t)(colon - spec));
 	if (!head) {
 		snprintf(why, SOURCES_WHY, "out of memory");
 		return -ENOMEM;
 	}
-	error = set_format(&item, head, spec, why);
+	error = set_format(item, head, spec, why);
+	free(head);
 	if (!error)
-		error = set_location(&item, colon + 1, why);
+		error = set_location(item, colon + 1, why);
 	/* One that is asked twice would confirm itself. */
 	for (size_t i = 0; !error && i < s->len; i++) {
-		if (!strcmp(s->items[i].location, item.location)) {
+		if (!strcmp(s->items[i].location, item->location)) {
 			snprintf(why, SOURCES_WHY,
 				 "sources %zu and %zu are the same place; leave one out", i + 1,
 				 s->len + 1);
 			error = -EINVAL;
 		}
 	}
-	free(head);
 	if (error) {
-		free(item.location);
+		free(item->location);
+		item->location = NULL;
 		return error;
 	}
-	set_name(&item, s->len + 1);
-	s->items[s->len++] = item;
+	s->len++;
+	set_name(item, s->len);
 	return 0;
 }
 
