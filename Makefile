@@ -181,6 +181,23 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		$(DEPEND) -MF $@.d -o $@ $< -Wl,--as-needed $(LDLIBS)
 
+# Node.js' parser, which ours is compared with, is part of the target.
+LLHTTP := $(addprefix $(BUILD)/fuzz/llhttp-,llhttp.o api.o http.o)
+
+$(LLHTTP:$(BUILD)/fuzz/llhttp-%.o=$(BUILD)/parts/llhttp/src/%.c) &: scripts/parts
+	$(Q)scripts/parts llhttp && touch $(BUILD)/parts/llhttp/src/*.c
+
+$(LLHTTP): $(BUILD)/fuzz/llhttp-%.o: $(BUILD)/parts/llhttp/src/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -I$(BUILD)/parts/llhttp/include -O1 -g -fsanitize=fuzzer-no-link,address -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_llhttp: tests/fuzz/fuzz_llhttp.c $(LLHTTP)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$(DEPEND) -MF $@.d -o $@ $< $(LLHTTP)
+
 # Benchmarks measure the program's own objects, with its flags.
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
 	$(call say,BENCH,$@)
@@ -193,10 +210,15 @@ unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 # Seconds for each target.
 FUZZ_TIME ?= 60
 
-fuzz: $(FUZZ_BIN) ## fuzz with every target, FUZZ_TIME seconds each (default 60)
+# The corpus of conversations, as what the fuzz targets of HTTP/1 begin with.
+$(BUILD)/fuzz/cases/made: $(BUILD)/tests/conformance-replay $(wildcard tests/conformance/cases/*)
+	$(Q)mkdir -p $(@D)/http1 $(@D)/llhttp
+	$(Q)$< --inputs $(@D) tests/conformance/cases/* && touch $@
+
+fuzz: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## fuzz with every target, FUZZ_TIME seconds each (default 60)
 	$(Q)tests/fuzz/run $(FUZZ_TIME) $(FUZZ_BIN)
 
-fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
+fuzz-replay: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## run every fuzz target over its corpus (TAP)
 	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
 
 CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kernel
@@ -207,11 +229,20 @@ conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
+# Those that take long to fetch are for this target only; scripts/check runs the others.
+stacks: $(PROGRAM) ## run ILP stacks that nobody here wrote against their own counters, as root (TAP)
+	$(Q)scripts/stacks
+	$(Q)bats --tap tests/stacks
+
 hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size, as root: 100,000 connections, a million endpoints (TAP)
 	$(Q)HOSTILE=large bats --tap tests/hostile
 
 soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
 	$(Q)tests/soak/run $${SOAK:-660}
+
+tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
+	$(Q)scripts/parts-tls all >&2
+	$(Q)bats --tap tests/tls tests/tls/more
 
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
@@ -223,7 +254,7 @@ check: ## everything that says whether the tree is good, as root: scripts/check
 
 # Generated headers are included by what is looked at; the flags cannot be told from outside.
 lint: export LINT_CFLAGS = $(ALL_CFLAGS)
-lint: $(SKEL) $(PB_SRC) ## look for faults without running anything: scripts/lint
+lint: $(SKEL) $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
 	$(Q)scripts/lint
 
 format: ## put all C into the one format

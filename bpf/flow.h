@@ -137,7 +137,8 @@ struct flow_common {
 	__u64 headless; /* bit n % 64: the answer to request n has no body whatever its head says */
 	__u64 connects; /* bit n % 64: request n asks for a tunnel */
 	__u8 tunnel;    /* the connection has been given over to another protocol */
-	__u8 pad[7];
+	__u8 proven;    /* role: an ILP packet has been asked with */
+	__u8 pad[6];
 };
 
 /* One followed connection: a value of socket storage (tap_socket.h) or of the TLS table. */

@@ -51,6 +51,12 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 	__builtin_memset(s->spans, 0, sizeof(s->spans));
 }
 
+/* Is this the direction of the requests, as far as is known? */
+static __always_inline int http1_asks(const struct flow_common *c, const struct side *s)
+{
+	return c->role == (s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER);
+}
+
 /* The message is complete, or as much of it as will be seen (CUT): s->ready says whether anyone
  * wants to know. */
 static __always_inline void http1_finish(struct flow_common *c, struct side *s, int cut)
@@ -68,6 +74,8 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 	}
 	if (cut)
 		s->head.flags |= RECORD_CUT;
+	if (s->head.request && kind >= RECORD_KIND_PREPARE)
+		c->proven = 1;
 	if (s->head.request && kind == RECORD_KIND_BAD)
 		c->wanted &= ~(1ULL << (s->stream & 63));
 	s->kind = kind;
@@ -92,7 +100,8 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	c->wanted = s->head.wanted ? c->wanted | bit : c->wanted & ~bit;
 	c->headless = s->head.bodiless ? c->headless | bit : c->headless & ~bit;
 	c->connects = s->head.connect ? c->connects | bit : c->connects & ~bit;
-	s->head.bodiless = 0; /* that was about the answer */
+	/* HEAD's was about the answer. What comes after a CONNECT's head is the tunnel's. */
+	s->head.bodiless = s->head.connect;
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	s->head.sized = 1; /* with neither framing header a request has no body */
 }
@@ -117,6 +126,9 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 /* The head is complete: what body follows? RFC 9112, 6.3. */
 static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
+	/* Who asks does not answer, and where that is certain the other side does not ask. */
+	if (s->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
+		return HTTP1_LOST;
 	if (s->head.seen & 1 << SPAN_LENGTH && !s->head.sized)
 		return HTTP1_LOST;
 	if (s->head.seen & 1 << SPAN_CODING && !s->head.chunked) {
@@ -237,7 +249,7 @@ static __always_inline void http1_cut(struct flow_common *c, struct side *s, int
 		  s->phase == SIDE_UNTIL_CLOSE) &&
 		 s->head.wanted && s->verdict == ILP_DONE)
 		http1_finish(c, s, 1);
-	if (!s->head.request)
+	if (!http1_asks(c, s))
 		c->unsure = 1;
 	side_reset(s, SIDE_LOST);
 }

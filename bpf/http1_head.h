@@ -58,7 +58,8 @@ static __always_inline __u64 http1_zero(__u64 x)
 /*
  * Takes the blanks off both ends of all values in the window. Seldom called: a value has one blank
  * at its front and none at its end. A turn takes what there is off one value, or goes on to the
- * next, and does not branch: the verifier would walk the turns that are left for each branch.
+ * next, and does not branch: the verifier would walk the turns that are left for each branch. Tabs
+ * around codings stay: for some, Node.js among them, they are part of the name.
  */
 bytes_function int http1_strip(struct side *s)
 {
@@ -68,7 +69,7 @@ bytes_function int http1_strip(struct side *s)
 	BYTES_LOOP
 	for (i = 0; i < HTTP1_BLANKS + SPANS; i++) {
 		__u32 span = bytes_forget(s->span), at, last;
-		__u64 len, front, back;
+		__u64 len, front, back, tab;
 
 		if (span >= SPANS)
 			break;
@@ -81,9 +82,12 @@ bytes_function int http1_strip(struct side *s)
 			break;
 		front = s->window[at];
 		back = s->window[last];
-		front = (http1_zero(front ^ ' ') | http1_zero(front ^ '\t')) & ~http1_zero(len);
+		tab = 1 - http1_zero(span ^ SPAN_CODING);
+		front = (http1_zero(front ^ ' ') | (http1_zero(front ^ '\t') & tab)) &
+			~http1_zero(len);
 		len -= front;
-		back = (http1_zero(back ^ ' ') | http1_zero(back ^ '\t')) & ~http1_zero(len);
+		back = (http1_zero(back ^ ' ') | (http1_zero(back ^ '\t') & tab)) &
+		       ~http1_zero(len);
 		s->spans[span].at = (__u16)(at + front);
 		s->spans[span].len = (__u16)(len - back);
 		s->span = (__u8)(span + http1_zero(front | back));
@@ -159,7 +163,7 @@ static __always_inline int http1_coding(struct side *s, __u32 at, __u32 len)
 
 	s->head.chunked = 0;
 	if (http1_blank(http1_byte(s, at + len - 1)))
-		return HTTP1_LOST; /* more blanks than are taken off */
+		return HTTP1_LOST; /* a tab, or more blanks than are taken off */
 	if (len < 7 || bytes_low(http1_word(s, at + len - 7) | BYTES_CASE, 7) !=
 			       BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
 		return HTTP1_MORE;
@@ -289,7 +293,8 @@ static __always_inline int http1_start_line(struct side *s)
 	if (w0 == BYTES_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '))
 		s->head.connect = 1;
 	if (bytes_low(w0, 5) == BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0)) {
-		if (len < 14) /* the blank after POST is the one before HTTP/1.1 */
+		/* The blank after POST is the one before HTTP/1.1, or not the only one. */
+		if (len < 14 || http1_byte(s, at + 5) == ' ')
 			return HTTP1_LOST;
 		s->head.wanted = 1;
 		s->spans[SPAN_START].at = (__u16)(at + 5);

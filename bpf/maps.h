@@ -18,6 +18,8 @@ const volatile struct siphash_key host_secret;
 /* Bytes waiting in the ring from which on a submission wakes the daemon. */
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
+/* TLS connections that one target may have in the table. */
+const volatile __u64 tls_share;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {
@@ -57,8 +59,8 @@ struct {
 
 struct socket_flow {
 	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
-	__u32 counted;		   /* in followed[] */
-	struct stream streams[2]; /* by enum flow_direction */
+	__u32 counted;             /* in followed[] */
+	struct stream streams[2];  /* by enum flow_direction */
 	struct record_remote remote;
 	__u8 closing; /* bit per direction: its FIN has been seen */
 	__u8 pad2[7];
@@ -73,9 +75,9 @@ struct {
 	__type(value, struct socket_flow);
 } socket_flows SEC(".maps");
 
-/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory, so
- * no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one ends
- * or its process closes it, whichever is first. Written here only. */
+/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory,
+ * so no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one
+ * ends or its process closes it, whichever is first. Written here only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SHARED_TARGETS_MAX);
@@ -130,10 +132,10 @@ _Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED
 
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older
- * kernels. When it is full, GAP_FULL says so. */
+ * kernels. When it is full, GAP_FULL says so. The daemon sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SHARED_TLS_FLOWS_MAX);
+	__uint(max_entries, 1024);
 	__type(key, struct shared_tls_key);
 	__type(value, struct tls_flow);
 } tls_flows SEC(".maps");

@@ -9,7 +9,6 @@
 
 #define SHARED_TARGETS_MAX   16 /* CONFIG_TARGETS_MAX of the daemon */
 #define SHARED_PROCESSES_MAX 4096
-#define SHARED_TLS_FLOWS_MAX 1024
 
 /* An opted-in cgroup; its index is the target's number in records. */
 struct shared_target {

@@ -49,10 +49,10 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u64 done)
 {
 	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), done};
 	struct tls_frame frame = tls_frame(ctx, 0);
-	__u8 target;
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = call.ssl, .pid = frame.thread >> 32};
 
-	if (tls_target(&target))
-		bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY);
+	if (tls_target(&c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
+		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -61,9 +61,8 @@ static __always_inline int tls_has_room(__u32 target)
 {
 	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
 	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
-	__u64 len = targets_len;
 
-	return !n || !gone || !len || (__s64)(*n - *gone) < (__s64)(SHARED_TLS_FLOWS_MAX / len);
+	return !n || !gone || (__s64)(*n - *gone) < (__s64)tls_share;
 }
 
 static __always_inline void tls_count(__u32 target, __s64 n)

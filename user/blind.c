@@ -22,16 +22,17 @@ static const struct {
 	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
 				   "run a kernel with the "
 				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
-	[UNKNOWN_OWNER] = {"tls-unknown-owner",
-			   "the connection was gone, or others took too long to look up, before its "
-			   "owner was found"},
+	[UNKNOWN_OWNER] =
+		{"tls-unknown-owner",
+		 "the connection was gone, or others took too long to look up, before its "
+		 "owner was found"},
 	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
 };
 
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
  * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
 #define LOOK_SHARE 10
-#define LOOK_NS	   100000000
+#define LOOK_NS    100000000
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64

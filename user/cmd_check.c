@@ -225,7 +225,7 @@ static void check_targets(const struct config *config)
 		check_processes(&targets[n]);
 		n++;
 	}
-	if (probe_open(&none, &none, targets, n, &probe, why, sizeof(why)))
+	if (probe_open(&none, &none, targets, n, config->tls_connections, &probe, why, sizeof(why)))
 		say(HOST_FAIL, "programs", "%s", why);
 	else
 		say(HOST_OK, "programs", "the kernel takes the BPF programs");

@@ -292,6 +292,8 @@ void config_print(const struct config *c, FILE *out)
 	print_duration(p, "  idle: ", c->idle_ms);
 	name_value(p, "payments.max");
 	print_duration(p, "  max: ", c->max_payment_ms);
+	name_value(p, "tls_connections");
+	print_number(p, "tls_connections: ", c->tls_connections);
 	name_value(p, "state_dir");
 	print_text(p, "state_dir: ", c->state_dir);
 	name_value(p, "run_dir");

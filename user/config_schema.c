@@ -163,6 +163,8 @@ static const struct walk_key root_keys[] = {
 	WALK_KEY("resource", config_set_resource, 0),
 	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),
 	WALK_KEY("payments", set_payments, 0),
+	WALK_KEY("tls_connections", walk_set_number, WALK_FIELD(config, tls_connections), .min = 16,
+		 .max = 65536),
 	WALK_KEY("state_dir", walk_set_path, WALK_FIELD(config, state_dir)),
 	WALK_KEY("run_dir", walk_set_path, WALK_FIELD(config, run_dir)),
 };

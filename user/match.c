@@ -174,13 +174,13 @@ static void lose(struct match *m, struct open *o, enum lost cause, uint64_t now_
 	close_exchange(m, o, OUTCOME_LOST, now_ns);
 }
 
-static struct open *take(struct match *m, uint64_t now_ns)
+static struct open *take(struct match *m, unsigned target, uint64_t now_ns)
 {
 	struct open *o = table_take(&m->table);
 
 	if (o)
 		return o;
-	o = table_list_first(table_shares_longest(&m->age));
+	o = table_list_first(table_shares_longest(&m->age, target));
 	m->stats.evicted++;
 	o->exchange.lost = LOST_EVICTED;
 	close_exchange(m, o, OUTCOME_LOST, now_ns);
@@ -196,7 +196,7 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	/* The reply to the one before it was lost on the way here. */
 	if (o)
 		lose(m, o, LOST_REPLACED, message->first_ns);
-	o = take(m, message->first_ns);
+	o = take(m, message->head.target, message->first_ns);
 	o->flow = message->flow;
 	o->stream = message->stream;
 	o->request_id = message->request_id;
@@ -441,7 +441,7 @@ void match_drain(struct match *m, uint64_t now_ns)
 	struct open *o;
 
 	settle(m);
-	while ((o = table_list_first(table_shares_longest(&m->age))))
+	while ((o = table_list_first(table_shares_longest(&m->age, 0))))
 		lose(m, o, LOST_SHUTDOWN, now_ns);
 }
 

@@ -92,7 +92,7 @@ static struct condition *remember(struct origins *o, const struct exchange *e)
 
 	if (!c) {
 		o->evicted++;
-		forget(o, table_list_first(table_shares_longest(&o->age)));
+		forget(o, table_list_first(table_shares_longest(&o->age, e->target)));
 		c = table_take(&o->table);
 	}
 	c->condition = e->condition;

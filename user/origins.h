@@ -8,7 +8,9 @@
  * condition once more in a role where it is pending (a sidecar proxy inside the target, or a
  * retry), an incoming one whose outgoing twin came first, and whatever that one causes in turn, is
  * a proxy copy. What came in, went out and came in again at the same endpoint has not left: an
- * ingress inside the target passed it on, it is received, and its way inside is copies.
+ * ingress inside the target passed it on, it is received, and its way inside is copies. Where
+ * it goes on from there, the first way out stands for all: an ingress and a connector that forwards
+ * look like a connector and its egress.
  *
  * A condition is remembered from its first Prepare until all exchanges with it have closed. The
  * table is bounded; when it is full the oldest of the target that has most in it is forgotten and

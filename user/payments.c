@@ -186,7 +186,7 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 
 	if (!s) {
 		p->evicted++;
-		end(p, table_list_first(table_shares_longest(&p->idle)));
+		end(p, table_list_first(table_shares_longest(&p->idle, e->target)));
 		s = table_take(&p->table);
 	}
 	s->destination = e->destination;

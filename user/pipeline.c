@@ -184,6 +184,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 		if (p->opaque)
 			p->opaque(p->context, record);
 		return true;
+	case RECORD_EXEC: return true; /* for whoever looks after processes */
 	default: return false;
 	}
 }

@@ -132,8 +132,8 @@ static void explain_load(int err, char *why, size_t why_len)
 }
 
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
-	       size_t why_len)
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 	int err;
@@ -159,8 +159,11 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->targets_len = (uint32_t)targets_len;
+	p->skel->rodata->tls_share = tls_connections / (targets_len ? targets_len : 1);
 	choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.tls_flows, (uint32_t)tls_connections);
 	if (!err)
 		err = telltale_bpf__load(p->skel);
 	if (!err)
@@ -212,7 +215,8 @@ static void bound_flows(struct probe *p)
 			return;
 		}
 	}
-	p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
+	if (p->targets_len)
+		p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
 }
 
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
@@ -298,7 +302,7 @@ static void forget_tls_flows(struct probe *p)
 	struct shared_tls_key key, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
-	for (size_t i = 0; more && i < SHARED_TLS_FLOWS_MAX; i++) {
+	for (size_t i = 0; more && i < bpf_map__max_entries(p->skel->maps.tls_flows); i++) {
 		uint32_t pid;
 		uint8_t target;
 

@@ -26,12 +26,13 @@ struct probe_tls_offsets {
 };
 
 /*
- * Loads the programs. SESSION keys what is forgotten with the process, HOST bearer tokens. 0 or
- * -errno with a sentence and the mend in WHY.
+ * Loads the programs. SESSION keys what is forgotten with the process, HOST bearer tokens.
+ * TLS_CONNECTIONS that carry ILP are followed at once; each takes 6 KB of the kernel's memory from
+ * the start. 0 or -errno with a sentence and the mend in WHY.
  */
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
-	       size_t why_len);
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len);
 void probe_close(struct probe *p); /* detaches; accepts NULL */
 
 /* Attaches the socket programs to all targets. */

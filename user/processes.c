@@ -224,7 +224,8 @@ static void look_at(struct processes *ps, struct process *p)
 		p->state = PROCESS_UNATTACHED;
 		snprintf(why, sizeof(why),
 			 "the TLS library of process %d was replaced on disk after the process "
-			 "started; restart the process",
+			 "started; restart the process, or give telltale "
+			 "CAP_CHECKPOINT_RESTORE",
 			 (int)p->pid);
 	}
 	if (n > 0 && to_be_spared(ps, p->pid)) {
@@ -310,6 +311,15 @@ static void meet(void *context, pid_t pid)
 	}
 }
 
+/* Not in the list of any target in this scan, number SCAN. One that is there all the same is given
+ * another scan: to detach it for nothing would lose what it says meanwhile. */
+static bool is_gone(const struct process *p, uint64_t scan)
+{
+	struct identity id;
+
+	return p->seen + 1 < scan || !identify(p->pid, &id) || !same(&id, &p->identity);
+}
+
 void processes_scan(struct processes *ps)
 {
 	ps->scan++;
@@ -319,7 +329,7 @@ void processes_scan(struct processes *ps)
 	for (size_t i = 0; i < ps->len;) {
 		struct process *p = &ps->list[i];
 
-		if (p->seen != ps->scan && !p->gone_ns) {
+		if (p->seen != ps->scan && !p->gone_ns && is_gone(p, ps->scan)) {
 			detach(ps, p);
 			p->gone_ns = ps->begun_ns;
 		}

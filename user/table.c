@@ -212,11 +212,11 @@ struct table_list *table_shares_of(struct table_shares *s, unsigned target)
 	return &s->lists[target % TABLE_SHARES];
 }
 
-struct table_list *table_shares_longest(struct table_shares *s)
+struct table_list *table_shares_longest(struct table_shares *s, unsigned target)
 {
-	struct table_list *longest = s->lists;
+	struct table_list *longest = table_shares_of(s, target);
 
-	for (size_t i = 1; i < TABLE_SHARES; i++) {
+	for (size_t i = 0; i < TABLE_SHARES; i++) {
 		if (s->lists[i].len > longest->len)
 			longest = &s->lists[i];
 	}

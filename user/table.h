@@ -105,7 +105,8 @@ void *table_list_next(const struct table_list *l, const void *entry);
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset);
 /* The list of TARGET, which is below TABLE_SHARES. */
 struct table_list *table_shares_of(struct table_shares *s, unsigned target);
-/* The longest list; never NULL, and not empty unless all are. */
-struct table_list *table_shares_longest(struct table_shares *s);
+/* Where TARGET finds room: the longest list, its own when others are no longer. Never NULL, and not
+ * empty unless all are. */
+struct table_list *table_shares_longest(struct table_shares *s, unsigned target);
 
 #endif

@@ -185,15 +185,15 @@ static void take_record(void *context, const void *record, size_t size)
 	}
 }
 
-/* Files list gaps after the messages. */
+/* Files list gaps after the messages, those of requests first. */
 static void gaps_last(struct end *e)
 {
 	struct seen sorted[CASE_EXPECTED_MAX * 2];
 	size_t n = 0;
 
-	for (int gap = 0; gap < 2; gap++)
+	for (int rank = 0; rank < 3; rank++)
 		for (size_t i = 0; i < e->len; i++)
-			if (e->seen[i].gap == gap)
+			if (e->seen[i].gap + (e->seen[i].gap && !e->seen[i].request) == rank)
 				sorted[n++] = e->seen[i];
 	memcpy(e->seen, sorted, n * sizeof(sorted[0]));
 }
@@ -265,7 +265,7 @@ static void enter(const char *cgroup)
 	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
 		err(2, "cannot enter %s", cgroup);
 	if (target_resolve(&config, &target, why, sizeof(why)) ||
-	    probe_open(&decode_session_key, &decode_host_key, &target, 1, &probe, why,
+	    probe_open(&decode_session_key, &decode_host_key, &target, 1, 64, &probe, why,
 		       sizeof(why)) ||
 	    probe_attach_sockets(probe, why, sizeof(why)))
 		errx(2, "%s", why);

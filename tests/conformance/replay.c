@@ -5,6 +5,7 @@
  * one that answers. Always the same messages.
  *
  * Usage: replay FILE...; TAP.
+ *        replay --inputs FOLDER FILE...: writes each as an input of tests/fuzz instead.
  */
 #include "case.h"
 
@@ -52,11 +53,11 @@ static size_t read_from(const struct decode *d, bool client, struct seen *seen)
 		};
 		memcpy(s->code, m->reject_code, 3);
 	}
-	for (int out = 1; out >= 0; out--)
+	for (int request = 1; request >= 0; request--)
 		for (uint8_t cause = 1; cause <= RECORD_GAP_CAUSES; cause++)
-			for (unsigned i = 0; i < d->gaps_of[out][cause]; i++)
+			for (unsigned i = 0; i < d->gaps_of[request == client][cause]; i++)
 				seen[n++] = (struct seen){
-					.gap = true, .request = out == client, .cause = cause};
+					.gap = true, .request = request, .cause = cause};
 	return n;
 }
 
@@ -116,9 +117,48 @@ static bool replay(bool client)
 	return true;
 }
 
+/* As tests/fuzz/fuzz_http1.c takes it; fuzz_llhttp.c wants the size of pieces before it. */
+static void write_input(const char *folder, const char *target, const char *front)
+{
+	const char *name = strrchr(k.path, '/') ? strrchr(k.path, '/') + 1 : k.path;
+	char path[4096];
+	bool request = true;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
+	f = fopen(path, "we");
+	if (!f)
+		err(2, "%s", path);
+	fwrite(front, 1, *target == 'l', f);
+	for (size_t i = 0; i < k.segments_len; i++) {
+		const struct case_segment *s = &k.segments[i];
+
+		if (s->request != request)
+			fputs("\n%%\n", f);
+		request = s->request;
+		fwrite(k.bytes + s->from, 1, s->len, f);
+	}
+	if (ferror(f) | fclose(f))
+		errx(2, "cannot write %s", path);
+}
+
+static int write_inputs(const char *folder, char **paths, int len)
+{
+	for (int i = 0; i < len; i++) {
+		case_load(&k, paths[i]);
+		write_input(folder, "http1", "");
+		write_input(folder, "llhttp", i % 2 ? "\x2f" : "");
+	}
+	free(k.text);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int failed = 0;
+
+	if (argc > 3 && !strcmp(argv[1], "--inputs"))
+		return write_inputs(argv[2], argv + 3, argc - 3);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("1..%d\n", argc - 1);

@@ -118,13 +118,13 @@ asynchronous() {
   echo "{\"url\":\"http://127.0.0.1:$(bed_json "$BED/receiver.ready" port)/\",\"each\":50,
     \"ledger\":\"$BED/ledger\"}" >"$BED/sender.json"
   bed_spawn sender node "$node" sender "$BED/sender.json"
-  bed_wait 60 'the sender to end' not bed_alive sender
+  bed_wait 120 'the sender to end' not bed_alive sender
   cat "$BED/sender.log"
   for kind in fulfilled rejected; do
-    bed_wait 20 "what was $kind" test_metric "$(bed_json "$BED/ledger" $kind)" \
+    bed_wait 60 "what was $kind" test_metric "$(bed_json "$BED/ledger" $kind)" \
       tt telltale_exchanges_total "outcome=\"$kind\""
   done
-  bed_wait 20 'repeated replies' test_metric "$(bed_json "$BED/ledger" repeated)" tt telltale_repeated_total
+  bed_wait 60 'repeated replies' test_metric "$(bed_json "$BED/ledger" repeated)" tt telltale_repeated_total
   [ "$(telltale_metric tt telltale_unmatched_total)" = 0 ]
   telltale_stop tt
   python3 - "$BED/ledger" "$BED/tt.truth" <<'PYTHON'

@@ -52,7 +52,7 @@ connections_begin() {
     left=$((left - part))
   done
   for ((; n > 0; n--)); do bed_wait 300 "connections $n" attack_held "connections$n"; done
-  ! grep -l Error "$BED"/hostile/connections*.log
+  run ! grep -l Error "$BED"/hostile/connections*.log
 }
 
 # map_sum MAP: the values of one of telltale's maps, added up.
@@ -226,5 +226,5 @@ every_attack() {
   honest ASAN_OPTIONS=detect_leaks=0
   every_attack 1
   honest_agrees
-  ! grep -E 'Sanitizer|runtime error' "$BED/tt.log"
+  run ! grep -E 'Sanitizer|runtime error' "$BED/tt.log"
 }

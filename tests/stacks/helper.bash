@@ -79,14 +79,14 @@ says_the_same() {
     want=$((want + times * $(grep -c "^$lines " "$file")))
   done
   # What differs, the table says.
-  bed_wait 10 "$want exchanges" test_metric "$want" "$name" telltale_exchanges_total || true
+  bed_wait 30 "$want exchanges" test_metric "$want" "$name" telltale_exchanges_total || true
   telltale_stop "$name"
   python3 "$HERE/common/counts.py" "$BED/$name.truth" "$BED/$name.metrics" "${seats[@]}"
 }
 
 # nginx_in NAME PORT URL [DIRECTIVE...]: nginx in front of URL, on PORT; with TLS, unless the port is
-# given as plain:PORT. It speaks HTTP/1.1 to URL and closes each connection after one exchange, as the
-# proxies in Rafiki's documentation do.
+# given as plain:PORT. It speaks HTTP/1.1 to URL and asks for each connection to be closed after one
+# exchange, as the ingress in Rafiki's documentation does, unless a directive says more.
 nginx_in() {
   local name=$1 port=${2#plain:} url=$3 tls=' ssl' dir=$BED/$1.nginx
   [[ $2 != plain:* ]] || tls=
@@ -100,7 +100,7 @@ nginx_in() {
     printf ' server {\n  listen 127.0.0.1:%s%s%s;\n' "$port" "$tls" "${HTTP2:+ http2}"
     printf '  ssl_certificate %s/server.pem; ssl_certificate_key %s/server.key;\n' "$BED" "$BED"
     (($# < 4)) || printf '  %s\n' "${@:4}"
-    printf '  location / { proxy_pass %s; proxy_http_version 1.1; proxy_set_header Connection ""; }\n }\n}\n' "$url"
+    printf '  location / { proxy_pass %s; proxy_http_version 1.1; }\n }\n}\n' "$url"
   } >"$dir/nginx.conf"
   bed_spawn "$name" nginx -c "$dir/nginx.conf" -p "$dir"
   ready "$name" "$port"

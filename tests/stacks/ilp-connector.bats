@@ -38,12 +38,14 @@ has_paid() {
   grep -q paid "$BED/alice.log" || ! bed_alive alice
 }
 
-# counter NAME incoming|outgoing RESULT [ACCOUNT]: what a connector counted itself.
+# counter NAME incoming|outgoing RESULT [ACCOUNT]: what a connector counted itself. What came in and failed
+# inside it goes back as a Reject.
 counter() {
   local admin=admin_$1
+  [[ $2 != incoming || $3 != rejected ]] || set -- "$1" "$2" '(rejected|failed)' "${4:-}"
   curl --silent --fail "http://127.0.0.1:${!admin}/metrics" |
     awk -v name="ilp_connector_$2_ilp_packets{" -v result="result=\"$3\"" -v account="${4:+account=\"$4\"}" '
-      index($0, name) == 1 && index($0, result) && index($0, account) { sum += $NF } END { print sum + 0 }'
+      index($0, name) == 1 && $0 ~ result && index($0, account) { sum += $NF } END { print sum + 0 }'
 }
 
 # as_counted NAME OTHER WALLET RESULT: what NAME counted as coming in, and as going out to its wallet, and

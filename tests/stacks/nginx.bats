@@ -6,13 +6,13 @@
 
 load helper
 
-# behind_ingress NAME_OF_INGRESS NAME_OF_NODE: alice sends over TLS to a node behind nginx.
+# behind_ingress NAME_OF_INGRESS NAME_OF_NODE [CLIENT]: alice sends over TLS to a node behind nginx.
 behind_ingress() {
   workload 300
   koa "$2"
   ingress=$(bed_free_port)
   nginx_in "$1" "$ingress" "http://127.0.0.1:$(port_of "$2")"
-  sends alice "https://localhost:$ingress/"
+  sends alice "https://localhost:$ingress/" "${3:-fetch}"
 }
 
 @test "the ingress alone is opted in: what it takes by TLS and passes on is forwarded, exactly" {
@@ -30,7 +30,7 @@ behind_ingress() {
 }
 
 @test "ingress and node as two targets, and the sender: each packet is counted once at each" {
-  behind_ingress ingress bob
+  behind_ingress ingress bob head-first
   watch tt alice ingress bob
   go alice
   says_the_same tt sent=alice forwarded=bob received=bob
@@ -50,7 +50,7 @@ behind_ingress() {
   koa bob
   ingress=$(bed_free_port) egress=$(bed_free_port)
   nginx_in ingress "$ingress" "http://127.0.0.1:$(port_of bob)"
-  nginx_in node/egress "plain:$egress" "https://localhost:$ingress"
+  nginx_in node/egress "plain:$egress" "https://localhost:$ingress" 'proxy_set_header Connection "";'
   sends node/alice "http://127.0.0.1:$egress/"
   watch tt node
   go node/alice

@@ -44,6 +44,9 @@ over_tls() {
 
 @test "TLS in the JVM: telltale says which program cannot be read, and counts nothing as zero" {
   over_tls
+  telltale_config check "$(connector_cgroup alice)"
+  run "$TELLTALE" check --config "$BED/check.yaml"
+  [[ $output == *'no readable TLS library in java ('* ]]
   watch tt alice
   go alice
   bed_wait 20 'the connection to be announced' \

@@ -4,14 +4,16 @@
 # Starts tests/tls/talker, a program that uses the libssl it is told to.
 
 # talker_start LIBRARY MANNER PORT CONNECTIONS REQUESTS [THREADS]: in the cgroup `talkers`; waits for
-# talker_go before it says anything, with the library open. LIBRARY is 3, the host's, or 1.1.
+# talker_go before it says anything, with the library open, and with LATE set before it opens it, for
+# the file talker.load. LIBRARY is 3, the host's or that in LIBSSL_DIR, or 1.1.
 talker_start() {
-  local library=libssl.so.3 path=
+  local library=libssl.so.3 path=${LIBSSL_DIR:-}
   if [[ $1 == 1.1 ]]; then path=$PARTS/libssl1.1 library=$path/libssl.so.1.1; fi
   [[ $1 != 1.1 || -e $library ]] || skip 'needs scripts/parts-tls: libssl 1.1 is not there'
   rm -f "$BED/talker.go"
   bed_spawn talker "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/talkers" \
-    env LD_LIBRARY_PATH="$path" GO="$BED/talker.go" GO_CHILD="$BED/talker.go-child" \
+    env LD_LIBRARY_PATH="$path" ${LATE:+LOAD="$BED/talker.load"} GO="$BED/talker.go" \
+    GO_CHILD="$BED/talker.go-child" \
     "$ROOT/build/tests/talker" "$library" "$2" "$3" "$BED/prepare" "$4" "$5" "${@:6}"
 }
 

@@ -6,10 +6,10 @@
  *
  * Opens CONNECTIONS one after the other to localhost:PORT, posts the Prepare in the file BODY
  * REQUESTS times on each, every time with another condition, and prints "answered N", N being how
- * many answers began as a Fulfill does. THREADS do that each. Where a file GO stands in the
- * environment, nothing is said before it exists. LIBSSL is opened by name, so that one program
- * serves libssl 1.1 and 3 without headers; MANNER has an "-ex" at its end for the _ex forms of the
- * calls:
+ * many answers began as a Fulfill does. THREADS do that each. Where the environment names files,
+ * LIBSSL is not opened before LOAD exists, and nothing is said before GO does. LIBSSL is opened by
+ * name, so that one program serves libssl 1.1 and 3 without headers; MANNER has an "-ex" at its end
+ * for the _ex forms of the calls:
  *
  *   plain    blocking; one call a request
  *   pair     over a pair of memory buffers, as Node.js does: the request is offered, again and
@@ -22,17 +22,23 @@
  *   resume   each connection resumes the session of the one before
  *   nested   a callback at the end of a handshake writes to the connection opened before
  *   fork     a child goes on with the connection that its parent opened
- *   hidden   what was written cannot be read any more when the call returns
+ *   many     all connections at once
+ *   filtered like plain, under a seccomp filter that forbids the calls that kernels make on behalf
+ * of breakpoints hidden   what was written cannot be read any more when the call returns
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,10 +92,25 @@ typedef void at_message_fn(int, int, int, const void *, size_t, SSL *, void *);
 #define DECLARE(type, name, args) static type(*name) args;
 FUNCTIONS(DECLARE)
 
-enum manner { PLAIN, PAIR, PIECES, PARTIAL, CLEAR, AGAIN, RESUME, NESTED, FORK, HIDDEN, MANNERS };
+enum manner {
+	PLAIN,
+	PAIR,
+	PIECES,
+	PARTIAL,
+	CLEAR,
+	AGAIN,
+	RESUME,
+	NESTED,
+	FORK,
+	MANY,
+	FILTERED,
+	HIDDEN,
+	MANNERS
+};
 
-static const char *const manners[MANNERS] = {"plain", "pair",   "pieces", "partial", "clear",
-					     "again", "resume", "nested", "fork",    "hidden"};
+static const char *const manners[MANNERS] = {"plain", "pair",  "pieces",   "partial",
+					     "clear", "again", "resume",   "nested",
+					     "fork",  "many",  "filtered", "hidden"};
 
 struct connection {
 	SSL *ssl;
@@ -291,8 +312,10 @@ static void ask(struct connection *c)
 {
 	unsigned n = __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED);
 	unsigned char *preimage = (unsigned char *)c->request + preimage_at;
+	pid_t self = getpid();
 
 	memcpy(preimage, &n, sizeof(n));
+	memcpy(preimage + sizeof(n), &self, sizeof(self));
 	SHA256(preimage, 32, (unsigned char *)c->request + condition_at);
 	write_all(c, c->request, request_len);
 }
@@ -420,6 +443,43 @@ static void parent_and_child(void)
 	exit(0);
 }
 
+static void all_at_once(void)
+{
+	struct connection **all = calloc(connections, sizeof(*all));
+
+	if (!all)
+		die("out of memory");
+	for (unsigned i = 0; i < connections; i++) {
+		all[i] = malloc(sizeof(**all));
+		if (!all[i])
+			die("out of memory");
+		open_connection(all[i], NULL);
+		exchange(all[i]);
+	}
+	for (unsigned i = 0; i < connections; i++) {
+		close_connection(all[i], false);
+		free(all[i]);
+	}
+	free(all);
+}
+
+/* As a container's default filter did before it knew them: uretprobe and uprobe, on x86-64. */
+static void filter(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 335, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 336, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0))
+		die("no filter");
+}
+
 static struct connection *hiding;
 
 /* A record is ready to be sent. Whoever looks at the request after the call finds no memory. */
@@ -461,6 +521,7 @@ static void *talk(void *unused)
 	case CLEAR: one_object(); break;
 	case NESTED: one_inside_another(); break;
 	case FORK: parent_and_child(); break;
+	case MANY: all_at_once(); break;
 	case HIDDEN: write_and_hide(); break;
 	default: one_by_one(); break;
 	}
@@ -529,8 +590,11 @@ int main(int argc, char **argv)
 
 	if (argc < 7 || n > 64)
 		die("usage: talker LIBSSL MANNER PORT BODY CONNECTIONS REQUESTS [THREADS]");
-	load(argv[1]);
 	manner = manner_of(argv[2]);
+	if (manner == FILTERED)
+		filter();
+	wait_for("LOAD");
+	load(argv[1]);
 	port = (unsigned short)atoi(argv[3]);
 	read_request(argv[4]);
 	connections = (unsigned)atoi(argv[5]);

@@ -336,6 +336,20 @@ static void test_an_exchange_from_before_an_eviction_does_no_harm(void **state)
 	assert_int_equal(after.origin, ORIGIN_ORIGINATED);
 }
 
+static void test_a_flood_in_one_target_makes_no_other_forget(void **state)
+{
+	struct exchange incoming = in(1), e;
+
+	(void)state;
+	for (uint64_t condition = 100; condition < 200; condition++)
+		opened(TARGET + 1, RECORD_ROLE_CLIENT, condition);
+	assert_int_equal(origins_evicted(origins), 100 + 1 - CAPACITY);
+	e = out(1);
+	assert_int_equal(e.origin, ORIGIN_FORWARDED);
+	assert_int_equal(closed(&e), ORIGIN_FORWARDED);
+	assert_int_equal(closed(&incoming), ORIGIN_FORWARDED);
+}
+
 static void test_ended_conditions_leave_their_place(void **state)
 {
 	(void)state;
@@ -373,6 +387,7 @@ int main(void)
 		T(an_unknown_role_is_of_unknown_origin),
 		T(a_full_table_forgets_the_oldest_and_counts_it),
 		T(an_exchange_from_before_an_eviction_does_no_harm),
+		T(a_flood_in_one_target_makes_no_other_forget),
 		T(ended_conditions_leave_their_place),
 	};
 

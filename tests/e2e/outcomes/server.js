@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * server.js READY [CERT KEY] - a peer that ends each exchange as its Prepare's data asks:
+ * server.js READY [CERT KEY] - a peer (at $PORT, else any) that ends each exchange as its Prepare's data asks:
  *
- *   fulfill, chunked, pieces, interim   a Fulfill: whole, chunked, byte by byte, after 100 and 103
+ *   fulfill, chunked, pieces, interim   a Fulfill: whole, chunked, byte by byte, after a 100
  *   reject CODE                         a Reject
  *   late                                a Fulfill once the Prepare has expired
  *   status N, json N                    that status, with a text or without body, or with JSON
@@ -37,7 +37,7 @@ function piecemeal (response, body) {
 
 // Writes straight to the connection and ends it.
 function broken (response, text) {
-  response.socket.end(text)
+  response.req.socket.end(text)
 }
 
 const endings = {
@@ -46,7 +46,6 @@ const endings = {
   pieces: (prepare, response) => piecemeal(response, fulfillOf(prepare)),
   interim: (prepare, response) => {
     response.writeContinue()
-    response.writeEarlyHints({ link: '</style.css>; rel=preload' })
     whole(response, fulfillOf(prepare))
   },
   reject: (prepare, response, code) => whole(response, packet.serializeIlpReject({
@@ -71,7 +70,7 @@ const endings = {
   page: (prepare, response) => { response.writeHead(200, { 'Content-Type': 'text/html' }); response.write('<html>'); response.end('no packet') },
   empty: (prepare, response) => whole(response, Buffer.alloc(0)),
   close: (prepare, response) => broken(response, ''),
-  reset: (prepare, response) => response.socket.encrypted ? response.socket.destroy() : response.socket.resetAndDestroy(),
+  reset: (prepare, response) => response.req.socket.encrypted ? response.req.socket.destroy() : response.req.socket.resetAndDestroy(),
   half: (prepare, response) => broken(response, 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 71\r\n\r\n\rhalf'),
   stream: (prepare, response) => broken(response, 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n47\r\n\rhalf'),
   silence: () => {}
@@ -93,7 +92,7 @@ const server = cert
   ? https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, serve)
   : http.createServer(serve)
 server.keepAliveTimeout = 60000
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
   fs.writeFileSync(`${ready}.tmp`, JSON.stringify({ port: server.address().port }))
   fs.renameSync(`${ready}.tmp`, ready)
 })

@@ -7,7 +7,7 @@
 const Plugin = require('ilp-plugin-http')
 const { Journal, answer, outcome, drive, untilExists } = require('../common/answer')
 
-const secret = 'secret-of-alice'
+const secret = process.env.TOKEN || 'secret-of-alice'
 
 async function receive (port, file) {
   const journal = new Journal(file)
