@@ -19,7 +19,8 @@ INSTALL    = install
 
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
-PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap
+PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp \
+	libcrypto
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
@@ -142,7 +143,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a \
-		$(LDLIBS) -lcmocka -lgmp
+		$(LDLIBS) -lcmocka
 
 # One stage alone, driven by an end-to-end test.
 $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
@@ -285,7 +286,7 @@ format: ## put all C into the one format
 
 # --- packaging -----------------------------------------------------------------------------------
 
-# The configuration is installed as an example: /etc is the operator's. The unit is told where the
+# The configuration is installed as an example: /etc is the operator's. The units are told where the
 # program lies.
 install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
@@ -293,11 +294,15 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
 	$(INSTALL) -d -m 755 $(UNITDIR) $(DOCDIR)
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale.service >$(UNITDIR)/telltale.service
-	chmod 644 $(UNITDIR)/telltale.service
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale-rates.service \
+		>$(UNITDIR)/telltale-rates.service
+	chmod 644 $(UNITDIR)/telltale.service $(UNITDIR)/telltale-rates.service
+	$(INSTALL) -m 644 scripts/deploy/telltale-rates.timer $(UNITDIR)
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
 
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(UNITDIR)/telltale.service
+	rm -f $(addprefix $(UNITDIR)/telltale-rates.,service timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
 

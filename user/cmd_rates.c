@@ -72,23 +72,6 @@ struct line {
 	const struct rates_document *document;
 };
 
-/* R in plain decimal notation while that is short, else with an exponent. */
-static void format_rate(struct rate r, char *out, size_t out_len)
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof(digits), "%" PRIu64, r.mantissa);
-	int point = len + r.exponent; /* digits before the decimal point */
-
-	if (r.exponent >= 0 && point <= 19)
-		snprintf(out, out_len, "%s%.*s", digits, r.exponent, "0000000000000000000");
-	else if (r.exponent < 0 && point > 0)
-		snprintf(out, out_len, "%.*s.%s", point, digits, digits + point);
-	else if (point <= 0 && point > -8)
-		snprintf(out, out_len, "0.%.*s%s", -point, "00000000", digits);
-	else
-		snprintf(out, out_len, "%se%d", digits, r.exponent);
-}
-
 /*
  * What one CODE is worth, floored at ten decimals or, where that does not fit, four. A million of
  * them converted at scale 4 give six decimals more.
@@ -122,9 +105,9 @@ static void format_value(const struct rates_document *d, const char *code, char 
 static void print_rate(void *context, const char *code, struct rate rate)
 {
 	const struct line *line = context;
-	char buys[48], value[64];
+	char buys[DECIMAL_TEXT_MAX], value[64];
 
-	format_rate(rate, buys, sizeof(buys));
+	decimal_format(rate, buys, sizeof(buys));
 	format_value(line->document, code, value, sizeof(value));
 	printf("  %-11s  %24s  %24s\n", code, buys, value);
 }
@@ -223,9 +206,9 @@ static int cmd_show(int argc, char **argv)
 static error_t rates_option(int key, char *arg, struct argp_state *state)
 {
 	if (key == ARGP_KEY_ARG)
-		argp_error(state, "no action '%s'; there is 'show'", arg);
+		argp_error(state, "no action '%s'; there are 'show' and 'publish'", arg);
 	if (key == ARGP_KEY_NO_ARGS)
-		argp_error(state, "say what to do: 'show'");
+		argp_error(state, "say what to do: 'show' or 'publish'");
 	return key == ARGP_KEY_ARG ? 0 : ARGP_ERR_UNKNOWN;
 }
 
@@ -233,17 +216,22 @@ int cmd_rates(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.parser = rates_option,
-		.args_doc = "show [OPTION...]",
+		.args_doc = "show [OPTION...]\npublish [OPTION...]",
 		.doc = "The exchange rates that amounts are converted with."
 		       "\v"
-		       "  show   fetch and print them\n\n"
-		       "`telltale rates show --help` says more.",
+		       "  show      fetch and print them\n"
+		       "  publish   collect the network's from several sources and publish them\n\n"
+		       "`telltale rates show --help` and `telltale rates publish --help` say more.",
 	};
-	static char title[] = "telltale rates show";
+	static char title[] = "telltale rates show", publish[] = "telltale rates publish";
 
 	if (argc > 1 && !strcmp(argv[1], "show")) {
 		argv[1] = title;
 		return cmd_show(argc - 1, argv + 1);
+	}
+	if (argc > 1 && !strcmp(argv[1], "publish")) {
+		argv[1] = publish;
+		return cmd_rates_publish(argc - 1, argv + 1);
 	}
 	return argp_parse(&argp, argc, argv, 0, NULL, NULL) ? EXIT_USAGE : EXIT_SUCCESS;
 }

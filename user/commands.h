@@ -3,7 +3,7 @@
  * commands.h - the subcommands: each takes its own argv (argv[0] is "telltale <name>") and returns
  * the exit status.
  *
- * 0: done. 1: it did not work, or the check found a fault. 2: wrong usage.
+ * 0: done. 1: it did not work, or the check found a fault. 2: wrong usage. 3: see rates publish.
  */
 #ifndef TELLTALE_COMMANDS_H
 #define TELLTALE_COMMANDS_H
@@ -18,6 +18,7 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_peers(int argc, char **argv);
 int cmd_rates(int argc, char **argv);
+int cmd_rates_publish(int argc, char **argv);
 int cmd_privacy(int argc, char **argv);
 
 /* --config and the targets of the command line: an argp child of `run` and `check`. */

@@ -2,7 +2,9 @@
 #include "decimal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define EXPONENT_MAX 1000000
 
@@ -126,4 +128,20 @@ int decimal_compare_power(struct rate r, int32_t power)
 		return leading < power ? -1 : 1;
 	/* Without trailing zeros only the mantissa 1 is a power of ten. */
 	return r.mantissa == 1 ? 0 : 1;
+}
+
+void decimal_format(struct rate r, char *out, size_t out_len)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, r.mantissa);
+	int point = len + r.exponent; /* digits before the decimal point */
+
+	if (r.exponent >= 0 && point <= 19)
+		snprintf(out, out_len, "%s%.*s", digits, r.exponent, "0000000000000000000");
+	else if (r.exponent < 0 && point > 0)
+		snprintf(out, out_len, "%.*s.%s", point, digits, digits + point);
+	else if (point <= 0 && point > -8)
+		snprintf(out, out_len, "0.%.*s%s", -point, "00000000", digits);
+	else
+		snprintf(out, out_len, "%se%d", digits, r.exponent);
 }

@@ -5,6 +5,7 @@
 #ifndef TELLTALE_DECIMAL_H
 #define TELLTALE_DECIMAL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "rates.h"
@@ -24,5 +25,10 @@ int decimal_parse(const char *text, struct rate *out);
 /* -1, 0 or 1: whether R is below, equal to or above 10^POWER. R's mantissa does not end in a zero.
  */
 int decimal_compare_power(struct rate r, int32_t power);
+
+/* R in plain notation where that takes at most 19 digits before the point or seven zeros after it,
+ * else with an exponent; both are JSON's. Needs DECIMAL_TEXT_MAX bytes at most. */
+#define DECIMAL_TEXT_MAX 48
+void decimal_format(struct rate r, char *out, size_t out_len);
 
 #endif

@@ -34,6 +34,11 @@ static void curl_begin(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+void fetch_begin(void)
+{
+	pthread_once(&curl_once, curl_begin);
+}
+
 /* --- URLs --- */
 
 static bool asks_for_base(const char *query)
@@ -69,6 +74,19 @@ out:
 	curl_free(whole);
 	curl_url_cleanup(u);
 	return result;
+}
+
+char *fetch_path_of_url(const char *url)
+{
+	CURLU *u = curl_url();
+	char *path = NULL, *copy = NULL;
+
+	if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
+	    !curl_url_get(u, CURLUPART_PATH, &path, CURLU_URLDECODE))
+		copy = strdup(path);
+	curl_free(path);
+	curl_url_cleanup(u);
+	return copy;
 }
 
 /* --- http(s) --- */
@@ -130,7 +148,7 @@ int fetch_start(const char *url, size_t max, unsigned timeout_ms, struct fetch *
 {
 	struct fetch *f;
 
-	pthread_once(&curl_once, curl_begin);
+	fetch_begin();
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		goto no_memory;

@@ -17,6 +17,12 @@ struct fetch;
  * not an http(s) URL, or out of memory. */
 char *fetch_url_with_base(const char *url, const char *base);
 
+/* The path in a file: URL, percent-decoded, malloc'ed; NULL: not one, or out of memory. */
+char *fetch_path_of_url(const char *url);
+
+/* Makes libcurl ready; what is below does so by itself. */
+void fetch_begin(void);
+
 /* Starts a GET of at most MAX bytes within TIMEOUT_MS. 0, or -errno with a sentence in WHY. */
 int fetch_start(const char *url, size_t max, unsigned timeout_ms, struct fetch **out, char *why,
 		size_t why_len);

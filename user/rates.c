@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rates.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,20 +60,6 @@ static uint64_t monotonic_ms(void)
 
 /* --- sources --- */
 
-/* The path in a file: URL, percent-decoded; NULL: not one. */
-static char *path_of_url(const char *url)
-{
-	CURLU *u = curl_url();
-	char *path = NULL, *copy = NULL;
-
-	if (u && !curl_url_set(u, CURLUPART_URL, url, 0) &&
-	    !curl_url_get(u, CURLUPART_PATH, &path, CURLU_URLDECODE))
-		copy = strdup(path);
-	curl_free(path);
-	curl_url_cleanup(u);
-	return copy;
-}
-
 static int source_init(struct source *s, const char *name, const struct rates_source_config *config)
 {
 	const char *location = config->location;
@@ -88,7 +73,7 @@ static int source_init(struct source *s, const char *name, const struct rates_so
 		s->location = fetch_url_with_base(location, RATES_BASE_CODE);
 	} else if (!strncasecmp(location, "file:", 5)) {
 		s->kind = KIND_FILE;
-		s->location = path_of_url(location);
+		s->location = fetch_path_of_url(location);
 	} else if (!strstr(location, "://")) {
 		s->kind = KIND_FILE;
 		s->location = strdup(location);

@@ -5,6 +5,7 @@
 
 #include "user/decimal.c"
 #include "user/rates_document.c"
+#include "user/rates_text.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -34,6 +34,7 @@ struct server {
 	char query[128]; /* base=…&key=…, of the last request */
 	char agent[128];
 	unsigned requests;
+	const char *turn; /* what /turn answers as */
 };
 
 static struct server server = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -76,14 +77,16 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	if (!strncmp(url, "/hops/", 6))
 		snprintf(target, sizeof(target), atoi(url + 6) > 1 ? "/hops/%d" : "/usd",
 			 atoi(url + 6) - 1);
+	if (!strncmp(url, "/say/", 5))
+		body = url + 5;
 	if (target[0])
 		status = 302;
-	if (!strcmp(url, "/huge")) {
-		char *huge = calloc(1, RATES_DOCUMENT_MAX + 1);
+	if (!strcmp(url, "/huge") || !strcmp(url, "/10MB")) {
+		size_t len = url[1] == 'h' ? RATES_DOCUMENT_MAX + 1 : 10000000;
+		char *huge = calloc(1, len);
 
-		memset(huge, ' ', RATES_DOCUMENT_MAX + 1);
-		response = MHD_create_response_from_buffer(RATES_DOCUMENT_MAX + 1, huge,
-							   MHD_RESPMEM_MUST_FREE);
+		memset(huge, ' ', len);
+		response = MHD_create_response_from_buffer(len, huge, MHD_RESPMEM_MUST_FREE);
 	} else {
 		response = MHD_create_response_from_buffer(strlen(body), (void *)body,
 							   MHD_RESPMEM_PERSISTENT);
@@ -110,6 +113,11 @@ static enum MHD_Result answer_any(void *context, struct MHD_Connection *connecti
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
+	if (!strcmp(url, "/turn")) {
+		pthread_mutex_lock(&server.lock);
+		url = server.turn;
+		pthread_mutex_unlock(&server.lock);
+	}
 	if (strcmp(url, "/endless") != 0)
 		return answer(context, connection, url, method, version, upload, upload_len, state);
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, endless, NULL, NULL);
@@ -293,6 +301,175 @@ static void a_server_that_never_answers_is_given_up(void **state)
 	rates_free(r);
 }
 
+#define RATE(text) "{\"base\":\"USD\",\"rates\":{\"EUR\":" text "}}"
+
+/* What a document may never be, as text. */
+static const char *const hostile[] = {
+	"",
+	"null",
+	"{}",
+	"{\"base\":\"USD\",\"rates\":{\"EUR\":0.",
+	"{\"base\":\"USD\",\"rates\":{\"EUR\":1},",
+	RATE("0"),
+	RATE("-0.0"),
+	RATE("0e5"),
+	RATE("-1"),
+	RATE("NaN"),
+	RATE("Infinity"),
+	RATE("1e400"),
+	RATE("1e-400"),
+	RATE("\"0.5\""),
+	RATE("null"),
+	RATE("0.5,\"EUR\":0.25"),
+	RATE("[[[[[[[[[[[[1]]]]]]]]]]]]"),
+};
+
+#define HOSTILE_LEN (sizeof(hostile) / sizeof(hostile[0]))
+
+/* The document that came at 0 is still the one in use, and its age is told. */
+static void assert_last_good(const struct rates *r, uint64_t failures, uint64_t now,
+			     const char *what)
+{
+	struct rates_status status = rates_status(r, RATES_OPERATOR, now);
+
+	if (status.failures != failures || !status.loaded || status.refreshes != 1 ||
+	    status.age_ms != now || !status.error[0] || one(r, "EUR") != 20000)
+		fail_msg("%s: failures %llu, refreshes %llu, age %llu, EUR %llu: %s", what,
+			 (unsigned long long)status.failures, (unsigned long long)status.refreshes,
+			 (unsigned long long)status.age_ms, (unsigned long long)one(r, "EUR"),
+			 status.error);
+}
+
+static void turn(const char *url)
+{
+	pthread_mutex_lock(&server.lock);
+	server.turn = url;
+	pthread_mutex_unlock(&server.lock);
+}
+
+/* Ticks at NOW, which stands still, until the fetch that is due has ended. */
+static void tick_through(struct rates *r, uint64_t now)
+{
+	do {
+		usleep(1000);
+		rates_tick(r, now);
+	} while (rates_wait_ms(r, now) < 1000);
+}
+
+static void the_last_good_rates_stay_through_all_a_server_may_do(void **state)
+{
+	static const char *const turns[] = {"/500",     "/204",    "/html", "/huge", "/10MB",
+					    "/endless", "/hops/4", "/ftp",  "/file"};
+	struct rates *r = rates_at(url_of("/turn"), NULL);
+	uint64_t now = 0, failures = 0;
+	char say[160];
+
+	(void)state;
+	turn("/usd");
+	tick_through(r, now);
+	assert_int_equal(one(r, "EUR"), 20000);
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+		turn(turns[i]);
+		now += DAY_MS;
+		tick_through(r, now);
+		assert_last_good(r, ++failures, now, turns[i]);
+	}
+	for (size_t i = 0; i < HOSTILE_LEN; i++) {
+		snprintf(say, sizeof(say), "/say/%s", hostile[i]);
+		turn(say);
+		now += DAY_MS;
+		tick_through(r, now);
+		assert_last_good(r, ++failures, now, hostile[i]);
+	}
+	turn("/eur");
+	now += DAY_MS;
+	tick_through(r, now);
+	assert_int_equal(one(r, "EUR"), 40000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, now).age_ms, 0);
+	rates_free(r);
+}
+
+/* Says BEGINNING and then a byte at a time, for as long as somebody listens. */
+struct dripping {
+	int fd;
+	unsigned port;
+	const char *beginning;
+	pthread_t thread;
+};
+
+static void *drip(void *dripping)
+{
+	struct dripping *d = dripping;
+	int peer = accept(d->fd, NULL, NULL);
+	ssize_t n = send(peer, d->beginning, strlen(d->beginning), MSG_NOSIGNAL);
+
+	while (n > 0) {
+		usleep(5000);
+		n = send(peer, "x", 1, MSG_NOSIGNAL);
+	}
+	close(peer);
+	return NULL;
+}
+
+static void drip_start(struct dripping *d, const char *beginning)
+{
+	struct sockaddr_in loopback = {.sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(loopback);
+
+	d->beginning = beginning;
+	d->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(d->fd, (struct sockaddr *)&loopback, len), 0);
+	assert_int_equal(listen(d->fd, 1), 0);
+	assert_int_equal(getsockname(d->fd, (struct sockaddr *)&loopback, &len), 0);
+	d->port = ntohs(loopback.sin_port);
+	assert_int_equal(pthread_create(&d->thread, NULL, drip, d), 0);
+}
+
+static void a_server_that_drips_its_answer_is_given_up(void **state)
+{
+	static const char *const beginnings[] = {
+		"HTTP/1.1 200 OK\r\nX-Long: ",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+		struct dripping d;
+		struct fetch *f = NULL;
+		char url[64], why[256] = "";
+		const char *body;
+		size_t len;
+		int error;
+
+		drip_start(&d, beginnings[i]);
+		snprintf(url, sizeof(url), "http://127.0.0.1:%u/", d.port);
+		assert_int_equal(fetch_start(url, 100000, 200, &f, why, sizeof(why)), 0);
+		while ((error = fetch_step(f, &body, &len, why, sizeof(why))) == -EAGAIN)
+			fetch_wait(f, 20);
+		if (error != -ETIMEDOUT)
+			fail_msg("%s: %d, %s", beginnings[i], error, why);
+		fetch_free(f);
+		pthread_join(d.thread, NULL);
+		close(d.fd);
+	}
+}
+
+static void a_server_that_does_not_speak_tls_is_refused(void **state)
+{
+	char url[64];
+	struct rates *r;
+
+	(void)state;
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u/usd", server.port);
+	r = rates_at(url, NULL);
+	assert_int_equal(rates_load(r, 10000), -EIO);
+	assert_int_equal(one(r, "EUR"), 0);
+	assert_true(rates_status(r, RATES_OPERATOR, 0).error[0]);
+	rates_free(r);
+}
+
 static void a_location_of_another_kind_is_refused(void **state)
 {
 	struct rates *r = rates_at("ftp://127.0.0.1/rates", NULL);
@@ -394,6 +571,56 @@ static void the_last_good_rates_stay_when_the_file_breaks(void **state)
 	rates_free(r);
 }
 
+static void the_last_good_rates_stay_whatever_the_file_becomes(void **state)
+{
+	struct rates *r = rates_at(path, NULL);
+	uint64_t now = 0;
+	int fd;
+
+	(void)state;
+	write_file(USD_DOCUMENT, 1000);
+	rates_tick(r, now);
+	for (size_t i = 0; i < HOSTILE_LEN; i++) {
+		write_file(hostile[i], 1001 + (time_t)i);
+		now += DAY_MS;
+		rates_tick(r, now);
+		assert_last_good(r, i + 1, now, hostile[i]);
+	}
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 10000000), 0);
+	close(fd);
+	now += DAY_MS;
+	rates_tick(r, now);
+	assert_last_good(r, HOSTILE_LEN + 1, now, "10 MB");
+	rates_free(r);
+}
+
+/* The loop's clock stands still while the host sleeps and never goes back; should it, nothing
+ * breaks. The clock on the wall plays no part. */
+static void a_clock_that_jumps_does_no_harm(void **state)
+{
+	uint64_t century = 100ULL * 366 * DAY_MS;
+	struct rates *r = rates_at(path, NULL);
+	struct rates_status status;
+
+	(void)state;
+	write_file(USD_DOCUMENT, 1000);
+	rates_tick(r, 1000000);
+	rates_tick(r, 5);
+	status = rates_status(r, RATES_OPERATOR, 5);
+	assert_int_equal(status.refreshes, 1);
+	assert_int_equal(status.age_ms, 0);
+	assert_int_equal(one(r, "EUR"), 20000);
+	assert_true(rates_wait_ms(r, 5) > 0);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, century).age_ms, century - 1000000);
+	rates_tick(r, century);
+	rates_tick(r, century + 1);
+	status = rates_status(r, RATES_OPERATOR, century + 1);
+	assert_int_equal(status.refreshes, 2);
+	assert_int_equal(status.age_ms, 1);
+	rates_free(r);
+}
+
 static void after_failures_the_next_try_waits_from_five_seconds_to_five_minutes(void **state)
 {
 	static const unsigned waits[] = {5000, 10000, 20000, 40000, 80000, 160000, 300000, 300000};
@@ -473,10 +700,15 @@ int main(void)
 		cmocka_unit_test(a_server_that_misbehaves_is_refused_with_its_reason),
 		cmocka_unit_test(three_redirects_are_followed),
 		cmocka_unit_test(a_server_that_never_answers_is_given_up),
+		cmocka_unit_test(the_last_good_rates_stay_through_all_a_server_may_do),
+		cmocka_unit_test(a_server_that_drips_its_answer_is_given_up),
+		cmocka_unit_test(a_server_that_does_not_speak_tls_is_refused),
 		cmocka_unit_test(a_location_of_another_kind_is_refused),
 		cmocka_unit_test(without_any_source_there_is_nothing_to_do),
 		FILE_TEST(a_file_is_read_and_read_again_when_it_changes),
 		FILE_TEST(the_last_good_rates_stay_when_the_file_breaks),
+		FILE_TEST(the_last_good_rates_stay_whatever_the_file_becomes),
+		FILE_TEST(a_clock_that_jumps_does_no_harm),
 		FILE_TEST(after_failures_the_next_try_waits_from_five_seconds_to_five_minutes),
 		FILE_TEST(a_file_url_is_the_file_it_names),
 		FILE_TEST(what_is_no_regular_file_is_refused_without_waiting),

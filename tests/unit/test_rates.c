@@ -494,6 +494,139 @@ static void conversion_is_exact_at_the_limits_of_rates_and_scales(void **state)
 	check_property(&p);
 }
 
+/* --- one rate, three ways to it --- */
+
+/* A value that both a document in USD and others give must be the same, up to what the documents
+ * themselves differ by: a reciprocal is written in 18 digits. */
+struct route {
+	struct rates_document *direct, *inverse, *cross;
+	mpq_t exact[3]; /* what one asset is worth in USD, as each document has it */
+};
+
+/* 1 / Q in DIGITS significant digits, as D.DDDeX; Q becomes what was written. */
+static void reciprocal(mpq_t q, unsigned digits, char *text, size_t text_len)
+{
+	int exponent = 0;
+	mpz_t n;
+	char buf[32];
+
+	mpz_init(n);
+	mpq_inv(q, q);
+	/* To one whole number of so many digits. */
+	for (;;) {
+		mpz_tdiv_q(n, mpq_numref(q), mpq_denref(q));
+		if (mpz_sizeinbase(n, 10) > digits) {
+			mpz_ui_pow_ui(n, 10, digits);
+			if (mpq_cmp_z(q, n) >= 0) {
+				shift(q, -1);
+				exponent++;
+				continue;
+			}
+		}
+		mpz_ui_pow_ui(n, 10, digits - 1);
+		if (mpq_cmp_z(q, n) >= 0)
+			break;
+		shift(q, 1);
+		exponent--;
+	}
+	mpz_tdiv_q(n, mpq_numref(q), mpq_denref(q));
+	mpz_get_str(buf, 10, n);
+	snprintf(text, text_len, "%se%d", buf, exponent);
+	mpq_set_z(q, n);
+	shift(q, exponent);
+	mpz_clear(n);
+}
+
+static void make_route(struct route *r, const struct number *of_asset, const struct number *of_eur)
+{
+	char text[256], inverse[64];
+	mpq_t q;
+
+	mpq_init(q);
+	/* One USD buys N of A. */
+	snprintf(text, sizeof(text), "{\"base\":\"USD\",\"rates\":{\"A\":%s}}", of_asset->text);
+	r->direct = parse(text);
+	mpq_inv(r->exact[0], of_asset->exact);
+	/* One A buys 1 / N USD, in 18 digits. */
+	mpq_set(q, of_asset->exact);
+	reciprocal(q, 18, inverse, sizeof(inverse));
+	snprintf(text, sizeof(text), "{\"base\":\"A\",\"rates\":{\"USD\":%s}}", inverse);
+	r->inverse = parse(text);
+	mpq_set(r->exact[1], q);
+	/* One EUR buys E USD and as many A as E USD do, in 18 digits. */
+	mpq_mul(q, of_eur->exact, of_asset->exact);
+	mpq_inv(q, q);
+	reciprocal(q, 18, inverse, sizeof(inverse));
+	snprintf(text, sizeof(text), "{\"base\":\"EUR\",\"rates\":{\"USD\":%s,\"A\":%s}}",
+		 of_eur->text, inverse);
+	r->cross = parse(text);
+	mpq_div(r->exact[2], of_eur->exact, q);
+	mpq_clear(q);
+}
+
+/* Whether AMOUNT times what two documents' rates differ by is below one unit. */
+static bool documents_agree(uint64_t amount, unsigned scale, mpq_srcptr a, mpq_srcptr b)
+{
+	mpq_t difference, whole;
+	bool agree;
+
+	mpq_inits(difference, whole, NULL);
+	mpz_import(mpq_numref(whole), 1, 1, sizeof(amount), 0, 0, &amount);
+	mpq_sub(difference, a, b);
+	mpq_abs(difference, difference);
+	mpq_mul(difference, difference, whole);
+	shift(difference, RATES_BASE_SCALE - (int)scale);
+	agree = mpq_cmp_ui(difference, 1, 1) < 0;
+	mpq_clears(difference, whole, NULL);
+	return agree;
+}
+
+static void check_route(struct seeded *s, const struct route *r, size_t *compared)
+{
+	for (int n = 0; n < 20; n++) {
+		const struct rates_document *const ways[] = {r->direct, r->inverse, r->cross};
+		unsigned scale = (unsigned)seeded_below(s, 19);
+		uint64_t amount = make_amount(s), values[3];
+
+		for (int i = 0; i < 3; i++)
+			convert(ways[i], amount, "A", scale, &values[i]);
+		for (int i = 1; i < 3; i++) {
+			uint64_t apart = values[0] > values[i] ? values[0] - values[i]
+							       : values[i] - values[0];
+
+			if (!documents_agree(amount, scale, r->exact[0], r->exact[i]))
+				continue;
+			if (apart > 1)
+				fail_msg("seed %u: %" PRIu64 " at scale %u: %" PRIu64
+					 " and %" PRIu64,
+					 PROPERTY_SEED, amount, scale, values[0], values[i]);
+			*compared += values[0] && values[0] != UINT64_MAX;
+		}
+	}
+}
+
+static void the_direct_the_inverse_and_the_cross_rate_agree_within_one_unit(void **state)
+{
+	struct seeded s = {PROPERTY_SEED};
+	struct number of_asset, of_eur;
+	struct route r;
+	size_t compared = 0;
+
+	(void)state;
+	mpq_inits(of_asset.exact, of_eur.exact, r.exact[0], r.exact[1], r.exact[2], NULL);
+	for (int i = 0; i < DOCUMENTS; i++) {
+		make_number(&s, &of_asset, 17, (int)seeded_below(&s, 24) - 12);
+		make_number(&s, &of_eur, 6, (int)seeded_below(&s, 6) - 3);
+		make_route(&r, &of_asset, &of_eur);
+		check_route(&s, &r, &compared);
+		rates_document_free(r.direct);
+		rates_document_free(r.inverse);
+		rates_document_free(r.cross);
+	}
+	mpq_clears(of_asset.exact, of_eur.exact, r.exact[0], r.exact[1], r.exact[2], NULL);
+	assert_true(compared > 10000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +644,7 @@ int main(void)
 		cmocka_unit_test(decimal_text_is_read_exactly),
 		cmocka_unit_test(conversion_equals_the_exact_rational_floored_once),
 		cmocka_unit_test(conversion_is_exact_at_the_limits_of_rates_and_scales),
+		cmocka_unit_test(the_direct_the_inverse_and_the_cross_rate_agree_within_one_unit),
 	};
 
 	return cmocka_run_group_tests_name("rates", tests, NULL, NULL);
