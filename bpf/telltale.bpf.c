@@ -108,5 +108,6 @@ SEC("uprobe") int tls_ended(struct pt_regs *ctx)
 
 SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 {
+	(void)ctx;
 	return tls_exec();
 }

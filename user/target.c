@@ -147,7 +147,7 @@ static int find_unit(const char *name, const char *mount, char *path, size_t pat
 static int find_path(const struct config_target *config, const char *mount, char *path,
 		     size_t path_len, char *why, size_t why_len)
 {
-	char below[PATH_MAX], root[PATH_MAX];
+	char below[PATH_MAX] = "", root[PATH_MAX];
 
 	switch (config->kind) {
 	case TARGET_CGROUP:
@@ -217,7 +217,7 @@ static int depth_of(const char *path)
  */
 static int namespace_depth(void)
 {
-	char name[32] = "", path[PATH_MAX];
+	char name[32] = "", path[PATH_MAX] = "";
 	FILE *f = fopen("/proc/2/comm", "re");
 	struct stat st;
 

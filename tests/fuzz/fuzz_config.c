@@ -10,6 +10,7 @@
 
 #include "user/config.c"
 #include "user/config_env.c"
+#include "user/config_env_otel.c"
 #include "user/config_lists.c"
 #include "user/config_print.c"
 #include "user/config_schema.c"

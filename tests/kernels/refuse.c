@@ -10,19 +10,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* The C library names the parameter as only it may. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 long syscall(long number, ...)
 {
 	static long (*real)(long number, ...);
 	const union bpf_attr *attr;
 	va_list list;
-	long a[6];
+	void *a[6];
 
 	va_start(list, number);
 	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
+		a[i] = va_arg(list, void *);
 	va_end(list);
-	attr = (const union bpf_attr *)a[1];
-	if (number == SYS_bpf && a[0] == BPF_PROG_LOAD && attr->prog_type == BPF_PROG_TYPE_KPROBE) {
+	attr = a[1];
+	if (number == SYS_bpf && (long)a[0] == BPF_PROG_LOAD &&
+	    attr->prog_type == BPF_PROG_TYPE_KPROBE) {
 		errno = EPERM;
 		return -1;
 	}

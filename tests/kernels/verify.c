@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 			printf("%s refused: %s: %s\n", name, strerror(-err), last_words(log));
 		else if (err)
 			printf("%s %u\n", name, instructions);
-		if (err < 0 || instructions > LIMIT / 100 * percent)
+		if (err < 0 || 100.0 * instructions > LIMIT * percent)
 			status = EXIT_FAILURE;
 		fflush(stdout);
 		if (!name[0])
