@@ -52,9 +52,9 @@ static const char apply_doc[] =
 	"  147700\t160000\t160000\n";
 
 struct apply {
-	struct privacy_params params;
+	struct bucket_laplace params;
 	/* What the options say; 0: nothing, which no parameter may be. */
-	struct privacy_params wanted;
+	struct bucket_laplace wanted;
 	const char *config;
 	bool no_noise;
 };
@@ -118,11 +118,11 @@ static int set_params(struct apply *a)
 	struct config *config = NULL;
 	char why[160];
 
-	a->params = (struct privacy_params)PRIVACY_PARAMS_DEFAULT;
+	a->params = (struct bucket_laplace)BUCKET_LAPLACE_DEFAULT;
 	if (a->config) {
 		if (config_load(a->config, environ, stderr, &config))
 			return EXIT_FAILURE;
-		a->params = config->privacy;
+		a->params = config->privacy.bucket;
 		config_free(config);
 	}
 	if (a->wanted.min_bucket)
@@ -133,7 +133,7 @@ static int set_params(struct apply *a)
 		a->params.min_value = a->wanted.min_value;
 	if (a->wanted.max_value)
 		a->params.max_value = a->wanted.max_value;
-	if (privacy_params_check(&a->params, why, sizeof(why))) {
+	if (bucket_laplace_check(&a->params, why, sizeof(why))) {
 		fprintf(stderr, "telltale privacy apply: %s\n", why);
 		return EXIT_USAGE;
 	}
@@ -142,13 +142,13 @@ static int set_params(struct apply *a)
 
 static void apply_value(const struct apply *a, uint64_t value, struct entropy *entropy)
 {
-	uint64_t bucket = privacy_bucket_size(&a->params, value);
-	uint64_t rounded = privacy_round(&a->params, value, bucket);
+	uint64_t bucket = bucket_laplace_size(&a->params, value);
+	uint64_t rounded = bucket_laplace_round(&a->params, value, bucket);
 
 	printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu64, value, bucket, rounded);
 	if (!a->no_noise)
 		printf("\t%" PRId64,
-		       privacy_noisy(&a->params, rounded, bucket, entropy_take, entropy));
+		       bucket_laplace_noisy(&a->params, rounded, bucket, entropy_take, entropy));
 	putchar('\n');
 }
 

@@ -207,6 +207,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	drain_ring(d);
 	pipeline_set_clock(d->pipeline, clock_offset());
 	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
+	privacy_tick(d->privacy, now_ns(CLOCK_REALTIME));
 	write_truth(d);
 	run_page(d);
 }
@@ -368,6 +369,23 @@ static int open_series(struct daemon *d)
 	return 0;
 }
 
+/* The network's counters outlive the process. */
+static int keep_privacy(struct daemon *d)
+{
+	struct hostkey key;
+	char why[512] = "";
+	int err = hostkey_load(d->config->state_dir, &key);
+
+	if (err)
+		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
+	else
+		err = privacy_keep(d->privacy, d->config->state_dir, &key, why, sizeof(why));
+	explicit_bzero(&key, sizeof(key));
+	if (err)
+		log_err("run", "%s", why);
+	return err;
+}
+
 static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
@@ -377,6 +395,7 @@ static int open_stages(struct daemon *d)
 		.payments = PIPELINE_PAYMENTS,
 		.idle_ns = (uint64_t)c->idle_ms * 1000000,
 		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
+		.begin_ns = now_ns(CLOCK_MONOTONIC),
 		.realtime_offset_ns = clock_offset(),
 		.opaque = blind_opaque,
 	};
@@ -387,7 +406,9 @@ static int open_stages(struct daemon *d)
 	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
 	if (!d->peers || !d->rates || !d->privacy)
 		return -ENOMEM;
-	err = open_series(d);
+	err = keep_privacy(d);
+	if (!err)
+		err = open_series(d);
 	if (err)
 		return err;
 	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->privacy);
@@ -513,6 +534,7 @@ int daemon_run(const struct daemon_options *options)
 		drain_ring(d);
 		pipeline_drain(d->pipeline, now_ns(CLOCK_MONOTONIC));
 		release(d);
+		privacy_save(d->privacy);
 		write_truth(d);
 	} else if (err == -ENOMEM) {
 		log_err("run", "out of memory");

@@ -18,16 +18,18 @@
 #define SEED 0xfeedULL
 #define MS   1000000ULL
 
-static const struct privacy_params defaults = PRIVACY_PARAMS_DEFAULT;
+static const struct bucket_laplace defaults = BUCKET_LAPLACE_DEFAULT;
 
 /* --- counters --- */
 
-static struct privacy *fresh(const struct privacy_params *params, struct seeded *s)
+static struct privacy *fresh(const struct bucket_laplace *params, struct seeded *s)
 {
 	struct privacy *p;
 
+	struct privacy_params all = {.bucket = *params, .budget = BUDGET_DEFAULT};
+
 	s->state = SEED;
-	p = privacy_new(params, "here", 1000, seeded_fill, s);
+	p = privacy_new(&all, "here", 1000, seeded_fill, s);
 	assert_non_null(p);
 	return p;
 }
@@ -248,7 +250,10 @@ static void what_did_not_move_or_convert_adds_no_value(void **state)
 static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 {
 	/* Half a bucket with noise of a tenth of it: one packet in 300 takes value away. */
-	const struct privacy_params params = {10000000, 10000000, 2500, 100000000};
+	const struct bucket_laplace params = {.min_bucket = 10000000,
+					      .max_bucket = 10000000,
+					      .min_value = 2500,
+					      .max_value = 100000000};
 	struct seeded s, mirrored = {SEED};
 	struct entropy *mirror = malloc(sizeof(*mirror));
 	struct privacy *p = fresh(&params, &s);
@@ -260,7 +265,8 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 	/* The same draws from the same seed: what the sum is inside. */
 	entropy_init(mirror, seeded_fill, &mirrored);
 	for (int i = 0; i < 5000; i++) {
-		int64_t noisy = privacy_noisy(&params, 5000000, 10000000, entropy_take, mirror);
+		int64_t noisy =
+			bucket_laplace_noisy(&params, 5000000, 10000000, entropy_take, mirror);
 		struct released *r;
 		int64_t now;
 
