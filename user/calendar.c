@@ -63,10 +63,10 @@ void calendar_take(struct calendar *c, const struct budget *budget, enum budget_
 
 	for (size_t i = 0; i < cells; i++) {
 		struct budget_scale scale = budget_scale(budget, level, i);
+		int64_t noise = discrete_laplace_draw(scale.numerator, scale.denominator, random,
+						      random_context);
 
-		noisy[i] = noised(c->sums[level][i],
-				  discrete_laplace_draw(scale.numerator, scale.denominator, random,
-							random_context));
+		noisy[i] = noised(c->sums[level][i], noise);
 	}
 	calendar_drop(c, level);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_impl.h - what the files of the configuration share; beside them only peers_import.c, which
- * takes the same texts, includes it.
+ * config_impl.h - what the files of the configuration share; beside them only peers_import.c
+ * and cmd_privacy_*.c, which take the same texts, include it.
  *
  * config_yaml.c walks a YAML document by tables of keys, config_schema.c holds the tables,
  * config_env.c reads the environment, config_text.c turns single texts into values for both,
