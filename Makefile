@@ -189,6 +189,12 @@ fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
+# The faults are planted into a copy of one file, with the program's own flags.
+audit: export AUDIT_CFLAGS = $(ALL_CFLAGS) $(HARDEN)
+audit: export AUDIT_LIBS = -pie $(LDLIBS)
+audit: $(BUILD)/telltale ## plant faults into the privacy mechanism and have the audit find each (TAP)
+	$(Q)tests/audit/run
+
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
@@ -229,7 +235,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay compare audit bench check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -202,8 +202,10 @@ void audit_continual_subject(const struct audit_continual_pair *pair, struct aud
 			       1u << HOUR_REJECTED | 1u << DAY_PAY_TIME | 1u << DAY_ROUND_TRIP;
 }
 
-#define OTHERS_MAX 8
-#define FINALISTS  4
+#define FINALISTS 4
+
+static const unsigned others[] = {0, 1, 2, 3, 8};
+#define PAIRS (4 * 2 * (sizeof(others) / sizeof(others[0])))
 
 static int compare_pairs(struct audit_continual_pair *pair, struct audit_subject *subject,
 			 uint64_t runs, double *epsilon)
@@ -227,7 +229,7 @@ int audit_continual_search(struct audit_continual_pair *pair, struct audit_subje
 	double epsilons[FINALISTS] = {-1, -1, -1, -1}, most = -1;
 	int err = 0;
 
-	for (unsigned i = 0; !err && i < 4 * 2 * (OTHERS_MAX + 1); i++) {
+	for (unsigned i = 0; !err && i < PAIRS; i++) {
 		struct audit_continual_pair tried = *pair;
 		double epsilon = 0;
 		unsigned at = FINALISTS;
@@ -235,7 +237,7 @@ int audit_continual_search(struct audit_continual_pair *pair, struct audit_subje
 		tried.value = values[i % 4];
 		tried.fulfilled = packets[i / 4 % 2];
 		tried.rejected = i / 4 % 2 ? tried.fulfilled : 0;
-		tried.others = i / 8;
+		tried.others = others[i / 8];
 		err = compare_pairs(&tried, subject, runs, &epsilon);
 		while (at && epsilon > epsilons[at - 1])
 			at--;
