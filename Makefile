@@ -51,7 +51,7 @@ USER   := $(filter-out user/main.c,$(wildcard user/*.c))
 UNIT   := $(wildcard tests/unit/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
-DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) scripts/deploy/telltale.yaml
+DOCS   := README.md PRIVACY.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) scripts/deploy/telltale.yaml
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 # $(1): the flavour's folder.
@@ -198,6 +198,9 @@ audit: $(BUILD)/telltale ## plant faults into the privacy mechanism and have the
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
+bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes PRIVACY.md's tables
+	$(Q)tests/bench/privacy
+
 # --- the tree ------------------------------------------------------------------------------------
 
 check: ## everything that says whether the tree is good, as root: scripts/check
@@ -235,7 +238,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare audit bench check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay compare audit bench bench-privacy check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 
