@@ -488,6 +488,8 @@ static void simulate_all(double budget)
 				double days = fmax(budget / each, each < 1e7 ? 3 : 1);
 
 				c.days = WARM_UP + (unsigned)fmin(days, DAYS_MAX - WARM_UP);
+				if (each * c.days > 10 * budget)
+					continue;
 				simulate(&c);
 				print_cell(&c, size);
 				fflush(stdout);
