@@ -10,7 +10,7 @@
 
 #define CUTS     64 /* quantiles looked at in each figure, beside the tails */
 #define JOINT    AUDIT_FIGURES
-#define FIGURES  (AUDIT_FIGURES + 1)
+#define FIGURES  ((size_t)AUDIT_FIGURES + 1)
 #define INPUTS   2
 #define THREADS  64
 #define BISECTED 200

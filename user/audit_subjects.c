@@ -60,7 +60,7 @@ int audit_bucket_search(struct audit_bucket_pair *pair, struct audit_subject *su
  */
 
 #define HOUR_NS  3600000000000ULL
-#define START_NS (20454 * 24 * HOUR_NS)
+#define START_NS (20454ULL * 24 * HOUR_NS)
 #define CELL     4 /* of the payment's times: up to 50 ms */
 
 /* What is released after the first hour, after the first day and after the second. */
@@ -167,7 +167,7 @@ static void observe_others(struct continual *c, const struct audit_continual_pai
 static void draw_continual(const void *context, unsigned input, privacy_random *random,
 			   void *random_context, double *figures)
 {
-	static const unsigned hours[MOMENTS] = {1, 24, 48};
+	static const uint64_t hours[MOMENTS] = {1, 24, 48};
 	const struct audit_continual_pair *pair = context;
 	struct continual_options options = {
 		.budget = pair->budget, .random = random, .random_context = random_context};
@@ -205,7 +205,7 @@ void audit_continual_subject(const struct audit_continual_pair *pair, struct aud
 #define FINALISTS 4
 
 static const unsigned others[] = {0, 1, 2, 3, 8};
-#define PAIRS (4 * 2 * (sizeof(others) / sizeof(others[0])))
+#define PAIRS (sizeof(others) / sizeof(others[0]) * 4 * 2)
 
 static int compare_pairs(struct audit_continual_pair *pair, struct audit_subject *subject,
 			 uint64_t runs, double *epsilon)

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define HUNDREDTHS  100ULL
+#define THOUSANDTHS 1000ULL
+
 enum group { VALUE, PACKETS, PAY_TIME, ROUND_TRIP, GROUPS };
 
 /* Hundredths of epsilon. Each of the two tables adds up to 100. */
@@ -67,7 +70,8 @@ struct budget_scale budget_scale(const struct budget *b, enum budget_level level
 {
 	enum group group = group_of(cell);
 	unsigned share = b->hour_clip ? with_hours[level][group] : day_alone[group];
-	uint64_t numerator = 100 * 1000, denominator = share * b->epsilon_milli, divisor;
+	uint64_t numerator = HUNDREDTHS * THOUSANDTHS, denominator = share * b->epsilon_milli,
+		 divisor;
 
 	if (group == VALUE)
 		numerator *= budget_clip(b, level);

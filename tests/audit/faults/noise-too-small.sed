@@ -1,2 +1,2 @@
 # user/budget.c: the noise has six tenths of its scale
-s/uint64_t numerator = 100 \* 1000/uint64_t numerator = 60 * 1000/
+s/numerator = HUNDREDTHS \* THOUSANDTHS/numerator = 60 * THOUSANDTHS/
