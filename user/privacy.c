@@ -312,9 +312,9 @@ static size_t put_points(struct released_point *points, const struct continual_r
 
 static struct released *release_network(const struct privacy *p, uint64_t now_unix_ns)
 {
+	size_t source_len = strlen(p->source) + 1;
 	char *text;
-	struct released *r =
-		released_new(NETWORK_POINTS, strlen(p->source) + 1 + sizeof(p->epsilon), &text);
+	struct released *r = released_new(NETWORK_POINTS, source_len + sizeof(p->epsilon), &text);
 
 	if (!r)
 		return NULL;
@@ -322,8 +322,8 @@ static struct released *release_network(const struct privacy *p, uint64_t now_un
 	r->time_unix_ns = now_unix_ns / NS_PER_S * NS_PER_S;
 	r->start_unix_ns = continual_start_unix_ns(p->continual);
 	r->mechanism = privacy_mechanisms[PRIVACY_CONTINUAL];
-	r->source = strcpy(text, p->source);
-	r->epsilon = strcpy(text + strlen(text) + 1, p->epsilon);
+	r->source = memcpy(text, p->source, source_len);
+	r->epsilon = memcpy(text + source_len, p->epsilon, sizeof(p->epsilon));
 	r->points_len = put_points(r->points, continual_released(p->continual));
 	return r;
 }
