@@ -150,11 +150,29 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# The bad network.
+$(BUILD)/tests/shim: tests/network/shim.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< -pthread
+
+# A program that opens the TLS library it is told to: no sanitizer, which would see to its memory.
+$(BUILD)/tests/%: tests/tls/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< -pthread
+
 # The decoders alone, driven by the comparison with npm's ilp-packet.
 $(BUILD)/tests/%: tests/ilp-packet/%.c
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $<
+
+# The conversations of the corpus, through the decoders alone and through the kernel programs.
+$(BUILD)/tests/conformance-%: tests/conformance/%.c $(BUILD)/libtelltale-san.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
 # Python parts of the tests, at the versions the file pins.
 $(BUILD)/venv/ready: tests/e2e/requirements.txt
@@ -168,6 +186,23 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		$(DEPEND) -MF $@.d -o $@ $< -Wl,--as-needed $(LDLIBS)
 
+# Node.js' parser, which ours is compared with, is part of the target.
+LLHTTP := $(addprefix $(BUILD)/fuzz/llhttp-,llhttp.o api.o http.o)
+
+$(LLHTTP:$(BUILD)/fuzz/llhttp-%.o=$(BUILD)/parts/llhttp/src/%.c) &: scripts/parts
+	$(Q)scripts/parts llhttp && touch $(BUILD)/parts/llhttp/src/*.c
+
+$(LLHTTP): $(BUILD)/fuzz/llhttp-%.o: $(BUILD)/parts/llhttp/src/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -I$(BUILD)/parts/llhttp/include -O1 -g -fsanitize=fuzzer-no-link,address -c $< -o $@
+
+$(BUILD)/fuzz/fuzz_llhttp: tests/fuzz/fuzz_llhttp.c $(LLHTTP)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$(DEPEND) -MF $@.d -o $@ $< $(LLHTTP)
+
 # Benchmarks measure the program's own objects, with its flags.
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
 	$(call say,BENCH,$@)
@@ -180,11 +215,21 @@ unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 # Seconds for each target.
 FUZZ_TIME ?= 60
 
-fuzz: $(FUZZ_BIN) ## fuzz with every target, FUZZ_TIME seconds each (default 60)
+# The corpus of conversations, as what the fuzz targets of HTTP/1 begin with.
+$(BUILD)/fuzz/cases/made: $(BUILD)/tests/conformance-replay $(wildcard tests/conformance/cases/*)
+	$(Q)mkdir -p $(@D)/http1 $(@D)/llhttp
+	$(Q)$< --inputs $(@D) tests/conformance/cases/* && touch $@
+
+fuzz: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## fuzz with every target, FUZZ_TIME seconds each (default 60)
 	$(Q)tests/fuzz/run $(FUZZ_TIME) $(FUZZ_BIN)
 
-fuzz-replay: $(FUZZ_BIN) ## run every fuzz target over its corpus (TAP)
+fuzz-replay: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## run every fuzz target over its corpus (TAP)
 	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
+
+CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kernel
+
+conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root also in the kernel (TAP)
+	$(Q)tests/conformance/run
 
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
@@ -194,6 +239,24 @@ audit: export AUDIT_CFLAGS = $(ALL_CFLAGS) $(HARDEN)
 audit: export AUDIT_LIBS = -pie $(LDLIBS)
 audit: $(BUILD)/telltale ## plant faults into the privacy mechanism and have the audit find each (TAP)
 	$(Q)tests/audit/run
+
+network: $(PROGRAM) $(BUILD)/tests/shim ## count 20,000 exchanges over a good and a bad network, as root (scripts/parts first)
+	$(Q)tests/network/figures
+
+# Those that take long to fetch are for this target only; scripts/check runs the others.
+stacks: $(PROGRAM) ## run ILP stacks that nobody here wrote against their own counters, as root (TAP)
+	$(Q)scripts/stacks
+	$(Q)bats --tap tests/stacks
+
+hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size, as root: 100,000 connections, a million endpoints (TAP)
+	$(Q)HOSTILE=large bats --tap tests/hostile
+
+soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
+	$(Q)tests/soak/run $${SOAK:-660}
+
+tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
+	$(Q)scripts/parts-tls all >&2
+	$(Q)bats --tap tests/tls tests/tls/more
 
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
@@ -208,7 +271,7 @@ check: ## everything that says whether the tree is good, as root: scripts/check
 
 # Generated headers are included by what is looked at; the flags cannot be told from outside.
 lint: export LINT_CFLAGS = $(ALL_CFLAGS)
-lint: $(SKEL) $(PB_SRC) ## look for faults without running anything: scripts/lint
+lint: $(SKEL) $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
 	$(Q)scripts/lint
 
 format: ## put all C into the one format
@@ -238,7 +301,8 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay compare audit bench bench-privacy check lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay conformance compare audit tls stacks hostile soak network bench bench-privacy \
+	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

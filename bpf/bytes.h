@@ -48,6 +48,35 @@ static __always_inline __u64 bytes_load(const void *p)
  */
 #define bytes_forget(x) (*(volatile __typeof__(x) *)&(x))
 
+/*
+ * Is *N from 1 to MAX (a constant)? In a form that every kernel's verifier follows: not all of them
+ * learn a lower bound from "not 0".
+ */
+static __always_inline int bytes_from_1_to(__u32 *n, __u32 max)
+{
+	__u32 less = *n - 1;
+
+	bytes_pin(less);
+	if (less >= max)
+		return 0;
+	bytes_pin(less);
+	*n = less + 1;
+	return 1;
+}
+
+/*
+ * X where it is known to be no larger than MASK (one less than a power of two), for an offset just
+ * before its use: verifiers before Linux 6.8 do not carry what was checked in a register over to
+ * its copy on the stack, and it is the compiler's choice which of them is used.
+ */
+#define bytes_mask(x, mask)                                                                        \
+	({                                                                                         \
+		__u32 bytes_masked = (x);                                                          \
+                                                                                                   \
+		bytes_pin(bytes_masked);                                                           \
+		bytes_masked &(mask);                                                              \
+	})
+
 #define BYTES_ONES 0x0101010101010101ULL
 #define BYTES_TOPS 0x8080808080808080ULL
 #define BYTES_CASE 0x2020202020202020ULL

@@ -11,10 +11,12 @@
 
 /* The window: header lines while a head is read, and with the last of them as much of the body as
  * there is; else the body's head, and above it the chunk-size lines between its fragments. */
+/* Of a message's first bytes: one cheap load, nearly always enough. */
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 #define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
-#define FLOW_SLACK        32 /* bytes that may be read past it */
+#define FLOW_SLACK        32   /* bytes that may be read past it */
+#define FLOW_MASK         2047 /* an offset in the window, for verifiers: see bytes_mask */
 
 enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 
@@ -25,7 +27,7 @@ enum flow_span {
 	SPAN_TOKEN,  /* Authorization */
 	SPAN_ID,     /* Request-Id */
 	SPAN_LENGTH, /* Content-Length */
-	SPAN_CODING, /* Transfer-Encoding */
+	SPAN_CODING, /* Transfer-Encoding, the last of them */
 	SPAN_TYPE,   /* Content-Type */
 	SPANS,
 };
@@ -47,10 +49,11 @@ struct head {
 	__u8 chunked;
 	__u8 sized;    /* Content-Length seen */
 	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
+	__u8 connect;  /* CONNECT */
 	__u8 host_len, path_len;
 	__u8 seen;  /* bit per enum flow_span: in this head already */
-	__u8 twice; /* ... and once more */
-	__u8 pad[2];
+	__u8 doubt; /* ... and once more, or said in a way that not all understand alike */
+	__u8 line;  /* the bit of the last line read; 0: one of no matter */
 };
 
 /* The last head and its text: most messages of a connection begin as the one before did, and
@@ -71,7 +74,7 @@ enum side_phase {
 	SIDE_CHUNK,       /* a chunk-size line comes next */
 	SIDE_TRAILER,     /* after the last chunk */
 	SIDE_UNTIL_CLOSE, /* a body that ends with the connection */
-	SIDE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade) */
+	SIDE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade, CONNECT) */
 };
 
 /* One direction of a connection. Worked on by one run at a time: see stream.h. */
@@ -80,7 +83,6 @@ struct side {
 	 * own variables, because a run may go on in another program. */
 	__u32 off, end;
 	__u64 now_ns; /* when it was seen */
-	__u8 ending;  /* the segment also ends the direction: the socket tap's flags */
 	/* http1: the message being read */
 	__u64 left;     /* bytes left of the body, or of the chunk */
 	__u64 body_len; /* bytes of the body so far */
@@ -103,6 +105,8 @@ struct side {
 	__u8 complete;    /* the window holds the whole body */
 	__u8 found;       /* enum http1_lines: what the last window of lines held */
 	__u8 started;     /* the start line has been seen */
+	__u8 span;        /* enum flow_span: of the line, or of the value, in hand */
+	__u8 untidy;      /* a value has blanks around it */
 	__u8 long_line;   /* dropping the rest of a line longer than the window */
 	__u8 out;         /* enum flow_direction, for as long as the connection lives */
 	__u8 kind;        /* enum record_kind, once ready */
@@ -130,6 +134,10 @@ struct flow_common {
 	__u32 answers;  /* heads of final responses seen, never more than requests */
 	__u64 wanted;   /* bit n % 64: request n carried ILP, so its answer is wanted */
 	__u64 headless; /* bit n % 64: the answer to request n has no body whatever its head says */
+	__u64 connects; /* bit n % 64: request n asks for a tunnel */
+	__u8 tunnel;    /* the connection has been given over to another protocol */
+	__u8 proven;    /* role: an ILP packet has been asked with */
+	__u8 pad[6];
 };
 
 /* One followed connection: a value of socket storage (tap_socket.h) or of the TLS table. */
@@ -138,7 +146,7 @@ struct flow {
 	struct side sides[2]; /* by enum flow_direction */
 	/* The verifier adds the largest offset to the largest length, which no load ever has at
 	 * once; for its sake there is this much room after the last window. */
-	__u8 guard[FLOW_WINDOW];
+	__u8 guard[FLOW_MASK + 1];
 };
 
 #endif

@@ -48,6 +48,8 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 {
 	int err;
 
+	if (c->tunnel && s->phase == SIDE_START)
+		s->phase = SIDE_IGNORE;
 	if (!follow_more(s))
 		return 0;
 	err = http1_step(src, c, s, src->now_ns);

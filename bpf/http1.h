@@ -51,6 +51,12 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 	__builtin_memset(s->spans, 0, sizeof(s->spans));
 }
 
+/* Is this the direction of the requests, as far as is known? */
+static __always_inline int http1_asks(const struct flow_common *c, const struct side *s)
+{
+	return c->role == (s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER);
+}
+
 /* The message is complete, or as much of it as will be seen (CUT): s->ready says whether anyone
  * wants to know. */
 static __always_inline void http1_finish(struct flow_common *c, struct side *s, int cut)
@@ -68,6 +74,8 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 	}
 	if (cut)
 		s->head.flags |= RECORD_CUT;
+	if (s->head.request && kind >= RECORD_KIND_PREPARE)
+		c->proven = 1;
 	if (s->head.request && kind == RECORD_KIND_BAD)
 		c->wanted &= ~(1ULL << (s->stream & 63));
 	s->kind = kind;
@@ -91,7 +99,9 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	bit = 1ULL << (s->stream & 63);
 	c->wanted = s->head.wanted ? c->wanted | bit : c->wanted & ~bit;
 	c->headless = s->head.bodiless ? c->headless | bit : c->headless & ~bit;
-	s->head.bodiless = 0; /* that was about the answer */
+	c->connects = s->head.connect ? c->connects | bit : c->connects & ~bit;
+	/* HEAD's was about the answer. What comes after a CONNECT's head is the tunnel's. */
+	s->head.bodiless = s->head.connect;
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	s->head.sized = 1; /* with neither framing header a request has no body */
 }
@@ -110,20 +120,32 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 	s->stream = ++c->answers;
 	s->head.wanted = (c->wanted >> (s->stream & 63)) & 1;
 	s->head.bodiless |= (c->headless >> (s->stream & 63)) & 1;
+	s->head.connect = s->head.status < 300 && (c->connects >> (s->stream & 63)) & 1;
 }
 
-/* The head is complete: what body follows? */
-static __always_inline void http1_framed(struct flow_common *c, struct side *s)
+/* The head is complete: what body follows? RFC 9112, 6.3. */
+static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
+	/* Who asks does not answer, and where that is certain the other side does not ask. */
+	if (s->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
+		return HTTP1_LOST;
+	if (s->head.seen & 1 << SPAN_LENGTH && !s->head.sized)
+		return HTTP1_LOST;
+	if (s->head.seen & 1 << SPAN_CODING && !s->head.chunked) {
+		if (s->head.request)
+			return HTTP1_LOST;
+		s->head.sized = 0; /* an answer in other codings ends with the connection */
+	}
 	if (s->head.request)
 		http1_request(c, s);
 	else
 		http1_response(c, s);
 	s->have = 0;
 	s->left = s->head.length;
-	if (s->head.status == 101)
+	if (s->head.status == 101 || (!s->head.request && s->head.connect)) {
 		s->phase = SIDE_IGNORE;
-	else if (s->head.bodiless || (!s->head.chunked && s->head.sized && !s->left))
+		c->tunnel = 1;
+	} else if (s->head.bodiless || (!s->head.chunked && s->head.sized && !s->left))
 		http1_finish(c, s, 0);
 	else if (s->head.chunked)
 		s->phase = SIDE_CHUNK;
@@ -131,6 +153,7 @@ static __always_inline void http1_framed(struct flow_common *c, struct side *s)
 		s->phase = SIDE_UNTIL_CLOSE;
 	else
 		s->phase = s->head.wanted ? SIDE_BODY : SIDE_SKIP;
+	return HTTP1_MORE;
 }
 
 /* --- steps --------------------------------------------------------------------------------- */
@@ -161,14 +184,17 @@ static __always_inline int http1_step_lines(const struct source *src, struct flo
 	s->off += used - before;
 	s->have = 0;
 	if (s->found == LINES_ONE)
-		return http1_chunk(s);
+		err = http1_chunk_size(s);
 	if (s->found == LINES_END && s->phase == SIDE_HEAD) {
-		http1_framed(c, s);
+		err = http1_framed(c, s);
 		http1_in_window(s);
 	} else if (s->found == LINES_END) {
 		http1_finish(c, s, 0);
+	} else if (s->found != LINES_MORE) {
+		http1_chunk(s);
 	}
-	return HTTP1_MORE;
+	http1_skip(s);
+	return err;
 }
 
 /* The fragment in hand is done with. */
@@ -223,7 +249,7 @@ static __always_inline void http1_cut(struct flow_common *c, struct side *s, int
 		  s->phase == SIDE_UNTIL_CLOSE) &&
 		 s->head.wanted && s->verdict == ILP_DONE)
 		http1_finish(c, s, 1);
-	if (!s->head.request)
+	if (!http1_asks(c, s))
 		c->unsure = 1;
 	side_reset(s, SIDE_LOST);
 }

@@ -10,44 +10,60 @@
 
 #include "http1_lines.h"
 
-/* The chunk-size line at s->start, such as "1a;name=value". */
-static __always_inline int http1_chunk(struct side *s)
+/* The front of a chunk-size line at s->start, such as "1a;name=value". */
+static __always_inline int http1_chunk_size(struct side *s)
 {
 	__u32 i, at = s->start;
 	__u64 n = 0;
+	__u8 c = 0;
 
 	BYTES_LOOP
 	for (i = 0; i < 16; i++) {
-		__u8 c = http1_byte(s, at + i) | 0x20;
-
+		c = http1_byte(s, at + i);
 		if (c >= '0' && c <= '9')
 			c -= '0';
-		else if (c >= 'a' && c <= 'f')
-			c -= 'a' - 10;
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			c = (c | 0x20) - ('a' - 10);
 		else
 			break;
 		n = n << 4 | c;
 	}
 	if (i == 0 || i == 16)
 		return HTTP1_LOST;
+	if (c != ';' && c != '\r' && c != '\n' && c != ' ' && c != '\t')
+		return HTTP1_LOST;
 	s->left = n;
-	if (!n)
+	return HTTP1_MORE;
+}
+
+/* A chunk of s->left bytes begins, or there are no more. */
+static __always_inline void http1_chunk(struct side *s)
+{
+	if (!s->left)
 		s->phase = SIDE_TRAILER;
 	else
 		s->phase = s->head.wanted && s->verdict == ILP_MORE ? SIDE_BODY : SIDE_SKIP;
-	return HTTP1_MORE;
 }
 
 /* When the window holds the whole body too, it is read where it lies. */
 static __always_inline void http1_in_window(struct side *s)
 {
-	if (s->phase != SIDE_BODY || s->left > s->filled - s->start)
+	if (s->phase != SIDE_BODY || s->left > s->filled - s->start || s->start > FLOW_HEAD_WINDOW)
 		return;
 	s->body_at = (__u16)s->start;
 	s->gathered = (__u16)s->left;
 	s->fragment = (__u32)s->left;
 	s->complete = 1;
 	s->unparsed = 1;
+}
+
+/* Of a body that nobody wants, as much as there is can be passed at once. */
+static __always_inline void http1_skip(struct side *s)
+{
+	__u64 n = s->end - s->off;
+
+	if (s->phase == SIDE_SKIP)
+		s->fragment = (__u32)(n < s->left ? n : s->left);
 }
 
 /* Puts up to N more bytes of the body into the window. */
@@ -59,8 +75,7 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		return HTTP1_LOST;
 	if (part > n)
 		part = (__u32)n;
-	bytes_pin(part);
-	if (part < 1 || part > ILP_HEAD_MAX)
+	if (!bytes_from_1_to(&part, ILP_HEAD_MAX))
 		return HTTP1_LOST;
 	if (source_load(src, s->off, &s->window[at], part))
 		return HTTP1_UNREAD;

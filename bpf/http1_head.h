@@ -9,6 +9,7 @@
 #ifndef TELLTALE_HTTP1_HEAD_H
 #define TELLTALE_HTTP1_HEAD_H
 
+#include "http1_body.h"
 #include "http1_lines.h"
 
 /* --- values -------------------------------------------------------------------------------- */
@@ -37,38 +38,97 @@ bytes_function __u64 http1_hash(struct side *s, enum flow_span span)
 	}
 }
 
-/* The CR before the line's LF is no part of it. */
-static __always_inline void http1_trim(struct side *s, enum flow_span span)
+static __always_inline int http1_blank(__u8 c)
 {
-	struct flow_slice *slice = &s->spans[span];
-
-	if (slice->len && http1_byte(s, slice->at + slice->len - 1) == '\r')
-		slice->len--;
+	return c == ' ' || c == '\t';
 }
 
-/* Takes the value found for SPAN, without the blanks at its front, of which more than a few have no
- * meaning here. False when none was found. */
-static __always_inline int http1_value(struct side *s, enum flow_span span, __u32 *at, __u32 *len)
+/* 1 for 0, else 0, of numbers far below 2^63, and without a branch. */
+static __always_inline __u64 http1_zero(__u64 x)
+{
+	bytes_pin(x);
+	x = (x - 1) >> 63;
+	bytes_pin(x);
+	return x;
+}
+
+/* Blanks taken off the values of one window, at most, where there are more than usual. */
+#define HTTP1_BLANKS 64
+
+/*
+ * Takes the blanks off both ends of all values in the window. Seldom called: a value has one blank
+ * at its front and none at its end. A turn takes what there is off one value, or goes on to the
+ * next, and does not branch: the verifier would walk the turns that are left for each branch. Tabs
+ * around codings stay: for some, Node.js among them, they are part of the name.
+ */
+bytes_function int http1_strip(struct side *s)
 {
 	__u32 i;
 
-	http1_trim(s, span);
+	s->span = SPAN_HOST;
+	BYTES_LOOP
+	for (i = 0; i < HTTP1_BLANKS + SPANS; i++) {
+		__u32 span = bytes_forget(s->span), at, last;
+		__u64 len, front, back, tab;
+
+		if (span >= SPANS)
+			break;
+		at = bytes_forget(s->spans[span].at);
+		len = bytes_forget(s->spans[span].len);
+		last = at + (__u32)(len - 1 + http1_zero(len));
+		bytes_pin(at);
+		bytes_pin(last);
+		if (at >= FLOW_WINDOW || last >= FLOW_WINDOW)
+			break;
+		front = s->window[at];
+		back = s->window[last];
+		tab = 1 - http1_zero(span ^ SPAN_CODING);
+		front = (http1_zero(front ^ ' ') | (http1_zero(front ^ '\t') & tab)) &
+			~http1_zero(len);
+		len -= front;
+		back = (http1_zero(back ^ ' ') | (http1_zero(back ^ '\t') & tab)) &
+		       ~http1_zero(len);
+		s->spans[span].at = (__u16)(at + front);
+		s->spans[span].len = (__u16)(len - back);
+		s->span = (__u8)(span + http1_zero(front | back));
+	}
+	return 0;
+}
+
+/* Line ends and blanks around the values found in the window are no part of them. */
+static __always_inline void http1_tidy(struct side *s)
+{
+	__u32 span;
+
+	s->untidy = 0;
+	BYTES_LOOP
+	for (span = SPAN_HOST; span < SPANS; span++) {
+		__u32 at = bytes_forget(s->spans[span].at);
+		__u32 len = bytes_forget(s->spans[span].len);
+
+		if (!len)
+			continue;
+		if (http1_byte(s, at + len - 1) == '\r')
+			len--;
+		if (len && http1_byte(s, at) == ' ') {
+			at++;
+			len--;
+		}
+		s->spans[span].at = (__u16)at;
+		s->spans[span].len = (__u16)len;
+		if (http1_blank(http1_byte(s, at)) || http1_blank(http1_byte(s, at + len - 1)))
+			s->untidy = 1;
+	}
+	if (bytes_forget(s->untidy))
+		http1_strip(s);
+}
+
+/* Takes the value found for SPAN. False when none was found, or an empty one. */
+static __always_inline int http1_value(struct side *s, enum flow_span span, __u32 *at, __u32 *len)
+{
 	*at = bytes_forget(s->spans[span].at);
 	*len = bytes_forget(s->spans[span].len);
-	if (!*len)
-		return 0;
-	BYTES_LOOP
-	for (i = 0; i < 4; i++) {
-		__u8 c = http1_byte(s, *at);
-
-		if (*len == 0 || (c != ' ' && c != '\t'))
-			break;
-		(*at)++;
-		(*len)--;
-	}
-	s->spans[span].at = (__u16)*at;
-	s->spans[span].len = (__u16)*len;
-	return 1;
+	return *len > 0;
 }
 
 /* A decimal number of at most 18 digits; false when it is none. */
@@ -86,8 +146,6 @@ static __always_inline int http1_decimal(const struct side *s, __u32 at, __u32 l
 		if (i >= len)
 			break;
 		c = http1_byte(s, at + i);
-		if (c == ' ' || c == '\t')
-			break;
 		if (c < '0' || c > '9')
 			return 0;
 		n = n * 10 + (c - '0');
@@ -96,12 +154,71 @@ static __always_inline int http1_decimal(const struct side *s, __u32 at, __u32 l
 	return i > 0;
 }
 
-/* --- what they say ------------------------------------------------------------------------- */
-
-/* The path of "POST /path?query HTTP/1.1", which begins at AT. */
-static __always_inline void http1_path(struct side *s, __u32 at)
+/*
+ * Is "chunked" the last coding of the list at AT? HTTP1_LOST when that is not to be told for sure.
+ */
+static __always_inline int http1_coding(struct side *s, __u32 at, __u32 len)
 {
-	__u32 i, len = 0;
+	__u8 before;
+
+	s->head.chunked = 0;
+	if (http1_blank(http1_byte(s, at + len - 1)))
+		return HTTP1_LOST; /* a tab, or more blanks than are taken off */
+	if (len < 7 || bytes_low(http1_word(s, at + len - 7) | BYTES_CASE, 7) !=
+			       BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+		return HTTP1_MORE;
+	s->head.chunked = 1;
+	if (len == 7)
+		return HTTP1_MORE;
+	before = http1_byte(s, at + len - 8);
+	if (http1_blank(before) && len > 8)
+		before = http1_byte(s, at + len - 9);
+	if (http1_blank(before))
+		return HTTP1_LOST;
+	if (before == ',')
+		return HTTP1_MORE;
+	if (http1_blank(http1_byte(s, at + len - 8)))
+		return HTTP1_LOST;
+	s->head.chunked = 0; /* the end of a longer name */
+	return HTTP1_MORE;
+}
+
+/*
+ * The target of a request to a proxy, "http://host/path": its host is the one that is asked,
+ * whatever Host says (RFC 9112, 3.2.2). Moves s->spans[SPAN_START].at to the path.
+ */
+static __always_inline void http1_authority(struct side *s)
+{
+	__u32 at = bytes_forget(s->spans[SPAN_START].at), i, len = 0;
+	__u64 w = http1_word(s, at) | BYTES_CASE, found = 0;
+
+	if (bytes_low(w, 7) == BYTES_WORD('h', 't', 't', 'p', ':', '/', '/', 0))
+		at += 7;
+	else if (w == BYTES_WORD('h', 't', 't', 'p', 's', ':', '/', '/'))
+		at += 8;
+	else
+		return;
+	BYTES_LOOP
+	for (i = 0; i <= RECORD_HOST_MAX / 8; i++) {
+		w = http1_word(s, at + i * 8);
+		found = bytes_find(w, '/') | bytes_find(w, '?') | bytes_find(w, ' ');
+		if (found) {
+			len = i * 8 + bytes_index(found);
+			break;
+		}
+	}
+	if (!len)
+		return;
+	s->head.seen |= 1 << SPAN_HOST;
+	s->spans[SPAN_HOST].at = (__u16)at;
+	s->spans[SPAN_HOST].len = (__u16)len;
+	s->spans[SPAN_START].at = (__u16)(at + len);
+}
+
+/* The path of "POST /path?query HTTP/1.1", which begins at s->spans[SPAN_START].at. */
+static __always_inline void http1_path(struct side *s)
+{
+	__u32 at = bytes_forget(s->spans[SPAN_START].at), i, len = 0;
 
 	BYTES_LOOP
 	for (i = 0; i < RECORD_PATH_MAX / 8; i++) {
@@ -117,9 +234,39 @@ static __always_inline void http1_path(struct side *s, __u32 at)
 	if (len >= RECORD_PATH_MAX)
 		s->head.flags |= RECORD_LONG;
 	s->head.path_len = (__u8)len;
-	s->spans[SPAN_START].at = (__u16)at;
 	s->spans[SPAN_START].len = (__u16)len;
 	s->head.path_hash = http1_hash(s, SPAN_START);
+}
+
+/* "HTTP/1.1 200 OK". */
+static __always_inline int http1_status_line(struct side *s, __u32 at, __u32 len)
+{
+	__u64 code = http1_word(s, at + 8);
+	__u8 a = (__u8)(code >> 8) - '0', b = (__u8)(code >> 16) - '0',
+	     c = (__u8)(code >> 24) - '0', after = (__u8)(code >> 32);
+
+	if ((__u8)code != ' ' || a < 1 || a > 9 || b > 9 || c > 9)
+		return HTTP1_LOST;
+	if (len > 12 && after != ' ')
+		return HTTP1_LOST;
+	s->head.status = a * 100 + b * 10 + c;
+	return HTTP1_MORE;
+}
+
+/* Does the line end in " HTTP/1.1"? Of one longer than the window that is not known: it is taken
+ * for a request when its target begins where one would. */
+static __always_inline int http1_is_request(const struct side *s, __u32 at, __u32 len, __u64 w0)
+{
+	__u64 blank = bytes_find(w0, ' ');
+	__u8 last;
+
+	if ((__u8)w0 < 'A' || (__u8)w0 > 'Z')
+		return 0;
+	if (len >= FLOW_WINDOW)
+		return blank && http1_byte(s, at + bytes_index(blank) + 1) == '/';
+	last = http1_byte(s, at + len - 1);
+	return http1_word(s, at + len - 9) == BYTES_WORD(' ', 'H', 'T', 'T', 'P', '/', '1', '.') &&
+	       last >= '0' && last <= '9';
 }
 
 /* "POST /path HTTP/1.1" or "HTTP/1.1 200 OK". */
@@ -128,50 +275,61 @@ static __always_inline int http1_start_line(struct side *s)
 	__u32 at, len;
 	__u64 w0;
 
-	http1_trim(s, SPAN_START);
 	at = bytes_forget(s->spans[SPAN_START].at);
 	len = bytes_forget(s->spans[SPAN_START].len);
+	if (len && http1_byte(s, at + len - 1) == '\r')
+		len--;
 	if (len < 12)
 		return HTTP1_LOST;
 	w0 = http1_word(s, at);
-	if (bytes_low(w0, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0)) {
-		__u64 code = http1_word(s, at + 9);
-		__u8 a = (__u8)code - '0', b = (__u8)(code >> 8) - '0',
-		     c = (__u8)(code >> 16) - '0';
-
-		if (a > 9 || b > 9 || c > 9)
-			return HTTP1_LOST;
-		s->head.status = a * 100 + b * 10 + c;
-		return HTTP1_MORE;
-	}
-	if (http1_word(s, at + len - 9) != BYTES_WORD(' ', 'H', 'T', 'T', 'P', '/', '1', '.'))
+	if (bytes_low(w0, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0))
+		return http1_status_line(s, at, len);
+	if (!http1_is_request(s, at, len, w0))
 		return HTTP1_LOST;
 	s->head.request = 1;
 	s->head.flags |= RECORD_REQUEST;
 	if (bytes_low(w0, 5) == BYTES_WORD('H', 'E', 'A', 'D', ' ', 0, 0, 0))
 		s->head.bodiless = 1;
+	if (w0 == BYTES_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '))
+		s->head.connect = 1;
 	if (bytes_low(w0, 5) == BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0)) {
-		if (len < 14) /* the blank after POST is the one before HTTP/1.1 */
+		/* The blank after POST is the one before HTTP/1.1, or not the only one. */
+		if (len < 14 || http1_byte(s, at + 5) == ' ')
 			return HTTP1_LOST;
 		s->head.wanted = 1;
-		http1_path(s, at + 5);
+		s->spans[SPAN_START].at = (__u16)(at + 5);
+		http1_authority(s);
+		http1_path(s);
 	}
 	return HTTP1_MORE;
 }
 
-/* application/octet-stream or application/ilp+octet-stream, at AT. */
-static __always_inline int http1_is_ilp(const struct side *s, __u32 at)
+/* application/octet-stream or application/ilp+octet-stream, at AT, and perhaps parameters. */
+static __always_inline int http1_is_ilp(const struct side *s, __u32 at, __u32 len)
 {
 	__u64 w0 = http1_word(s, at) | BYTES_CASE;
 	__u64 w1 = http1_word(s, at + 8) | BYTES_CASE;
 	__u64 w2 = http1_word(s, at + 16) | BYTES_CASE;
+	__u32 size = 24;
+	__u8 after;
 
 	if (w0 != BYTES_WORD('a', 'p', 'p', 'l', 'i', 'c', 'a', 't'))
 		return 0;
-	if (w1 == BYTES_WORD('i', 'o', 'n', '/', 'o', 'c', 't', 'e'))
-		return w2 == BYTES_WORD('t', '-', 's', 't', 'r', 'e', 'a', 'm');
-	return w1 == BYTES_WORD('i', 'o', 'n', '/', 'i', 'l', 'p', '+') &&
-	       w2 == BYTES_WORD('o', 'c', 't', 'e', 't', '-', 's', 't');
+	if (w1 == BYTES_WORD('i', 'o', 'n', '/', 'i', 'l', 'p', '+')) {
+		if (bytes_low(http1_word(s, at + 24) | BYTES_CASE, 4) !=
+		    BYTES_WORD('r', 'e', 'a', 'm', 0, 0, 0, 0))
+			return 0;
+		if (w2 != BYTES_WORD('o', 'c', 't', 'e', 't', '-', 's', 't'))
+			return 0;
+		size = 28;
+	} else if (w1 != BYTES_WORD('i', 'o', 'n', '/', 'o', 'c', 't', 'e') ||
+		   w2 != BYTES_WORD('t', '-', 's', 't', 'r', 'e', 'a', 'm')) {
+		return 0;
+	}
+	if (len <= size)
+		return len == size;
+	after = http1_byte(s, at + size);
+	return after == ';' || http1_blank(after);
 }
 
 /* The body's framing and type, from the values found in this window. */
@@ -179,8 +337,8 @@ static __always_inline int http1_framing(struct side *s)
 {
 	__u32 at, len;
 
-	if (s->head.twice & (1 << SPAN_LENGTH | 1 << SPAN_CODING))
-		return HTTP1_LOST; /* two framings, or a list of codings: not to be guessed at */
+	if (s->head.doubt & (1 << SPAN_LENGTH | 1 << SPAN_CODING))
+		return HTTP1_LOST; /* not to be guessed at */
 	if (http1_value(s, SPAN_LENGTH, &at, &len)) {
 		s->spans[SPAN_LENGTH].len = 0;
 		if (!http1_decimal(s, at, len, &s->head.length))
@@ -189,16 +347,35 @@ static __always_inline int http1_framing(struct side *s)
 	}
 	if (http1_value(s, SPAN_CODING, &at, &len)) {
 		s->spans[SPAN_CODING].len = 0;
-		if (bytes_low(http1_word(s, at) | BYTES_CASE, 7) !=
-		    BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
+		if (http1_coding(s, at, len))
 			return HTTP1_LOST;
-		s->head.chunked = 1;
 	}
 	if (http1_value(s, SPAN_TYPE, &at, &len)) {
 		s->spans[SPAN_TYPE].len = 0;
-		s->head.typed = (__u8)http1_is_ilp(s, at);
+		s->head.typed = (__u8)http1_is_ilp(s, at, len);
 	}
 	return HTTP1_MORE;
+}
+
+/* The credentials at AT: of "Bearer secret" the token is "secret". */
+static __always_inline void http1_token(struct side *s, __u32 at, __u32 len)
+{
+	__u32 i;
+
+	if (len > 7 && bytes_low(http1_word(s, at) | BYTES_CASE, 7) ==
+			       BYTES_WORD('b', 'e', 'a', 'r', 'e', 'r', ' ', 0)) {
+		s->spans[SPAN_TOKEN].at += 7;
+		s->spans[SPAN_TOKEN].len -= 7;
+		BYTES_LOOP
+		for (i = 0; i < 8 && http1_blank(http1_byte(s, at + 7 + i)); i++) {
+			s->spans[SPAN_TOKEN].at++;
+			s->spans[SPAN_TOKEN].len--;
+		}
+	}
+	if (bytes_forget(s->spans[SPAN_TOKEN].len) > RECORD_TOKEN_MAX)
+		s->head.flags |= RECORD_LONG;
+	s->head.token = http1_hash(s, SPAN_TOKEN);
+	s->spans[SPAN_TOKEN].len = 0;
 }
 
 /* Whom the request goes to and from whom it is. */
@@ -215,18 +392,8 @@ static __always_inline void http1_party(struct side *s)
 		s->head.host_hash = http1_hash(s, SPAN_HOST);
 		s->spans[SPAN_HOST].len = 0;
 	}
-	if (http1_value(s, SPAN_TOKEN, &at, &len)) {
-		if (len > 7 && bytes_low(http1_word(s, at) | BYTES_CASE, 7) ==
-				       BYTES_WORD('b', 'e', 'a', 'r', 'e', 'r', ' ', 0)) {
-			len -= 7;
-			s->spans[SPAN_TOKEN].at = (__u16)(at + 7);
-			s->spans[SPAN_TOKEN].len = (__u16)len;
-		}
-		if (len > RECORD_TOKEN_MAX)
-			s->head.flags |= RECORD_LONG;
-		s->head.token = http1_hash(s, SPAN_TOKEN);
-		s->spans[SPAN_TOKEN].len = 0;
-	}
+	if (http1_value(s, SPAN_TOKEN, &at, &len))
+		http1_token(s, at, len);
 	if (http1_value(s, SPAN_ID, &at, &len)) {
 		s->head.request_id = http1_hash(s, SPAN_ID);
 		s->spans[SPAN_ID].len = 0;
@@ -244,6 +411,7 @@ static __always_inline int http1_digest(struct side *s)
 		if (err)
 			return err;
 	}
+	http1_tidy(s);
 	err = http1_framing(s);
 	if (!err && s->head.request)
 		http1_party(s);
@@ -314,11 +482,14 @@ static __always_inline int http1_read(struct side *s)
 	s->found = (__u8)http1_lines(s, bytes_forget(s->filled));
 	if (s->found == LINES_MORE && bytes_forget(s->start) == s->base && s->full &&
 	    !s->long_line) {
-		/* A line longer than the window: its front is all that counts. */
+		/* A line longer than the window: its front is all that counts, and no framing may
+		 * rest on it. */
 		if (s->phase == SIDE_CHUNK)
-			return HTTP1_LOST;
-		if (s->phase == SIDE_HEAD)
+			return http1_chunk_size(s);
+		if (s->phase == SIDE_HEAD) {
 			http1_classify(s, s->start, s->filled);
+			s->head.doubt |= s->head.line;
+		}
 	}
 	if (s->phase != SIDE_HEAD)
 		return HTTP1_MORE;

@@ -35,33 +35,54 @@ static __always_inline __u8 http1_byte(const struct side *s, __u32 at)
 	return at < FLOW_WINDOW ? s->window[at] : 0;
 }
 
-/* The first of a kind counts, as in Node.js, whatever window the next one falls into. */
+/* The first of a kind counts, as in Node.js, whatever window the next one falls into; but the last
+ * list of codings says how the body ends. */
 static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u32 end)
 {
-	if (s->head.seen & (1 << span)) {
-		s->head.twice |= (__u8)(1 << span);
+	__u8 bit = (__u8)(1 << span);
+
+	s->head.line = bit;
+	if (s->head.seen & bit && span != SPAN_CODING) {
+		s->head.doubt |= bit;
 		return;
 	}
-	s->head.seen |= (__u8)(1 << span);
+	s->head.seen |= bit;
 	s->spans[span].at = (__u16)at;
 	s->spans[span].len = at < end ? (__u16)(end - at) : 0;
+}
+
+/* What stands after the name of a header on which framing rests, in lower case: a blank there is
+ * taken for part of the name by some, and for nothing by others. */
+static __always_inline void http1_colon(struct side *s, __u32 span, __u8 c, __u32 at, __u32 end)
+{
+	if (c == ':')
+		http1_span(s, span, at, end);
+	else if (c == ' ' || c == ('\t' | 0x20))
+		s->head.doubt |= (__u8)(1 << span);
 }
 
 /* Which header is it? WINDOW[at, end) is a line up to its LF. */
 static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 {
-	__u64 w0, w1;
+	__u64 w0, w1, w2;
 
 	if (!s->started) {
 		s->started = 1;
 		http1_span(s, SPAN_START, at, end);
 		return;
 	}
-	w0 = http1_word(s, at) | BYTES_CASE;
+	w0 = http1_word(s, at);
+	if ((__u8)w0 == ' ' || (__u8)w0 == '\t') {
+		/* The line before goes on here (obs-fold): its value is not all there is. */
+		s->head.doubt |= s->head.line;
+		return;
+	}
+	w0 |= BYTES_CASE;
+	s->head.line = 0;
 	if (w0 == BYTES_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
 		w1 = http1_word(s, at + 8) | BYTES_CASE;
-		if (bytes_low(w1, 7) == BYTES_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0))
-			http1_span(s, SPAN_LENGTH, at + 15, end);
+		if (bytes_low(w1, 6) == BYTES_WORD('l', 'e', 'n', 'g', 't', 'h', 0, 0))
+			http1_colon(s, SPAN_LENGTH, (__u8)(w1 >> 48), at + 15, end);
 		else if (bytes_low(w1, 5) == BYTES_WORD('t', 'y', 'p', 'e', ':', 0, 0, 0))
 			http1_span(s, SPAN_TYPE, at + 13, end);
 	} else if (bytes_low(w0, 5) == BYTES_WORD('h', 'o', 's', 't', ':', 0, 0, 0)) {
@@ -72,8 +93,9 @@ static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 			http1_span(s, SPAN_TOKEN, at + 14, end);
 	} else if (w0 == BYTES_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
 		w1 = http1_word(s, at + 8) | BYTES_CASE;
-		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n'))
-			http1_span(s, SPAN_CODING, at + 18, end);
+		w2 = http1_word(s, at + 16) | BYTES_CASE;
+		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && (__u8)w2 == 'g')
+			http1_colon(s, SPAN_CODING, (__u8)(w2 >> 8), at + 18, end);
 	} else if (w0 == BYTES_WORD('r', 'e', 'q', 'u', 'e', 's', 't', '-')) {
 		w1 = http1_word(s, at + 8) | BYTES_CASE;
 		if (bytes_low(w1, 3) == BYTES_WORD('i', 'd', ':', 0, 0, 0, 0, 0))
@@ -85,12 +107,13 @@ static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 #define HTTP1_STRIDE 4
 /* Enough to cross the window without a line end. Heads of very many very short lines need another
  * step. */
-#define HTTP1_TURNS (FLOW_HEAD_WINDOW / (8 * HTTP1_STRIDE) + 40)
+#define HTTP1_TURNS (FLOW_WINDOW / (8 * HTTP1_STRIDE) + 32)
 
 enum http1_lines {
 	LINES_MORE, /* no end in sight in this window */
 	LINES_END,  /* the blank line that ends a head or a trailer; s->pos is past it */
 	LINES_ONE,  /* one chunk-size line at s->start; s->pos is past it */
+	LINES_REST, /* the rest of one longer than the window; s->pos is past it */
 };
 
 /*
@@ -140,6 +163,8 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 		if (s->long_line) {
 			s->long_line = 0;
 			s->start = pos + 1;
+			if (s->phase == SIDE_CHUNK)
+				return LINES_REST;
 			continue;
 		}
 		if (pos > start + 1 || (pos == start + 1 && http1_byte(s, start) != '\r')) {
@@ -157,13 +182,17 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 }
 
 /* Puts more bytes into the window of lines. What is known of it then stands in memory, where paths
- * meet again for the verifier. */
+ * meet again for the verifier. A head of which the first window was not enough gets all there is.
+ */
 static __always_inline int http1_load(const struct source *src, struct side *s)
 {
 	__u32 base, have, room, n;
 
+	s->fresh = s->phase == SIDE_HEAD && !s->started && !s->have;
 	s->base = s->phase == SIDE_HEAD ? 0 : ILP_HEAD_MAX;
-	s->room = s->phase == SIDE_HEAD ? FLOW_HEAD_WINDOW : FLOW_CHUNK_WINDOW;
+	s->room = s->phase != SIDE_HEAD ? FLOW_CHUNK_WINDOW
+		  : s->fresh            ? FLOW_HEAD_WINDOW
+					: FLOW_WINDOW;
 	base = bytes_forget(s->base);
 	room = bytes_forget(s->room);
 	have = s->have;
@@ -173,13 +202,11 @@ static __always_inline int http1_load(const struct source *src, struct side *s)
 	n = s->end - s->off;
 	if (n > room)
 		n = room;
-	bytes_pin(n);
-	if (n < 1 || n > FLOW_WINDOW)
+	if (!bytes_from_1_to(&n, FLOW_WINDOW))
 		return HTTP1_LOST;
-	if (source_load(src, s->off, &s->window[base + have], n))
+	if (source_load(src, s->off, &s->window[bytes_mask(base + have, FLOW_MASK)], n))
 		return HTTP1_UNREAD;
-	s->fresh = s->phase == SIDE_HEAD && !s->started && !have;
-	s->full = n == room;
+	s->full = n == room && !s->fresh;
 	s->start = base;
 	s->pos = base + have;
 	s->filled = base + have + n;

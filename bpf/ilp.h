@@ -275,6 +275,7 @@ static __always_inline int ilp_parse(const __u8 *buf, __u32 have, int complete,
 	len = bytes_forget(out->address_len);
 	if (at > 96)
 		return ILP_BAD;
+	at = bytes_mask(at, 127);
 	out->peer = len >= 5 && bytes_low(bytes_load(buf + at), 5) ==
 					BYTES_WORD('p', 'e', 'e', 'r', '.', 0, 0, 0);
 	out->destination = bytes_hash(buf, ILP_HEAD_MAX + ILP_SLACK, at, len, 1024, 0, 0, key);

@@ -18,6 +18,8 @@ const volatile struct siphash_key host_secret;
 /* Bytes waiting in the ring from which on a submission wakes the daemon. */
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
+/* TLS connections that one target may have in the table. */
+const volatile __u64 tls_share;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {
@@ -56,12 +58,18 @@ struct {
 } targets SEC(".maps");
 
 struct socket_flow {
-	struct bpf_spin_lock lock; /* around changes of streams, where they need one */
-	__u32 pad;
-	struct stream streams[2]; /* by enum flow_direction */
+	struct bpf_spin_lock lock; /* around streams and stash: see stream.h */
+	__u32 counted;             /* in followed[]: enum tap_counted */
+	__u8 closing;              /* bit per direction: it has ended */
+	__u8 closed;               /* reported already */
+	__u8 tentative;            /* followed only because its first bytes came out of order */
+	__u8 trusting;             /* TCP takes segments whose checksums look wrong here */
+	struct stream streams[2];  /* by enum flow_direction */
+	struct stream_stash stash;
+	__u32 doubted; /* where the last ingress segment with a wrong checksum began */
+	__u8 adopted;  /* an early segment: at most once */
+	__u8 pad[3];
 	struct record_remote remote;
-	__u8 closing; /* bit per direction: its FIN has been seen */
-	__u8 pad2[7];
 	struct flow flow;
 };
 
@@ -72,6 +80,81 @@ struct {
 	__type(key, int);
 	__type(value, struct socket_flow);
 } socket_flows SEC(".maps");
+
+/* Bytes that came too early, in one place of a connection's stash. */
+struct piece {
+	__u32 seq;
+	__u32 len; /* of an early one; else the place knows */
+	__u8 bytes[STREAM_PIECE_MAX + 8];
+};
+
+struct piece_key {
+	__u64 cookie; /* of the socket */
+	__u32 place;
+	__u32 pad;
+};
+
+/* Written when a segment comes too early, removed when its turn has come. Those of sockets that
+ * ended in disorder are evicted as the least recently used. A piece evicted too soon is a gap of
+ * the cause RECORD_GAP_REORDER. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct piece_key);
+	__type(value, struct piece);
+} pieces SEC(".maps");
+
+/* An empty piece to copy from. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct piece);
+} piece_blank SEC(".maps");
+
+struct early_key {
+	__u8 addr[16]; /* the far end's */
+	__u16 port, local_port;
+	__u32 pad;
+};
+
+/* Bytes that came with the segment that completes a handshake: the hook sees it with the listening
+ * socket, before there is another one. Removed when that is followed, or evicted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct early_key);
+	__type(value, struct piece);
+} early SEC(".maps");
+
+/* Where the bytes after an early segment begin, by its ports: so that looking whether there is one
+ * costs other connections next to nothing. Of two that share an entry one is not found. */
+#define EARLY_SLOTS 256
+#define EARLY_REACH (1u << 16) /* how far off the next segment may be */
+__u32 early_next[EARLY_SLOTS];
+
+/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory,
+ * so no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one
+ * ends or its process closes it, whichever is first. Written here only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} followed SEC(".maps");
+
+/* Set by the daemon once it is told of sockets that processes close; until then there is no bound,
+ * for what ends unseen would be counted for ever. */
+volatile __u64 flows_max;
+
+/* The same for TLS connections, where the table itself bounds them all. The daemon counts those it
+ * removed apart: only one side writes each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
 /* Sockets announced as opaque already. Lives with the socket. */
 struct {
@@ -102,12 +185,15 @@ struct tls_flow {
 	struct flow flow;
 };
 
+_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED_TLS_TARGET_AT,
+	       "the daemon reads it there");
+
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older
- * kernels. When it is full, GAP_FULL says so. */
+ * kernels. When it is full, GAP_FULL says so. The daemon sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SHARED_TLS_FLOWS_MAX);
+	__uint(max_entries, 1024);
 	__type(key, struct shared_tls_key);
 	__type(value, struct tls_flow);
 } tls_flows SEC(".maps");
@@ -152,6 +238,10 @@ struct continuation {
 
 struct continuation more_ingress SEC(".maps");
 struct continuation more_egress SEC(".maps");
+struct continuation settle_ingress SEC(".maps");
+struct continuation settle_egress SEC(".maps");
+struct continuation step_ingress SEC(".maps");
+struct continuation step_egress SEC(".maps");
 struct continuation more_read SEC(".maps");
 struct continuation more_write SEC(".maps");
 

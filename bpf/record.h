@@ -28,6 +28,7 @@ enum record_type {
 	RECORD_FLOW_CLOSE,  /* a connection that carried ILP has ended */
 	RECORD_GAP,         /* bytes of a followed connection that could not be read */
 	RECORD_OPAQUE,      /* a connection in scope whose bytes are not plain HTTP/1 */
+	RECORD_EXEC,        /* a process of a target has begun a program */
 	RECORD_TYPES,
 };
 
@@ -60,10 +61,10 @@ enum record_flag {
 };
 
 enum record_gap_cause {
-	RECORD_GAP_HOLE = 1, /* TCP bytes missing at this hook: lost, reordered or unseen */
+	RECORD_GAP_HOLE = 1, /* TCP went on over bytes that this hook has not seen */
 	RECORD_GAP_HTTP,     /* a head that is not HTTP/1.1, or not one that can be followed */
 	RECORD_GAP_COMPLEX,  /* more message parts in one segment than a run may look at */
-	RECORD_GAP_BUSY,     /* another CPU was working on the same direction */
+	RECORD_GAP_REORDER,  /* bytes that came too early found no place to wait in */
 	RECORD_GAP_LOAD,     /* a helper could not copy the bytes (a page not present, say) */
 	RECORD_GAP_FULL,     /* no room to follow one connection more */
 	RECORD_GAP_CAUSES = RECORD_GAP_FULL,
@@ -163,6 +164,13 @@ struct record_opaque {
 	__u8 pad[7];
 };
 
+struct record_exec {
+	struct record_head head;
+	__u64 at_ns;
+	__u32 pid;
+	__u8 pad[4];
+};
+
 _Static_assert(sizeof(struct record_head) == 8, "record_head");
 _Static_assert(sizeof(struct record_flow) == 16, "record_flow");
 _Static_assert(sizeof(struct record_remote) == 24, "record_remote");
@@ -178,5 +186,6 @@ _Static_assert(sizeof(struct record_endpoint) == 32 + RECORD_HOST_MAX + RECORD_P
 _Static_assert(sizeof(struct record_flow_close) == 32, "record_flow_close");
 _Static_assert(sizeof(struct record_gap) == 48, "record_gap");
 _Static_assert(sizeof(struct record_opaque) == 64, "record_opaque");
+_Static_assert(sizeof(struct record_exec) == 24, "record_exec");
 
 #endif

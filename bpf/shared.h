@@ -9,14 +9,16 @@
 
 #define SHARED_TARGETS_MAX   16 /* CONFIG_TARGETS_MAX of the daemon */
 #define SHARED_PROCESSES_MAX 4096
-#define SHARED_TLS_FLOWS_MAX 1024
 
 /* An opted-in cgroup; its index is the target's number in records. */
 struct shared_target {
 	__u64 cgroup; /* cgroup id: the inode number of its directory */
 	__u32 level;  /* its depth below the root of the hierarchy */
-	__u32 pad;
+	__u32 index;
 };
+
+/* Where a value of tls_flows says its target. */
+#define SHARED_TLS_TARGET_AT 17
 
 /* Names a TLS connection: the daemon removes those of processes that are gone. */
 struct shared_tls_key {

@@ -8,6 +8,8 @@
  * again. Node.js drives OpenSSL over memory buffers, so there is no descriptor to ask: the flow is
  * the SSL object, and the peer is known by its Host header.
  *
+ * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
+ *
  * Four functions return into programs that only find the flow, and go on by tail call in the one
  * program for their direction that reads bytes: the verifier takes its time over each of those.
  */
@@ -47,11 +49,53 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u64 done)
 {
 	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), done};
 	struct tls_frame frame = tls_frame(ctx, 0);
-	__u8 target;
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = call.ssl, .pid = frame.thread >> 32};
 
-	if (tls_target(&target))
-		bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY);
+	if (tls_target(&c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
+		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
 	return 0;
+}
+
+/* Has the target less than its share of the table? */
+static __always_inline int tls_has_room(__u32 target)
+{
+	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
+	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
+
+	return !n || !gone || (__s64)(*n - *gone) < (__s64)tls_share;
+}
+
+static __always_inline void tls_count(__u32 target, __s64 n)
+{
+	__u64 *count = bpf_map_lookup_elem(&tls_followed, &target);
+
+	if (count)
+		__sync_fetch_and_add(count, n);
+}
+
+/* LEN bytes of a call that could not be copied, of a connection that is followed or, for all that
+ * is known, should be. 0: not even how many they are. */
+bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, __u8 target)
+{
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl, .pid = (__u32)key->pid};
+	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, key);
+	struct source src = {.now_ns = bpf_ktime_get_ns()};
+
+	c.target = target;
+	if (f)
+		follow_gap(&src, &f->flow.common, &f->flow.sides[out], RECORD_GAP_LOAD, len);
+	else
+		emit_gap(&c, RECORD_GAP_LOAD, (__u8)out, len, src.now_ns);
+}
+
+/* Is a first word of 0 one that could not be read? */
+static __always_inline void tls_recheck(const struct source *src, struct shared_tls_key *key,
+					__u32 len, int out, __u8 target)
+{
+	__u8 byte;
+
+	if (source_load(src, 0, &byte, 1))
+		tls_unread(key, len, out, target);
 }
 
 /* A TLS connection that is not followed: do these bytes make it one? */
@@ -63,8 +107,11 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	__u32 zero = 0;
 	__u64 word = source_word(src, 0, len);
 
-	if ((__u8)word != 'P')
+	if ((__u8)word != 'P') {
+		if (!word) /* no HTTP begins so, and few things do */
+			tls_recheck(src, key, len, out, target);
 		return 0;
+	}
 	c.id = key->ssl;
 	c.pid = (__u32)key->pid;
 	c.generation = (__u32)(src->now_ns >> 10);
@@ -79,10 +126,11 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
-	if (bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
+	if (!tls_has_room(target) || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
 		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, len, src->now_ns);
 		return 0;
 	}
+	tls_count(target, 1);
 	f = bpf_map_lookup_elem(&tls_flows, key);
 	if (!f)
 		return 0;
@@ -129,8 +177,10 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 	src.user = call->buf;
 	if (result <= 0 || !tls_target(&target))
 		goto drop;
-	if (ex && (!call->done || bpf_probe_read_user(&len, sizeof(len), (void *)call->done)))
+	if (ex && bpf_probe_read_user(&len, sizeof(len), (void *)call->done)) {
+		tls_unread(&key, 0, out, target);
 		goto drop;
+	}
 	if (len < 1 || len > 1u << 30)
 		goto drop;
 	src.now_ns = bpf_ktime_get_ns();
@@ -169,12 +219,12 @@ drop:
 	return 0;
 }
 
-static __always_inline int tls_free(__u64 ssl)
+static __always_inline int tls_end(__u64 ssl)
 {
 	struct shared_tls_key key = {.ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32};
 	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
-	__u32 i;
+	__u32 i, target;
 
 	if (!f)
 		return 0;
@@ -185,7 +235,31 @@ static __always_inline int tls_free(__u64 ssl)
 			emit_message_apart(&src, &f->flow.common, &f->flow.sides[i]);
 	}
 	emit_close(&f->flow.common, src.now_ns);
-	bpf_map_delete_elem(&tls_flows, &key);
+	target = f->flow.common.target;
+	if (!bpf_map_delete_elem(&tls_flows, &key))
+		tls_count(target, -1);
+	return 0;
+}
+
+/* The daemon looks at the process before its TLS library has been called. */
+static __always_inline int tls_exec(void)
+{
+	struct flow_common c = {.pid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
+	__u32 i;
+
+	BYTES_LOOP
+	for (i = 0; i < SHARED_TARGETS_MAX; i++) {
+		__u32 key = i;
+		struct shared_target *t = bpf_map_lookup_elem(&targets, &key);
+
+		if (!t || i >= targets_len)
+			break;
+		if (bpf_get_current_ancestor_cgroup_id(t->level) != t->cgroup)
+			continue;
+		c.target = (__u8)i;
+		emit_exec(&c);
+		break;
+	}
 	return 0;
 }
 

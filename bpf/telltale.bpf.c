@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * telltale.bpf.c - the entry points. What they do stands in the headers, in the order of the data
- * flow: tap_socket.h or tap_tls.h, stream.h, http1.h, ilp.h, emit.h, record.h.
+ * flow: tap_socket.h and tap_settle.h, or tap_tls.h; stream.h, http1.h, ilp.h, emit.h, record.h.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -10,6 +10,7 @@
 
 #include "maps.h"
 
+#include "tap_settle.h"
 #include "tap_socket.h"
 #include "tap_tls.h"
 
@@ -17,22 +18,47 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("cgroup_skb/ingress") int telltale_in(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_IN, &more_ingress);
+	return tap_run(skb, FLOW_IN, &more_ingress, &settle_ingress);
 }
 
 SEC("cgroup_skb/egress") int telltale_out(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_OUT, &more_egress);
+	return tap_run(skb, FLOW_OUT, &more_egress, &settle_egress);
 }
 
 SEC("cgroup_skb/ingress") int telltale_in2(struct __sk_buff *skb)
 {
-	return tap_resume(skb, FLOW_IN, &more_ingress);
+	return tap_resume(skb, FLOW_IN, &more_ingress, &settle_ingress);
 }
 
 SEC("cgroup_skb/egress") int telltale_out2(struct __sk_buff *skb)
 {
-	return tap_resume(skb, FLOW_OUT, &more_egress);
+	return tap_resume(skb, FLOW_OUT, &more_egress, &settle_egress);
+}
+
+SEC("cgroup_skb/ingress") int telltale_in3(struct __sk_buff *skb)
+{
+	return tap_settle(skb, FLOW_IN, &settle_ingress, &step_ingress);
+}
+
+SEC("cgroup_skb/egress") int telltale_out3(struct __sk_buff *skb)
+{
+	return tap_settle(skb, FLOW_OUT, &settle_egress, &step_egress);
+}
+
+SEC("cgroup_skb/ingress") int telltale_in4(struct __sk_buff *skb)
+{
+	return tap_step(skb, FLOW_IN, &step_ingress, &settle_ingress);
+}
+
+SEC("cgroup_skb/egress") int telltale_out4(struct __sk_buff *skb)
+{
+	return tap_step(skb, FLOW_OUT, &step_egress, &settle_egress);
+}
+
+SEC("cgroup/sock_release") int telltale_released(struct bpf_sock *sk)
+{
+	return tap_released(sk);
 }
 
 SEC("uprobe") int tls_call_enter(struct pt_regs *ctx)
@@ -75,7 +101,12 @@ SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
 	return tls_step(ctx, FLOW_IN, &more_read);
 }
 
-SEC("uprobe") int tls_freed(struct pt_regs *ctx)
+SEC("uprobe") int tls_ended(struct pt_regs *ctx)
 {
-	return tls_free(PT_REGS_PARM1(ctx));
+	return tls_end(PT_REGS_PARM1(ctx));
+}
+
+SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
+{
+	return tls_exec();
 }

@@ -129,8 +129,8 @@ static double of(const struct continual_released *r, enum continual_counter coun
 	return (double)r->counters[counter];
 }
 
-static void read_off(const struct continual_released seen[MOMENTS], const struct budget *budget,
-		     double *f)
+static void read_off(const struct continual_released seen[MOMENTS],
+		     const struct privacy_budget *budget, double *f)
 {
 	const struct continual_released *hour = &seen[AFTER_HOUR], *day = &seen[AFTER_DAY];
 	const struct continual_released *second = &seen[AFTER_SECOND];
@@ -222,7 +222,7 @@ static int compare_pairs(struct audit_continual_pair *pair, struct audit_subject
 int audit_continual_search(struct audit_continual_pair *pair, struct audit_subject *subject,
 			   uint64_t runs)
 {
-	const struct budget *b = &pair->budget;
+	const struct privacy_budget *b = &pair->budget;
 	const uint64_t values[] = {0, b->hour_clip, b->day_clip, 1000 * b->day_clip};
 	const uint32_t packets[] = {(uint32_t)b->packet_clip, 100 * (uint32_t)b->packet_clip};
 	struct audit_continual_pair finalists[FINALISTS];

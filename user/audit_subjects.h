@@ -18,7 +18,7 @@ struct audit_bucket_pair {
 
 /* continual: a day of OTHERS payments at the day's clip, without and with one payment more. */
 struct audit_continual_pair {
-	struct budget budget;
+	struct privacy_budget budget;
 	unsigned others;
 	uint64_t value;
 	uint32_t fulfilled, rejected;

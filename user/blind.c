@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 #include "sockets.h"
 
-enum reason { NO_LIBRARY, UNATTACHED, UNKNOWN_OWNER, HTTP2, REASONS };
+enum reason { NO_LIBRARY, UNATTACHED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
 
 static const struct {
 	const char *label; /* of telltale_opaque_connections_total */
@@ -18,10 +19,20 @@ static const struct {
 			"its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local "
 			"proxy that does the TLS"},
 	[UNATTACHED] = {"tls-unattached", "its TLS library could not be attached to"},
-	[UNKNOWN_OWNER] = {"tls-unknown-owner",
-			   "the connection was gone before its owner was found"},
+	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
+				   "run a kernel with the "
+				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
+	[UNKNOWN_OWNER] =
+		{"tls-unknown-owner",
+		 "the connection was gone, or others took too long to look up, before its "
+		 "owner was found"},
 	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
 };
+
+/* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
+ * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
+#define LOOK_SHARE 10
+#define LOOK_NS    100000000
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
@@ -42,6 +53,9 @@ struct blind {
 	} said[SAID_MAX];
 	size_t said_len;
 	bool unknown_origin[CONFIG_TARGETS_MAX];
+	struct budget {
+		uint64_t at_ns, left_ns;
+	} budgets[CONFIG_TARGETS_MAX];
 };
 
 struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
@@ -110,6 +124,39 @@ static void origin_unknown(struct blind *b, unsigned target)
 		 b->targets[target].name);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The owner, as long as the target's time for looking lasts; unknown after that. */
+static struct sockets_owner look(struct blind *b, unsigned target, const struct record_opaque *r)
+{
+	struct budget *budget = &b->budgets[target];
+	enum record_role role = (enum record_role)r->head.role;
+	struct sockets_owner owner = {.verdict = SOCKETS_UNKNOWN, .role = role};
+	uint64_t begun = now_ns(), took;
+
+	budget->left_ns += (begun - budget->at_ns) / LOOK_SHARE;
+	if (budget->left_ns > LOOK_NS)
+		budget->left_ns = LOOK_NS;
+	budget->at_ns = begun;
+	if (!budget->left_ns)
+		return owner;
+	/* Its process may have started since the last look. */
+	processes_scan_soon(b->processes, r->at_ns);
+	/* HTTP/2 is not read whoever's it is: only the name is wanted. */
+	owner = r->reason == RECORD_OPAQUE_TLS
+			? sockets_owner(b->processes, target, &r->remote, role)
+			: sockets_find(b->processes, target, &r->remote, role);
+	took = now_ns() - begun;
+	budget->left_ns -= took < budget->left_ns ? took : budget->left_ns;
+	return owner;
+}
+
 void blind_opaque(void *context, const struct record_opaque *record)
 {
 	struct blind *b = context;
@@ -120,15 +167,18 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	if (target >= b->targets_len)
 		return;
 	if (record->reason == RECORD_OPAQUE_TLS) {
-		/* Its process may have started since the last look. */
-		processes_scan_soon(b->processes, record->at_ns);
-		owner = sockets_owner(b->processes, target, &record->remote, owner.role);
+		owner = look(b, target, record);
 		switch (owner.verdict) {
 		case SOCKETS_READ: return;
 		case SOCKETS_NO_LIBRARY: reason = NO_LIBRARY; break;
 		case SOCKETS_UNATTACHED: reason = UNATTACHED; break;
+		case SOCKETS_SPARED: reason = SPARED; break;
 		case SOCKETS_UNKNOWN: reason = UNKNOWN_OWNER; break;
 		}
+	} else if (record->flow.pid) { /* inside TLS that is read */
+		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
+	} else {
+		owner = look(b, target, record);
 	}
 	b->count++;
 	privacy_add(b->privacy, b->series[reason], 1);

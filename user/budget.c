@@ -16,7 +16,7 @@ static const unsigned with_hours[BUDGET_LEVELS][GROUPS] = {
 	[BUDGET_HOUR] = {20, 3, 0, 0},
 };
 
-int budget_check(const struct budget *b, char *why, size_t why_len)
+int budget_check(const struct privacy_budget *b, char *why, size_t why_len)
 {
 	const char *fault = NULL;
 
@@ -34,14 +34,14 @@ int budget_check(const struct budget *b, char *why, size_t why_len)
 	return -EINVAL;
 }
 
-size_t budget_cells(const struct budget *b, enum budget_level level)
+size_t budget_cells(const struct privacy_budget *b, enum budget_level level)
 {
 	if (level == BUDGET_DAY)
 		return BUDGET_CELLS;
 	return b->hour_clip ? BUDGET_HOUR_CELLS : 0;
 }
 
-uint64_t budget_clip(const struct budget *b, enum budget_level level)
+uint64_t budget_clip(const struct privacy_budget *b, enum budget_level level)
 {
 	return level == BUDGET_DAY ? b->day_clip : b->hour_clip;
 }
@@ -66,7 +66,8 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
 	return a;
 }
 
-struct budget_scale budget_scale(const struct budget *b, enum budget_level level, size_t cell)
+struct budget_scale budget_scale(const struct privacy_budget *b, enum budget_level level,
+				 size_t cell)
 {
 	enum group group = group_of(cell);
 	unsigned share = b->hour_clip ? with_hours[level][group] : day_alone[group];

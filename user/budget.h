@@ -29,7 +29,7 @@
 #define BUDGET_PACKET_CLIP_MAX 65535
 #define BUDGET_EPSILON_MAX     20000 /* thousandths */
 
-struct budget {
+struct privacy_budget {
 	uint64_t epsilon_milli; /* thousandths, for everything together; default 1000 */
 	/* Base currency, scale 4: what counts of one payment. hour_clip 0: no hourly releases. */
 	uint64_t day_clip;    /* default 5000000 */
@@ -58,11 +58,11 @@ enum budget_cell {
 };
 
 /* 0, or -EINVAL with "what; mend" in WHY. */
-int budget_check(const struct budget *b, char *why, size_t why_len);
+int budget_check(const struct privacy_budget *b, char *why, size_t why_len);
 
 /* How many cells LEVEL has; 0: no releases at that level. */
-size_t budget_cells(const struct budget *b, enum budget_level level);
-uint64_t budget_clip(const struct budget *b, enum budget_level level);
+size_t budget_cells(const struct privacy_budget *b, enum budget_level level);
+uint64_t budget_clip(const struct privacy_budget *b, enum budget_level level);
 
 struct budget_scale {
 	uint64_t numerator;
@@ -70,6 +70,7 @@ struct budget_scale {
 };
 
 /* The scale of CELL's discrete Laplace noise: sensitivity / epsilon, in lowest terms. */
-struct budget_scale budget_scale(const struct budget *b, enum budget_level level, size_t cell);
+struct budget_scale budget_scale(const struct privacy_budget *b, enum budget_level level,
+				 size_t cell);
 
 #endif

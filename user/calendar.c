@@ -29,7 +29,7 @@ static void add(uint64_t *sum, uint64_t amount)
 		*sum = UINT64_MAX;
 }
 
-void calendar_add(struct calendar *c, const struct budget *budget,
+void calendar_add(struct calendar *c, const struct privacy_budget *budget,
 		  const struct contribution *payment)
 {
 	uint64_t fulfilled = least(payment->fulfilled, budget->packet_clip);
@@ -56,7 +56,7 @@ static int64_t noised(uint64_t sum, int64_t noise)
 	return total > INT64_MAX ? INT64_MAX : (int64_t)total;
 }
 
-void calendar_take(struct calendar *c, const struct budget *budget, enum budget_level level,
+void calendar_take(struct calendar *c, const struct privacy_budget *budget, enum budget_level level,
 		   privacy_random *random, void *random_context, int64_t *noisy)
 {
 	size_t cells = budget_cells(budget, level);

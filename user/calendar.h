@@ -25,10 +25,10 @@ int64_t calendar_hour(uint64_t unix_ns);
 int64_t calendar_day(int64_t hour);
 
 /* One payment has ended: the totals of a CONTRIBUTION_PAYMENT_END. Sums saturate. */
-void calendar_add(struct calendar *c, const struct budget *budget,
+void calendar_add(struct calendar *c, const struct privacy_budget *budget,
 		  const struct contribution *payment);
 /* Closes LEVEL's node: NOISY gets its budget_cells(LEVEL) sums with fresh noise. */
-void calendar_take(struct calendar *c, const struct budget *budget, enum budget_level level,
+void calendar_take(struct calendar *c, const struct privacy_budget *budget, enum budget_level level,
 		   privacy_random *random, void *random_context, int64_t *noisy);
 /* Forgets LEVEL's node: nothing of it will ever be released. */
 void calendar_drop(struct calendar *c, enum budget_level level);

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "page_socket.h"
 #include "probe.h"
+#include "processes.h"
 #include "rates.h"
 #include "target.h"
 #include "tlslib.h"
@@ -123,27 +124,58 @@ struct seen {
 	char names[256]; /* of the others */
 };
 
-static void look_at_process(void *context, pid_t pid)
+static void add_name(char *names, size_t len, pid_t pid, const char *remark)
 {
-	struct seen *s = context;
 	char path[64], name[32] = "?";
-	size_t used = strlen(s->names);
-	int n = tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX);
+	size_t used = strlen(names);
 	FILE *f;
 
-	s->readable += n > 0;
-	s->closed += n == -EACCES || n == -EPERM;
-	if (n > 0 || n == -EACCES || n == -EPERM)
-		return;
-	s->others++;
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	f = fopen(path, "re");
 	if (f && fgets(name, sizeof(name), f))
 		name[strcspn(name, "\n")] = '\0';
 	if (f)
 		fclose(f);
-	snprintf(s->names + used, sizeof(s->names) - used, "%s%s (%d%s)", used ? ", " : "", name,
-		 (int)pid, n == -ESTALE ? ", its library was replaced on disk: restart it" : "");
+	snprintf(names + used, len - used, "%s%s (%d%s)", used ? ", " : "", name, (int)pid, remark);
+}
+
+static void look_at_process(void *context, pid_t pid)
+{
+	struct seen *s = context;
+	int n = tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX);
+
+	s->readable += n > 0;
+	s->closed += n == -EACCES || n == -EPERM;
+	if (n > 0 || n == -EACCES || n == -EPERM)
+		return;
+	s->others++;
+	add_name(s->names, sizeof(s->names), pid,
+		 n == -ESTALE ? ", its library was replaced on disk: restart it" : "");
+}
+
+static void look_for_filter(void *context, pid_t pid)
+{
+	struct seen *s = context;
+
+	if (processes_filtered(pid))
+		add_name(s->names, sizeof(s->names), pid, "");
+}
+
+static void check_filtered(const struct probe *probe, const struct target *targets, size_t len)
+{
+	struct seen s = {0};
+
+	if (!probe_harms_filtered(probe)) {
+		say(HOST_OK, "seccomp", "reading TLS does not harm processes under a filter here");
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		target_each_process(&targets[i], look_for_filter, &s);
+	say(HOST_WARN, "seccomp",
+	    "this kernel would kill processes under a filter when their TLS is read, so they are "
+	    "left alone; in the targets: %s; run a kernel with the mend (6.12.14, 6.13.3, 6.14 or "
+	    "newer)",
+	    s.names[0] ? s.names : "none now");
 }
 
 static void check_processes(const struct target *t)
@@ -193,10 +225,12 @@ static void check_targets(const struct config *config)
 		check_processes(&targets[n]);
 		n++;
 	}
-	if (probe_open(&none, &none, targets, n, &probe, why, sizeof(why)))
+	if (probe_open(&none, &none, targets, n, config->tls_connections, &probe, why, sizeof(why)))
 		say(HOST_FAIL, "programs", "%s", why);
 	else
 		say(HOST_OK, "programs", "the kernel takes the BPF programs");
+	if (probe)
+		check_filtered(probe, targets, n);
 	probe_close(probe);
 	while (n > 0)
 		target_fini(&targets[--n]);

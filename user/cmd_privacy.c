@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "config.h"
 #include "entropy.h"
+#include "log.h"
 #include "privacy.h"
 
 enum flag {
@@ -134,7 +135,7 @@ static int set_params(struct apply *a)
 	if (a->wanted.max_value)
 		a->params.max_value = a->wanted.max_value;
 	if (bucket_laplace_check(&a->params, why, sizeof(why))) {
-		fprintf(stderr, "telltale privacy apply: %s\n", why);
+		log_err("privacy", "%s", why);
 		return EXIT_USAGE;
 	}
 	return EXIT_SUCCESS;
@@ -179,19 +180,18 @@ static int apply_lines(const struct apply *a)
 		if (!fault)
 			fault = parse_value(line, &value);
 		if (fault) {
-			fprintf(stderr, "telltale privacy apply: line %lu: %s\n", n, fault);
+			log_err("privacy", "line %lu: %s", n, fault);
 			status = EXIT_FAILURE;
 			continue;
 		}
 		apply_value(a, value, &entropy);
 	}
 	if (!feof(stdin)) {
-		fprintf(stderr, "telltale privacy apply: cannot read standard input: %s\n",
-			strerror(errno));
+		log_err("privacy", "cannot read standard input: %s", strerror(errno));
 		status = EXIT_FAILURE;
 	}
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "telltale privacy apply: cannot write: %s\n", strerror(errno));
+		log_err("privacy", "cannot write: %s", strerror(errno));
 		status = EXIT_FAILURE;
 	}
 	entropy_fini(&entropy);

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "config.h"
 #include "config_impl.h"
+#include "log.h"
 #include "privacy.h"
 
 enum flag {
@@ -109,7 +110,7 @@ static void set_mechanism(struct audit *a, struct argp_state *state, const char 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct audit *a = state->input;
-	struct budget *budget = &a->wanted.budget;
+	struct privacy_budget *budget = &a->wanted.budget;
 	char why[CONFIG_WHY];
 
 	switch (key) {
@@ -149,8 +150,8 @@ static int set_params(struct audit *a)
 {
 	struct privacy_params defaults = PRIVACY_PARAMS_DEFAULT;
 	struct config *config = NULL;
-	struct budget *budget = &a->params.budget;
-	const struct budget *wanted = &a->wanted.budget;
+	struct privacy_budget *budget = &a->params.budget;
+	const struct privacy_budget *wanted = &a->wanted.budget;
 	char why[160];
 
 	a->params = defaults;
@@ -171,7 +172,7 @@ static int set_params(struct audit *a)
 	if (wanted->packet_clip)
 		budget->packet_clip = wanted->packet_clip;
 	if (budget_check(budget, why, sizeof(why))) {
-		fprintf(stderr, "telltale privacy audit: %s\n", why);
+		log_err("privacy", "%s", why);
 		return EXIT_USAGE;
 	}
 	return EXIT_SUCCESS;
@@ -300,7 +301,7 @@ int cmd_privacy_audit(int argc, char **argv)
 	else
 		status = audit_bucket(&a, &subject);
 	if (status < 0) {
-		fprintf(stderr, "telltale privacy audit: %s\n", strerror(-status));
+		log_err("privacy", "%s", strerror(-status));
 		return EXIT_FAILURE;
 	}
 	return status;

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "config_impl.h"
+#include "log.h"
 #include "suggest.h"
 
 enum flag { OPTION_PAYMENTS = 256, OPTION_MEDIAN, OPTION_SIGMA, OPTION_EPSILON };
@@ -84,14 +85,14 @@ int cmd_privacy_suggest(int argc, char **argv)
 {
 	static const struct argp argp = {.options = options, .parser = parse_option, .doc = doc};
 	struct suggest_expected e = {.median = 50000, .sigma = 1.5, .epsilon_milli = 1000};
-	struct budget budget = BUDGET_DEFAULT;
+	struct privacy_budget budget = BUDGET_DEFAULT;
 	char why[160];
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &e))
 		return EXIT_USAGE;
 	suggest_clips(&e, &budget);
 	if (budget_check(&budget, why, sizeof(why))) {
-		fprintf(stderr, "telltale privacy suggest: %s\n", why);
+		log_err("privacy", "%s", why);
 		return EXIT_USAGE;
 	}
 	printf("privacy:\n  mechanism: continual\n  epsilon: %" PRIu64 ".%03" PRIu64 "\n",

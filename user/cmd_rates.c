@@ -151,8 +151,8 @@ static bool print_source(const struct rates *r, enum rates_source source, const 
 	if (!status.configured)
 		return false;
 	if (!status.loaded) {
-		fprintf(stderr, "telltale rates show: the %s's rates: %s: %s\n",
-			source_names[source], location, status.error);
+		log_err("rates", "the %s's rates: %s: %s", source_names[source], location,
+			status.error);
 		return false;
 	}
 	printf("%s: base %s, %zu rate%s, age %" PRIu64 " s\n", source_names[source], status.base,
@@ -171,7 +171,7 @@ static int show_sources(const struct rates_source_config *sources)
 	bool any = false;
 
 	if (!r) {
-		fprintf(stderr, "telltale rates show: out of memory\n");
+		log_err("rates", "out of memory");
 		return EXIT_FAILURE;
 	}
 	/* Each source's fault is printed below, in the command's own words. */
@@ -181,7 +181,7 @@ static int show_sources(const struct rates_source_config *sources)
 		any |= print_source(r, (enum rates_source)i, sources[i].location);
 	rates_free(r);
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "telltale rates show: cannot write: %s\n", strerror(errno));
+		log_err("rates", "cannot write: %s", strerror(errno));
 		return EXIT_FAILURE;
 	}
 	return any ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -200,8 +200,9 @@ static int show_configured(const char *path)
 	if (config->rates[RATES_OPERATOR].location || config->rates[RATES_NETWORK].location)
 		status = show_sources(config->rates);
 	else
-		fprintf(stderr, "telltale rates show: no rates are configured; name some under "
-				"`rates:`, or give --operator or --network\n");
+		log_err("rates",
+			"no rates are configured; name some under `rates:`, or give --operator or "
+			"--network");
 	config_free(config);
 	return status;
 }

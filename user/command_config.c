@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "log.h"
 
 enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };
 
@@ -88,7 +89,7 @@ struct config *command_config_load(const struct command_config *a)
 		return NULL;
 	err = append_targets(a, config);
 	if (err) {
-		fprintf(stderr, "telltale: %s\n",
+		log_err("configuration", "%s",
 			err == -E2BIG ? "too many targets; watch a cgroup above them instead"
 				      : "out of memory");
 		config_free(config);

@@ -198,6 +198,7 @@ static int set_defaults(struct config *c, const char *path)
 	c->export_interval_ms = CONFIG_INTERVAL_MS;
 	c->idle_ms = 30000;
 	c->max_payment_ms = 600000;
+	c->tls_connections = 1024;
 	return 0;
 }
 

@@ -86,11 +86,12 @@ struct config {
 	struct config_attribute
 		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
 	size_t attributes_len;
-	char *listen;            /* "127.0.0.1:9464"; NULL: "none" in the file */
-	uint32_t idle_ms;        /* a payment ends after this long without an exchange; 30000 */
-	uint32_t max_payment_ms; /* ... or when it is this old; 600000 */
-	char *state_dir;         /* "/var/lib/telltale" */
-	char *run_dir;           /* "/run/telltale" */
+	char *listen;             /* "127.0.0.1:9464"; NULL: "none" in the file */
+	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
+	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
+	uint64_t tls_connections; /* carrying ILP, followed at once; 1024 */
+	char *state_dir;          /* "/var/lib/telltale" */
+	char *run_dir;            /* "/run/telltale" */
 	struct config_provenance *provenance; /* where each value came from, for --print-config */
 };
 

@@ -186,7 +186,7 @@ static void print_named_number(struct print *p, const char *section, const char 
 static void print_privacy(struct print *p)
 {
 	const struct bucket_laplace *bucket = &p->c->privacy.bucket;
-	const struct budget *budget = &p->c->privacy.budget;
+	const struct privacy_budget *budget = &p->c->privacy.budget;
 
 	fputs("privacy:\n", p->out);
 	name_value(p, "privacy.mechanism");
@@ -308,6 +308,8 @@ void config_print(const struct config *c, FILE *out)
 	print_duration(p, "  idle: ", c->idle_ms);
 	name_value(p, "payments.max");
 	print_duration(p, "  max: ", c->max_payment_ms);
+	name_value(p, "tls_connections");
+	print_number(p, "tls_connections: ", c->tls_connections);
 	name_value(p, "state_dir");
 	print_text(p, "state_dir: ", c->state_dir);
 	name_value(p, "run_dir");

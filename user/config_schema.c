@@ -102,7 +102,8 @@ static void set_epsilon(struct walk *w, yaml_node_t *value, const struct walk_ke
 
 #define BUCKET(field)                                                                              \
 	(offsetof(struct privacy_params, bucket) + offsetof(struct bucket_laplace, field))
-#define BUDGET(field) (offsetof(struct privacy_params, budget) + offsetof(struct budget, field))
+#define BUDGET(field)                                                                              \
+	(offsetof(struct privacy_params, budget) + offsetof(struct privacy_budget, field))
 
 static const struct walk_key privacy_keys[] = {
 	WALK_KEY("mechanism", set_mechanism, WALK_FIELD(privacy_params, mechanism)),
@@ -204,6 +205,8 @@ static const struct walk_key root_keys[] = {
 	WALK_KEY("resource", config_set_resource, 0),
 	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),
 	WALK_KEY("payments", set_payments, 0),
+	WALK_KEY("tls_connections", walk_set_number, WALK_FIELD(config, tls_connections), .min = 16,
+		 .max = 65536),
 	WALK_KEY("state_dir", walk_set_path, WALK_FIELD(config, state_dir)),
 	WALK_KEY("run_dir", walk_set_path, WALK_FIELD(config, run_dir)),
 };

@@ -16,7 +16,7 @@
 
 /* All that must not be forgotten, as it is saved: 64-bit words, so that there is no padding. */
 struct memory {
-	struct budget budget; /* of the open nodes */
+	struct privacy_budget budget; /* of the open nodes */
 	uint64_t start_unix_ns;
 	struct calendar calendar;
 	int64_t base[CONTINUAL_COUNTERS];  /* closed days */
@@ -284,7 +284,7 @@ static void change_budget(struct continual *c)
 	c->stats.dropped += 2;
 }
 
-static void begin_anew(struct memory *m, const struct budget *budget, uint64_t now_unix_ns)
+static void begin_anew(struct memory *m, const struct privacy_budget *budget, uint64_t now_unix_ns)
 {
 	memset(m, 0, sizeof(*m));
 	m->budget = *budget;

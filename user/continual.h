@@ -52,7 +52,7 @@ struct continual_stats {
 };
 
 struct continual_options {
-	struct budget budget;
+	struct privacy_budget budget;
 	struct state *state; /* borrowed; NULL: nothing outlives the process */
 	/* A node may be closed if ticks came at least this often while it ended; 0: however rarely.
 	 */

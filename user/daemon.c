@@ -2,100 +2,37 @@
 #include "daemon.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <event2/event.h>
-
-#include "blind.h"
-#include "export.h"
-#include "hostkey.h"
+#include "daemon_impl.h"
 #include "log.h"
-#include "page.h"
-#include "peers.h"
-#include "pipeline.h"
-#include "privacy.h"
-#include "privilege.h"
-#include "probe.h"
-#include "processes.h"
-#include "rates.h"
-#include "target.h"
 #include "truth.h"
 
-#define DRAIN_MS 50   /* between two looks into the ring */
-#define TICK_MS  1000 /* between two looks at processes, time-outs and the export's state */
-#define FLUSH_MS 4000 /* for the last export; SIGTERM is done within five seconds */
-#define RATES_MS 2000 /* to wait for the first rates: without them an amount has no value */
-
-#define PAGE_ROUNDS 16 /* of the page at once: what is left waits for the next tick */
-
-#define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
-
-/* What the exporter and the rates count, as last handed to privacy. */
-struct handed_over {
-	uint64_t exports, failures;
-};
-
-struct daemon {
-	const struct config *config;
-	const char *truth_path;
-	struct target targets[CONFIG_TARGETS_MAX];
-	size_t targets_len;
-
-	struct probe *probe;
-	struct processes *processes;
-	struct blind *blind;
-	struct peers *peers;
-	struct rates *rates;
-	struct privacy *privacy;
-	struct pipeline *pipeline;
-	struct exporter *exporter;
-	struct page *page;
-
-	struct event_base *base;
-	struct event *events[16];
-	size_t events_len;
-
-	int series_dropped, series_coverage, series_tls;
-	int series_rates_age[RATES_SOURCES], series_rates_failures[RATES_SOURCES];
-	int *series_exports, *series_export_failures; /* by endpoint */
-	struct export_status *exports;                /* room for every endpoint */
-	struct handed_over *handed;
-	uint64_t dropped, rates_failures[RATES_SOURCES];
-};
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int64_t clock_offset(void)
-{
-	return (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC));
-}
+#define DRAIN_MS    50   /* between two looks into the ring */
+#define TICK_MS     1000 /* between two looks at processes, time-outs and the export's state */
+#define RATES_MS    2000 /* to wait for the first rates: without them an amount has no value */
+#define PAGE_ROUNDS 16   /* of the page at once: what is left waits for the next tick */
 
 /* --- data ------------------------------------------------------------------------------------- */
 
 static void take_record(void *context, const void *record, size_t size)
 {
+	const struct record_exec *exec = record;
 	struct daemon *d = context;
 
+	if (size >= sizeof(*exec) && exec->head.type == RECORD_EXEC)
+		processes_scan_soon(d->processes, exec->at_ns);
 	pipeline_record(d->pipeline, record, size);
 }
 
 static void drain_ring(struct daemon *d)
 {
 	probe_consume(d->probe, take_record, d);
+	/* After the records: what a reply may have been lost to is known then. */
+	pipeline_settle(d->pipeline, probe_dropped(d->probe));
 }
 
 /* What the stages outside the pipeline counted since the last time. */
@@ -186,6 +123,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	drain_ring(d);
+	processes_catch_up(d->processes);
 	rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
@@ -275,211 +213,8 @@ static int add_events(struct daemon *d)
 	return err;
 }
 
-/* The answer to `telltale peers`. */
-static char *answer_control(void *context, const char *path)
-{
-	struct daemon *d = context;
-
-	return !strcmp(path, "/peers") ? peers_json(d->peers) : NULL;
-}
-
-/* --- building up ------------------------------------------------------------------------------ */
-
-static int resolve_targets(struct daemon *d)
-{
-	char why[512] = "";
-
-	for (size_t i = 0; i < d->config->targets_len; i++) {
-		struct target *t = &d->targets[d->targets_len];
-		int err = target_resolve(&d->config->targets[i], t, why, sizeof(why));
-
-		if (!err) {
-			err = target_disjoint(t, d->targets, d->targets_len, why, sizeof(why));
-			d->targets_len++;
-		}
-		if (!err)
-			err = target_lock(t, why, sizeof(why));
-		if (err) {
-			log_err("run", "target %s: %s", d->config->targets[i].name, why);
-			return err;
-		}
-	}
-	return 0;
-}
-
-static int open_probe(struct daemon *d)
-{
-	struct siphash_key session, host;
-	struct hostkey key;
-	char why[512] = "";
-	int err = hostkey_load(d->config->state_dir, &key);
-
-	if (err) {
-		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
-		log_err("run", "%s", why);
-		return err;
-	}
-	host.k0 = key.k0;
-	host.k1 = key.k1;
-	privacy_random_kernel(NULL, &session, sizeof(session));
-	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open(&session, &host, d->targets, d->targets_len, &d->probe, why, sizeof(why));
-	explicit_bzero(&session, sizeof(session));
-	explicit_bzero(&host, sizeof(host));
-	explicit_bzero(&key, sizeof(key));
-	if (!err) {
-		d->processes = processes_new(d->probe, d->targets, d->targets_len);
-		if (!d->processes)
-			return -ENOMEM;
-		processes_scan(d->processes);
-		err = probe_attach_sockets(d->probe, why, sizeof(why));
-	}
-	if (err)
-		log_err("run", "%s", why);
-	return err;
-}
-
-static int open_series(struct daemon *d)
-{
-	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
-	size_t n = d->config->endpoints_len ? d->config->endpoints_len : 1;
-
-	d->series_exports = calloc(n, sizeof(*d->series_exports));
-	d->series_export_failures = calloc(n, sizeof(*d->series_export_failures));
-	d->exports = calloc(n, sizeof(*d->exports));
-	d->handed = calloc(n, sizeof(*d->handed));
-	if (!d->series_exports || !d->series_export_failures || !d->exports || !d->handed)
-		return -ENOMEM;
-	d->series_dropped = privacy_series(d->privacy, METRIC_RECORDS_DROPPED, NULL, NULL);
-	d->series_coverage = privacy_series(d->privacy, METRIC_COVERAGE, NULL, NULL);
-	d->series_tls = privacy_series(d->privacy, METRIC_TLS_PROCESSES, NULL, NULL);
-	for (size_t i = 0; i < RATES_SOURCES; i++) {
-		d->series_rates_age[i] =
-			privacy_series(d->privacy, METRIC_RATES_AGE, "document", documents[i]);
-		d->series_rates_failures[i] =
-			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
-	}
-	for (size_t i = 0; i < d->config->endpoints_len; i++) {
-		const char *url = d->config->endpoints[i].url;
-
-		d->series_exports[i] = privacy_series(d->privacy, METRIC_EXPORTS, "endpoint", url);
-		d->series_export_failures[i] =
-			privacy_series(d->privacy, METRIC_EXPORT_FAILURES, "endpoint", url);
-	}
-	return 0;
-}
-
-/* The network's counters outlive the process. */
-static int keep_privacy(struct daemon *d)
-{
-	struct hostkey key;
-	char why[512] = "";
-	int err = hostkey_load(d->config->state_dir, &key);
-
-	if (err)
-		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
-	else
-		err = privacy_keep(d->privacy, d->config->state_dir, &key, why, sizeof(why));
-	explicit_bzero(&key, sizeof(key));
-	if (err)
-		log_err("run", "%s", why);
-	return err;
-}
-
-static int open_stages(struct daemon *d)
-{
-	const struct config *c = d->config;
-	struct pipeline_config pipeline = {
-		.exchanges = PIPELINE_EXCHANGES,
-		.conditions = PIPELINE_CONDITIONS,
-		.payments = PIPELINE_PAYMENTS,
-		.idle_ns = (uint64_t)c->idle_ms * 1000000,
-		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
-		.begin_ns = now_ns(CLOCK_MONOTONIC),
-		.realtime_offset_ns = clock_offset(),
-		.opaque = blind_opaque,
-	};
-	int err;
-
-	d->peers = peers_new(c, PEERS_SEEN);
-	d->rates = rates_new(c->rates);
-	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
-	if (!d->peers || !d->rates || !d->privacy)
-		return -ENOMEM;
-	err = keep_privacy(d);
-	if (!err)
-		err = open_series(d);
-	if (err)
-		return err;
-	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->privacy);
-	if (!d->blind)
-		return -ENOMEM;
-	pipeline.peers = d->peers;
-	pipeline.rates = d->rates;
-	pipeline.privacy = d->privacy;
-	pipeline.context = d->blind;
-	d->pipeline = pipeline_new(&pipeline);
-	if (!d->pipeline)
-		return -ENOMEM;
-	blind_set_pipeline(d->blind, d->pipeline);
-	return 0;
-}
-
-/* A peer that hangs up in the middle of a write is an error there, not the end of the daemon. Each
- * process with a TLS library takes some descriptors. */
-static void prepare_process(void)
-{
-	struct rlimit files;
-
-	signal(SIGPIPE, SIG_IGN);
-	if (getrlimit(RLIMIT_NOFILE, &files))
-		return;
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files))
-		log_debug("run", "cannot raise the limit of open files: %s", strerror(errno));
-}
-
-static int open_outlets(struct daemon *d)
-{
-	char path[PATH_MAX], why[256] = "";
-	int err;
-
-	snprintf(path, sizeof(path), "%s/control.sock", d->config->run_dir);
-	err = page_start(d->config->listen, path, answer_control, d, &d->page, why, sizeof(why));
-	if (err) {
-		log_err("run", "%s", why);
-		return err;
-	}
-	if (d->config->endpoints_len)
-		err = export_start(d->config, &d->exporter);
-	if (err)
-		log_err("run", "cannot start the exporter: %s", strerror(-err));
-	return err;
-}
-
-static void close_all(struct daemon *d)
-{
-	for (size_t i = 0; i < d->events_len; i++)
-		event_free(d->events[i]);
-	if (d->base)
-		event_base_free(d->base);
-	if (d->exporter)
-		export_stop(d->exporter, FLUSH_MS);
-	page_stop(d->page);
-	pipeline_free(d->pipeline);
-	blind_free(d->blind);
-	privacy_free(d->privacy);
-	rates_free(d->rates);
-	peers_free(d->peers);
-	processes_free(d->processes);
-	probe_close(d->probe);
-	for (size_t i = 0; i < d->targets_len; i++)
-		target_fini(&d->targets[i]);
-	free(d->series_exports);
-	free(d->series_export_failures);
-	free(d->exports);
-	free(d->handed);
-}
+/* --- from beginning to end ----------------------------------------------------------------------
+ */
 
 static void say_ready(const struct daemon *d)
 {
@@ -511,17 +246,7 @@ int daemon_run(const struct daemon_options *options)
 		return -ENOMEM;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
-	prepare_process();
-	d->base = event_base_new();
-	err = d->base ? resolve_targets(d) : -ENOMEM;
-	if (!err)
-		err = open_probe(d);
-	if (!err)
-		err = open_stages(d);
-	if (!err)
-		err = privilege_drop(probe_needs_admin(d->probe));
-	if (!err)
-		err = open_outlets(d);
+	err = daemon_open(d);
 	if (!err)
 		err = add_events(d);
 	if (!err) {
@@ -539,7 +264,7 @@ int daemon_run(const struct daemon_options *options)
 	} else if (err == -ENOMEM) {
 		log_err("run", "out of memory");
 	}
-	close_all(d);
+	daemon_close(d);
 	free(d);
 	return err;
 }

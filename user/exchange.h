@@ -20,8 +20,20 @@ enum outcome {
 	OUTCOME_HTTP_ERROR, /* an HTTP status other than 200 and no packet */
 	OUTCOME_NOT_ILP,    /* status 200 and a body that is no ILP reply */
 	OUTCOME_CLOSED,     /* the connection ended before the reply */
-	OUTCOME_LOST,       /* no reply was seen: evicted, gap, or long past the expiry */
+	OUTCOME_LOST,       /* what became of it was not seen: enum lost says why */
 	OUTCOMES,
+};
+
+/* Why an outcome was not seen. */
+enum lost {
+	LOST_NOT = 0,
+	LOST_GAP,      /* bytes were missing where replies come on its connection */
+	LOST_RING,     /* records found no room while it was open */
+	LOST_EVICTED,  /* the table was full */
+	LOST_REPLACED, /* another Prepare came in its place */
+	LOST_TIMEOUT,  /* no reply long past the expiry */
+	LOST_SHUTDOWN, /* telltale ended first */
+	LOSTS,
 };
 
 /* Whose payment it is, from where the target stands. */
@@ -46,6 +58,7 @@ struct exchange {
 	uint8_t role; /* enum record_role */
 	uint8_t tap;  /* enum record_tap */
 	enum outcome outcome;
+	enum lost lost;      /* with OUTCOME_LOST */
 	bool peer_protocol;  /* destination "peer.": not money, not counted as packets */
 	char reject_code[4]; /* NUL-terminated; empty unless rejected */
 	uint16_t http_status;

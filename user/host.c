@@ -34,13 +34,6 @@ static enum host_verdict look_at_kernel(char *words, size_t len)
 		snprintf(words, len, "%s is older than 5.10; use a newer kernel", release);
 		return HOST_FAIL;
 	}
-	if (version >= 6011 && version <= 6013) {
-		snprintf(words, len,
-			 "%s may kill processes under seccomp when the TLS tap is on them; use a "
-			 "kernel before 6.11 or from 6.14 on, or be sure that yours has the mend",
-			 release);
-		return HOST_WARN;
-	}
 	snprintf(words, len, "%s", release);
 	return HOST_OK;
 }
@@ -164,7 +157,7 @@ static enum host_verdict look_at_capabilities(char *words, size_t len)
 		verdict = HOST_FAIL;
 	} else if (!has_cap(caps, CAP_SYS_ADMIN) && !uprobe_has_multi()) {
 		snprintf(words, len,
-			 "CAP_SYS_ADMIN missing: without it kernels before 6.6 may refuse the TLS "
+			 "CAP_SYS_ADMIN missing: without it kernels before 6.10 may refuse the TLS "
 			 "tap");
 		verdict = HOST_WARN;
 	} else {

@@ -3,7 +3,8 @@
  * An open exchange stands in up to three indexes: by flow and stream (where a response finds it),
  * by flow (for the flow's end) and, if its Prepare had one, by Request-Id (where an asynchronous
  * reply finds it). Answered with 202 it leaves the first two, because its connection has done its
- * part. All open exchanges stand in one list, oldest first.
+ * part. All open exchanges of a target stand in one list, oldest first; those whose connection has
+ * ended also in another one, until they are settled.
  */
 #include "match.h"
 
@@ -23,20 +24,25 @@
 
 struct open {
 	struct table_node node;
-	struct table_place age;
+	struct table_place age, ending;
 	struct table_hook by_stream, by_flow, by_request;
 	struct record_flow flow;
 	uint64_t request_id;
 	int64_t expires_ns; /* since 1970 */
 	uint32_t stream;
-	uint8_t on_flow; /* in by_stream and by_flow */
+	uint64_t dropped; /* records lost so far, when it was opened */
+	uint64_t ended_ns;
+	uint8_t on_flow;   /* in by_stream and by_flow */
+	uint8_t is_ending; /* in the list of that name */
 	struct exchange exchange;
 };
 
 struct match {
 	struct table table;
 	struct table_index by_stream, by_flow, by_request;
-	struct table_list age;
+	struct table_shares age;
+	struct table_list ending;
+	uint64_t dropped;
 	int64_t realtime_offset_ns;
 	const struct match_ops *ops;
 	void *context;
@@ -58,7 +64,8 @@ struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struc
 		match_free(m);
 		return NULL;
 	}
-	table_list_init(&m->age, &m->table, offsetof(struct open, age));
+	table_shares_init(&m->age, &m->table, offsetof(struct open, age));
+	table_list_init(&m->ending, &m->table, offsetof(struct open, ending));
 	m->realtime_offset_ns = realtime_offset_ns;
 	m->ops = ops;
 	m->context = context;
@@ -151,21 +158,32 @@ static void close_exchange(struct match *m, struct open *o, enum outcome outcome
 	leave_flow(m, o);
 	if (o->request_id)
 		table_index_remove(&m->by_request, o);
-	table_list_remove(&m->age, o);
+	table_list_remove(table_shares_of(&m->age, o->exchange.target), o);
+	if (o->is_ending)
+		table_list_remove(&m->ending, o);
 	o->exchange.outcome = outcome;
 	o->exchange.reply_done_ns = done_ns;
 	m->ops->closed(m->context, &o->exchange);
 	table_release(&m->table, o);
 }
 
-static struct open *take(struct match *m, uint64_t now_ns)
+/* CAUSE, unless records were dropped in its time: then nothing else can be told. */
+static void lose(struct match *m, struct open *o, enum lost cause, uint64_t now_ns)
+{
+	o->exchange.lost = m->dropped != o->dropped ? LOST_RING : cause;
+	close_exchange(m, o, OUTCOME_LOST, now_ns);
+}
+
+static struct open *take(struct match *m, unsigned target, uint64_t now_ns)
 {
 	struct open *o = table_take(&m->table);
 
 	if (o)
 		return o;
+	o = table_list_first(table_shares_longest(&m->age, target));
 	m->stats.evicted++;
-	close_exchange(m, table_list_first(&m->age), OUTCOME_LOST, now_ns);
+	o->exchange.lost = LOST_EVICTED;
+	close_exchange(m, o, OUTCOME_LOST, now_ns);
 	return table_take(&m->table);
 }
 
@@ -177,11 +195,12 @@ static void open_exchange(struct match *m, const struct record_message *message)
 
 	/* The reply to the one before it was lost on the way here. */
 	if (o)
-		close_exchange(m, o, OUTCOME_LOST, message->first_ns);
-	o = take(m, message->first_ns);
+		lose(m, o, LOST_REPLACED, message->first_ns);
+	o = take(m, message->head.target, message->first_ns);
 	o->flow = message->flow;
 	o->stream = message->stream;
 	o->request_id = message->request_id;
+	o->dropped = m->dropped;
 	o->expires_ns = match_expiry_ns(message->expires_at);
 	e = &o->exchange;
 	e->target = message->head.target;
@@ -201,7 +220,7 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	o->on_flow = 1;
 	if (o->request_id)
 		table_index_add(&m->by_request, o, hash_request(e->target, o->request_id));
-	table_list_append(&m->age, o);
+	table_list_append(table_shares_of(&m->age, e->target), o);
 	m->stats.opened++;
 	m->ops->opened(m->context, e);
 }
@@ -257,6 +276,8 @@ static void answer(struct match *m, struct open *o, const struct record_message 
 	if (reply->http_status)
 		e->http_status = reply->http_status;
 	e->reply_ns = reply->first_ns;
+	if (outcome == OUTCOME_LOST)
+		e->lost = LOST_GAP;
 	if (o->request_id)
 		*answered_place(m, o->request_id) = o->request_id;
 	close_exchange(m, o, outcome, reply->last_ns);
@@ -322,10 +343,55 @@ void match_flow_close(struct match *m, const struct record_flow_close *close)
 	while (o) {
 		struct open *next = table_index_next(&m->by_flow, o);
 
-		if (same_flow(o, close->head.tap, &close->flow))
-			close_exchange(m, o, OUTCOME_CLOSED, close->at_ns);
+		if (same_flow(o, close->head.tap, &close->flow)) {
+			leave_flow(m, o);
+			o->is_ending = 1;
+			o->ended_ns = close->at_ns;
+			table_list_append(&m->ending, o);
+		}
 		o = next;
 	}
+}
+
+/* Are replies to O among the bytes that were missed? */
+static bool hides_reply(const struct open *o, const struct record_gap *gap)
+{
+	switch (o->exchange.role) {
+	case RECORD_ROLE_CLIENT: return gap->ingress;
+	case RECORD_ROLE_SERVER: return !gap->ingress;
+	default: return true;
+	}
+}
+
+void match_gap(struct match *m, const struct record_gap *gap)
+{
+	struct open *o = table_index_first(&m->by_flow, hash_flow(gap->head.tap, &gap->flow));
+
+	while (o) {
+		struct open *next = table_index_next(&m->by_flow, o);
+
+		if (same_flow(o, gap->head.tap, &gap->flow) && hides_reply(o, gap))
+			lose(m, o, LOST_GAP, gap->at_ns);
+		o = next;
+	}
+}
+
+static void settle(struct match *m)
+{
+	struct open *o;
+
+	while ((o = table_list_first(&m->ending))) {
+		if (m->dropped == o->dropped)
+			close_exchange(m, o, OUTCOME_CLOSED, o->ended_ns);
+		else
+			lose(m, o, LOST_RING, o->ended_ns);
+	}
+}
+
+void match_settle(struct match *m, uint64_t dropped)
+{
+	m->dropped = dropped;
+	settle(m);
 }
 
 /* How long after its start O is given up, from AFTER_EXPIRY_NS to AFTER_START_NS. */
@@ -348,29 +414,35 @@ static uint64_t age_ns(const struct open *o, uint64_t now_ns)
 	return now_ns > o->exchange.prepare_ns ? now_ns - o->exchange.prepare_ns : 0;
 }
 
-void match_tick(struct match *m, uint64_t now_ns)
+static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
 {
-	struct open *o = table_list_first(&m->age);
+	struct open *o = table_list_first(age);
 
 	/* Nothing ends before it is AFTER_EXPIRY_NS old, so the walk stops at the first younger
 	 * one: it passes what ends now and what has waited unusually long already. */
 	while (o && age_ns(o, now_ns) > AFTER_EXPIRY_NS) {
-		struct open *next = table_list_next(&m->age, o);
+		struct open *next = table_list_next(age, o);
 
-		if (age_ns(o, now_ns) > patience_ns(m, o)) {
-			m->stats.timed_out++;
-			close_exchange(m, o, OUTCOME_LOST, now_ns);
-		}
+		if (age_ns(o, now_ns) > patience_ns(m, o))
+			lose(m, o, LOST_TIMEOUT, now_ns);
 		o = next;
 	}
+}
+
+void match_tick(struct match *m, uint64_t now_ns)
+{
+	settle(m);
+	for (unsigned target = 0; target < TABLE_SHARES; target++)
+		tick(m, table_shares_of(&m->age, target), now_ns);
 }
 
 void match_drain(struct match *m, uint64_t now_ns)
 {
 	struct open *o;
 
-	while ((o = table_list_first(&m->age)))
-		close_exchange(m, o, OUTCOME_LOST, now_ns);
+	settle(m);
+	while ((o = table_list_first(table_shares_longest(&m->age, 0))))
+		lose(m, o, LOST_SHUTDOWN, now_ns);
 }
 
 /* --- expiry ---------------------------------------------------------------------------------- */

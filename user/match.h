@@ -7,8 +7,13 @@
  * generation) and stream; one that answers none is counted as unmatched. Only a Fulfill or Reject
  * is a reply in that sense: an answer without one that meets no Prepare may as well acknowledge an
  * asynchronous reply or refuse a bad request. A second Prepare where one is open closes the first
- * as OUTCOME_LOST. The table is bounded: when it is full the exchange that was opened first is
- * closed as OUTCOME_LOST and counted as evicted.
+ * as OUTCOME_LOST. The table is bounded: when it is full the oldest exchange of the target that has
+ * most in it is closed as OUTCOME_LOST and counted as evicted.
+ *
+ * Each exchange ends once, and never by a guess. Bytes missing where replies come end all that is
+ * open on that connection as lost, because which answer the next one is can no longer be known.
+ * When a connection ends while records found no room in the ring, the reply may have been among
+ * them: so how its exchanges ended is decided at match_settle.
  *
  * The asynchronous mode of RFC 35 enters here: 202 keeps the exchange open, and a Fulfill or Reject
  * that comes as a request of its own, from the other side, is matched by Request-Id. One that comes
@@ -36,7 +41,6 @@ struct match_stats {
 	uint64_t unmatched; /* replies that answered no Prepare seen */
 	uint64_t repeated;  /* asynchronous replies to what has been answered already */
 	uint64_t bad;       /* requests announced as ILP that hold no Prepare */
-	uint64_t timed_out; /* closed as lost: no reply long after the expiry */
 	uint64_t open;      /* exchanges open now */
 };
 
@@ -53,8 +57,16 @@ void match_free(struct match *m); /* closes nothing; accepts NULL */
 void match_set_clock(struct match *m, int64_t realtime_offset_ns);
 
 void match_message(struct match *m, const struct record_message *message);
-/* The flow ended: its open exchanges close as OUTCOME_CLOSED, but asynchronous ones stay. */
+/* The flow ended: its open exchanges close at the next match_settle; asynchronous ones stay. */
 void match_flow_close(struct match *m, const struct record_flow_close *close);
+/* Bytes of a flow could not be read. */
+void match_gap(struct match *m, const struct record_gap *gap);
+/*
+ * DROPPED records have found no room so far, as known after the last record given was read. Closes
+ * the exchanges of ended flows: as OUTCOME_CLOSED, or as OUTCOME_LOST if records were dropped since
+ * they were opened.
+ */
+void match_settle(struct match *m, uint64_t dropped);
 /* Closes as OUTCOME_LOST what has had no reply 30 s after its expiry (after its start, when it came
  * expired), or 60 s after its start, whichever is first. */
 void match_tick(struct match *m, uint64_t now_ns);

@@ -47,6 +47,10 @@
 	       "Packets of amount above zero, by kind and by what their stream proved to be") \
 	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, "Reject packets by code") \
 	METRIC(OUTCOMES, "telltale_exchanges_total", SUM, OWN, "Exchanges by outcome") \
+	METRIC(HTTP_ERRORS, "telltale_http_errors_total", SUM, OWN, \
+	       "Exchanges that ended in an HTTP status other than 200 without packet, by class") \
+	METRIC(LOST, "telltale_lost_total", SUM, OWN, \
+	       "Exchanges whose outcome was not seen, by cause") \
 	METRIC(ORIGINS, "telltale_exchanges_by_origin_total", SUM, OWN, "Exchanges by origin") \
 	METRIC(RECORDS, "telltale_records_total", SUM, OWN, "Records read from the ring, by type") \
 	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, \
@@ -56,6 +60,10 @@
 	METRIC(GAP_BYTES, "telltale_gap_bytes_total", SUM, OWN, "Bytes missed in gaps, by cause") \
 	METRIC(UNMATCHED, "telltale_unmatched_total", SUM, OWN, \
 	       "Replies whose Prepare was not seen") \
+	METRIC(REPEATED, "telltale_repeated_total", SUM, OWN, \
+	       "Asynchronous replies to what had been answered already") \
+	METRIC(BAD_REQUESTS, "telltale_bad_requests_total", SUM, OWN, \
+	       "Requests announced as ILP that hold no ILP packet") \
 	METRIC(EVICTED, "telltale_evicted_total", SUM, OWN, \
 	       "Entries pushed out of a full table, by table") \
 	METRIC(UNATTRIBUTED, "telltale_unattributed_total", SUM, OWN, \

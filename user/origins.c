@@ -14,16 +14,18 @@ struct condition {
 	struct table_hook hook;
 	struct table_place age;
 	uint64_t condition;
+	uint64_t way_out; /* endpoint of the one that went out last */
 	uint32_t in, out; /* exchanges open now, copies included */
 	uint8_t target;
 	bool came_in;   /* first seen coming in */
 	bool forwarded; /* ... and went out again since */
+	bool inside;    /* ... to the target itself, and not on from there so far */
 };
 
 struct origins {
 	struct table table;
 	struct table_index by_condition;
-	struct table_list age;
+	struct table_shares age;
 	uint64_t evicted;
 	bool blind[TARGETS];
 };
@@ -39,7 +41,7 @@ struct origins *origins_new(size_t capacity)
 		origins_free(o);
 		return NULL;
 	}
-	table_list_init(&o->age, &o->table, offsetof(struct condition, age));
+	table_shares_init(&o->age, &o->table, offsetof(struct condition, age));
 	return o;
 }
 
@@ -80,7 +82,7 @@ static struct condition *find(const struct origins *o, const struct exchange *e)
 static void forget(struct origins *o, struct condition *c)
 {
 	table_index_remove(&o->by_condition, c);
-	table_list_remove(&o->age, c);
+	table_list_remove(table_shares_of(&o->age, c->target), c);
 	table_release(&o->table, c);
 }
 
@@ -90,14 +92,14 @@ static struct condition *remember(struct origins *o, const struct exchange *e)
 
 	if (!c) {
 		o->evicted++;
-		forget(o, table_list_first(&o->age));
+		forget(o, table_list_first(table_shares_longest(&o->age, e->target)));
 		c = table_take(&o->table);
 	}
 	c->condition = e->condition;
 	c->target = e->target;
 	c->came_in = e->role == RECORD_ROLE_SERVER;
 	table_index_add(&o->by_condition, c, hash(e));
-	table_list_append(&o->age, c);
+	table_list_append(table_shares_of(&o->age, c->target), c);
 	return c;
 }
 
@@ -133,10 +135,15 @@ void origins_opened(struct origins *o, struct exchange *e)
 	} else {
 		e->origin = ORIGIN_PROXY_COPY;
 	}
-	if (e->role == RECORD_ROLE_CLIENT)
+	if (e->role == RECORD_ROLE_CLIENT) {
 		c->out++;
-	else
+		c->way_out = e->endpoint;
+		c->inside = false;
+	} else {
+		/* The far end of its own connection is told from a retry by where it was sent. */
+		c->inside |= c->out && e->endpoint == c->way_out;
 		c->in++;
+	}
 }
 
 void origins_closed(struct origins *o, struct exchange *e)
@@ -147,8 +154,10 @@ void origins_closed(struct origins *o, struct exchange *e)
 	/* Not there: evicted in the meantime. What it was at first sight stays. */
 	if (!c)
 		return;
-	if (e->origin == ORIGIN_RECEIVED && c->forwarded)
+	if (e->origin == ORIGIN_RECEIVED && c->forwarded && !c->inside)
 		e->origin = ORIGIN_FORWARDED;
+	if (e->origin == ORIGIN_FORWARDED && e->role == RECORD_ROLE_CLIENT && c->inside)
+		e->origin = ORIGIN_PROXY_COPY;
 	open = e->role == RECORD_ROLE_CLIENT ? &c->out : &c->in;
 	/* Zero when this is an entry made after an eviction, by others with the condition. */
 	if (*open)

@@ -7,10 +7,14 @@
  * in, it is received, and one going out after that, with no other pending, is forwarded. The same
  * condition once more in a role where it is pending (a sidecar proxy inside the target, or a
  * retry), an incoming one whose outgoing twin came first, and whatever that one causes in turn, is
- * a proxy copy.
+ * a proxy copy. What came in, went out and came in again at the same endpoint has not left: an
+ * ingress inside the target passed it on, it is received, and its way inside is copies. Where
+ * it goes on from there, the first way out stands for all: an ingress and a connector that forwards
+ * look like a connector and its egress.
  *
  * A condition is remembered from its first Prepare until all exchanges with it have closed. The
- * table is bounded; when it is full the oldest is forgotten and counted.
+ * table is bounded; when it is full the oldest of the target that has most in it is forgotten and
+ * counted.
  *
  * A retry of an ended Prepare (same condition, nothing pending any more) counts as new, and so
  * does a forwarder's second try after its first has ended, while the incoming Prepare waits.
@@ -31,7 +35,8 @@ struct origins *origins_new(size_t capacity);
 void origins_free(struct origins *o);
 
 /* Sets e->origin at the moment the Prepare is seen. A server-role exchange is ORIGIN_RECEIVED at
- * first; what it was in the end is known when it closes. */
+ * first, and one going out may prove to have stayed inside: what it was in the end is known when it
+ * closes. */
 void origins_opened(struct origins *o, struct exchange *e);
 /* The exchange ended: settles e->origin (an incoming one whose condition went out again becomes
  * ORIGIN_FORWARDED) and forgets the condition with its last exchange. */

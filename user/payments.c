@@ -48,8 +48,8 @@ struct payment {
 struct payments {
 	struct table table;
 	struct table_index by_stream;
-	struct table_list idle; /* idle longest first */
-	struct table_list age;  /* oldest first */
+	struct table_shares idle; /* idle longest first */
+	struct table_shares age;  /* oldest first */
 	uint64_t idle_ns, max_ns;
 	uint64_t known_ns; /* payments that begin from here on begin */
 	uint64_t next_id;
@@ -70,8 +70,8 @@ struct payments *payments_new(size_t capacity, uint64_t idle_ns, uint64_t max_ns
 		payments_free(p);
 		return NULL;
 	}
-	table_list_init(&p->idle, &p->table, offsetof(struct payment, idle));
-	table_list_init(&p->age, &p->table, offsetof(struct payment, age));
+	table_shares_init(&p->idle, &p->table, offsetof(struct payment, idle));
+	table_shares_init(&p->age, &p->table, offsetof(struct payment, age));
 	p->idle_ns = idle_ns;
 	p->max_ns = max_ns;
 	p->next_id = 1;
@@ -188,8 +188,8 @@ static void contribute(struct payments *p, struct payment *s, bool evicted)
 static void forget(struct payments *p, struct payment *s)
 {
 	table_index_remove(&p->by_stream, s);
-	table_list_remove(&p->idle, s);
-	table_list_remove(&p->age, s);
+	table_list_remove(table_shares_of(&p->idle, s->target), s);
+	table_list_remove(table_shares_of(&p->age, s->target), s);
 	table_release(&p->table, s);
 }
 
@@ -219,8 +219,8 @@ static void end_aged(struct payments *p, struct payment *s, uint64_t now_ns)
 	s->rest = s->rest || s->proved;
 	start(p, s, now_ns);
 	s->empty = true;
-	table_list_remove(&p->age, s);
-	table_list_append(&p->age, s);
+	table_list_remove(table_shares_of(&p->age, s->target), s);
+	table_list_append(table_shares_of(&p->age, s->target), s);
 }
 
 static struct payment *begin(struct payments *p, const struct exchange *e)
@@ -229,7 +229,7 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 
 	if (!s) {
 		p->evicted++;
-		s = table_list_first(&p->idle);
+		s = table_list_first(table_shares_longest(&p->idle, e->target));
 		contribute(p, s, true);
 		forget(p, s);
 		s = table_take(&p->table);
@@ -241,8 +241,8 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 	s->last_ns = e->reply_done_ns;
 	start(p, s, e->prepare_ns);
 	table_index_add(&p->by_stream, s, hash(e));
-	table_list_append(&p->idle, s);
-	table_list_append(&p->age, s);
+	table_list_append(table_shares_of(&p->idle, s->target), s);
+	table_list_append(table_shares_of(&p->age, s->target), s);
 	return s;
 }
 
@@ -273,8 +273,8 @@ static struct payment *stream_of(struct payments *p, const struct exchange *e)
 	if (s->empty)
 		s->first_ns = e->prepare_ns;
 	s->empty = false;
-	table_list_remove(&p->idle, s);
-	table_list_append(&p->idle, s);
+	table_list_remove(table_shares_of(&p->idle, s->target), s);
+	table_list_append(table_shares_of(&p->idle, s->target), s);
 	if (e->reply_done_ns > s->last_ns)
 		s->last_ns = e->reply_done_ns;
 	if (e->prepare_ns < s->first_ns)
@@ -346,18 +346,24 @@ void payments_exchange(struct payments *p, const struct exchange *e)
 
 void payments_tick(struct payments *p, uint64_t now_ns)
 {
-	struct payment *s;
+	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+		struct table_list *idle = table_shares_of(&p->idle, target);
+		struct table_list *age = table_shares_of(&p->age, target);
+		struct payment *s;
 
-	while ((s = table_list_first(&p->idle)) && is_idle(p, s, now_ns))
-		end(p, s);
-	while ((s = table_list_first(&p->age)) && is_aged(p, s, now_ns))
-		end_aged(p, s, now_ns);
+		while ((s = table_list_first(idle)) && is_idle(p, s, now_ns))
+			end(p, s);
+		while ((s = table_list_first(age)) && is_aged(p, s, now_ns))
+			end_aged(p, s, now_ns);
+	}
 }
 
 void payments_drain(struct payments *p)
 {
-	struct payment *s;
+	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+		struct payment *s;
 
-	while ((s = table_list_first(&p->idle)))
-		end(p, s);
+		while ((s = table_list_first(table_shares_of(&p->idle, target))))
+			end(p, s);
+	}
 }

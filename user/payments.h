@@ -11,7 +11,8 @@
  *
  * A stream that goes on after MAX_NS is a payment again, and remembered as the rest of one.
  *
- * The table is bounded: when it is full the payment idle longest ends, and is counted as evicted.
+ * The table is bounded: when it is full the payment idle longest, of the target that has most in
+ * it, ends and is counted as evicted.
  */
 #ifndef TELLTALE_PAYMENTS_H
 #define TELLTALE_PAYMENTS_H

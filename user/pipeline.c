@@ -3,15 +3,17 @@
 
 #include <stdlib.h>
 
+#include "../bpf/shared.h"
 #include "log.h"
 #include "origins.h"
+#include "table.h"
 
 /* What this file counts itself, or passes on from the stages at each tick. */
 enum counter {
 	RECORDS_UNKNOWN,
 	RECORDS_INVALID,
 	RECORDS_FIRST, /* + type - 1 */
-	RECORDS_LAST = RECORDS_FIRST + RECORD_OPAQUE - RECORD_MESSAGE,
+	RECORDS_LAST = RECORDS_FIRST + RECORD_EXEC - RECORD_MESSAGE,
 	GAPS_FIRST, /* + cause - 1 */
 	GAPS_LAST = GAPS_FIRST + RECORD_GAP_CAUSES - 1,
 	GAP_BYTES_FIRST,
@@ -20,6 +22,8 @@ enum counter {
 	EVICTED_CONDITIONS,
 	EVICTED_PAYMENTS,
 	UNMATCHED,
+	REPEATED,
+	BAD_REQUESTS,
 	UNATTRIBUTED,
 	UNCONVERTED,
 	SATURATED,
@@ -41,28 +45,32 @@ static const struct {
 	[RECORDS(RECORD_FLOW_CLOSE)] = {METRIC_RECORDS, "type", "flow_close"},
 	[RECORDS(RECORD_GAP)] = {METRIC_RECORDS, "type", "gap"},
 	[RECORDS(RECORD_OPAQUE)] = {METRIC_RECORDS, "type", "opaque"},
+	[RECORDS(RECORD_EXEC)] = {METRIC_RECORDS, "type", "exec"},
 	[GAPS(RECORD_GAP_HOLE)] = {METRIC_GAPS, "cause", "hole"},
 	[GAPS(RECORD_GAP_HTTP)] = {METRIC_GAPS, "cause", "http"},
 	[GAPS(RECORD_GAP_COMPLEX)] = {METRIC_GAPS, "cause", "complex"},
-	[GAPS(RECORD_GAP_BUSY)] = {METRIC_GAPS, "cause", "busy"},
+	[GAPS(RECORD_GAP_REORDER)] = {METRIC_GAPS, "cause", "reorder"},
 	[GAPS(RECORD_GAP_LOAD)] = {METRIC_GAPS, "cause", "load"},
 	[GAPS(RECORD_GAP_FULL)] = {METRIC_GAPS, "cause", "full"},
 	[GAP_BYTES(RECORD_GAP_HOLE)] = {METRIC_GAP_BYTES, "cause", "hole"},
 	[GAP_BYTES(RECORD_GAP_HTTP)] = {METRIC_GAP_BYTES, "cause", "http"},
 	[GAP_BYTES(RECORD_GAP_COMPLEX)] = {METRIC_GAP_BYTES, "cause", "complex"},
-	[GAP_BYTES(RECORD_GAP_BUSY)] = {METRIC_GAP_BYTES, "cause", "busy"},
+	[GAP_BYTES(RECORD_GAP_REORDER)] = {METRIC_GAP_BYTES, "cause", "reorder"},
 	[GAP_BYTES(RECORD_GAP_LOAD)] = {METRIC_GAP_BYTES, "cause", "load"},
 	[GAP_BYTES(RECORD_GAP_FULL)] = {METRIC_GAP_BYTES, "cause", "full"},
 	[EVICTED_EXCHANGES] = {METRIC_EVICTED, "table", "exchanges"},
 	[EVICTED_CONDITIONS] = {METRIC_EVICTED, "table", "conditions"},
 	[EVICTED_PAYMENTS] = {METRIC_EVICTED, "table", "payments"},
 	[UNMATCHED] = {METRIC_UNMATCHED, NULL, NULL},
+	[REPEATED] = {METRIC_REPEATED, NULL, NULL},
+	[BAD_REQUESTS] = {METRIC_BAD_REQUESTS, NULL, NULL},
 	[UNATTRIBUTED] = {METRIC_UNATTRIBUTED, NULL, NULL},
 	[UNCONVERTED] = {METRIC_UNCONVERTED, NULL, NULL},
 	[SATURATED] = {METRIC_SATURATED, NULL, NULL},
 };
 
-_Static_assert(RECORD_OPAQUE == 5, "a new record type needs a name and a case below");
+_Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
+_Static_assert(RECORD_EXEC == 6, "a new record type needs a name and a case below");
 _Static_assert(RECORD_GAP_CAUSES == 6, "a new cause needs a name above");
 
 struct pipeline {
@@ -141,6 +149,7 @@ static const uint16_t record_len[] = {
 	[RECORD_FLOW_CLOSE] = sizeof(struct record_flow_close),
 	[RECORD_GAP] = sizeof(struct record_gap),
 	[RECORD_OPAQUE] = sizeof(struct record_opaque),
+	[RECORD_EXEC] = sizeof(struct record_exec),
 };
 
 static bool take_endpoint(struct pipeline *p, const struct record_endpoint *r)
@@ -157,6 +166,7 @@ static bool take_gap(struct pipeline *p, const struct record_gap *r)
 		return false;
 	p->counters[GAPS(r->cause)].value++;
 	p->counters[GAP_BYTES(r->cause)].value += r->bytes;
+	match_gap(p->match, r);
 	return true;
 }
 
@@ -174,6 +184,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 		if (p->opaque)
 			p->opaque(p->context, record);
 		return true;
+	case RECORD_EXEC: return true; /* for whoever looks after processes */
 	default: return false;
 	}
 }
@@ -183,9 +194,9 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 	const struct record_head *head = data;
 
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
-	    head->version != RECORD_VERSION)
+	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
 		p->counters[RECORDS_INVALID].value++;
-	else if (head->type < RECORD_MESSAGE || head->type > RECORD_OPAQUE)
+	else if (head->type < RECORD_MESSAGE || head->type > RECORD_EXEC)
 		p->counters[RECORDS_UNKNOWN].value++;
 	else if (head->len != record_len[head->type] || !take(p, head))
 		p->counters[RECORDS_INVALID].value++;
@@ -197,8 +208,12 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 
 static void tell(struct pipeline *p)
 {
-	p->counters[UNMATCHED].value = match_stats(p->match).unmatched;
-	p->counters[EVICTED_EXCHANGES].value = match_stats(p->match).evicted;
+	struct match_stats match = match_stats(p->match);
+
+	p->counters[UNMATCHED].value = match.unmatched;
+	p->counters[REPEATED].value = match.repeated;
+	p->counters[BAD_REQUESTS].value = match.bad;
+	p->counters[EVICTED_EXCHANGES].value = match.evicted;
 	p->counters[EVICTED_CONDITIONS].value = origins_evicted(p->origins);
 	p->counters[EVICTED_PAYMENTS].value = payments_stats(p->payments).evicted;
 	for (size_t i = 0; i < COUNTERS; i++) {
@@ -208,6 +223,11 @@ static void tell(struct pipeline *p)
 			privacy_add(p->privacy, p->counters[i].handle, delta);
 		p->counters[i].told = p->counters[i].value;
 	}
+}
+
+void pipeline_settle(struct pipeline *p, uint64_t dropped)
+{
+	match_settle(p->match, dropped);
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns)

@@ -61,6 +61,8 @@ void pipeline_free(struct pipeline *p); /* accepts NULL; what is open is not dra
 /* One record of SIZE bytes, 8-byte aligned as those of the ring are. Never fails: what cannot be
  * used is counted. */
 void pipeline_record(struct pipeline *p, const void *data, size_t size);
+/* As match_settle: after the records that are there have been given. */
+void pipeline_settle(struct pipeline *p, uint64_t dropped);
 /* Ends what is over at NOW_NS (CLOCK_MONOTONIC) and brings privacy's counters up to date: call it
  * before privacy_release. */
 void pipeline_tick(struct pipeline *p, uint64_t now_ns);

@@ -207,11 +207,29 @@ static uint64_t elapsed(uint64_t from_ns, uint64_t to_ns)
 	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
+/* Which value of METRIC_HTTP_ERRORS. */
+static unsigned status_class(uint16_t status)
+{
+	return status >= 200 && status < 600 ? status / 100u - 2 : 4;
+}
+
+static void count_outcome(struct privacy *p, const struct exchange *e)
+{
+	series_count(&p->series, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	p->truth.outcomes[e->outcome]++;
+	if (e->outcome == OUTCOME_HTTP_ERROR)
+		series_count(&p->series, METRIC_HTTP_ERRORS, status_class(e->http_status), 1);
+	if (e->outcome == OUTCOME_LOST) {
+		series_count(&p->series, METRIC_LOST, e->lost - LOST_GAP, 1);
+		p->truth.lost[e->lost]++;
+	}
+}
+
 void privacy_exchange(struct privacy *p, const struct exchange *e)
 {
 	if (e->outcome == OUTCOME_OPEN)
 		return;
-	series_count(&p->series, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	count_outcome(p, e);
 	series_count(&p->series, METRIC_ORIGINS, e->origin, 1);
 	if (!e->reply_ns)
 		return;

@@ -36,7 +36,7 @@ enum privacy_mechanism { PRIVACY_BUCKET_LAPLACE, PRIVACY_CONTINUAL };
 struct privacy_params {
 	enum privacy_mechanism mechanism;
 	struct bucket_laplace bucket;
-	struct budget budget; /* of continual */
+	struct privacy_budget budget; /* of continual */
 };
 
 #define PRIVACY_PARAMS_DEFAULT                                                                     \
@@ -100,6 +100,8 @@ struct privacy_truth {
 	uint64_t transactions, prepares, fulfills, rejects; /* originated payments */
 	uint64_t value;                                     /* base currency, scale 4 */
 	uint64_t probe_prepares, probe_rejects;
+	uint64_t outcomes[OUTCOMES]; /* all exchanges, whosever */
+	uint64_t lost[LOSTS];        /* OUTCOME_LOST by cause */
 };
 struct privacy_truth privacy_truth(const struct privacy *p);
 

@@ -21,7 +21,7 @@ static void keep(cap_t then, cap_t now, cap_value_t cap)
 int privilege_drop(bool keep_admin)
 {
 	static const cap_value_t kept[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
-					   CAP_DAC_READ_SEARCH};
+					   CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
 	cap_t now = cap_get_proc(), then = cap_init();
 	int err = -ENOMEM;
 

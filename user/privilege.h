@@ -7,9 +7,9 @@
 
 /*
  * Keeps only what attaching to a process that starts later takes (CAP_BPF, CAP_PERFMON,
- * CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, and CAP_SYS_ADMIN where KEEP_ADMIN says that this kernel
- * sets no uprobe without), as far as it was there, and gives up the rest for good. Of the calling
- * thread and those it starts. 0 or -errno, logged.
+ * CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE, and CAP_SYS_ADMIN where KEEP_ADMIN
+ * says that this kernel sets no uprobe without), as far as it was there, and gives up the rest for
+ * good. Of the calling thread and those it starts. 0 or -errno, logged.
  */
 int privilege_drop(bool keep_admin);
 

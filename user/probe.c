@@ -13,10 +13,15 @@
 
 #include "../bpf/shared.h"
 #include "bpf/telltale.skel.h"
+#include "detacher.h"
 #include "log.h"
 #include "uprobe.h"
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
+
+/* Connections followed at once, over all targets, each with its share: some 50 MB at the most. */
+#define PROBE_FLOWS_MAX 8192
+#define DETACH_MS       3000 /* for breakpoints, at the end; SIGTERM is done within five seconds */
 
 #define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
 
@@ -26,9 +31,14 @@ struct probe {
 	const struct target *targets;
 	size_t targets_len;
 	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
+	struct bpf_link *releases[CONFIG_TARGETS_MAX];
+	struct bpf_link *exec;
+	struct detacher *detacher;
 	bool multi; /* how uprobes are attached: see uprobe.h */
+	bool harms_filtered;
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
+	uint8_t *tls_flow; /* ... and for one of tls_flows */
 	probe_sink *sink;  /* while probe_consume runs */
 	void *sink_context;
 };
@@ -57,6 +67,10 @@ static int fill_continuations(struct telltale_bpf *skel)
 	} continuations[] = {
 		{skel->maps.more_ingress, skel->progs.telltale_in2},
 		{skel->maps.more_egress, skel->progs.telltale_out2},
+		{skel->maps.settle_ingress, skel->progs.telltale_in3},
+		{skel->maps.settle_egress, skel->progs.telltale_out3},
+		{skel->maps.step_ingress, skel->progs.telltale_in4},
+		{skel->maps.step_egress, skel->progs.telltale_out4},
 		{skel->maps.more_write, skel->progs.tls_write_step},
 		{skel->maps.more_read, skel->progs.tls_read_step},
 	};
@@ -74,7 +88,8 @@ static int fill_continuations(struct telltale_bpf *skel)
 static int fill_targets(struct telltale_bpf *skel, const struct target *targets, size_t len)
 {
 	for (uint32_t i = 0; i < len; i++) {
-		struct shared_target t = {.cgroup = targets[i].id, .level = targets[i].level};
+		struct shared_target t = {
+			.cgroup = targets[i].id, .level = targets[i].level, .index = i};
 
 		if (bpf_map_update_elem(bpf_map__fd(skel->maps.targets), &i, &t, BPF_ANY))
 			return -errno;
@@ -85,7 +100,7 @@ static int fill_targets(struct telltale_bpf *skel, const struct target *targets,
 static void choose_uprobes(struct probe *p)
 {
 	struct bpf_program *const programs[] = {
-		p->skel->progs.tls_freed,         p->skel->progs.tls_write,
+		p->skel->progs.tls_ended,         p->skel->progs.tls_write,
 		p->skel->progs.tls_read,          p->skel->progs.tls_write_ex,
 		p->skel->progs.tls_read_ex,       p->skel->progs.tls_call_enter,
 		p->skel->progs.tls_call_ex_enter, p->skel->progs.tls_write_step,
@@ -95,6 +110,17 @@ static void choose_uprobes(struct probe *p)
 	p->multi = uprobe_has_multi();
 	for (size_t i = 0; p->multi && i < sizeof(programs) / sizeof(programs[0]); i++)
 		uprobe_set_multi(programs[i]);
+}
+
+/* What cannot be tried is taken to be harmless: attaching will not work any better. */
+static void try_filtered(struct probe *p)
+{
+	int harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
+
+	p->harms_filtered = harms > 0;
+	if (harms < 0)
+		log_debug("probe", "cannot try breakpoints under a seccomp filter: %s",
+			  strerror(-harms));
 }
 
 static void explain_load(int err, char *why, size_t why_len)
@@ -110,8 +136,8 @@ static void explain_load(int err, char *why, size_t why_len)
 }
 
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
-	       size_t why_len)
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 	int err;
@@ -123,16 +149,25 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
 	p->skel = telltale_bpf__open();
-	if (!p->per_cpu || !p->skel) {
+	p->detacher = detacher_new();
+	if (!p->per_cpu || !p->skel || !p->detacher) {
 		err = errno ? -errno : -ENOMEM;
+		goto out;
+	}
+	p->tls_flow = malloc(bpf_map__value_size(p->skel->maps.tls_flows));
+	if (!p->tls_flow) {
+		err = -ENOMEM;
 		goto out;
 	}
 	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->targets_len = (uint32_t)targets_len;
+	p->skel->rodata->tls_share = tls_connections / (targets_len ? targets_len : 1);
 	choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.tls_flows, (uint32_t)tls_connections);
 	if (!err)
 		err = telltale_bpf__load(p->skel);
 	if (!err)
@@ -144,6 +179,8 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), hand_over, p, NULL);
 	if (!p->ring)
 		err = -errno;
+	else
+		try_filtered(p);
 out:
 	if (err) {
 		explain_load(err, why, why_len);
@@ -159,10 +196,31 @@ void probe_close(struct probe *p)
 	if (!p)
 		return;
 	probe_detach_sockets(p);
+	detacher_free(p->detacher, DETACH_MS);
 	ring_buffer__free(p->ring);
 	telltale_bpf__destroy(p->skel);
 	free(p->per_cpu);
+	free(p->tls_flow);
 	free(p);
+}
+
+/* Told of every socket that a process closes, the programs know how many connections they follow,
+ * and may be given a bound. */
+static void bound_flows(struct probe *p)
+{
+	for (size_t i = 0; i < p->targets_len; i++) {
+		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.telltale_released,
+							    p->targets[i].fd);
+		if (!p->releases[i]) {
+			log_warn("probe",
+				 "cannot be told of closed sockets (%s): the number of connections "
+				 "followed, and the kernel memory they take, is not bounded",
+				 strerror(errno));
+			return;
+		}
+	}
+	if (p->targets_len)
+		p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
 }
 
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
@@ -188,42 +246,81 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 			return err;
 		}
 	}
+	bound_flows(p);
+	p->exec = bpf_program__attach_raw_tracepoint(p->skel->progs.process_exec,
+						     "sched_process_exec");
+	if (!p->exec)
+		log_warn("probe",
+			 "the kernel does not tell of programs that begin (%s): TLS that a process "
+			 "speaks in its first second may be missed",
+			 strerror(errno));
 	return 0;
 }
 
 void probe_detach_sockets(struct probe *p)
 {
+	bpf_link__destroy(p->exec);
+	p->exec = NULL;
 	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
 		for (size_t k = 0; k < 2; k++) {
 			bpf_link__destroy(p->links[i][k]);
 			p->links[i][k] = NULL;
 		}
+		bpf_link__destroy(p->releases[i]);
+		p->releases[i] = NULL;
 	}
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static void tls_free(struct probe_tls *tls)
+static void tls_free(struct probe *p, struct probe_tls *tls)
 {
 	for (size_t i = 0; i < tls->points_len; i++)
-		uprobe_detach(&tls->points[i]);
+		detacher_take(p->detacher, &tls->points[i]);
 	free(tls);
 }
 
-/* The connections of a process that ended, or left, without freeing them: they would hold their
- * places for ever. */
-static void forget_tls_flows(struct probe *p, pid_t pid)
+/* The programs count what they add and remove; what was removed here is told apart. */
+static void tell_forgotten(struct probe *p, const uint64_t *forgotten)
+{
+	int fd = bpf_map__fd(p->skel->maps.tls_forgotten);
+
+	for (uint32_t target = 0; target < p->targets_len; target++) {
+		uint64_t n = 0;
+
+		if (!forgotten[target] || bpf_map_lookup_elem(fd, &target, &n))
+			continue;
+		n += forgotten[target];
+		bpf_map_update_elem(fd, &target, &n, BPF_ANY);
+	}
+}
+
+/* The connections of processes that ended, or left, without freeing them: they would hold their
+ * places for ever. Those of all processes that are not read: a call under way when an earlier one
+ * was let go may have left one behind. */
+static void forget_tls_flows(struct probe *p)
 {
 	int fd = bpf_map__fd(p->skel->maps.tls_flows);
+	int processes = bpf_map__fd(p->skel->maps.processes);
+	uint64_t forgotten[SHARED_TARGETS_MAX] = {0};
 	struct shared_tls_key key, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
-	for (size_t i = 0; more && i < SHARED_TLS_FLOWS_MAX; i++) {
+	for (size_t i = 0; more && i < bpf_map__max_entries(p->skel->maps.tls_flows); i++) {
+		uint32_t pid;
+		uint8_t target;
+
 		key = next;
+		pid = (uint32_t)key.pid;
 		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (key.pid == (uint64_t)pid)
-			bpf_map_delete_elem(fd, &key);
+		if (!bpf_map_lookup_elem(processes, &pid, &target) ||
+		    bpf_map_lookup_elem(fd, &key, p->tls_flow))
+			continue;
+		target = p->tls_flow[SHARED_TLS_TARGET_AT];
+		if (!bpf_map_delete_elem(fd, &key))
+			forgotten[target % SHARED_TARGETS_MAX]++;
 	}
+	tell_forgotten(p, forgotten);
 }
 
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
@@ -236,7 +333,7 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		uint64_t offsets[UPROBE_PLACES];
 		bool at_return;
 	} points[PROBE_TLS_POINTS] = {
-		{p->skel->progs.tls_freed, {o->free}, false},
+		{p->skel->progs.tls_ended, {o->free, o->clear}, false},
 		{p->skel->progs.tls_write, {o->write}, true},
 		{p->skel->progs.tls_read, {o->read}, true},
 		{p->skel->progs.tls_write_ex, {o->write_ex}, true},
@@ -267,9 +364,9 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 			 (int)pid, strerror(-err),
 			 err == -EACCES || err == -EPERM
 				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed, and CAP_SYS_ADMIN "
-				   "on kernels before 6.6"
+				   "on kernels before 6.10"
 				 : "");
-		tls_free(tls);
+		tls_free(p, tls);
 		return err;
 	}
 	*out = tls;
@@ -283,8 +380,13 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
 	if (!tls)
 		return;
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
-	tls_free(tls);
-	forget_tls_flows(p, pid); /* after the last run on them */
+	tls_free(p, tls);
+	forget_tls_flows(p);
+}
+
+bool probe_harms_filtered(const struct probe *p)
+{
+	return p->harms_filtered;
 }
 
 bool probe_needs_admin(const struct probe *p)

@@ -22,16 +22,17 @@ struct probe_tls;
 
 /* Where the functions of a TLS library lie in its file; 0: it has no such function. */
 struct probe_tls_offsets {
-	uint64_t write, read, write_ex, read_ex, free;
+	uint64_t write, read, write_ex, read_ex, free, clear;
 };
 
 /*
- * Loads the programs. SESSION keys what is forgotten with the process, HOST bearer tokens. 0 or
- * -errno with a sentence and the mend in WHY.
+ * Loads the programs. SESSION keys what is forgotten with the process, HOST bearer tokens.
+ * TLS_CONNECTIONS that carry ILP are followed at once; each takes 6 KB of the kernel's memory from
+ * the start. 0 or -errno with a sentence and the mend in WHY.
  */
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, struct probe **out, char *why,
-	       size_t why_len);
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len);
 void probe_close(struct probe *p); /* detaches; accepts NULL */
 
 /* Attaches the socket programs to all targets. */
@@ -46,8 +47,12 @@ void probe_detach_sockets(struct probe *p);
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
 		     size_t why_len);
-/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached. */
+/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached.
+ * Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
+
+/* Do its breakpoints harm processes under a seccomp filter here? See uprobe_try_filtered. */
+bool probe_harms_filtered(const struct probe *p);
 
 /* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */
 bool probe_needs_admin(const struct probe *p);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "../bpf/shared.h"
 #include "log.h"
@@ -13,9 +15,14 @@
 
 /* Processes looked after at once. */
 #define PROCESSES_MAX SHARED_PROCESSES_MAX
-/* Scans between two looks at a process that had no TLS library: it may load one late. */
-#define LOOK_AGAIN   5
-#define SCAN_SOON_NS 100000000u
+/* Scans between two looks at a process that had no TLS library, after the first few looks. It may
+ * load one late; when it then speaks TLS it is looked at out of turn. */
+#define LOOK_AGAIN  5
+#define FIRST_LOOKS 10
+/* How long one that has ended is remembered: until its last records have come through the ring. */
+#define REMEMBER_NS 2000000000u
+/* Scans out of turn take no larger share of the time than one in so many. */
+#define SCAN_SHARE 10
 
 /* What tells a process from the next one with its number, and from itself after exec. */
 struct identity {
@@ -29,8 +36,10 @@ struct process {
 	unsigned target;
 	enum process_tls state;
 	struct identity identity;
-	uint64_t seen; /* the scan that saw it last */
-	unsigned age;  /* scans since it was looked at */
+	uint64_t seen;    /* the scan that saw it last */
+	uint64_t gone_ns; /* when it was seen no more; 0: it is there */
+	unsigned looks;   /* at it so far */
+	unsigned age;     /* scans since the last one */
 	struct probe_tls *libraries[TLSLIB_MAX];
 	size_t libraries_len;
 };
@@ -44,9 +53,11 @@ struct processes {
 	struct process *list;
 	size_t len;
 	uint64_t scan;
-	unsigned target;  /* while its processes are listed */
-	bool full;        /* said so already */
-	uint64_t soon_ns; /* when it was last done out of turn */
+	unsigned target; /* while its processes are listed */
+	bool full;       /* said so already */
+	bool all;        /* this scan looks at all that are not tapped */
+	bool put_off;
+	uint64_t begun_ns, ended_ns; /* of the last scan */
 };
 
 struct processes *processes_new(struct probe *probe, const struct target *targets,
@@ -135,6 +146,66 @@ static bool same(const struct identity *a, const struct identity *b)
 	return a->started == b->started && a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool thread_filtered(pid_t pid, const char *thread)
+{
+	char path[96], line[256];
+	unsigned mode = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", (int)pid, thread);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Seccomp: %u", &mode) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return mode != 0;
+}
+
+bool processes_filtered(pid_t pid)
+{
+	struct dirent *entry;
+	bool filtered = false;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && !filtered && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			filtered = thread_filtered(pid, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return filtered;
+}
+
+static bool to_be_spared(const struct processes *ps, pid_t pid)
+{
+	return probe_harms_filtered(ps->probe) && processes_filtered(pid);
+}
+
+static void spare(struct processes *ps, struct process *p)
+{
+	detach(ps, p);
+	p->state = PROCESS_SPARED;
+	log_warn("processes",
+		 "process %d is under a seccomp filter, and this kernel would kill it when its TLS "
+		 "is "
+		 "read: it is left alone; run a kernel with the mend (6.12.14, 6.13.3, 6.14 or "
+		 "newer)",
+		 (int)p->pid);
+}
+
 /* Finds the process's libraries and attaches to them. */
 static void look_at(struct processes *ps, struct process *p)
 {
@@ -143,6 +214,7 @@ static void look_at(struct processes *ps, struct process *p)
 	char why[256] = "";
 
 	p->age = 0;
+	p->looks++;
 	p->state = PROCESS_NO_LIBRARY;
 	if (n == -EACCES || n == -EPERM) {
 		p->state = PROCESS_UNATTACHED;
@@ -152,8 +224,13 @@ static void look_at(struct processes *ps, struct process *p)
 		p->state = PROCESS_UNATTACHED;
 		snprintf(why, sizeof(why),
 			 "the TLS library of process %d was replaced on disk after the process "
-			 "started; restart the process",
+			 "started; restart the process, or give telltale "
+			 "CAP_CHECKPOINT_RESTORE",
 			 (int)p->pid);
+	}
+	if (n > 0 && to_be_spared(ps, p->pid)) {
+		spare(ps, p);
+		return;
 	}
 	for (int i = 0; i < n; i++) {
 		struct probe_tls *tls;
@@ -217,38 +294,69 @@ static void meet(void *context, pid_t pid)
 	if (!p)
 		return;
 	p->seen = ps->scan;
-	if (!p->state || p->target != ps->target || !same(&p->identity, &id)) {
+	if (!p->state || p->gone_ns || p->target != ps->target || !same(&p->identity, &id)) {
 		detach(ps, p);
 		p->state = 0;
+		p->gone_ns = 0;
+		p->looks = 0;
 		p->identity = id;
 		p->target = ps->target;
 		look_at(ps, p);
-	} else if (p->state != PROCESS_TAPPED && ++p->age >= LOOK_AGAIN) {
+	} else if (p->state == PROCESS_TAPPED) {
+		if (to_be_spared(ps, pid)) /* a filter it gave itself late */
+			spare(ps, p);
+	} else if (p->state != PROCESS_SPARED &&
+		   (++p->age >= LOOK_AGAIN || p->looks < FIRST_LOOKS || ps->all)) {
 		look_at(ps, p);
 	}
+}
+
+/* Not in the list of any target in this scan, number SCAN. One that is there all the same is given
+ * another scan: to detach it for nothing would lose what it says meanwhile. */
+static bool is_gone(const struct process *p, uint64_t scan)
+{
+	struct identity id;
+
+	return p->seen + 1 < scan || !identify(p->pid, &id) || !same(&id, &p->identity);
 }
 
 void processes_scan(struct processes *ps)
 {
 	ps->scan++;
+	ps->begun_ns = now_ns();
 	for (ps->target = 0; ps->target < ps->targets_len; ps->target++)
 		target_each_process(&ps->targets[ps->target], meet, ps);
 	for (size_t i = 0; i < ps->len;) {
-		if (ps->list[i].seen == ps->scan) {
-			i++;
-			continue;
+		struct process *p = &ps->list[i];
+
+		if (p->seen != ps->scan && !p->gone_ns && is_gone(p, ps->scan)) {
+			detach(ps, p);
+			p->gone_ns = ps->begun_ns;
 		}
-		detach(ps, &ps->list[i]);
-		ps->list[i] = ps->list[--ps->len];
+		if (p->gone_ns && ps->begun_ns - p->gone_ns > REMEMBER_NS)
+			*p = ps->list[--ps->len];
+		else
+			i++;
+	}
+	ps->ended_ns = now_ns();
+}
+
+void processes_scan_soon(struct processes *ps, uint64_t seen_ns)
+{
+	if (seen_ns >= ps->begun_ns) {
+		ps->put_off = true;
+		processes_catch_up(ps);
 	}
 }
 
-void processes_scan_soon(struct processes *ps, uint64_t now_ns)
+void processes_catch_up(struct processes *ps)
 {
-	if (now_ns - ps->soon_ns < SCAN_SOON_NS)
+	if (!ps->put_off || now_ns() - ps->ended_ns < (ps->ended_ns - ps->begun_ns) * SCAN_SHARE)
 		return;
-	ps->soon_ns = now_ns;
+	ps->put_off = false;
+	ps->all = true;
 	processes_scan(ps);
+	ps->all = false;
 }
 
 size_t processes_tapped(const struct processes *ps)
@@ -256,13 +364,17 @@ size_t processes_tapped(const struct processes *ps)
 	size_t n = 0;
 
 	for (size_t i = 0; i < ps->len; i++)
-		n += ps->list[i].state == PROCESS_TAPPED;
+		n += ps->list[i].state == PROCESS_TAPPED && !ps->list[i].gone_ns;
 	return n;
 }
 
 size_t processes_len(const struct processes *ps)
 {
-	return ps->len;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ps->len; i++)
+		n += !ps->list[i].gone_ns;
+	return n;
 }
 
 int processes_each(const struct processes *ps, unsigned target,
@@ -271,8 +383,10 @@ int processes_each(const struct processes *ps, unsigned target,
 	int result = 0;
 
 	for (size_t i = 0; i < ps->len && !result; i++) {
-		if (ps->list[i].target == target)
-			result = each(context, ps->list[i].pid, ps->list[i].state);
+		const struct process *p = &ps->list[i];
+
+		if (p->target == target)
+			result = each(context, p->gone_ns ? 0 : p->pid, p->state);
 	}
 	return result;
 }

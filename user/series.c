@@ -18,7 +18,8 @@
 	}
 
 #define ORIGIN_VALUES VALUES("unknown", "originated", "forwarded", "received", "proxy_copy")
-#define GAP_VALUES    VALUES("hole", "http", "complex", "busy", "load", "full")
+#define LOST_VALUES   VALUES("gap", "ring", "evicted", "replaced", "timeout", "shutdown")
+#define GAP_VALUES    VALUES("hole", "http", "complex", "reorder", "load", "full")
 #define SOURCE_VALUES VALUES("operator", "network")
 
 /* The codes of RFC 27; the last one stands for all others. */
@@ -30,6 +31,7 @@ static const char *const reject_codes[] = {
 
 _Static_assert(ORIGINS == 5 && ORIGIN_PROXY_COPY == 4, "ORIGIN_VALUES follow enum origin");
 _Static_assert(OUTCOMES == 8 && OUTCOME_LOST == 7, "the outcomes' values follow enum outcome");
+_Static_assert(LOSTS == 7 && LOST_SHUTDOWN == 6, "LOST_VALUES follow enum lost");
 _Static_assert(RECORD_GAP_CAUSES == 6 && RECORD_GAP_FULL == 6, "GAP_VALUES follow the record's");
 
 /* Metrics that are not here have one series without labels. */
@@ -50,6 +52,9 @@ static const struct spec {
 	[METRIC_OUTCOMES] = {.labels = {{"outcome",
 					 VALUES("fulfilled", "rejected", "expired", "http_error",
 						"not_ilp", "closed", "lost")}}},
+	[METRIC_HTTP_ERRORS] = {.labels = {{"status",
+					    VALUES("2xx", "3xx", "4xx", "5xx", "other")}}},
+	[METRIC_LOST] = {.labels = {{"cause", LOST_VALUES}}},
 	[METRIC_ORIGINS] = {.labels = {{"origin", ORIGIN_VALUES}}},
 	[METRIC_RECORDS] = {.labels = {{"type", VALUES("message", "endpoint", "flow_close", "gap",
 						       "opaque", "unknown")}}},

@@ -86,7 +86,7 @@ static int find_inode(void *context, pid_t pid, enum process_tls state)
 
 	(void)state;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	if (stat(path, &st))
+	if (!pid || stat(path, &st))
 		return 0;
 	for (size_t i = 0; i < s->namespaces_len; i++) {
 		if (s->namespaces[i] == st.st_ino)
@@ -126,7 +126,7 @@ static bool owns(pid_t pid, unsigned long inode, bool *any)
 	return found;
 }
 
-static void name_of(pid_t pid, char *out, size_t len)
+void sockets_program(pid_t pid, char *out, size_t len)
 {
 	char path[64];
 	FILE *f;
@@ -142,19 +142,21 @@ static void name_of(pid_t pid, char *out, size_t len)
 static int find_owner(void *context, pid_t pid, enum process_tls state)
 {
 	struct search *s = context;
-	bool any = false;
+	bool any = !pid; /* it may have had some */
 
-	if (!owns(pid, s->match.inode ? s->match.inode : s->match.listener, &any)) {
+	if (!pid || !owns(pid, s->match.inode ? s->match.inode : s->match.listener, &any)) {
 		s->tapped |= state == PROCESS_TAPPED;
 		s->others |= any && state != PROCESS_TAPPED;
 		return 0;
 	}
 	s->owner.pid = pid;
-	name_of(pid, s->owner.program, sizeof(s->owner.program));
+	sockets_program(pid, s->owner.program, sizeof(s->owner.program));
 	if (state == PROCESS_TAPPED)
 		s->owner.verdict = SOCKETS_READ;
 	else if (state == PROCESS_UNATTACHED)
 		s->owner.verdict = SOCKETS_UNATTACHED;
+	else if (state == PROCESS_SPARED)
+		s->owner.verdict = SOCKETS_SPARED;
 	else
 		s->owner.verdict = SOCKETS_NO_LIBRARY;
 	return 1;
@@ -172,13 +174,20 @@ static int is_not_tapped(void *context, pid_t pid, enum process_tls state)
 struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
 				   const struct record_remote *remote, enum record_role role)
 {
-	struct search s = {.match.remote = remote};
 	bool any = false;
 
 	/* Often so, and a search takes long where there are many sockets: whoever owns it, it is
 	 * read. */
 	if (!processes_each(ps, target, is_not_tapped, &any) && any)
 		return (struct sockets_owner){.verdict = SOCKETS_READ, .role = role};
+	return sockets_find(ps, target, remote, role);
+}
+
+struct sockets_owner sockets_find(const struct processes *ps, unsigned target,
+				  const struct record_remote *remote, enum record_role role)
+{
+	struct search s = {.match.remote = remote};
+
 	processes_each(ps, target, find_inode, &s);
 	if (!processes_each(ps, target, find_owner, &s))
 		s.owner.verdict = s.tapped && !s.others ? SOCKETS_READ : SOCKETS_UNKNOWN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sockets.h - a socket that was seen to carry TLS -> the process that owns it, and its role.
+ * sockets.h - a socket that was seen to carry what the tap cannot read -> the process that owns it,
+ * and its role.
  *
  * The socket tap knows addresses, not processes. The owner is found in /proc, in the network
  * namespace of the target's own processes.
@@ -16,6 +17,7 @@ enum sockets_verdict {
 			     * accepted connection that is gone the listener's owner stands for it */
 	SOCKETS_NO_LIBRARY, /* its owner has none that can be read */
 	SOCKETS_UNATTACHED, /* its owner has one that could not be attached to */
+	SOCKETS_SPARED,     /* its owner is one that the kernel would harm: see processes.h */
 	SOCKETS_UNKNOWN,    /* no owner was found any more */
 };
 
@@ -37,8 +39,14 @@ struct sockets_match {
 /* Takes one line of /proc/net/tcp or tcp6 into account. */
 void sockets_line(struct sockets_match *m, const char *line);
 
-/* REMOTE: the two ends, as a record has them. ROLE: what the record knows of it. */
+/* Whose TLS it is, and whether that is read. REMOTE: the two ends, as a record has them. ROLE: what
+ * the record knows of it. Where every process of the target is tapped, none is searched for. */
 struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
 				   const struct record_remote *remote, enum record_role role);
+/* The same, always searched for. */
+struct sockets_owner sockets_find(const struct processes *ps, unsigned target,
+				  const struct record_remote *remote, enum record_role role);
+/* The name of process PID; OUT stays as it is when there is none any more. */
+void sockets_program(pid_t pid, char *out, size_t len);
 
 #endif

@@ -26,14 +26,15 @@ static double cut_off(const struct suggest_expected *e, double clip)
 	return mean(e) * normal(z + e->sigma) - clip * normal(z);
 }
 
-static double scale(const struct budget *budget, enum budget_level level)
+static double scale(const struct privacy_budget *budget, enum budget_level level)
 {
 	struct budget_scale s = budget_scale(budget, level, BUDGET_VALUE);
 
 	return (double)s.numerator / s.denominator;
 }
 
-struct suggest_error suggest_day(const struct suggest_expected *e, const struct budget *budget)
+struct suggest_error suggest_day(const struct suggest_expected *e,
+				 const struct privacy_budget *budget)
 {
 	double total = mean(e) * (double)e->payments, noise = scale(budget, BUDGET_DAY);
 	double bias = cut_off(e, (double)budget->day_clip) * (double)e->payments;
@@ -48,7 +49,8 @@ struct suggest_error suggest_day(const struct suggest_expected *e, const struct 
 
 /* Hours are scaled to what days say, so what is left is how much of an hour's value hangs on
  * payments above the clip, which it does not see. */
-struct suggest_error suggest_hour(const struct suggest_expected *e, const struct budget *budget)
+struct suggest_error suggest_hour(const struct suggest_expected *e,
+				  const struct privacy_budget *budget)
 {
 	double clip = (double)budget->hour_clip, hour = (double)e->payments / HOURS;
 	double kept = mean(e) - cut_off(e, clip), rho = fmin(mean(e) / kept, 4);
@@ -79,10 +81,10 @@ static uint64_t next(uint64_t clip)
 	return first == 2 ? clip / 2 * 5 : 2 * clip;
 }
 
-void suggest_clips(const struct suggest_expected *e, struct budget *budget)
+void suggest_clips(const struct suggest_expected *e, struct privacy_budget *budget)
 {
 	double least = INFINITY;
-	struct budget tried;
+	struct privacy_budget tried;
 
 	budget->epsilon_milli = e->epsilon_milli;
 	budget->hour_clip = 0;

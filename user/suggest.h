@@ -29,11 +29,13 @@ struct suggest_error {
 	double expected; /* mean absolute, of both */
 };
 
-struct suggest_error suggest_day(const struct suggest_expected *e, const struct budget *budget);
-struct suggest_error suggest_hour(const struct suggest_expected *e, const struct budget *budget);
+struct suggest_error suggest_day(const struct suggest_expected *e,
+				 const struct privacy_budget *budget);
+struct suggest_error suggest_hour(const struct suggest_expected *e,
+				  const struct privacy_budget *budget);
 
 /* Sets day_clip and hour_clip of BUDGET and its epsilon; hour_clip is 0 where hours would say
  * little. */
-void suggest_clips(const struct suggest_expected *e, struct budget *budget);
+void suggest_clips(const struct suggest_expected *e, struct privacy_budget *budget);
 
 #endif

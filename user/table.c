@@ -164,6 +164,7 @@ void table_list_append(struct table_list *l, void *entry)
 {
 	struct table_place *place = place_of(l, entry);
 
+	l->len++;
 	place->next = 0;
 	place->prev = l->last;
 	if (l->last)
@@ -177,6 +178,7 @@ void table_list_remove(struct table_list *l, void *entry)
 {
 	struct table_place *place = place_of(l, entry);
 
+	l->len--;
 	if (place->prev)
 		place_at(l, place->prev)->next = place->next;
 	else
@@ -195,4 +197,28 @@ void *table_list_first(const struct table_list *l)
 void *table_list_next(const struct table_list *l, const void *entry)
 {
 	return entry_at(l->table, place_of(l, entry)->next);
+}
+
+/* --- shares -------------------------------------------------------------------------------- */
+
+void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset)
+{
+	for (size_t i = 0; i < TABLE_SHARES; i++)
+		table_list_init(&s->lists[i], t, place_offset);
+}
+
+struct table_list *table_shares_of(struct table_shares *s, unsigned target)
+{
+	return &s->lists[target % TABLE_SHARES];
+}
+
+struct table_list *table_shares_longest(struct table_shares *s, unsigned target)
+{
+	struct table_list *longest = table_shares_of(s, target);
+
+	for (size_t i = 0; i < TABLE_SHARES; i++) {
+		if (s->lists[i].len > longest->len)
+			longest = &s->lists[i];
+	}
+	return longest;
 }

@@ -53,7 +53,16 @@ struct table_index {
 struct table_list {
 	struct table *table;
 	uint32_t first, last;
+	uint32_t len;
 	size_t place;
+};
+
+/* A table's entries in one list for each target. When the table is full, the target that has most
+ * in it makes room: a flood in one cgroup pushes out nothing of another that keeps to its share. */
+#define TABLE_SHARES 16
+
+struct table_shares {
+	struct table_list lists[TABLE_SHARES];
 };
 
 /* Mixes two words into a hash whose upper bits are good; not for keys an attacker chooses freely,
@@ -92,5 +101,12 @@ void table_list_append(struct table_list *l, void *entry);
 void table_list_remove(struct table_list *l, void *entry);
 void *table_list_first(const struct table_list *l);
 void *table_list_next(const struct table_list *l, const void *entry);
+
+void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset);
+/* The list of TARGET, which is below TABLE_SHARES. */
+struct table_list *table_shares_of(struct table_shares *s, unsigned target);
+/* Where TARGET finds room: the longest list, its own when others are no longer. Never NULL, and not
+ * empty unless all are. */
+struct table_list *table_shares_longest(struct table_shares *s, unsigned target);
 
 #endif

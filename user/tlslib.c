@@ -70,6 +70,8 @@ static uint64_t *slot(struct probe_tls_offsets *o, const char *symbol)
 		return &o->read_ex;
 	if (!strcmp(symbol, "SSL_free"))
 		return &o->free;
+	if (!strcmp(symbol, "SSL_clear"))
+		return &o->clear;
 	return NULL;
 }
 
@@ -183,9 +185,9 @@ static int known(const struct tlslib *libs, int n, const struct tlslib *lib)
 
 int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t max)
 {
-	char path[64], line[PATH_MAX + 128], *last = NULL;
+	char path[64], line[PATH_MAX + 128], range[40], *last = NULL;
 	struct tlslib *lib = malloc(sizeof(*lib));
-	bool gone = false;
+	bool gone = false, found;
 	struct stat st;
 	FILE *maps;
 	int n = 0;
@@ -213,11 +215,15 @@ int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t ma
 			continue;
 		free(last);
 		last = strdup(file);
-		/* Data files and the loader's temporary ones do not count. */
-		gone |= is_gone(file) && strstr(strrchr(file, '/'), "libssl.so");
-		snprintf(full, sizeof(full), "/proc/%d/root%s", (int)pid, file);
-		if (look_at(c, full, lib) && !known(out, n, lib))
+		if (is_gone(file) && sscanf(line, "%39s", range) == 1)
+			snprintf(full, sizeof(full), "/proc/%d/map_files/%s", (int)pid, range);
+		else
+			snprintf(full, sizeof(full), "/proc/%d/root%s", (int)pid, file);
+		found = look_at(c, full, lib);
+		if (found && !known(out, n, lib))
 			out[n++] = *lib;
+		/* Data files and the loader's temporary ones do not count. */
+		gone |= !found && is_gone(file) && strstr(strrchr(file, '/'), "libssl.so");
 	}
 out:
 	free(last);

@@ -32,7 +32,8 @@ void tlslib_cache_free(struct tlslib_cache *c);
 
 /* The libraries of process PID, at most MAX; returns how many, or -errno when the process cannot be
  * looked at (-EACCES: CAP_SYS_PTRACE is missing; -ESTALE: none was found, but there is one that is
- * no longer on disk, as after an upgrade, and cannot be reached there). */
+ * no longer on disk, as after an upgrade, and what the process has mapped takes
+ * CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN to reach). */
 int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t max);
 
 #endif

@@ -43,7 +43,9 @@ static int link_create(int program_fd, pid_t pid, const char *path, const uint64
 	return fd < 0 ? -errno : fd;
 }
 
-/* A link on a directory: a kernel that knows the kind complains of the directory. */
+/* A link on a directory: a kernel that knows the kind complains of the directory. For a process
+ * that cannot be, one that sees all threads of a process complains of the process first; older ones
+ * saw its first thread alone. */
 bool uprobe_has_multi(void)
 {
 	static const struct bpf_insn nothing[] = {
@@ -54,15 +56,18 @@ bool uprobe_has_multi(void)
 			    .expected_attach_type = (enum bpf_attach_type)TRACE_UPROBE_MULTI);
 	uint64_t offset = 0;
 	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "telltale_try", "GPL", nothing, 2, &opts);
-	int err;
+	int known, threads;
 
 	if (fd < 0)
 		return false;
-	err = link_create(fd, 0, "/", &offset, 1, false);
+	known = link_create(fd, 0, "/", &offset, 1, false);
+	threads = link_create(fd, -1, "/", &offset, 1, false);
 	close(fd);
-	if (err >= 0)
-		close(err);
-	return err == -EBADF;
+	if (known >= 0)
+		close(known);
+	if (threads >= 0)
+		close(threads);
+	return known == -EBADF && threads == -EINVAL;
 }
 
 void uprobe_set_multi(struct bpf_program *program)

@@ -121,7 +121,7 @@ static void attach(struct bench *b)
 	char why[512] = "";
 
 	if (target_resolve(&config, &b->target, why, sizeof(why)) ||
-	    probe_open(&session, &host, &b->target, 1, &b->probe, why, sizeof(why)) ||
+	    probe_open(&session, &host, &b->target, 1, 1024, &b->probe, why, sizeof(why)) ||
 	    probe_attach_sockets(b->probe, why, sizeof(why)))
 		errx(1, "%s", why);
 	b->programs[TELLTALE_IN] = find_program(b, BPF_CGROUP_INET_INGRESS, "telltale_in");

@@ -105,7 +105,7 @@ static double cut_off[EPSILONS]; /* value above the clip, of all days after the 
 
 struct node {
 	struct continual *continual[EPSILONS];
-	struct budget budgets[EPSILONS];
+	struct privacy_budget budgets[EPSILONS];
 };
 
 static struct node nodes[NODES_MAX];
@@ -267,7 +267,7 @@ static void print_cell(const struct cell *c, size_t size)
 
 	for (unsigned e = 0; e < EPSILONS; e++) {
 		struct spread day = errors(c, seen[e], HOURS, VALUE);
-		const struct budget *b = &nodes[0].budgets[e];
+		const struct privacy_budget *b = &nodes[0].budgets[e];
 
 		printf("| %s | %u | %u | %g | ", distribution_names[c->distribution], c->payments,
 		       c->nodes, (double)epsilons_milli[e] / 1000);
@@ -339,7 +339,7 @@ static void print_bucket(enum distribution d, size_t size, bool unbiased, double
 /* What is released after a year, less what the clip let in: its mean and standard error. */
 static void print_drift(unsigned payments)
 {
-	const struct budget budget = BUDGET_DEFAULT;
+	const struct privacy_budget budget = BUDGET_DEFAULT;
 	const struct continual_options options = {
 		.budget = budget, .random = seeded_fill, .random_context = &seeded};
 	const unsigned years = 400;

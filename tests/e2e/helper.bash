@@ -6,7 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/e2e/lib.sh
-source "$BATS_TEST_DIRNAME/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What lib.sh's rates.json says, as the connectors take it.
 RATES='{"EUR":"0.813399","GBP":"0.741"}'
@@ -75,7 +75,8 @@ to() {
   echo "\"to\":[$list]"
 }
 
-# prepare_file FILE: a Prepare to bob, for clients that have no ILP library.
+# prepare_file FILE [SIZE]: a Prepare to bob, for clients that have no ILP library, with SIZE bytes of
+# data more than it needs.
 prepare_file() {
   (cd "$ROOT/tests/e2e" && node -e "
     const packet = require('ilp-packet')
@@ -86,8 +87,8 @@ prepare_file() {
       expiresAt: new Date(Date.now() + 600000),
       executionCondition: crypto.createHash('sha256').update(preimage).digest(),
       destination: 'test.bob.raw.opaque',
-      data: Buffer.concat([preimage, Buffer.from('   ')])
-    }))" "$1")
+      data: Buffer.concat([preimage, Buffer.from('   '), Buffer.alloc(Number(process.argv[2]))])
+    }))" "$1" "${2:-0}")
 }
 
 # agree NAME SIDE NAME SIDE: two connectors' ledgers of the same packets, in the same asset.

@@ -82,12 +82,15 @@ print(value if not isinstance(value, (dict, list)) else json.dumps(value, sort_k
 PYTHON
 }
 
+# What commands are started through, in their cgroup: nsenter into a network namespace, say.
+BED_WITHIN=()
+
 # bed_spawn NAME COMMAND...: in the background, in a cgroup of its own; keeps no descriptor of bats open.
 bed_spawn() {
   local name=$1
   shift
   mkdir -p "$BED_CGROUP/$name"
-  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
+  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "${BED_WITHIN[@]}" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
   echo $! >"$BED/$name.pid"
 }
 
@@ -142,7 +145,8 @@ bed_certificates() {
 # --- connectors ---------------------------------------------------------------------------------
 
 # connector_start NAME JSON: a connector in a cgroup of its own, ready when this returns. JSON is
-# main.js's configuration; name, control, ready and truth are filled in.
+# main.js's configuration; name, control, ready and truth are filled in. It runs on the Node.js that
+# NODE names, else on that of the PATH.
 connector_start() {
   local name=$1
   rm -f "$BED/$name.ready" "$BED/$name.sock"
@@ -154,8 +158,8 @@ config.update(name=name, control=f"{bed}/{name}.sock", ready=f"{bed}/{name}.read
               truth=f"{bed}/{name}.end")
 print(json.dumps(config, indent=1))
 PYTHON
-  bed_spawn "$name" node "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
-  bed_wait 30 "connector $name" test -e "$BED/$name.ready" || {
+  bed_spawn "$name" "${NODE:-node}" "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
+  bed_wait 120 "connector $name" test -e "$BED/$name.ready" || {
     cat "$BED/$name.log" >&2
     return 1
   }
@@ -334,7 +338,7 @@ telltale_spawn() {
 # telltale_start NAME [VARIABLE=VALUE...]: the same, and ready when this returns.
 telltale_start() {
   telltale_spawn "$@"
-  bed_wait 30 "telltale $1 to end or be ready" telltale_settled "$1"
+  bed_wait 120 "telltale $1 to end or be ready" telltale_settled "$1"
   telltale_ready "$1" || {
     cat "$BED/$1.log" >&2
     return 1

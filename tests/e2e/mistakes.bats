@@ -120,6 +120,22 @@ TABLE
   [ "$left" = filler ]
 }
 
+@test "a port that is taken, or a run_dir in use, is told before the programs are loaded" {
+  whole
+  bed_spawn taken python3 "$ROOT/tests/e2e/listener.py" "$BED/taken" 0
+  bed_wait 10 'the port to be taken' test -e "$BED/taken.ready"
+  port=$(cat "$BED/taken.port")
+  sed -i "s/^listen.*/listen: 127.0.0.1:$port/" "$BED/c.yaml"
+  wrong 1 "cannot listen on 127.0.0.1:$port: Address already in use; set .listen. to another" \
+    "$TELLTALE" run -c "$BED/c.yaml"
+  run ! grep 'loading the programs' <<<"$output"
+  [ ! -e "$BED/run/control.sock" ]
+  touch "$BED/file"
+  sed -i "s,^run_dir.*,run_dir: $BED/file," "$BED/c.yaml"
+  wrong 1 'cannot make the control socket .*; set run_dir' "$TELLTALE" run -c "$BED/c.yaml"
+  run ! grep 'loading the programs' <<<"$output"
+}
+
 @test "garbage into privacy apply is reported by line, and the rest is done" {
   run --separate-stderr "$TELLTALE" privacy apply --no-noise < <(printf '8300\nx\n\n-1\n1.5\n147700')
   [ "$status" = 1 ]

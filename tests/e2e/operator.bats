@@ -9,6 +9,12 @@ pay_over_tls() {
   connector_pay alice "{\"payments\":16,\"concurrency\":4,$(to "$1")}"
 }
 
+# Prepares that it counts and that may never have left it.
+connector_trouble() {
+  echo "$(connector_truth alice originated http_errors) HTTP errors," \
+    "$(connector_truth alice originated expired) expired"
+}
+
 @test "a connector started, and started again, after telltale is read, TLS too" {
   receiver_tls bob
   url=https://localhost:$(connector_port bob)
@@ -20,6 +26,7 @@ pay_over_tls() {
   pay_over_tls "$url"
   connector_count alice
   first=$(connector_truth alice originated prepares)
+  trouble=$(connector_trouble)
   bed_stop alice
   : >"$BED/tt.log"
   sender alice "$url"
@@ -28,6 +35,7 @@ pay_over_tls() {
   telltale_stop tt
   [ "$first" -gt 16 ]
   echo "first $first, second $(connector_truth alice originated prepares), telltale $(cat "$BED/tt.truth")"
+  echo "the connector's own trouble: $trouble $(connector_trouble)"
   echo "telltale could not see: $(awk '/unseen|gap|unmatched|dropped/ && $NF > 0' "$BED/tt.metrics")"
   [ "$(telltale_truth tt prepares)" = $((first + $(connector_truth alice originated prepares))) ]
 }

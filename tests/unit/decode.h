@@ -104,6 +104,7 @@ struct decode {
 	struct decoded messages[DECODE_MESSAGES_MAX];
 	size_t len;
 	unsigned gaps[RECORD_GAP_CAUSES + 1];
+	unsigned gaps_of[2][RECORD_GAP_CAUSES + 1]; /* the same by enum flow_direction */
 	unsigned runs; /* of the last piece: how often steps ran out, and once more */
 };
 
@@ -154,11 +155,12 @@ static inline void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, _
 			    __u64 now_ns)
 {
 	(void)c;
-	(void)out;
 	(void)bytes;
 	(void)now_ns;
 	decode_must(cause > 0 && cause <= RECORD_GAP_CAUSES);
+	decode_must(out <= FLOW_OUT);
 	decode_current->gaps[cause]++;
+	decode_current->gaps_of[out][cause]++;
 }
 
 /* FILLER stands where the decoders must never look: windows, old packets, old texts. */

@@ -17,12 +17,12 @@
 #define HOUR  3600000000000ULL
 #define MILLI 1000
 
-static const struct budget budget = {
+static const struct privacy_budget budget = {
 	.epsilon_milli = 1000, .day_clip = 10000000, .hour_clip = 200000, .packet_clip = 16};
 
 /* How much one payment changed a level's cells in all, in units of the noise that they get: the
  * epsilon it costs, in thousandths of a hundredth. */
-static unsigned __int128 cost(const struct budget *b, enum budget_level level,
+static unsigned __int128 cost(const struct privacy_budget *b, enum budget_level level,
 			      const uint64_t before[BUDGET_CELLS],
 			      const uint64_t after[BUDGET_CELLS])
 {
@@ -54,7 +54,7 @@ static struct contribution random_payment(struct seeded *s)
 
 static void no_payment_costs_more_than_epsilon_over_both_levels(void **state)
 {
-	static const struct budget budgets[] = {
+	static const struct privacy_budget budgets[] = {
 		{1000, 10000000, 200000, 16},
 		{500, 5000000, 0, 16},
 		{20000, 1, 1, 1},
@@ -187,7 +187,7 @@ static void hours_and_days_are_those_of_utc(void **state)
 static void impossible_budgets_are_refused_with_the_mend(void **state)
 {
 	static const struct {
-		struct budget budget;
+		struct privacy_budget budget;
 		const char *says;
 	} cases[] = {
 		{{0, 1, 0, 1}, "epsilon"},

@@ -131,6 +131,7 @@ static void without_file_everything_has_its_default(void **state)
 	assert_int_equal(c->privacy.budget.epsilon_milli, 1000);
 	assert_string_equal(c->listen, "127.0.0.1:9464");
 	assert_string_equal(c->service_name, "telltale");
+	assert_int_equal(c->tls_connections, 1024);
 	assert_string_equal(c->state_dir, "/var/lib/telltale");
 	assert_string_equal(c->run_dir, "/run/telltale");
 	config_free(c);
@@ -173,6 +174,7 @@ static const char whole[] = "enabled: true\n"
 			    "resource: {deployment.environment: test, service.name: probe}\n"
 			    "listen: '[::1]:9000'\n"
 			    "payments: {idle: 5s, max: 1h}\n"
+			    "tls_connections: 5000\n"
 			    "state_dir: /s\n"
 			    "run_dir: /r\n";
 
@@ -230,6 +232,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(c->listen, "[::1]:9000");
 	assert_int_equal(c->idle_ms, 5000);
 	assert_int_equal(c->max_payment_ms, 3600000);
+	assert_int_equal(c->tls_connections, 5000);
 	assert_string_equal(c->state_dir, "/s");
 	assert_null(config_consent(c));
 	assert_null(config_runnable(c));
@@ -388,6 +391,7 @@ static const struct wrong wrongs[] = {
 	{"listen: localhost:9464\n", "1:9", "not an address in digits", "127.0.0.1:9464"},
 	{"listen: 9464\n", "1:9", "is not address:port", "127.0.0.1:9464"},
 	{"listen: 127.0.0.1:0\n", "1:9", "has no port", "127.0.0.1:9464"},
+	{"tls_connections: 1\n", "1:18", "16", "65536"},
 	{"state_dir: var\n", "1:12", "not an absolute path", "begin it with /"},
 };
 

@@ -24,16 +24,17 @@
 #define MILLION 1000000
 
 /* Scales of the noise: 1.67 day clips a day, 5 hour clips an hour. */
-static const struct budget with_hours = {
+static const struct privacy_budget with_hours = {
 	.epsilon_milli = 1000, .day_clip = 10 * MILLION, .hour_clip = 200000, .packet_clip = 16};
-static const struct budget days_alone = {
+static const struct privacy_budget days_alone = {
 	.epsilon_milli = 1000, .day_clip = 10 * MILLION, .hour_clip = 0, .packet_clip = 16};
 
 static char dir[] = "/tmp/telltale-continual.XXXXXX";
 static const struct hostkey key = {1, 2};
 static struct seeded seeded;
 
-static struct continual *fresh(const struct budget *budget, struct state *kept, uint64_t now)
+static struct continual *fresh(const struct privacy_budget *budget, struct state *kept,
+			       uint64_t now)
 {
 	struct continual_options options = {
 		.budget = *budget,

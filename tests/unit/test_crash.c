@@ -33,7 +33,7 @@
 
 static char dir[] = "/tmp/telltale-crash.XXXXXX";
 static const struct hostkey key = {1, 2};
-static const struct budget budget = {
+static const struct privacy_budget budget = {
 	.epsilon_milli = 1000, .day_clip = 1000000, .hour_clip = 100000, .packet_clip = 16};
 
 struct said {

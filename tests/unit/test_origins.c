@@ -159,6 +159,54 @@ static void test_forwarding_through_a_sidecar_is_forwarded_once(void **state)
 	assert_int_equal(closed(&incoming), ORIGIN_FORWARDED);
 }
 
+static struct exchange at(enum record_role role, uint64_t endpoint)
+{
+	struct exchange e = {.target = TARGET, .role = role, .condition = 1, .endpoint = endpoint};
+
+	origins_opened(origins, &e);
+	return e;
+}
+
+/* A proxy in the target takes what comes in and passes it to the connector beside it. */
+static void test_what_an_ingress_inside_the_target_passes_on_was_received(void **state)
+{
+	struct exchange ingress_in = at(RECORD_ROLE_SERVER, 1);
+	struct exchange ingress_out = at(RECORD_ROLE_CLIENT, 2);
+	struct exchange connector = at(RECORD_ROLE_SERVER, 2);
+
+	(void)state;
+	assert_int_equal(closed(&connector), ORIGIN_PROXY_COPY);
+	assert_int_equal(closed(&ingress_out), ORIGIN_PROXY_COPY);
+	assert_int_equal(closed(&ingress_in), ORIGIN_RECEIVED);
+}
+
+static void test_what_the_connector_behind_it_sends_on_was_forwarded(void **state)
+{
+	struct exchange ingress_in = at(RECORD_ROLE_SERVER, 1);
+	struct exchange ingress_out = at(RECORD_ROLE_CLIENT, 2);
+	struct exchange connector_in = at(RECORD_ROLE_SERVER, 2);
+	struct exchange connector_out = at(RECORD_ROLE_CLIENT, 3);
+
+	(void)state;
+	assert_int_equal(closed(&connector_out), ORIGIN_PROXY_COPY);
+	assert_int_equal(closed(&connector_in), ORIGIN_PROXY_COPY);
+	assert_int_equal(closed(&ingress_out), ORIGIN_FORWARDED);
+	assert_int_equal(closed(&ingress_in), ORIGIN_FORWARDED);
+}
+
+/* The sender lost patience; the forwarder knows the packet and sends it on once. */
+static void test_an_incoming_retry_does_not_look_like_an_ingress(void **state)
+{
+	struct exchange incoming = at(RECORD_ROLE_SERVER, 1);
+	struct exchange outgoing = at(RECORD_ROLE_CLIENT, 2);
+	struct exchange retry = at(RECORD_ROLE_SERVER, 1);
+
+	(void)state;
+	assert_int_equal(closed(&outgoing), ORIGIN_FORWARDED);
+	assert_int_equal(closed(&retry), ORIGIN_PROXY_COPY);
+	assert_int_equal(closed(&incoming), ORIGIN_FORWARDED);
+}
+
 static void test_an_incoming_retry_is_a_copy(void **state)
 {
 	struct exchange first = in(1), retry = in(1);
@@ -288,6 +336,20 @@ static void test_an_exchange_from_before_an_eviction_does_no_harm(void **state)
 	assert_int_equal(after.origin, ORIGIN_ORIGINATED);
 }
 
+static void test_a_flood_in_one_target_makes_no_other_forget(void **state)
+{
+	struct exchange incoming = in(1), e;
+
+	(void)state;
+	for (uint64_t condition = 100; condition < 200; condition++)
+		opened(TARGET + 1, RECORD_ROLE_CLIENT, condition);
+	assert_int_equal(origins_evicted(origins), 100 + 1 - CAPACITY);
+	e = out(1);
+	assert_int_equal(e.origin, ORIGIN_FORWARDED);
+	assert_int_equal(closed(&e), ORIGIN_FORWARDED);
+	assert_int_equal(closed(&incoming), ORIGIN_FORWARDED);
+}
+
 static void test_ended_conditions_leave_their_place(void **state)
 {
 	(void)state;
@@ -314,6 +376,9 @@ int main(void)
 		T(a_sidecar_proxy_does_not_count_the_packet_again),
 		T(a_sidecar_proxy_that_is_slower_than_its_connector),
 		T(forwarding_through_a_sidecar_is_forwarded_once),
+		T(what_an_ingress_inside_the_target_passes_on_was_received),
+		T(what_the_connector_behind_it_sends_on_was_forwarded),
+		T(an_incoming_retry_does_not_look_like_an_ingress),
 		T(an_incoming_retry_is_a_copy),
 		T(a_retry_after_everything_ended_counts_as_new),
 		T(a_second_try_of_a_forwarder_is_forwarded),
@@ -322,6 +387,7 @@ int main(void)
 		T(an_unknown_role_is_of_unknown_origin),
 		T(a_full_table_forgets_the_oldest_and_counts_it),
 		T(an_exchange_from_before_an_eviction_does_no_harm),
+		T(a_flood_in_one_target_makes_no_other_forget),
 		T(ended_conditions_leave_their_place),
 	};
 

@@ -456,6 +456,27 @@ static void test_an_evicted_stream_that_proved_nothing_was_a_probe(void **state)
 	assert_int_equal(count(CONTRIBUTION_PAYMENT_END), 0);
 }
 
+static void test_a_flood_in_one_target_ends_no_payment_of_another(void **state)
+{
+	struct exchange mine = at(1 * S, OUTCOME_FULFILLED);
+
+	(void)state;
+	mine.target = 3;
+	mine.destination = 77;
+	give(mine);
+	for (uint64_t i = 0; i < 10 * CAPACITY; i++) {
+		struct exchange e = at(2 * S, OUTCOME_FULFILLED);
+
+		e.destination = i;
+		give(e);
+	}
+	/* The same payment goes on: no second transaction begins. */
+	seen_len = 0;
+	mine.prepare_ns = mine.reply_ns = mine.reply_done_ns = 3 * S;
+	give(mine);
+	assert_string_equal(words(), "P:ok");
+}
+
 static void test_shutdown_ends_every_payment(void **state)
 {
 	struct exchange probe = at(1 * S, OUTCOME_REJECTED);
@@ -610,6 +631,7 @@ int main(void)
 		T(more_reject_codes_than_can_be_held_lose_only_their_code),
 		T(a_full_table_ends_the_payment_idle_longest_and_counts_it),
 		T(an_evicted_stream_that_proved_nothing_was_a_probe),
+		T(a_flood_in_one_target_ends_no_payment_of_another),
 		T(shutdown_ends_every_payment),
 		T(nothing_is_counted_twice_or_not_at_all),
 		T(a_payment_without_rest_is_whole_once_however_long_it_lasts),

@@ -38,7 +38,7 @@ static int make_probe(void **state)
 	snprintf(path, sizeof(path), "%s/telltale-unit.%d", mount, (int)getpid());
 	if (mkdir(path, 0755) || target_resolve(&config, &target, why, sizeof(why)))
 		return 0;
-	probe_open(&none, &none, &target, 1, &probe, why, sizeof(why));
+	probe_open(&none, &none, &target, 1, 64, &probe, why, sizeof(why));
 	return 0;
 }
 

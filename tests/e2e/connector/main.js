@@ -11,6 +11,7 @@
  *   forward   {peer, rate, expiry_ms}: where packets to other addresses go
  *   reject    {max_amount, code, fraction, seed}
  *   rates     {"EUR": "0.813399"}: how many of each asset one USD buys
+ *   database  {host, port, user, ca, queries}: what it asks a PostgreSQL around each exchange it makes
  *   control   path of the Unix socket: GET /truth, POST /pay, POST /hammer
  *   ready     path of a file written once the node can be used: {"pid", "port"}
  *   truth     path of a file written when the node is told to end (SIGTERM)

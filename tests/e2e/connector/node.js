@@ -4,6 +4,7 @@
 
 const Ildcp = require('ilp-protocol-ildcp')
 const packet = require('ilp-packet')
+const { Database } = require('./database')
 const { Ledger } = require('./ledger')
 const { OutgoingLink, serve, rejection } = require('./link')
 const { multiplyFloor } = require('./money')
@@ -22,6 +23,10 @@ class Node {
   }
 
   async start () {
+    if (this.config.database) {
+      this.database = new Database(this.config.database)
+      await this.database.start()
+    }
     if (this.config.receiver) {
       this.receiver = new StreamReceiver(this.address, this.config.asset)
       await this.receiver.start()
@@ -40,7 +45,8 @@ class Node {
     return this.server ? this.server.address().port : null
   }
 
-  originate (link, bytes) {
+  async originate (link, bytes) {
+    if (this.database) await this.database.work()
     return link.send(bytes, this.ledger.originated)
   }
 
@@ -125,6 +131,7 @@ class Node {
 
   async stop () {
     for (const link of this.links) link.close()
+    if (this.database) await this.database.stop()
     if (this.server) {
       this.server.close()
       this.server.closeIdleConnections()

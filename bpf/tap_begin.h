@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * tap_begin.h - a socket's connection becomes one that is followed.
+ */
+#ifndef TELLTALE_TAP_BEGIN_H
+#define TELLTALE_TAP_BEGIN_H
+
+#include "follow.h"
+#include "segment.h"
+
+#define TAP_PASS 1
+
+/* What a run that goes on in tap_settle.h is about: skb->cb[0]. */
+enum tap_mode {
+	TAP_KEEP = 1, /* its segment's bytes are to be kept, and what waits is to be settled */
+	TAP_SETTLE,   /* the segment has been dealt with */
+	TAP_STEP,     /* the same, and the run has claimed direction skb->cb[1] */
+	/* A connection that is not followed, so far: */
+	TAP_EARLY,    /* a listening socket's: see tap_early.h */
+	TAP_ADOPT,    /* there may have been an early request on it */
+	TAP_OVERTOOK, /* the segment has overtaken the connection's first */
+};
+
+#define tap_lock(f)   bpf_spin_lock(&(f)->lock)
+#define tap_unlock(f) bpf_spin_unlock(&(f)->lock)
+
+/* TCP notes on each segment it sends when it is to leave, in CLOCK_MONOTONIC. Asking for the time
+ * is one of the dearer calls. */
+static __always_inline __u64 tap_now(const struct __sk_buff *skb, int out)
+{
+	__u64 ns = out ? skb->tstamp : 0;
+
+	return ns ? ns : bpf_ktime_get_ns();
+}
+
+
+static __always_inline void tap_remote(struct __sk_buff *skb, const struct segment *seg, int out,
+				       struct record_remote *r)
+{
+	r->family = seg->family;
+	r->port = out ? seg->dport : seg->sport;
+	r->local_port = out ? seg->sport : seg->dport;
+	segment_remote(skb, seg, out, r->addr);
+}
+
+/* Which target a socket belongs to: once for each connection. */
+static __always_inline int tap_target(struct __sk_buff *skb)
+{
+	__u32 i;
+
+	BYTES_LOOP
+	for (i = 0; i < SHARED_TARGETS_MAX; i++) {
+		__u32 key = i; /* the verifier loses track of a counter whose address is taken */
+		struct shared_target *t = bpf_map_lookup_elem(&targets, &key);
+
+		if (!t || i >= targets_len)
+			break;
+		if (bpf_skb_ancestor_cgroup_id(skb, t->level) == t->cgroup)
+			return t->index; /* = i, of which the verifier would follow each value */
+	}
+	return 0;
+}
+
+/* May the target have one connection more? */
+static __always_inline int tap_has_room(__u32 target)
+{
+	__u64 max = flows_max;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	return !max || !n || (__s64)*n < (__s64)max;
+}
+
+/* A connection counts once, and is counted down once: its end and its process closing it may meet.
+ */
+enum tap_counted { TAP_COUNTED = 1, TAP_UNCOUNTED };
+
+bytes_function int tap_count(struct socket_flow *f, __u32 how)
+{
+	__u32 target = f->flow.common.target, was;
+	__u64 *n = bpf_map_lookup_elem(&followed, &target);
+
+	tap_lock(f);
+	was = f->counted;
+	if (was < how)
+		f->counted = how;
+	tap_unlock(f);
+	if (n && how == TAP_COUNTED && !was)
+		__sync_fetch_and_add(n, 1);
+	if (n && how == TAP_UNCOUNTED && was == TAP_COUNTED)
+		__sync_fetch_and_add(n, -1);
+	return 0;
+}
+
+/* The process has closed the socket. A client then reads no reply any more, and the other side's
+ * FIN may meet a socket in TIME_WAIT, of which no program is told. */
+static __always_inline int tap_released(struct bpf_sock *sk)
+{
+	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+
+	if (!f)
+		return TAP_PASS;
+	tap_count(f, TAP_UNCOUNTED);
+	if (f->flow.common.role == RECORD_ROLE_CLIENT && !f->closed)
+		emit_close(&f->flow.common, bpf_ktime_get_ns());
+	return TAP_PASS;
+}
+
+/* The connection is not followed any more. */
+static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *f)
+{
+	tap_count(f, TAP_UNCOUNTED);
+	bpf_sk_storage_delete(&socket_flows, sk);
+}
+
+/* Makes the segment's connection one that is followed, or finds that another run has. */
+bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out,
+			     int tentative)
+{
+	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
+	struct bpf_sock *sk = skb->sk;
+	struct socket_flow *f = 0;
+
+	if (!sk)
+		return 0;
+	c.target = (__u8)tap_target(skb);
+	if (tap_has_room(c.target))
+		f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (f)
+		f->tentative = tentative;
+	else /* of two that make it at once one fails */
+		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	if (f)
+		return 1;
+	c.id = bpf_get_socket_cookie(skb);
+	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* Where TCP stands in a direction: SETTLED, up to where it is done with; else what it has sent so
+ * far, where that differs. Each field is read by an offset known to the verifier. */
+static __always_inline __u32 tap_tcp(struct bpf_tcp_sock *tcp, int out, int settled)
+{
+	__u32 in = bytes_forget(tcp->rcv_nxt);
+	__u32 sent = bytes_forget(tcp->snd_nxt), done = bytes_forget(tcp->snd_una);
+
+	if (settled)
+		sent = done;
+	return out ? sent : in;
+}
+
+/* Does TCP have these bytes already, or has it sent them before? A request that comes again must
+ * not begin a connection anew that has been closed. */
+static __always_inline int tap_is_old(struct bpf_sock *sk, const struct segment *seg, int out)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	return tcp && (__s32)(seg->seq + seg->len - tap_tcp(tcp, out, 0)) <= 0;
+}
+
+/* See early_next. */
+static __always_inline __u32 *tap_early_next(const struct segment *seg)
+{
+	return &early_next[(seg->sport ^ seg->dport) & (EARLY_SLOTS - 1)];
+}
+
+/* The first segment seen of a direction: TCP knows where that stands. Two runs may be here at once,
+ * and write the same of the flow. */
+bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
+			    int from_out, int out)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+	struct stream *st = &f->streams[out & 1];
+	__u32 next = seg->seq;
+
+	if (tcp && !seg->opening)
+		next = tap_tcp(tcp, out, 0);
+	f->flow.common.tap = RECORD_TAP_SOCKET;
+	f->flow.common.id = bpf_get_socket_cookie(skb);
+	f->flow.common.target = (__u8)tap_target(skb);
+	f->flow.sides[FLOW_OUT].out = 1;
+	tap_remote(skb, seg, from_out, &f->remote);
+	tap_count(f, TAP_COUNTED);
+	tap_lock(f);
+	if (!st->known) {
+		st->next = next;
+		st->known = 1;
+	}
+	tap_unlock(f);
+	return 0;
+}
+
+/* The segment says that its direction ends. TCP believes an RST only where it expects the next byte
+ * (RFC 5961), or at the end of what came out of order. */
+bytes_function int tap_note_end(struct __sk_buff *skb, struct socket_flow *f,
+				const struct segment *seg, int out)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+	struct stream *st = &f->streams[out & 1];
+	__u32 expected = bytes_forget(seg->seq);
+
+	if (tcp)
+		expected = bytes_forget(tcp->rcv_nxt);
+	tap_lock(f);
+	if (out || seg->ending != STREAM_RST || seg->seq == expected || seg->seq == st->next ||
+	    (f->stash.waiting & 1 << FLOW_IN)) {
+		if (stream_note_end(st, seg->seq + seg->len, seg->ending))
+			f->stash.waiting |= 1 << (out & 1);
+	}
+	tap_unlock(f);
+	return 0;
+}
+
+/* Is the segment one that TCP will take? */
+static __always_inline int tap_sound(struct __sk_buff *skb, struct socket_flow *f,
+				     const struct segment *seg)
+{
+	if (f->trusting || segment_sound(skb, seg))
+		return 1;
+	f->doubted = seg->seq;
+	return 0;
+}
+
+#endif

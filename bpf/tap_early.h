@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * tap_early.h - segments that came before their socket: the one that completes a handshake may carry
+ * data already (the bare acknowledgement was lost or overtaken, or the listener defers accepting),
+ * and the hook sees it with the listening socket.
+ */
+#ifndef TELLTALE_TAP_EARLY_H
+#define TELLTALE_TAP_EARLY_H
+
+#include "tap_begin.h"
+
+static __always_inline void tap_early_key(struct __sk_buff *skb, const struct segment *seg, int out,
+					  struct early_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	segment_remote(skb, seg, out, key->addr);
+	key->port = out ? seg->dport : seg->sport;
+	key->local_port = out ? seg->sport : seg->dport;
+}
+
+/* A segment that a listening socket sees: keeps its front. */
+bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
+{
+	struct early_key key;
+	struct piece *e;
+	__u32 zero = 0, len = seg->len;
+
+	tap_early_key(skb, seg, 0, &key);
+	e = bpf_map_lookup_elem(&piece_blank, &zero);
+	if (!e || bpf_map_update_elem(&early, &key, e, BPF_ANY))
+		return 0;
+	e = bpf_map_lookup_elem(&early, &key);
+	if (!e)
+		return 0;
+	if (len > STREAM_PIECE_MAX)
+		len = STREAM_PIECE_MAX;
+	bytes_pin(len);
+	if (len < 1 || len > STREAM_PIECE_MAX || bpf_skb_load_bytes(skb, seg->off, e->bytes, len))
+		return 0;
+	e->seq = seg->seq;
+	e->len = len;
+	*tap_early_next(seg) = seg->seq + len;
+	return 0;
+}
+
+/* Was there an early segment on this connection? Then it is followed from its first byte on. */
+bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, int out)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+	struct piece_key key = {.place = 1};
+	struct early_key early_key;
+	struct stream_place *p;
+	struct socket_flow *f;
+	struct piece *e;
+	__u32 first;
+
+	if (!tcp)
+		return 0;
+	first = tcp->rcv_nxt - (__u32)tcp->bytes_received;
+	tap_early_key(skb, seg, out, &early_key);
+	e = bpf_map_lookup_elem(&early, &early_key);
+	if (!e || e->seq - first >= EARLY_REACH || !tap_begin(skb, seg, out, 1))
+		return 0;
+	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	if (!f)
+		return 0;
+	tap_know(skb, f, seg, out, FLOW_IN);
+	key.cookie = f->flow.common.id;
+	if (bpf_map_update_elem(&pieces, &key, e, BPF_ANY))
+		return 0;
+	tap_lock(f);
+	if (!f->adopted) {
+		f->adopted = 1;
+		p = &f->stash.places[0];
+		p->seq = e->seq;
+		p->len = (__u16)e->len;
+		p->out = FLOW_IN;
+		p->state = PLACE_READY;
+		f->streams[FLOW_IN].next = first;
+		f->stash.waiting |= 1 << FLOW_IN;
+	}
+	tap_unlock(f);
+	bpf_map_delete_elem(&early, &early_key);
+	*tap_early_next(seg) = 0;
+	return 1;
+}
+
+#endif

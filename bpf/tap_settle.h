@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * tap_settle.h - what the segments of a followed connection leave to be settled: bytes that came too
+ * early, or while another run was working on their direction, holes that TCP got over, and ends.
+ *
+ * A run comes here by tail call, its segment's bytes still to be kept or already dealt with, and
+ * works on whatever waits in either direction, ingress first: a request is read before its answer.
+ * It goes on, step by step, by tail calls to itself; where those run out the rest waits for the next
+ * segment.
+ */
+#ifndef TELLTALE_TAP_SETTLE_H
+#define TELLTALE_TAP_SETTLE_H
+
+#include "tap_early.h"
+
+/* --- keeping --------------------------------------------------------------------------------- */
+
+/* Pieces in which a run keeps bytes of its segment before it goes on in another tail call. */
+#define TAP_KEEP_TURNS 4
+
+static __always_inline struct stream_place *tap_place(struct socket_flow *f, __u32 number)
+{
+	return &f->stash.places[(number - 1) & (STREAM_PLACES - 1)];
+}
+
+/* Where the bytes of direction OUT from SEQ on go: in the highest 32 bits how many of them need no
+ * place, else in the lowest 16 a place's number, or 0 where there is none, and above that how many
+ * bytes are in it. FRESH: a place of their own. */
+bytes_function __u64 tap_find_place(struct socket_flow *f, int out, __u32 seq, int fresh)
+{
+	struct stream *st = &f->streams[out & 1];
+	struct stream_place *p;
+	__u64 number = 0, pos = 0, old;
+
+	tap_lock(f);
+	f->stash.waiting |= 1 << (out & 1);
+	stream_search_place(&f->stash, out, seq);
+	old = bytes_forget(f->stash.held);
+	if ((__s32)(st->next - seq) > 0)
+		old = st->next - seq;
+	if (!old && seq - st->next < STREAM_REACH) {
+		number = bytes_forget(f->stash.append);
+		if (!number || fresh)
+			number = bytes_forget(f->stash.free);
+		if (number) {
+			p = tap_place(f, number);
+			if (p->state == PLACE_FREE) {
+				p->seq = seq;
+				p->len = 0;
+				p->out = out;
+			}
+			pos = p->len;
+			p->state = PLACE_FILLING;
+		}
+	}
+	if (!old && !number)
+		st->refused = 1;
+	tap_unlock(f);
+	return old << 32 | pos << 16 | number;
+}
+
+/* LEN more bytes are in a place; 0: that failed. */
+bytes_function int tap_filled(struct socket_flow *f, int out, __u32 number, __u32 len)
+{
+	struct stream_place *p;
+
+	tap_lock(f);
+	p = tap_place(f, number);
+	p->len += len;
+	p->state = p->len ? PLACE_READY : PLACE_FREE;
+	if (!len)
+		f->streams[out & 1].refused = 1;
+	tap_unlock(f);
+	return 0;
+}
+
+/* The piece of a place, made anew for bytes from SEQ on, or NULL. */
+static __always_inline struct piece *tap_new_piece(const struct piece_key *key, __u32 seq)
+{
+	struct piece *piece = bpf_map_lookup_elem(&pieces, key), *blank;
+	__u32 zero = 0;
+
+	if (!piece) {
+		blank = bpf_map_lookup_elem(&piece_blank, &zero);
+		if (!blank || bpf_map_update_elem(&pieces, key, blank, BPF_ANY))
+			return 0;
+		piece = bpf_map_lookup_elem(&pieces, key);
+	}
+	if (piece)
+		piece->seq = seq;
+	return piece;
+}
+
+/* Puts up to LEN bytes at OFF of the socket buffer into the piece of place NUMBER, behind the POS
+ * that are in it. Returns how many: 0 when that failed. */
+bytes_function __u32 tap_fill(struct __sk_buff *skb, struct socket_flow *f, __u64 at, __u32 off,
+			      __u32 len)
+{
+	struct piece_key key = {.cookie = f->flow.common.id, .place = (__u16)at};
+	__u32 seq = bytes_forget(tap_place(f, (__u16)at)->seq), pos = (__u16)(at >> 16);
+	struct piece *piece;
+
+	if (!pos) {
+		piece = tap_new_piece(&key, seq);
+		if (len > STREAM_PIECE_MAX)
+			len = STREAM_PIECE_MAX;
+		bytes_pin(len);
+		if (!piece || len < 1 || len > STREAM_PIECE_MAX ||
+		    bpf_skb_load_bytes(skb, off, piece->bytes, len))
+			return 0;
+		return len;
+	}
+	piece = bpf_map_lookup_elem(&pieces, &key);
+	if (len > STREAM_APPEND_MAX)
+		len = STREAM_APPEND_MAX;
+	bytes_pin(len);
+	bytes_pin(pos);
+	if (!piece || piece->seq != seq || pos > STREAM_APPEND_MAX || len < 1 ||
+	    len > STREAM_APPEND_MAX || bpf_skb_load_bytes(skb, off, piece->bytes + pos, len))
+		return 0;
+	return len;
+}
+
+/* Does the segment seem to begin a message? */
+bytes_function int tap_is_fresh(struct __sk_buff *skb, const struct segment *seg)
+{
+	struct source src = {.skb = skb, .base = seg->off};
+	int fresh = http1_begins(source_word(&src, 0, seg->len), seg->len);
+
+	bytes_pin(fresh);
+	return fresh;
+}
+
+/*
+ * Keeps what of the segment is new, from its byte skb->cb[2] on. FRESH: it seems to begin a message,
+ * and then begins a piece: one that has been lost is found again at the front of a piece only.
+ * Returns 1 when there may be more to be kept.
+ */
+bytes_function int tap_keep(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
+			    int out, int fresh)
+{
+	__u32 done = skb->cb[2], turn, n;
+
+	BYTES_LOOP
+	for (turn = 0; turn < TAP_KEEP_TURNS; turn++) {
+		__u64 at;
+
+		if (done >= seg->len)
+			return 0;
+		at = tap_find_place(f, out, seg->seq + done, fresh && !done);
+		if (!at)
+			return 0;
+		n = (__u32)(at >> 32);
+		if (!n) {
+			n = tap_fill(skb, f, at, seg->off + done, seg->len - done);
+			tap_filled(f, out, (__u16)at, n);
+		}
+		if (!n || n >= seg->len - done)
+			return 0;
+		done += n;
+	}
+	skb->cb[2] = done;
+	return 1;
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
+/* The direction is over, with it perhaps the connection: no more answers will come after a FIN of
+ * the answering side, of both, or an RST. At most once for a connection. The lock is held. */
+static __always_inline int tap_is_over(struct socket_flow *f, struct stream *st, int out)
+{
+	int asking = (f->flow.common.role == RECORD_ROLE_CLIENT) == out;
+
+	f->closing |= 1 << out;
+	if (f->closed)
+		return 0;
+	if (!(st->ended & STREAM_RST) && f->closing != 3 && asking)
+		return 0;
+	f->closed = 1;
+	return 1;
+}
+
+static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f,
+				      const struct source *src, struct side *s, int reset)
+{
+	struct flow_common *c = &f->flow.common;
+
+	http1_cut(c, s, !reset);
+	if (http1_take(s))
+		emit_message_apart(src, c, s);
+	emit_close(c, src->now_ns);
+	tap_forget(sk, f);
+}
+
+/* --- settling -------------------------------------------------------------------------------- */
+
+/* BYTES of a claimed direction are missing before the segment. */
+static __always_inline void tap_miss(const struct source *src, struct socket_flow *f, int out,
+				     __u32 bytes, __u8 cause)
+{
+	struct side *s = &f->flow.sides[out];
+
+	if (s->phase == SIDE_SKIP && s->left > bytes) {
+		s->left -= bytes; /* nobody wanted them */
+		s->body_len += bytes;
+	} else if (s->phase != SIDE_LOST && s->phase != SIDE_IGNORE) {
+		follow_gap(src, &f->flow.common, s, cause, bytes);
+	}
+}
+
+
+enum tap_choice {
+	TAP_NOTHING = 0, /* and the direction is left */
+	TAP_PIECE,       /* the side's piece in hand is the one of st->taken */
+	TAP_MISSED,      /* st->missed bytes will not come */
+	TAP_OVER,        /* the connection is to be closed */
+};
+
+/* The next thing to be done about a claimed direction. */
+bytes_function int tap_choose(struct socket_flow *f, int out, __u32 settled)
+{
+	struct stream *st = &f->streams[out & 1];
+	struct side *s = &f->flow.sides[out & 1];
+	struct stream_place *p;
+	int choice = TAP_NOTHING;
+
+	tap_lock(f);
+	stream_search_next(&f->stash, out, st->next);
+	if (bytes_forget(f->stash.ready)) {
+		st->taken = (__u8)f->stash.ready;
+		p = tap_place(f, bytes_forget(f->stash.ready));
+		p->state = PLACE_TAKEN;
+		s->off = st->next - p->seq;
+		s->end = p->len;
+		choice = TAP_PIECE;
+	} else if (stream_give_up(st, &f->stash, settled)) {
+		if (!out && st->next - 1 - f->doubted < bytes_forget(st->missed))
+			f->trusting = 1;
+		choice = TAP_MISSED;
+	} else if (stream_is_over(st) && tap_is_over(f, st, out & 1)) {
+		choice = TAP_OVER;
+	} else {
+		if (stream_is_over(st))
+			st->ended = 0; /* no more to be said of it */
+		if (!f->stash.ahead && !f->stash.filling && !st->ended)
+			f->stash.waiting &= ~(1 << (out & 1));
+		stream_leave(st);
+	}
+	tap_unlock(f);
+	return choice;
+}
+
+/* The place in hand: all its bytes have been looked at (DONE), or up to the side's off. */
+bytes_function int tap_put_down(struct socket_flow *f, int out, int done)
+{
+	struct stream *st = &f->streams[out & 1];
+	struct piece_key key = {.cookie = f->flow.common.id};
+	struct stream_place *p;
+
+	tap_lock(f);
+	key.place = st->taken;
+	p = tap_place(f, st->taken);
+	if (key.place) {
+		st->next = p->seq + (done ? p->len : f->flow.sides[out & 1].off);
+		p->state = done ? PLACE_FREE : PLACE_READY;
+	}
+	st->taken = 0;
+	if (!done)
+		stream_leave(st);
+	tap_unlock(f);
+	if (done)
+		bpf_map_delete_elem(&pieces, &key);
+	return 0;
+}
+
+/* The bytes of the place in hand are not there any more. */
+bytes_function int tap_put_lost(struct socket_flow *f, int out)
+{
+	struct stream *st = &f->streams[out & 1];
+
+	tap_lock(f);
+	tap_place(f, st->taken)->state = PLACE_FREE;
+	st->taken = 0;
+	st->refused = 1;
+	tap_unlock(f);
+	return 0;
+}
+
+/* Claims a direction in which something waits. */
+bytes_function int tap_enter(struct socket_flow *f, int out)
+{
+	int entered = 0;
+
+	tap_lock(f);
+	if (f->stash.waiting & 1 << (out & 1))
+		entered = stream_enter(&f->streams[out & 1]);
+	tap_unlock(f);
+	return entered;
+}
+
+/* How far TCP itself has got: bytes before that will not come again. */
+static __always_inline __u32 tap_settled(struct bpf_sock *sk, const struct stream *st, int out)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	return tcp ? tap_tcp(tcp, out, 1) : st->next;
+}
+
+/* Goes on with the direction that is claimed. 0: the run ends here. */
+static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock *sk,
+					  struct socket_flow *f, const struct source *src, int dir,
+					  void *step)
+{
+	struct stream *st = &f->streams[dir];
+	struct side *s = &f->flow.sides[dir];
+
+	switch (tap_choose(f, dir, tap_settled(sk, st, dir))) {
+	case TAP_NOTHING:
+		skb->cb[1] = FLOW_OUT;
+		return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
+	case TAP_OVER:
+		tap_close(sk, f, src, s, bytes_forget(st->ended) & STREAM_RST);
+		return 0;
+	case TAP_MISSED:
+		tap_miss(src, f, dir, st->missed,
+			 st->refused ? RECORD_GAP_REORDER : RECORD_GAP_HOLE);
+		st->refused = 0;
+		return 1;
+	default:
+		bpf_tail_call(skb, step, 0);
+		return 1;
+	}
+}
+
+/* A connection that is not followed yet. 0: nor will it be. */
+static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct segment *seg, int out)
+{
+	struct bpf_sock *sk = skb->sk;
+	int mode = skb->cb[0];
+
+	if (!sk || (!out && !segment_sound(skb, seg)))
+		return 0;
+	if (mode == TAP_EARLY)
+		return tap_early(skb, seg);
+	if (mode == TAP_ADOPT) {
+		if (tap_adopt(skb, seg, out))
+			return 1;
+		*tap_early_next(seg) = 0;
+		if (sk->state == BPF_TCP_LISTEN || !tap_is_fresh(skb, seg) ||
+		    tap_is_old(sk, seg, out))
+			return 0;
+		mode = 0;
+	}
+	return tap_begin(skb, seg, out, mode == TAP_OVERTOOK);
+}
+
+/* Comes here by tail call, with skb->cb set. */
+static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self, void *step)
+{
+	struct segment seg;
+	struct source src = {.skb = skb};
+	struct socket_flow *f;
+	struct bpf_sock *sk;
+	int mode = skb->cb[0], dir;
+
+	if (!segment_read(skb, &seg))
+		return TAP_PASS;
+	if (mode >= TAP_EARLY && !tap_settle_new(skb, &seg, out))
+		return TAP_PASS;
+	sk = skb->sk;
+	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+	if (!f)
+		return TAP_PASS;
+	if (mode >= TAP_EARLY) {
+		if (!bytes_forget(f->streams[out].known))
+			tap_know(skb, f, &seg, out, out);
+		if (seg.ending)
+			tap_note_end(skb, f, &seg, out);
+		mode = TAP_KEEP;
+	}
+	src.base = seg.off;
+	src.now_ns = tap_now(skb, out);
+	src.remote = &f->remote;
+	if (mode == TAP_KEEP && tap_keep(skb, f, &seg, out, tap_is_fresh(skb, &seg))) {
+		skb->cb[0] = TAP_KEEP;
+		bpf_tail_call(skb, self, 0);
+	}
+	if (mode != TAP_STEP) {
+		skb->cb[0] = TAP_STEP;
+		skb->cb[1] = FLOW_IN;
+		if (!tap_enter(f, FLOW_IN)) {
+			skb->cb[1] = FLOW_OUT;
+			if (!tap_enter(f, FLOW_OUT))
+				return TAP_PASS;
+		}
+	}
+	dir = skb->cb[1] & 1;
+	bytes_pin(dir);
+	if (!tap_settle_one(skb, sk, f, &src, dir & 1, step))
+		return TAP_PASS;
+	bpf_tail_call(skb, self, 0);
+	tap_put_down(f, skb->cb[1] & 1, 0);
+	return TAP_PASS;
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* A connection followed because its first bytes came out of order turns out to be none of ours. */
+static __always_inline int tap_is_foreign(struct socket_flow *f, const struct side *s)
+{
+	if (!f->tentative)
+		return 0;
+	f->tentative = 0;
+	return s->phase == SIDE_LOST;
+}
+
+/* One step of the piece in hand of direction skb->cb[1]; comes here by tail call. */
+static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, void *settle)
+{
+	struct source src = {.skb = skb};
+	struct bpf_sock *sk = skb->sk;
+	struct piece_key key = {};
+	struct socket_flow *f;
+	struct stream *st;
+	struct side *s;
+	int dir = skb->cb[1];
+
+	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+	if (!f)
+		return TAP_PASS;
+	dir &= 1;
+	bytes_pin(dir);
+	dir &= 1;
+	s = &f->flow.sides[dir];
+	st = &f->streams[dir];
+	src.now_ns = tap_now(skb, out);
+	src.remote = &f->remote;
+	key.cookie = f->flow.common.id;
+	key.place = bytes_forget(st->taken);
+	src.piece = bpf_map_lookup_elem(&pieces, &key);
+	if (!src.piece || src.piece->seq != tap_place(f, key.place)->seq) {
+		tap_put_lost(f, dir);
+		bpf_tail_call(skb, settle, 0);
+	} else if (follow_synchronised(&src, s) && follow(&src, &f->flow.common, s)) {
+		bpf_tail_call(skb, self, 0);
+	} else {
+		tap_put_down(f, dir, 1);
+		if (tap_is_foreign(f, s))
+			tap_forget(sk, f);
+		else
+			bpf_tail_call(skb, settle, 0);
+	}
+	tap_put_down(f, dir, 0);
+	return TAP_PASS;
+}
+
+#endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * case.h - a conversation and what is to be read in it, from a file that needs no C to write: see
+ * README.md. In: a file's path. Out: segments of bytes in order, and expected lines.
+ *
+ * What was seen, natively or by the kernel programs, is a struct seen each; case_check holds them
+ * against the expected lines. A file that cannot be understood ends the program and says where.
+ */
+#ifndef TELLTALE_TESTS_CONFORMANCE_CASE_H
+#define TELLTALE_TESTS_CONFORMANCE_CASE_H
+
+#include <ctype.h>
+#include <err.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/decode.h"
+#include "tests/unit/packets.h"
+
+#define CASE_SEGMENTS_MAX 128
+#define CASE_EXPECTED_MAX 128
+#define CASE_BYTES_MAX    200000
+
+#define CASE_EXPIRES   "20260131235959123"
+#define CASE_CONDITION "the 32 bytes of a condition....."
+
+struct case_segment {
+	bool request; /* from the side that asks */
+	size_t from, len;
+};
+
+/* One message, or one gap. */
+struct seen {
+	bool gap, request;
+	uint8_t kind, cause;
+	uint16_t status, flags;
+	uint32_t stream, data_len;
+	uint64_t amount, expires_at, destination, endpoint, token, request_id;
+	char code[4];
+};
+
+struct kase {
+	const char *path;
+	char title[256];
+	char *text;
+	struct case_segment segments[CASE_SEGMENTS_MAX];
+	size_t segments_len;
+	uint8_t bytes[CASE_BYTES_MAX];
+	size_t len;
+	const char *expected[CASE_EXPECTED_MAX]; /* lines of text */
+	size_t expected_len;
+	bool gaps;  /* some are expected */
+	bool reset; /* the connection breaks off in the end */
+	bool cut;   /* "--": the next bytes begin a segment */
+};
+
+static const char *const case_kinds[] = {"none", "bad", [12] = "prepare", "fulfill", "reject"};
+static const char *const case_causes[] = {"", "hole", "http", "complex", "busy", "load", "full"};
+static const char *const case_flags[] = {"", "PEER", "CUT", "LONG", "TRAILING"};
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4), noreturn)) static inline void
+case_die(const struct kase *k, const char *at, const char *format, ...)
+{
+	unsigned line = 1;
+	va_list args;
+
+	for (const char *p = k->text; p < at; p++)
+		line += *p == '\n';
+	fprintf(stderr, "%s:%u: ", k->path, line);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(2);
+}
+
+static inline void case_put(struct kase *k, const void *bytes, size_t len)
+{
+	if (k->len + len > sizeof(k->bytes))
+		errx(2, "%s: more than %zu bytes", k->path, sizeof(k->bytes));
+	memcpy(k->bytes + k->len, bytes, len);
+	k->len += len;
+	k->segments[k->segments_len - 1].len += len;
+}
+
+/* Is the word at AT, up to a blank, '=', '}' or a line's end, NAME? */
+static inline bool case_word(const char *at, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(at, name, len) && (!at[len] || strchr(" =}+-\n\t", at[len]));
+}
+
+/* The value of NAME in the words from AT to a '}' or the line's end, or FALLBACK; valid until the
+ * next four calls. */
+static inline const char *case_value(const char *at, const char *name, const char *fallback)
+{
+	static char values[4][2048];
+	static unsigned turn;
+	size_t len = strlen(name);
+
+	for (; *at && *at != '}' && *at != '\n'; at++) {
+		if (at[-1] == ' ' && !strncmp(at, name, len) && at[len] == '=') {
+			char *value = values[turn++ % 4];
+			size_t n = strcspn(at + len + 1, " }\n");
+
+			snprintf(value, sizeof(values[0]), "%.*s", (int)n, at + len + 1);
+			return value;
+		}
+	}
+	return fallback;
+}
+
+static inline uint64_t case_number(const struct kase *k, const char *at, const char *name,
+				   uint64_t fallback)
+{
+	const char *text = case_value(at, name, NULL);
+	char *end;
+	uint64_t n;
+
+	if (!text)
+		return fallback;
+	n = strtoull(text, &end, 0);
+	if (!*text || *end)
+		case_die(k, at, "%s=%s is no number", name, text);
+	return n;
+}
+
+/* The packet that "prepare", "fulfill" or "reject" at AT asks for. False: it is none of them. */
+static inline bool case_packet(const struct kase *k, const char *at, struct packet *p)
+{
+	size_t from, to;
+
+	if (case_word(at, "prepare")) {
+		const char *destination = case_value(at, "destination", "g.us.bob");
+
+		packet_prepare(p, case_number(k, at, "amount", 1000),
+			       case_value(at, "expires", CASE_EXPIRES), CASE_CONDITION, destination,
+			       case_number(k, at, "data", 52));
+	} else if (case_word(at, "fulfill")) {
+		packet_fulfill(p, case_number(k, at, "data", 36));
+	} else if (case_word(at, "reject")) {
+		const char *by = case_value(at, "by", "g.us.bob");
+
+		packet_reject(p, case_value(at, "code", "F08"), by,
+			      case_number(k, at, "message", 0), case_number(k, at, "data", 16));
+	} else {
+		return false;
+	}
+	for (uint64_t n = case_number(k, at, "after", 0); n; n--)
+		packet_add(p, "x", 1);
+	from = case_number(k, at, "from", 0);
+	to = case_number(k, at, "to", p->len);
+	if (from > to || to > p->len)
+		case_die(k, at, "the packet has %zu bytes: from=%zu to=%zu are not in it", p->len,
+			 from, to);
+	memmove(p->bytes, p->bytes + from, to - from);
+	p->len = to - from;
+	return true;
+}
+
+/* The length of the next packet that the same side says. */
+static inline size_t case_next_packet(const struct kase *k, const char *at)
+{
+	static struct packet p;
+	const char *line = at;
+	char side;
+
+	while (line > k->text && line[-1] != '\n')
+		line--;
+	side = *line;
+	for (const char *c = at; *c; c++) {
+		if (c[-1] == '\n')
+			line = c;
+		if (*c == '{' && *line == side && case_packet(k, c + 1, &p))
+			return p.len;
+	}
+	case_die(k, at, "no packet follows whose length could stand here");
+}
+
+/* One character, perhaps escaped, at *AT. */
+static inline uint8_t case_character(const struct kase *k, const char **at)
+{
+	static const char names[] = "rnt0\\{}", values[] = "\r\n\t\0\\{}";
+	const char *c = *at;
+	const char *name;
+	unsigned n;
+
+	*at += 1;
+	if (*c != '\\')
+		return (uint8_t)*c;
+	*at += 1;
+	if (c[1] == 'x' && sscanf(c + 2, "%2x", &n) == 1) {
+		*at += 2;
+		return (uint8_t)n;
+	}
+	name = c[1] ? strchr(names, c[1]) : NULL;
+	if (!name)
+		case_die(k, c, "\\%c: known are \\r \\n \\t \\0 \\\\ \\{ \\} and \\x41", c[1]);
+	return (uint8_t)values[name - names];
+}
+
+/* "{...}" at AT; returns what follows it. */
+static inline const char *case_macro(struct kase *k, const char *at)
+{
+	static struct packet p;
+	const char *end = strchr(at, '}');
+	char text[40];
+	long n;
+	int used;
+
+	if (!end || memchr(at, '\n', (size_t)(end - at)))
+		case_die(k, at, "'{' without '}' (a brace itself is \\{)");
+	if (case_packet(k, at + 1, &p)) {
+		case_put(k, p.bytes, p.len);
+	} else if (case_word(at + 1, "length") || case_word(at + 1, "hex")) {
+		bool hex = at[1] == 'h';
+
+		n = (long)case_next_packet(k, at + 1) + strtol(at + (hex ? 4 : 7), NULL, 10);
+		case_put(k, text, (size_t)snprintf(text, sizeof(text), hex ? "%lx" : "%ld", n));
+	} else if (sscanf(at, "{repeat %ld %n", &n, &used) == 1) {
+		for (; n > 0; n--) {
+			for (const char *c = at + used; *c != '}';) {
+				uint8_t byte = case_character(k, &c);
+
+				case_put(k, &byte, 1);
+			}
+		}
+		for (end = at + used; *end != '}';)
+			case_character(k, &end);
+	} else {
+		case_die(k, at,
+			 "known are {prepare}, {fulfill}, {reject}, {length}, {hex}, {repeat N x}");
+	}
+	return end + 1;
+}
+
+/* "> bytes" or "< bytes" at AT. */
+static inline void case_bytes(struct kase *k, const char *at)
+{
+	bool request = *at == '>';
+
+	if (!k->segments_len || k->segments[k->segments_len - 1].request != request || k->cut) {
+		if (k->segments_len == CASE_SEGMENTS_MAX)
+			case_die(k, at, "more than %d segments", CASE_SEGMENTS_MAX);
+		k->segments[k->segments_len++] =
+			(struct case_segment){.request = request, .from = k->len};
+		k->cut = false;
+	}
+	at += at[1] == ' ' ? 2 : 1;
+	while (*at && *at != '\n') {
+		uint8_t byte;
+
+		if (*at == '{') {
+			at = case_macro(k, at);
+			continue;
+		}
+		if (at[0] == '\\' && at[1] == '\n')
+			return; /* no line end */
+		byte = case_character(k, &at);
+		case_put(k, &byte, 1);
+	}
+	case_put(k, "\r\n", 2);
+}
+
+static inline char *case_file(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!f || getdelim(&text, &size, '\0', f) < 0)
+		err(2, "%s", path);
+	fclose(f);
+	return text;
+}
+
+/* Fills *K from the file PATH, which must stay valid. */
+static inline void case_load(struct kase *k, const char *path)
+{
+	free(k->text);
+	memset(k, 0, sizeof(*k));
+	k->path = path;
+	k->text = case_file(path);
+	for (const char *at = k->text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		if (*at == '#' && !*k->title)
+			sscanf(at, "# %255[^\n]", k->title);
+		else if (*at == '>' || *at == '<')
+			case_bytes(k, at);
+		else if (*at == '=' && k->expected_len < CASE_EXPECTED_MAX)
+			k->expected[k->expected_len++] = at;
+		else if (case_word(at, "--"))
+			k->cut = true;
+		else if (case_word(at, "reset"))
+			k->reset = true;
+		else if (*at != '#' && *at != '\n')
+			case_die(k, at, "a line begins with '#', '>', '<', '=', '--' or 'reset'");
+	}
+	for (size_t i = 0; i < k->expected_len; i++)
+		k->gaps |= case_word(k->expected[i] + 2, "gap");
+	if (!k->segments_len || !*k->title)
+		errx(2, "%s: has no '>' line, or no '#' line that says what it shows", path);
+}
+
+/* The segment from which on the connection is followed: the first that begins a POST. */
+static inline size_t case_met(const struct kase *k)
+{
+	for (size_t i = 0; i < k->segments_len; i++) {
+		const struct case_segment *s = &k->segments[i];
+
+		if (s->len >= 5 && !memcmp(k->bytes + s->from, "POST ", 5))
+			return i;
+	}
+	return k->segments_len;
+}
+
+/* --- comparing ------------------------------------------------------------------------------- */
+
+static inline const char *case_name(const char *const *names, size_t len, unsigned i)
+{
+	return i < len && names[i] ? names[i] : "?";
+}
+
+#define case_name_of(names, i) case_name(names, sizeof(names) / sizeof((names)[0]), i)
+
+/* What EXPECTED would have to say, but for what is there as a hash only; valid until the next call.
+ */
+static inline const char *case_print(const struct seen *s)
+{
+	static char text[200];
+	int n;
+
+	if (s->gap) {
+		snprintf(text, sizeof(text), "gap %s %s", s->request ? "request" : "response",
+			 case_name_of(case_causes, s->cause));
+		return text;
+	}
+	n = snprintf(text, sizeof(text), "%s %u", s->request ? "request" : "response", s->stream);
+	if (!s->request)
+		n += snprintf(text + n, sizeof(text) - n, " %u", s->status);
+	n += snprintf(text + n, sizeof(text) - n, " %s", case_name_of(case_kinds, s->kind));
+	for (unsigned i = 1; i < sizeof(case_flags) / sizeof(case_flags[0]); i++)
+		if (s->flags & 1 << i)
+			n += snprintf(text + n, sizeof(text) - n, " %s", case_flags[i]);
+	return text;
+}
+
+/* The end of the words that case_print prints. */
+static inline const char *case_details(const char *expected)
+{
+	const char *at = expected, *blank;
+
+	for (;; at = blank + 1) {
+		size_t word = strcspn(at, " \n");
+
+		if (memchr(at, '=', word))
+			return at > expected ? at - 1 : at;
+		blank = at + word;
+		if (*blank != ' ')
+			return blank;
+	}
+}
+
+static inline bool case_same_hash(const char *details, const char *name, uint64_t hash,
+				  const struct siphash_key *key, uint8_t fold)
+{
+	const char *value = case_value(details, name, NULL);
+
+	return !value || hash == (*value ? decode_hash(key, value, strlen(value), fold) : 0);
+}
+
+static inline bool case_same_endpoint(const char *details, uint64_t endpoint)
+{
+	const char *host = case_value(details, "host", NULL);
+	const char *path = case_value(details, "path", NULL);
+	uint64_t h, p;
+
+	if (!host || !path)
+		return !host && !path;
+	h = *host ? decode_hash(&decode_session_key, host, strlen(host), 0x20) : 0;
+	p = decode_hash(&decode_session_key, path, strlen(path), 0);
+	return endpoint == (h ^ (p << 1 | p >> 63));
+}
+
+/* Is S what LINE expects? Details that it does not name may be anything. */
+static inline bool case_is(const struct kase *k, const char *line, const struct seen *s)
+{
+	const char *expected = line + strspn(line, "= "), *details = case_details(expected);
+	const char *text = case_print(s);
+	const char *code = case_value(details, "code", NULL);
+
+	if (strlen(text) != (size_t)(details - expected) ||
+	    memcmp(text, expected, strlen(text)) != 0)
+		return false;
+	if (s->gap || *details != ' ')
+		return true;
+	details++;
+	return case_number(k, details, "amount", s->amount) == s->amount &&
+	       case_number(k, details, "data", s->data_len) == s->data_len &&
+	       case_number(k, details, "expires", s->expires_at) == s->expires_at &&
+	       (!code || !strcmp(code, s->code)) &&
+	       case_same_hash(details, "destination", s->destination, &decode_session_key, 0) &&
+	       case_same_hash(details, "token", s->token, &decode_host_key, 0) &&
+	       case_same_hash(details, "id", s->request_id, &decode_session_key, 0x20) &&
+	       (!s->request || case_same_endpoint(details, s->endpoint));
+}
+
+/* Prints where SEEN is not what K expects, after WHERE; true when it is. */
+static inline bool case_check(const struct kase *k, const struct seen *seen, size_t len,
+			      const char *where)
+{
+	bool same = len == k->expected_len;
+
+	for (size_t i = 0; same && i < len; i++)
+		same = case_is(k, k->expected[i], &seen[i]);
+	if (same)
+		return true;
+	printf("# %s, %s: expected\n", k->path, where);
+	for (size_t i = 0; i < k->expected_len; i++)
+		printf("#   %.*s\n", (int)strcspn(k->expected[i], "\n"), k->expected[i]);
+	printf("# and read\n");
+	for (size_t i = 0; i < len; i++) {
+		printf("#   = %s", case_print(&seen[i]));
+		if (!seen[i].gap && seen[i].kind == RECORD_KIND_PREPARE)
+			printf(" amount=%" PRIu64, seen[i].amount);
+		if (!seen[i].gap && seen[i].kind == RECORD_KIND_REJECT)
+			printf(" code=%s", seen[i].code);
+		printf("%s\n", i < k->expected_len && !case_is(k, k->expected[i], &seen[i])
+				       ? "   <- differs, perhaps in what is hashed"
+				       : "");
+	}
+	return false;
+}
+
+#endif

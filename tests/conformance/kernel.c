@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel.c - every conversation of the corpus over loopback TCP, past the programs in the kernel:
+ * whole, byte by byte where it is short, and with some cuts. What comes out of the ring, for the
+ * socket that asks and for the one that answers, must be what the file expects.
+ *
+ * This process holds both ends. Each piece is sent on its own and read by the other end before the
+ * next one, so segments are cut where the test wants them cut; and by then the programs have seen
+ * it, so that nothing needs to be waited for.
+ *
+ * Usage: kernel CGROUP FILE..., as root, CGROUP an empty one that this process may enter; TAP.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "case.h"
+#include "user/probe.h"
+
+#define CUTS             24 /* of each conversation, spread over it */
+#define BYTE_BY_BYTE_MAX 1200
+
+static struct kase k;
+static struct target target;
+static struct probe *probe;
+static int listener;
+
+/* One end of a connection, and what was seen of it. */
+struct end {
+	int fd;
+	bool client;
+	uint64_t cookie;
+	struct seen seen[CASE_EXPECTED_MAX * 2];
+	size_t len, closed;
+};
+
+static struct end ends[2]; /* by whether it asks */
+
+/* --- the connection -------------------------------------------------------------------------- */
+
+static void take_cookie(struct end *e, int fd, bool client)
+{
+	socklen_t len = sizeof(e->cookie);
+	int one = 1;
+
+	memset(e, 0, sizeof(*e));
+	e->fd = fd;
+	e->client = client;
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_COOKIE, &e->cookie, &len))
+		err(2, "a connection over loopback");
+}
+
+static void listen_loopback(void)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0 || bind(listener, (void *)&any, sizeof(any)) || listen(listener, 4))
+		err(2, "cannot listen on loopback");
+}
+
+static void open_connection(void)
+{
+	struct sockaddr_in address;
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || getsockname(listener, (void *)&address, &len) ||
+	    connect(fd, (void *)&address, len))
+		err(2, "cannot connect over loopback");
+	take_cookie(&ends[1], fd, true);
+	take_cookie(&ends[0], accept4(listener, NULL, NULL, SOCK_CLOEXEC), false);
+}
+
+static void say(bool request, const uint8_t *bytes, size_t len)
+{
+	static uint8_t sink[CASE_BYTES_MAX];
+
+	if (!len)
+		return;
+	if (send(ends[request].fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len ||
+	    recv(ends[!request].fd, sink, len, MSG_WAITALL) != (ssize_t)len)
+		err(2, "%s: cannot pass %zu bytes over loopback", k.path, len);
+}
+
+/* The end that answers closes first, as the end of some answers is the end of the connection. */
+static void close_connection(void)
+{
+	struct linger hard = {.l_onoff = 1};
+	char byte;
+
+	if (k.reset) {
+		setsockopt(ends[0].fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+		close(ends[0].fd);
+		(void)!recv(ends[1].fd, &byte, 1, 0); /* until it has come */
+		close(ends[1].fd);
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		shutdown(ends[i].fd, SHUT_WR);
+		(void)!recv(ends[!i].fd, &byte, 1, 0);
+	}
+	close(ends[0].fd);
+	close(ends[1].fd);
+}
+
+/* Segment NUMBER is cut at CUT; all are cut at every byte where that is SIZE_MAX. */
+static void converse(size_t number, size_t cut)
+{
+	for (size_t i = 0; i < k.segments_len; i++) {
+		const struct case_segment *s = &k.segments[i];
+		const uint8_t *bytes = k.bytes + s->from;
+
+		if (cut == SIZE_MAX && i >= case_met(&k)) {
+			for (size_t at = 0; at < s->len; at++)
+				say(s->request, bytes + at, 1);
+		} else if (i == number && cut != SIZE_MAX) {
+			say(s->request, bytes, cut);
+			say(s->request, bytes + cut, s->len - cut);
+		} else {
+			say(s->request, bytes, s->len);
+		}
+	}
+}
+
+/* --- what came out --------------------------------------------------------------------------- */
+
+static struct end *end_of(const struct record_flow *flow)
+{
+	for (int i = 0; i < 2; i++)
+		if (ends[i].cookie == flow->id)
+			return &ends[i];
+	return NULL;
+}
+
+static void take_message(const struct record_message *m)
+{
+	struct end *e = end_of(&m->flow);
+	struct seen *s;
+
+	if (!e || e->len == sizeof(e->seen) / sizeof(e->seen[0]))
+		return;
+	s = &e->seen[e->len++];
+	*s = (struct seen){
+		.request = m->flags & RECORD_REQUEST,
+		.kind = m->kind,
+		.status = m->http_status,
+		.flags = m->flags,
+		.stream = m->stream,
+		.data_len = m->data_len,
+		.amount = m->amount,
+		.expires_at = m->expires_at,
+		.destination = m->destination,
+		.endpoint = m->endpoint,
+		.token = m->token,
+		.request_id = m->request_id,
+	};
+	memcpy(s->code, m->reject_code, sizeof(m->reject_code));
+}
+
+static void take_record(void *context, const void *record, size_t size)
+{
+	const struct record_head *head = record;
+	const struct record_gap *gap = record;
+	const struct record_flow_close *closed = record;
+	struct end *e;
+
+	(void)context;
+	(void)size;
+	if (head->type == RECORD_MESSAGE) {
+		take_message(record);
+	} else if (head->type == RECORD_GAP) {
+		e = end_of(&gap->flow);
+		if (e && e->len < sizeof(e->seen) / sizeof(e->seen[0]))
+			e->seen[e->len++] = (struct seen){.gap = true,
+							  .request = !gap->ingress == e->client,
+							  .cause = gap->cause};
+	} else if (head->type == RECORD_FLOW_CLOSE) {
+		e = end_of(&closed->flow);
+		if (e)
+			e->closed++;
+	}
+}
+
+/* Files list gaps after the messages, those of requests first. */
+static void gaps_last(struct end *e)
+{
+	struct seen sorted[CASE_EXPECTED_MAX * 2];
+	size_t n = 0;
+
+	for (int rank = 0; rank < 3; rank++)
+		for (size_t i = 0; i < e->len; i++)
+			if (e->seen[i].gap + (e->seen[i].gap && !e->seen[i].request) == rank)
+				sorted[n++] = e->seen[i];
+	memcpy(e->seen, sorted, n * sizeof(sorted[0]));
+}
+
+static bool replay(const char *how, size_t number, size_t cut)
+{
+	char where[120];
+
+	open_connection();
+	converse(number, cut);
+	close_connection();
+	while (probe_consume(probe, take_record, NULL))
+		;
+	for (int client = 1; client >= 0; client--) {
+		struct end *e = &ends[client];
+
+		snprintf(where, sizeof(where), "%s %zu of segment %zu, at the end that %s", how,
+			 cut == SIZE_MAX ? 0 : cut, number + 1, client ? "asks" : "answers");
+		gaps_last(e);
+		if (!case_check(&k, e->seen, e->len, where))
+			return false;
+		if (e->closed != 1) {
+			printf("# %s, %s: the connection's end was seen %zu times\n", k.path, where,
+			       e->closed);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool begins(const struct case_segment *s, size_t cut)
+{
+	size_t len = s->len - cut;
+	uint64_t word = 0;
+
+	memcpy(&word, k.bytes + s->from + cut, len < 8 ? len : 8);
+	return http1_begins(word, (__u32)len);
+}
+
+static bool replay_cuts(void)
+{
+	size_t met = case_met(&k);
+
+	if (!replay("cut at byte", SIZE_MAX, 0))
+		return false;
+	if (!k.gaps && k.len < BYTE_BY_BYTE_MAX && !replay("byte by byte", 0, SIZE_MAX))
+		return false;
+	for (size_t i = met; i < k.segments_len; i++) {
+		const struct case_segment *s = &k.segments[i];
+		size_t step = k.len / CUTS + 1;
+
+		for (size_t cut = 1 + (i * 7) % step; cut < s->len; cut += step)
+			if (!(k.gaps && begins(s, cut)) && !replay("cut at byte", i, cut))
+				return false;
+	}
+	return true;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static void enter(const char *cgroup)
+{
+	struct config_target config = {.kind = TARGET_CGROUP, .name = (char *)cgroup};
+	char procs[4200], why[512] = "";
+	FILE *f;
+
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", cgroup);
+	f = fopen(procs, "we");
+	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
+		err(2, "cannot enter %s", cgroup);
+	if (target_resolve(&config, &target, why, sizeof(why)) ||
+	    probe_open(&decode_session_key, &decode_host_key, &target, 1, 64, &probe, why,
+		       sizeof(why)) ||
+	    probe_attach_sockets(probe, why, sizeof(why)))
+		errx(2, "%s", why);
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	if (argc < 3)
+		errx(2, "usage: %s CGROUP FILE...", argv[0]);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	enter(argv[1]);
+	listen_loopback();
+	printf("1..%d\n", argc - 2);
+	for (int i = 2; i < argc; i++) {
+		bool ok;
+
+		case_load(&k, argv[i]);
+		ok = replay_cuts();
+		printf("%sok %d - in the kernel: %s\n", ok ? "" : "not ", i - 1, k.title);
+		failed += !ok;
+	}
+	probe_close(probe);
+	target_fini(&target);
+	close(listener);
+	free(k.text);
+	return failed > 0;
+}

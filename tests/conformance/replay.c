@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * replay.c - every conversation of the corpus through the decoders, built for this machine and
+ * under ASan and UBSan: whole, cut at every byte, and byte by byte, at the end that asks and at the
+ * one that answers. Always the same messages.
+ *
+ * Usage: replay FILE...; TAP.
+ *        replay --inputs FOLDER FILE...: writes each as an input of tests/fuzz instead.
+ */
+#include "case.h"
+
+static struct kase k;
+static struct decode whole, parts;
+
+/* Tells K to D. Segment NUMBER in two pieces, cut at CUT; all byte by byte where that is SIZE_MAX.
+ */
+static void tell(struct decode *d, bool client, uint8_t filler, size_t number, size_t cut)
+{
+	decode_init(d, filler);
+	for (size_t i = case_met(&k); i < k.segments_len; i++) {
+		const struct case_segment *s = &k.segments[i];
+		enum flow_direction dir = s->request == client ? FLOW_OUT : FLOW_IN;
+
+		if (cut == SIZE_MAX)
+			decode_feed_bytes(d, dir, k.bytes + s->from, s->len);
+		else
+			decode_feed_cut(d, dir, k.bytes + s->from, s->len, &cut, i == number);
+	}
+	decode_close(d, !k.reset);
+}
+
+static size_t read_from(const struct decode *d, bool client, struct seen *seen)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->len; i++) {
+		const struct decoded *m = &d->messages[i];
+		struct seen *s = &seen[n++];
+
+		*s = (struct seen){
+			.request = m->flags & RECORD_REQUEST,
+			.kind = m->kind,
+			.status = m->status,
+			.flags = m->flags,
+			.stream = m->stream,
+			.data_len = m->data_len,
+			.amount = m->amount,
+			.expires_at = m->expires_at,
+			.destination = m->destination,
+			.endpoint = m->host_hash ^ (m->path_hash << 1 | m->path_hash >> 63),
+			.token = m->token,
+			.request_id = m->request_id,
+		};
+		memcpy(s->code, m->reject_code, 3);
+	}
+	for (int request = 1; request >= 0; request--)
+		for (uint8_t cause = 1; cause <= RECORD_GAP_CAUSES; cause++)
+			for (unsigned i = 0; i < d->gaps_of[request == client][cause]; i++)
+				seen[n++] = (struct seen){
+					.gap = true, .request = request, .cause = cause};
+	return n;
+}
+
+static bool same(const char *how, size_t segment, size_t cut)
+{
+	if (decode_same(&whole, &parts) &&
+	    !memcmp(whole.gaps_of, parts.gaps_of, sizeof(whole.gaps_of)))
+		return true;
+	printf("# %s, %s %zu of segment %zu: other messages, or other details, than in one piece\n",
+	       k.path, how, cut, segment + 1);
+	for (size_t i = 0; i < parts.len; i++) {
+		const struct decoded *m = &parts.messages[i];
+
+		printf("#   %s %u %u kind %u flags %x body %" PRIu64 "\n",
+		       m->flags & RECORD_REQUEST ? "request" : "response", m->stream, m->status,
+		       m->kind, m->flags, m->body_len);
+	}
+	return false;
+}
+
+/* After a loss reading goes on where a piece begins with a message: a cut there is another case. */
+static bool begins(const struct case_segment *s, size_t cut)
+{
+	size_t len = s->len - cut;
+	uint64_t word = 0;
+
+	memcpy(&word, k.bytes + s->from + cut, len < 8 ? len : 8);
+	return http1_begins(word, (__u32)len);
+}
+
+static bool replay(bool client)
+{
+	struct seen seen[DECODE_MESSAGES_MAX];
+	size_t met = case_met(&k);
+
+	tell(&whole, client, 0, 0, 0);
+	if (!case_check(&k, seen, read_from(&whole, client, seen),
+			client ? "at the end that asks" : "at the end that answers"))
+		return false;
+	tell(&parts, client, 0xff, 0, 0);
+	if (!same("in one piece on other memory", 0, 0))
+		return false;
+	if (!k.gaps) {
+		tell(&parts, client, 0xff, 0, SIZE_MAX);
+		if (!same("byte by byte", 0, 0))
+			return false;
+	}
+	for (size_t i = met; i < k.segments_len; i++) {
+		for (size_t cut = 1; cut < k.segments[i].len; cut++) {
+			if (k.gaps && begins(&k.segments[i], cut))
+				continue;
+			tell(&parts, client, 0xff, i, cut);
+			if (!same("cut at byte", i, cut))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* As tests/fuzz/fuzz_http1.c takes it; fuzz_llhttp.c wants the size of pieces before it. */
+static void write_input(const char *folder, const char *target, const char *front)
+{
+	const char *name = strrchr(k.path, '/') ? strrchr(k.path, '/') + 1 : k.path;
+	char path[4096];
+	bool request = true;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
+	f = fopen(path, "we");
+	if (!f)
+		err(2, "%s", path);
+	fwrite(front, 1, *target == 'l', f);
+	for (size_t i = 0; i < k.segments_len; i++) {
+		const struct case_segment *s = &k.segments[i];
+
+		if (s->request != request)
+			fputs("\n%%\n", f);
+		request = s->request;
+		fwrite(k.bytes + s->from, 1, s->len, f);
+	}
+	if (ferror(f) | fclose(f))
+		errx(2, "cannot write %s", path);
+}
+
+static int write_inputs(const char *folder, char **paths, int len)
+{
+	for (int i = 0; i < len; i++) {
+		case_load(&k, paths[i]);
+		write_input(folder, "http1", "");
+		write_input(folder, "llhttp", i % 2 ? "\x2f" : "");
+	}
+	free(k.text);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	if (argc > 3 && !strcmp(argv[1], "--inputs"))
+		return write_inputs(argv[2], argv + 3, argc - 3);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("1..%d\n", argc - 1);
+	for (int i = 1; i < argc; i++) {
+		bool ok;
+
+		case_load(&k, argv[i]);
+		ok = replay(true) && replay(false);
+		printf("%sok %d - %s\n", ok ? "" : "not ", i, k.title);
+		failed += !ok;
+	}
+	free(k.text);
+	return failed > 0;
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# How an exchange can end: each Prepare in exactly one way, and telltale's counts are those of the
+# client that saw it.
+
+load helper
+
+# peer [CERT KEY]: server.js as "peer".
+peer() {
+  bed_spawn peer node "$ROOT/tests/e2e/outcomes/server.js" "$BED/peer.ready" "$@"
+  bed_wait 30 'the peer' test -e "$BED/peer.ready"
+}
+
+# watched PLAIN|TLS client|peer: every ending, telltale looking at one side of it.
+watched() {
+  local scheme=http ca='' host=127.0.0.1
+  mkdir -p "$BED_CGROUP/client"
+  if [[ $1 == tls ]]; then
+    bed_certificates
+    scheme=https ca=$BED/ca.pem
+    peer "$BED/server.pem" "$BED/server.key"
+  else
+    peer
+  fi
+  telltale_config tt "$BED_CGROUP/$2"
+  if [[ $2 == client ]]; then
+    # It waits, so that its TLS library is being read before it says a word.
+    bed_spawn client node "$ROOT/tests/e2e/outcomes/gate.js" "$BED/gate" \
+      "$scheme://$host:$(bed_json "$BED/peer.ready" port)/" 8 1 "$BED/ledger" "$ca"
+    bed_wait 30 'the client to be up' test -e "$BED/gate.up"
+    telltale_start tt
+    touch "$BED/gate"
+  else
+    telltale_start tt
+    bed_spawn client node "$ROOT/tests/e2e/outcomes/client.js" \
+      "$scheme://$host:$(bed_json "$BED/peer.ready" port)/" 8 1 "$BED/ledger" "$ca"
+  fi
+  bed_wait 240 'the client to end' not bed_alive client
+  cat "$BED/client.log"
+  [ -e "$BED/ledger" ]
+}
+
+# ended: how many exchanges telltale has seen the end of.
+ended() {
+  telltale_metric tt telltale_exchanges_total
+}
+
+prepares() {
+  bed_json "$BED/ledger" prepares
+}
+
+# The ledger's outcomes are the truth file's; prints both.
+outcomes_agree() {
+  python3 - "$BED/ledger" "$BED/tt.truth" <<'PYTHON'
+import json, sys
+ledger, truth = (json.load(open(f)) for f in sys.argv[1:])
+for key, want in ledger["outcomes"].items():
+    print(f"{key:12}{want:8}{truth['outcomes'][key]:8}{'' if want == truth['outcomes'][key] else '  <<<'}")
+print("lost:", truth["lost"])
+sys.exit(ledger["unexpected"] or ledger["outcomes"] != truth["outcomes"]
+         or sum(truth["outcomes"].values()) != ledger["prepares"])
+PYTHON
+}
+
+# METRIC LABEL KEY: one of the ledger's tables is the metric's, label by label.
+table_agrees() {
+  local key value
+  while read -r key value; do
+    [[ $(telltale_metric tt "$1" "$2=\"$key\"") == "$value" ]] || {
+      echo "$1 $key: $value, but $(telltale_metric tt "$1" "$2=\"$key\"")"
+      return 1
+    }
+  done < <(bed_json "$BED/ledger" "$3" | python3 -c 'import json, sys
+for key, value in json.load(sys.stdin).items(): print(key, value)')
+}
+
+all_agrees() {
+  bed_wait 120 'every exchange to have ended' same ended -- prepares
+  table_agrees telltale_http_errors_total status http
+  telltale_stop tt
+  outcomes_agree
+}
+
+@test "plain, seen from the client: every ending is counted as what it was" {
+  watched plain client
+  bed_wait 120 'every exchange to have ended' same ended -- prepares
+  table_agrees telltale_rejects_total code codes
+  all_agrees
+}
+
+@test "plain, seen from the server" {
+  watched plain peer
+  all_agrees
+}
+
+@test "TLS, seen from the client" {
+  watched tls client
+  bed_wait 120 'every exchange to have ended' same ended -- prepares
+  table_agrees telltale_rejects_total code codes
+  all_agrees
+}
+
+@test "TLS, seen from the server" {
+  watched tls peer
+  all_agrees
+}
+
+# asynchronous sender|receiver: telltale looks at one of the two.
+asynchronous() {
+  local node=$ROOT/tests/e2e/outcomes/asynchronous.js
+  mkdir -p "$BED_CGROUP/sender" "$BED_CGROUP/receiver"
+  telltale_config tt "$BED_CGROUP/$1"
+  telltale_start tt
+  echo "{\"ready\":\"$BED/receiver.ready\"}" >"$BED/receiver.json"
+  bed_spawn receiver node "$node" receiver "$BED/receiver.json"
+  bed_wait 30 'the receiver' test -e "$BED/receiver.ready"
+  echo "{\"url\":\"http://127.0.0.1:$(bed_json "$BED/receiver.ready" port)/\",\"each\":50,
+    \"ledger\":\"$BED/ledger\"}" >"$BED/sender.json"
+  bed_spawn sender node "$node" sender "$BED/sender.json"
+  bed_wait 120 'the sender to end' not bed_alive sender
+  cat "$BED/sender.log"
+  for kind in fulfilled rejected; do
+    bed_wait 60 "what was $kind" test_metric "$(bed_json "$BED/ledger" $kind)" \
+      tt telltale_exchanges_total "outcome=\"$kind\""
+  done
+  bed_wait 60 'repeated replies' test_metric "$(bed_json "$BED/ledger" repeated)" tt telltale_repeated_total
+  [ "$(telltale_metric tt telltale_unmatched_total)" = 0 ]
+  telltale_stop tt
+  python3 - "$BED/ledger" "$BED/tt.truth" <<'PYTHON'
+import json, sys
+ledger, truth = (json.load(open(f)) for f in sys.argv[1:])
+print(ledger, truth)
+assert ledger["prepares"] == 300 and ledger["unanswered"] == 50
+want = {key: 0 for key in truth["outcomes"]}
+want.update(fulfilled=ledger["fulfilled"], rejected=ledger["rejected"], lost=ledger["unanswered"])
+assert truth["outcomes"] == want, want
+assert sum(truth["outcomes"].values()) == ledger["prepares"]
+PYTHON
+}
+
+@test "asynchronous replies, seen from the sender: paired by Request-Id, each Prepare ends once" {
+  asynchronous sender
+}
+
+@test "asynchronous replies, seen from the receiver" {
+  asynchronous receiver
+}
+
+@test "requests announced as ILP that are none are counted, and are no exchanges" {
+  peer
+  mkdir -p "$BED_CGROUP/client"
+  telltale_config tt "$BED_CGROUP/client"
+  telltale_start tt
+  url=http://127.0.0.1:$(bed_json "$BED/peer.ready" port)/
+  # The peer ends on what it cannot read, and telltale need not care.
+  for body in 'no packet at all' ''; do
+    "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/client" curl --silent --max-time 5 \
+      --header 'Content-Type: application/octet-stream' --data-binary "$body" "$url" || true
+  done
+  bed_wait 10 'them to be counted' at_least 1 telltale_metric tt telltale_bad_requests_total
+  [ "$(telltale_metric tt telltale_exchanges_total)" = 0 ]
+  telltale_stop tt
+}

@@ -1,0 +1,230 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# A hostile peer in an opted-in cgroup, beside honest connectors in cgroups of their own: nothing
+# crashes, memory stays under its bound, and the honest numbers stay exactly right.
+#
+# HOSTILE=large (`make hostile`) makes it a hundred thousand connections and a million endpoints.
+
+load ../e2e/helper
+
+SEED=${SEED:-$RANDOM}
+
+# What telltale may have taken at its peak since it was ready, in kB: its tables, full.
+RSS_MAX=40960
+
+# attack NAME COUNT [FILE...]: in the hostile cgroup, until it is over.
+attack() {
+  local begun=$SECONDS
+  attack_begin "$@"
+  bed_wait 600 "$1 to end" not bed_alive "hostile/$1"
+  attack_succeeded "$1"
+  echo "# $1 $2: $((SECONDS - begun)) s" >&3
+}
+
+attack_begin() {
+  mkdir -p "$BED/hostile"
+  RELEASE=$BED/release GO=$BED/go bed_spawn "hostile/$1" python3 "$ROOT/tests/hostile/peer.py" "$1" "$2" \
+    "$SEED" "${@:3}"
+}
+
+attack_succeeded() {
+  grep -q "$1: done" "$BED/hostile/$1.log" || {
+    cat "$BED/hostile/$1.log"
+    return 1
+  }
+  bed_alive tt
+}
+
+# attack_held NAME: it has all its connections open, or has failed.
+attack_held() {
+  grep -qE 'held|Error' "$BED/hostile/$1.log"
+}
+
+# connections_begin COUNT: so many open at once, by as many processes as that takes descriptors.
+connections_begin() {
+  local left=$1 part=7500 n=0
+  mkdir -p "$BED/hostile"
+  while ((left > 0)); do
+    n=$((n + 1))
+    RELEASE=$BED/release bed_spawn "hostile/connections$n" python3 "$ROOT/tests/hostile/peer.py" connections \
+      $((left < part ? left : part)) $((SEED + n))
+    left=$((left - part))
+  done
+  for ((; n > 0; n--)); do bed_wait 300 "connections $n" attack_held "connections$n"; done
+  run ! grep -l Error "$BED"/hostile/connections*.log
+}
+
+# map_sum MAP: the values of one of telltale's maps, added up.
+map_sum() {
+  local id name
+  while read -r id; do
+    name=$(bpftool -j map show id "$id" | python3 -c 'import json, sys; print(json.load(sys.stdin).get("name"))')
+    if [[ $name == "$1" ]]; then
+      bpftool -j map dump id "$id" | python3 -c 'import json, sys
+print(sum(int.from_bytes(bytes(int(b, 16) for b in e["value"]), "little", signed=True) for e in json.load(sys.stdin)))'
+      return
+    fi
+  done < <(sed -n 's/^map_id:[[:space:]]*//p' /proc/"$(bed_pid tt)"/fdinfo/* | sort -u)
+  return 1
+}
+
+# The lines of /metrics that are series.
+series() {
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" | grep -vc '^#'
+}
+
+peak_kb() {
+  awk '/^VmHWM/ { print $2 }' /proc/"$(bed_pid tt)"/status
+}
+
+# honest: alice pays bob through carol, and goes on until the file `enough` is there.
+honest() {
+  receiver bob
+  connector_start carol "{\"address\":\"test.carol\",\"asset\":$EUR,\"rates\":$RATES,
+    \"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}],
+    \"peers\":[{\"url\":\"http://127.0.0.1:$(connector_port bob)/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}],
+    \"forward\":{\"rate\":\"0.99\"}}"
+  sender alice "http://127.0.0.1:$(connector_port carol)"
+  mkdir -p "$BED_CGROUP/hostile"
+  telltale_config tt "$(connector_cgroup alice)
+  - cgroup: $(connector_cgroup carol)
+  - cgroup: $BED_CGROUP/hostile"
+  telltale_start tt "$@"
+  echo 5 >/proc/"$(bed_pid tt)"/clear_refs # what it took while it was loading does not count
+  honest_load 3>&- 4>&- &
+  load=$!
+}
+
+honest_load() {
+  until [[ -e $BED/enough ]]; do
+    connector_hammer alice '{"count":300,"concurrency":4,"receiver":"test.bob","probes":0}' || return
+  done
+}
+
+# The paid totals are what alice counted: all of them, or short by no more than was counted as lost.
+honest_agrees() {
+  touch "$BED/enough"
+  wait "$load"
+  bed_wait 30 'the ring to be read' settled
+  dropped=$(telltale_metric tt telltale_records_dropped_total)
+  telltale_stop tt
+  connector_count alice
+  python3 - "$BED/tt.truth" "$BED/alice.count" "$dropped" <<'PYTHON'
+import json, sys
+seen, own, dropped = json.load(open(sys.argv[1])), json.load(open(sys.argv[2]))["originated"], int(sys.argv[3])
+short = 0
+for key in "transactions prepares fulfills rejects value".split():
+    print(f"{key:16}{own[key]:16}{seen[key]:16}{'' if own[key] == seen[key] else '  <<<'}")
+    if key in ("prepares", "fulfills", "rejects"):
+        short = max(short, own[key] - seen[key])
+print(f"dropped {dropped}", seen["outcomes"], seen["lost"])
+assert own["prepares"] > 0 and not own["http_errors"]
+if dropped:
+    assert 0 <= short <= dropped
+else:
+    assert all(own[k] == seen[k] for k in "transactions prepares fulfills rejects value".split())
+PYTHON
+}
+
+nobody_in() {
+  ! find "$1" -name cgroup.procs -exec cat {} + | grep -q .
+}
+
+# Two looks at what was read show the same.
+settled() {
+  local before
+  before=$(telltale_metric tt telltale_records_total 'type="message"') && sleep 1.1 &&
+    [[ $(telltale_metric tt telltale_records_total 'type="message"') == "$before" ]]
+}
+
+# every_attack SCALE: the counts of all that need nothing looked at meanwhile.
+every_attack() {
+  attack malformed-http $((2000 * $1))
+  attack malformed-ilp $((2000 * $1))
+  attack malformed-tls $((1000 * $1))
+  attack endless-heads $((1500 * $1))
+  attack endless-chunks $((300 * $1))
+  attack endpoints $((40000 * $1))
+  attack unasked $((20000 * $1))
+  attack binary $((1500 * $1))
+  attack half-open $((1500 * $1))
+}
+
+@test "a neighbour sends everything that can be wrong: the honest numbers stay exactly right" {
+  scale=1
+  [[ ${HOSTILE:-} != large ]] || scale=25
+  echo "# seed $SEED" >&3
+  honest
+  before=$(series)
+  echo "# $(peak_kb) kB before" >&3
+  every_attack $scale
+  bed_wait 20 'the tables to have been full' at_least 1 telltale_metric tt telltale_evicted_total
+  [ "$(series)" = "$before" ]
+  echo "# peak $(peak_kb) kB, $(wc -l <"$BED/tt.log") lines of log" >&3
+  [ "$(peak_kb)" -lt $RSS_MAX ]
+  [ "$(wc -l <"$BED/tt.log")" -lt 60 ]
+  honest_agrees
+}
+
+@test "a neighbour opens more connections than are followed: they are bounded, counted, and let go" {
+  count=4000
+  [[ ${HOSTILE:-} != large ]] || count=100000
+  honest
+  connections_begin $count
+  followed=$(map_sum followed)
+  echo "# $count connections open, $followed followed" >&3
+  # Each has two ends here. A third of 8192 is the share of a target.
+  [ "$followed" -ge 2730 ]
+  [ "$followed" -le $((2730 + 100)) ]
+  bed_wait 20 'the refused to be counted' at_least $((count / 2)) telltale_metric tt telltale_gaps_total 'cause="full"'
+  touch "$BED/release"
+  bed_wait 300 'the connections to be closed' nobody_in "$BED_CGROUP/hostile"
+  touch "$BED/enough"
+  wait "$load"
+  bed_stop alice
+  bed_stop carol
+  bed_wait 60 'none to be followed' same map_sum followed -- echo 0
+  [ "$(peak_kb)" -lt $RSS_MAX ]
+}
+
+@test "a neighbour holds more TLS sessions than its share: another's are read all the same" {
+  bed_certificates
+  receiver_tls bob
+  sender alice "https://localhost:$(connector_port bob)"
+  mkdir -p "$BED_CGROUP/hostile"
+  telltale_config tt "$(connector_cgroup alice)
+  - cgroup: $BED_CGROUP/hostile"
+  attack_begin tls 1500 "$BED/server.pem" "$BED/server.key"
+  bed_wait 30 'the neighbour' grep -q ready "$BED/hostile/tls.log"
+  telltale_start tt
+  touch "$BED/go"
+  bed_wait 120 'its sessions' attack_held tls
+  bed_wait 20 'the refused to be counted' at_least 1000 telltale_metric tt telltale_gaps_total 'cause="full"'
+  connector_hammer alice '{"count":500,"concurrency":8,"receiver":"test.bob","probes":0}'
+  touch "$BED/release"
+  bed_wait 60 'them to be gone' not bed_alive hostile/tls
+  telltale_stop tt
+  [ "$(telltale_truth tt fulfills)" = "$(connector_truth alice originated fulfills)" ]
+  [ "$(telltale_truth tt transactions)" = "$(connector_truth alice originated transactions)" ]
+}
+
+@test "a neighbour fills the ring: what that costs the others is counted" {
+  honest
+  kill -STOP "$(bed_pid tt)"
+  attack endpoints 20000
+  kill -CONT "$(bed_pid tt)"
+  bed_wait 30 'the loss to be exported' at_least 1000 telltale_metric tt telltale_records_dropped_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  honest_agrees
+}
+
+@test "the same under AddressSanitizer finds nothing" {
+  TELLTALE=$ROOT/build/telltale-san
+  [[ -x $TELLTALE ]] || skip 'needs build/telltale-san: make SANITIZE=1'
+  # LeakSanitizer would trace a process that has given its privileges away.
+  honest ASAN_OPTIONS=detect_leaks=0
+  every_attack 1
+  honest_agrees
+  run ! grep -E 'Sanitizer|runtime error' "$BED/tt.log"
+}

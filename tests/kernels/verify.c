@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verify.c - how hard the running kernel's verifier has to work for each program: loads them one by
+ * one, with the parameters of a daemon that has every target it may have, and prints
+ *
+ *   NAME INSTRUCTIONS     or     NAME refused: the verifier's last words
+ *
+ * Exit status: 1 when a program was refused or took more than the share of the limit given as the
+ * first argument, in percent.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../../bpf/shared.h"
+#include "../../bpf/siphash.h"
+#include "bpf/telltale.skel.h"
+
+#define LIMIT     1000000 /* the kernel's, for privileged programs */
+#define LOG_BYTES (1u << 20)
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+/* The last line that is not the closing statistics: what the verifier stumbled over. */
+static const char *last_words(char *log)
+{
+	static const char *const closing[] = {"verification time ", "stack depth ", "processed "};
+	char *line = NULL;
+
+	for (size_t i = 0; i < sizeof(closing) / sizeof(closing[0]); i++) {
+		char *end = strstr(log, closing[i]);
+
+		if (end)
+			*end = '\0';
+	}
+	for (size_t len = strlen(log); len && log[len - 1] == '\n';)
+		log[--len] = '\0';
+	line = strrchr(log, '\n');
+	return line ? line + 1 : log;
+}
+
+/* Loads the program number WHICH alone. Returns 0 past the last one, -errno when it is refused. */
+static int verify(unsigned which, char *log, char *name, size_t name_len, unsigned *instructions)
+{
+	struct telltale_bpf *skel = telltale_bpf__open();
+	struct bpf_program *p, *chosen = NULL;
+	const char *said;
+	unsigned i = 0;
+	int err;
+
+	if (!skel)
+		return -errno;
+	skel->rodata->targets_len = SHARED_TARGETS_MAX;
+	bpf_object__for_each_program(p, skel->obj)
+	{
+		bpf_program__set_autoload(p, i == which);
+		if (i++ == which)
+			chosen = p;
+	}
+	if (!chosen) {
+		telltale_bpf__destroy(skel);
+		return 0;
+	}
+	snprintf(name, name_len, "%s", bpf_program__name(chosen));
+	log[0] = '\0';
+	bpf_program__set_log_buf(chosen, log, LOG_BYTES);
+	bpf_program__set_log_level(chosen, 4); /* statistics only */
+	err = telltale_bpf__load(skel);
+	said = strstr(log, "processed ");
+	*instructions = said ? (unsigned)strtoul(said + strlen("processed "), NULL, 10) : 0;
+	telltale_bpf__destroy(skel);
+	return err ? err : 1;
+}
+
+int main(int argc, char **argv)
+{
+	double percent = argc > 1 ? strtod(argv[1], NULL) : 100;
+	char *log = calloc(1, LOG_BYTES), name[64];
+	int status = EXIT_SUCCESS, err = 1;
+
+	if (!log)
+		return EXIT_FAILURE;
+	libbpf_set_print(quiet);
+	for (unsigned i = 0; err; i++) {
+		unsigned instructions = 0;
+
+		name[0] = '\0';
+		err = verify(i, log, name, sizeof(name), &instructions);
+		if (err < 0)
+			printf("%s refused: %s: %s\n", name, strerror(-err), last_words(log));
+		else if (err)
+			printf("%s %u\n", name, instructions);
+		if (err < 0 || instructions > LIMIT / 100 * percent)
+			status = EXIT_FAILURE;
+		fflush(stdout);
+		if (!name[0])
+			break;
+	}
+	free(log);
+	return status;
+}

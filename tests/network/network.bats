@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# A bad network between two connectors, in two namespaces, and a telltale on each side: what TCP puts
+# right for the connectors, telltale must put right for itself.
+
+load ../e2e/helper
+# shellcheck source=tests/network/lib.sh
+source "$BATS_TEST_DIRNAME/lib.sh"
+
+# counts COUNT: every exchange is counted on both sides, and nothing was missed.
+counts() {
+  network_run "$@"
+  local side
+  for side in alice bob; do
+    [ "$(network_counted tt-$side)" = "$1" ]
+    [ "$(network_gaps tt-$side)" = 0 ]
+  done
+  exactly tt-alice alice
+}
+
+bad_network() {
+  network_start "$@"
+  network_connectors
+  network_probes
+}
+
+@test "a good network between namespaces: every exchange is counted on both sides" {
+  bad_network 1500
+  counts 600
+}
+
+@test "lost segments that come again are read once" {
+  bad_network 1500 seed=1 loss=0.03
+  counts 300
+}
+
+@test "segments that come twice are read once" {
+  bad_network 1500 seed=2 dup=0.3
+  counts 600
+}
+
+@test "segments out of order are put in order" {
+  bad_network 1500 seed=3 reorder=0.3
+  counts 600
+}
+
+@test "messages cut into segments of 88 bytes, out of order, are read whole" {
+  bad_network 128 seed=4 reorder=0.1
+  counts 300
+}
+
+@test "segments with a wrong checksum are not believed" {
+  bad_network 1500 seed=5 corrupt=0.05
+  counts 300
+}
+
+@test "all of it at once, in segments of 88 bytes" {
+  bad_network 128 seed=6 loss=0.01 dup=0.02 reorder=0.05 corrupt=0.01
+  counts 2000
+}
+
+@test "TLS inside the process over a bad network is counted exactly" {
+  network_start 1500 seed=7 loss=0.02 dup=0.05 reorder=0.1 corrupt=0.01
+  network_connectors https
+  network_probes
+  counts 300
+}
+
+# Exchanges until $BED/enough is there.
+hammer_on() {
+  until [ -e "$BED/enough" ]; do
+    connector_hammer alice '{"count":200,"concurrency":16,"receiver":"test.bob"}' || return
+  done
+}
+
+@test "telltale taken away and put back under load neither counts twice nor sticks" {
+  network_start 1500 seed=8 reorder=0.05
+  network_connectors
+  network_probes
+  hammer_on 3>&- &
+  local hammer=$! seen=0 sent round
+  for round in 1 2 3; do
+    bed_wait 60 'exchanges to be counted again' \
+      at_least 100 telltale_metric tt-alice telltale_exchanges_total 'outcome="fulfilled"'
+    telltale_stop tt-alice
+    seen=$((seen + $(network_counted tt-alice)))
+    telltale_start tt-alice
+  done
+  touch "$BED/enough"
+  wait "$hammer"
+  bed_wait 10 'the ring to be read' network_quiet tt-alice
+  telltale_stop tt-alice
+  seen=$((seen + $(network_counted tt-alice)))
+  # Nothing twice; and who is put back counts all of what comes later, on connections that were open
+  # before.
+  telltale_start tt-alice
+  connector_count alice
+  cp "$BED/alice.count" "$BED/before"
+  connector_hammer alice '{"count":300,"concurrency":16,"receiver":"test.bob"}'
+  bed_wait 10 'the ring to be read' network_quiet tt-alice
+  telltale_stop tt-alice
+  [ "$(network_counted tt-alice)" = 300 ]
+  exactly tt-alice alice "$BED/before"
+  telltale_stop tt-bob
+  sent=$(network_counted tt-bob)
+  echo "counted $seen of $((sent - 300))"
+  [ "$seen" -gt 300 ]
+  [ "$seen" -le $((sent - 300)) ]
+}

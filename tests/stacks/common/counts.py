@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""counts.py TELLTALE.truth TELLTALE.metrics WAY=JOURNAL...: do telltale's figures say what the stack counted?
+
+A journal has a line per exchange: its way, destination, amount and outcome. WAY says how its packets
+cross the target: sent (its own payments), received, forwarded (each comes in and goes out), and with a
+proxy in the same target, which is one connection more: sent-inside, received-inside. Rules are the
+design's: protocol packets and zero amounts are no packets of a
+payment; a destination is a payment once one of its packets was fulfilled, else a probe.
+"""
+import collections
+import fractions
+import json
+import re
+import sys
+
+EUR = fractions.Fraction("0.813399")  # lib.sh's rate, at scale 6
+IN_USD = fractions.Fraction(10**4, 10**6) / EUR
+
+# The origin of its payments, and what each packet is on the target's connections: its role, its origin.
+WAYS = {
+    "sent": ("originated", [("out", "originated")]),
+    "received": ("received", [("in", "received")]),
+    "forwarded": ("forwarded", [("in", "forwarded"), ("out", "forwarded")]),
+    "sent-inside": ("originated", [("out", "originated"), ("in", "proxy_copy"), ("out", "proxy_copy")]),
+    "received-inside": ("received", [("in", "received"), ("out", "proxy_copy"), ("in", "proxy_copy")]),
+}
+
+
+def journal(path, wanted):
+    with open(path) as lines:
+        for line in lines:
+            way, destination, amount, outcome = line.split()
+            if way == wanted:
+                yield destination, int(amount), *(outcome.split(":") + [""])[:2]
+
+
+def metrics(path):
+    """{(name, {labels})}: the value of every series."""
+    series = collections.Counter()
+    for line in open(path):
+        match = re.match(r"(\w+?)(?:_total)?(?:\{(.*)\})? (\S+)$", line)
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ""))
+        labels.pop("source", None)
+        series[match[1], *sorted(labels.items())] += float(match[3])
+    return series
+
+
+def expected(seats):
+    """What telltale should say, as {truth key or (metric, label): number}."""
+    want = collections.Counter({key: 0 for key in
+                                "transactions prepares fulfills rejects value probe_prepares probe_rejects".split()})
+    for seat, path in seats:
+        origin, hops = WAYS[seat]
+        streams = collections.defaultdict(list)
+        for destination, amount, outcome, code in journal(path, "sent" if origin == "originated" else "received"):
+            for role, told in hops:
+                want["telltale_exchanges", ("outcome", outcome)] += 1
+                if destination.startswith("peer."):  # their condition is everyone's: by their role alone
+                    told = "originated" if role == "out" else "received"
+                want["telltale_exchanges_by_origin", ("origin", told)] += 1
+            if destination.startswith("peer."):
+                continue
+            if amount:
+                streams[destination].append((amount, outcome, code))
+        for packets in streams.values():
+            outcomes = [outcome for _, outcome, _ in packets]
+            paid = "fulfilled" in outcomes
+            want["telltale_transactions", ("origin", origin)] += paid
+            if origin != "originated":
+                continue
+            for _, outcome, code in packets:
+                # A probe's enter the counters by code when its stream is over, long after the test.
+                if outcome == "rejected" and paid:
+                    want["telltale_rejects", ("code", code)] += 1
+            kind = "" if paid else "probe_"
+            want[kind + "prepares"] += len(packets)
+            want[kind + "rejects"] += outcomes.count("rejected")
+            if paid:
+                want["transactions"] += 1
+                want["fulfills"] += outcomes.count("fulfilled")
+                want["value"] += sum(amount * IN_USD // 1 for amount, outcome, _ in packets if outcome == "fulfilled")
+    return want
+
+
+def main():
+    truth_path, metrics_path, *seats = sys.argv[1:]
+    seats = [seat.split("=", 1) for seat in seats]
+    truth, series = json.load(open(truth_path)), metrics(metrics_path)
+    want = expected(seats)
+    if not any(isinstance(key, tuple) for key in want):
+        sys.exit("nothing was exchanged")
+    # Whatever else telltale counted of these was not there; and nothing may be lost or unreadable.
+    for name in ("telltale_exchanges", "telltale_exchanges_by_origin", "telltale_transactions", "telltale_rejects",
+                 "telltale_gaps", "telltale_records_dropped", "telltale_unmatched", "telltale_opaque_connections"):
+        for key, value in series.items():
+            if key[0] == name and value:
+                want[key] += 0
+    wrong = 0
+    for key in sorted(want, key=str):
+        seen = truth[key] if isinstance(key, str) else int(series[key])
+        name = key if isinstance(key, str) else f"{key[0]} {' '.join('='.join(label) for label in key[1:])}"
+        differs = seen != want[key]
+        wrong += differs
+        print(f"{name:60}{want[key]:>14}{seen:>14}{'  <<<' if differs else ''}")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
