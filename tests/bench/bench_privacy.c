@@ -286,7 +286,7 @@ static void print_cell(const struct cell *c, size_t size)
 		put(errors(c, seen[e], HOURS, AVERAGE));
 		puts(" |");
 		if (c->nodes == 1)
-			plotted[c->distribution][e][size] = day.high;
+			plotted[c->distribution][e][size] = day.known ? day.high : NAN;
 	}
 }
 
@@ -415,20 +415,25 @@ static double y_of(double part_of_one)
 	return TOP + HEIGHT * (2 - log10(p)) / 3;
 }
 
-static void draw_line(FILE *out, const double *values, const char *colour, const char *name)
+/* The legend's lines are numbered from the bottom, where no curve comes. */
+static void draw_line(FILE *out, const double *values, const char *colour, const char *name,
+		      unsigned line)
 {
 	fputs("<polyline fill=\"none\" stroke-width=\"2\" points=\"", out);
-	for (size_t i = 0; i < SIZES; i++)
-		fprintf(out, "%.0f,%.1f ", x_of(i), y_of(values[i]));
-	fprintf(out, "\" stroke=\"%s\"/>\n<text x=\"%.0f\" y=\"%.1f\" fill=\"%s\">%s</text>\n",
-		colour, x_of(0) + 6, y_of(values[0]) - 5, colour, name);
+	for (size_t i = 0; i < SIZES; i++) {
+		if (!isnan(values[i]))
+			fprintf(out, "%.0f,%.1f ", x_of(i), y_of(values[i]));
+	}
+	fprintf(out, "\" stroke=\"%s\"/>\n<text x=\"%d\" y=\"%u\" fill=\"%s\">%s</text>\n", colour,
+		LEFT + 10, TOP + HEIGHT - 12 - 16 * line, colour, name);
 }
 
 static void draw_panel(FILE *out, enum distribution d)
 {
 	static const char *const labels[] = {"100", "1,000", "10,000", "100,000", "1,000,000"};
 	static const char *const colours[] = {"#7aa6c2", "#1f6f9f", "#0b3c5d"};
-	static const char *const names[] = {"ε = 0.5", "ε = 1", "ε = 2"};
+	static const char *const names[] = {"continual, ε = 0.5", "continual, ε = 1",
+					    "continual, ε = 2"};
 
 	fprintf(out, "<g transform=\"translate(%d,0)\">\n", d == PARETO ? GAP : 0);
 	for (int i = 0; i <= 3; i++) {
@@ -445,9 +450,9 @@ static void draw_panel(FILE *out, enum distribution d)
 	fprintf(out,
 		"<text x=\"%d\" y=\"%d\" font-weight=\"bold\">%s payments a day, one node</text>\n",
 		LEFT, TOP - 12, distribution_names[d]);
-	draw_line(out, plotted_bucket[d], "#c0392b", "bucket-laplace");
+	draw_line(out, plotted_bucket[d], "#c0392b", "bucket-laplace", EPSILONS);
 	for (unsigned e = 0; e < EPSILONS; e++)
-		draw_line(out, plotted[d][e], colours[e], names[e]);
+		draw_line(out, plotted[d][e], colours[e], names[e], EPSILONS - 1 - e);
 	fputs("</g>\n", out);
 }
 
@@ -491,7 +496,9 @@ static void simulate_all(double budget)
 						 .payments = sizes[size],
 						 .nodes = many[m]};
 				double each = (double)c.payments * c.nodes;
-				double days = fmax(budget / each, each < 1e7 ? 3 : 1);
+				/* 20 are enough to plot. */
+				unsigned least = c.nodes == 1 ? 20 : each < 1e7 ? 3 : 1;
+				double days = fmax(budget / each, least);
 
 				c.days = WARM_UP + (unsigned)fmin(days, DAYS_MAX - WARM_UP);
 				if (each * c.days > 10 * budget)
