@@ -116,20 +116,18 @@ int64_t bucket_laplace_noisy(const struct bucket_laplace *params, uint64_t round
 {
 	int64_t result = add_noise(rounded, bucket, random, random_context);
 
-	(void)params;
-	return result ? result : (int64_t)(bucket / 2);
+	/* Raising a result of 0 would be a bias again. */
+	return result || params->unbiased ? result : (int64_t)(bucket / 2);
 }
 
 int64_t bucket_laplace_apply(const struct bucket_laplace *params, uint64_t value,
 			     privacy_random *random, void *random_context)
 {
-	uint64_t bucket = bucket_laplace_size(params, value);
+	uint64_t bucket = bucket_laplace_size(params, value), rounded;
 
-	/* Raising a result of 0 would be a bias again. */
 	if (params->unbiased)
-		return add_noise(
-			bucket_laplace_round_unbiased(params, value, random, random_context),
-			bucket, random, random_context);
-	return bucket_laplace_noisy(params, bucket_laplace_round(params, value, bucket), bucket,
-				    random, random_context);
+		rounded = bucket_laplace_round_unbiased(params, value, random, random_context);
+	else
+		rounded = bucket_laplace_round(params, value, bucket);
+	return bucket_laplace_noisy(params, rounded, bucket, random, random_context);
 }

@@ -42,7 +42,7 @@ uint64_t bucket_laplace_round(const struct bucket_laplace *params, uint64_t valu
 uint64_t bucket_laplace_round_unbiased(const struct bucket_laplace *params, uint64_t value,
 				       privacy_random *random, void *random_context);
 /* ROUNDED plus Laplace noise of scale max(rounded/10, bucket)/10, as an integer; bucket/2 when
- * exactly 0. May be negative. */
+ * exactly 0, unless rounding is unbiased. May be negative. */
 int64_t bucket_laplace_noisy(const struct bucket_laplace *params, uint64_t rounded, uint64_t bucket,
 			     privacy_random *random, void *random_context);
 /* All of it, as the configuration has it: what is published for VALUE. */

@@ -146,6 +146,8 @@ static void apply_value(const struct apply *a, uint64_t value, struct entropy *e
 	uint64_t bucket = bucket_laplace_size(&a->params, value);
 	uint64_t rounded = bucket_laplace_round(&a->params, value, bucket);
 
+	if (a->params.unbiased)
+		rounded = bucket_laplace_round_unbiased(&a->params, value, entropy_take, entropy);
 	printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu64, value, bucket, rounded);
 	if (!a->no_noise)
 		printf("\t%" PRId64,

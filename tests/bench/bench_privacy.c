@@ -517,12 +517,12 @@ int main(int argc, char **argv)
 {
 	double budget = argc > 1 ? strtod(argv[1], NULL) : 10e6;
 
-	puts("| payments | a day | nodes | ε | clips, USD: day, hour | hour value | day value | "
+	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | hour value | day value | "
 	     "week value | 4 weeks | of it cut off | hour count | day count | week count | "
 	     "day average |\n"
 	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
 	simulate_all(budget);
-	puts("\n| payments | a day | rounding | day value | bias |\n|---|---|---|---|---|");
+	puts("\n| values | payments a day | rounding | day value | bias |\n|---|---|---|---|---|");
 	for (unsigned d = 0; d < 2; d++) {
 		for (size_t size = 0; size < SIZES; size++) {
 			print_bucket(d, size, false, budget / 10);
