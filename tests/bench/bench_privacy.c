@@ -517,7 +517,8 @@ int main(int argc, char **argv)
 {
 	double budget = argc > 1 ? strtod(argv[1], NULL) : 10e6;
 
-	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | hour value | day value | "
+	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | hour value | day "
+	     "value | "
 	     "week value | 4 weeks | of it cut off | hour count | day count | week count | "
 	     "day average |\n"
 	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
