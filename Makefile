@@ -209,6 +209,18 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
 
+# What runs inside the kernels that scripts/vm boots.
+$(BUILD)/kernels/%: tests/kernels/%.c $(BUILD)/libtelltale.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a -Wl,--as-needed \
+		$(LDLIBS) -lssl -lcrypto
+
+$(BUILD)/kernels/%.so: tests/kernels/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -shared -fPIC $(DEPEND) -MF $@.d -o $@ $< -ldl
+
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)
 
@@ -230,6 +242,9 @@ CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kern
 
 conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root also in the kernel (TAP)
 	$(Q)tests/conformance/run
+
+vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: scripts/vm (TAP)
+	$(Q)scripts/vm
 
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
@@ -301,7 +316,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit tls stacks hostile soak network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak network bench bench-privacy \
 	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -115,8 +115,8 @@ static __always_inline __u64 segment_sum_block(const __u32 *block)
 	__u64 sum = 0;
 	__u32 i;
 
-	_Pragma("clang loop unroll(full)") for (i = 0; i < SEGMENT_SUM_BLOCK / 4; i++)
-		sum += block[i];
+	_Pragma("clang loop unroll(full)") for (i = 0; i < SEGMENT_SUM_BLOCK / 4; i++) sum +=
+		block[i];
 	return sum;
 }
 

@@ -32,7 +32,8 @@
 /* Pieces kept of one connection, and the bytes of each. */
 #define STREAM_PLACES    32
 #define STREAM_PIECE_MAX 2048
-/* ... of which so many are for bytes going out alone: those are never missing because others are. */
+/* ... of which so many are for bytes going out alone: those are never missing because others are.
+ */
 #define STREAM_PLACES_OUT 8
 /* More bytes are put behind others in a piece as long as both are at most this many. */
 #define STREAM_APPEND_MAX (STREAM_PIECE_MAX / 2)

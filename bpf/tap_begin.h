@@ -33,7 +33,6 @@ static __always_inline __u64 tap_now(const struct __sk_buff *skb, int out)
 	return ns ? ns : bpf_ktime_get_ns();
 }
 
-
 static __always_inline void tap_remote(struct __sk_buff *skb, const struct segment *seg, int out,
 				       struct record_remote *r)
 {

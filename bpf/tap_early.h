@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * tap_early.h - segments that came before their socket: the one that completes a handshake may carry
- * data already (the bare acknowledgement was lost or overtaken, or the listener defers accepting),
- * and the hook sees it with the listening socket.
+ * tap_early.h - segments that came before their socket: the one that completes a handshake may
+ * carry data already (the bare acknowledgement was lost or overtaken, or the listener defers
+ * accepting), and the hook sees it with the listening socket.
  */
 #ifndef TELLTALE_TAP_EARLY_H
 #define TELLTALE_TAP_EARLY_H

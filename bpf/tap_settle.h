@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * tap_settle.h - what the segments of a followed connection leave to be settled: bytes that came too
- * early, or while another run was working on their direction, holes that TCP got over, and ends.
+ * tap_settle.h - what the segments of a followed connection leave to be settled: bytes that came
+ * too early, or while another run was working on their direction, holes that TCP got over, and
+ * ends.
  *
  * A run comes here by tail call, its segment's bytes still to be kept or already dealt with, and
  * works on whatever waits in either direction, ingress first: a request is read before its answer.
- * It goes on, step by step, by tail calls to itself; where those run out the rest waits for the next
- * segment.
+ * It goes on, step by step, by tail calls to itself; where those run out the rest waits for the
+ * next segment.
  */
 #ifndef TELLTALE_TAP_SETTLE_H
 #define TELLTALE_TAP_SETTLE_H
@@ -132,9 +133,9 @@ bytes_function int tap_is_fresh(struct __sk_buff *skb, const struct segment *seg
 }
 
 /*
- * Keeps what of the segment is new, from its byte skb->cb[2] on. FRESH: it seems to begin a message,
- * and then begins a piece: one that has been lost is found again at the front of a piece only.
- * Returns 1 when there may be more to be kept.
+ * Keeps what of the segment is new, from its byte skb->cb[2] on. FRESH: it seems to begin a
+ * message, and then begins a piece: one that has been lost is found again at the front of a piece
+ * only. Returns 1 when there may be more to be kept.
  */
 bytes_function int tap_keep(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
 			    int out, int fresh)
@@ -207,7 +208,6 @@ static __always_inline void tap_miss(const struct source *src, struct socket_flo
 		follow_gap(src, &f->flow.common, s, cause, bytes);
 	}
 }
-
 
 enum tap_choice {
 	TAP_NOTHING = 0, /* and the direction is left */
@@ -315,20 +315,14 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 	struct side *s = &f->flow.sides[dir];
 
 	switch (tap_choose(f, dir, tap_settled(sk, st, dir))) {
-	case TAP_NOTHING:
-		skb->cb[1] = FLOW_OUT;
-		return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
-	case TAP_OVER:
-		tap_close(sk, f, src, s, bytes_forget(st->ended) & STREAM_RST);
-		return 0;
+	case TAP_NOTHING: skb->cb[1] = FLOW_OUT; return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
+	case TAP_OVER: tap_close(sk, f, src, s, bytes_forget(st->ended) & STREAM_RST); return 0;
 	case TAP_MISSED:
 		tap_miss(src, f, dir, st->missed,
 			 st->refused ? RECORD_GAP_REORDER : RECORD_GAP_HOLE);
 		st->refused = 0;
 		return 1;
-	default:
-		bpf_tail_call(skb, step, 0);
-		return 1;
+	default: bpf_tail_call(skb, step, 0); return 1;
 	}
 }
 
@@ -390,7 +384,10 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 		skb->cb[1] = FLOW_IN;
 		if (!tap_enter(f, FLOW_IN)) {
 			skb->cb[1] = FLOW_OUT;
-			if (!tap_enter(f, FLOW_OUT))
+			/* Where a run is at ingress, it goes on with egress: an answer is not read
+			 * before the rest of its request. */
+			if ((out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN)) ||
+			    !tap_enter(f, FLOW_OUT))
 				return TAP_PASS;
 		}
 	}

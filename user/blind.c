@@ -9,7 +9,7 @@
 #include "log.h"
 #include "sockets.h"
 
-enum reason { NO_LIBRARY, UNATTACHED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
+enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
 
 static const struct {
 	const char *label; /* of telltale_opaque_connections_total */
@@ -19,6 +19,8 @@ static const struct {
 			"its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local "
 			"proxy that does the TLS"},
 	[UNATTACHED] = {"tls-unattached", "its TLS library could not be attached to"},
+	[REFUSED] = {"tls-refused",
+		     "the kernel refuses the programs that read TLS; `telltale check` says why"},
 	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
 				   "run a kernel with the "
 				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
@@ -171,7 +173,9 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		switch (owner.verdict) {
 		case SOCKETS_READ: return;
 		case SOCKETS_NO_LIBRARY: reason = NO_LIBRARY; break;
-		case SOCKETS_UNATTACHED: reason = UNATTACHED; break;
+		case SOCKETS_UNATTACHED:
+			reason = processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
+			break;
 		case SOCKETS_SPARED: reason = SPARED; break;
 		case SOCKETS_UNKNOWN: reason = UNKNOWN_OWNER; break;
 		}

@@ -202,6 +202,27 @@ static void check_processes(const struct target *t)
 	tlslib_cache_free(s.cache);
 }
 
+/* What the kernel took, piece by piece. */
+static void check_programs(const struct probe *probe, const struct target *targets, size_t len)
+{
+	const char *refused = probe_tls_refused(probe);
+
+	if (refused) {
+		say(HOST_OK, "programs", "the kernel takes the programs for plain HTTP");
+		say(HOST_WARN, "programs",
+		    "TLS cannot be read: %s; let the connector speak plain HTTP to a local proxy "
+		    "that does the TLS",
+		    refused);
+		return;
+	}
+	say(HOST_OK, "programs", "the kernel takes the BPF programs");
+	if (!probe_tells_execs(probe))
+		say(HOST_WARN, "programs",
+		    "this kernel does not tell of processes that begin: TLS that one speaks in its "
+		    "first second may be missed; Linux 5.15 and newer do");
+	check_filtered(probe, targets, len);
+}
+
 /* Resolves, locks and loads as `run` would; attaches nothing. */
 static void check_targets(const struct config *config)
 {
@@ -228,9 +249,7 @@ static void check_targets(const struct config *config)
 	if (probe_open(&none, &none, targets, n, config->tls_connections, &probe, why, sizeof(why)))
 		say(HOST_FAIL, "programs", "%s", why);
 	else
-		say(HOST_OK, "programs", "the kernel takes the BPF programs");
-	if (probe)
-		check_filtered(probe, targets, n);
+		check_programs(probe, targets, n);
 	probe_close(probe);
 	while (n > 0)
 		target_fini(&targets[--n]);

@@ -59,6 +59,9 @@ static int open_probe(struct daemon *d)
 	explicit_bzero(&session, sizeof(session));
 	explicit_bzero(&host, sizeof(host));
 	explicit_bzero(&key, sizeof(key));
+	if (!err && probe_tls_refused(d->probe))
+		log_warn("run", "TLS cannot be read, plain HTTP can: %s",
+			 probe_tls_refused(d->probe));
 	if (!err) {
 		d->processes = processes_new(d->probe, d->targets, d->targets_len);
 		if (!d->processes)

@@ -183,12 +183,6 @@ static enum host_verdict look_at_lockdown(char *words, size_t len)
 		return HOST_OK;
 	}
 	*end = '\0';
-	if (!strcmp(mode + 1, "confidentiality")) {
-		snprintf(words, len,
-			 "confidentiality: the kernel may refuse the TLS tap; "
-			 "lockdown=integrity does not");
-		return HOST_WARN;
-	}
 	snprintf(words, len, "%s", mode + 1);
 	return HOST_OK;
 }

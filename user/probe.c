@@ -14,6 +14,7 @@
 #include "../bpf/shared.h"
 #include "bpf/telltale.skel.h"
 #include "detacher.h"
+#include "load.h"
 #include "log.h"
 #include "uprobe.h"
 
@@ -36,6 +37,8 @@ struct probe {
 	struct detacher *detacher;
 	bool multi; /* how uprobes are attached: see uprobe.h */
 	bool harms_filtered;
+	struct load_plan plan;
+	size_t tls_connections;
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
 	uint8_t *tls_flow; /* ... and for one of tls_flows */
@@ -79,6 +82,8 @@ static int fill_continuations(struct telltale_bpf *skel)
 		uint32_t zero = 0;
 		int fd = bpf_program__fd(continuations[i].program);
 
+		if (!bpf_program__autoload(continuations[i].program))
+			continue;
 		if (bpf_map_update_elem(bpf_map__fd(continuations[i].map), &zero, &fd, BPF_ANY))
 			return -errno;
 	}
@@ -115,8 +120,12 @@ static void choose_uprobes(struct probe *p)
 /* What cannot be tried is taken to be harmless: attaching will not work any better. */
 static void try_filtered(struct probe *p)
 {
-	int harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
+	int harms = 1;
 
+	/* A kernel that harms does so each time; under emulation the child was once seen to fail
+	 * without. */
+	for (int i = 0; i < 3 && harms > 0; i++)
+		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
 	p->harms_filtered = harms > 0;
 	if (harms < 0)
 		log_debug("probe", "cannot try breakpoints under a seccomp filter: %s",
@@ -128,11 +137,54 @@ static void explain_load(int err, char *why, size_t why_len)
 	const char *mend = "`telltale check` says what this kernel lacks";
 
 	if (err == -EPERM || err == -EACCES)
-		mend = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
+		mend = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and before "
+		       "Linux 5.11 with LimitMEMLOCK=infinity (`ulimit -l unlimited`)";
 	else if (err == -ENOMEM)
 		mend = "raise the memory limit of the service";
 	snprintf(why, why_len, "the kernel does not take the BPF programs: %s; %s", strerror(-err),
 		 mend);
+}
+
+/* Opens the programs, sets their parameters, and loads those that the plan has. */
+static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
+{
+	int err;
+
+	p->skel = telltale_bpf__open();
+	if (!p->skel)
+		return errno ? -errno : -ENOMEM;
+	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
+	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
+	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
+	p->skel->rodata->targets_len = (uint32_t)p->targets_len;
+	p->skel->rodata->tls_share = p->tls_connections / (p->targets_len ? p->targets_len : 1);
+	load_choose(p->skel->obj, &p->plan);
+	if (p->plan.tls)
+		choose_uprobes(p);
+	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
+					       (uint32_t)p->tls_connections);
+	return err ? err : telltale_bpf__load(p->skel);
+}
+
+/* Everything; or, when that is refused, everything but TLS. What is refused then is told of as the
+ * first time. */
+static int load_what_can_be(struct probe *p, const struct siphash_key *session,
+			    const struct siphash_key *host)
+{
+	int err = load_keep_user_reads(), again;
+
+	if (err)
+		return err;
+	load_plan(&p->plan);
+	err = load(p, session, host);
+	if (!err || !p->plan.tls || err == -ENOMEM)
+		return err;
+	telltale_bpf__destroy(p->skel);
+	load_without_tls(&p->plan, err);
+	again = load(p, session, host);
+	return again ? err : 0;
 }
 
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
@@ -146,40 +198,26 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 		return -ENOMEM;
 	p->targets = targets;
 	p->targets_len = targets_len;
+	p->tls_connections = tls_connections;
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
-	p->skel = telltale_bpf__open();
 	p->detacher = detacher_new();
-	if (!p->per_cpu || !p->skel || !p->detacher) {
-		err = errno ? -errno : -ENOMEM;
-		goto out;
-	}
-	p->tls_flow = malloc(bpf_map__value_size(p->skel->maps.tls_flows));
-	if (!p->tls_flow) {
+	if (!p->per_cpu || !p->detacher) {
 		err = -ENOMEM;
 		goto out;
 	}
-	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
-	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
-	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
-	p->skel->rodata->targets_len = (uint32_t)targets_len;
-	p->skel->rodata->tls_share = tls_connections / (targets_len ? targets_len : 1);
-	choose_uprobes(p);
-	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
-	if (!err)
-		err = bpf_map__set_max_entries(p->skel->maps.tls_flows, (uint32_t)tls_connections);
-	if (!err)
-		err = telltale_bpf__load(p->skel);
+	err = load_what_can_be(p, session, host);
 	if (!err)
 		err = fill_continuations(p->skel);
 	if (!err)
 		err = fill_targets(p->skel, targets, targets_len);
 	if (err)
 		goto out;
+	p->tls_flow = malloc(bpf_map__value_size(p->skel->maps.tls_flows));
 	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), hand_over, p, NULL);
-	if (!p->ring)
-		err = -errno;
-	else
+	if (!p->tls_flow || !p->ring)
+		err = errno ? -errno : -ENOMEM;
+	else if (p->plan.tls)
 		try_filtered(p);
 out:
 	if (err) {
@@ -247,8 +285,12 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 		}
 	}
 	bound_flows(p);
-	p->exec = bpf_program__attach_raw_tracepoint(p->skel->progs.process_exec,
-						     "sched_process_exec");
+	if (!p->plan.tls)
+		return 0;
+	errno = EOPNOTSUPP;
+	if (p->plan.execs)
+		p->exec = bpf_program__attach_raw_tracepoint(p->skel->progs.process_exec,
+							     "sched_process_exec");
 	if (!p->exec)
 		log_warn("probe",
 			 "the kernel does not tell of programs that begin (%s): TLS that a process "
@@ -346,6 +388,11 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 	uint8_t value = (uint8_t)target;
 	int err = 0;
 
+	if (!p->plan.tls) {
+		snprintf(why, why_len, "%s", p->plan.tls_why);
+		free(tls);
+		return -EOPNOTSUPP;
+	}
 	if (!tls) {
 		snprintf(why, why_len, "out of memory for process %d", (int)pid);
 		return -ENOMEM;
@@ -384,6 +431,16 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
 	forget_tls_flows(p);
 }
 
+const char *probe_tls_refused(const struct probe *p)
+{
+	return p->plan.tls ? NULL : p->plan.tls_why;
+}
+
+bool probe_tells_execs(const struct probe *p)
+{
+	return p->plan.execs;
+}
+
 bool probe_harms_filtered(const struct probe *p)
 {
 	return p->harms_filtered;
@@ -391,7 +448,7 @@ bool probe_harms_filtered(const struct probe *p)
 
 bool probe_needs_admin(const struct probe *p)
 {
-	return !p->multi;
+	return p->plan.tls && !p->multi;
 }
 
 /* --- ring ------------------------------------------------------------------------------------- */

@@ -26,9 +26,10 @@ struct probe_tls_offsets {
 };
 
 /*
- * Loads the programs. SESSION keys what is forgotten with the process, HOST bearer tokens.
- * TLS_CONNECTIONS that carry ILP are followed at once; each takes 6 KB of the kernel's memory from
- * the start. 0 or -errno with a sentence and the mend in WHY.
+ * Loads the programs, those that read TLS only where the kernel takes them. SESSION keys what is
+ * forgotten with the process, HOST bearer tokens. TLS_CONNECTIONS that carry ILP are followed at
+ * once; each takes 6 KB of the kernel's memory from the start. 0 or -errno with a sentence and the
+ * mend in WHY.
  */
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
 	       const struct target *targets, size_t targets_len, size_t tls_connections,
@@ -50,6 +51,11 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 /* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached.
  * Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
+
+/* NULL, or why the kernel takes no program that reads TLS: plain HTTP is read all the same. */
+const char *probe_tls_refused(const struct probe *p);
+/* Does the kernel tell of programs that begin? Without, their TLS may be missed for a second. */
+bool probe_tells_execs(const struct probe *p);
 
 /* Do its breakpoints harm processes under a seccomp filter here? See uprobe_try_filtered. */
 bool probe_harms_filtered(const struct probe *p);

@@ -189,6 +189,11 @@ bool processes_filtered(pid_t pid)
 	return filtered;
 }
 
+bool processes_tls_refused(const struct processes *ps)
+{
+	return probe_tls_refused(ps->probe) != NULL;
+}
+
 static bool to_be_spared(const struct processes *ps, pid_t pid)
 {
 	return probe_harms_filtered(ps->probe) && processes_filtered(pid);

@@ -43,6 +43,8 @@ void processes_catch_up(struct processes *ps);
 
 /* Is any thread of the process under a seccomp filter? */
 bool processes_filtered(pid_t pid);
+/* Does the kernel refuse to have any TLS read? */
+bool processes_tls_refused(const struct processes *ps);
 
 size_t processes_tapped(const struct processes *ps);
 size_t processes_len(const struct processes *ps);

@@ -16,6 +16,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "log.h"
+
 char *target_mount(void)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
@@ -62,6 +64,24 @@ static int cgroup_of_pid(const char *pid, char *path, size_t path_len)
 	}
 	fclose(f);
 	return err;
+}
+
+/* Which directory of the hierarchy is mounted at MOUNT, as this cgroup namespace sees it. */
+static void mounted_root(const char *mount, char *root, size_t root_len)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[2 * PATH_MAX], from[PATH_MAX], at[PATH_MAX];
+
+	snprintf(root, root_len, "/");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*s %*s %*s %4095s %4095s", from, at) == 2 &&
+		    !strcmp(at, mount) && strstr(line, " - cgroup2 ")) {
+			snprintf(root, root_len, "%s", from);
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
 }
 
 /* Walks the directories below ROOT; EACH returns true to stop. */
@@ -127,7 +147,7 @@ static int find_unit(const char *name, const char *mount, char *path, size_t pat
 static int find_path(const struct config_target *config, const char *mount, char *path,
 		     size_t path_len, char *why, size_t why_len)
 {
-	char below[PATH_MAX];
+	char below[PATH_MAX], root[PATH_MAX];
 
 	switch (config->kind) {
 	case TARGET_CGROUP:
@@ -155,26 +175,81 @@ static int find_path(const struct config_target *config, const char *mount, char
 				 config->name);
 			return -EINVAL;
 		}
-		snprintf(path, path_len, "%s%s", mount, below);
+		mounted_root(mount, root, sizeof(root));
+		if (!path_contains(strcmp(root, "/") ? root : "", below)) {
+			snprintf(why, why_len,
+				 "process %s is in %.200s, which is not mounted here: %.200s has "
+				 "%.200s only",
+				 config->name, below, mount, root);
+			return -EINVAL;
+		}
+		snprintf(path, path_len, "%s%s", mount,
+			 below + (strcmp(root, "/") ? strlen(root) : 0));
 		return 0;
 	}
 	return -EINVAL;
 }
 
-static unsigned depth_below(const char *mount, const char *path)
+/* How many directories deep PATH is; each leading ".." is one up. */
+static int depth_of(const char *path)
 {
-	const char *p = path + strlen(mount);
-	unsigned depth = 0;
+	int depth = 0;
 
-	while (*p) {
-		while (*p == '/')
-			p++;
-		if (*p)
+	while (*path) {
+		size_t len;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && !strncmp(path, "..", 2))
+			depth--;
+		else if (len)
 			depth++;
-		while (*p && *p != '/')
-			p++;
+		path += len;
 	}
 	return depth;
+}
+
+#define CGROUP_INITIAL 0xEFFFFFFBu /* inode of the initial cgroup namespace, a kernel constant */
+
+/*
+ * How deep the root of this cgroup namespace lies: the kernel's own threads are in the root of the
+ * hierarchy, and what this namespace calls that tells. -ENOENT when it cannot be told.
+ */
+static int namespace_depth(void)
+{
+	char name[32] = "", path[PATH_MAX];
+	FILE *f = fopen("/proc/2/comm", "re");
+	struct stat st;
+
+	if (f && !fgets(name, sizeof(name), f))
+		name[0] = '\0';
+	if (f)
+		fclose(f);
+	if (!strcmp(name, "kthreadd\n") && !cgroup_of_pid("2", path, sizeof(path)))
+		return -depth_of(path);
+	if (!stat("/proc/self/ns/cgroup", &st) && st.st_ino == CGROUP_INITIAL)
+		return 0;
+	return -ENOENT;
+}
+
+/* The level that the kernel counts the target's cgroup at, whatever of the hierarchy is seen here.
+ */
+static int find_level(struct target *t, const char *mount, char *why, size_t why_len)
+{
+	int above = namespace_depth();
+	char root[PATH_MAX];
+
+	if (above < 0) {
+		snprintf(why, why_len,
+			 "this is a cgroup namespace of its own, and how deep it lies cannot be "
+			 "told without the host's processes: share the host's PID namespace, or "
+			 "its cgroup namespace (--pid=host, --cgroupns=host)");
+		return -EINVAL;
+	}
+	mounted_root(mount, root, sizeof(root));
+	above += depth_of(root) + depth_of(t->path + strlen(mount));
+	t->level = above > 0 ? (unsigned)above : 0;
+	return 0;
 }
 
 int target_resolve(const struct config_target *config, struct target *t, char *why, size_t why_len)
@@ -219,7 +294,7 @@ int target_resolve(const struct config_target *config, struct target *t, char *w
 		goto out;
 	}
 	t->id = st.st_ino;
-	t->level = depth_below(mount, t->path);
+	err = find_level(t, mount, why, why_len);
 	t->never_forwards = config->never_forwards;
 out:
 	free(mount);
@@ -286,6 +361,16 @@ static pid_t lock_holder(const struct stat *dir)
 	return holder;
 }
 
+/* Whoever may open a directory may lock it: only root's locks, and those of this user, count. */
+static bool counts(pid_t holder)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)holder);
+	return !stat(path, &st) && (st.st_uid == 0 || st.st_uid == geteuid());
+}
+
 struct lock_search {
 	uint64_t self;
 	pid_t holder;
@@ -297,7 +382,7 @@ static bool is_locked(struct lock_search *search, const struct stat *dir, const 
 {
 	pid_t holder = lock_holder(dir);
 
-	if (!holder || holder == getpid())
+	if (!holder || holder == getpid() || !counts(holder))
 		return false;
 	search->holder = holder;
 	snprintf(search->path, sizeof(search->path), "%s", path);
@@ -319,31 +404,46 @@ static bool locked_above(struct lock_search *search, const struct target *t)
 	struct stat st;
 
 	snprintf(above, sizeof(above), "%s", t->path);
-	for (unsigned level = t->level; level > 0 && !found; level--) {
+	for (unsigned level = t->level; level > 0 && !found && strrchr(above, '/'); level--) {
 		*strrchr(above, '/') = '\0';
 		found = !stat(above, &st) && is_locked(search, &st, above);
 	}
 	return found;
 }
 
+/* 0 also when somebody else's lock stands in the way: nobody may keep telltale from starting. */
+static int lock_directory(const struct target *t, char *why, size_t why_len)
+{
+	pid_t holder;
+	struct stat st;
+
+	if (!flock(t->fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK) {
+		int err = -errno;
+
+		snprintf(why, why_len, "cannot lock %s: %s", t->path, strerror(-err));
+		return err;
+	}
+	holder = fstat(t->fd, &st) ? 0 : lock_holder(&st);
+	if (holder && !counts(holder)) {
+		log_warn("target", "process %d, which is not root's, has a lock on %s: passed over",
+			 (int)holder, t->path);
+		return 0;
+	}
+	snprintf(why, why_len,
+		 "process %d already watches %s; two would count the same traffic twice: stop one",
+		 (int)holder, t->path);
+	return -EBUSY;
+}
+
 int target_lock(struct target *t, char *why, size_t why_len)
 {
 	struct lock_search search = {.self = t->id};
-	struct stat st;
+	int err = lock_directory(t, why, why_len);
 
-	if (flock(t->fd, LOCK_EX | LOCK_NB)) {
-		int err = -errno;
-
-		if (err != -EWOULDBLOCK) {
-			snprintf(why, why_len, "cannot lock %s: %s", t->path, strerror(-err));
-			return err;
-		}
-		snprintf(why, why_len,
-			 "process %d already watches %s; two would count the same traffic twice: "
-			 "stop one",
-			 fstat(t->fd, &st) ? 0 : (int)lock_holder(&st), t->path);
-		return -EBUSY;
-	}
+	if (err)
+		return err;
 	if (!locked_above(&search, t) && !walk(t->path, locked_by_other, &search))
 		return 0;
 	snprintf(why, why_len,

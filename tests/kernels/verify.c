@@ -3,7 +3,7 @@
  * verify.c - how hard the running kernel's verifier has to work for each program: loads them one by
  * one, with the parameters of a daemon that has every target it may have, and prints
  *
- *   NAME INSTRUCTIONS     or     NAME refused: the verifier's last words
+ *   NAME INSTRUCTIONS, NAME refused: the verifier's last words, or NAME done without
  *
  * Exit status: 1 when a program was refused or took more than the share of the limit given as the
  * first argument, in percent.
@@ -18,6 +18,7 @@
 
 #include "../../bpf/shared.h"
 #include "../../bpf/siphash.h"
+#include "../../user/load.h"
 #include "bpf/telltale.skel.h"
 
 #define LIMIT     1000000 /* the kernel's, for privileged programs */
@@ -50,7 +51,8 @@ static const char *last_words(char *log)
 }
 
 /* Loads the program number WHICH alone. Returns 0 past the last one, -errno when it is refused. */
-static int verify(unsigned which, char *log, char *name, size_t name_len, unsigned *instructions)
+static int verify(unsigned which, const struct load_plan *plan, char *log, char *name,
+		  size_t name_len, unsigned *instructions)
 {
 	struct telltale_bpf *skel = telltale_bpf__open();
 	struct bpf_program *p, *chosen = NULL;
@@ -61,6 +63,7 @@ static int verify(unsigned which, char *log, char *name, size_t name_len, unsign
 	if (!skel)
 		return -errno;
 	skel->rodata->targets_len = SHARED_TARGETS_MAX;
+	skel->rodata->tls_share = 64;
 	bpf_object__for_each_program(p, skel->obj)
 	{
 		bpf_program__set_autoload(p, i == which);
@@ -72,6 +75,10 @@ static int verify(unsigned which, char *log, char *name, size_t name_len, unsign
 		return 0;
 	}
 	snprintf(name, name_len, "%s", bpf_program__name(chosen));
+	if (bpf_program__type(chosen) == BPF_PROG_TYPE_RAW_TRACEPOINT && !plan->execs) {
+		telltale_bpf__destroy(skel);
+		return 1;
+	}
 	log[0] = '\0';
 	bpf_program__set_log_buf(chosen, log, LOG_BYTES);
 	bpf_program__set_log_level(chosen, 4); /* statistics only */
@@ -87,16 +94,21 @@ int main(int argc, char **argv)
 	double percent = argc > 1 ? strtod(argv[1], NULL) : 100;
 	char *log = calloc(1, LOG_BYTES), name[64];
 	int status = EXIT_SUCCESS, err = 1;
+	struct load_plan plan;
 
 	if (!log)
 		return EXIT_FAILURE;
 	libbpf_set_print(quiet);
+	load_keep_user_reads();
+	load_plan(&plan);
 	for (unsigned i = 0; err; i++) {
 		unsigned instructions = 0;
 
 		name[0] = '\0';
-		err = verify(i, log, name, sizeof(name), &instructions);
-		if (err < 0)
+		err = verify(i, &plan, log, name, sizeof(name), &instructions);
+		if (err > 0 && !instructions)
+			printf("%s done without\n", name);
+		else if (err < 0)
 			printf("%s refused: %s: %s\n", name, strerror(-err), last_words(log));
 		else if (err)
 			printf("%s %u\n", name, instructions);

@@ -21,7 +21,7 @@ counts() {
 
 bad_network() {
   network_start "$@"
-  network_connectors
+  network_connectors http
   network_probes
 }
 
@@ -76,11 +76,11 @@ hammer_on() {
 
 @test "telltale taken away and put back under load neither counts twice nor sticks" {
   network_start 1500 seed=8 reorder=0.05
-  network_connectors
+  network_connectors http
   network_probes
   hammer_on 3>&- &
-  local hammer=$! seen=0 sent round
-  for round in 1 2 3; do
+  local hammer=$! seen=0 sent
+  for _ in 1 2 3; do
     bed_wait 60 'exchanges to be counted again' \
       at_least 100 telltale_metric tt-alice telltale_exchanges_total 'outcome="fulfilled"'
     telltale_stop tt-alice

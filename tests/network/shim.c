@@ -8,8 +8,8 @@
  * in by a thread on each CPU, in turn at random: two CPUs hold segments of one socket at once.
  *
  * Usage: shim DEVICE NETNS NETNS [seed=N] [loss=P] [dup=P] [reorder=P] [corrupt=P] [hold_us=N]
- *   NETNS: a path such as /proc/1234/ns/net; P: a share of the packets, from 0 to 1; hold_us: what a
- *   reordered packet waits at most. Prints "ready", and on SIGTERM what it did.
+ *   NETNS: a path such as /proc/1234/ns/net; P: a share of the packets, from 0 to 1; hold_us: what
+ * a reordered packet waits at most. Prints "ready", and on SIGTERM what it did.
  */
 #include <err.h>
 #include <errno.h>

@@ -456,7 +456,7 @@ static void all_at_once(void)
 		open_connection(all[i], NULL);
 		exchange(all[i]);
 	}
-	for (unsigned i = 0; i < connections; i++) {
+	for (unsigned i = 0; i < connections && all[i]; i++) {
 		close_connection(all[i], false);
 		free(all[i]);
 	}

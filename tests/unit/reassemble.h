@@ -146,7 +146,16 @@ static inline void reassemble_settle(struct reassemble *r, uint32_t settled)
 #define RACE_SEGMENTS 60
 
 /* Where a run stands: between two of these another one may do anything. */
-enum race_at { RACE_IDLE, RACE_READING, RACE_LOOK, RACE_KEEP, RACE_FILL, RACE_ENTER, RACE_CHOOSE, RACE_TAKE };
+enum race_at {
+	RACE_IDLE,
+	RACE_READING,
+	RACE_LOOK,
+	RACE_KEEP,
+	RACE_FILL,
+	RACE_ENTER,
+	RACE_CHOOSE,
+	RACE_TAKE
+};
 
 struct race_run {
 	enum race_at at;
@@ -208,14 +217,9 @@ static inline enum race_at race_left(const struct race *c)
 static inline void race_claim(struct race *c, struct race_run *run)
 {
 	switch (stream_claim(&c->r.stream, run->seq, run->len, &run->skip)) {
-	case STREAM_NEXT:
-		run->at = RACE_READING;
-		break;
-	case STREAM_OLD:
-		run->at = race_left(c);
-		break;
-	default:
-		run->at = RACE_KEEP;
+	case STREAM_NEXT: run->at = RACE_READING; break;
+	case STREAM_OLD: run->at = race_left(c); break;
+	default: run->at = RACE_KEEP;
 	}
 }
 
@@ -252,9 +256,7 @@ static inline void race_run(struct race *c, struct race_run *run)
 		run->len = c->segments[c->handed++].len;
 		run->at = RACE_LOOK;
 		break;
-	case RACE_LOOK:
-		race_claim(c, run);
-		break;
+	case RACE_LOOK: race_claim(c, run); break;
 	case RACE_READING: {
 		uint8_t bytes[2 * 3000];
 
@@ -266,9 +268,7 @@ static inline void race_run(struct race *c, struct race_run *run)
 		run->at = race_left(c);
 		break;
 	}
-	case RACE_KEEP:
-		race_keep(c, run);
-		break;
+	case RACE_KEEP: race_keep(c, run); break;
 	case RACE_FILL:
 		n = reassemble_fill(&c->r, run->number, run->seq, run->len);
 		run->seq += n;
@@ -276,8 +276,8 @@ static inline void race_run(struct race *c, struct race_run *run)
 		run->at = run->len ? RACE_KEEP : RACE_ENTER;
 		break;
 	case RACE_ENTER:
-		run->at = c->r.stash.waiting && stream_enter(&c->r.stream) ? RACE_CHOOSE
-									   : RACE_IDLE;
+		run->at =
+			c->r.stash.waiting && stream_enter(&c->r.stream) ? RACE_CHOOSE : RACE_IDLE;
 		break;
 	case RACE_CHOOSE:
 		run->at = reassemble_choose(&c->r, c->settled) ? RACE_TAKE : RACE_IDLE;

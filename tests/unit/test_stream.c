@@ -159,7 +159,8 @@ static void places_are_not_taken_by_the_other_direction(void **state)
 
 	(void)state;
 	reassemble_init(&r, 100);
-	r.stash.places[3] = (struct stream_place){.seq = 100, .len = 9, .out = 1, .state = PLACE_READY};
+	r.stash.places[3] =
+		(struct stream_place){.seq = 100, .len = 9, .out = 1, .state = PLACE_READY};
 	reassemble_settle(&r, 100);
 	assert_int_equal(r.stream.next, 100);
 	assert_int_equal(r.stash.places[3].state, PLACE_READY);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load.h - which of the BPF programs this kernel takes, and what is done without the others.
+ *
+ * The socket programs are what nothing works without. TLS and the word of new processes come piece
+ * by piece: a kernel, or its security policy, that refuses one of them leaves the rest.
+ */
+#ifndef TELLTALE_LOAD_H
+#define TELLTALE_LOAD_H
+
+#include <stdbool.h>
+
+struct bpf_object;
+
+struct load_plan {
+	bool tls;   /* the uprobe programs */
+	bool execs; /* the program on sched_process_exec */
+	/* Why not TLS, as a part of a sentence; "" when it is read. */
+	char tls_why[192];
+};
+
+/* Asks the kernel by loading next to nothing. */
+void load_plan(struct load_plan *plan);
+/* TLS is not to be loaded: the kernel refused its programs with ERR (negative). */
+void load_without_tls(struct load_plan *plan, int err);
+
+/* Between opening and loading: only what PLAN has will be loaded. */
+void load_choose(struct bpf_object *object, const struct load_plan *plan);
+
+/*
+ * Before the first object is opened. The library replaces bpf_probe_read_user by an older helper
+ * where the kernel refuses bpf_probe_read_kernel, as under lockdown=confidentiality; that one is
+ * refused there too, and the right one is not.
+ */
+int load_keep_user_reads(void);
+
+#endif
