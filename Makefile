@@ -52,7 +52,7 @@ USER   := $(filter-out user/main.c,$(wildcard user/*.c))
 UNIT   := $(wildcard tests/unit/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
-DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) scripts/deploy/telltale.yaml
+DOCS   := README.md PRIVACY.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) scripts/deploy/telltale.yaml
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 # $(1): the flavour's folder.
@@ -250,6 +250,12 @@ vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: script
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
 
+# The faults are planted into a copy of one file, with the program's own flags.
+audit: export AUDIT_CFLAGS = $(ALL_CFLAGS) $(HARDEN)
+audit: export AUDIT_LIBS = -pie $(LDLIBS)
+audit: $(BUILD)/telltale ## plant faults into the privacy mechanism and have the audit find each (TAP)
+	$(Q)tests/audit/run
+
 network: $(PROGRAM) $(BUILD)/tests/shim ## count 20,000 exchanges over a good and a bad network, as root (scripts/parts first)
 	$(Q)tests/network/figures
 
@@ -270,6 +276,9 @@ tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check
 
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
+
+bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes PRIVACY.md's tables
+	$(Q)tests/bench/privacy
 
 # --- the tree ------------------------------------------------------------------------------------
 
@@ -312,8 +321,8 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare vm tls stacks hostile soak network bench check \
-	lint format install uninstall clean help
+.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak network bench bench-privacy \
+	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bucket_laplace.c - the network's published mechanism, step by step: bucket, round, noise. */
+#include "bucket_laplace.h"
+
 #include <errno.h>
 #include <stdio.h>
 
+#include "dice.h"
 #include "laplace.h"
-#include "privacy.h"
 
 #define STEP       5000  /* the smallest regular bucket, and the unit of all of them */
 #define SMALL      20000 /* below it buckets are multiples of STEP, from it on powers of two */
 #define BUCKET_MAX (1ULL << 62)
 
-int privacy_params_check(const struct privacy_params *params, char *why, size_t why_len)
+int bucket_laplace_check(const struct bucket_laplace *params, char *why, size_t why_len)
 {
 	const char *fault = NULL;
 
@@ -35,7 +36,7 @@ static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
 	return value < low ? low : value > high ? high : value;
 }
 
-uint64_t privacy_bucket_size(const struct privacy_params *params, uint64_t value)
+uint64_t bucket_laplace_size(const struct bucket_laplace *params, uint64_t value)
 {
 	uint64_t bucket = STEP;
 
@@ -49,7 +50,7 @@ uint64_t privacy_bucket_size(const struct privacy_params *params, uint64_t value
 	return clamp(bucket, params->min_bucket, params->max_bucket);
 }
 
-uint64_t privacy_round(const struct privacy_params *params, uint64_t value, uint64_t bucket)
+uint64_t bucket_laplace_round(const struct bucket_laplace *params, uint64_t value, uint64_t bucket)
 {
 	uint64_t clamped = clamp(value, params->min_value, params->max_value);
 	uint64_t below = clamped - clamped % bucket, rest = clamped % bucket;
@@ -61,6 +62,38 @@ uint64_t privacy_round(const struct privacy_params *params, uint64_t value, uint
 	return rounded > bucket / 2 ? rounded : bucket / 2;
 }
 
+/* The grid's points around VALUE: *LOW <= VALUE < *HIGH. */
+static void neighbours(const struct bucket_laplace *params, uint64_t value, uint64_t *low,
+		       uint64_t *high)
+{
+	uint64_t width = STEP;
+
+	if (value >= SMALL && value < params->max_bucket) {
+		for (*low = SMALL; *low <= value / 2; *low *= 2)
+			;
+		*high = 2 * *low < params->max_bucket ? 2 * *low : params->max_bucket;
+		return;
+	}
+	if (value >= SMALL)
+		width = params->max_bucket > SMALL ? params->max_bucket : SMALL;
+	*low = value - value % width;
+	*high = *low + width;
+}
+
+uint64_t bucket_laplace_round_unbiased(const struct bucket_laplace *params, uint64_t value,
+				       privacy_random *random, void *random_context)
+{
+	struct dice d = {random, random_context};
+	uint64_t low, high;
+
+	if (value > params->max_value)
+		value = params->max_value;
+	if (value > UINT64_MAX / 4)
+		return value;
+	neighbours(params, value, &low, &high);
+	return dice_uniform(&d, high - low) < value - low ? high : low;
+}
+
 /* VALUE plus NOISE, saturating. */
 static int64_t add(uint64_t value, int64_t noise)
 {
@@ -69,16 +102,32 @@ static int64_t add(uint64_t value, int64_t noise)
 	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
-int64_t privacy_noisy(const struct privacy_params *params, uint64_t rounded, uint64_t bucket,
-		      privacy_random *random, void *random_context)
+/* The scale, max(rounded / 10, bucket) / 10, as a fraction that loses nothing. */
+static int64_t add_noise(uint64_t rounded, uint64_t bucket, privacy_random *random,
+			 void *random_context)
 {
-	int64_t result;
-
-	(void)params;
-	/* The scale, max(rounded / 10, bucket) / 10, as a fraction that loses nothing. */
 	if (rounded / 10 >= bucket)
-		result = add(rounded, laplace_draw(rounded, 100, random, random_context));
+		return add(rounded, laplace_draw(rounded, 100, random, random_context));
+	return add(rounded, laplace_draw(bucket, 10, random, random_context));
+}
+
+int64_t bucket_laplace_noisy(const struct bucket_laplace *params, uint64_t rounded, uint64_t bucket,
+			     privacy_random *random, void *random_context)
+{
+	int64_t result = add_noise(rounded, bucket, random, random_context);
+
+	/* Raising a result of 0 would be a bias again. */
+	return result || params->unbiased ? result : (int64_t)(bucket / 2);
+}
+
+int64_t bucket_laplace_apply(const struct bucket_laplace *params, uint64_t value,
+			     privacy_random *random, void *random_context)
+{
+	uint64_t bucket = bucket_laplace_size(params, value), rounded;
+
+	if (params->unbiased)
+		rounded = bucket_laplace_round_unbiased(params, value, random, random_context);
 	else
-		result = add(rounded, laplace_draw(bucket, 10, random, random_context));
-	return result ? result : (int64_t)(bucket / 2);
+		rounded = bucket_laplace_round(params, value, bucket);
+	return bucket_laplace_noisy(params, rounded, bucket, random, random_context);
 }

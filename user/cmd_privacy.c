@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_privacy.c - `telltale privacy apply`: the mechanism over values on standard input. */
+/* cmd_privacy.c - `telltale privacy`, and of its actions `apply`: bucket-laplace over values. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -53,9 +53,9 @@ static const char apply_doc[] =
 	"  147700\t160000\t160000\n";
 
 struct apply {
-	struct privacy_params params;
+	struct bucket_laplace params;
 	/* What the options say; 0: nothing, which no parameter may be. */
-	struct privacy_params wanted;
+	struct bucket_laplace wanted;
 	const char *config;
 	bool no_noise;
 };
@@ -119,11 +119,11 @@ static int set_params(struct apply *a)
 	struct config *config = NULL;
 	char why[160];
 
-	a->params = (struct privacy_params)PRIVACY_PARAMS_DEFAULT;
+	a->params = (struct bucket_laplace)BUCKET_LAPLACE_DEFAULT;
 	if (a->config) {
 		if (config_load(a->config, environ, stderr, &config))
 			return EXIT_FAILURE;
-		a->params = config->privacy;
+		a->params = config->privacy.bucket;
 		config_free(config);
 	}
 	if (a->wanted.min_bucket)
@@ -134,7 +134,7 @@ static int set_params(struct apply *a)
 		a->params.min_value = a->wanted.min_value;
 	if (a->wanted.max_value)
 		a->params.max_value = a->wanted.max_value;
-	if (privacy_params_check(&a->params, why, sizeof(why))) {
+	if (bucket_laplace_check(&a->params, why, sizeof(why))) {
 		log_err("privacy", "%s", why);
 		return EXIT_USAGE;
 	}
@@ -143,13 +143,15 @@ static int set_params(struct apply *a)
 
 static void apply_value(const struct apply *a, uint64_t value, struct entropy *entropy)
 {
-	uint64_t bucket = privacy_bucket_size(&a->params, value);
-	uint64_t rounded = privacy_round(&a->params, value, bucket);
+	uint64_t bucket = bucket_laplace_size(&a->params, value);
+	uint64_t rounded = bucket_laplace_round(&a->params, value, bucket);
 
+	if (a->params.unbiased)
+		rounded = bucket_laplace_round_unbiased(&a->params, value, entropy_take, entropy);
 	printf("%" PRIu64 "\t%" PRIu64 "\t%" PRIu64, value, bucket, rounded);
 	if (!a->no_noise)
 		printf("\t%" PRId64,
-		       privacy_noisy(&a->params, rounded, bucket, entropy_take, entropy));
+		       bucket_laplace_noisy(&a->params, rounded, bucket, entropy_take, entropy));
 	putchar('\n');
 }
 
@@ -210,12 +212,21 @@ static int cmd_apply(int argc, char **argv)
 	return status ? status : apply_lines(&a);
 }
 
+static const struct action {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} actions[] = {
+	{"apply", cmd_apply},
+	{"audit", cmd_privacy_audit},
+	{"suggest", cmd_privacy_suggest},
+};
+
 static error_t privacy_option(int key, char *arg, struct argp_state *state)
 {
 	if (key == ARGP_KEY_ARG)
-		argp_error(state, "no action '%s'; there is 'apply'", arg);
+		argp_error(state, "no action '%s'; there are apply, audit and suggest", arg);
 	if (key == ARGP_KEY_NO_ARGS)
-		argp_error(state, "say what to do: 'apply'");
+		argp_error(state, "say what to do: apply, audit or suggest");
 	return key == ARGP_KEY_ARG ? 0 : ARGP_ERR_UNKNOWN;
 }
 
@@ -223,18 +234,23 @@ int cmd_privacy(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.parser = privacy_option,
-		.args_doc = "apply [OPTION...]",
-		.doc = "Runs the privacy mechanism that stands between what is measured and what "
-		       "leaves the host."
+		.args_doc = "apply|audit|suggest [OPTION...]",
+		.doc = "The privacy mechanisms that stand between what is measured and what leaves "
+		       "the host."
 		       "\v"
-		       "  apply   over values on standard input, to see what would be published\n\n"
-		       "`telltale privacy apply --help` says more.",
+		       "  apply     what bucket-laplace makes of values on standard input\n"
+		       "  audit     what a mechanism gives away, measured on this host\n"
+		       "  suggest   clips for continual, from what you expect\n\n"
+		       "`telltale privacy ACTION --help` says more.",
 	};
-	static char title[] = "telltale privacy apply";
+	static char title[40];
 
-	if (argc > 1 && !strcmp(argv[1], "apply")) {
+	for (size_t i = 0; argc > 1 && i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(argv[1], actions[i].name) != 0)
+			continue;
+		snprintf(title, sizeof(title), "telltale privacy %s", actions[i].name);
 		argv[1] = title;
-		return cmd_apply(argc - 1, argv + 1);
+		return actions[i].run(argc - 1, argv + 1);
 	}
 	return argp_parse(&argp, argc, argv, 0, NULL, NULL) ? EXIT_USAGE : EXIT_SUCCESS;
 }

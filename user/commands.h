@@ -20,6 +20,9 @@ int cmd_peers(int argc, char **argv);
 int cmd_rates(int argc, char **argv);
 int cmd_rates_publish(int argc, char **argv);
 int cmd_privacy(int argc, char **argv);
+/* Actions of it. */
+int cmd_privacy_audit(int argc, char **argv);
+int cmd_privacy_suggest(int argc, char **argv);
 
 /* --config and the targets of the command line: an argp child of `run` and `check`. */
 struct command_config {

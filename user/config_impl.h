@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_impl.h - what the files of the configuration share; beside them only peers_import.c, which
- * takes the same texts, includes it.
+ * config_impl.h - what the files of the configuration share; beside them only peers_import.c
+ * and cmd_privacy_*.c, which take the same texts, include it.
  *
  * config_yaml.c walks a YAML document by tables of keys, config_schema.c holds the tables,
  * config_env.c reads the environment, config_text.c turns single texts into values for both,
@@ -87,6 +87,8 @@ const char *config_duration_text(uint32_t ms, char *buf, size_t len);
 /* "15000": Rafiki's and OpenTelemetry's variables are in milliseconds. */
 int config_parse_ms(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t *ms, char *why);
 int config_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *number, char *why);
+/* "0.5": 0.001 to 20, with up to three decimals; *THOUSANDTHS gets 500. */
+int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why);
 int config_parse_listen(const char *text, char **listen, char *why); /* NULL for "none" */
 int config_parse_token(const char *text, uint64_t *token, char *why);
 int config_parse_asset_code(const char *text, struct asset *asset, char *why);

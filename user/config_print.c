@@ -173,21 +173,37 @@ static void print_rates(struct print *p)
 	}
 }
 
+static void print_named_number(struct print *p, const char *section, const char *key,
+			       uint64_t number)
+{
+	char lead[40];
+
+	name_value(p, "%s.%s", section, key);
+	snprintf(lead, sizeof(lead), "  %s: ", key);
+	print_number(p, lead, number);
+}
+
 static void print_privacy(struct print *p)
 {
-	const struct privacy_params *privacy = &p->c->privacy;
+	const struct bucket_laplace *bucket = &p->c->privacy.bucket;
+	const struct privacy_budget *budget = &p->c->privacy.budget;
 
 	fputs("privacy:\n", p->out);
 	name_value(p, "privacy.mechanism");
-	print_text(p, "  mechanism: ", "bucket-laplace");
-	name_value(p, "privacy.min_bucket");
-	print_number(p, "  min_bucket: ", privacy->min_bucket);
-	name_value(p, "privacy.max_bucket");
-	print_number(p, "  max_bucket: ", privacy->max_bucket);
-	name_value(p, "privacy.min_value");
-	print_number(p, "  min_value: ", privacy->min_value);
-	name_value(p, "privacy.max_value");
-	print_number(p, "  max_value: ", privacy->max_value);
+	print_text(p, "  mechanism: ", privacy_mechanisms[p->c->privacy.mechanism]);
+	print_named_number(p, "privacy", "min_bucket", bucket->min_bucket);
+	print_named_number(p, "privacy", "max_bucket", bucket->max_bucket);
+	print_named_number(p, "privacy", "min_value", bucket->min_value);
+	print_named_number(p, "privacy", "max_value", bucket->max_value);
+	name_value(p, "privacy.rounding");
+	print_text(p, "  rounding: ", bucket->unbiased ? "unbiased" : "published");
+	name_value(p, "privacy.epsilon");
+	fprintf(p->out, "  epsilon: %" PRIu64 ".%03" PRIu64, budget->epsilon_milli / 1000,
+		budget->epsilon_milli % 1000);
+	print_source(p);
+	print_named_number(p, "privacy", "day_clip", budget->day_clip);
+	print_named_number(p, "privacy", "hour_clip", budget->hour_clip);
+	print_named_number(p, "privacy", "packet_clip", budget->packet_clip);
 }
 
 static void print_headers(struct print *p, size_t endpoint, const struct config_endpoint *e)

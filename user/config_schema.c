@@ -62,36 +62,78 @@ static void set_mechanism(struct walk *w, yaml_node_t *value, const struct walk_
 	const char *text = walk_text(w, value);
 
 	(void)key;
-	(void)field;
-	if (text && strcmp(text, "bucket-laplace"))
-		walk_error(w, value,
-			   "%s: no mechanism '%.40s'; write bucket-laplace, the one "
-			   "there is",
+	if (!text)
+		return;
+	if (!strcmp(text, privacy_mechanisms[PRIVACY_BUCKET_LAPLACE]))
+		*(enum privacy_mechanism *)field = PRIVACY_BUCKET_LAPLACE;
+	else if (!strcmp(text, privacy_mechanisms[PRIVACY_CONTINUAL]))
+		*(enum privacy_mechanism *)field = PRIVACY_CONTINUAL;
+	else
+		walk_error(w, value, "%s: no mechanism '%.40s'; write bucket-laplace or continual",
 			   w->path, text);
 }
 
+static void set_rounding(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			 void *field)
+{
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (!text)
+		return;
+	if (!strcmp(text, "published"))
+		*(bool *)field = false;
+	else if (!strcmp(text, "unbiased"))
+		*(bool *)field = true;
+	else
+		walk_error(w, value, "%s: no rounding '%.40s'; write published or unbiased",
+			   w->path, text);
+}
+
+static void set_epsilon(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	char why[CONFIG_WHY];
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (text)
+		walk_refuse(w, value, config_parse_thousandths(text, field, why), why);
+}
+
+#define BUCKET(field)                                                                              \
+	(offsetof(struct privacy_params, bucket) + offsetof(struct bucket_laplace, field))
+#define BUDGET(field)                                                                              \
+	(offsetof(struct privacy_params, budget) + offsetof(struct privacy_budget, field))
+
 static const struct walk_key privacy_keys[] = {
-	WALK_KEY("mechanism", set_mechanism, 0),
-	WALK_KEY("min_bucket", walk_set_number, WALK_FIELD(privacy_params, min_bucket), .min = 0,
-		 .max = UINT64_MAX),
-	WALK_KEY("max_bucket", walk_set_number, WALK_FIELD(privacy_params, max_bucket), .min = 0,
-		 .max = UINT64_MAX),
-	WALK_KEY("min_value", walk_set_number, WALK_FIELD(privacy_params, min_value), .min = 0,
-		 .max = UINT64_MAX),
-	WALK_KEY("max_value", walk_set_number, WALK_FIELD(privacy_params, max_value), .min = 0,
-		 .max = UINT64_MAX),
+	WALK_KEY("mechanism", set_mechanism, WALK_FIELD(privacy_params, mechanism)),
+	WALK_KEY("min_bucket", walk_set_number, BUCKET(min_bucket), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("max_bucket", walk_set_number, BUCKET(max_bucket), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("min_value", walk_set_number, BUCKET(min_value), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("max_value", walk_set_number, BUCKET(max_value), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("rounding", set_rounding, BUCKET(unbiased)),
+	WALK_KEY("epsilon", set_epsilon, BUDGET(epsilon_milli)),
+	WALK_KEY("day_clip", walk_set_number, BUDGET(day_clip), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("hour_clip", walk_set_number, BUDGET(hour_clip), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("packet_clip", walk_set_number, BUDGET(packet_clip), .min = 0, .max = UINT64_MAX),
 };
 WALK_SCHEMA(privacy_schema, "privacy", privacy_keys);
 
 static void set_privacy(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {
+	const struct privacy_params *privacy = field;
 	char why[CONFIG_WHY] = "";
 	unsigned before = w->l->errors_len;
+	int err;
 
 	(void)key;
 	walk_mapping(w, value, &privacy_schema, field);
-	if (w->l->errors_len == before)
-		walk_refuse(w, value, privacy_params_check(field, why, sizeof(why)), why);
+	if (w->l->errors_len != before)
+		return;
+	err = bucket_laplace_check(&privacy->bucket, why, sizeof(why));
+	if (!err)
+		err = budget_check(&privacy->budget, why, sizeof(why));
+	walk_refuse(w, value, err, why);
 }
 
 static const struct walk_key payments_keys[] = {

@@ -154,6 +154,28 @@ int config_parse_duration(const char *text, uint32_t min_ms, uint32_t max_ms, ui
 	return 0;
 }
 
+int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why)
+{
+	static const char digits[] = "0123456789";
+	size_t whole = strspn(text, digits), fraction = 0;
+	uint64_t number = 0;
+
+	if (text[whole] == '.')
+		fraction = strspn(text + whole + 1, digits);
+	if (!whole || whole > 2 || fraction > 3 || (text[whole] == '.') != (fraction > 0) ||
+	    text[whole + (fraction ? 1 + fraction : 0)])
+		return config_refuse(why,
+				     "'%.40s' is not a number from 0.001 to 20 with up to "
+				     "three decimals; write it as 0.5",
+				     text);
+	for (size_t i = 0; i < whole; i++)
+		number = 10 * number + (uint64_t)(text[i] - '0');
+	for (size_t i = 0; i < 3; i++)
+		number = 10 * number + (i < fraction ? (uint64_t)(text[whole + 1 + i] - '0') : 0);
+	*thousandths = number;
+	return 0;
+}
+
 int config_parse_listen(const char *text, char **listen, char *why)
 {
 	char host[64];

@@ -145,6 +145,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	drain_ring(d);
 	pipeline_set_clock(d->pipeline, clock_offset());
 	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
+	privacy_tick(d->privacy, now_ns(CLOCK_REALTIME));
 	write_truth(d);
 	run_page(d);
 }
@@ -258,6 +259,7 @@ int daemon_run(const struct daemon_options *options)
 		drain_ring(d);
 		pipeline_drain(d->pipeline, now_ns(CLOCK_MONOTONIC));
 		release(d);
+		privacy_save(d->privacy);
 		write_truth(d);
 	} else if (err == -ENOMEM) {
 		log_err("run", "out of memory");

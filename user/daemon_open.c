@@ -106,6 +106,23 @@ static int open_series(struct daemon *d)
 	return 0;
 }
 
+/* The network's counters outlive the process. */
+static int keep_privacy(struct daemon *d)
+{
+	struct hostkey key;
+	char why[512] = "";
+	int err = hostkey_load(d->config->state_dir, &key);
+
+	if (err)
+		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
+	else
+		err = privacy_keep(d->privacy, d->config->state_dir, &key, why, sizeof(why));
+	explicit_bzero(&key, sizeof(key));
+	if (err)
+		log_err("run", "%s", why);
+	return err;
+}
+
 static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
@@ -115,6 +132,7 @@ static int open_stages(struct daemon *d)
 		.payments = PIPELINE_PAYMENTS,
 		.idle_ns = (uint64_t)c->idle_ms * 1000000,
 		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
+		.begin_ns = now_ns(CLOCK_MONOTONIC),
 		.realtime_offset_ns = clock_offset(),
 		.opaque = blind_opaque,
 	};
@@ -125,7 +143,9 @@ static int open_stages(struct daemon *d)
 	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
 	if (!d->peers || !d->rates || !d->privacy)
 		return -ENOMEM;
-	err = open_series(d);
+	err = keep_privacy(d);
+	if (!err)
+		err = open_series(d);
 	if (err)
 		return err;
 	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->privacy);

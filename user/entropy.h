@@ -8,7 +8,12 @@
 #ifndef TELLTALE_ENTROPY_H
 #define TELLTALE_ENTROPY_H
 
-#include "privacy.h"
+#include <stddef.h>
+
+/* Where randomness comes from: fills BUF with LEN bytes. Tests inject a seeded one. */
+typedef void privacy_random(void *context, void *buf, size_t len);
+/* getrandom(2); never fails (blocks until the kernel's generator is seeded). */
+void privacy_random_kernel(void *context, void *buf, size_t len);
 
 #define ENTROPY_BLOCK 4096
 

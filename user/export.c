@@ -155,6 +155,7 @@ static void send_newest(struct exporter *x, struct lane *l)
 	const struct config_endpoint *e = l->channel.endpoint;
 	unsigned audiences =
 		e->audience == AUDIENCE_OWN ? AUDIENCE_OWN | AUDIENCE_NETWORK : AUDIENCE_NETWORK;
+	const struct released *view = x->newest;
 	int64_t timeout_ms = e->timeout_ms;
 	uint8_t *bytes = NULL;
 	size_t len = 0;
@@ -162,7 +163,9 @@ static void send_newest(struct exporter *x, struct lane *l)
 
 	if (x->flushing && x->stop_ms - now_ms() < timeout_ms)
 		timeout_ms = x->stop_ms - now_ms();
-	err = otlp_encode(x->newest, &x->resource, audiences, &bytes, &len);
+	if (e->audience == AUDIENCE_NETWORK && view->network)
+		view = view->network;
+	err = otlp_encode(view, &x->resource, audiences, &bytes, &len);
 	if (!err)
 		err = export_channel_send(&l->channel, x->cq, l, bytes, len, timeout_ms,
 					  x->flushing);

@@ -12,20 +12,19 @@
  *
  * One Bernoulli(exp(-1/(2b))) and one geometric draw thus give the rounded distribution itself: not
  * the discrete Laplace distribution, which differs a little around 0, and not a floating-point
- * approximation, whose gaps give values away (Mironov 2012). Both draws are those of Canonne,
- * Kamath, Steinke 2020 (algorithms 1 and 2), exact for rational b with uniform integers.
+ * approximation, whose gaps give values away (Mironov 2012). Both draws are those of dice.h.
  */
 #ifndef TELLTALE_LAPLACE_H
 #define TELLTALE_LAPLACE_H
 
 #include <stdint.h>
 
-#include "privacy.h"
+#include "entropy.h"
 
 /*
  * round(Laplace(0, NUMERATOR / DENOMINATOR)). NUMERATOR is above 0; DENOMINATOR is even (so that
  * half of it is exact) and above 0. Saturates at ±INT64_MAX, which has no chance to happen while
- * the scale is below 2^57. RANDOM is asked for 4 or 8 bytes at a time, about 30 in all.
+ * the scale is below 2^57. RANDOM is asked for 1, 4 or 8 bytes at a time, about 30 in all.
  */
 int64_t laplace_draw(uint64_t numerator, uint32_t denominator, privacy_random *random,
 		     void *random_context);

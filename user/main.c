@@ -30,7 +30,7 @@ static const struct command {
 	{"check", cmd_check, "say what works on this host, what does not, and the mend for each"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
-	{"privacy", cmd_privacy, "run the privacy mechanism over values on standard input"},
+	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},
 	{"version", cmd_version, "print the version"},
 	{"help", cmd_help, "print this, or the help of a command"},
 };

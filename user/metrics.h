@@ -15,6 +15,7 @@
 #define TELLTALE_METRICS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* clang-format off */
 #define METRICS(METRIC) \
@@ -78,6 +79,8 @@
 	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, "Exports by endpoint") \
 	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, \
 	       "Exports that failed for good, by endpoint") \
+	METRIC(PRIVACY_STATE, "telltale_privacy_state_total", SUM, OWN, \
+	       "What went wrong with the state of the continual mechanism, by event") \
 	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, \
 	       "Age of the rates in use, by document; -1 when there are none") \
 	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, \
@@ -108,5 +111,7 @@ extern const struct metric_info metric_infos[METRICS_LEN];
 /* Explicit bounds of every histogram, in ms: OpenTelemetry's default ones. */
 #define METRIC_BOUNDS 15
 extern const double metric_bounds_ms[METRIC_BOUNDS];
+/* The bucket NS falls into, 0 to METRIC_BOUNDS; a bound belongs to the bucket below it. */
+unsigned metric_bucket(uint64_t ns);
 
 #endif

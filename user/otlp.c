@@ -146,8 +146,10 @@ static Otlp__HistogramPoint *histogram_point(struct arena *a, const struct relea
 	h->start_time_unix_nano = r->start_unix_ns;
 	h->time_unix_nano = r->time_unix_ns;
 	h->count = p->count;
-	h->optional_sum_case = OTLP__HISTOGRAM_POINT__OPTIONAL_SUM_SUM;
-	h->sum = p->sum_ms;
+	if (!p->without_sum) {
+		h->optional_sum_case = OTLP__HISTOGRAM_POINT__OPTIONAL_SUM_SUM;
+		h->sum = p->sum_ms;
+	}
 	h->n_bucket_counts = METRIC_BOUNDS + 1;
 	h->bucket_counts = (uint64_t *)p->buckets;
 	h->n_explicit_bounds = METRIC_BOUNDS;
@@ -228,13 +230,15 @@ static Otlp__Resource *resource_message(struct arena *a, const struct released *
 
 	if (!m)
 		return NULL;
-	m->attributes = arena_get(a, (resource->attributes_len + 1) * sizeof(*m->attributes));
+	m->attributes = arena_get(a, (resource->attributes_len + 2) * sizeof(*m->attributes));
 	if (!m->attributes)
 		return NULL;
 	for (size_t i = 0; i < resource->attributes_len; i++)
 		m->attributes[n++] =
 			attribute(a, resource->attributes[i].key, resource->attributes[i].value);
 	m->attributes[n++] = attribute(a, "telltale.privacy.mechanism", r->mechanism);
+	if (r->epsilon)
+		m->attributes[n++] = attribute(a, "telltale.privacy.epsilon", r->epsilon);
 	m->n_attributes = n;
 	return m;
 }

@@ -40,6 +40,8 @@ struct payment {
 	uint8_t target;
 	uint8_t origin;
 	bool proved; /* a non-zero packet was fulfilled */
+	bool rest;   /* of a payment before it, for all we know */
+	bool empty;  /* has had no exchange since it ended by age */
 	struct held held;
 };
 
@@ -49,6 +51,7 @@ struct payments {
 	struct table_shares idle; /* idle longest first */
 	struct table_shares age;  /* oldest first */
 	uint64_t idle_ns, max_ns;
+	uint64_t known_ns; /* payments that begin from here on begin */
 	uint64_t next_id;
 	uint64_t evicted;
 	payment_sink *sink;
@@ -84,6 +87,11 @@ void payments_free(struct payments *p)
 	table_index_fini(&p->by_stream);
 	table_fini(&p->table);
 	free(p);
+}
+
+void payments_begin(struct payments *p, uint64_t now_ns)
+{
+	p->known_ns = now_ns + p->idle_ns;
 }
 
 struct payment_stats payments_stats(const struct payments *p)
@@ -156,7 +164,7 @@ static struct payment *find(const struct payments *p, const struct exchange *e)
 	return s;
 }
 
-static void end(struct payments *p, struct payment *s)
+static void contribute(struct payments *p, struct payment *s, bool evicted)
 {
 	struct contribution c = {
 		.kind = CONTRIBUTION_PAYMENT_END,
@@ -168,16 +176,51 @@ static void end(struct payments *p, struct payment *s)
 		.rejected = s->rejected,
 		.pay_ns = since(s->first_ns, s->last_fulfilled_ns),
 		.round_trip_ns = since(s->first_nonzero_ns, s->last_fulfilled_ns),
+		.partial = s->rest || evicted,
 	};
 
 	if (s->proved)
 		p->sink(p->context, &c);
 	else
 		emit_held(p, s, CONTRIBUTION_PROBE_PACKET);
+}
+
+static void forget(struct payments *p, struct payment *s)
+{
 	table_index_remove(&p->by_stream, s);
 	table_list_remove(table_shares_of(&p->idle, s->target), s);
 	table_list_remove(table_shares_of(&p->age, s->target), s);
 	table_release(&p->table, s);
+}
+
+static void end(struct payments *p, struct payment *s)
+{
+	contribute(p, s, false);
+	forget(p, s);
+}
+
+static void start(struct payments *p, struct payment *s, uint64_t first_ns)
+{
+	s->id = p->next_id++;
+	s->first_ns = first_ns;
+	s->first_nonzero_ns = UINT64_MAX;
+	s->last_fulfilled_ns = 0;
+	s->total_value = 0;
+	s->prepared = s->fulfilled = s->rejected = 0;
+	s->proved = false;
+	s->empty = false;
+}
+
+/* Ends S by age. What comes on within IDLE_NS of its last exchange is its rest, so it stays; one
+ * that was no payment has no rest. */
+static void end_aged(struct payments *p, struct payment *s, uint64_t now_ns)
+{
+	contribute(p, s, false);
+	s->rest = s->rest || s->proved;
+	start(p, s, now_ns);
+	s->empty = true;
+	table_list_remove(table_shares_of(&p->age, s->target), s);
+	table_list_append(table_shares_of(&p->age, s->target), s);
 }
 
 static struct payment *begin(struct payments *p, const struct exchange *e)
@@ -186,43 +229,52 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 
 	if (!s) {
 		p->evicted++;
-		end(p, table_list_first(table_shares_longest(&p->idle, e->target)));
+		s = table_list_first(table_shares_longest(&p->idle, e->target));
+		contribute(p, s, true);
+		forget(p, s);
 		s = table_take(&p->table);
 	}
 	s->destination = e->destination;
 	s->target = e->target;
 	s->origin = e->origin;
-	s->id = p->next_id++;
-	s->first_ns = e->prepare_ns;
-	s->first_nonzero_ns = UINT64_MAX;
+	s->rest = e->prepare_ns < p->known_ns;
 	s->last_ns = e->reply_done_ns;
+	start(p, s, e->prepare_ns);
 	table_index_add(&p->by_stream, s, hash(e));
 	table_list_append(table_shares_of(&p->idle, s->target), s);
 	table_list_append(table_shares_of(&p->age, s->target), s);
 	return s;
 }
 
-static bool is_over(const struct payments *p, const struct payment *s, uint64_t now_ns)
+static bool is_idle(const struct payments *p, const struct payment *s, uint64_t now_ns)
 {
-	return since(s->last_ns, now_ns) >= p->idle_ns || since(s->first_ns, now_ns) >= p->max_ns;
+	return since(s->last_ns, now_ns) >= p->idle_ns;
+}
+
+static bool is_aged(const struct payments *p, const struct payment *s, uint64_t now_ns)
+{
+	return since(s->first_ns, now_ns) >= p->max_ns;
 }
 
 /* The stream E belongs to, as its youngest exchange. */
 static struct payment *stream_of(struct payments *p, const struct exchange *e)
 {
 	struct payment *s = find(p, e);
-	struct table_list *idle;
 
 	/* Whatever the clock's ticks are: a Prepare made after the end belongs to the next. */
-	if (s && is_over(p, s, e->prepare_ns)) {
+	if (s && is_idle(p, s, e->prepare_ns)) {
 		end(p, s);
 		s = NULL;
 	}
 	if (!s)
 		return begin(p, e);
-	idle = table_shares_of(&p->idle, s->target);
-	table_list_remove(idle, s);
-	table_list_append(idle, s);
+	if (is_aged(p, s, e->prepare_ns))
+		end_aged(p, s, e->prepare_ns);
+	if (s->empty)
+		s->first_ns = e->prepare_ns;
+	s->empty = false;
+	table_list_remove(table_shares_of(&p->idle, s->target), s);
+	table_list_append(table_shares_of(&p->idle, s->target), s);
 	if (e->reply_done_ns > s->last_ns)
 		s->last_ns = e->reply_done_ns;
 	if (e->prepare_ns < s->first_ns)
@@ -299,10 +351,10 @@ void payments_tick(struct payments *p, uint64_t now_ns)
 		struct table_list *age = table_shares_of(&p->age, target);
 		struct payment *s;
 
-		while ((s = table_list_first(idle)) && since(s->last_ns, now_ns) >= p->idle_ns)
+		while ((s = table_list_first(idle)) && is_idle(p, s, now_ns))
 			end(p, s);
-		while ((s = table_list_first(age)) && since(s->first_ns, now_ns) >= p->max_ns)
-			end(p, s);
+		while ((s = table_list_first(age)) && is_aged(p, s, now_ns))
+			end_aged(p, s, now_ns);
 	}
 }
 

@@ -9,6 +9,8 @@
  * packets are contributed apart, as PROBE. Packets of amount zero and peer-protocol packets belong
  * to no payment's counts.
  *
+ * A stream that goes on after MAX_NS is a payment again, and remembered as the rest of one.
+ *
  * The table is bounded: when it is full the payment idle longest, of the target that has most in
  * it, ends and is counted as evicted.
  */
@@ -44,6 +46,10 @@ struct contribution {
 	uint32_t prepared, fulfilled, rejected;
 	uint64_t pay_ns;        /* first Prepare of the stream to last fulfilled reply */
 	uint64_t round_trip_ns; /* first non-zero Prepare to last fulfilled reply */
+	/* Not the whole of a payment: the rest of one that reached MAX_NS, or what may be the rest
+	 * of one from before the start; pushed out of a full table, so that a rest may follow. What
+	 * must count no payment twice leaves these out. */
+	bool partial;
 };
 
 typedef void payment_sink(void *context, const struct contribution *c);
@@ -58,6 +64,8 @@ struct payments;
 struct payments *payments_new(size_t capacity, uint64_t idle_ns, uint64_t max_ns,
 			      payment_sink *sink, void *context);
 void payments_free(struct payments *p);
+/* Payments that begin within IDLE_NS of NOW_NS may have begun before: their ends are partial. */
+void payments_begin(struct payments *p, uint64_t now_ns);
 /*
  * E has closed. Copies of proxies and the incoming half of a forwarded exchange must not be given
  * (a packet would count twice); everything else is. After the end of a payment an exchange with

@@ -308,6 +308,8 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 		pipeline_free(p);
 		return NULL;
 	}
+	if (config->begin_ns)
+		payments_begin(p->payments, config->begin_ns);
 	find_series(p);
 	return p;
 }

@@ -30,6 +30,7 @@ struct pipeline_config {
 	size_t conditions; /* pending at once */
 	size_t payments;   /* alive at once */
 	uint64_t idle_ns, max_ns;
+	uint64_t begin_ns;          /* CLOCK_MONOTONIC; 0: no payment began before we looked */
 	int64_t realtime_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC */
 	/* Borrowed; they must outlive the pipeline. */
 	struct peers *peers;

@@ -4,8 +4,15 @@
  * struct released.
  *
  * Two calls are the mechanism: privacy_observe as things happen, privacy_release on the clock.
- * `bucket-laplace`, the network's published scheme, acts on each value as it is observed: bucket,
- * round, add Laplace noise. It gives no finite epsilon; counts and times carry no noise in it.
+ *
+ *   bucket-laplace  the network's published scheme (bucket_laplace.h), acts on each value as it is
+ *                   observed. It gives no finite epsilon; counts and times carry no noise in it.
+ *   continual       epsilon-differential privacy for each payment (continual.h), acts on each
+ *                   release.
+ *
+ * The mechanism is what the network gets. A snapshot has the operator's view: values through
+ * bucket-laplace, counts and times exact, in every case. With continual it has the network's view
+ * in `network` beside it, which shares nothing with the first, and in which everything has noise.
  *
  * A released sum never falls: noise that would lower it holds the released value until the
  * underlying sum has caught up (running maximum).
@@ -19,38 +26,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bucket_laplace.h"
+#include "continual.h"
 #include "payments.h"
 #include "released.h"
 
-/* Values are in the base currency at scale 4 (10000 = 1.00 USD). */
+enum privacy_mechanism { PRIVACY_BUCKET_LAPLACE, PRIVACY_CONTINUAL };
+
 struct privacy_params {
-	uint64_t min_bucket; /* default 2500 */
-	uint64_t max_bucket; /* default 10000000 */
-	uint64_t min_value;  /* default 2500 */
-	uint64_t max_value;  /* default 100000000 */
+	enum privacy_mechanism mechanism;
+	struct bucket_laplace bucket;
+	struct privacy_budget budget; /* of continual */
 };
 
 #define PRIVACY_PARAMS_DEFAULT                                                                     \
 	{                                                                                          \
-		.min_bucket = 2500, .max_bucket = 10000000, .min_value = 2500,                     \
-		.max_value = 100000000                                                             \
+		.bucket = BUCKET_LAPLACE_DEFAULT, .budget = BUDGET_DEFAULT                         \
 	}
 
-/* Where randomness comes from: fills BUF with LEN bytes. Tests inject a seeded one. */
-typedef void privacy_random(void *context, void *buf, size_t len);
-/* getrandom(2); never fails (blocks until the kernel's generator is seeded). */
-void privacy_random_kernel(void *context, void *buf, size_t len);
-
-/* 0, or -EINVAL with a sentence in WHY: zero or crossed limits, a bucket above 2^62. */
-int privacy_params_check(const struct privacy_params *params, char *why, size_t why_len);
-
-/* The published scheme's steps. VALUE may be any u64. */
-uint64_t privacy_bucket_size(const struct privacy_params *params, uint64_t value);
-uint64_t privacy_round(const struct privacy_params *params, uint64_t value, uint64_t bucket);
-/* ROUNDED plus Laplace noise of scale max(rounded/10, bucket)/10, as an integer; bucket/2 when
- * exactly 0. May be negative. */
-int64_t privacy_noisy(const struct privacy_params *params, uint64_t rounded, uint64_t bucket,
-		      privacy_random *random, void *random_context);
+/* "bucket-laplace", "continual". */
+extern const char *const privacy_mechanisms[];
 
 struct privacy;
 
@@ -61,6 +56,16 @@ struct privacy;
 struct privacy *privacy_new(const struct privacy_params *params, const char *source,
 			    uint64_t start_unix_ns, privacy_random *random, void *random_context);
 void privacy_free(struct privacy *p);
+
+/*
+ * Lets the counters of continual outlive the process, in STATE_DIR under the host's KEY; once,
+ * before anything is observed. 0, or -errno with "what; mend" in WHY. Does nothing for
+ * bucket-laplace.
+ */
+int privacy_keep(struct privacy *p, const char *state_dir, const struct hostkey *key, char *why,
+		 size_t why_len);
+/* Saves what is kept, at shutdown. */
+void privacy_save(struct privacy *p);
 
 /*
  * Signature payment_sink, with the struct privacy as context. Packet counters, rejects by code and
@@ -79,6 +84,9 @@ void privacy_exchange(struct privacy *p, const struct exchange *e);
 int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value);
 void privacy_add(struct privacy *p, int series, uint64_t delta);
 void privacy_set(struct privacy *p, int series, int64_t value);
+
+/* On the clock, each second or so: closes what of continual is over. */
+void privacy_tick(struct privacy *p, uint64_t now_unix_ns);
 
 /* A snapshot of all of it, never lower than the one before; the caller owns one reference. NULL
  * when memory is short. */

@@ -41,6 +41,8 @@ void released_unref(struct released *r)
 {
 	if (!r)
 		return;
-	if (atomic_fetch_sub_explicit(&owned_of(r)->references, 1, memory_order_acq_rel) == 1)
+	if (atomic_fetch_sub_explicit(&owned_of(r)->references, 1, memory_order_acq_rel) == 1) {
+		released_unref(r->network);
 		free(owned_of(r));
+	}
 }

@@ -8,6 +8,7 @@
 #ifndef TELLTALE_RELEASED_H
 #define TELLTALE_RELEASED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,15 +30,20 @@ struct released_point {
 	int64_t value;                       /* SUM (never negative, never falls), GAUGE */
 	uint64_t count;                      /* HISTOGRAM */
 	double sum_ms;                       /* HISTOGRAM */
+	bool without_sum;                    /* HISTOGRAM: it has none */
 	uint64_t buckets[METRIC_BOUNDS + 1]; /* HISTOGRAM; not cumulative over the bounds */
 };
 
 struct released {
-	uint64_t start_unix_ns; /* the same for all snapshots of one process */
+	uint64_t start_unix_ns; /* since when sums count; the same while the counters live */
 	uint64_t time_unix_ns;
 	const char *source;    /* instance name */
 	const char *mechanism; /* which privacy mechanism made this, such as "bucket-laplace" */
-	size_t points_len;     /* sorted by metric */
+	const char *epsilon;   /* what it guarantees, such as "1.000"; NULL: nothing */
+	/* What goes to endpoints of audience NETWORK in place of this; NULL: this does. Lives as
+	 * long as this. */
+	struct released *network;
+	size_t points_len; /* sorted by metric */
 	struct released_point *points;
 };
 

@@ -100,3 +100,59 @@ END
   run -0 apply --help
   [[ $output == *"10000 is 1.00 USD"* ]]
 }
+
+# The scheme as its description reads, in decimals; nothing of it is telltale's.
+@test "a million values come out as from an independent implementation" {
+  cat >"$BATS_TEST_TMPDIR/other.py" <<'PYTHON'
+import random, sys
+from decimal import Decimal, ROUND_HALF_DOWN, ROUND_HALF_UP, getcontext
+
+getcontext().prec = 40
+random.seed(4711)
+powers = [Decimal(5000 * 2**k) for k in range(60)]
+with open(sys.argv[1], "w") as values, open(sys.argv[2], "w") as results:
+    for n in range(1000000):
+        value = n if n < 30000 else random.getrandbits(random.randint(1, 64))
+        v = Decimal(value)
+        if v < 20000:
+            bucket = (v / 5000).quantize(Decimal(1), ROUND_HALF_UP) * 5000
+        else:
+            bucket = next(p for p in powers if p >= v)
+        bucket = min(max(bucket, Decimal(2500)), Decimal(10000000))
+        clamped = min(max(v, Decimal(2500)), Decimal(100000000))
+        rounded = (clamped / bucket).quantize(Decimal(1), ROUND_HALF_DOWN) * bucket
+        rounded = max(rounded, bucket / 2)
+        values.write(f"{value}\n")
+        results.write(f"{value}\t{int(bucket)}\t{int(rounded)}\n")
+PYTHON
+  python3 "$BATS_TEST_TMPDIR/other.py" "$BATS_TEST_TMPDIR/values" "$BATS_TEST_TMPDIR/other"
+  apply --no-noise <"$BATS_TEST_TMPDIR/values" | cmp - "$BATS_TEST_TMPDIR/other"
+}
+
+@test "one report of bucket-laplace tells two values apart by 9 nats and more" {
+  run -0 "$TELLTALE" privacy audit --values 40000,80000 --samples 1000000
+  # In a million runs; in ten millions 10.3.
+  [[ $output =~ 'epsilon    at least '([0-9]+) ]]
+  [ "${BASH_REMATCH[1]}" -ge 9 ]
+  run -2 "$TELLTALE" privacy audit --values 1
+  run -2 "$TELLTALE" privacy audit --mechanism magic
+}
+
+@test "the audit searches for the worst pair itself when none is given" {
+  run -0 "$TELLTALE" privacy audit --samples 50000
+  [[ $output =~ 'epsilon    at least '([0-9]+) ]]
+  [ "${BASH_REMATCH[1]}" -ge 6 ]
+}
+
+@test "suggested clips are a configuration, and grow with the payments expected" {
+  run -0 "$TELLTALE" privacy suggest --payments 10000
+  [[ $output == *'day_clip: 10000000'* ]]
+  [[ $output == *'hour_clip: 200000'* ]]
+  { printf 'enabled: true\n'; printf '%s\n' "$output"; } >"$BATS_TEST_TMPDIR/t.yaml"
+  run -0 "$TELLTALE" check --config "$BATS_TEST_TMPDIR/t.yaml" --print-config
+  [[ $output == *'mechanism: continual'* ]]
+  run -0 "$TELLTALE" privacy suggest --payments 100
+  [[ $output == *'hour_clip: 0'* ]]
+  run -2 "$TELLTALE" privacy suggest
+  run -2 "$TELLTALE" privacy suggest --payments 10 --epsilon 0
+}

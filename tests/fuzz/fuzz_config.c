@@ -22,7 +22,7 @@
 #define VARIABLES_MAX 64
 
 /* Privacy's own check has its own tests; here it only has to say yes and no. */
-int privacy_params_check(const struct privacy_params *params, char *why, size_t why_len)
+int bucket_laplace_check(const struct bucket_laplace *params, char *why, size_t why_len)
 {
 	if (params->min_bucket <= params->max_bucket)
 		return 0;

@@ -125,7 +125,10 @@ static void without_file_everything_has_its_default(void **state)
 	assert_int_equal(c->max_payment_ms, 600000);
 	assert_int_equal(c->rates[RATES_NETWORK].lifetime_ms, 86400000);
 	assert_null(c->rates[RATES_NETWORK].location);
-	assert_int_equal(c->privacy.max_value, 100000000);
+	assert_int_equal(c->privacy.mechanism, PRIVACY_BUCKET_LAPLACE);
+	assert_int_equal(c->privacy.bucket.max_value, 100000000);
+	assert_false(c->privacy.bucket.unbiased);
+	assert_int_equal(c->privacy.budget.epsilon_milli, 1000);
 	assert_string_equal(c->listen, "127.0.0.1:9464");
 	assert_string_equal(c->service_name, "telltale");
 	assert_int_equal(c->tls_connections, 1024);
@@ -153,7 +156,9 @@ static const char whole[] = "enabled: true\n"
 			    "rates:\n"
 			    "  operator: /etc/telltale/rates.json\n"
 			    "  network: {url: 'https://n.example/r.json', lifetime: 1h}\n"
-			    "privacy: {mechanism: bucket-laplace, min_bucket: 5000}\n"
+			    "privacy: {mechanism: continual, min_bucket: 5000, epsilon: 0.5,"
+			    "  rounding: unbiased, day_clip: 10000000, hour_clip: 200000,"
+			    "  packet_clip: 8}\n"
 			    "endpoints:\n"
 			    "  - url: https://collector.example\n"
 			    "    audience: network\n"
@@ -202,7 +207,13 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(c->rates[RATES_OPERATOR].location, "/etc/telltale/rates.json");
 	assert_string_equal(c->rates[RATES_NETWORK].location, "https://n.example/r.json");
 	assert_int_equal(c->rates[RATES_NETWORK].lifetime_ms, 3600000);
-	assert_int_equal(c->privacy.min_bucket, 5000);
+	assert_int_equal(c->privacy.mechanism, PRIVACY_CONTINUAL);
+	assert_int_equal(c->privacy.bucket.min_bucket, 5000);
+	assert_true(c->privacy.bucket.unbiased);
+	assert_int_equal(c->privacy.budget.epsilon_milli, 500);
+	assert_int_equal(c->privacy.budget.day_clip, 10000000);
+	assert_int_equal(c->privacy.budget.hour_clip, 200000);
+	assert_int_equal(c->privacy.budget.packet_clip, 8);
 	assert_int_equal(c->endpoints_len, 2);
 	assert_string_equal(c->endpoints[0].authority, "collector.example:4317");
 	assert_true(c->endpoints[0].tls);
@@ -321,7 +332,17 @@ static const struct wrong wrongs[] = {
 	{"rates:\n  operator: rates.json\n", "2:13", "neither an absolute path nor a URL",
 	 "begin it"},
 	{"rates:\n  network: {lifetime: 1h}\n", "2:12", "a source of rates has no 'url'", "add it"},
-	{"privacy: {mechanism: continual}\n", "1:22", "no mechanism 'continual'", "bucket-laplace"},
+	{"privacy: {mechanism: magic}\n", "1:22", "no mechanism 'magic'",
+	 "bucket-laplace or continual"},
+	{"privacy: {rounding: up}\n", "1:21", "no rounding 'up'", "published or unbiased"},
+	{"privacy: {epsilon: -1}\n", "1:20", "not a number from 0.001 to 20", "0.5"},
+	{"privacy: {epsilon: 0.0001}\n", "1:20", "not a number from 0.001 to 20", "0.5"},
+	{"privacy: {epsilon: 1.}\n", "1:20", "not a number from 0.001 to 20", "0.5"},
+	{"privacy: {epsilon: 20.001}\n", "1:10", "epsilon is not from 0.001 to 20", "usual"},
+	{"privacy: {epsilon: 0.000}\n", "1:10", "epsilon is not from 0.001 to 20", "usual"},
+	{"privacy: {day_clip: 0}\n", "1:10", "day_clip is not from 1 to", "500 USD"},
+	{"privacy: {packet_clip: 0}\n", "1:10", "packet_clip is not from 1 to", "16"},
+	{"privacy: {hour_clip: 1000000000001}\n", "1:10", "hour_clip is above", "20 USD"},
 	{"privacy: {min_bucket: -5}\n", "1:23", "not a whole number", "digits only"},
 	{"privacy: {min_bucket: 99999999999999999999}\n", "1:23", "out of range", "write 0 to"},
 	{"privacy:\n  min_bucket: 500\n  max_bucket: 400\n", "2:3", "privacy: ", ""},

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench_privacy - how wrong the totals are that the privacy mechanisms release: simulated payments
+ * go through the program's own mechanisms, and what comes out is held against what went in.
+ *
+ * Usage: bench_privacy [PAYMENTS [SVG]]: about PAYMENTS payments for each line of the table (30
+ * million); prints Markdown, lines "FIGURE name value" for the report, and draws SVG.
+ *
+ * Hours have a Poisson number of payments, as many by day as by night. Values are lognormal (median
+ * 5 USD, sigma 1.5) or Pareto (alpha 1.2, median 5 USD), the clips those that `telltale privacy
+ * suggest` proposes for the lognormal ones. One payment is one packet for bucket-laplace. Seeded.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/unit/seeded.h"
+#include "user/bucket_laplace.h"
+#include "user/continual.h"
+#include "user/discrete_laplace.h"
+#include "user/suggest.h"
+
+#define HOUR_NS   3600000000000ULL
+#define START_NS  (20454 * 24 * HOUR_NS)
+#define EPSILONS  3
+#define NODES_MAX 100
+#define DAYS_MAX  1095
+#define WARM_UP   2 /* days, until hours are scaled */
+#define HOURS     24
+#define WEEK      7
+#define MONTH     28
+
+static const uint64_t epsilons_milli[EPSILONS] = {500, 1000, 2000};
+
+enum distribution { LOGNORMAL, PARETO };
+static const char *const distribution_names[] = {"lognormal", "Pareto"};
+
+static struct seeded seeded = {0xbe7c4};
+
+static double uniform(void)
+{
+	return ((double)(seeded_next(&seeded) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static double normal(void)
+{
+	static double spare;
+	static bool has_spare;
+	double u, v, s;
+
+	has_spare = !has_spare;
+	if (!has_spare)
+		return spare;
+	do {
+		u = 2 * uniform() - 1;
+		v = 2 * uniform() - 1;
+		s = u * u + v * v;
+	} while (s >= 1 || s == 0);
+	s = sqrt(-2 * log(s) / s);
+	spare = v * s;
+	return u * s;
+}
+
+static uint64_t draw_value(enum distribution d)
+{
+	double x = d == LOGNORMAL ? 50000 * exp(1.5 * normal())
+				  : 50000 / exp2(1 / 1.2) * pow(uniform(), -1 / 1.2);
+
+	return x < 1e15 ? (uint64_t)x : (uint64_t)1e15;
+}
+
+static unsigned poisson(double mean)
+{
+	double product = 1, limit = exp(-mean), n;
+	unsigned k = 0;
+
+	if (mean < 30) {
+		while ((product *= uniform()) > limit)
+			k++;
+		return k;
+	}
+	n = mean + sqrt(mean) * normal() + 0.5;
+	return n > 0 ? (unsigned)n : 0;
+}
+
+/* --- one line of the table ----------------------------------------------------------------------
+ */
+
+struct cell {
+	enum distribution distribution;
+	unsigned payments, nodes, days;
+};
+
+/* Totals of all nodes at each full hour. */
+struct totals {
+	double value, count;
+};
+
+static struct totals truth[DAYS_MAX * HOURS + 1], seen[EPSILONS][DAYS_MAX * HOURS + 1];
+static double cut_off[EPSILONS]; /* value above the clip, of all days after the first ones */
+
+struct node {
+	struct continual *continual[EPSILONS];
+	struct privacy_budget budgets[EPSILONS];
+};
+
+static struct node nodes[NODES_MAX];
+
+static void make_nodes(const struct cell *c)
+{
+	for (unsigned e = 0; e < EPSILONS; e++) {
+		const struct suggest_expected expected = {c->payments, 50000, 1.5,
+							  epsilons_milli[e]};
+		struct continual_options options = {
+			.budget = BUDGET_DEFAULT, .random = seeded_fill, .random_context = &seeded};
+
+		suggest_clips(&expected, &options.budget);
+		for (unsigned n = 0; n < c->nodes; n++) {
+			nodes[n].budgets[e] = options.budget;
+			if (continual_new(&options, START_NS, &nodes[n].continual[e]))
+				exit(1);
+		}
+	}
+}
+
+static void free_nodes(const struct cell *c)
+{
+	for (unsigned n = 0; n < c->nodes; n++)
+		for (unsigned e = 0; e < EPSILONS; e++)
+			continual_free(nodes[n].continual[e]);
+}
+
+static void simulate_hour(const struct cell *c, unsigned hour)
+{
+	struct contribution payment = {.fulfilled = 3, .rejected = 1};
+
+	truth[hour + 1] = truth[hour];
+	for (unsigned n = 0; n < c->nodes; n++) {
+		unsigned many = poisson((double)c->payments / HOURS);
+
+		for (unsigned i = 0; i < many; i++) {
+			payment.total_value = draw_value(c->distribution);
+			payment.pay_ns = payment.round_trip_ns = payment.total_value * 1000;
+			truth[hour + 1].value += (double)payment.total_value;
+			for (unsigned e = 0; e < EPSILONS; e++) {
+				uint64_t clip = nodes[n].budgets[e].day_clip;
+
+				continual_observe(nodes[n].continual[e], &payment);
+				if (payment.total_value > clip && hour >= WARM_UP * HOURS)
+					cut_off[e] += (double)(payment.total_value - clip);
+			}
+		}
+		truth[hour + 1].count += many;
+	}
+	for (unsigned e = 0; e < EPSILONS; e++) {
+		struct totals *now = &seen[e][hour + 1];
+
+		memset(now, 0, sizeof(*now));
+		for (unsigned n = 0; n < c->nodes; n++) {
+			const struct continual_released *r;
+
+			continual_tick(nodes[n].continual[e], START_NS + (hour + 1) * HOUR_NS);
+			r = continual_released(nodes[n].continual[e]);
+			now->value += (double)r->counters[CONTINUAL_VALUE];
+			now->count += (double)r->counters[CONTINUAL_TRANSACTIONS];
+		}
+	}
+}
+
+static void simulate(const struct cell *c)
+{
+	memset(cut_off, 0, sizeof(cut_off));
+	truth[0] = (struct totals){0, 0};
+	make_nodes(c);
+	for (unsigned e = 0; e < EPSILONS; e++)
+		seen[e][0] = truth[0];
+	for (unsigned hour = 0; hour < c->days * HOURS; hour++)
+		simulate_hour(c, hour);
+	free_nodes(c);
+}
+
+/* --- errors -------------------------------------------------------------------------------------
+ */
+
+struct spread {
+	double median, high; /* 95th percentile */
+	bool known;          /* there were enough to tell */
+};
+
+enum what { VALUE, COUNT, AVERAGE };
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double part(const struct totals *from, const struct totals *to, enum what what)
+{
+	if (what == VALUE)
+		return to->value - from->value;
+	if (what == COUNT)
+		return to->count - from->count;
+	return (to->value - from->value) / fmax(to->count - from->count, 1);
+}
+
+/* Of the totals over PERIOD hours, relative. */
+static struct spread errors(const struct cell *c, const struct totals *released, unsigned period,
+			    enum what what)
+{
+	static double list[DAYS_MAX * HOURS];
+	size_t len = 0;
+
+	for (unsigned at = WARM_UP * HOURS; at + period <= c->days * HOURS; at += period) {
+		double real = part(&truth[at], &truth[at + period], what);
+
+		if (real > 0)
+			list[len++] =
+				fabs(part(&released[at], &released[at + period], what) / real - 1);
+	}
+	if (len < 20)
+		return (struct spread){0, 0, false};
+	qsort(list, len, sizeof(*list), compare);
+	return (struct spread){list[len / 2], list[len * 95 / 100], true};
+}
+
+static void put_percent(double part_of_one)
+{
+	double p = 100 * part_of_one;
+
+	printf(p < 0.01 ? "<0.01" : p < 1 ? "%.2f" : p < 10 ? "%.1f" : "%.0f", p);
+}
+
+static void put(struct spread s)
+{
+	fputs(" | ", stdout);
+	if (!s.known) {
+		fputs("–", stdout);
+		return;
+	}
+	put_percent(s.median);
+	fputs(" / ", stdout);
+	put_percent(s.high);
+}
+
+static void put_clip(uint64_t clip)
+{
+	if (clip)
+		printf("%" PRIu64, clip / 10000);
+	else
+		fputs("–", stdout);
+}
+
+/* For the plot: 95th percentile of a day's value, one node. */
+#define SIZES 5
+static const unsigned sizes[SIZES] = {100, 1000, 10000, 100000, 1000000};
+static double plotted[2][EPSILONS][SIZES], plotted_bucket[2][SIZES];
+
+static void print_cell(const struct cell *c, size_t size)
+{
+	double whole = truth[c->days * HOURS].value - truth[WARM_UP * HOURS].value;
+
+	for (unsigned e = 0; e < EPSILONS; e++) {
+		struct spread day = errors(c, seen[e], HOURS, VALUE);
+		const struct privacy_budget *b = &nodes[0].budgets[e];
+
+		printf("| %s | %u | %u | %g | ", distribution_names[c->distribution], c->payments,
+		       c->nodes, (double)epsilons_milli[e] / 1000);
+		put_clip(b->day_clip);
+		fputs(", ", stdout);
+		put_clip(b->hour_clip);
+		put(b->hour_clip ? errors(c, seen[e], 1, VALUE) : (struct spread){0, 0, false});
+		put(day);
+		put(errors(c, seen[e], WEEK * HOURS, VALUE));
+		put(errors(c, seen[e], MONTH * HOURS, VALUE));
+		fputs(cut_off[e] < whole / 10000 ? " | " : " | −", stdout);
+		put_percent(cut_off[e] / whole);
+		put(b->hour_clip ? errors(c, seen[e], 1, COUNT) : (struct spread){0, 0, false});
+		put(errors(c, seen[e], HOURS, COUNT));
+		put(errors(c, seen[e], WEEK * HOURS, COUNT));
+		put(errors(c, seen[e], HOURS, AVERAGE));
+		puts(" |");
+		if (c->nodes == 1)
+			plotted[c->distribution][e][size] = day.known ? day.high : NAN;
+	}
+}
+
+static void print_figures(const struct cell *c)
+{
+	struct spread day = errors(c, seen[1], HOURS, VALUE);
+
+	printf("FIGURE day_median %.2f\nFIGURE day_high %.2f\n", 100 * day.median, 100 * day.high);
+	printf("FIGURE week_high %.2f\n", 100 * errors(c, seen[1], WEEK * HOURS, VALUE).high);
+	printf("FIGURE count_high %.3f\n", 100 * errors(c, seen[1], HOURS, COUNT).high);
+}
+
+/* --- bucket-laplace -----------------------------------------------------------------------------
+ */
+
+static void print_bucket(enum distribution d, size_t size, bool unbiased, double budget)
+{
+	struct bucket_laplace params = BUCKET_LAPLACE_DEFAULT;
+	unsigned days = (unsigned)fmin(fmax(budget / sizes[size], 20), 400);
+	static double list[400];
+	double all = 0, off = 0;
+
+	params.unbiased = unbiased;
+	for (unsigned day = 0; day < days; day++) {
+		double real = 0, released = 0;
+
+		for (unsigned i = 0; i < sizes[size]; i++) {
+			uint64_t value = draw_value(d);
+
+			real += (double)value;
+			released +=
+				(double)bucket_laplace_apply(&params, value, seeded_fill, &seeded);
+		}
+		list[day] = fabs(released / real - 1);
+		all += real;
+		off += released - real;
+	}
+	qsort(list, days, sizeof(*list), compare);
+	printf("| %s | %u | %s", distribution_names[d], sizes[size],
+	       unbiased ? "unbiased" : "published");
+	put((struct spread){list[days / 2], list[days * 95 / 100], true});
+	printf(" | %+.1f |\n", 100 * off / all);
+	if (!unbiased)
+		plotted_bucket[d][size] = list[days * 95 / 100];
+}
+
+/* --- what it costs that counters never fall -----------------------------------------------------
+ */
+
+/* What is released after a year, less what the clip let in: its mean and standard error. */
+static void print_drift(unsigned payments)
+{
+	const struct privacy_budget budget = BUDGET_DEFAULT;
+	const struct continual_options options = {
+		.budget = budget, .random = seeded_fill, .random_context = &seeded};
+	const unsigned years = 400;
+	double sum = 0, squares = 0, whole = 0, mean, error;
+
+	for (unsigned year = 0; year < years; year++) {
+		struct contribution payment = {.fulfilled = 3, .rejected = 1};
+		struct continual *c;
+		double kept = 0, lead;
+
+		if (continual_new(&options, START_NS, &c))
+			exit(1);
+		for (unsigned day = 0; day < 365; day++) {
+			for (unsigned i = poisson(payments); i; i--) {
+				payment.total_value = draw_value(LOGNORMAL);
+				kept += fmin((double)payment.total_value, (double)budget.day_clip);
+				continual_observe(c, &payment);
+			}
+			continual_tick(c, START_NS + (day + 1) * HOURS * HOUR_NS);
+		}
+		lead = ((double)continual_released(c)->counters[CONTINUAL_VALUE] - kept) /
+		       (double)budget.day_clip;
+		sum += lead;
+		squares += lead * lead;
+		whole += kept / (double)budget.day_clip;
+		continual_free(c);
+	}
+	mean = sum / years;
+	error = sqrt((squares / years - mean * mean) / years);
+	printf("| %u | %+.1f ± %.1f | ", payments, mean, error);
+	if (whole > 0)
+		printf("%+.2f ± %.2f |\n", 100 * sum / whole, 100 * error * years / whole);
+	else
+		puts("– |");
+}
+
+static double draws_per_second(void)
+{
+	static struct entropy entropy;
+	const int draws = 4000000;
+	struct timespec begin, end;
+
+	entropy_init(&entropy, privacy_random_kernel, NULL);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+	for (int i = 0; i < draws; i++)
+		discrete_laplace_draw(50000000, 3, entropy_take, &entropy);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+	entropy_fini(&entropy);
+	return draws /
+	       ((double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+}
+
+/* --- the plot -----------------------------------------------------------------------------------
+ */
+
+#define LEFT   60
+#define TOP    30
+#define WIDTH  380
+#define HEIGHT 260
+#define GAP    440
+
+static double x_of(size_t size)
+{
+	return LEFT + (double)WIDTH * (double)size / (SIZES - 1);
+}
+
+/* Percent, 0.1 to 100, logarithmically. */
+static double y_of(double part_of_one)
+{
+	double p = fmin(fmax(100 * part_of_one, 0.1), 100);
+
+	return TOP + HEIGHT * (2 - log10(p)) / 3;
+}
+
+/* The legend's lines are numbered from the bottom, where no curve comes. */
+static void draw_line(FILE *out, const double *values, const char *colour, const char *name,
+		      unsigned line)
+{
+	fputs("<polyline fill=\"none\" stroke-width=\"2\" points=\"", out);
+	for (size_t i = 0; i < SIZES; i++) {
+		if (!isnan(values[i]))
+			fprintf(out, "%.0f,%.1f ", x_of(i), y_of(values[i]));
+	}
+	fprintf(out, "\" stroke=\"%s\"/>\n<text x=\"%d\" y=\"%u\" fill=\"%s\">%s</text>\n", colour,
+		LEFT + 10, TOP + HEIGHT - 12 - 16 * line, colour, name);
+}
+
+static void draw_panel(FILE *out, enum distribution d)
+{
+	static const char *const labels[] = {"100", "1,000", "10,000", "100,000", "1,000,000"};
+	static const char *const colours[] = {"#7aa6c2", "#1f6f9f", "#0b3c5d"};
+	static const char *const names[] = {"continual, ε = 0.5", "continual, ε = 1",
+					    "continual, ε = 2"};
+
+	fprintf(out, "<g transform=\"translate(%d,0)\">\n", d == PARETO ? GAP : 0);
+	for (int i = 0; i <= 3; i++) {
+		double p = pow(10, 2 - i) / 100;
+
+		fprintf(out,
+			"<line x1=\"%d\" x2=\"%d\" y1=\"%.0f\" y2=\"%.0f\" stroke=\"#ddd\"/>\n"
+			"<text x=\"%d\" y=\"%.0f\" text-anchor=\"end\">%g %%</text>\n",
+			LEFT, LEFT + WIDTH, y_of(p), y_of(p), LEFT - 6, y_of(p) + 4, 100 * p);
+	}
+	for (size_t i = 0; i < SIZES; i++)
+		fprintf(out, "<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
+			x_of(i), TOP + HEIGHT + 18, labels[i]);
+	fprintf(out,
+		"<text x=\"%d\" y=\"%d\" font-weight=\"bold\">%s payments a day, one node</text>\n",
+		LEFT, TOP - 12, distribution_names[d]);
+	draw_line(out, plotted_bucket[d], "#c0392b", "bucket-laplace", EPSILONS);
+	for (unsigned e = 0; e < EPSILONS; e++)
+		draw_line(out, plotted[d][e], colours[e], names[e], EPSILONS - 1 - e);
+	fputs("</g>\n", out);
+}
+
+static void draw(const char *path)
+{
+	FILE *out = fopen(path, "w");
+
+	if (!out) {
+		perror(path);
+		exit(1);
+	}
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+		"font-family=\"sans-serif\" font-size=\"12\">\n"
+		"<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
+		2 * GAP + 20, TOP + HEIGHT + 50);
+	draw_panel(out, LOGNORMAL);
+	draw_panel(out, PARETO);
+	fprintf(out,
+		"<text x=\"%d\" y=\"%d\">Error of a day's value that one day in twenty "
+		"exceeds</text>\n"
+		"</svg>\n",
+		LEFT, TOP + HEIGHT + 40);
+	if (fclose(out)) {
+		perror(path);
+		exit(1);
+	}
+}
+
+/* --- all of it ----------------------------------------------------------------------------------
+ */
+
+static void simulate_all(double budget)
+{
+	static const unsigned many[] = {1, 10, 100};
+
+	for (unsigned d = 0; d < 2; d++) {
+		for (unsigned m = 0; m < 3; m++) {
+			for (size_t size = 0; size < SIZES; size++) {
+				struct cell c = {.distribution = d,
+						 .payments = sizes[size],
+						 .nodes = many[m]};
+				double each = (double)c.payments * c.nodes;
+				/* 20 are enough to plot. */
+				unsigned least = c.nodes == 1 ? 20 : each < 1e7 ? 3 : 1;
+				double days = fmax(budget / each, least);
+
+				c.days = WARM_UP + (unsigned)fmin(days, DAYS_MAX - WARM_UP);
+				if (each * c.days > 10 * budget)
+					continue;
+				simulate(&c);
+				print_cell(&c, size);
+				fflush(stdout);
+				if (d == LOGNORMAL && c.nodes == 1 && c.payments == 10000)
+					print_figures(&c);
+			}
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	double budget = argc > 1 ? strtod(argv[1], NULL) : 10e6;
+
+	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | hour value | day "
+	     "value | "
+	     "week value | 4 weeks | of it cut off | hour count | day count | week count | "
+	     "day average |\n"
+	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+	simulate_all(budget);
+	puts("\n| values | payments a day | rounding | day value | bias |\n|---|---|---|---|---|");
+	for (unsigned d = 0; d < 2; d++) {
+		for (size_t size = 0; size < SIZES; size++) {
+			print_bucket(d, size, false, budget / 10);
+			print_bucket(d, size, true, budget / 10);
+		}
+	}
+	puts("\n| payments a day | too much after a year, in day clips | in % of the year's value "
+	     "|\n"
+	     "|---|---|---|");
+	print_drift(0);
+	print_drift(100);
+	print_drift(1000);
+	printf("FIGURE draws %.0f\n", draws_per_second());
+	if (argc > 2)
+		draw(argv[2]);
+	return 0;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../bpf/siphash.h"
+
+#define NAME      "privacy.state"
+#define NEW_NAME  ".privacy.state.new"
+#define LOCK_NAME "privacy.lock"
+#define MAGIC     0x5652505441544c54ULL /* "TLTATPRV" */
+#define VERSION   1
+
+#define NS_PER_S    1000000000LL
+#define EARLY_S     5  /* clocks are stepped while we run */
+#define LATE_S      90 /* a file may be this much younger than it says */
+#define WRITE_MAX_S 30 /* ... of which writing may take this */
+
+struct header {
+	uint64_t magic, version, len;
+	uint64_t written_unix_ns;
+	uint64_t inode;
+	uint64_t machine;  /* a hash of the machine id */
+	uint64_t checksum; /* of the above and the block */
+	uint64_t seal;     /* likewise, under the host's key */
+};
+
+struct state {
+	int dir, lock;
+	struct siphash_key key;
+	uint64_t machine;
+};
+
+static const struct siphash_key no_key = {0, 0};
+
+/* Feeds LEN bytes; all but the last call's are whole words. */
+static void feed(struct siphash *s, const void *bytes, size_t len)
+{
+	const unsigned char *at = bytes;
+	uint64_t word;
+
+	for (size_t i = 0; i + 8 <= len; i += 8) {
+		memcpy(&word, at + i, sizeof(word));
+		siphash_word(s, le64toh(word));
+	}
+}
+
+static uint64_t hash(const struct siphash_key *key, const struct header *h, const void *blob,
+		     size_t len)
+{
+	struct siphash s;
+	uint64_t tail = 0;
+
+	siphash_begin(&s, key);
+	feed(&s, h, offsetof(struct header, checksum));
+	feed(&s, blob, len);
+	memcpy(&tail, (const char *)blob + len / 8 * 8, len % 8);
+	return siphash_end(&s, le64toh(tail), offsetof(struct header, checksum) + len);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* 0 where there is no machine id. */
+static uint64_t machine_hash(const struct siphash_key *key)
+{
+	char text[64] = "";
+	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	struct siphash s;
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof(text)) < 0)
+		memset(text, 0, sizeof(text));
+	close(fd);
+	siphash_begin(&s, key);
+	feed(&s, text, sizeof(text));
+	return siphash_end(&s, 0, sizeof(text));
+}
+
+int state_open(const char *dir, const struct hostkey *key, struct state **out)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	int err = 0;
+
+	if (!s)
+		return -ENOMEM;
+	s->lock = -1;
+	s->key = (struct siphash_key){key->k0, key->k1};
+	s->machine = machine_hash(&s->key);
+	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0) {
+		err = -errno;
+		goto out;
+	}
+	s->lock = openat(s->dir, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (s->lock < 0)
+		err = -errno;
+	else if (flock(s->lock, LOCK_EX | LOCK_NB))
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+out:
+	if (err)
+		state_close(s);
+	else
+		*out = s;
+	return err;
+}
+
+void state_close(struct state *s)
+{
+	if (!s)
+		return;
+	if (s->lock >= 0)
+		close(s->lock);
+	if (s->dir >= 0)
+		close(s->dir);
+	explicit_bzero(s, sizeof(*s));
+	free(s);
+}
+
+/* --- load --------------------------------------------------------------------------------------
+ */
+
+static bool read_all(int fd, void *buf, size_t len)
+{
+	char *at = buf;
+
+	while (len) {
+		ssize_t n = read(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Renaming sets the time of change, and nobody can set it to another one. */
+static bool is_in_place(const struct header *h, const struct stat *st)
+{
+	int64_t changed = st->st_ctim.tv_sec * NS_PER_S + st->st_ctim.tv_nsec;
+	int64_t late = changed - (int64_t)h->written_unix_ns;
+
+	return h->inode == (uint64_t)st->st_ino && late >= -EARLY_S * NS_PER_S &&
+	       late <= LATE_S * NS_PER_S;
+}
+
+static enum state_verdict judge(const struct state *s, const struct header *h,
+				const struct stat *st, const void *blob, size_t len)
+{
+	if (h->magic != MAGIC || h->version != VERSION || h->len != len ||
+	    h->checksum != hash(&no_key, h, blob, len))
+		return STATE_CORRUPT;
+	if (h->machine != s->machine || h->seal != hash(&s->key, h, blob, len))
+		return STATE_FOREIGN;
+	return is_in_place(h, st) ? STATE_SOUND : STATE_OLDER;
+}
+
+enum state_verdict state_load(const struct state *s, void *blob, size_t len)
+{
+	int fd = openat(s->dir, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	enum state_verdict verdict = STATE_CORRUPT;
+	unsigned char *bytes = NULL;
+	struct header h;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? STATE_MISSING : STATE_CORRUPT;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (size_t)st.st_size != sizeof(h) + len)
+		goto out;
+	bytes = malloc(len);
+	if (bytes && read_all(fd, &h, sizeof(h)) && read_all(fd, bytes, len))
+		verdict = judge(s, &h, &st, bytes, len);
+	if (verdict == STATE_SOUND)
+		memcpy(blob, bytes, len);
+out:
+	if (bytes)
+		explicit_bzero(bytes, len);
+	free(bytes);
+	close(fd);
+	return verdict;
+}
+
+/* --- save --------------------------------------------------------------------------------------
+ */
+
+static int write_all(int fd, const void *buf, size_t len)
+{
+	const char *at = buf;
+
+	while (len) {
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_file(const struct state *s, int fd, const void *blob, size_t len)
+{
+	struct header h = {.magic = MAGIC, .version = VERSION, .len = len, .machine = s->machine};
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st))
+		return -errno;
+	h.inode = (uint64_t)st.st_ino;
+	h.written_unix_ns = (uint64_t)now_ns();
+	h.checksum = hash(&no_key, &h, blob, len);
+	h.seal = hash(&s->key, &h, blob, len);
+	err = write_all(fd, &h, sizeof(h));
+	if (!err)
+		err = write_all(fd, blob, len);
+	if (!err && fsync(fd))
+		err = -errno;
+	/* It would look like a copy put back; the next attempt has another time. */
+	if (!err && now_ns() - (int64_t)h.written_unix_ns > WRITE_MAX_S * NS_PER_S)
+		err = -ETIMEDOUT;
+	return err;
+}
+
+int state_save(struct state *s, const void *blob, size_t len)
+{
+	int fd, err;
+
+	/* What a killed process left. */
+	unlinkat(s->dir, NEW_NAME, 0);
+	fd = openat(s->dir, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	err = write_file(s, fd, blob, len);
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && renameat(s->dir, NEW_NAME, s->dir, NAME))
+		err = -errno;
+	if (err)
+		unlinkat(s->dir, NEW_NAME, 0);
+	else if (fsync(s->dir))
+		err = -errno;
+	return err;
+}
