@@ -44,10 +44,7 @@ const endings = {
   fulfill: (prepare, response) => whole(response, fulfillOf(prepare)),
   chunked: (prepare, response) => { response.writeHead(200, OCTET_STREAM); response.write(fulfillOf(prepare)); response.end() },
   pieces: (prepare, response) => piecemeal(response, fulfillOf(prepare)),
-  interim: (prepare, response) => {
-    response.writeContinue()
-    whole(response, fulfillOf(prepare))
-  },
+  interim: (prepare, response) => whole(response, fulfillOf(prepare)), // Node.js itself has sent the 100
   reject: (prepare, response, code) => whole(response, packet.serializeIlpReject({
     code, message: 'as asked', triggeredBy: 'test.bob', data: Buffer.alloc(0)
   })),
