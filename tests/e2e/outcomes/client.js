@@ -18,7 +18,7 @@ const packet = require('ilp-packet')
 const { seeded } = require('../connector/random')
 
 const ENDINGS = [
-  'fulfill', 'chunked', 'pieces', 'interim', 'reject F02', 'reject F08', 'reject T04', 'reject R00', 'late',
+  'fulfill', 'chunked', 'pieces', 'reject F02', 'reject F08', 'reject T04', 'reject R00', 'late',
   'status 204', 'status 302', 'status 400', 'json 401', 'status 404', 'status 500', 'json 502', 'status 503',
   'garbage', 'page', 'empty', 'close', 'reset', 'half', 'stream', 'silence'
 ]
@@ -38,8 +38,6 @@ function post (bytes, how) {
   return new Promise((resolve) => {
     const options = { method: 'POST', agent, headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length } }
     const patience = how === 'silence' ? 200 : 0
-    // Node.js' own client does not always get over a 100 that it has not asked for.
-    if (how === 'interim') options.headers.Expect = '100-continue'
     const going = request(url, options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
