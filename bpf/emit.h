@@ -29,9 +29,10 @@ bytes_function int source_copy(const struct piece *piece, __u32 off, void *dst, 
 	for (i = 0; i < FLOW_WINDOW; i += 8) {
 		at = off + i;
 		bytes_pin(at);
-		if (i >= len || at > STREAM_PIECE_MAX)
+		if (i >= len || at >= STREAM_PIECE_MAX)
 			break;
-		*(__u64 *)(dst + i) = bytes_load(&piece->bytes[at]);
+		*(__u64 *)(dst + i) =
+			bytes_load(&piece->bytes[bytes_mask(at, STREAM_PIECE_MAX - 1)]);
 	}
 	return 0;
 }
@@ -53,9 +54,9 @@ static __always_inline __u64 source_word(const struct source *src, __u32 off, __
 
 	if (src->piece) {
 		bytes_pin(off);
-		if (off > STREAM_PIECE_MAX)
+		if (off >= STREAM_PIECE_MAX)
 			return 0;
-		word = bytes_load(&src->piece->bytes[off]);
+		word = bytes_load(&src->piece->bytes[bytes_mask(off, STREAM_PIECE_MAX - 1)]);
 		return len >= 8 ? word : bytes_low(word, len);
 	}
 	if (len >= 8)

@@ -448,7 +448,7 @@ static __always_inline int http1_recall(struct side *s)
 			break;
 		differ = http1_differ(s, at);
 	}
-	if (differ || http1_differ(s, len - HTTP1_BLOCK))
+	if (differ || http1_differ(s, bytes_mask(len - HTTP1_BLOCK, FLOW_HEAD_WINDOW - 1)))
 		return 0;
 	s->head = s->last.head;
 	s->start = len;

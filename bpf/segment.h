@@ -135,8 +135,7 @@ bytes_function __u32 segment_sum(struct __sk_buff *skb, __u32 head, __u64 sum)
 		at += SEGMENT_SUM_BLOCK;
 	}
 	n = skb->len - at;
-	bytes_pin(n);
-	if (n < 1 || n >= SEGMENT_SUM_BLOCK)
+	if (!bytes_from_1_to(&n, SEGMENT_SUM_BLOCK - 1))
 		return segment_fold(sum);
 	__builtin_memset(block, 0, sizeof(block));
 	if (bpf_skb_load_bytes(skb, at, block, n))

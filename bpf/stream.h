@@ -156,7 +156,7 @@ static __always_inline void stream_search_place(struct stream_stash *stash, int 
 			continue;
 		else if (off < len)
 			bytes_forget(stash->held) = len - off;
-		else if (off == len && state == PLACE_READY && off <= STREAM_APPEND_MAX)
+		else if (off == len && state == PLACE_READY && off < STREAM_APPEND_MAX)
 			bytes_forget(stash->append) = i + 1;
 	}
 }

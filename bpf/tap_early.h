@@ -34,8 +34,8 @@ bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
 		return 0;
 	if (len > STREAM_PIECE_MAX)
 		len = STREAM_PIECE_MAX;
-	bytes_pin(len);
-	if (len < 1 || len > STREAM_PIECE_MAX || bpf_skb_load_bytes(skb, seg->off, e->bytes, len))
+	if (!bytes_from_1_to(&len, STREAM_PIECE_MAX) ||
+	    bpf_skb_load_bytes(skb, seg->off, e->bytes, len))
 		return 0;
 	e->seq = seg->seq;
 	e->len = len;

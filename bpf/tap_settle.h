@@ -105,8 +105,7 @@ bytes_function __u32 tap_fill(struct __sk_buff *skb, struct socket_flow *f, __u6
 		piece = tap_new_piece(&key, seq);
 		if (len > STREAM_PIECE_MAX)
 			len = STREAM_PIECE_MAX;
-		bytes_pin(len);
-		if (!piece || len < 1 || len > STREAM_PIECE_MAX ||
+		if (!piece || !bytes_from_1_to(&len, STREAM_PIECE_MAX) ||
 		    bpf_skb_load_bytes(skb, off, piece->bytes, len))
 			return 0;
 		return len;
@@ -114,10 +113,11 @@ bytes_function __u32 tap_fill(struct __sk_buff *skb, struct socket_flow *f, __u6
 	piece = bpf_map_lookup_elem(&pieces, &key);
 	if (len > STREAM_APPEND_MAX)
 		len = STREAM_APPEND_MAX;
-	bytes_pin(len);
 	bytes_pin(pos);
-	if (!piece || piece->seq != seq || pos > STREAM_APPEND_MAX || len < 1 ||
-	    len > STREAM_APPEND_MAX || bpf_skb_load_bytes(skb, off, piece->bytes + pos, len))
+	if (!piece || piece->seq != seq || pos >= STREAM_APPEND_MAX ||
+	    !bytes_from_1_to(&len, STREAM_APPEND_MAX) ||
+	    bpf_skb_load_bytes(skb, off, &piece->bytes[bytes_mask(pos, STREAM_APPEND_MAX - 1)],
+			       len))
 		return 0;
 	return len;
 }

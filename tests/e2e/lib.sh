@@ -366,9 +366,9 @@ telltale_stop() {
   }
 }
 
-# telltale_truth NAME KEY: one exact total, as the daemon last wrote it.
+# telltale_truth NAME KEY...: one exact total, as the daemon last wrote it.
 telltale_truth() {
-  bed_json "$BED/$1.truth" "$2"
+  bed_json "$BED/$1.truth" "${@:2}"
 }
 
 # telltale_metric NAME METRIC [LABEL="VALUE"]: the sum of a metric's series on /metrics, where a sum's

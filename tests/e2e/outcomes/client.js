@@ -18,7 +18,7 @@ const packet = require('ilp-packet')
 const { seeded } = require('../connector/random')
 
 const ENDINGS = [
-  'fulfill', 'chunked', 'pieces', 'interim', 'reject F02', 'reject F08', 'reject T04', 'reject R00', 'late',
+  'fulfill', 'chunked', 'pieces', 'reject F02', 'reject F08', 'reject T04', 'reject R00', 'late',
   'status 204', 'status 302', 'status 400', 'json 401', 'status 404', 'status 500', 'json 502', 'status 503',
   'garbage', 'page', 'empty', 'close', 'reset', 'half', 'stream', 'silence'
 ]
@@ -34,9 +34,10 @@ const ledger = {
 }
 
 // What came back, or the error when the connection ended before all of it.
-function post (bytes, patience) {
+function post (bytes, how) {
   return new Promise((resolve) => {
     const options = { method: 'POST', agent, headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length } }
+    const patience = how === 'silence' ? 200 : 0
     const going = request(url, options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
@@ -86,7 +87,7 @@ async function exchange (ending) {
     data: Buffer.concat([preimage, Buffer.from(ending)])
   }
   ledger.prepares++
-  const reply = await post(packet.serializeIlpPrepare(prepare), how === 'silence' ? 200 : 0)
+  const reply = await post(packet.serializeIlpPrepare(prepare), how)
   if (until && reply.error && reply.error.code === 'ECONNREFUSED') {
     ledger.prepares--
     ledger.unsent++

@@ -2,7 +2,7 @@
 /*
  * server.js READY [CERT KEY] - a peer (at $PORT, else any) that ends each exchange as its Prepare's data asks:
  *
- *   fulfill, chunked, pieces, interim   a Fulfill: whole, chunked, byte by byte, after a 100
+ *   fulfill, chunked, pieces            a Fulfill: whole, chunked, byte by byte
  *   reject CODE                         a Reject
  *   late                                a Fulfill once the Prepare has expired
  *   status N, json N                    that status, with a text or without body, or with JSON
@@ -44,10 +44,6 @@ const endings = {
   fulfill: (prepare, response) => whole(response, fulfillOf(prepare)),
   chunked: (prepare, response) => { response.writeHead(200, OCTET_STREAM); response.write(fulfillOf(prepare)); response.end() },
   pieces: (prepare, response) => piecemeal(response, fulfillOf(prepare)),
-  interim: (prepare, response) => {
-    response.writeContinue()
-    whole(response, fulfillOf(prepare))
-  },
   reject: (prepare, response, code) => whole(response, packet.serializeIlpReject({
     code, message: 'as asked', triggeredBy: 'test.bob', data: Buffer.alloc(0)
   })),
