@@ -17,11 +17,6 @@
  * node that ended in a longer pause may not be closed. */
 #define GAP_NS (60 * NS_PER_S)
 
-const char *const privacy_mechanisms[] = {
-	[PRIVACY_BUCKET_LAPLACE] = "bucket-laplace",
-	[PRIVACY_CONTINUAL] = "continual",
-};
-
 struct privacy {
 	struct privacy_params params;
 	char *source;
