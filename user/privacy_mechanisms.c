@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* privacy_mechanisms.c - their names, for the configuration too, which needs nothing else of them. */
+/* privacy_mechanisms.c - their names, which the configuration needs without the rest. */
 #include "privacy.h"
 
 const char *const privacy_mechanisms[] = {
