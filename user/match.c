@@ -376,6 +376,19 @@ void match_gap(struct match *m, const struct record_gap *gap)
 	}
 }
 
+void match_opaque(struct match *m, const struct record_opaque *opaque)
+{
+	struct open *o = table_index_first(&m->by_flow, hash_flow(opaque->head.tap, &opaque->flow));
+
+	while (o) {
+		struct open *next = table_index_next(&m->by_flow, o);
+
+		if (same_flow(o, opaque->head.tap, &opaque->flow))
+			lose(m, o, LOST_OPAQUE, opaque->at_ns);
+		o = next;
+	}
+}
+
 static void settle(struct match *m)
 {
 	struct open *o;
