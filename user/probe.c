@@ -123,8 +123,8 @@ static void try_filtered(struct probe *p)
 {
 	int harms = 1;
 
-	/* A kernel that harms does so each time. A child that ends for another reason, as killed for
-	 * want of memory, is no reason to leave TLS unread for as long as this runs. */
+	/* A kernel that harms does so each time. A child that ends for another reason, as killed
+	 * for want of memory, is no reason to leave TLS unread for as long as this runs. */
 	for (int i = 0; i < 3 && harms > 0; i++)
 		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
 	p->harms_filtered = harms > 0;
