@@ -53,9 +53,8 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 /* Does a request begin with this, for all that its first LEN bytes say? */
 static __always_inline int tls_begins(__u64 word, __u32 len)
 {
-	return (__u8)word == 'P' &&
-	       (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') ||
-		http1_begins(word, len));
+	return (__u8)word == 'P' && (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') ||
+				     http1_begins(word, len));
 }
 
 /* Can what CALL is about to write not be the beginning of a request? */

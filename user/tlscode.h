@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tlscode.h - the machine code of OpenSSL's functions -> what makes reading them cheap. x86-64 only.
+ * tlscode.h - the machine code of OpenSSL's functions -> what makes reading them cheap. Of x86-64
+ * alone.
  *
  * Nothing here guesses: code of another form than those known says nothing, and then the probe does
  * without.

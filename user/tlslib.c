@@ -61,14 +61,10 @@ static uint64_t file_offset(Elf *elf, uint64_t address)
 enum function { WRITE, READ, WRITE_EX, READ_EX, FREE, CLEAR, IS_SERVER, SET_CONNECT, FUNCTIONS };
 
 static const char *const names[FUNCTIONS] = {
-	[WRITE] = "SSL_write",
-	[READ] = "SSL_read",
-	[WRITE_EX] = "SSL_write_ex",
-	[READ_EX] = "SSL_read_ex",
-	[FREE] = "SSL_free",
-	[CLEAR] = "SSL_clear",
-	[IS_SERVER] = "SSL_is_server",
-	[SET_CONNECT] = "SSL_set_connect_state",
+	[WRITE] = "SSL_write",         [READ] = "SSL_read",
+	[WRITE_EX] = "SSL_write_ex",   [READ_EX] = "SSL_read_ex",
+	[FREE] = "SSL_free",           [CLEAR] = "SSL_clear",
+	[IS_SERVER] = "SSL_is_server", [SET_CONNECT] = "SSL_set_connect_state",
 };
 
 static uint64_t *slot(uint64_t offsets[FUNCTIONS], const char *symbol)
