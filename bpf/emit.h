@@ -239,7 +239,8 @@ bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, 
 
 /* TLS may be the first word of a process that is not read yet: the sooner the daemon looks, the
  * less it misses. It is woken once for each connection. */
-bytes_function void emit_opaque(const struct flow_common *c, __u8 reason,
+/* SAID: enum record_opaque_said. */
+bytes_function void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
 				const struct record_remote *remote, __u64 now_ns)
 {
 	struct record_opaque *r = emit_reserve(RECORD_OPAQUE, sizeof(*r));
@@ -253,6 +254,7 @@ bytes_function void emit_opaque(const struct flow_common *c, __u8 reason,
 	if (remote)
 		r->remote = *remote;
 	r->reason = reason;
+	r->said = said;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 }

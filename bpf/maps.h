@@ -158,13 +158,21 @@ struct {
 	__type(value, __u64);
 } tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
-/* Sockets announced as opaque already. Lives with the socket. */
+/* Sockets announced as opaque already, and as whose words. Lives with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, __u8);
 } socket_marks SEC(".maps");
+
+/* The same of TLS connections that go on in HTTP/2; the least recently used is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct shared_tls_key);
+	__type(value, __u8);
+} tls_marks SEC(".maps");
 
 /* Endpoint and token pairs announced already; the least recently used is announced again. */
 struct {

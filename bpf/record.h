@@ -78,6 +78,13 @@ enum record_opaque_reason {
 				 * CONNECT that was accepted */
 };
 
+/* A connection that its other end alone has spoken so on may be announced again, when this one
+ * answers. */
+enum record_opaque_said {
+	RECORD_OPAQUE_OURS = 1,  /* this end speaks it; else the other does, which may be anybody */
+	RECORD_OPAQUE_AGAIN = 2, /* announced before */
+};
+
 struct record_head {
 	__u16 len; /* of the whole record, in bytes */
 	__u8 version;
@@ -163,7 +170,8 @@ struct record_opaque {
 	__u64 at_ns;
 	struct record_remote remote;
 	__u8 reason; /* enum record_opaque_reason */
-	__u8 pad[7];
+	__u8 said;   /* enum record_opaque_said */
+	__u8 pad[6];
 };
 
 struct record_exec {

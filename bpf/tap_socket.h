@@ -13,6 +13,7 @@
 #ifndef TELLTALE_TAP_SOCKET_H
 #define TELLTALE_TAP_SOCKET_H
 
+#include "opaque.h"
 #include "tap_begin.h"
 
 /* See stream.h. x86 keeps loads and stores in order around an atomic addition. */
@@ -34,6 +35,18 @@ static __always_inline int tap_is_tls(__u64 word, __u32 len)
 	       ((word >> 16) & 0xff) <= 4 && size > 0 && size <= 16384 + 256;
 }
 
+/* Which end this one is, as far as WORD says; on a TLS connection already open nothing does. */
+static __always_inline __u8 tap_role(__u64 word, int out)
+{
+	int hello = (__u8)word == 0x16 ? (__u8)(word >> 40) : 0;
+
+	if (hello == 1 || http2_is_preface(word)) /* ClientHello */
+		return out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	if (hello == 2 || http2_is_settings(word)) /* ServerHello */
+		return out ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
+	return RECORD_ROLE_UNKNOWN;
+}
+
 static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock *sk,
 					 const struct segment *seg, __u64 word, int out,
 					 __u8 reason)
@@ -41,18 +54,19 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct record_remote remote;
 	__u8 *mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	__u8 known = mark ? *mark : 0;
+	int said = mark ? opaque_says(&known, word, out) : -1;
 
-	if (!mark || *mark)
+	if (mark)
+		*mark = known;
+	if (said < 0)
 		return;
-	*mark = 1;
 	c.id = bpf_get_socket_cookie(skb);
 	c.target = (__u8)tap_target(skb);
-	/* A ClientHello says which end is which; on a connection already open nothing does. */
-	if (reason == RECORD_OPAQUE_HTTP2 || ((__u8)word == 0x16 && (__u8)(word >> 40) == 1))
-		c.role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	c.role = tap_role(word, out);
 	__builtin_memset(&remote, 0, sizeof(remote));
 	tap_remote(skb, seg, out, &remote);
-	emit_opaque(&c, reason, &remote, bpf_ktime_get_ns());
+	emit_opaque(&c, reason, (__u8)said, &remote, bpf_ktime_get_ns());
 }
 
 /* --- meeting --------------------------------------------------------------------------------- */
@@ -103,9 +117,11 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if ((__u8)word != 'P') {
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_TLS);
+		else if (out && http2_is_settings(word))
+			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
 		return !out && tap_is_young(skb, sk, seg, settle);
 	}
-	if (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')) {
+	if (http2_is_preface(word)) {
 		tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
 		return 0;
 	}

@@ -22,6 +22,7 @@
 #define TELLTALE_TAP_TLS_H
 
 #include "follow.h"
+#include "opaque.h"
 
 static __always_inline int tls_target(__u8 *target)
 {
@@ -53,8 +54,7 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 /* Does a request begin with this, for all that its first LEN bytes say? */
 static __always_inline int tls_begins(__u64 word, __u32 len)
 {
-	return (__u8)word == 'P' && (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') ||
-				     http1_begins(word, len));
+	return (__u8)word == 'P' && (http2_is_preface(word) || http1_begins(word, len));
 }
 
 /* Can what CALL is about to write not be the beginning of a request? */
@@ -64,7 +64,8 @@ static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tl
 	__u32 len = PT_REGS_PARM3(ctx);
 	__u64 word = len ? source_word(&src, 0, len) : 0;
 
-	return word && !tls_begins(word, len); /* 0: perhaps it could not be read */
+	/* 0: perhaps it could not be read */
+	return word && !tls_begins(word, len) && !http2_is_settings(word);
 }
 
 /* Is this end of CALL's connection known to be the client? Its peer sends it no requests. What
@@ -93,9 +94,16 @@ static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 
 	if (!bpf_map_lookup_elem(&tls_flows, &key) &&
 	    (out ? tls_writes_other(ctx, &call) : tls_reads_as_client(ctx, &call)))
-		return tls_sessions ? 1 : 0;
+		goto other;
 	if (tls_target(&c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
 		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
+	return 0;
+other:
+	if (tls_sessions)
+		return 1;
+	/* Its return is seen all the same, and must not be taken for that of an earlier call, of
+	 * which the return was not. */
+	bpf_map_delete_elem(&tls_calls, &frame);
 	return 0;
 }
 
@@ -147,6 +155,22 @@ static __always_inline void tls_recheck(const struct source *src, struct shared_
 		tls_unread(key, len, out, target);
 }
 
+/* HTTP/2, as one of its ends says. */
+static __always_inline void tls_announce(struct flow_common *c, struct shared_tls_key *key,
+					 __u64 word, int out, __u64 now_ns)
+{
+	__u8 *mark = bpf_map_lookup_elem(&tls_marks, key), known = mark ? *mark : 0;
+	int said;
+
+	if (http2_is_settings(word) && !out)
+		return;
+	said = opaque_says(&known, word, out);
+	bpf_map_update_elem(&tls_marks, key, &known, BPF_ANY);
+	c->role = out && http2_is_preface(word) ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	if (said >= 0)
+		emit_opaque(c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, now_ns);
+}
+
 /* A TLS connection that is not followed: do these bytes make it one? */
 static __always_inline struct tls_flow *
 tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int out, __u8 target)
@@ -156,7 +180,7 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	__u32 zero = 0;
 	__u64 word = source_word(src, 0, len);
 
-	if (!tls_begins(word, len)) {
+	if (!tls_begins(word, len) && !http2_is_settings(word)) {
 		if (!word) /* no HTTP begins so, and few things do */
 			tls_recheck(src, key, len, out, target);
 		return 0;
@@ -165,9 +189,8 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	c.pid = (__u32)key->pid;
 	c.generation = (__u32)(src->now_ns >> 10);
 	c.target = target;
-	if (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')) {
-		c.role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-		emit_opaque(&c, RECORD_OPAQUE_HTTP2, 0, src->now_ns);
+	if (!http1_begins(word, len)) {
+		tls_announce(&c, key, word, out, src->now_ns);
 		return 0;
 	}
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
@@ -273,6 +296,7 @@ static __always_inline int tls_end(__u64 ssl)
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 	__u32 i, target;
 
+	bpf_map_delete_elem(&tls_marks, &key);
 	if (!f)
 		return 0;
 	BYTES_LOOP

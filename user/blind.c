@@ -57,10 +57,13 @@ struct blind {
 		char program[32];
 	} said[SAID_MAX];
 	size_t said_len;
-	bool unknown_origin[CONFIG_TARGETS_MAX];
-	struct budget {
-		uint64_t at_ns, left_ns;
-	} budgets[CONFIG_TARGETS_MAX];
+	struct of_target {
+		bool unknown_origin;
+		uint64_t looked_ns, left_ns;
+		/* One of those for which there was no time and which may tell the origin. */
+		bool waits;
+		struct record_opaque waiting;
+	} of[CONFIG_TARGETS_MAX];
 };
 
 struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
@@ -118,15 +121,21 @@ static void say(struct blind *b, unsigned target, enum reason reason,
 
 static void origin_unknown(struct blind *b, unsigned target)
 {
-	if (b->unknown_origin[target] || b->targets[target].never_forwards)
-		return;
-	b->unknown_origin[target] = true;
+	b->of[target].unknown_origin = true;
+	b->of[target].waits = false;
 	pipeline_set_blind(b->pipeline, target, true);
 	log_warn("blind",
 		 "%s accepts connections that cannot be read, so a payment it sends may be one it "
 		 "forwards: none is counted as its own from now on; if it never forwards, say so "
 		 "with `forwards: never` at the target",
 		 b->targets[target].name);
+}
+
+/* Anybody may begin TLS or HTTP/2 with a target; that it accepts it, its own words say. */
+static bool may_tell_origin(const struct blind *b, unsigned target, const struct record_opaque *r)
+{
+	return (r->said & RECORD_OPAQUE_OURS) && r->head.role != RECORD_ROLE_CLIENT &&
+	       !b->of[target].unknown_origin && !b->targets[target].never_forwards;
 }
 
 static uint64_t now_ns(void)
@@ -137,59 +146,99 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* The owner, as long as the target's time for looking lasts; unknown after that. */
-static struct sockets_owner look(struct blind *b, unsigned target, const struct record_opaque *r)
+/* Has the target time left for looking? */
+static bool may_look(struct of_target *of, uint64_t now)
 {
-	struct budget *budget = &b->budgets[target];
+	of->left_ns += (now - of->looked_ns) / LOOK_SHARE;
+	if (of->left_ns > LOOK_NS)
+		of->left_ns = LOOK_NS;
+	of->looked_ns = now;
+	return of->left_ns > 0;
+}
+
+/* Who has the connection. False: nobody was looked for, as the time for that is used up. */
+static bool look(struct blind *b, unsigned target, const struct record_opaque *r,
+		 struct sockets_owner *owner)
+{
 	enum record_role role = (enum record_role)r->head.role;
-	struct sockets_owner owner = {.verdict = SOCKETS_UNKNOWN, .role = role};
+	struct of_target *of = &b->of[target];
 	uint64_t begun = now_ns(), took;
 
-	budget->left_ns += (begun - budget->at_ns) / LOOK_SHARE;
-	if (budget->left_ns > LOOK_NS)
-		budget->left_ns = LOOK_NS;
-	budget->at_ns = begun;
-	if (!budget->left_ns)
-		return owner;
+	*owner = (struct sockets_owner){.verdict = SOCKETS_UNKNOWN, .role = role};
+	if (r->reason == RECORD_OPAQUE_TLS && sockets_all_read(b->processes, target)) {
+		owner->verdict = SOCKETS_READ;
+		return true;
+	}
+	if (!may_look(of, begun))
+		return false;
 	/* Its process may have started since the last look. */
 	processes_scan_soon(b->processes, r->at_ns);
-	/* The others are not read whoever's they are: only the name is wanted. */
-	owner = r->reason == RECORD_OPAQUE_TLS
-			? sockets_owner(b->processes, target, &r->remote, role)
-			: sockets_find(b->processes, target, &r->remote, role);
+	*owner = sockets_find(b->processes, target, &r->remote, role);
 	took = now_ns() - begun;
-	budget->left_ns -= took < budget->left_ns ? took : budget->left_ns;
-	return owner;
+	of->left_ns -= took < of->left_ns ? took : of->left_ns;
+	return true;
+}
+
+static enum reason reason_of(const struct blind *b, const struct record_opaque *r,
+			     enum sockets_verdict verdict)
+{
+	if (r->reason == RECORD_OPAQUE_HTTP2)
+		return HTTP2;
+	if (r->reason == RECORD_OPAQUE_UPGRADED)
+		return UPGRADED;
+	switch (verdict) {
+	case SOCKETS_NO_LIBRARY: return NO_LIBRARY;
+	case SOCKETS_UNATTACHED:
+		return processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
+	case SOCKETS_SPARED: return SPARED;
+	default: return UNKNOWN_OWNER;
+	}
 }
 
 void blind_opaque(void *context, const struct record_opaque *record)
 {
 	struct blind *b = context;
 	unsigned target = record->head.target;
+	bool again = record->said & RECORD_OPAQUE_AGAIN, tells, looked = true;
 	struct sockets_owner owner = {.role = (enum record_role)record->head.role};
-	enum reason reason = record->reason == RECORD_OPAQUE_UPGRADED ? UPGRADED : HTTP2;
 
 	if (target >= b->targets_len)
 		return;
-	if (record->reason == RECORD_OPAQUE_TLS) {
-		owner = look(b, target, record);
-		switch (owner.verdict) {
-		case SOCKETS_READ: return;
-		case SOCKETS_NO_LIBRARY: reason = NO_LIBRARY; break;
-		case SOCKETS_UNATTACHED:
-			reason = processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
-			break;
-		case SOCKETS_SPARED: reason = SPARED; break;
-		case SOCKETS_UNKNOWN: reason = UNKNOWN_OWNER; break;
-		}
-	} else if (record->flow.pid) { /* inside TLS that is read */
+	tells = may_tell_origin(b, target, record);
+	if (again && !tells)
+		return;
+	if (record->flow.pid) /* inside TLS that is read */
 		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
-	} else {
-		owner = look(b, target, record);
+	else
+		looked = look(b, target, record, &owner);
+	if (record->reason == RECORD_OPAQUE_TLS && owner.verdict == SOCKETS_READ)
+		return;
+	if (!again) {
+		enum reason reason = reason_of(b, record, owner.verdict);
+
+		b->count++;
+		privacy_add(b->privacy, b->series[reason], 1);
+		say(b, target, reason, &owner);
 	}
-	b->count++;
-	privacy_add(b->privacy, b->series[reason], 1);
-	say(b, target, reason, &owner);
-	if (owner.role == RECORD_ROLE_SERVER)
+	if (!tells)
+		return;
+	if (!looked && record->reason == RECORD_OPAQUE_TLS) {
+		b->of[target].waits = true;
+		b->of[target].waiting = *record;
+	} else if (owner.role == RECORD_ROLE_SERVER) {
 		origin_unknown(b, target);
+	}
+}
+
+void blind_tick(struct blind *b)
+{
+	for (unsigned i = 0; i < b->targets_len; i++) {
+		struct record_opaque again = b->of[i].waiting;
+
+		if (!b->of[i].waits)
+			continue;
+		b->of[i].waits = false;
+		again.said |= RECORD_OPAQUE_AGAIN;
+		blind_opaque(b, &again);
+	}
 }

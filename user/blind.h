@@ -5,7 +5,8 @@
  *
  * In: opaque records. Out: counters by reason, one line in the log for each program and reason, and
  * "this target's origins are unknown" to the pipeline when a connection that the target accepted is
- * among them and the operator has not said that it never forwards.
+ * among them and the operator has not said that it never forwards. What the other end says is not
+ * enough for that, for it may be anybody: the target itself has to answer so.
  */
 #ifndef TELLTALE_BLIND_H
 #define TELLTALE_BLIND_H
@@ -29,6 +30,8 @@ void blind_set_pipeline(struct blind *b, struct pipeline *pipeline);
 
 /* An opaque record, as the pipeline hands it over; CONTEXT is the struct blind. */
 void blind_opaque(void *context, const struct record_opaque *record);
+/* Now and then: looks at what there was no time for. */
+void blind_tick(struct blind *b);
 /* Connections that could not be read, so far. */
 uint64_t blind_count(const struct blind *b);
 

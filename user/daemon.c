@@ -143,6 +143,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	processes_scan(d->processes);
 	drain_ring(d);
+	blind_tick(d->blind);
 	pipeline_set_clock(d->pipeline, clock_offset());
 	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
 	privacy_tick(d->privacy, now_ns(CLOCK_REALTIME));

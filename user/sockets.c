@@ -171,16 +171,11 @@ static int is_not_tapped(void *context, pid_t pid, enum process_tls state)
 	return state != PROCESS_TAPPED;
 }
 
-struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
-				   const struct record_remote *remote, enum record_role role)
+bool sockets_all_read(const struct processes *ps, unsigned target)
 {
 	bool any = false;
 
-	/* Often so, and a search takes long where there are many sockets: whoever owns it, it is
-	 * read. */
-	if (!processes_each(ps, target, is_not_tapped, &any) && any)
-		return (struct sockets_owner){.verdict = SOCKETS_READ, .role = role};
-	return sockets_find(ps, target, remote, role);
+	return !processes_each(ps, target, is_not_tapped, &any) && any;
 }
 
 struct sockets_owner sockets_find(const struct processes *ps, unsigned target,

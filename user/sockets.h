@@ -39,11 +39,11 @@ struct sockets_match {
 /* Takes one line of /proc/net/tcp or tcp6 into account. */
 void sockets_line(struct sockets_match *m, const char *line);
 
+/* Is every process of the target tapped? Often so: then, whoever has a connection, its TLS is read,
+ * and no search is needed, which takes long where there are many sockets. */
+bool sockets_all_read(const struct processes *ps, unsigned target);
 /* Whose TLS it is, and whether that is read. REMOTE: the two ends, as a record has them. ROLE: what
- * the record knows of it. Where every process of the target is tapped, none is searched for. */
-struct sockets_owner sockets_owner(const struct processes *ps, unsigned target,
-				   const struct record_remote *remote, enum record_role role);
-/* The same, always searched for. */
+ * the record knows of it. */
 struct sockets_owner sockets_find(const struct processes *ps, unsigned target,
 				  const struct record_remote *remote, enum record_role role);
 /* The name of process PID; OUT stays as it is when there is none any more. */

@@ -91,6 +91,7 @@ bed_spawn() {
   local name=$1
   shift
   mkdir -p "$BED_CGROUP/$name"
+  : >"$BED/$name.log" # before anybody looks for what an earlier one said
   "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/$name" "${BED_WITHIN[@]}" "$@" >"$BED/$name.log" 2>&1 3>&- 4>&- </dev/null &
   echo $! >"$BED/$name.pid"
 }

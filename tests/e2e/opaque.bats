@@ -53,3 +53,54 @@ load helper
   grep -q 'went over from HTTP/1.1' "$BED/tt.log"
   telltale_stop tt
 }
+
+# say PORT BYTES: what a stranger may send there; until the answer, or the end, comes.
+say() {
+  python3 -c '
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
+    s.sendall(sys.argv[2].encode("latin-1").decode("unicode_escape").encode("latin-1"))
+    print(s.recv(64))' "$1" "$2"
+}
+
+# beside_alice MODULE: a server by that module of Node.js, in her cgroup; its port is in $port.
+beside_alice() {
+  port=$(bed_free_port)
+  mkdir -p "$BED/alice"
+  bed_spawn alice/other node -e "
+    require('$1').createServer((_, answer) => answer.end()).listen($port, '127.0.0.1')"
+  bed_wait 30 'the server' python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))"
+}
+
+@test "what a stranger says to a connector keeps none of its payments back" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  beside_alice http
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  say "$port" 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+  bed_wait 20 'the stranger to be announced' \
+    test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
+  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
+  bed_wait 20 'the payments to be counted' test_metric 4 tt transactions_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  telltale_stop tt
+}
+
+@test "where the target itself answers in HTTP/2, none of its payments is counted as its own" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  beside_alice http2
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  curl --silent --fail --http2-prior-knowledge "http://127.0.0.1:$port/"
+  bed_wait 20 'it to be known' grep -q 'forwards: never' "$BED/tt.log"
+  bed_wait 20 'it to be counted, once' test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
+  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
+  bed_wait 20 'the payments to be seen' \
+    at_least 4 telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  telltale_stop tt
+}

@@ -75,7 +75,7 @@ static void emit_message(const struct source *src, const struct flow_common *c,
 			 const struct side *s);
 static void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes, __u64 now_ns);
 
-static void emit_opaque(const struct flow_common *c, __u8 reason,
+static void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
 			const struct record_remote *remote, __u64 now_ns);
 
 static inline void emit_message_apart(const struct source *src, const struct flow_common *c,
@@ -168,12 +168,12 @@ static inline void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, _
 	decode_current->gaps_of[out][cause]++;
 }
 
-static inline void emit_opaque(const struct flow_common *c, __u8 reason,
+static inline void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
 			       const struct record_remote *remote, __u64 now_ns)
 {
 	(void)remote;
 	(void)now_ns;
-	decode_must(c->tunnel && reason == RECORD_OPAQUE_UPGRADED);
+	decode_must(c->tunnel && reason == RECORD_OPAQUE_UPGRADED && said == RECORD_OPAQUE_OURS);
 	decode_current->opaque++;
 }
 
