@@ -171,7 +171,7 @@ TABLE
 @test "wrong usage ends with 2 and says where help is; a full disk with 1" {
   wrong 2 '.telltale help. lists them' "$TELLTALE" nope
   wrong 2 '.telltale run --help' "$TELLTALE" run --nope
-  wrong 2 "there is 'show'" "$TELLTALE" rates nope
+  wrong 2 "there are 'show' and 'publish'" "$TELLTALE" rates nope
   wrong 2 "say what to do: 'apply'" "$TELLTALE" privacy
   # shellcheck disable=SC2016 # expanded by the shell inside
   for command in help version 'check --print-config'; do
