@@ -172,7 +172,7 @@ TABLE
   wrong 2 '.telltale help. lists them' "$TELLTALE" nope
   wrong 2 '.telltale run --help' "$TELLTALE" run --nope
   wrong 2 "there are 'show' and 'publish'" "$TELLTALE" rates nope
-  wrong 2 "say what to do: 'apply'" "$TELLTALE" privacy
+  wrong 2 "say what to do: apply, audit or suggest" "$TELLTALE" privacy
   # shellcheck disable=SC2016 # expanded by the shell inside
   for command in help version 'check --print-config'; do
     wrong 1 'cannot write' sh -c '"$0" '"$command"' >/dev/full' "$TELLTALE"
@@ -180,7 +180,7 @@ TABLE
 }
 
 @test "no line of help is wider than 80 columns" {
-  for command in '' run check peers 'rates show' 'privacy apply'; do
+  for command in '' run check peers 'rates show' 'rates publish' 'privacy apply' 'privacy audit' 'privacy suggest'; do
     # shellcheck disable=SC2086 # words
     run "$TELLTALE" $command --help
     [ "$status" = 0 ]
