@@ -8,9 +8,10 @@
  * holds the state (STATE_DIR/privacy.lock).
  *
  * A file that is not the one this host wrote last under this name is told by checksum (damage), by
- * a seal under the host's key and by the machine id (another host's), and by its inode and time of
- * change (a copy put back, such as from a backup). What cannot be told is a whole file system set
- * back to a snapshot: continual.h says how it is borne.
+ * a seal under the host's key and by the machine id (another host's), and by its inode, that one's
+ * time of birth and generation, and its time of change (a copy put back, such as from a backup).
+ * What cannot be told is a whole file system set back to a snapshot: continual.h says how it is
+ * borne.
  *
  * The file holds sums without noise: it is as sensitive as the payments themselves (mode 0600).
  */

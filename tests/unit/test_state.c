@@ -187,6 +187,21 @@ static void an_older_file_put_back_is_told(void **state)
 	assert_int_equal(found(&key, 1), STATE_OLDER);
 }
 
+/* As on ext4, where the saves take turns with two inodes. */
+static void an_older_file_put_back_after_any_number_of_saves_is_told(void **state)
+{
+	(void)state;
+	for (unsigned between = 1; between <= 4; between++) {
+		saved(&key, 1);
+		saved(&key, 2);
+		copy(in_dir("privacy.state"), in_dir("backup"));
+		for (unsigned i = 0; i < between; i++)
+			saved(&key, 3 + i);
+		copy(in_dir("backup"), in_dir("privacy.state"));
+		assert_int_equal(found(&key, 2), STATE_OLDER);
+	}
+}
+
 static void what_a_killed_process_left_does_not_matter(void **state)
 {
 	int fd;
@@ -230,6 +245,8 @@ int main(void)
 		cmocka_unit_test_setup(a_file_cut_short_or_of_another_kind_is_damaged, start_empty),
 		cmocka_unit_test_setup(another_hosts_file_is_foreign, start_empty),
 		cmocka_unit_test_setup(an_older_file_put_back_is_told, start_empty),
+		cmocka_unit_test_setup(an_older_file_put_back_after_any_number_of_saves_is_told,
+				       start_empty),
 		cmocka_unit_test_setup(what_a_killed_process_left_does_not_matter, start_empty),
 		cmocka_unit_test_setup(a_save_that_fails_leaves_what_was, start_empty),
 	};
