@@ -252,21 +252,31 @@ void continual_save(struct continual *c)
 /* --- making -------------------------------------------------------------------------------------
  */
 
-static void tell_verdict(enum state_verdict verdict)
+/* What is to be used, and what becomes of a file that is not. 0 or -errno. */
+static int load(struct continual *c)
 {
 	static const char *const causes[] = {
-		[STATE_CORRUPT] = "it is damaged",
+		[STATE_CORRUPT] = "it is damaged or of another version",
 		[STATE_FOREIGN] = "another host wrote it",
 		[STATE_OLDER] = "it was copied, put back or changed since it was written",
 	};
+	struct state *state = c->options.state;
+	enum state_verdict *verdict = &c->stats.loaded;
+	int err = state_load(state, &c->memory, sizeof(c->memory), verdict);
 
-	if (verdict == STATE_MISSING)
+	if (err)
+		return err;
+	if (*verdict == STATE_MISSING)
 		log_info(STAGE, "there is no privacy.state yet: the network's counters begin now");
-	else if (verdict != STATE_SOUND)
+	if (*verdict == STATE_MISSING || *verdict == STATE_SOUND)
+		return 0;
+	err = state_set_aside(state);
+	if (!err)
 		log_warn(STAGE,
 			 "privacy.state is not used: %s; the network's counters begin anew, with a "
-			 "new start time",
-			 causes[verdict]);
+			 "new start time, and it is kept as privacy.state.unused",
+			 causes[*verdict]);
+	return err;
 }
 
 /* What was gathered under another budget cannot be released under this one. */
@@ -325,13 +335,10 @@ int continual_new(const struct continual_options *options, uint64_t now_unix_ns,
 	c->options = *options;
 	c->tick_ns = now_unix_ns;
 	c->stats.loaded = STATE_MISSING;
-	if (options->state) {
-		c->stats.loaded = state_load(options->state, &c->memory, sizeof(c->memory));
-		tell_verdict(c->stats.loaded);
-	}
-	if (c->stats.loaded == STATE_SOUND) {
+	err = options->state ? load(c) : 0;
+	if (!err && c->stats.loaded == STATE_SOUND) {
 		err = take_up(c, now_unix_ns);
-	} else {
+	} else if (!err) {
 		begin_anew(&c->memory, &options->budget, now_unix_ns);
 		err = save(c, &c->memory);
 	}

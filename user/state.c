@@ -20,6 +20,7 @@
 
 #define NAME      "privacy.state"
 #define NEW_NAME  ".privacy.state.new"
+#define OLD_NAME  "privacy.state.unused"
 #define LOCK_NAME "privacy.lock"
 #define MAGIC     0x5652505441544c54ULL /* "TLTATPRV" */
 #define VERSION   2
@@ -86,21 +87,23 @@ static int64_t now_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* 0 where there is no machine id. */
-static uint64_t machine_hash(const struct siphash_key *key)
+/* 0 for a host without a machine id. Returns 0 or -errno. */
+static int machine_hash(const struct siphash_key *key, uint64_t *out)
 {
 	char text[64] = "";
-	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC), err = 0;
 	struct siphash s;
 
+	*out = 0;
 	if (fd < 0)
-		return 0;
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	if (read(fd, text, sizeof(text)) < 0)
-		memset(text, 0, sizeof(text));
+		err = -errno;
 	close(fd);
 	siphash_begin(&s, key);
 	feed(&s, text, sizeof(text));
-	return siphash_end(&s, 0, sizeof(text));
+	*out = siphash_end(&s, 0, sizeof(text));
+	return err;
 }
 
 /* 0 or -errno. */
@@ -123,13 +126,15 @@ static int identify(int fd, struct identity *out)
 int state_open(const char *dir, const struct hostkey *key, struct state **out)
 {
 	struct state *s = calloc(1, sizeof(*s));
-	int err = 0;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
-	s->lock = -1;
+	s->lock = s->dir = -1;
 	s->key = (struct siphash_key){key->k0, key->k1};
-	s->machine = machine_hash(&s->key);
+	err = machine_hash(&s->key, &s->machine);
+	if (err)
+		goto out;
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0) {
 		err = -errno;
@@ -163,7 +168,8 @@ void state_close(struct state *s)
 /* --- load --------------------------------------------------------------------------------------
  */
 
-static bool read_all(int fd, void *buf, size_t len)
+/* 0 or -errno: -EPIPE at the end of the file. */
+static int read_all(int fd, void *buf, size_t len)
 {
 	char *at = buf;
 
@@ -173,11 +179,11 @@ static bool read_all(int fd, void *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return false;
+			return n ? -errno : -EPIPE;
 		at += n;
 		len -= (size_t)n;
 	}
-	return true;
+	return 0;
 }
 
 /* Renaming sets the time of change, and nobody can set it to another one. What is written into a
@@ -204,31 +210,56 @@ static enum state_verdict judge(const struct state *s, const struct header *h,
 	return is_in_place(h, file, st) ? STATE_SOUND : STATE_OLDER;
 }
 
-enum state_verdict state_load(const struct state *s, void *blob, size_t len)
+/* Something that is no file and cannot be opened as one is damage; every other error passes. */
+static int verdict_on_error(int err, enum state_verdict *verdict)
+{
+	if (err == ENOENT)
+		*verdict = STATE_MISSING;
+	else if (err == ELOOP || err == ENXIO || err == ENODEV)
+		*verdict = STATE_CORRUPT;
+	else
+		return -err;
+	return 0;
+}
+
+int state_load(const struct state *s, void *blob, size_t len, enum state_verdict *verdict)
 {
 	int fd = openat(s->dir, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	enum state_verdict verdict = STATE_CORRUPT;
 	unsigned char *bytes = NULL;
 	struct identity file;
 	struct header h;
 	struct stat st;
+	int err;
 
 	if (fd < 0)
-		return errno == ENOENT ? STATE_MISSING : STATE_CORRUPT;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (size_t)st.st_size != sizeof(h) + len ||
-	    identify(fd, &file))
+		return verdict_on_error(errno, verdict);
+	*verdict = STATE_CORRUPT;
+	err = fstat(fd, &st) ? -errno : 0;
+	if (err || !S_ISREG(st.st_mode) || (size_t)st.st_size != sizeof(h) + len)
 		goto out;
 	bytes = malloc(len);
-	if (bytes && read_all(fd, &h, sizeof(h)) && read_all(fd, bytes, len))
-		verdict = judge(s, &h, &file, &st, bytes, len);
-	if (verdict == STATE_SOUND)
+	err = bytes ? identify(fd, &file) : -ENOMEM;
+	if (!err)
+		err = read_all(fd, &h, sizeof(h));
+	if (!err)
+		err = read_all(fd, bytes, len);
+	if (!err)
+		*verdict = judge(s, &h, &file, &st, bytes, len);
+	else if (err == -EPIPE)
+		err = 0; /* it was cut short meanwhile */
+	if (!err && *verdict == STATE_SOUND)
 		memcpy(blob, bytes, len);
 out:
 	if (bytes)
 		explicit_bzero(bytes, len);
 	free(bytes);
 	close(fd);
-	return verdict;
+	return err;
+}
+
+int state_set_aside(struct state *s)
+{
+	return renameat(s->dir, NAME, s->dir, OLD_NAME) ? -errno : 0;
 }
 
 /* --- save --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -351,6 +352,38 @@ static void a_file_that_is_not_ours_means_new_counters_and_a_new_start(void **st
 	assert_int_equal(released(c, CONTINUAL_TRANSACTIONS), 0);
 	assert_true(continual_start_unix_ns(c) == START + 2 * HOUR);
 	continual_free(c);
+	/* ... and it is there to be looked at. */
+	snprintf(path, sizeof(path), "%s/privacy.state.unused", dir);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+	state_close(s);
+}
+
+static void a_file_that_cannot_be_read_this_time_stays_and_nothing_starts(void **state)
+{
+	struct state *s = opened();
+	struct continual *c = fresh(&with_hours, s, START);
+	struct continual_options options = {
+		.budget = with_hours, .state = s, .random = seeded_fill, .random_context = &seeded};
+	struct rlimit before, none;
+	int err;
+
+	(void)state;
+	pay(c, 5000, 100000);
+	continual_save(c);
+	continual_free(c);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	err = continual_new(&options, START, &c);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(err, -EMFILE);
+	c = fresh(&with_hours, s, START + 60 * SECOND);
+	assert_int_equal(continual_stats(c).loaded, STATE_SOUND);
+	tick_through(c, START + 60 * SECOND, START + HOUR);
+	assert_about(released(c, CONTINUAL_TRANSACTIONS), 5000, 200);
+	continual_free(c);
 	state_close(s);
 }
 
@@ -418,6 +451,9 @@ int main(void)
 				       start_without_file),
 		cmocka_unit_test_setup(a_file_that_is_not_ours_means_new_counters_and_a_new_start,
 				       start_without_file),
+		cmocka_unit_test_setup(
+			a_file_that_cannot_be_read_this_time_stays_and_nothing_starts,
+			start_without_file),
 		cmocka_unit_test_setup(what_was_gathered_under_another_budget_is_dropped,
 				       start_without_file),
 		cmocka_unit_test_setup(what_cannot_be_saved_is_not_released, start_without_file),
