@@ -226,7 +226,7 @@ int state_load(const struct state *s, void *blob, size_t len, enum state_verdict
 {
 	int fd = openat(s->dir, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	unsigned char *bytes = NULL;
-	struct identity file;
+	struct identity file = {0};
 	struct header h;
 	struct stat st;
 	int err;
