@@ -170,19 +170,22 @@ static void run_all(struct task *t, uint64_t runs)
 {
 	unsigned threads = t->subject->threads < THREADS ? t->subject->threads : THREADS;
 	struct task tasks[THREADS];
+	bool started[THREADS] = {false};
 	pthread_t ids[THREADS];
 
 	for (unsigned i = 0; i < threads; i++) {
 		tasks[i] = *t;
 		tasks[i].at = runs * i / threads;
 		tasks[i].runs = runs * (i + 1) / threads - tasks[i].at;
-		if (!i || pthread_create(&ids[i], NULL, work, &tasks[i])) {
-			ids[i] = pthread_self();
-			work(&tasks[i]);
-		}
+		/* The first share is this thread's own, once the others are at work. */
+		started[i] = i && !pthread_create(&ids[i], NULL, work, &tasks[i]);
 	}
 	for (unsigned i = 0; i < threads; i++) {
-		if (!pthread_equal(ids[i], pthread_self()))
+		if (!started[i])
+			work(&tasks[i]);
+	}
+	for (unsigned i = 0; i < threads; i++) {
+		if (started[i])
 			pthread_join(ids[i], NULL);
 		for (unsigned input = 0; input < INPUTS; input++)
 			t->hits[input] += tasks[i].hits[input];

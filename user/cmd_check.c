@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "config.h"
 #include "export.h"
+#include "fetch.h"
 #include "host.h"
 #include "log.h"
 #include "page_socket.h"
@@ -258,6 +259,14 @@ static void check_targets(const struct config *config)
 /* --- what it talks to ---------------------------------------------------------------------------
  */
 
+static void say_rates_failed(const char *whose, const char *location, const char *error)
+{
+	char *shown = fetch_location_shown(location);
+
+	say(HOST_WARN, "rates", "the %s, %s: %s", whose, shown ? shown : "?", error);
+	free(shown);
+}
+
 static void check_rates(const struct config *config)
 {
 	static const char *const names[RATES_SOURCES] = {"operator's", "network's"};
@@ -275,8 +284,7 @@ static void check_rates(const struct config *config)
 			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
 			    s.base);
 		else
-			say(HOST_WARN, "rates", "the %s, %s: %s", names[i],
-			    config->rates[i].location, s.error);
+			say_rates_failed(names[i], config->rates[i].location, s.error);
 	}
 	if (!config->rates[RATES_OPERATOR].location && !config->rates[RATES_NETWORK].location)
 		say(HOST_WARN, "rates",

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "config.h"
 #include "decimal.h"
+#include "fetch.h"
 #include "log.h"
 #include "rates.h"
 
@@ -129,13 +130,15 @@ static bool print_source(const struct rates *r, enum rates_source source, const 
 {
 	struct rates_status status = rates_status(r, source, monotonic_ms());
 	struct line line = {.document = rates_in_use(r, source)};
-	char header[32], value[64];
+	char header[32], value[64], *shown;
 
 	if (!status.configured)
 		return false;
 	if (!status.loaded) {
-		log_err("rates", "the %s's rates: %s: %s", source_names[source], location,
-			status.error);
+		shown = fetch_location_shown(location);
+		log_err("rates", "the %s's rates: %s: %s", source_names[source],
+			shown ? shown : "?", status.error);
+		free(shown);
 		return false;
 	}
 	printf("%s: base %s, %zu rate%s, age %" PRIu64 " s\n", source_names[source], status.base,

@@ -103,11 +103,11 @@ struct config {
  * on 0. Targets and endpoints are not required here: see config_runnable.
  *
  * Rafiki's variables fill in what the file leaves out; its collectors become endpoints of audience
- * NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one, which keeps the audience of
- * the first one configured and is OWN where there was none, because nothing may reach the network
- * that was not declared for it; it inherits nothing else. Without it the family's other variables
- * act on every endpoint, save headers, which may be one collector's credentials: with several
- * endpoints they are an error. _INSECURE is for an _ENDPOINT without a scheme.
+ * NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one, whose audience is OWN when
+ * theirs all were, and otherwise, or when there were none, NETWORK: exact figures go only where
+ * they were declared to go; it inherits nothing else. Without it the family's other variables act
+ * on every endpoint, save headers, which may be one collector's credentials: with several endpoints
+ * they are an error. _INSECURE is for an _ENDPOINT without a scheme.
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);

@@ -42,12 +42,23 @@ static void forget_notes(struct env *e)
 	}
 }
 
+/* Exact figures go only where all that is replaced would have got them: which of the endpoints the
+ * new one is cannot be known. */
+static enum audience audience_of_all(const struct config *c)
+{
+	for (size_t i = 0; i < c->endpoints_len; i++) {
+		if (c->endpoints[i].audience != AUDIENCE_OWN)
+			return AUDIENCE_NETWORK;
+	}
+	return c->endpoints_len ? AUDIENCE_OWN : AUDIENCE_NETWORK;
+}
+
 static void read_otlp_endpoint(struct env *e)
 {
 	struct config *c = e->l->config;
 	const char *variable, *insecure_variable;
 	const char *url = otlp_text(e, OTLP("ENDPOINT"), &variable);
-	enum audience audience = c->endpoints_len ? c->endpoints[0].audience : AUDIENCE_OWN;
+	enum audience audience = audience_of_all(c);
 	bool insecure = false;
 
 	if (otlp_text(e, OTLP("INSECURE"), &insecure_variable))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config_impl.h"
+#include "fetch.h"
 
 void config_print_scalar(FILE *out, const char *text)
 {
@@ -160,6 +161,7 @@ static void print_rates(struct print *p)
 		fputs("rates:\n", p->out);
 	for (size_t i = 0; i < RATES_SOURCES; i++) {
 		const struct rates_source_config *source = &p->c->rates[i];
+		char *shown;
 
 		if (!source->location) {
 			fprintf(p->out, "# rates.%s: none  # default\n", names[i]);
@@ -167,7 +169,9 @@ static void print_rates(struct print *p)
 		}
 		fprintf(p->out, "  %s:\n", names[i]);
 		name_value(p, "rates.%s.url", names[i]);
-		print_text(p, "    url: ", source->location);
+		shown = fetch_location_shown(source->location);
+		print_text(p, "    url: ", shown ? shown : "?");
+		free(shown);
 		name_value(p, "rates.%s.lifetime", names[i]);
 		print_duration(p, "    lifetime: ", source->lifetime_ms);
 	}

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../bpf/record.h"
+#include "fetch.h"
 
 int config_refuse(char *why, const char *format, ...)
 {
@@ -286,13 +287,19 @@ int config_parse_peer_endpoint(const char *text, char **endpoint, char *why)
 
 int config_parse_rates_location(const char *text, char *why)
 {
+	char *shown;
+	int err;
+
 	if (text[0] == '/' || !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8))
 		return 0;
-	return config_refuse(
+	shown = fetch_location_shown(text);
+	err = config_refuse(
 		why,
 		"'%.120s' is neither an absolute path nor a URL; begin it with /, http:// or "
 		"https://",
-		text);
+		shown ? shown : "?");
+	free(shown);
+	return err;
 }
 
 int config_parse_compression(const char *text, bool *gzip, char *why)

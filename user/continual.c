@@ -155,6 +155,21 @@ static void close_day(struct continual *c, struct memory *m)
 	begin_day(m);
 }
 
+/* What is lost when the open hour, and DAY if the day is over too, is dropped: in nodes. Without
+ * hours an hour that ends is no node of its own. */
+static unsigned nodes_lost(const struct memory *m, bool day)
+{
+	return (budget_cells(&m->budget, BUDGET_HOUR) != 0) + day;
+}
+
+static void tell_lost(const struct memory *m, bool day, const char *why)
+{
+	if (nodes_lost(m, day))
+		log_warn(STAGE,
+			 "nothing ran while %s ended%s: what was gathered in it is not released",
+			 day ? "a day" : "an hour", why);
+}
+
 static void drop_day(struct memory *m)
 {
 	/* What its hours said is all that will be known of it. */
@@ -207,7 +222,7 @@ static void advance(struct continual *c, int64_t hour)
 		c->memory = next;
 		c->slept = false;
 		if (drop)
-			c->stats.dropped += 1 + day_over;
+			c->stats.dropped += nodes_lost(&c->memory, day_over);
 	}
 	explicit_bzero(&next, sizeof(next));
 }
@@ -224,10 +239,8 @@ void continual_tick(struct continual *c, uint64_t now_unix_ns)
 		c->memory.calendar.hour = hour;
 	if (hour > open) {
 		if (gap)
-			log_warn(
-				STAGE,
-				"nothing ran while an hour ended (the host slept, was set back, or "
-				"its clock was set): what was gathered in it is not released");
+			tell_lost(&c->memory, calendar_day(hour) != calendar_day(open),
+				  " (the host slept, was set back, or its clock was set)");
 		c->slept = c->slept || gap;
 		advance(c, hour);
 	} else if (c->changed &&
@@ -252,21 +265,31 @@ void continual_save(struct continual *c)
 /* --- making -------------------------------------------------------------------------------------
  */
 
-static void tell_verdict(enum state_verdict verdict)
+/* What is to be used, and what becomes of a file that is not. 0 or -errno. */
+static int load(struct continual *c)
 {
 	static const char *const causes[] = {
-		[STATE_CORRUPT] = "it is damaged",
+		[STATE_CORRUPT] = "it is damaged or of another version",
 		[STATE_FOREIGN] = "another host wrote it",
 		[STATE_OLDER] = "it was copied, put back or changed since it was written",
 	};
+	struct state *state = c->options.state;
+	enum state_verdict *verdict = &c->stats.loaded;
+	int err = state_load(state, &c->memory, sizeof(c->memory), verdict);
 
-	if (verdict == STATE_MISSING)
+	if (err)
+		return err;
+	if (*verdict == STATE_MISSING)
 		log_info(STAGE, "there is no privacy.state yet: the network's counters begin now");
-	else if (verdict != STATE_SOUND)
+	if (*verdict == STATE_MISSING || *verdict == STATE_SOUND)
+		return 0;
+	err = state_set_aside(state);
+	if (!err)
 		log_warn(STAGE,
 			 "privacy.state is not used: %s; the network's counters begin anew, with a "
-			 "new start time",
-			 causes[verdict]);
+			 "new start time, and it is kept as privacy.state.unused",
+			 causes[*verdict]);
+	return err;
 }
 
 /* What was gathered under another budget cannot be released under this one. */
@@ -275,13 +298,13 @@ static void change_budget(struct continual *c)
 	struct memory *m = &c->memory;
 
 	log_warn(STAGE, "epsilon or a clip was changed: what was gathered today is not released");
+	c->stats.dropped += nodes_lost(m, true);
 	drop_day(m);
 	calendar_drop(&m->calendar, BUDGET_HOUR);
 	memset(m->past_days, 0, sizeof(m->past_days));
 	memset(m->past_hours, 0, sizeof(m->past_hours));
 	m->past_len = 0;
 	m->budget = c->options.budget;
-	c->stats.dropped += 2;
 }
 
 static void begin_anew(struct memory *m, const struct privacy_budget *budget, uint64_t now_unix_ns)
@@ -296,19 +319,18 @@ static int take_up(struct continual *c, uint64_t now_unix_ns)
 {
 	struct memory *m = &c->memory;
 	int64_t hour = calendar_hour(now_unix_ns);
+	bool day_over = calendar_day(hour) != calendar_day(m->calendar.hour);
 
 	if (memcmp(&m->budget, &c->options.budget, sizeof(m->budget)) != 0)
 		change_budget(c);
 	if (hour == m->calendar.hour)
 		return save(c, m);
-	log_warn(STAGE, "nothing ran while an hour ended: what was gathered in it is not released");
 	/* An hour to come was written by a clock that is wrong now or was then. */
+	tell_lost(m, day_over, "");
+	c->stats.dropped += nodes_lost(m, day_over);
 	calendar_drop(&m->calendar, BUDGET_HOUR);
-	c->stats.dropped++;
-	if (calendar_day(hour) != calendar_day(m->calendar.hour)) {
+	if (day_over)
 		drop_day(m);
-		c->stats.dropped++;
-	}
 	m->calendar.hour = hour;
 	release(m);
 	return save(c, m);
@@ -325,13 +347,10 @@ int continual_new(const struct continual_options *options, uint64_t now_unix_ns,
 	c->options = *options;
 	c->tick_ns = now_unix_ns;
 	c->stats.loaded = STATE_MISSING;
-	if (options->state) {
-		c->stats.loaded = state_load(options->state, &c->memory, sizeof(c->memory));
-		tell_verdict(c->stats.loaded);
-	}
-	if (c->stats.loaded == STATE_SOUND) {
+	err = options->state ? load(c) : 0;
+	if (!err && c->stats.loaded == STATE_SOUND) {
 		err = take_up(c, now_unix_ns);
-	} else {
+	} else if (!err) {
 		begin_anew(&c->memory, &options->budget, now_unix_ns);
 		err = save(c, &c->memory);
 	}

@@ -63,7 +63,8 @@ struct continual_options {
 
 struct continual;
 
-/* 0 or -errno: -ENOMEM, or what state_save says. */
+/* 0 or -errno: -ENOMEM, or what the state's functions say. What is there and not sound is set
+ * aside. */
 int continual_new(const struct continual_options *options, uint64_t now_unix_ns,
 		  struct continual **out);
 void continual_free(struct continual *c); /* accepts NULL; saves nothing */

@@ -76,6 +76,23 @@ out:
 	return result;
 }
 
+char *fetch_location_shown(const char *location)
+{
+	const char *host = location + strcspn(location, ":/?#@"), *end, *at;
+	char *shown = NULL;
+
+	if (location[0] == '/')
+		return strdup(location);
+	host = strncmp(host, "://", 3) ? location : host + 3;
+	end = host + strcspn(host, "/?#");
+	at = memrchr(host, '@', (size_t)(end - host));
+	if (asprintf(&shown, "%.*s%s%.*s%s", (int)(host - location), location, at ? "...@" : "",
+		     (int)strcspn(at ? at + 1 : host, "?#"), at ? at + 1 : host,
+		     strchr(end, '?') ? "?..." : "") < 0)
+		return NULL;
+	return shown;
+}
+
 char *fetch_path_of_url(const char *url)
 {
 	CURLU *u = curl_url();

@@ -20,6 +20,10 @@ char *fetch_url_with_base(const char *url, const char *base);
 /* The path in a file: URL, percent-decoded, malloc'ed; NULL: not one, or out of memory. */
 char *fetch_path_of_url(const char *url);
 
+/* What people may read of a URL or a path, malloc'ed: a query is "?...", a user or password "...".
+ * NULL: out of memory. */
+char *fetch_location_shown(const char *location);
+
 /* Makes libcurl ready; what is below does so by itself. */
 void fetch_begin(void);
 

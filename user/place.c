@@ -14,6 +14,8 @@
 
 #include "fetch.h"
 
+#define LINKS_MAX 8
+
 struct place {
 	char *path;
 	struct s3 *s3; /* NULL: a file */
@@ -93,19 +95,40 @@ static int sync_folder(const char *path)
 	return error;
 }
 
+/* Follows links to the name of what is or will be there: a symbolic link stays one, even one whose
+ * target is not there yet. 0 or -errno. */
+static int follow_links(const char *to, char path[PATH_MAX])
+{
+	char target[PATH_MAX], copy[PATH_MAX];
+	ssize_t len;
+	int n;
+
+	n = snprintf(copy, sizeof(copy), "%s", to);
+	for (unsigned links = 0; n < PATH_MAX && links <= LINKS_MAX; links++) {
+		if (realpath(copy, path))
+			return 0;
+		if (errno != ENOENT)
+			return -errno;
+		snprintf(path, PATH_MAX, "%s", copy);
+		len = readlink(path, target, sizeof(target));
+		if (len < 0)
+			return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+		if (target[0] == '/')
+			n = snprintf(copy, sizeof(copy), "%.*s", (int)len, target);
+		else
+			n = snprintf(copy, sizeof(copy), "%s/%.*s", dirname(path), (int)len,
+				     target);
+	}
+	return n < PATH_MAX ? -ELOOP : -ENAMETOOLONG;
+}
+
 static int write_file(const char *to, const char *text, size_t len)
 {
 	char path[PATH_MAX], fresh[PATH_MAX + 8];
-	int fd, error;
+	int fd, error = follow_links(to, path);
 
-	/* A symbolic link stays one. */
-	if (!realpath(to, path)) {
-		if (errno != ENOENT)
-			return -errno;
-		if (strlen(to) >= sizeof(path))
-			return -ENAMETOOLONG;
-		memcpy(path, to, strlen(to) + 1);
-	}
+	if (error)
+		return error;
 	snprintf(fresh, sizeof(fresh), "%s.XXXXXX", path);
 	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)

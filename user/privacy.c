@@ -92,8 +92,9 @@ static void explain(const char *dir, int err, char *why, size_t why_len)
 			dir);
 	else
 		snprintf(why, why_len,
-			 "the privacy state in %s cannot be opened or written: %s; make room and "
-			 "let this user write there, or set state_dir to another directory",
+			 "the privacy state in %s cannot be opened, read or written: %s; nothing "
+			 "in it was replaced: make room and let this user read and write there, or "
+			 "set state_dir to another directory",
 			 dir, strerror(-err));
 }
 

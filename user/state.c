@@ -4,12 +4,14 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,19 +20,27 @@
 
 #define NAME      "privacy.state"
 #define NEW_NAME  ".privacy.state.new"
+#define OLD_NAME  "privacy.state.unused"
 #define LOCK_NAME "privacy.lock"
 #define MAGIC     0x5652505441544c54ULL /* "TLTATPRV" */
-#define VERSION   1
+#define VERSION   2
 
 #define NS_PER_S    1000000000LL
 #define EARLY_S     5  /* clocks are stepped while we run */
 #define LATE_S      90 /* a file may be this much younger than it says */
 #define WRITE_MAX_S 30 /* ... of which writing may take this */
 
+/* Which file it is. Inodes are used again at once: of the saves every other one may have the same.
+ * When it was made and its generation tell these apart; each is 0 where the file system has none.
+ */
+struct identity {
+	uint64_t inode, born_unix_ns, generation;
+};
+
 struct header {
 	uint64_t magic, version, len;
 	uint64_t written_unix_ns;
-	uint64_t inode;
+	struct identity file;
 	uint64_t machine;  /* a hash of the machine id */
 	uint64_t checksum; /* of the above and the block */
 	uint64_t seal;     /* likewise, under the host's key */
@@ -77,33 +87,54 @@ static int64_t now_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* 0 where there is no machine id. */
-static uint64_t machine_hash(const struct siphash_key *key)
+/* 0 for a host without a machine id. Returns 0 or -errno. */
+static int machine_hash(const struct siphash_key *key, uint64_t *out)
 {
 	char text[64] = "";
-	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC), err = 0;
 	struct siphash s;
 
+	*out = 0;
 	if (fd < 0)
-		return 0;
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
 	if (read(fd, text, sizeof(text)) < 0)
-		memset(text, 0, sizeof(text));
+		err = -errno;
 	close(fd);
 	siphash_begin(&s, key);
 	feed(&s, text, sizeof(text));
-	return siphash_end(&s, 0, sizeof(text));
+	*out = siphash_end(&s, 0, sizeof(text));
+	return err;
+}
+
+/* 0 or -errno. */
+static int identify(int fd, struct identity *out)
+{
+	struct statx stx;
+	int generation[2] = {0}; /* file systems write an int, whatever is asked for, or a long */
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &stx))
+		return -errno;
+	*out = (struct identity){.inode = stx.stx_ino};
+	if (stx.stx_mask & STATX_BTIME)
+		out->born_unix_ns =
+			(uint64_t)(stx.stx_btime.tv_sec * NS_PER_S) + stx.stx_btime.tv_nsec;
+	if (!ioctl(fd, FS_IOC_GETVERSION, generation))
+		out->generation = (uint32_t)generation[0];
+	return 0;
 }
 
 int state_open(const char *dir, const struct hostkey *key, struct state **out)
 {
 	struct state *s = calloc(1, sizeof(*s));
-	int err = 0;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
-	s->lock = -1;
+	s->lock = s->dir = -1;
 	s->key = (struct siphash_key){key->k0, key->k1};
-	s->machine = machine_hash(&s->key);
+	err = machine_hash(&s->key, &s->machine);
+	if (err)
+		goto out;
 	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0) {
 		err = -errno;
@@ -137,7 +168,8 @@ void state_close(struct state *s)
 /* --- load --------------------------------------------------------------------------------------
  */
 
-static bool read_all(int fd, void *buf, size_t len)
+/* 0 or -errno: -EPIPE at the end of the file. */
+static int read_all(int fd, void *buf, size_t len)
 {
 	char *at = buf;
 
@@ -147,57 +179,87 @@ static bool read_all(int fd, void *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return false;
+			return n ? -errno : -EPIPE;
 		at += n;
 		len -= (size_t)n;
 	}
-	return true;
+	return 0;
 }
 
-/* Renaming sets the time of change, and nobody can set it to another one. */
-static bool is_in_place(const struct header *h, const struct stat *st)
+/* Renaming sets the time of change, and nobody can set it to another one. What is written into a
+ * file that is there leaves the file's identity, which is not the one written. */
+static bool is_in_place(const struct header *h, const struct identity *file, const struct stat *st)
 {
 	int64_t changed = st->st_ctim.tv_sec * NS_PER_S + st->st_ctim.tv_nsec;
 	int64_t late = changed - (int64_t)h->written_unix_ns;
 
-	return h->inode == (uint64_t)st->st_ino && late >= -EARLY_S * NS_PER_S &&
+	return h->file.inode == file->inode && h->file.born_unix_ns == file->born_unix_ns &&
+	       h->file.generation == file->generation && late >= -EARLY_S * NS_PER_S &&
 	       late <= LATE_S * NS_PER_S;
 }
 
 static enum state_verdict judge(const struct state *s, const struct header *h,
-				const struct stat *st, const void *blob, size_t len)
+				const struct identity *file, const struct stat *st,
+				const void *blob, size_t len)
 {
 	if (h->magic != MAGIC || h->version != VERSION || h->len != len ||
 	    h->checksum != hash(&no_key, h, blob, len))
 		return STATE_CORRUPT;
 	if (h->machine != s->machine || h->seal != hash(&s->key, h, blob, len))
 		return STATE_FOREIGN;
-	return is_in_place(h, st) ? STATE_SOUND : STATE_OLDER;
+	return is_in_place(h, file, st) ? STATE_SOUND : STATE_OLDER;
 }
 
-enum state_verdict state_load(const struct state *s, void *blob, size_t len)
+/* Something that is no file and cannot be opened as one is damage; every other error passes. */
+static int verdict_on_error(int err, enum state_verdict *verdict)
+{
+	if (err == ENOENT)
+		*verdict = STATE_MISSING;
+	else if (err == ELOOP || err == ENXIO || err == ENODEV)
+		*verdict = STATE_CORRUPT;
+	else
+		return -err;
+	return 0;
+}
+
+int state_load(const struct state *s, void *blob, size_t len, enum state_verdict *verdict)
 {
 	int fd = openat(s->dir, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	enum state_verdict verdict = STATE_CORRUPT;
 	unsigned char *bytes = NULL;
+	struct identity file = {0};
 	struct header h;
 	struct stat st;
+	int err;
 
 	if (fd < 0)
-		return errno == ENOENT ? STATE_MISSING : STATE_CORRUPT;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (size_t)st.st_size != sizeof(h) + len)
+		return verdict_on_error(errno, verdict);
+	*verdict = STATE_CORRUPT;
+	err = fstat(fd, &st) ? -errno : 0;
+	if (err || !S_ISREG(st.st_mode) || (size_t)st.st_size != sizeof(h) + len)
 		goto out;
 	bytes = malloc(len);
-	if (bytes && read_all(fd, &h, sizeof(h)) && read_all(fd, bytes, len))
-		verdict = judge(s, &h, &st, bytes, len);
-	if (verdict == STATE_SOUND)
+	err = bytes ? identify(fd, &file) : -ENOMEM;
+	if (!err)
+		err = read_all(fd, &h, sizeof(h));
+	if (!err)
+		err = read_all(fd, bytes, len);
+	if (!err)
+		*verdict = judge(s, &h, &file, &st, bytes, len);
+	else if (err == -EPIPE)
+		err = 0; /* it was cut short meanwhile */
+	if (!err && *verdict == STATE_SOUND)
 		memcpy(blob, bytes, len);
 out:
 	if (bytes)
 		explicit_bzero(bytes, len);
 	free(bytes);
 	close(fd);
-	return verdict;
+	return err;
+}
+
+int state_set_aside(struct state *s)
+{
+	return renameat(s->dir, NAME, s->dir, OLD_NAME) ? -errno : 0;
 }
 
 /* --- save --------------------------------------------------------------------------------------
@@ -223,12 +285,10 @@ static int write_all(int fd, const void *buf, size_t len)
 static int write_file(const struct state *s, int fd, const void *blob, size_t len)
 {
 	struct header h = {.magic = MAGIC, .version = VERSION, .len = len, .machine = s->machine};
-	struct stat st;
-	int err;
+	int err = identify(fd, &h.file);
 
-	if (fstat(fd, &st))
-		return -errno;
-	h.inode = (uint64_t)st.st_ino;
+	if (err)
+		return err;
 	h.written_unix_ns = (uint64_t)now_ns();
 	h.checksum = hash(&no_key, &h, blob, len);
 	h.seal = hash(&s->key, &h, blob, len);

@@ -8,9 +8,10 @@
  * holds the state (STATE_DIR/privacy.lock).
  *
  * A file that is not the one this host wrote last under this name is told by checksum (damage), by
- * a seal under the host's key and by the machine id (another host's), and by its inode and time of
- * change (a copy put back, such as from a backup). What cannot be told is a whole file system set
- * back to a snapshot: continual.h says how it is borne.
+ * a seal under the host's key and by the machine id (another host's), and by its inode, that one's
+ * time of birth and generation, and its time of change (a copy put back, such as from a backup).
+ * What cannot be told is a whole file system set back to a snapshot: continual.h says how it is
+ * borne.
  *
  * The file holds sums without noise: it is as sensitive as the payments themselves (mode 0600).
  */
@@ -24,7 +25,7 @@
 enum state_verdict {
 	STATE_SOUND,   /* BLOB is what was saved last */
 	STATE_MISSING, /* there is no file: the first start, or it was lost */
-	STATE_CORRUPT, /* damaged, of another version, or unreadable */
+	STATE_CORRUPT, /* damaged, of another version, or no file */
 	STATE_FOREIGN, /* another host wrote it */
 	STATE_OLDER,   /* this host did, but it was copied, put back or touched since */
 };
@@ -36,8 +37,12 @@ struct state;
 int state_open(const char *dir, const struct hostkey *key, struct state **out);
 void state_close(struct state *s); /* accepts NULL */
 
-/* LEN bytes into BLOB, which is changed only on STATE_SOUND. */
-enum state_verdict state_load(const struct state *s, void *blob, size_t len);
+/* LEN bytes into BLOB, which is changed only on STATE_SOUND. 0, or -errno when what is there could
+ * not be read, this time: it may be sound, and must not be written over. */
+int state_load(const struct state *s, void *blob, size_t len, enum state_verdict *verdict);
+/* Renames what is there to privacy.state.unused, in the place of what was set aside before. 0 or
+ * -errno. */
+int state_set_aside(struct state *s);
 /* 0 or -errno. After an error the old block or the new one may be there. */
 int state_save(struct state *s, const void *blob, size_t len);
 

@@ -160,6 +160,18 @@ PYTHON
   [ -L link.json ]
 }
 
+@test "a link to what is not there yet stays one, and its target is made" {
+  echo '{"base":"USD","rates":{"EUR":0.8}}' >rafiki.json
+  mkdir sub
+  ln -s sub/second.json first.json
+  ln -s ../out.json sub/second.json
+  publish -s rafiki:rafiki.json --to first.json
+  [ -L first.json ]
+  [ -L sub/second.json ]
+  [ -f out.json ]
+  [ ! -L out.json ]
+}
+
 @test "URLs are asked all at once, and one that fails does not hold up the others" {
   serve good
   run -0 --separate-stderr publish -s "rafiki:http://127.0.0.1:$port/rafiki.json?key=secret" \

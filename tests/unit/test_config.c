@@ -180,6 +180,20 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	config_free(c);
 }
 
+static void no_key_in_a_url_of_rates_is_printed(void **state)
+{
+	struct config *c = right("rates: {operator: {url: 'https://u:planted@h/r?key=planted'}}\n",
+				 ENV("TELEMETRY_EXCHANGE_RATES_URL=http://h/n?planted"));
+	char *text = printed(c);
+
+	(void)state;
+	assert_null(strstr(text, "planted"));
+	assert_contains(text, "https://...@h/r?...");
+	assert_contains(text, "http://h/n?...");
+	free(text);
+	config_free(c);
+}
+
 static void a_replaced_endpoint_keeps_no_source_of_the_old_one(void **state)
 {
 	struct config *c =
@@ -290,6 +304,7 @@ int main(void)
 		cmocka_unit_test(every_key_reaches_its_field),
 		cmocka_unit_test(the_installed_example_is_right_and_opts_in_to_nothing),
 		cmocka_unit_test(each_value_printed_says_where_it_came_from),
+		cmocka_unit_test(no_key_in_a_url_of_rates_is_printed),
 		cmocka_unit_test(a_replaced_endpoint_keeps_no_source_of_the_old_one),
 		cmocka_unit_test(what_is_printed_loads_as_the_same_configuration),
 		cmocka_unit_test(an_opt_out_in_the_environment_is_shown_with_enabled),

@@ -103,13 +103,14 @@ static void the_otlp_family_overrides_file_and_rafiki(void **state)
 	config_free(c);
 }
 
-static void an_endpoint_from_the_environment_is_never_declared_network_by_itself(void **state)
+static void
+an_endpoint_from_the_environment_gets_exact_figures_only_if_all_it_replaces_did(void **state)
 {
 	char *const *env = ENV("OTEL_EXPORTER_OTLP_ENDPOINT=http://x");
 	struct config *c = right(NULL, env);
 
 	(void)state;
-	assert_int_equal(c->endpoints[0].audience, AUDIENCE_OWN);
+	assert_int_equal(c->endpoints[0].audience, AUDIENCE_NETWORK);
 	config_free(c);
 	c = right("endpoints: [{url: 'https://n', audience: network, ca: /ca, headers: {k: v}},"
 		  "{url: 'http://o', audience: own}]\n",
@@ -119,6 +120,17 @@ static void an_endpoint_from_the_environment_is_never_declared_network_by_itself
 	/* Credentials of the one replaced stay behind. */
 	assert_int_equal(c->endpoints[0].headers_len, 0);
 	assert_null(c->endpoints[0].ca_file);
+	config_free(c);
+	c = right("endpoints: [{url: 'http://o', audience: own},"
+		  "{url: 'https://n', audience: network}]\n",
+		  env);
+	assert_int_equal(c->endpoints_len, 1);
+	assert_int_equal(c->endpoints[0].audience, AUDIENCE_NETWORK);
+	config_free(c);
+	c = right(
+		"endpoints: [{url: 'http://o', audience: own}, {url: 'http://p', audience: own}]\n",
+		env);
+	assert_int_equal(c->endpoints[0].audience, AUDIENCE_OWN);
 	config_free(c);
 }
 
@@ -291,7 +303,7 @@ int main(void)
 		cmocka_unit_test(a_livenet_that_contradicts_the_file_is_refused),
 		cmocka_unit_test(the_otlp_family_overrides_file_and_rafiki),
 		cmocka_unit_test(
-			an_endpoint_from_the_environment_is_never_declared_network_by_itself),
+			an_endpoint_from_the_environment_gets_exact_figures_only_if_all_it_replaces_did),
 		cmocka_unit_test(an_otlp_endpoint_without_scheme_is_tls_unless_insecure),
 		cmocka_unit_test(an_empty_variable_counts_as_not_set),
 		cmocka_unit_test(each_error_in_the_environment_names_its_variable),

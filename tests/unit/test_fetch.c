@@ -206,6 +206,31 @@ static void a_url_is_asked_for_the_base_and_keeps_its_own_query(void **state)
 	}
 }
 
+static void no_key_is_shown_with_a_location(void **state)
+{
+	static const char *const cases[][2] = {
+		{"https://h:1/rates?key=k&base=USD#f", "https://h:1/rates?..."},
+		{"https://h/rates#access_token=k", "https://h/rates"},
+		{"https://h?k", "https://h?..."},
+		{"http://user:k@h/a@b", "http://...@h/a@b"},
+		{"HTTPS://k@@h?@", "HTTPS://...@h?..."},
+		{"user:k@h/rates?k", "...@h/rates?..."},
+		{"h/rates?u=http://k", "h/rates?..."},
+		{"https://h/rates", "https://h/rates"},
+		{"/etc/what?.json", "/etc/what?.json"},
+		{"rates.json", "rates.json"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *shown = fetch_location_shown(cases[i][0]);
+
+		assert_string_equal(shown, cases[i][1]);
+		free(shown);
+	}
+}
+
 static void a_url_is_fetched_in_the_background_of_the_loop(void **state)
 {
 	struct rates *r = rates_at(url_of("/usd?key=k"), NULL);
@@ -695,6 +720,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_is_asked_for_the_base_and_keeps_its_own_query),
+		cmocka_unit_test(no_key_is_shown_with_a_location),
 		cmocka_unit_test(a_url_is_fetched_in_the_background_of_the_loop),
 		cmocka_unit_test(the_answers_own_base_is_believed_and_the_operator_goes_first),
 		cmocka_unit_test(a_server_that_misbehaves_is_refused_with_its_reason),

@@ -58,6 +58,7 @@ static int start_empty(void **state)
 	unlink(in_dir("privacy.state"));
 	unlink(in_dir(".privacy.state.new"));
 	unlink(in_dir("backup"));
+	unlink(in_dir("privacy.state.unused"));
 	return 0;
 }
 
@@ -75,8 +76,9 @@ static enum state_verdict found(const struct hostkey *with, uint64_t expected)
 {
 	struct state *s = opened(with);
 	struct blob b = filled(12345), untouched = b, wanted = filled(expected);
-	enum state_verdict verdict = state_load(s, &b, sizeof(b));
+	enum state_verdict verdict;
 
+	assert_int_equal(state_load(s, &b, sizeof(b), &verdict), 0);
 	state_close(s);
 	if (verdict == STATE_SOUND)
 		assert_memory_equal(&b, &wanted, sizeof(b));
@@ -187,6 +189,64 @@ static void an_older_file_put_back_is_told(void **state)
 	assert_int_equal(found(&key, 1), STATE_OLDER);
 }
 
+/* As on ext4, where the saves take turns with two inodes. */
+static void an_older_file_put_back_after_any_number_of_saves_is_told(void **state)
+{
+	(void)state;
+	for (unsigned between = 1; between <= 4; between++) {
+		saved(&key, 1);
+		saved(&key, 2);
+		copy(in_dir("privacy.state"), in_dir("backup"));
+		for (unsigned i = 0; i < between; i++)
+			saved(&key, 3 + i);
+		copy(in_dir("backup"), in_dir("privacy.state"));
+		assert_int_equal(found(&key, 2), STATE_OLDER);
+	}
+}
+
+/* Whatever stands in the way of reading it may be gone at the next start. */
+static void a_file_that_cannot_be_read_this_time_is_not_called_damaged(void **state)
+{
+	enum state_verdict verdict = STATE_MISSING;
+	struct rlimit before, none;
+	struct state *s;
+	struct blob b;
+
+	(void)state;
+	saved(&key, 7);
+	s = opened(&key);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(state_load(s, &b, sizeof(b), &verdict), -EMFILE);
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(verdict, STATE_MISSING);
+	state_close(s);
+	assert_int_equal(found(&key, 7), STATE_SOUND);
+}
+
+static void what_is_set_aside_is_kept_as_it_was(void **state)
+{
+	struct state *s;
+	struct stat was, now;
+
+	(void)state;
+	assert_int_equal(state_set_aside(s = opened(&key)), -ENOENT);
+	state_close(s);
+	for (uint64_t i = 1; i <= 2; i++) {
+		saved(&other_key, i);
+		assert_int_equal(stat(in_dir("privacy.state"), &was), 0);
+		s = opened(&key);
+		assert_int_equal(state_set_aside(s), 0);
+		state_close(s);
+		assert_int_equal(found(&key, 0), STATE_MISSING);
+		assert_int_equal(stat(in_dir("privacy.state.unused"), &now), 0);
+		assert_true(now.st_ino == was.st_ino && now.st_size == was.st_size);
+		assert_int_equal(now.st_mode & 0777, 0600);
+	}
+}
+
 static void what_a_killed_process_left_does_not_matter(void **state)
 {
 	int fd;
@@ -230,6 +290,11 @@ int main(void)
 		cmocka_unit_test_setup(a_file_cut_short_or_of_another_kind_is_damaged, start_empty),
 		cmocka_unit_test_setup(another_hosts_file_is_foreign, start_empty),
 		cmocka_unit_test_setup(an_older_file_put_back_is_told, start_empty),
+		cmocka_unit_test_setup(an_older_file_put_back_after_any_number_of_saves_is_told,
+				       start_empty),
+		cmocka_unit_test_setup(a_file_that_cannot_be_read_this_time_is_not_called_damaged,
+				       start_empty),
+		cmocka_unit_test_setup(what_is_set_aside_is_kept_as_it_was, start_empty),
 		cmocka_unit_test_setup(what_a_killed_process_left_does_not_matter, start_empty),
 		cmocka_unit_test_setup(a_save_that_fails_leaves_what_was, start_empty),
 	};
