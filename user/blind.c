@@ -188,8 +188,7 @@ static enum reason reason_of(const struct blind *b, const struct record_opaque *
 		return UPGRADED;
 	switch (verdict) {
 	case SOCKETS_NO_LIBRARY: return NO_LIBRARY;
-	case SOCKETS_UNATTACHED:
-		return processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
+	case SOCKETS_UNATTACHED: return processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
 	case SOCKETS_SPARED: return SPARED;
 	default: return UNKNOWN_OWNER;
 	}
