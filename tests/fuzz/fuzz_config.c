@@ -19,6 +19,7 @@
 #include "user/config_text.c"
 #include "user/config_url.c"
 #include "user/config_yaml.c"
+#include "user/fetch.c"
 #include "user/privacy_mechanisms.c"
 
 #define VARIABLES_MAX 64
