@@ -59,6 +59,8 @@ struct config_endpoint {
 	size_t headers_len;
 	uint32_t timeout_ms; /* default 10000 */
 	bool gzip;
+	bool exponential;     /* histograms; OWN only */
+	enum network network; /* whose collector it is; of NETWORK it must be the node's own */
 };
 
 struct config_attribute {
@@ -67,7 +69,9 @@ struct config_attribute {
 
 struct config {
 	bool enabled;
+	bool livenet_enabled;     /* the consent that livenet needs beside `enabled` */
 	bool opted_out;           /* ENABLE_TELEMETRY=false */
+	bool sdk_disabled;        /* OTEL_SDK_DISABLED=true */
 	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: the network might count twice */
 	char *instance;           /* default: the host's name */
 	enum network network;
@@ -82,6 +86,7 @@ struct config {
 	struct config_endpoint *endpoints;
 	size_t endpoints_len;
 	uint32_t export_interval_ms; /* default 15000; 1000 to 3600000 */
+	uint64_t cardinality_limit;  /* series of one metric; 2000 */
 	char *service_name;          /* default "telltale" */
 	struct config_attribute
 		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
@@ -108,6 +113,9 @@ struct config {
  * that was not declared for it; it inherits nothing else. Without it the family's other variables
  * act on every endpoint, save headers, which may be one collector's credentials: with several
  * endpoints they are an error. _INSECURE is for an _ENDPOINT without a scheme.
+ *
+ * A collector of the network is testnet's unless it is declared livenet's, in the file by `network`,
+ * in Rafiki's list by LIVENET; one of the other network than the node's is an error.
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);
@@ -132,6 +140,9 @@ void config_print(const struct config *c, FILE *out);
  * "/" where there is no path. malloc'ed; NULL: not an endpoint, or memory is short.
  */
 char *config_normalise_endpoint(const char *text);
+
+/* "testnet", "livenet". */
+const char *config_network_text(enum network network);
 
 /* TEXT as a YAML scalar on one line: plain where that is safe, else in double quotes. */
 void config_print_scalar(FILE *out, const char *text);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "hostkey.h"
 #include "log.h"
@@ -106,17 +107,34 @@ static int open_series(struct daemon *d)
 	return 0;
 }
 
+/* Where the network's counters are kept: testnet's never become livenet's. */
+static int privacy_dir(const struct config *c, char *dir, size_t dir_len, char *why, size_t why_len)
+{
+	int err = 0;
+
+	snprintf(dir, dir_len, "%s%s", c->state_dir,
+		 c->network == NETWORK_LIVENET ? "/livenet" : "");
+	if (c->network == NETWORK_LIVENET && mkdir(dir, 0700) && errno != EEXIST) {
+		err = -errno;
+		snprintf(why, why_len, "cannot make %s: %s; let this user write there", dir,
+			 strerror(-err));
+	}
+	return err;
+}
+
 /* The network's counters outlive the process. */
 static int keep_privacy(struct daemon *d)
 {
 	struct hostkey key;
-	char why[512] = "";
+	char dir[PATH_MAX], why[PATH_MAX + 256] = "";
 	int err = hostkey_load(d->config->state_dir, &key);
 
 	if (err)
 		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
 	else
-		err = privacy_keep(d->privacy, d->config->state_dir, &key, why, sizeof(why));
+		err = privacy_dir(d->config, dir, sizeof(dir), why, sizeof(why));
+	if (!err)
+		err = privacy_keep(d->privacy, dir, &key, why, sizeof(why));
 	explicit_bzero(&key, sizeof(key));
 	if (err)
 		log_err("run", "%s", why);
