@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config_impl.h"
+#include "series.h"
 
 void config_error(struct config_loader *l, size_t line, size_t column, const char *format, ...)
 {
@@ -196,7 +197,7 @@ static int set_defaults(struct config *c, const char *path)
 	c->rates[RATES_OPERATOR].lifetime_ms = CONFIG_LIFETIME_OPERATOR_MS;
 	c->rates[RATES_NETWORK].lifetime_ms = CONFIG_LIFETIME_NETWORK_MS;
 	c->export_interval_ms = CONFIG_INTERVAL_MS;
-	c->cardinality_limit = CONFIG_CARDINALITY;
+	c->privacy.cardinality_limit = SERIES_LIMIT;
 	c->idle_ms = 30000;
 	c->max_payment_ms = 600000;
 	c->tls_connections = 1024;

@@ -28,6 +28,11 @@
 
 enum network { NETWORK_TESTNET, NETWORK_LIVENET };
 
+static inline const char *config_network_text(enum network network)
+{
+	return network == NETWORK_LIVENET ? "livenet" : "testnet";
+}
+
 enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
 
 struct config_target {
@@ -86,7 +91,6 @@ struct config {
 	struct config_endpoint *endpoints;
 	size_t endpoints_len;
 	uint32_t export_interval_ms; /* default 15000; 1000 to 3600000 */
-	uint64_t cardinality_limit;  /* series of one metric; 2000 */
 	char *service_name;          /* default "telltale" */
 	struct config_attribute
 		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
@@ -140,9 +144,6 @@ void config_print(const struct config *c, FILE *out);
  * "/" where there is no path. malloc'ed; NULL: not an endpoint, or memory is short.
  */
 char *config_normalise_endpoint(const char *text);
-
-/* "testnet", "livenet". */
-const char *config_network_text(enum network network);
 
 /* TEXT as a YAML scalar on one line: plain where that is safe, else in double quotes. */
 void config_print_scalar(FILE *out, const char *text);

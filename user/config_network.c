@@ -6,11 +6,6 @@
 
 #include "config_impl.h"
 
-const char *config_network_text(enum network network)
-{
-	return network == NETWORK_LIVENET ? "livenet" : "testnet";
-}
-
 int config_parse_network(const char *text, enum network *network, char *why)
 {
 	if (!strcmp(text, "testnet"))

@@ -277,7 +277,7 @@ static void print_export(struct print *p)
 	name_value(p, "export_interval");
 	print_duration(p, "export_interval: ", c->export_interval_ms);
 	name_value(p, "cardinality_limit");
-	fprintf(p->out, "cardinality_limit: %" PRIu64, c->cardinality_limit);
+	fprintf(p->out, "cardinality_limit: %" PRIu64, c->privacy.cardinality_limit);
 	print_source(p);
 	fputs("resource:\n", p->out);
 	name_value(p, "resource.service.name");

@@ -187,7 +187,7 @@ static const struct walk_key root_keys[] = {
 	WALK_KEY("endpoints", config_set_endpoints, 0),
 	WALK_KEY("export_interval", walk_set_duration, WALK_FIELD(config, export_interval_ms),
 		 .min = CONFIG_INTERVAL_MIN_MS, .max = CONFIG_INTERVAL_MAX_MS),
-	WALK_KEY("cardinality_limit", walk_set_number, WALK_FIELD(config, cardinality_limit),
+	WALK_KEY("cardinality_limit", walk_set_number, WALK_FIELD(config, privacy.cardinality_limit),
 		 .min = 32, .max = 10000),
 	WALK_KEY("resource", config_set_resource, 0),
 	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),

@@ -80,13 +80,9 @@ static int open_probe(struct daemon *d)
 static int open_series(struct daemon *d)
 {
 	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
-	size_t n = d->config->endpoints_len ? d->config->endpoints_len : 1;
 
-	d->series_exports = calloc(n, sizeof(*d->series_exports));
-	d->series_export_failures = calloc(n, sizeof(*d->series_export_failures));
-	d->exports = calloc(n, sizeof(*d->exports));
-	d->handed = calloc(n, sizeof(*d->handed));
-	if (!d->series_exports || !d->series_export_failures || !d->exports || !d->handed)
+	d->health = health_new(d->config, d->privacy);
+	if (!d->health)
 		return -ENOMEM;
 	d->series_dropped = privacy_series(d->privacy, METRIC_RECORDS_DROPPED, NULL, NULL);
 	d->series_coverage = privacy_series(d->privacy, METRIC_COVERAGE, NULL, NULL);
@@ -96,13 +92,6 @@ static int open_series(struct daemon *d)
 			privacy_series(d->privacy, METRIC_RATES_AGE, "document", documents[i]);
 		d->series_rates_failures[i] =
 			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
-	}
-	for (size_t i = 0; i < d->config->endpoints_len; i++) {
-		const char *url = d->config->endpoints[i].url;
-
-		d->series_exports[i] = privacy_series(d->privacy, METRIC_EXPORTS, "endpoint", url);
-		d->series_export_failures[i] =
-			privacy_series(d->privacy, METRIC_EXPORT_FAILURES, "endpoint", url);
 	}
 	return 0;
 }
@@ -144,18 +133,20 @@ static int keep_privacy(struct daemon *d)
 static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
-	struct pipeline_config pipeline = {
+	struct pipeline_config pipeline;
+	int err;
+
+	d->clock_offset = clock_offset();
+	pipeline = (struct pipeline_config){
 		.exchanges = PIPELINE_EXCHANGES,
 		.conditions = PIPELINE_CONDITIONS,
 		.payments = PIPELINE_PAYMENTS,
 		.idle_ns = (uint64_t)c->idle_ms * 1000000,
 		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
 		.begin_ns = now_ns(CLOCK_MONOTONIC),
-		.realtime_offset_ns = clock_offset(),
+		.realtime_offset_ns = d->clock_offset,
 		.opaque = blind_opaque,
 	};
-	int err;
-
 	d->peers = peers_new(c, PEERS_SEEN);
 	d->rates = rates_new(c->rates);
 	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
@@ -253,6 +244,7 @@ void daemon_close(struct daemon *d)
 	if (d->exporter)
 		export_stop(d->exporter, FLUSH_MS);
 	page_stop(d->page);
+	health_free(d->health);
 	pipeline_free(d->pipeline);
 	blind_free(d->blind);
 	privacy_free(d->privacy);
@@ -262,8 +254,4 @@ void daemon_close(struct daemon *d)
 	probe_close(d->probe);
 	for (size_t i = 0; i < d->targets_len; i++)
 		target_fini(&d->targets[i]);
-	free(d->series_exports);
-	free(d->series_export_failures);
-	free(d->exports);
-	free(d->handed);
 }

@@ -140,7 +140,6 @@ static void without_file_everything_has_its_default(void **state)
 static const char whole[] = "enabled: true\n"
 			    "instance: cloud-nine\n"
 			    "network: livenet\n"
-			    "livenet_enabled: true\n"
 			    "targets:\n"
 			    "  - unit: rafiki-backend.service\n"
 			    "    forwards: never\n"
@@ -174,13 +173,14 @@ static const char whole[] = "enabled: true\n"
 			    "    audience: own\n"
 			    "    histograms: exponential\n"
 			    "export_interval: 1m\n"
-			    "cardinality_limit: 500\n"
 			    "resource: {deployment.environment: test, service.name: probe}\n"
 			    "listen: '[::1]:9000'\n"
 			    "payments: {idle: 5s, max: 1h}\n"
 			    "tls_connections: 5000\n"
 			    "state_dir: /s\n"
-			    "run_dir: /r\n";
+			    "run_dir: /r\n"
+			    "cardinality_limit: 500\n"
+			    "livenet_enabled: true\n";
 
 static void every_key_reaches_its_field(void **state)
 {
@@ -193,7 +193,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(c->targets_len, 3);
 	assert_int_equal(c->targets[0].kind, TARGET_UNIT);
 	assert_true(c->targets[0].never_forwards);
-	assert_int_equal(c->targets[0].line, 6);
+	assert_int_equal(c->targets[0].line, 5);
 	assert_int_equal(c->targets[1].kind, TARGET_CGROUP);
 	assert_false(c->targets[1].never_forwards);
 	assert_int_equal(c->targets[2].kind, TARGET_PID);
@@ -229,7 +229,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_false(c->endpoints[0].exponential);
 	assert_int_equal(c->endpoints[0].network, NETWORK_LIVENET);
 	assert_true(c->endpoints[1].exponential);
-	assert_int_equal(c->cardinality_limit, 500);
+	assert_int_equal(c->privacy.cardinality_limit, 500);
 	assert_string_equal(c->endpoints[1].authority, "10.0.0.1:9999");
 	assert_false(c->endpoints[1].tls);
 	assert_int_equal(c->endpoints[1].timeout_ms, 10000);
@@ -885,7 +885,7 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "    timeout: 4s  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
 	assert_contains(text, "    compression: none  # default\n");
 	assert_contains(text, "  service.name: svc  # environment OTEL_SERVICE_NAME\n");
-	assert_contains(text, "  deployment.environment: test  # t.yaml:33\n");
+	assert_contains(text, "  deployment.environment: test  # t.yaml:35\n");
 	assert_contains(text, "      x-key: \"***\"  # t.yaml:27\n");
 	assert_null(strstr(text, "planted-secret"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
