@@ -152,6 +152,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# Preloaded into the program: no sanitizer, which would have to come first.
+$(BUILD)/tests/%.so: tests/e2e/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -shared -fPIC $(DEPEND) -MF $@.d -o $@ $< -ldl
+
 # The bad network.
 $(BUILD)/tests/shim: tests/network/shim.c
 	$(call say,TEST,$@)

@@ -117,8 +117,19 @@ bed_stop() {
   return "$status"
 }
 
+# One that the kernel gives to no outgoing connection before it is listened to.
 bed_free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  python3 -c '
+import random, socket
+low = max(11000, int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0]))
+while True:
+    try:
+        s = socket.socket()
+        s.bind(("127.0.0.1", random.randrange(10000, low)))
+        break
+    except OSError:
+        pass
+print(s.getsockname()[1])'
 }
 
 bed_has_ipv6() {
