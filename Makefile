@@ -20,7 +20,7 @@ INSTALL    = install
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
 PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp \
-	libcrypto
+	libcrypto zlib
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
@@ -277,6 +277,9 @@ hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size,
 soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
 	$(Q)tests/soak/run $${SOAK:-660}
 
+outages: $(PROGRAM) $(BUILD)/tests/clock.so ## break everything between telltale and Prometheus for OUTAGE seconds each (600), as root (TAP)
+	$(Q)tests/outage/run $${OUTAGE:-600}
+
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
 	$(Q)scripts/parts-tls all >&2
 	$(Q)bats --tap tests/tls tests/tls/more
@@ -328,7 +331,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak outages network bench bench-privacy \
 	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

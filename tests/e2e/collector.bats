@@ -64,21 +64,6 @@ pay() {
   telltale_stop tt
 }
 
-@test "an outage of the collector loses no totals" {
-  collector_start main
-  watched_sender 'endpoints:' "$(telltale_endpoint "$(collector_url main)" network 2s)"
-  pay 8
-  bed_wait 20 'the first payments' same echo 8 -- collector_sum main transactions_total
-  bed_stop main || true
-  pay 8 2
-  bed_wait 20 'telltale to have seen them' test_metric 16 tt transactions_total
-  collector_start main
-  bed_wait 60 'the totals of the outage' same echo 16 -- collector_sum main transactions_total
-  bed_wait 20 'all packets' \
-    same connector_truth alice originated prepares -- collector_sum main packet_count_prepare
-  telltale_stop tt
-}
-
 @test "what was counted last is exported as telltale ends" {
   collector_start main
   watched_sender 'endpoints:' "$(telltale_endpoint "$(collector_url main)" network)"

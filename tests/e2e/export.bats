@@ -33,6 +33,30 @@ case_passes() {
   case_passes retry_sends_newest
 }
 
+@test "an endpoint that was away from the start gets the zeros first, then the newest" {
+  case_passes the_first_goes_first
+}
+
+@test "each of gRPC's 16 codes is retried or dropped as OTLP has it" {
+  case_passes each_status_code
+}
+
+@test "a slow collector is waited for until the deadline, and no longer" {
+  case_passes slow
+}
+
+@test "half-closed and reset connections cost no total" {
+  case_passes half_closed
+}
+
+@test "an endpoint that does not speak gRPC is told in words, and replaced by one that does" {
+  case_passes garbage
+}
+
+@test "an answer that is not OTLP's, and details that are no details, change nothing" {
+  case_passes garbage_inside
+}
+
 @test "INVALID_ARGUMENT is counted, said once and not sent again" {
   case_passes refusal_is_final
 }
@@ -111,6 +135,22 @@ case_passes() {
 
 @test "an answer over 4 MiB is not asked for again" {
   case_passes too_large_an_answer
+}
+
+@test "more metadata than is read is not asked for again" {
+  case_passes too_large_a_trailer
+}
+
+@test "certificates rotated on both sides, file by file, cost no export" {
+  case_passes rotated
+}
+
+@test "every kind of metric at the edge of what it can hold reads well by the official definitions" {
+  case_passes edges
+}
+
+@test "a snapshot without a point is a request without a metric" {
+  case_passes empty
 }
 
 @test "an IPv6 address works as an endpoint" {

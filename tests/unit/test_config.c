@@ -168,15 +168,19 @@ static const char whole[] = "enabled: true\n"
 			    "    headers: {X-Key: planted-secret}\n"
 			    "    timeout: 2500ms\n"
 			    "    compression: gzip\n"
+			    "    network: livenet\n"
 			    "  - url: http://10.0.0.1:9999\n"
 			    "    audience: own\n"
+			    "    histograms: exponential\n"
 			    "export_interval: 1m\n"
 			    "resource: {deployment.environment: test, service.name: probe}\n"
 			    "listen: '[::1]:9000'\n"
 			    "payments: {idle: 5s, max: 1h}\n"
 			    "tls_connections: 5000\n"
 			    "state_dir: /s\n"
-			    "run_dir: /r\n";
+			    "run_dir: /r\n"
+			    "cardinality_limit: 500\n"
+			    "livenet_enabled: true\n";
 
 static void every_key_reaches_its_field(void **state)
 {
@@ -222,6 +226,10 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(c->endpoints[0].headers[0].value, "planted-secret");
 	assert_int_equal(c->endpoints[0].timeout_ms, 2500);
 	assert_true(c->endpoints[0].gzip);
+	assert_false(c->endpoints[0].exponential);
+	assert_int_equal(c->endpoints[0].network, NETWORK_LIVENET);
+	assert_true(c->endpoints[1].exponential);
+	assert_int_equal(c->privacy.cardinality_limit, 500);
 	assert_string_equal(c->endpoints[1].authority, "10.0.0.1:9999");
 	assert_false(c->endpoints[1].tls);
 	assert_int_equal(c->endpoints[1].timeout_ms, 10000);
@@ -544,6 +552,83 @@ static void a_livenet_that_contradicts_the_file_is_refused(void **state)
 	config_free(c);
 }
 
+static void testnet_and_livenet_are_kept_apart(void **state)
+{
+#define AT(network) "endpoints: [{url: 'http://c:1', audience: network, network: " network "}]\n"
+#define LIVE        "enabled: true\nnetwork: livenet\n"
+	static const struct {
+		const char *file, *variable, *errors; /* NULL: accepted */
+	} table[] = {
+		{"enabled: true\n" AT("testnet"), NULL, NULL},
+		{LIVE AT("livenet"), NULL, NULL},
+		{"enabled: true\n" AT("livenet"), NULL,
+		 "t.yaml:2:1: endpoint http://c:1 is livenet's, and this node is on testnet"},
+		{LIVE AT("testnet"), NULL,
+		 "t.yaml:3:1: endpoint http://c:1 is testnet's, and this node is on livenet"},
+		{LIVE "endpoints: [{url: 'http://c:1', audience: network}]\n", NULL,
+		 "is testnet's unless it says otherwise, and this node is on livenet; write "
+		 "`network: livenet`"},
+		/* One of the operator's own takes both, unless it is said to be another's. */
+		{LIVE "endpoints: [{url: 'http://c:1', audience: own}]\n", NULL, NULL},
+		{LIVE "endpoints: [{url: 'http://c:1', audience: own, network: testnet}]\n", NULL,
+		 "is testnet's, and this node is on livenet"},
+		/* Rafiki's list is of the network that Rafiki's LIVENET says. */
+		{LIVE, "OPEN_TELEMETRY_COLLECTOR_URLS=http://c:1",
+		 "environment: OPEN_TELEMETRY_COLLECTOR_URLS: endpoint http://c:1 is testnet's"},
+		{LIVE, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:1", NULL},
+		{LIVE AT("livenet"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1", NULL},
+		{"livenet_enabled: true\n", NULL,
+		 "t.yaml:1:1: `livenet_enabled: true` opts in to livenet, and this node is on "
+		 "testnet"},
+		{"livenet_enabled: true\n", "LIVENET=true", NULL},
+		{"livenet_enabled: true\n", "LIVENET=false", "is on testnet"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char setting[128], *errors;
+		struct config *c;
+		int err;
+
+		snprintf(setting, sizeof(setting), "%s", table[i].variable ? table[i].variable : "");
+		err = load_env(table[i].file, ENV(setting), &c, &errors);
+		if (err != (table[i].errors ? -EINVAL : 0) ||
+		    (table[i].errors && !strstr(errors, table[i].errors))) {
+			print_error("%s with %s: expected \"%s\", got: %s\n", table[i].file, setting,
+				    table[i].errors ? table[i].errors : "no error", errors);
+			fail();
+		}
+		free(errors);
+		config_free(c);
+	}
+}
+
+static void what_shape_an_export_has_is_opentelemetrys_to_say(void **state)
+{
+	static const char two[] = "endpoints:\n  - {url: 'http://a', audience: network}\n"
+				  "  - {url: 'http://b', audience: own, timeout: 2s}\n";
+	static const char aggregation[] = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="
+					  "base2_exponential_bucket_histogram";
+	char setting[160];
+	struct config *c;
+
+	(void)state;
+	snprintf(setting, sizeof(setting), "%s", aggregation);
+	c = right(two, ENV(setting, "OTEL_METRIC_EXPORT_TIMEOUT=3000",
+			   "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_METRICS_EXPORTER=otlp"));
+	assert_false(c->endpoints[0].exponential); /* the network's are explicit, always */
+	assert_true(c->endpoints[1].exponential);
+	assert_int_equal(c->endpoints[0].timeout_ms, 3000);
+	assert_int_equal(c->endpoints[1].timeout_ms, 2000);
+	config_free(c);
+	c = right(two, ENV("OTEL_METRICS_EXPORTER=none"));
+	assert_int_equal(c->endpoints_len, 0);
+	config_free(c);
+	c = right("enabled: true\n", ENV("OTEL_SDK_DISABLED=true"));
+	assert_contains(config_consent(c), "OTEL_SDK_DISABLED=true");
+	config_free(c);
+}
+
 static void the_otlp_family_overrides_file_and_rafiki(void **state)
 {
 	struct config *c =
@@ -667,6 +752,12 @@ static void each_error_in_the_environment_names_its_variable(void **state)
 		{"OTEL_RESOURCE_ATTRIBUTES", "x", "entry 1 is not name=value"},
 		{"OTEL_METRIC_EXPORT_INTERVAL", "10", "out of range"},
 		{"OTEL_SERVICE_NAME", "\x7f", "control character"},
+		{"OTEL_SDK_DISABLED", "1", "not true or false"},
+		{"OTEL_METRICS_EXPORTER", "console", "no exporter 'console'"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "write grpc"},
+		{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "lose"},
+		{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "x", "no aggregation"},
+		{"OTEL_METRIC_EXPORT_TIMEOUT", "1", "out of range"},
 	};
 	static const char with_endpoint[] = "endpoints: [{url: 'https://c', audience: own}]\n";
 
@@ -716,6 +807,10 @@ static void only_the_file_starts_and_enable_telemetry_false_always_stops(void **
 		{"enabled: false", "ENABLE_TELEMETRY=true", false, "does not start telltale"},
 		{"enabled: false", "ENABLE_TELEMETRY=false", false, "remove the variable"},
 		{"enabled: true", NULL, true, NULL},
+		{"enabled: true\nnetwork: livenet", NULL, false, "set `livenet_enabled: true`"},
+		{"enabled: true", "LIVENET=true", false, "set `livenet_enabled: true`"},
+		{"enabled: true\nnetwork: livenet\nlivenet_enabled: true", NULL, true, NULL},
+		{"livenet_enabled: true\nnetwork: livenet", NULL, false, "set `enabled: true`"},
 		{"enabled: true", "ENABLE_TELEMETRY=true", true, NULL},
 		{"enabled: true", "ENABLE_TELEMETRY=TRUE", true, NULL},
 		{"enabled: true", "ENABLE_TELEMETRY=false", false, "ENABLE_TELEMETRY=false"},
@@ -790,7 +885,7 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "    timeout: 4s  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
 	assert_contains(text, "    compression: none  # default\n");
 	assert_contains(text, "  service.name: svc  # environment OTEL_SERVICE_NAME\n");
-	assert_contains(text, "  deployment.environment: test  # t.yaml:33\n");
+	assert_contains(text, "  deployment.environment: test  # t.yaml:35\n");
 	assert_contains(text, "      x-key: \"***\"  # t.yaml:27\n");
 	assert_null(strstr(text, "planted-secret"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -932,6 +1027,8 @@ int main(void)
 		cmocka_unit_test(a_file_larger_than_the_limit_is_refused),
 		cmocka_unit_test(rafikis_variables_fill_in_what_the_file_leaves_out),
 		cmocka_unit_test(a_livenet_that_contradicts_the_file_is_refused),
+		cmocka_unit_test(testnet_and_livenet_are_kept_apart),
+		cmocka_unit_test(what_shape_an_export_has_is_opentelemetrys_to_say),
 		cmocka_unit_test(the_otlp_family_overrides_file_and_rafiki),
 		cmocka_unit_test(
 			an_endpoint_from_the_environment_is_never_declared_network_by_itself),
