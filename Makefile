@@ -152,6 +152,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# The right half of the program, as a node of the service under test; several run at once.
+$(BUILD)/tests/node: tests/service/node.c $(BUILD)/libtelltale.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
+
 # Preloaded into the program: no sanitizer, which would have to come first.
 $(BUILD)/tests/%.so: tests/e2e/%.c
 	$(call say,TEST,$@)
