@@ -55,9 +55,9 @@ prometheus_spawn() {
   mkdir -p "$BED/prometheus.d"
   cp -r "$SERVICE/prometheus/." "$BED/prometheus.d"
   sed -i -e 's/_interval: .*/_interval: 1s/' \
-    -e "s/collector-\([01]\).collectors:8888/COLLECTOR\1/g; s/localhost:9090/127.0.0.1:$(port_of prometheus)/" \
+    -e "s/collector-\([01]\).collectors:8888/COLLECTOR\1/g; s/localhost:9090/127.0.0.1:$(port_of "$name")/" \
     -e "s/COLLECTOR0/127.0.0.1:$(port_of collector-0-metrics)/; s/COLLECTOR1/127.0.0.1:$(port_of collector-1-metrics)/" \
-    -e "s/sidecar:8888/127.0.0.1:$(port_of collector-0-metrics)/" \
+    -e "s/sidecar:8888/127.0.0.1:$(cat "$BED/sidecar-metrics.port" 2>/dev/null)/" \
     -e "s/prometheus-public:9090/127.0.0.1:$(port_of prometheus-public)/" "$BED/prometheus.d/$file"
   bed_spawn "$name" "$PROMETHEUS" --config.file="$BED/prometheus.d/$file" --storage.tsdb.path="$BED/$name.tsdb" \
     --storage.tsdb.retention.time=400d --web.enable-remote-write-receiver --web.enable-admin-api \
@@ -80,6 +80,22 @@ service_start() {
   balancer_start
   replica_wait 0 && replica_wait 1 && prometheus_wait prometheus && prometheus_wait prometheus-public
 }
+
+# An operator's own: the sidecar Collector and a Prometheus behind it.
+operator_start() {
+  ports sidecar{,-health,-metrics} prometheus-own
+  prometheus_spawn prometheus-own operator.yaml
+  bed_spawn sidecar env OTLP_ENDPOINT="127.0.0.1:$(port_of sidecar)" NETWORK="$NETWORK" BATCH_TIMEOUT=200ms \
+    REMOTE_WRITE_URL="http://127.0.0.1:$(port_of prometheus-own)/api/v1/write" \
+    HEALTH_ENDPOINT="127.0.0.1:$(port_of sidecar-health)" METRICS_PORT="$(port_of sidecar-metrics)" \
+    "$PARTS/otelcol" --config "$SERVICE/collector/sidecar.yaml"
+  bed_wait 60 'the sidecar' curl --silent --fail "http://127.0.0.1:$(port_of sidecar-health)/" &&
+    prometheus_wait prometheus-own
+}
+
+# Items of `endpoints:`, for node_start.
+network_endpoint() { printf '  - url: %s\n    audience: network\n    network: %s\n    ca: %s\n' "$(service_url)" "${1:-$NETWORK}" "$BED/ca.pem"; }
+own_endpoint() { printf '  - url: http://127.0.0.1:%s\n    audience: own\n' "$(port_of sidecar)"; }
 
 service_url() { echo "https://127.0.0.1:$(port_of balancer)"; }
 
