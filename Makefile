@@ -193,6 +193,10 @@ $(BUILD)/venv/ready: tests/e2e/requirements.txt
 	$(call say,VENV,$(@D))
 	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
 
+$(BUILD)/venv-service/ready: tests/service/requirements.txt
+	$(call say,VENV,$(@D))
+	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
+
 $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)

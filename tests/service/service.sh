@@ -54,7 +54,7 @@ prometheus_spawn() {
   local name=$1 file=$2
   mkdir -p "$BED/prometheus.d"
   cp -r "$SERVICE/prometheus/." "$BED/prometheus.d"
-  sed -i -e 's/_interval: .*/_interval: 1s/' \
+  sed -i -e 's/scrape_interval: .*/scrape_interval: 1s/' -e "s/evaluation_interval: .*/evaluation_interval: ${RULES_EACH:-1s}/" \
     -e "s/collector-\([01]\).collectors:8888/COLLECTOR\1/g; s/localhost:9090/127.0.0.1:$(port_of "$name")/" \
     -e "s/COLLECTOR0/127.0.0.1:$(port_of collector-0-metrics)/; s/COLLECTOR1/127.0.0.1:$(port_of collector-1-metrics)/" \
     -e "s/sidecar:8888/127.0.0.1:$(cat "$BED/sidecar-metrics.port" 2>/dev/null)/" \
