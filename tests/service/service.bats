@@ -16,7 +16,7 @@ load_service() {
 
 setup_file() {
   load_service
-  make -C "$ROOT" --no-print-directory build/tests/node >&2
+  make -C "$ROOT" --no-print-directory -s build/tests/node build/venv-service/ready >&2
   bed_init "$BATS_FILE_TMPDIR/bed"
   export BED BED_CGROUP NETWORK=testnet
   service_start testnet
@@ -170,7 +170,7 @@ both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_d
 
 @test "every expression of every dashboard, rule and alert has data of the right shape" {
   pay_all 1 1 1
-  python3 "$BATS_TEST_DIRNAME/expressions.py" "http://127.0.0.1:$(port_of prometheus)" \
+  "$ROOT/build/venv-service/bin/python" "$BATS_TEST_DIRNAME/expressions.py" "http://127.0.0.1:$(port_of prometheus)" \
     "http://127.0.0.1:$(port_of prometheus-public)" "http://127.0.0.1:$(port_of prometheus-own)"
 }
 
