@@ -169,7 +169,11 @@ both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_d
 }
 
 @test "every expression of every dashboard, rule and alert has data of the right shape" {
+  # Twice, for rates.
   pay_all 1 1 1
+  arrived
+  pay_all 1 1 1
+  arrived
   "$ROOT/build/venv-service/bin/python" "$BATS_TEST_DIRNAME/expressions.py" "http://127.0.0.1:$(port_of prometheus)" \
     "http://127.0.0.1:$(port_of prometheus-public)" "http://127.0.0.1:$(port_of prometheus-own)"
 }

@@ -24,7 +24,7 @@ ports() {
 # replica_start NUMBER: a Collector, at its address also after a restart.
 replica_start() {
   local name=collector-$1
-  bed_spawn "$name" env OTLP_ENDPOINT="127.0.0.1:$(port_of "$name")" \
+  bed_spawn "$name" env GOMEMLIMIT="${COLLECTOR_MEMORY:-512MiB}" OTLP_ENDPOINT="127.0.0.1:$(port_of "$name")" \
     TLS_CERT="$BED/server.pem" TLS_KEY="$BED/server.key" MAX_CONNECTION_AGE="$COLLECTOR_AGE" \
     BATCH_TIMEOUT="${COLLECTOR_BATCH:-200ms}" REMOTE_WRITE_URL="${REMOTE_WRITE:-http://127.0.0.1:$(port_of prometheus)/api/v1/write}" \
     HEALTH_ENDPOINT="127.0.0.1:$(port_of "$name-health")" METRICS_HOST=127.0.0.1 \
