@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep count.
+/* export_lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep
+ * count.
  */
 #include "export_impl.h"
 

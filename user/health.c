@@ -11,7 +11,7 @@ enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, COUNTERS };
 enum gauge { LAST_SUCCESS, FAILING, STATUS, GAUGES };
 
 static const enum metric counters[COUNTERS] = {
-	[EXPORTS] = METRIC_EXPORTS,	  [FAILURES] = METRIC_EXPORT_FAILURES,
+	[EXPORTS] = METRIC_EXPORTS,        [FAILURES] = METRIC_EXPORT_FAILURES,
 	[RETRIES] = METRIC_EXPORT_RETRIES, [REJECTED] = METRIC_EXPORT_REJECTED,
 	[BYTES] = METRIC_EXPORT_BYTES,
 };
@@ -103,8 +103,9 @@ size_t health_endpoints(const struct health *h, const struct export_status **out
 static void put_state(FILE *out, const struct export_status *s)
 {
 	if (s->consecutive_failures)
-		fprintf(out, "%u attempt%s failed in a row, the last one: %s", s->consecutive_failures,
-			s->consecutive_failures == 1 ? "" : "s", s->last_error);
+		fprintf(out, "%u attempt%s failed in a row, the last one: %s",
+			s->consecutive_failures, s->consecutive_failures == 1 ? "" : "s",
+			s->last_error);
 	else if (s->exports)
 		fprintf(out, "well");
 	else

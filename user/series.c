@@ -104,7 +104,8 @@ static struct series_entry *entry_add(struct series *s, enum metric metric)
 	}
 	e = &s->entries[s->len++];
 	*e = (struct series_entry){.metric = metric, .histogram = histogram};
-	e->sum = metric == METRIC_RATES_AGE || metric == METRIC_EXPORT_STATUS ? -1 : 0; /* none yet */
+	e->sum = metric == METRIC_RATES_AGE || metric == METRIC_EXPORT_STATUS ? -1
+									      : 0; /* none yet */
 	return e;
 }
 

@@ -590,12 +590,14 @@ static void testnet_and_livenet_are_kept_apart(void **state)
 		struct config *c;
 		int err;
 
-		snprintf(setting, sizeof(setting), "%s", table[i].variable ? table[i].variable : "");
+		snprintf(setting, sizeof(setting), "%s",
+			 table[i].variable ? table[i].variable : "");
 		err = load_env(table[i].file, ENV(setting), &c, &errors);
 		if (err != (table[i].errors ? -EINVAL : 0) ||
 		    (table[i].errors && !strstr(errors, table[i].errors))) {
-			print_error("%s with %s: expected \"%s\", got: %s\n", table[i].file, setting,
-				    table[i].errors ? table[i].errors : "no error", errors);
+			print_error("%s with %s: expected \"%s\", got: %s\n", table[i].file,
+				    setting, table[i].errors ? table[i].errors : "no error",
+				    errors);
 			fail();
 		}
 		free(errors);
@@ -607,8 +609,9 @@ static void what_shape_an_export_has_is_opentelemetrys_to_say(void **state)
 {
 	static const char two[] = "endpoints:\n  - {url: 'http://a', audience: network}\n"
 				  "  - {url: 'http://b', audience: own, timeout: 2s}\n";
-	static const char aggregation[] = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="
-					  "base2_exponential_bucket_histogram";
+	static const char aggregation[] =
+		"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="
+		"base2_exponential_bucket_histogram";
 	char setting[160];
 	struct config *c;
 
