@@ -14,7 +14,7 @@
 #include "log.h"
 
 #define STAGE    "export"
-#define NS_PER_S 1000000000ull
+#define NS_PER_S 1000000000ULL
 
 int64_t export_now_ns(void)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NS_PER_S 1000000000ull
+#define NS_PER_S 1000000000ULL
 
 enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, COUNTERS };
 enum gauge { LAST_SUCCESS, FAILING, STATUS, GAUGES };

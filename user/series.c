@@ -292,8 +292,8 @@ static void release_point(struct series_entry *e, struct released_point *point, 
 void series_release(struct series *s, struct released_point *points, char **text)
 {
 	const uintptr_t align = _Alignof(struct histogram_exponential);
-	struct histogram_exponential *exponentials =
-		(void *)(((uintptr_t)*text + align - 1) / align * align);
+	char *at = *text + (align - (uintptr_t)*text % align) % align;
+	struct histogram_exponential *exponentials = (void *)at;
 	size_t histograms = 0;
 
 	for (int i = 0; i < s->len; i++)

@@ -35,7 +35,7 @@ static const struct form {
 static struct privacy *busy_node(void)
 {
 	struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct privacy *p = privacy_new(&params, "cloud-nine", 1700000000000000000ull, NULL, NULL);
+	struct privacy *p = privacy_new(&params, "cloud-nine", 1700000000000000000ULL, NULL, NULL);
 	uint32_t dice = 1;
 
 	if (!p)
@@ -74,7 +74,7 @@ static int export_all(struct exporter *x, struct privacy *p, unsigned exports,
 	uint64_t had = s->exports;
 
 	for (unsigned i = 1; i <= exports; i++) {
-		struct released *r = privacy_release(p, 1700000000000000000ull + i * 1000000000ull);
+		struct released *r = privacy_release(p, 1700000000000000000ULL + i * 1000000000ULL);
 
 		if (!r)
 			return -ENOMEM;
