@@ -53,7 +53,7 @@ UNIT   := $(wildcard tests/unit/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
-	$(addprefix scripts/deploy/,PRIVACY.md privacy.svg telltale.yaml)
+	$(addprefix scripts/deploy/,PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 # $(1): the flavour's folder.
@@ -287,7 +287,7 @@ tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
-bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes scripts/deploy/PRIVACY.md's tables
+bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes scripts/deploy/PRIVACY.md's tables, privacy-errors.md and the plot
 	$(Q)tests/bench/privacy
 
 # --- the tree ------------------------------------------------------------------------------------

@@ -264,6 +264,17 @@ static void put_clip(uint64_t clip)
 #define SIZES PLOT_POINTS
 static const unsigned sizes[SIZES] = {100, 1000, 10000, 100000, 1000000};
 
+/* Hours, days, weeks and four weeks of the node with the EPSILONth budget. */
+static void put_periods(const struct cell *c, unsigned epsilon, enum what what)
+{
+	static const unsigned periods[] = {1, HOURS, WEEK * HOURS, MONTH * HOURS};
+	bool has_hours = nodes[0].budgets[epsilon].hour_clip;
+
+	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++)
+		put(periods[i] > 1 || has_hours ? errors(c, seen[epsilon], periods[i], what)
+						: (struct spread){0, 0, false});
+}
+
 static void print_cell(const struct cell *c, size_t size)
 {
 	double whole = truth[c->days * HOURS].value - truth[WARM_UP * HOURS].value;
@@ -277,16 +288,11 @@ static void print_cell(const struct cell *c, size_t size)
 		put_clip(b->day_clip);
 		fputs(", ", stdout);
 		put_clip(b->hour_clip);
-		put(b->hour_clip ? errors(c, seen[e], 1, VALUE) : (struct spread){0, 0, false});
-		put(day);
-		put(errors(c, seen[e], WEEK * HOURS, VALUE));
-		put(errors(c, seen[e], MONTH * HOURS, VALUE));
+		put_periods(c, e, VALUE);
 		fputs(cut_off[e] < whole / 10000 ? " | " : " | −", stdout);
 		put_percent(cut_off[e] / whole);
-		put(b->hour_clip ? errors(c, seen[e], 1, COUNT) : (struct spread){0, 0, false});
-		put(errors(c, seen[e], HOURS, COUNT));
-		put(errors(c, seen[e], WEEK * HOURS, COUNT));
-		put(errors(c, seen[e], HOURS, AVERAGE));
+		put_periods(c, e, COUNT);
+		put_periods(c, e, AVERAGE);
 		puts(" |");
 		if (c->nodes == 1)
 			plotted[c->distribution].continual[e][size] = day.known ? day.high : NAN;
@@ -430,13 +436,13 @@ static void simulate_all(double budget)
 
 int main(int argc, char **argv)
 {
-	double budget = argc > 1 ? strtod(argv[1], NULL) : 10e6;
+	double budget = argc > 1 ? strtod(argv[1], NULL) : 30e6;
 
-	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | hour value | day "
-	     "value | "
-	     "week value | 4 weeks | of it cut off | hour count | day count | week count | "
-	     "day average |\n"
-	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | value: hour | day | "
+	     "week | "
+	     "4 weeks | of it cut off | count: hour | day | week | 4 weeks | average: hour | day | "
+	     "week | 4 weeks |\n"
+	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
 	simulate_all(budget);
 	puts("\n| values | payments a day | rounding | day value | bias |\n|---|---|---|---|---|");
 	for (unsigned d = 0; d < 2; d++) {
