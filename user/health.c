@@ -2,8 +2,10 @@
 #include "health.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_S 1000000000ULL
 
@@ -33,6 +35,21 @@ struct health {
 	struct handles *handles;
 };
 
+/* What the series of endpoint I are told apart by: its URL, with the audience where another has the
+ * same. */
+static void name(const struct config *c, size_t i, char *text, size_t len)
+{
+	const struct config_endpoint *e = &c->endpoints[i];
+	bool twice = false;
+
+	for (size_t j = 0; j < c->endpoints_len; j++)
+		twice = twice || (j != i && !strcmp(c->endpoints[j].url, e->url));
+	snprintf(text, len, "%s%s", e->url,
+		 !twice                        ? ""
+		 : e->audience == AUDIENCE_OWN ? " (own)"
+					       : " (network)");
+}
+
 struct health *health_new(const struct config *config, struct privacy *privacy)
 {
 	struct health *h = calloc(1, sizeof(*h));
@@ -49,9 +66,10 @@ struct health *health_new(const struct config *config, struct privacy *privacy)
 	}
 	for (size_t i = 0; i < h->len; i++) {
 		struct handles *to = &h->handles[i];
-		const char *url = config->endpoints[i].url;
+		char url[1024];
 
-		h->status[i].url = url;
+		name(config, i, url, sizeof(url));
+		h->status[i].url = config->endpoints[i].url;
 		h->status[i].audience = config->endpoints[i].audience;
 		h->status[i].last_code = -1;
 		for (unsigned c = 0; c < COUNTERS; c++)

@@ -50,9 +50,10 @@ pay() {
   collector_start good
   bed_spawn silent python3 "$BATS_TEST_DIRNAME/listener.py" "$BED/silent" 0
   bed_wait 10 'the silent endpoint' test -e "$BED/silent.ready"
+  down=http://127.0.0.1:$(bed_free_port)
   watched_sender 'endpoints:' \
     "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 120s)" \
-    "$(telltale_endpoint "http://127.0.0.1:$(bed_free_port)" own 120s)" \
+    "$(telltale_endpoint "$down" own 120s)" \
     "$(telltale_endpoint "$(collector_url good)" own 120s)"
   bed_wait 30 'the silent endpoint to be tried' at_least 1 cat "$BED/silent"
   # An export waits 120 s for the silent one: three more to the good one meanwhile waited for none.
@@ -60,6 +61,18 @@ pay() {
   bed_wait 60 'three exports more' at_least $((had + 3)) collector_exports good
   pay 8
   bed_wait 30 'the payments to arrive' same echo 8 -- collector_sum good transactions_total
+  # How each of them does is told, in figures and in words.
+  good=$(collector_url good)
+  bed_wait 20 'figures of the good one' at_least 3 telltale_metric tt telltale_export_ms_count "endpoint=\"$good\""
+  [ "$(telltale_metric tt telltale_export_last_status "endpoint=\"$good\"")" = 0 ]
+  [ "$(telltale_metric tt telltale_export_last_status "endpoint=\"$down\"")" = 14 ]
+  [ "$(telltale_metric tt telltale_export_consecutive_failures "endpoint=\"$good\"")" = 0 ]
+  at_least 1 telltale_metric tt telltale_export_consecutive_failures "endpoint=\"$down\""
+  at_least 1000 telltale_metric tt telltale_export_bytes_total "endpoint=\"$good\""
+  at_least 1700000000 telltale_metric tt telltale_export_last_success_seconds "endpoint=\"$good\""
+  run -0 curl --silent "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics"
+  [[ $output == *"# export to $good (own): well; acknowledged last "* ]]
+  [[ $output == *"# export to $down (own): "*"the last one: cannot connect: Connection refused; never acknowledged"* ]]
   # It has no more than its five seconds to end in, whatever an endpoint does.
   telltale_stop tt
 }
