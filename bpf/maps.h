@@ -20,6 +20,8 @@ const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
 /* TLS connections that one target may have in the table. */
 const volatile __u64 tls_share;
+/* What the kernel has: see uprobe.h. */
+const volatile __u8 tls_sessions, tls_cookies;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {
@@ -185,8 +187,17 @@ struct tls_flow {
 	struct flow flow;
 };
 
-_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED_TLS_TARGET_AT,
-	       "the daemon reads it there");
+#define MAPS_SHARED_AT(field)                                                                      \
+	_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.field) ==                   \
+			       __builtin_offsetof(struct shared_tls_flow, field),                  \
+		       "the daemon reads it there")
+
+MAPS_SHARED_AT(id);
+MAPS_SHARED_AT(generation);
+MAPS_SHARED_AT(pid);
+MAPS_SHARED_AT(tap);
+MAPS_SHARED_AT(target);
+MAPS_SHARED_AT(role);
 
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older

@@ -17,8 +17,20 @@ struct shared_target {
 	__u32 index;
 };
 
-/* Where a value of tls_flows says its target. */
-#define SHARED_TLS_TARGET_AT 17
+/* How a value of tls_flows begins. */
+struct shared_tls_flow {
+	__u64 id; /* as in struct record_flow */
+	__u32 generation;
+	__u32 pid;
+	__u8 tap, target, role;
+	__u8 pad[5];
+};
+
+/* The cookie of breakpoints on SSL_read: where an SSL object says whether its end is the server, 4
+ * bytes; 0: that is not known. And: does its first word say which kind of object it is, 0 being a
+ * connection? */
+#define SHARED_TLS_SERVER_AT 0xffff
+#define SHARED_TLS_TYPED     (1u << 16)
 
 /* Names a TLS connection: the daemon removes those of processes that are gone. */
 struct shared_tls_key {

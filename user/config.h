@@ -118,8 +118,8 @@ struct config {
  * act on every endpoint, save headers, which may be one collector's credentials: with several
  * endpoints they are an error. _INSECURE is for an _ENDPOINT without a scheme.
  *
- * A collector of the network is testnet's unless it is declared livenet's, in the file by `network`,
- * in Rafiki's list by LIVENET; one of the other network than the node's is an error.
+ * A collector of the network is testnet's unless it is declared livenet's, in the file by
+ * `network`, in Rafiki's list by LIVENET; one of the other network than the node's is an error.
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);

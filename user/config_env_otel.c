@@ -24,9 +24,8 @@ void env_forget_endpoints(struct env *e)
 /* What the replaced endpoint had is not the new one's: its values are defaults again. */
 static void forget_notes(struct env *e)
 {
-	static const char *const fields[] = {"ca",      "cert",        "key",
-					     "timeout", "compression", "histograms",
-					     "network"};
+	static const char *const fields[] = {"ca",          "cert",       "key",    "timeout",
+					     "compression", "histograms", "network"};
 	char name[CONFIG_PATH];
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -235,7 +234,8 @@ void config_env_transport(struct env *e)
 	read_otlp_file(e, ENV_OTLP("CERTIFICATE"), "ca", offsetof(struct config_endpoint, ca_file));
 	read_otlp_file(e, ENV_OTLP("CLIENT_CERTIFICATE"), "cert",
 		       offsetof(struct config_endpoint, cert_file));
-	read_otlp_file(e, ENV_OTLP("CLIENT_KEY"), "key", offsetof(struct config_endpoint, key_file));
+	read_otlp_file(e, ENV_OTLP("CLIENT_KEY"), "key",
+		       offsetof(struct config_endpoint, key_file));
 	read_otlp_timeout(e);
 	read_otlp_compression(e);
 	read_otlp_headers(e);

@@ -47,8 +47,7 @@ static int make_resource(struct exporter *x)
 	if (!a)
 		return -ENOMEM;
 	a[n++] = (struct otlp_attribute){"service.name", c->service_name};
-	a[n++] = (struct otlp_attribute){"telltale.network",
-					 config_network_text(c->network)};
+	a[n++] = (struct otlp_attribute){"telltale.network", config_network_text(c->network)};
 	if (!replaced(c, "service.instance.id"))
 		a[n++] = (struct otlp_attribute){"service.instance.id", c->instance};
 	for (size_t i = 0; i < c->attributes_len; i++) {
@@ -165,9 +164,9 @@ static void serve(struct exporter *x)
 		if (x->flushing && !x->late && x->stop_ms < until)
 			until = x->stop_ms;
 		if (until != NEVER)
-			deadline =
-				gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-					     gpr_time_from_millis(until - export_now_ms(), GPR_TIMESPAN));
+			deadline = gpr_time_add(
+				gpr_now(GPR_CLOCK_MONOTONIC),
+				gpr_time_from_millis(until - export_now_ms(), GPR_TIMESPAN));
 		event = grpc_completion_queue_next(x->cq, deadline, NULL);
 		if (event.type == GRPC_OP_COMPLETE && event.tag == x)
 			read_mailbox(x);

@@ -6,8 +6,8 @@
  * dropped, which loses nothing since counters are cumulative. Each endpoint has its own channel,
  * deadline and backoff: none waits for another, and none has two exports under way. A retry sends
  * the newest snapshot; the very first, in which everything is zero, precedes it at each endpoint,
- * which makes a restart visible. Retry classes are OTLP's; a populated partial_success is logged and
- * counted, not retried. Points carry the time of timeline.h.
+ * which makes a restart visible. Retry classes are OTLP's; a populated partial_success is logged
+ * and counted, not retried. Points carry the time of timeline.h.
  *
  * The thread gives up every capability of its own before gRPC starts its threads.
  */
@@ -27,8 +27,8 @@
 struct export_status {
 	const char *url; /* lives as long as the configuration */
 	enum audience audience;
-	uint64_t exports;              /* acknowledged */
-	uint64_t failures;             /* dropped for good */
+	uint64_t exports;  /* acknowledged */
+	uint64_t failures; /* dropped for good */
 	uint64_t retries;
 	uint64_t rejected_points;      /* by partial_success */
 	uint64_t bytes;                /* of requests, compressed where they are */
@@ -37,8 +37,8 @@ struct export_status {
 	uint64_t latency_ns;           /* of the last acknowledged export */
 	struct histogram latency;      /* of all of them */
 	unsigned consecutive_failures; /* attempts */
-	int last_code;                 /* gRPC's status of the last attempt; 0: well, -1: none yet */
-	char last_error[256];          /* in words; empty when the last attempt went well */
+	int last_code;        /* gRPC's status of the last attempt; 0: well, -1: none yet */
+	char last_error[256]; /* in words; empty when the last attempt went well */
 };
 
 struct exporter;

@@ -33,8 +33,7 @@ struct export_keys {
 int export_keys_read(const struct config_endpoint *endpoint, struct export_keys *k, char *why,
 		     size_t why_len);
 /* Whether the endpoint's files are others by now than FILES, of a struct export_keys. */
-bool export_keys_changed(const struct config_endpoint *endpoint,
-			 const struct export_file files[3]);
+bool export_keys_changed(const struct config_endpoint *endpoint, const struct export_file files[3]);
 /* Overwrites and frees the texts. */
 void export_keys_wipe(struct export_keys *k);
 

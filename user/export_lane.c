@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep count.
+/* export_lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep
+ * count.
  */
 #include "export_impl.h"
 
@@ -13,7 +14,7 @@
 #include "log.h"
 
 #define STAGE    "export"
-#define NS_PER_S 1000000000ull
+#define NS_PER_S 1000000000ULL
 
 int64_t export_now_ns(void)
 {

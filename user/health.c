@@ -2,16 +2,18 @@
 #include "health.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define NS_PER_S 1000000000ull
+#define NS_PER_S 1000000000ULL
 
 enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, COUNTERS };
 enum gauge { LAST_SUCCESS, FAILING, STATUS, GAUGES };
 
 static const enum metric counters[COUNTERS] = {
-	[EXPORTS] = METRIC_EXPORTS,	  [FAILURES] = METRIC_EXPORT_FAILURES,
+	[EXPORTS] = METRIC_EXPORTS,        [FAILURES] = METRIC_EXPORT_FAILURES,
 	[RETRIES] = METRIC_EXPORT_RETRIES, [REJECTED] = METRIC_EXPORT_REJECTED,
 	[BYTES] = METRIC_EXPORT_BYTES,
 };
@@ -33,6 +35,21 @@ struct health {
 	struct handles *handles;
 };
 
+/* What the series of endpoint I are told apart by: its URL, with the audience where another has the
+ * same. */
+static void name(const struct config *c, size_t i, char *text, size_t len)
+{
+	const struct config_endpoint *e = &c->endpoints[i];
+	bool twice = false;
+
+	for (size_t j = 0; j < c->endpoints_len; j++)
+		twice = twice || (j != i && !strcmp(c->endpoints[j].url, e->url));
+	snprintf(text, len, "%s%s", e->url,
+		 !twice                        ? ""
+		 : e->audience == AUDIENCE_OWN ? " (own)"
+					       : " (network)");
+}
+
 struct health *health_new(const struct config *config, struct privacy *privacy)
 {
 	struct health *h = calloc(1, sizeof(*h));
@@ -49,9 +66,10 @@ struct health *health_new(const struct config *config, struct privacy *privacy)
 	}
 	for (size_t i = 0; i < h->len; i++) {
 		struct handles *to = &h->handles[i];
-		const char *url = config->endpoints[i].url;
+		char url[1024];
 
-		h->status[i].url = url;
+		name(config, i, url, sizeof(url));
+		h->status[i].url = config->endpoints[i].url;
 		h->status[i].audience = config->endpoints[i].audience;
 		h->status[i].last_code = -1;
 		for (unsigned c = 0; c < COUNTERS; c++)
@@ -103,8 +121,9 @@ size_t health_endpoints(const struct health *h, const struct export_status **out
 static void put_state(FILE *out, const struct export_status *s)
 {
 	if (s->consecutive_failures)
-		fprintf(out, "%u attempt%s failed in a row, the last one: %s", s->consecutive_failures,
-			s->consecutive_failures == 1 ? "" : "s", s->last_error);
+		fprintf(out, "%u attempt%s failed in a row, the last one: %s",
+			s->consecutive_failures, s->consecutive_failures == 1 ? "" : "s",
+			s->last_error);
 	else if (s->exports)
 		fprintf(out, "well");
 	else

@@ -3,8 +3,9 @@
  * health.h - how each endpoint does, as the operator gets to see it.
  *
  * In: what the exporter says of its endpoints (struct export_status). Out: series of the operator's
- * own, by endpoint, and for people a line of words each, which stands in /metrics as a comment: words
- * as a label's value would make a new series of each new failure. None of it goes to the network.
+ * own, by endpoint, and for people a line of words each, which stands in /metrics as a comment:
+ * words as a label's value would make a new series of each new failure. None of it goes to the
+ * network.
  */
 #ifndef TELLTALE_HEALTH_H
 #define TELLTALE_HEALTH_H

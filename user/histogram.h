@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * histogram.h - how long things took, in both of OpenTelemetry's forms at once: the explicit buckets
- * of metrics.h, and base-2 exponential ones, which need no bounds chosen beforehand.
+ * histogram.h - how long things took, in both of OpenTelemetry's forms at once: the explicit
+ * buckets of metrics.h, and base-2 exponential ones, which need no bounds chosen beforehand.
  *
  * The exponential form has at most HISTOGRAM_EXPONENTIAL buckets side by side. It begins at the
  * finest scale and halves its resolution whenever a value would fall outside; with 160 buckets the

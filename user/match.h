@@ -49,7 +49,8 @@ struct match;
 /*
  * CAPACITY exchanges may be open at once (at least 1). REALTIME_OFFSET_NS is CLOCK_REALTIME minus
  * CLOCK_MONOTONIC, for comparing a reply's time with a Prepare's expiry; match_set_clock renews
- * it, for Prepares to come: a step of the clock does not make those under way expire. Returns NULL when memory is short.
+ * it, for Prepares to come: a step of the clock does not make those under way expire. Returns NULL
+ * when memory is short.
  */
 struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
 			void *context);
@@ -61,6 +62,8 @@ void match_message(struct match *m, const struct record_message *message);
 void match_flow_close(struct match *m, const struct record_flow_close *close);
 /* Bytes of a flow could not be read. */
 void match_gap(struct match *m, const struct record_gap *gap);
+/* A flow is not read any further, if it ever was: what is open on it is lost. */
+void match_opaque(struct match *m, const struct record_opaque *opaque);
 /*
  * DROPPED records have found no room so far, as known after the last record given was read. Closes
  * the exchanges of ended flows: as OUTCOME_CLOSED, or as OUTCOME_LOST if records were dropped since

@@ -255,8 +255,8 @@ static void put_exponential(struct encoding *e, Otlp__Metric *m, const struct re
 {
 	Otlp__ExponentialPoint **points =
 		arena_get(&e->arena, len * sizeof(Otlp__ExponentialPoint *));
-	Otlp__ExponentialHistogram *histogram = ARENA_NEW(&e->arena, Otlp__ExponentialHistogram,
-							  otlp__exponential_histogram__init);
+	Otlp__ExponentialHistogram *histogram =
+		ARENA_NEW(&e->arena, Otlp__ExponentialHistogram, otlp__exponential_histogram__init);
 
 	if (!points || !histogram)
 		return;

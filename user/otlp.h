@@ -27,8 +27,8 @@ struct otlp_resource {
 
 /* How one endpoint gets it. */
 struct otlp_form {
-	unsigned audiences; /* bits: points whose metric is for none of them are left out */
-	bool exponential;   /* histograms, where the snapshot has them in that form */
+	unsigned audiences;    /* bits: points whose metric is for none of them are left out */
+	bool exponential;      /* histograms, where the snapshot has them in that form */
 	uint64_t time_unix_ns; /* of all points; 0: the snapshot's */
 };
 

@@ -80,8 +80,8 @@ void privacy_exchange(struct privacy *p, const struct exchange *e);
 /*
  * Operational series. Every series exists from the start, at zero: privacy_new makes those with
  * fixed labels; privacy_series adds one with a label value known only at run time (KEY and VALUE
- * copied), and returns its handle: beyond the cardinality limit that of the overflow series, -1 when
- * memory is short.
+ * copied), and returns its handle: beyond the cardinality limit that of the overflow series, -1
+ * when memory is short.
  */
 int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value);
 void privacy_add(struct privacy *p, int series, uint64_t delta);

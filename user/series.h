@@ -22,9 +22,9 @@ struct series_entry {
 	enum metric metric;
 	size_t labels_len;
 	struct released_label labels[RELEASED_LABELS];
-	bool own_text;    /* key and value were copied */
-	__int128 sum;     /* SUM, GAUGE; noise may make it fall */
-	int64_t released; /* SUM: the highest value that has left */
+	bool own_text;               /* key and value were copied */
+	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
+	int64_t released;            /* SUM: the highest value that has left */
 	struct histogram *histogram; /* HISTOGRAM only */
 };
 

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TIMELINE_TOLERANCE_NS 1000000000ll   /* what is no step, but a clock being disciplined */
-#define TIMELINE_PATIENCE_NS  600000000000ll /* ten minutes */
+#define TIMELINE_TOLERANCE_NS 1000000000LL   /* what is no step, but a clock being disciplined */
+#define TIMELINE_PATIENCE_NS  600000000000LL /* ten minutes */
 #define TIMELINE_SLOWED       8
 
 struct timeline {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The export stage against scripted OTLP/gRPC servers; export_cases.py holds the cases.
+# The export stage against scripted OTLP/gRPC servers; export_cases.py and export_faults.py hold the cases.
 
 setup_file() {
   cd "$BATS_TEST_DIRNAME/../.." || return
@@ -13,7 +13,7 @@ setup() {
 
 # Status 77 is a case's way to say that it cannot run here, and why.
 case_passes() {
-  run build/venv/bin/python tests/e2e/export_cases.py "$1"
+  run build/venv/bin/python -B tests/e2e/export_cases.py "$1"
   if [ "$status" -eq 77 ]; then
     skip "${output#skip: }"
   fi

@@ -46,9 +46,8 @@ static struct config config = {
 static int endpoint_of(char *text)
 {
 	enum { AUTHORITY, TLS, GZIP, OWN, CA, CERT, KEY, TIMEOUT, HEADER, EXPONENTIAL };
-	static char *const names[] = {"authority", "tls", "gzip",    "own",    "ca",
-				      "cert",      "key", "timeout", "header", "exponential",
-				     NULL};
+	static char *const names[] = {"authority", "tls",     "gzip",   "own",         "ca", "cert",
+				      "key",       "timeout", "header", "exponential", NULL};
 	struct config_endpoint *e = &endpoints[config.endpoints_len];
 	struct config_header *h = &headers[config.endpoints_len];
 	char *value, *colon;
@@ -107,7 +106,8 @@ static void add_times(struct snapshot *s, enum metric metric, const char *value,
 static void post_edges(struct exporter *x, int64_t n)
 {
 	static struct histogram some, full, none; /* snapshots point to them */
-	struct snapshot *s = snapshot_new("\xff node \"a\" \xe2\x82\xac", SNAPSHOT_START_NS + (uint64_t)n);
+	struct snapshot *s =
+		snapshot_new("\xff node \"a\" \xe2\x82\xac", SNAPSHOT_START_NS + (uint64_t)n);
 
 	histogram_init(&none);
 	histogram_init(&some);
@@ -120,7 +120,8 @@ static void post_edges(struct exporter *x, int64_t n)
 	full.exponential.scale = -10;
 	full.exponential.offset = INT32_MIN;
 	full.exponential.len = HISTOGRAM_EXPONENTIAL;
-	full.exponential.counts[0] = full.exponential.counts[HISTOGRAM_EXPONENTIAL - 1] = UINT64_MAX;
+	full.exponential.counts[0] = full.exponential.counts[HISTOGRAM_EXPONENTIAL - 1] =
+		UINT64_MAX;
 	snapshot_add(s, METRIC_TRANSACTIONS, NULL, NULL, INT64_MAX);
 	snapshot_add(s, METRIC_PACKET_PREPARE, NULL, NULL, n);
 	snapshot_add(s, METRIC_PACKET_FULFILL, NULL, NULL, 0);

@@ -55,13 +55,14 @@ bed_cgroup_mount() {
     /proc/self/mountinfo
 }
 
-# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen.
+# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS
+# are those of a machine that does nothing else; three times as many are allowed.
 bed_wait() {
-  local deadline=$((SECONDS + $1)) what=$2
+  local deadline=$((SECONDS + 3 * $1)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
     if ((SECONDS >= deadline)); then
-      echo "timed out waiting for $what" >&2
+      echo "timed out waiting for $what, at a load of $(cut -d ' ' -f 1-3 /proc/loadavg)" >&2
       return 1
     fi
     sleep 0.05

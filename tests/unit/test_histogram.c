@@ -10,7 +10,7 @@
 
 #include "user/histogram.h"
 
-#define MS 1000000ull
+#define MS 1000000ULL
 
 static uint64_t counted(const struct histogram *h)
 {

@@ -450,7 +450,8 @@ static void what_is_beyond_the_limit_of_series_is_counted_together(void **state)
 	assert_int_equal(series, 40);
 	assert_int_equal(sum, 100);
 	assert_int_equal(value_of(r, METRIC_EXPORTS, "true", NULL), 61);
-	assert_string_equal(find(r, METRIC_EXPORTS, "true", NULL)->labels[0].key, RELEASED_OVERFLOW);
+	assert_string_equal(find(r, METRIC_EXPORTS, "true", NULL)->labels[0].key,
+			    RELEASED_OVERFLOW);
 	released_unref(r);
 	privacy_free(p);
 }

@@ -8,7 +8,7 @@
 
 #include "user/timeline.h"
 
-#define S     1000000000ll
+#define S     1000000000LL
 #define HOUR  (3600 * S)
 #define EPOCH (1700000000 * S)
 
