@@ -290,6 +290,18 @@ soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as
 outages: $(PROGRAM) $(BUILD)/tests/clock.so ## break everything between telltale and Prometheus for OUTAGE seconds each (600), as root (TAP)
 	$(Q)tests/outage/run $${OUTAGE:-600}
 
+# As check does, and more: Prometheus 3, a distributed engine, whole daemons, the manifests.
+service: $(PROGRAM) $(BUILD)/tests/node $(BUILD)/venv-service/ready ## run the network's service from scripts/deploy's own files, as root (TAP)
+	$(Q)scripts/parts-service >&2
+	$(Q)bats --tap tests/service tests/service/more
+	$(Q)PROMETHEUS=$(CURDIR)/$(BUILD)/parts/prometheus3 bats --tap tests/service/service.bats
+	$(Q)$(BUILD)/parts/manifests scripts/deploy
+
+scale: ## play up to 5,000 nodes before the service, and measure each part, as root (some minutes)
+	$(Q)scripts/parts-service >&2
+	$(Q)tests/service/scale
+	$(Q)tests/service/disk
+
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
 	$(Q)scripts/parts-tls all >&2
 	$(Q)bats --tap tests/tls tests/tls/more
@@ -341,7 +353,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak outages network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak outages service scale network bench bench-privacy \
 	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

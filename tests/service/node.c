@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node.c - telltale from the privacy stage on, without a probe: counters, releases and the export are
- * the program's own, payments come from lines on standard input. For tests of what receives them.
+ * node.c - telltale from the privacy stage on, without a probe: counters, releases and the export
+ * are the program's own, payments come from lines on standard input. For tests of what receives
+ * them.
  *
  *   node CONFIGURATION
  *

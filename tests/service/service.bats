@@ -21,7 +21,7 @@ setup_file() {
   export BED BED_CGROUP NETWORK=testnet
   service_start testnet
   operator_start
-  node_start a "$(network_endpoint)" "$(own_endpoint)"
+  node_start a "$(network_endpoint testnet)" "$(own_endpoint)"
   node_start b
   node_start c
 }

@@ -20,13 +20,13 @@ same_totals() {
 }
 
 @test "the network has what two daemons counted, through a collector killed and connections moved" {
-  service_start
+  service_start testnet
   operator_start
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   for pair in alice:one carol:two; do
     sender "${pair%:*}" "$url"
-    telltale_config "${pair#*:}" "$(connector_cgroup "${pair%:*}")" 'endpoints:' "$(network_endpoint)" "$(own_endpoint)"
+    telltale_config "${pair#*:}" "$(connector_cgroup "${pair%:*}")" 'endpoints:' "$(network_endpoint testnet)" "$(own_endpoint)"
     telltale_start "${pair#*:}"
   done
   for who in alice carol; do connector_pay "$who" "{\"payments\":12,\"concurrency\":4,\"seed\":1,$(to "$url")}"; done

@@ -32,9 +32,9 @@ is() { [[ $("${@:2}") == "$1" ]]; }
   bed_spawn engine "$PARTS/victoria-metrics" -storageDataPath="$BED/engine.data" -retentionPeriod=400d \
     -httpListenAddr="127.0.0.1:$(port_of engine)" -search.latencyOffset=0s -search.disableCache
   bed_wait 30 'the engine' curl --silent --fail "http://127.0.0.1:$(port_of engine)/health"
-  service_start
+  service_start testnet
   operator_start
-  node_start a "$(network_endpoint)" "$(own_endpoint)"
+  node_start a "$(network_endpoint testnet)" "$(own_endpoint)"
   node_start b
   node_do a 'pay 5'
   node_do b 'pay 7'
