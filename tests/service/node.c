@@ -27,8 +27,6 @@
 
 #define STOP_MS 5000
 
-extern char **environ;
-
 struct node {
 	struct config *config;
 	struct privacy *privacy;
