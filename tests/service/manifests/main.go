@@ -91,6 +91,14 @@ func apart(a, b *types.Project) []string {
 	var problems []string
 	taken := map[string]string{}
 	for _, p := range []*types.Project{a, b} {
+		for _, n := range p.Networks {
+			for _, pool := range n.Ipam.Config {
+				if other, ok := taken[pool.Subnet]; ok {
+					problems = append(problems, fmt.Sprintf("%s and %s have network %s", p.Name, other, pool.Subnet))
+				}
+				taken[pool.Subnet] = p.Name
+			}
+		}
 		for _, s := range p.Services {
 			for _, port := range s.Ports {
 				at := port.HostIP + ":" + port.Published
