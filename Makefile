@@ -20,7 +20,7 @@ INSTALL    = install
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
 PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp \
-	libcrypto
+	libcrypto zlib
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
@@ -152,6 +152,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
 
+# The right half of the program, as a node of the service under test; several run at once.
+$(BUILD)/tests/node: tests/service/node.c $(BUILD)/libtelltale.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
+
 # Preloaded into the program: no sanitizer, which would have to come first.
 $(BUILD)/tests/%.so: tests/e2e/%.c
 	$(call say,TEST,$@)
@@ -184,6 +190,10 @@ $(BUILD)/tests/conformance-%: tests/conformance/%.c $(BUILD)/libtelltale-san.a
 
 # Python parts of the tests, at the versions the file pins.
 $(BUILD)/venv/ready: tests/e2e/requirements.txt
+	$(call say,VENV,$(@D))
+	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
+
+$(BUILD)/venv-service/ready: tests/service/requirements.txt
 	$(call say,VENV,$(@D))
 	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
 
@@ -277,6 +287,21 @@ hostile: $(BUILD)/telltale $(BUILD)/telltale-san ## a hostile peer at full size,
 soak: $(BUILD)/telltale ## ten minutes and more of load, restarts and faults, as root (SOAK seconds, default 660)
 	$(Q)tests/soak/run $${SOAK:-660}
 
+outages: $(PROGRAM) $(BUILD)/tests/clock.so ## break everything between telltale and Prometheus for OUTAGE seconds each (600), as root (TAP)
+	$(Q)tests/outage/run $${OUTAGE:-600}
+
+# As check does, and more: Prometheus 3, a distributed engine, whole daemons, the manifests.
+service: $(PROGRAM) $(BUILD)/tests/node $(BUILD)/venv-service/ready ## run the network's service from scripts/deploy's own files, as root (TAP)
+	$(Q)scripts/parts-service >&2
+	$(Q)bats --tap tests/service tests/service/more
+	$(Q)PROMETHEUS=$(CURDIR)/$(BUILD)/parts/prometheus3 bats --tap tests/service/service.bats
+	$(Q)$(BUILD)/parts/manifests scripts/deploy
+
+scale: ## play up to 5,000 nodes before the service, and measure each part, as root (some minutes)
+	$(Q)scripts/parts-service >&2
+	$(Q)tests/service/scale
+	$(Q)tests/service/disk
+
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
 	$(Q)scripts/parts-tls all >&2
 	$(Q)bats --tap tests/tls tests/tls/more
@@ -328,7 +353,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak outages service scale network bench bench-privacy \
 	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -91,8 +91,7 @@ static void check_consent(const struct config *config)
 	if (why)
 		say(HOST_FAIL, "consent", "%s", why);
 	else
-		say(HOST_OK, "consent", "given, for %s",
-		    config->network == NETWORK_LIVENET ? "livenet" : "testnet");
+		say(HOST_OK, "consent", "given, for %s", config_network_text(config->network));
 	why = config_runnable(config);
 	if (why)
 		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config_impl.h"
+#include "series.h"
 
 void config_error(struct config_loader *l, size_t line, size_t column, const char *format, ...)
 {
@@ -196,6 +197,7 @@ static int set_defaults(struct config *c, const char *path)
 	c->rates[RATES_OPERATOR].lifetime_ms = CONFIG_LIFETIME_OPERATOR_MS;
 	c->rates[RATES_NETWORK].lifetime_ms = CONFIG_LIFETIME_NETWORK_MS;
 	c->export_interval_ms = CONFIG_INTERVAL_MS;
+	c->privacy.cardinality_limit = SERIES_LIMIT;
 	c->idle_ms = 30000;
 	c->max_payment_ms = 600000;
 	c->tls_connections = 1024;
@@ -224,6 +226,7 @@ int config_load(const char *path, char *const *variables, FILE *errors, struct c
 	if (path)
 		config_yaml(&l, text, len);
 	config_env(&l, variables);
+	config_check_networks(&l);
 	if (l.no_memory)
 		err = -ENOMEM;
 	else if (l.errors_len)
@@ -282,12 +285,18 @@ const char *config_consent(const struct config *c)
 	if (c->opted_out)
 		return "ENABLE_TELEMETRY=false in the environment stops telltale, whatever the "
 		       "configuration says; remove the variable to run";
+	if (c->sdk_disabled)
+		return "OTEL_SDK_DISABLED=true in the environment stops telltale, whatever the "
+		       "configuration says; remove the variable to run";
 	if (!c->enabled && c->rafiki_telemetry_on)
 		return "ENABLE_TELEMETRY=true was said to Rafiki and does not start telltale; set "
 		       "`enabled: true` in telltale's configuration to opt in";
 	if (!c->enabled)
 		return "telltale observes nothing until its operator opts in; set `enabled: true` "
 		       "in the configuration to do so";
+	if (c->network == NETWORK_LIVENET && !c->livenet_enabled)
+		return "livenet moves real money, and `enabled: true` alone does not opt in to it; "
+		       "set `livenet_enabled: true` in the configuration too, or go to testnet";
 	return NULL;
 }
 

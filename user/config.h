@@ -28,6 +28,11 @@
 
 enum network { NETWORK_TESTNET, NETWORK_LIVENET };
 
+static inline const char *config_network_text(enum network network)
+{
+	return network == NETWORK_LIVENET ? "livenet" : "testnet";
+}
+
 enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
 
 struct config_target {
@@ -59,6 +64,8 @@ struct config_endpoint {
 	size_t headers_len;
 	uint32_t timeout_ms; /* default 10000 */
 	bool gzip;
+	bool exponential;     /* histograms; OWN only */
+	enum network network; /* whose collector it is; of NETWORK it must be the node's own */
 };
 
 struct config_attribute {
@@ -67,7 +74,9 @@ struct config_attribute {
 
 struct config {
 	bool enabled;
+	bool livenet_enabled;     /* the consent that livenet needs beside `enabled` */
 	bool opted_out;           /* ENABLE_TELEMETRY=false */
+	bool sdk_disabled;        /* OTEL_SDK_DISABLED=true */
 	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: the network might count twice */
 	char *instance;           /* default: the host's name */
 	enum network network;
@@ -108,6 +117,9 @@ struct config {
  * they were declared to go; it inherits nothing else. Without it the family's other variables act
  * on every endpoint, save headers, which may be one collector's credentials: with several endpoints
  * they are an error. _INSECURE is for an _ENDPOINT without a scheme.
+ *
+ * A collector of the network is testnet's unless it is declared livenet's, in the file by
+ * `network`, in Rafiki's list by LIVENET; one of the other network than the node's is an error.
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);

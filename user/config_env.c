@@ -105,8 +105,7 @@ static void read_network(struct env *e)
 			e->l, "LIVENET",
 			"%s contradicts `network: %s` at %s:%u; make them agree, or remove "
 			"one",
-			livenet ? "true" : "false",
-			c->network == NETWORK_LIVENET ? "livenet" : "testnet", e->l->file,
+			livenet ? "true" : "false", config_network_text(c->network), e->l->file,
 			config_noted(c, "network").line);
 		return;
 	}
@@ -222,10 +221,15 @@ static void read_collectors(struct env *e)
 {
 	static const char variable[] = "OPEN_TELEMETRY_COLLECTOR_URLS";
 	const char *text = env_text(e, variable);
+	struct config_endpoint *endpoint;
+	enum network network = NETWORK_TESTNET;
 	char *copy, *rest, *url;
 
 	if (!text || in_file(e, "endpoints"))
 		return;
+	/* As Rafiki understands its own variables. A fault in LIVENET has been told. */
+	if (env_get(e, "LIVENET") && !strcasecmp(env_get(e, "LIVENET"), "true"))
+		network = NETWORK_LIVENET;
 	copy = rest = strdup(text);
 	if (!copy) {
 		e->l->no_memory = true;
@@ -234,8 +238,12 @@ static void read_collectors(struct env *e)
 	while ((url = strsep(&rest, ","))) {
 		url += strspn(url, " ");
 		url[strcspn(url, " ")] = '\0';
-		if (*url && !env_add_endpoint(e, variable, url, false, AUDIENCE_NETWORK))
+		if (!*url)
+			continue;
+		endpoint = env_add_endpoint(e, variable, url, false, AUDIENCE_NETWORK);
+		if (!endpoint)
 			break;
+		endpoint->network = network;
 	}
 	free(copy);
 }
@@ -265,6 +273,7 @@ void config_env(struct config_loader *l, char *const *variables)
 	read_interval(&e);
 	read_collectors(&e);
 	config_env_transport(&e);
+	config_env_sdk(&e);
 	config_env_resource(&e);
 	read_names(&e); /* after the resource: OTEL_SERVICE_NAME beats service.name there */
 }

@@ -6,25 +6,16 @@
 
 #include "config_env_impl.h"
 
-/* A variable and its variant for metrics, which goes first. */
-struct otlp_variable {
-	const char *metrics, *general;
-};
-
-#define OTLP(name)                                                                                 \
-	(struct otlp_variable)                                                                     \
-	{                                                                                          \
-		"OTEL_EXPORTER_OTLP_METRICS_" name, "OTEL_EXPORTER_OTLP_" name                     \
-	}
-
-static const char *otlp_text(struct env *e, struct otlp_variable v, const char **variable)
+const char *env_otlp_text(struct env *e, struct env_otlp v, const char **variable)
 {
 	*variable = env_get(e, v.metrics) ? v.metrics : v.general;
 	return env_text(e, *variable);
 }
 
-static void forget_endpoints(struct config *c)
+void env_forget_endpoints(struct env *e)
 {
+	struct config *c = e->l->config;
+
 	for (size_t i = 0; i < c->endpoints_len; i++)
 		config_endpoint_fini(&c->endpoints[i]);
 	c->endpoints_len = 0;
@@ -33,7 +24,8 @@ static void forget_endpoints(struct config *c)
 /* What the replaced endpoint had is not the new one's: its values are defaults again. */
 static void forget_notes(struct env *e)
 {
-	static const char *const fields[] = {"ca", "cert", "key", "timeout", "compression"};
+	static const char *const fields[] = {"ca",          "cert",       "key",    "timeout",
+					     "compression", "histograms", "network"};
 	char name[CONFIG_PATH];
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -57,26 +49,30 @@ static void read_otlp_endpoint(struct env *e)
 {
 	struct config *c = e->l->config;
 	const char *variable, *insecure_variable;
-	const char *url = otlp_text(e, OTLP("ENDPOINT"), &variable);
+	const char *url = env_otlp_text(e, ENV_OTLP("ENDPOINT"), &variable);
 	enum audience audience = audience_of_all(c);
+	enum network network = c->endpoints_len ? c->endpoints[0].network : c->network;
+	struct config_endpoint *endpoint;
 	bool insecure = false;
 
-	if (otlp_text(e, OTLP("INSECURE"), &insecure_variable))
+	if (env_otlp_text(e, ENV_OTLP("INSECURE"), &insecure_variable))
 		env_flag(e, insecure_variable, &insecure);
 	if (!url)
 		return;
-	forget_endpoints(c);
+	env_forget_endpoints(e);
 	forget_notes(e);
-	env_add_endpoint(e, variable, url, !insecure, audience);
+	endpoint = env_add_endpoint(e, variable, url, !insecure, audience);
+	if (endpoint)
+		endpoint->network = network;
 }
 
 /* Applies one file-valued variable to every endpoint that speaks TLS. */
-static void read_otlp_file(struct env *e, struct otlp_variable v, const char *field, size_t offset)
+static void read_otlp_file(struct env *e, struct env_otlp v, const char *field, size_t offset)
 {
 	struct config *c = e->l->config;
 	char why[CONFIG_WHY], name[CONFIG_PATH];
 	const char *variable;
-	const char *text = otlp_text(e, v, &variable);
+	const char *text = env_otlp_text(e, v, &variable);
 	int err = text ? config_check_absolute(text, why) : -EINVAL;
 
 	if (text)
@@ -96,7 +92,7 @@ static void read_otlp_timeout(struct env *e)
 	char why[CONFIG_WHY], name[CONFIG_PATH];
 	uint32_t timeout_ms;
 	const char *variable;
-	const char *text = otlp_text(e, OTLP("TIMEOUT"), &variable);
+	const char *text = env_otlp_text(e, ENV_OTLP("TIMEOUT"), &variable);
 	int err;
 
 	if (!text)
@@ -115,7 +111,7 @@ static void read_otlp_compression(struct env *e)
 	struct config *c = e->l->config;
 	char why[CONFIG_WHY], name[CONFIG_PATH];
 	const char *variable;
-	const char *text = otlp_text(e, OTLP("COMPRESSION"), &variable);
+	const char *text = env_otlp_text(e, ENV_OTLP("COMPRESSION"), &variable);
 	bool gzip;
 	int err;
 
@@ -165,7 +161,7 @@ static void read_otlp_headers(struct env *e)
 	struct config_attribute *pairs;
 	char why[CONFIG_WHY];
 	const char *variable;
-	const char *text = otlp_text(e, OTLP("HEADERS"), &variable);
+	const char *text = env_otlp_text(e, ENV_OTLP("HEADERS"), &variable);
 	size_t len;
 	int err;
 
@@ -246,10 +242,11 @@ void config_env_transport(struct env *e)
 	unsigned before;
 
 	read_otlp_endpoint(e);
-	read_otlp_file(e, OTLP("CERTIFICATE"), "ca", offsetof(struct config_endpoint, ca_file));
-	read_otlp_file(e, OTLP("CLIENT_CERTIFICATE"), "cert",
+	read_otlp_file(e, ENV_OTLP("CERTIFICATE"), "ca", offsetof(struct config_endpoint, ca_file));
+	read_otlp_file(e, ENV_OTLP("CLIENT_CERTIFICATE"), "cert",
 		       offsetof(struct config_endpoint, cert_file));
-	read_otlp_file(e, OTLP("CLIENT_KEY"), "key", offsetof(struct config_endpoint, key_file));
+	read_otlp_file(e, ENV_OTLP("CLIENT_KEY"), "key",
+		       offsetof(struct config_endpoint, key_file));
 	read_otlp_timeout(e);
 	read_otlp_compression(e);
 	read_otlp_headers(e);

@@ -69,6 +69,8 @@ void config_error_env(struct config_loader *l, const char *variable, const char 
 
 /* Reads LEN bytes of YAML into l->config. */
 void config_yaml(struct config_loader *l, const char *text, size_t len);
+/* That testnet and livenet are kept apart, once all is read. */
+void config_check_networks(struct config_loader *l);
 /* Lays VARIABLES over what the file gave. */
 void config_env(struct config_loader *l, char *const *variables);
 
@@ -95,6 +97,7 @@ int config_parse_asset_code(const char *text, struct asset *asset, char *why);
 int config_parse_peer_endpoint(const char *text, char **endpoint, char *why);
 int config_parse_rates_location(const char *text, char *why);
 int config_parse_compression(const char *text, bool *gzip, char *why);
+int config_parse_network(const char *text, enum network *network, char *why);
 /* Sets url, authority and tls; TLS_DEFAULT holds where TEXT has no scheme, and is then made plain
  * in url. */
 int config_parse_url(const char *text, bool tls_default, struct config_endpoint *e, char *why);
@@ -110,7 +113,7 @@ int config_check_attribute(const char *key, char *why);
 
 void config_endpoint_init(struct config_endpoint *e); /* to the defaults */
 void config_endpoint_fini(struct config_endpoint *e);
-/* Certificate files that fit each other and the scheme. */
+/* Certificate files that fit each other and the scheme; histograms that fit the audience. */
 int config_check_endpoint(const struct config_endpoint *e, char *why);
 
 #endif

@@ -329,6 +329,25 @@ static void set_compression(struct walk *w, yaml_node_t *value, const struct wal
 		walk_refuse(w, value, config_parse_compression(text, field, why), why);
 }
 
+static void set_histograms(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			   void *field)
+{
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (!text)
+		return;
+	if (!strcmp(text, "explicit"))
+		*(bool *)field = false;
+	else if (!strcmp(text, "exponential"))
+		*(bool *)field = true;
+	else
+		walk_error(w, value,
+			   "%s: no histograms '%.40s'; write explicit for fixed buckets, or "
+			   "exponential",
+			   w->path, text);
+}
+
 static const struct walk_key endpoint_keys[] = {
 	WALK_KEY("url", set_url, 0, .required = true),
 	WALK_KEY("audience", set_audience, WALK_FIELD(config_endpoint, audience), .required = true),
@@ -339,6 +358,8 @@ static const struct walk_key endpoint_keys[] = {
 	WALK_KEY("timeout", walk_set_duration, WALK_FIELD(config_endpoint, timeout_ms),
 		 .min = CONFIG_TIMEOUT_MIN_MS, .max = CONFIG_TIMEOUT_MAX_MS),
 	WALK_KEY("compression", set_compression, WALK_FIELD(config_endpoint, gzip)),
+	WALK_KEY("histograms", set_histograms, WALK_FIELD(config_endpoint, exponential)),
+	WALK_KEY("network", walk_set_network, WALK_FIELD(config_endpoint, network)),
 };
 WALK_SCHEMA(endpoint_schema, "an endpoint", endpoint_keys);
 

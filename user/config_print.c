@@ -257,6 +257,12 @@ static void print_endpoint(struct print *p, size_t i, const struct config_endpoi
 	print_duration(p, "    timeout: ", e->timeout_ms);
 	name_value(p, "endpoints.%zu.compression", i);
 	print_text(p, "    compression: ", e->gzip ? "gzip" : "none");
+	name_value(p, "endpoints.%zu.histograms", i);
+	print_text(p, "    histograms: ", e->exponential ? "exponential" : "explicit");
+	if (e->audience != AUDIENCE_NETWORK)
+		return;
+	name_value(p, "endpoints.%zu.network", i);
+	print_text(p, "    network: ", config_network_text(e->network));
 }
 
 static void print_export(struct print *p)
@@ -274,6 +280,9 @@ static void print_export(struct print *p)
 		print_endpoint(p, i, &c->endpoints[i]);
 	name_value(p, "export_interval");
 	print_duration(p, "export_interval: ", c->export_interval_ms);
+	name_value(p, "cardinality_limit");
+	fprintf(p->out, "cardinality_limit: %" PRIu64, c->privacy.cardinality_limit);
+	print_source(p);
 	fputs("resource:\n", p->out);
 	name_value(p, "resource.service.name");
 	print_text(p, "  service.name: ", c->service_name);
@@ -293,13 +302,19 @@ void config_print(const struct config *c, FILE *out)
 	name_value(p, "enabled");
 	fprintf(out, "enabled: %s", c->enabled ? "true" : "false");
 	print_source(p);
+	if (c->sdk_disabled)
+		fputs("# OTEL_SDK_DISABLED=true in the environment stops telltale all the same\n",
+		      out);
 	if (c->opted_out)
 		fputs("# ENABLE_TELEMETRY=false in the environment stops telltale all the same\n",
 		      out);
 	name_value(p, "instance");
 	print_text(p, "instance: ", c->instance);
 	name_value(p, "network");
-	print_text(p, "network: ", c->network == NETWORK_LIVENET ? "livenet" : "testnet");
+	print_text(p, "network: ", config_network_text(c->network));
+	name_value(p, "livenet_enabled");
+	fprintf(out, "livenet_enabled: %s", c->livenet_enabled ? "true" : "false");
+	print_source(p);
 	print_targets(p);
 	print_peers(p);
 	print_rates(p);

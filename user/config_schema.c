@@ -174,26 +174,11 @@ static void set_listen(struct walk *w, yaml_node_t *value, const struct walk_key
 	*(char **)field = listen;
 }
 
-static void set_network(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
-{
-	const char *text = walk_text(w, value);
-
-	(void)key;
-	if (!text)
-		return;
-	if (!strcmp(text, "testnet"))
-		*(enum network *)field = NETWORK_TESTNET;
-	else if (!strcmp(text, "livenet"))
-		*(enum network *)field = NETWORK_LIVENET;
-	else
-		walk_error(w, value, "%s: no network '%.40s'; write testnet or livenet", w->path,
-			   text);
-}
-
 static const struct walk_key root_keys[] = {
 	WALK_KEY("enabled", walk_set_flag, WALK_FIELD(config, enabled)),
 	WALK_KEY("instance", walk_set_text, WALK_FIELD(config, instance)),
-	WALK_KEY("network", set_network, WALK_FIELD(config, network)),
+	WALK_KEY("livenet_enabled", walk_set_flag, WALK_FIELD(config, livenet_enabled)),
+	WALK_KEY("network", walk_set_network, WALK_FIELD(config, network)),
 	WALK_KEY("targets", config_set_targets, 0),
 	WALK_KEY("peers", config_set_peers, 0),
 	WALK_KEY("default_asset", config_set_default_asset, 0),
@@ -202,6 +187,8 @@ static const struct walk_key root_keys[] = {
 	WALK_KEY("endpoints", config_set_endpoints, 0),
 	WALK_KEY("export_interval", walk_set_duration, WALK_FIELD(config, export_interval_ms),
 		 .min = CONFIG_INTERVAL_MIN_MS, .max = CONFIG_INTERVAL_MAX_MS),
+	WALK_KEY("cardinality_limit", walk_set_number,
+		 WALK_FIELD(config, privacy.cardinality_limit), .min = 32, .max = 10000),
 	WALK_KEY("resource", config_set_resource, 0),
 	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),
 	WALK_KEY("payments", set_payments, 0),

@@ -97,3 +97,13 @@ void walk_set_asset(struct walk *w, yaml_node_t *value, const struct walk_key *k
 	(void)key;
 	walk_mapping(w, value, &asset_schema, field);
 }
+
+void walk_set_network(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	char why[CONFIG_WHY];
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (text && config_parse_network(text, field, why))
+		walk_error(w, value, "%s: %s", w->path, why);
+}

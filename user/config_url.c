@@ -169,6 +169,11 @@ int config_check_endpoint(const struct config_endpoint *e, char *why)
 	if (!e->cert_file != !e->key_file)
 		return config_refuse(why, "has %s without %s; a client certificate needs both",
 				     e->cert_file ? "cert" : "key", e->cert_file ? "key" : "cert");
+	if (e->exponential && e->audience == AUDIENCE_NETWORK)
+		return config_refuse(
+			why, "has exponential histograms and audience network, whose dashboards "
+			     "and privacy mechanism know the explicit buckets alone; remove "
+			     "histograms");
 	return 0;
 }
 

@@ -75,9 +75,9 @@ size_t walk_enter_item(struct walk *w, size_t index);
 void walk_leave(struct walk *w, size_t mark);
 
 /* config_set.c: FIELD is a bool, char *, char * (absolute path), uint32_t (ms, between the key's
- * limits), uint64_t (likewise), struct asset. */
+ * limits), uint64_t (likewise), struct asset, enum network. */
 walk_set walk_set_flag, walk_set_text, walk_set_path, walk_set_duration, walk_set_number,
-	walk_set_asset;
+	walk_set_asset, walk_set_network;
 
 /* config_lists.c: FIELD is the struct config. */
 walk_set config_set_targets, config_set_peers, config_set_default_asset, config_set_endpoints,

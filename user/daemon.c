@@ -28,28 +28,25 @@ static void take_record(void *context, const void *record, size_t size)
 	pipeline_record(d->pipeline, record, size);
 }
 
+/* Of two readings the earlier clock holds for Prepares sent between them: after a step forwards one
+ * from before it would look expired, and that a Prepare expires too late costs nothing. */
+static void set_clock(struct daemon *d)
+{
+	int64_t now = clock_offset();
+
+	pipeline_set_clock(d->pipeline, now < d->clock_offset ? now : d->clock_offset);
+	d->clock_offset = now;
+}
+
 static void drain_ring(struct daemon *d)
 {
+	set_clock(d);
 	probe_consume(d->probe, take_record, d);
 	/* After the records: what a reply may have been lost to is known then. */
 	pipeline_settle(d->pipeline, probe_dropped(d->probe));
 }
 
-/* What the stages outside the pipeline counted since the last time. */
-static void hand_over_exports(struct daemon *d)
-{
-	size_t n =
-		d->exporter ? export_status(d->exporter, d->exports, d->config->endpoints_len) : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		privacy_add(d->privacy, d->series_exports[i],
-			    d->exports[i].exports - d->handed[i].exports);
-		privacy_add(d->privacy, d->series_export_failures[i],
-			    d->exports[i].failures - d->handed[i].failures);
-		d->handed[i].exports = d->exports[i].exports;
-		d->handed[i].failures = d->exports[i].failures;
-	}
-}
+/* --- what the stages outside the pipeline counted since the last time --- */
 
 static void hand_over_rates(struct daemon *d)
 {
@@ -83,7 +80,7 @@ static void hand_over(struct daemon *d)
 	d->dropped = dropped;
 	privacy_set(d->privacy, d->series_tls, (int64_t)processes_tapped(d->processes));
 	privacy_set(d->privacy, d->series_coverage, covered(d, dropped));
-	hand_over_exports(d);
+	health_update(d->health, d->exporter);
 	hand_over_rates(d);
 }
 
@@ -95,12 +92,11 @@ static void write_truth(const struct daemon *d)
 		truth_write(d->truth_path, &t);
 }
 
-static void release(struct daemon *d)
+/* Releases what has been counted so far and hands it to all who show it. */
+static void post(struct daemon *d)
 {
 	struct released *r;
 
-	drain_ring(d);
-	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
 	hand_over(d);
 	r = privacy_release(d->privacy, now_ns(CLOCK_REALTIME));
 	if (!r) {
@@ -109,9 +105,18 @@ static void release(struct daemon *d)
 	}
 	if (d->exporter)
 		export_post(d->exporter, r);
-	if (d->page)
+	if (d->page) {
 		page_post(d->page, r);
+		page_set_notes(d->page, health_words(d->health, now_ns(CLOCK_REALTIME)));
+	}
 	released_unref(r);
+}
+
+static void release(struct daemon *d)
+{
+	drain_ring(d);
+	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
+	post(d);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -144,7 +149,6 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	processes_scan(d->processes);
 	drain_ring(d);
 	blind_tick(d->blind);
-	pipeline_set_clock(d->pipeline, clock_offset());
 	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
 	privacy_tick(d->privacy, now_ns(CLOCK_REALTIME));
 	write_truth(d);
@@ -235,7 +239,7 @@ static void say_ready(const struct daemon *d)
 		 "exporting %s as %s on %s%s",
 		 d->targets_len, d->targets_len == 1 ? "" : "s", processes,
 		 processes == 1 ? "" : "es", processes_tapped(d->processes), collectors,
-		 c->instance, c->network == NETWORK_LIVENET ? "livenet" : "testnet", page);
+		 c->instance, config_network_text(c->network), page);
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -251,6 +255,7 @@ int daemon_run(const struct daemon_options *options)
 	if (!err)
 		err = add_events(d);
 	if (!err) {
+		post(d); /* before anything is counted: what counts from zero shows a zero */
 		rates_load(d->rates, RATES_MS);
 		release(d);
 		write_truth(d);

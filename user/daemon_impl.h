@@ -12,6 +12,7 @@
 #include "blind.h"
 #include "daemon.h"
 #include "export.h"
+#include "health.h"
 #include "page.h"
 #include "peers.h"
 #include "pipeline.h"
@@ -20,11 +21,6 @@
 #include "processes.h"
 #include "rates.h"
 #include "target.h"
-
-/* What the exporter and the rates count, as last handed to privacy. */
-struct handed_over {
-	uint64_t exports, failures;
-};
 
 struct daemon {
 	const struct config *config;
@@ -48,9 +44,8 @@ struct daemon {
 
 	int series_dropped, series_coverage, series_tls;
 	int series_rates_age[RATES_SOURCES], series_rates_failures[RATES_SOURCES];
-	int *series_exports, *series_export_failures; /* by endpoint */
-	struct export_status *exports;                /* room for every endpoint */
-	struct handed_over *handed;
+	struct health *health;
+	int64_t clock_offset; /* when the ring was last read */
 	uint64_t dropped, rates_failures[RATES_SOURCES];
 };
 

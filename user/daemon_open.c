@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "hostkey.h"
 #include "log.h"
@@ -79,13 +80,9 @@ static int open_probe(struct daemon *d)
 static int open_series(struct daemon *d)
 {
 	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
-	size_t n = d->config->endpoints_len ? d->config->endpoints_len : 1;
 
-	d->series_exports = calloc(n, sizeof(*d->series_exports));
-	d->series_export_failures = calloc(n, sizeof(*d->series_export_failures));
-	d->exports = calloc(n, sizeof(*d->exports));
-	d->handed = calloc(n, sizeof(*d->handed));
-	if (!d->series_exports || !d->series_export_failures || !d->exports || !d->handed)
+	d->health = health_new(d->config, d->privacy);
+	if (!d->health)
 		return -ENOMEM;
 	d->series_dropped = privacy_series(d->privacy, METRIC_RECORDS_DROPPED, NULL, NULL);
 	d->series_coverage = privacy_series(d->privacy, METRIC_COVERAGE, NULL, NULL);
@@ -96,27 +93,37 @@ static int open_series(struct daemon *d)
 		d->series_rates_failures[i] =
 			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
 	}
-	for (size_t i = 0; i < d->config->endpoints_len; i++) {
-		const char *url = d->config->endpoints[i].url;
-
-		d->series_exports[i] = privacy_series(d->privacy, METRIC_EXPORTS, "endpoint", url);
-		d->series_export_failures[i] =
-			privacy_series(d->privacy, METRIC_EXPORT_FAILURES, "endpoint", url);
-	}
 	return 0;
+}
+
+/* Where the network's counters are kept: testnet's never become livenet's. */
+static int privacy_dir(const struct config *c, char *dir, size_t dir_len, char *why, size_t why_len)
+{
+	int err = 0;
+
+	snprintf(dir, dir_len, "%s%s", c->state_dir,
+		 c->network == NETWORK_LIVENET ? "/livenet" : "");
+	if (c->network == NETWORK_LIVENET && mkdir(dir, 0700) && errno != EEXIST) {
+		err = -errno;
+		snprintf(why, why_len, "cannot make %s: %s; let this user write there", dir,
+			 strerror(-err));
+	}
+	return err;
 }
 
 /* The network's counters outlive the process. */
 static int keep_privacy(struct daemon *d)
 {
 	struct hostkey key;
-	char why[512] = "";
+	char dir[PATH_MAX], why[PATH_MAX + 256] = "";
 	int err = hostkey_load(d->config->state_dir, &key);
 
 	if (err)
 		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
 	else
-		err = privacy_keep(d->privacy, d->config->state_dir, &key, why, sizeof(why));
+		err = privacy_dir(d->config, dir, sizeof(dir), why, sizeof(why));
+	if (!err)
+		err = privacy_keep(d->privacy, dir, &key, why, sizeof(why));
 	explicit_bzero(&key, sizeof(key));
 	if (err)
 		log_err("run", "%s", why);
@@ -126,18 +133,20 @@ static int keep_privacy(struct daemon *d)
 static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
-	struct pipeline_config pipeline = {
+	struct pipeline_config pipeline;
+	int err;
+
+	d->clock_offset = clock_offset();
+	pipeline = (struct pipeline_config){
 		.exchanges = PIPELINE_EXCHANGES,
 		.conditions = PIPELINE_CONDITIONS,
 		.payments = PIPELINE_PAYMENTS,
 		.idle_ns = (uint64_t)c->idle_ms * 1000000,
 		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
 		.begin_ns = now_ns(CLOCK_MONOTONIC),
-		.realtime_offset_ns = clock_offset(),
+		.realtime_offset_ns = d->clock_offset,
 		.opaque = blind_opaque,
 	};
-	int err;
-
 	d->peers = peers_new(c, PEERS_SEEN);
 	d->rates = rates_new(c->rates);
 	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
@@ -235,6 +244,7 @@ void daemon_close(struct daemon *d)
 	if (d->exporter)
 		export_stop(d->exporter, FLUSH_MS);
 	page_stop(d->page);
+	health_free(d->health);
 	pipeline_free(d->pipeline);
 	blind_free(d->blind);
 	privacy_free(d->privacy);
@@ -244,8 +254,4 @@ void daemon_close(struct daemon *d)
 	probe_close(d->probe);
 	for (size_t i = 0; i < d->targets_len; i++)
 		target_fini(&d->targets[i]);
-	free(d->series_exports);
-	free(d->series_export_failures);
-	free(d->exports);
-	free(d->handed);
 }

@@ -6,60 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
-#include "export_channel.h"
+#include "export_impl.h"
 #include "export_thread.h"
 #include "log.h"
 
 #define STAGE "export"
 #define NEVER INT64_MAX
-
-/* One endpoint. The thread owns all of it but `status`, which the exporter's lock guards. */
-struct lane {
-	struct export_channel channel;
-	uint64_t settled; /* the snapshot that was acknowledged or dropped for good */
-	uint64_t sending; /* the one under way; 0: none */
-	int64_t not_before_ms;
-	bool retrying;
-	bool partial_said;
-	struct export_status status;
-};
-
-struct exporter {
-	const struct config *config;
-	struct otlp_attribute *attributes;
-	struct otlp_resource resource;
-	struct lane *lanes;
-	size_t lanes_len;
-	pthread_t thread;
-	grpc_completion_queue *cq;
-	/* A call that is never sent: an empty batch on it posts its tag to the queue at once, which
-	 * is how another thread wakes this one. */
-	grpc_channel *nowhere;
-	grpc_call *wake_call;
-	struct released *newest; /* the thread's own */
-	uint64_t newest_number;  /* counts snapshots from 1 */
-	bool flushing;           /* the thread has seen `stopping` */
-	bool late;               /* ... and its deadline */
-
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct released *mailbox;
-	bool stopping;
-	int64_t stop_ms; /* when the flush must have ended */
-	int started;     /* 1: not yet; else the result of starting */
-	char why[256];
-};
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* The caller holds the lock. */
 static void wake(struct exporter *x)
@@ -93,8 +47,7 @@ static int make_resource(struct exporter *x)
 	if (!a)
 		return -ENOMEM;
 	a[n++] = (struct otlp_attribute){"service.name", c->service_name};
-	a[n++] = (struct otlp_attribute){"telltale.network",
-					 c->network == NETWORK_LIVENET ? "livenet" : "testnet"};
+	a[n++] = (struct otlp_attribute){"telltale.network", config_network_text(c->network)};
 	if (!replaced(c, "service.instance.id"))
 		a[n++] = (struct otlp_attribute){"service.instance.id", c->instance};
 	for (size_t i = 0; i < c->attributes_len; i++) {
@@ -108,118 +61,13 @@ static int make_resource(struct exporter *x)
 	return 0;
 }
 
-/* --- one endpoint ------------------------------------------------------------------------------
- */
-
-/* Counts a failure and says it once for a row of them. */
-static void note_failure(struct exporter *x, struct lane *l, bool for_good, const char *words)
-{
-	bool first;
-
-	pthread_mutex_lock(&x->lock);
-	first = !l->status.consecutive_failures++;
-	l->status.failures += for_good;
-	snprintf(l->status.last_error, sizeof(l->status.last_error), "%s", words);
-	pthread_mutex_unlock(&x->lock);
-	log_write(first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, STAGE, "%s: %s%s", l->status.url, words,
-		  for_good ? "; not sent again" : "; trying again");
-}
-
-static void note_success(struct exporter *x, struct lane *l, const struct export_answer *answer)
-{
-	struct timespec t;
-	unsigned failures;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	pthread_mutex_lock(&x->lock);
-	failures = l->status.consecutive_failures;
-	l->status.consecutive_failures = 0;
-	l->status.last_error[0] = '\0';
-	l->status.exports++;
-	l->status.last_success_unix_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-	if (answer->rejected > 0)
-		l->status.rejected_points += (uint64_t)answer->rejected;
-	pthread_mutex_unlock(&x->lock);
-	if (failures)
-		log_info(STAGE, "%s: accepted again after %u failures", l->status.url, failures);
-	if ((answer->rejected > 0 || answer->words[0]) && !l->partial_said) {
-		log_warn(STAGE, "%s: refused %lld points: %s (said once, then only counted)",
-			 l->status.url, (long long)answer->rejected,
-			 answer->words[0] ? answer->words : "no reason given");
-		l->partial_said = true;
-	}
-}
-
-static void send_newest(struct exporter *x, struct lane *l)
-{
-	const struct config_endpoint *e = l->channel.endpoint;
-	unsigned audiences =
-		e->audience == AUDIENCE_OWN ? AUDIENCE_OWN | AUDIENCE_NETWORK : AUDIENCE_NETWORK;
-	const struct released *view = x->newest;
-	int64_t timeout_ms = e->timeout_ms;
-	uint8_t *bytes = NULL;
-	size_t len = 0;
-	int err;
-
-	if (x->flushing && x->stop_ms - now_ms() < timeout_ms)
-		timeout_ms = x->stop_ms - now_ms();
-	if (e->audience == AUDIENCE_NETWORK && view->network)
-		view = view->network;
-	err = otlp_encode(view, &x->resource, audiences, &bytes, &len);
-	if (!err)
-		err = export_channel_send(&l->channel, x->cq, l, bytes, len, timeout_ms,
-					  x->flushing);
-	free(bytes);
-	if (err) {
-		l->settled = x->newest_number;
-		note_failure(x, l, true, strerror(-err));
-		return;
-	}
-	l->sending = x->newest_number;
-	if (l->retrying) {
-		pthread_mutex_lock(&x->lock);
-		l->status.retries++;
-		pthread_mutex_unlock(&x->lock);
-	}
-}
-
-static void settle(struct exporter *x, struct lane *l)
-{
-	struct export_answer answer;
-	uint32_t random, delay_ms;
-	bool cut;
-
-	export_channel_finish(&l->channel, &answer);
-	l->retrying = answer.verdict == EXPORT_RETRY;
-	if (answer.verdict != EXPORT_RETRY)
-		l->settled = l->sending;
-	l->sending = 0;
-	if (answer.verdict == EXPORT_DONE) {
-		note_success(x, l, &answer);
-		return;
-	}
-	/* That the flush's time is up says less than what went wrong before it. */
-	cut = x->flushing && l->status.last_error[0] &&
-	      (answer.status == GRPC_STATUS_CANCELLED ||
-	       answer.status == GRPC_STATUS_DEADLINE_EXCEEDED);
-	if (!cut)
-		note_failure(x, l, answer.verdict == EXPORT_DROP, answer.words);
-	if (answer.verdict == EXPORT_DROP)
-		return;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		random = UINT32_MAX;
-	delay_ms = answer.delay_ms ? answer.delay_ms
-				   : export_backoff_ms(l->status.consecutive_failures, random);
-	l->not_before_ms = now_ms() + delay_ms;
-}
-
 /* --- the thread --------------------------------------------------------------------------------
  */
 
 /* Starts every export that is due; returns when the next one will be. */
 static int64_t start_due(struct exporter *x)
 {
-	int64_t next = NEVER, now = now_ms();
+	int64_t next = NEVER, now = export_now_ms();
 
 	for (size_t i = 0; i < x->lanes_len && !x->late; i++) {
 		struct lane *l = &x->lanes[i];
@@ -227,29 +75,61 @@ static int64_t start_due(struct exporter *x)
 		if (l->sending || l->settled == x->newest_number)
 			continue;
 		if (l->not_before_ms <= now)
-			send_newest(x, l);
+			lane_send(x, l);
 		else if (l->not_before_ms < next)
 			next = l->not_before_ms;
 	}
 	return next;
 }
 
+/* With new certificates an endpoint that refused the old ones may take them at once. */
+static void take_keys(struct lane *l, struct export_keys *fresh)
+{
+	int err = export_channel_renew(&l->channel, fresh);
+
+	if (err)
+		log_warn(STAGE, "%s: gRPC cannot use the new certificates", l->status.url);
+	else
+		l->not_before_ms = 0;
+	free(fresh);
+}
+
+/* What TO holds is given up for what FROM holds. */
+static void move(struct parcel *to, struct parcel *from)
+{
+	released_unref(to->released);
+	*to = *from;
+	*from = (struct parcel){0};
+}
+
 static void read_mailbox(struct exporter *x)
 {
-	struct released *old = x->newest;
-	bool stopping;
+	bool stopping, begun = true;
 
 	pthread_mutex_lock(&x->lock);
-	if (x->mailbox) {
-		x->newest = x->mailbox;
-		x->mailbox = NULL;
+	if (x->mailbox_first.released) {
+		move(&x->first, &x->mailbox_first);
+		/* Both have come at once: the first is number 1. */
+		x->newest_number = x->mailbox.released != x->first.released;
+	}
+	if (x->mailbox.released) {
+		move(&x->newest, &x->mailbox);
 		x->newest_number++;
-	} else {
-		old = NULL;
 	}
 	stopping = x->stopping;
+	for (size_t i = 0; i < x->lanes_len; i++) {
+		struct export_keys *fresh = x->lanes[i].fresh;
+
+		begun = begun && x->lanes[i].settled;
+		x->lanes[i].fresh = NULL;
+		if (fresh)
+			take_keys(&x->lanes[i], fresh);
+	}
 	pthread_mutex_unlock(&x->lock);
-	released_unref(old);
+	if (begun) {
+		released_unref(x->first.released);
+		x->first.released = NULL;
+	}
 	if (stopping && !x->flushing) {
 		/* A last chance for each, whatever it said before. */
 		x->flushing = true;
@@ -284,15 +164,15 @@ static void serve(struct exporter *x)
 		if (x->flushing && !x->late && x->stop_ms < until)
 			until = x->stop_ms;
 		if (until != NEVER)
-			deadline =
-				gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-					     gpr_time_from_millis(until - now_ms(), GPR_TIMESPAN));
+			deadline = gpr_time_add(
+				gpr_now(GPR_CLOCK_MONOTONIC),
+				gpr_time_from_millis(until - export_now_ms(), GPR_TIMESPAN));
 		event = grpc_completion_queue_next(x->cq, deadline, NULL);
 		if (event.type == GRPC_OP_COMPLETE && event.tag == x)
 			read_mailbox(x);
 		else if (event.type == GRPC_OP_COMPLETE)
-			settle(x, event.tag);
-		if (x->flushing && !x->late && now_ms() >= x->stop_ms) {
+			lane_settle(x, event.tag);
+		if (x->flushing && !x->late && export_now_ms() >= x->stop_ms) {
 			x->late = true;
 			for (size_t i = 0; i < x->lanes_len; i++)
 				export_channel_cancel(&x->lanes[i].channel);
@@ -373,18 +253,36 @@ static void *exporter_thread(void *arg)
 /* --- from outside the thread -------------------------------------------------------------------
  */
 
+static void lane_fini(struct lane *l)
+{
+	export_channel_fini(&l->channel);
+	if (l->fresh)
+		export_keys_wipe(l->fresh);
+	free(l->fresh);
+}
+
 static void exporter_free(struct exporter *x)
 {
 	/* Normally the thread has done it; not when it never ran. */
 	for (size_t i = 0; i < x->lanes_len; i++)
-		export_channel_fini(&x->lanes[i].channel);
-	released_unref(x->mailbox);
-	released_unref(x->newest);
+		lane_fini(&x->lanes[i]);
+	released_unref(x->mailbox_first.released);
+	released_unref(x->mailbox.released);
+	released_unref(x->first.released);
+	released_unref(x->newest.released);
 	pthread_cond_destroy(&x->changed);
 	pthread_mutex_destroy(&x->lock);
 	free(x->attributes);
 	free(x->lanes);
 	free(x);
+}
+
+static void lane_init(struct lane *l, const struct config_endpoint *e)
+{
+	l->status.url = e->url;
+	l->status.audience = e->audience;
+	l->status.last_code = -1;
+	histogram_init(&l->status.latency);
 }
 
 static int read_endpoints(struct exporter *x)
@@ -399,8 +297,10 @@ static int read_endpoints(struct exporter *x)
 		char why[192] = "";
 
 		x->lanes_len = i + 1;
-		x->lanes[i].status.url = c->endpoints[i].url;
+		lane_init(&x->lanes[i], &c->endpoints[i]);
 		err = export_channel_read(&x->lanes[i].channel, &c->endpoints[i], why, sizeof(why));
+		memcpy(x->lanes[i].known, x->lanes[i].channel.keys.files,
+		       sizeof(x->lanes[i].known));
 		if (err)
 			log_err(STAGE, "%s: %s", c->endpoints[i].url,
 				why[0] ? why : strerror(-err));
@@ -444,18 +344,70 @@ out:
 	return err;
 }
 
+/* Reads the files of L's endpoint again if they have been replaced. */
+static void look_for_new_keys(struct exporter *x, struct lane *l)
+{
+	const struct config_endpoint *e = l->channel.endpoint;
+	struct export_keys *fresh, *old;
+	char why[192] = "";
+	int err;
+
+	if (!export_keys_changed(e, l->known))
+		return;
+	fresh = calloc(1, sizeof(*fresh));
+	err = fresh ? export_keys_read(e, fresh, why, sizeof(why)) : -ENOMEM;
+	if (err) {
+		free(fresh);
+		if (!l->keys_said)
+			log_warn(STAGE,
+				 "%s: the new certificates are not used yet: %s; those read before "
+				 "are, until this is mended",
+				 e->url, why[0] ? why : strerror(-err));
+		l->keys_said = true;
+		return;
+	}
+	l->keys_said = false;
+	memcpy(l->known, fresh->files, sizeof(l->known));
+	pthread_mutex_lock(&x->lock);
+	old = l->fresh;
+	l->fresh = fresh;
+	pthread_mutex_unlock(&x->lock);
+	if (old)
+		export_keys_wipe(old);
+	free(old);
+	log_info(STAGE, "%s: its certificates were replaced and have been read again", e->url);
+}
+
+static int64_t boot_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 void export_post(struct exporter *x, struct released *snapshot)
 {
-	struct released *old;
+	int64_t at = (int64_t)snapshot->time_unix_ns;
+	struct parcel parcel = {snapshot, timeline_next(&x->timeline, at, boot_ns()) - at};
+	struct parcel old;
 
+	for (size_t i = 0; i < x->lanes_len; i++)
+		look_for_new_keys(x, &x->lanes[i]);
 	pthread_mutex_lock(&x->lock);
 	old = x->mailbox;
-	x->mailbox = released_ref(snapshot);
+	released_ref(snapshot);
+	x->mailbox = parcel;
+	if (!x->posted) {
+		released_ref(snapshot);
+		x->mailbox_first = parcel;
+		x->posted = true;
+	}
 	/* While one was in the box, a wake-up is on its way already. */
-	if (!old)
+	if (!old.released)
 		wake(x);
 	pthread_mutex_unlock(&x->lock);
-	released_unref(old);
+	released_unref(old.released);
 }
 
 size_t export_status(struct exporter *x, struct export_status *out, size_t max)
@@ -473,7 +425,7 @@ void export_stop(struct exporter *x, unsigned timeout_ms)
 {
 	pthread_mutex_lock(&x->lock);
 	x->stopping = true;
-	x->stop_ms = now_ms() + timeout_ms;
+	x->stop_ms = export_now_ms() + timeout_ms;
 	wake(x);
 	pthread_mutex_unlock(&x->lock);
 	pthread_join(x->thread, NULL);

@@ -5,8 +5,9 @@
  * export_post puts the newest snapshot into a one-slot mailbox; an older one still there is
  * dropped, which loses nothing since counters are cumulative. Each endpoint has its own channel,
  * deadline and backoff: none waits for another, and none has two exports under way. A retry sends
- * the newest snapshot. Retry classes are OTLP's; a populated partial_success is logged and counted,
- * not retried.
+ * the newest snapshot; the very first, in which everything is zero, precedes it at each endpoint,
+ * which makes a restart visible. Retry classes are OTLP's; a populated partial_success is logged
+ * and counted, not retried. Points carry the time of timeline.h.
  *
  * The thread gives up every capability of its own before gRPC starts its threads.
  */
@@ -18,25 +19,34 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "histogram.h"
 #include "otlp.h"
 #include "released.h"
 
+/* How an endpoint does: what /metrics, the page and the commands show of it. */
 struct export_status {
-	const char *url;
+	const char *url; /* lives as long as the configuration */
+	enum audience audience;
 	uint64_t exports;  /* acknowledged */
 	uint64_t failures; /* dropped for good */
 	uint64_t retries;
 	uint64_t rejected_points;      /* by partial_success */
+	uint64_t bytes;                /* of requests, compressed where they are */
+	uint64_t last_bytes;           /* ... of the last one */
 	uint64_t last_success_unix_ns; /* 0: never */
-	unsigned consecutive_failures;
-	char last_error[256]; /* in words; empty when the last export went well */
+	uint64_t latency_ns;           /* of the last acknowledged export */
+	struct histogram latency;      /* of all of them */
+	unsigned consecutive_failures; /* attempts */
+	int last_code;        /* gRPC's status of the last attempt; 0: well, -1: none yet */
+	char last_error[256]; /* in words; empty when the last attempt went well */
 };
 
 struct exporter;
 
 /* Starts the thread. CONFIG must outlive the exporter. 0 or -errno. */
 int export_start(const struct config *config, struct exporter **out);
-/* Takes a reference of its own. */
+/* Takes a reference of its own. Reads certificates again that were rotated: always from the same
+ * thread, the one whose privileges that needs. */
 void export_post(struct exporter *x, struct released *snapshot);
 /* At most MAX endpoints' states, in the order of the configuration; returns how many. Thread-safe.
  */

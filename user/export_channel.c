@@ -11,6 +11,7 @@
 #include <grpc/grpc_security.h>
 #include <grpc/support/alloc.h>
 
+#include "export_gzip.h"
 #include "log.h"
 #include "otlp.h"
 
@@ -19,75 +20,13 @@
 #define USER_AGENT   "OTel-OTLP-Exporter-C/" TELLTALE_VERSION
 #define REQUEST_MAX  (64 << 20)
 #define RESPONSE_MAX (4 << 20)
-#define PEM_MAX      (1 << 20)
-
-static void wipe(char **secret)
-{
-	if (*secret)
-		explicit_bzero(*secret, strlen(*secret));
-	free(*secret);
-	*secret = NULL;
-}
-
-static int read_pem(const char *path, const char *what, char **out, char *why, size_t why_len)
-{
-	FILE *file;
-	size_t len = 0;
-	int err = 0;
-
-	if (!path)
-		return 0;
-	file = fopen(path, "re");
-	*out = calloc(1, PEM_MAX + 1);
-	if (!file || !*out) {
-		err = file ? -ENOMEM : -errno;
-		goto out;
-	}
-	/* Unbuffered, so that no copy of a key stays behind in the stream's memory. */
-	setvbuf(file, NULL, _IONBF, 0);
-	len = fread(*out, 1, PEM_MAX + 1, file);
-	if (ferror(file))
-		err = -EIO;
-	else if (len > PEM_MAX)
-		err = -EFBIG;
-	else if (!strstr(*out, "-----BEGIN "))
-		err = -EBADMSG;
-	(*out)[len > PEM_MAX ? PEM_MAX : len] = '\0';
-out:
-	if (err == -EBADMSG)
-		snprintf(why, why_len, "%s %s holds no PEM block", what, path);
-	else if (err)
-		snprintf(why, why_len, "cannot read %s %s: %s", what, path, strerror(-err));
-	if (err && *out)
-		explicit_bzero(*out, PEM_MAX);
-	if (err) {
-		free(*out);
-		*out = NULL;
-	}
-	if (file)
-		fclose(file);
-	return err;
-}
 
 int export_channel_read(struct export_channel *c, const struct config_endpoint *endpoint, char *why,
 			size_t why_len)
 {
-	int err = 0;
-
 	memset(c, 0, sizeof(*c));
 	c->endpoint = endpoint;
-	if (!endpoint->tls)
-		return 0;
-	if (!endpoint->cert_file != !endpoint->key_file) {
-		snprintf(why, why_len, "a client certificate and its key come together: set both");
-		return -EINVAL;
-	}
-	err = read_pem(endpoint->ca_file, "CA file", &c->ca, why, why_len);
-	if (!err)
-		err = read_pem(endpoint->cert_file, "certificate file", &c->cert, why, why_len);
-	if (!err)
-		err = read_pem(endpoint->key_file, "key file", &c->key, why, why_len);
-	return err;
+	return export_keys_read(endpoint, &c->keys, why, why_len);
 }
 
 static int make_headers(struct export_channel *c, char *why, size_t why_len)
@@ -133,7 +72,7 @@ static void open_channel(struct export_channel *c)
 		{.type = GRPC_ARG_STRING,
 		 .key = (char *)GRPC_ARG_PRIMARY_USER_AGENT_STRING,
 		 .value.string = (char *)USER_AGENT},
-		arg_int(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, REQUEST_MAX),
+		arg_int(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1), /* make_request looks */
 		arg_int(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RESPONSE_MAX),
 		/* How to retry is not the collector's DNS zone's to say. */
 		arg_int(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
@@ -157,20 +96,27 @@ static void open_channel(struct export_channel *c)
 	c->reopen = false;
 }
 
+/* Wipes the texts of KEYS. NULL: gRPC cannot make any of them. */
+static grpc_channel_credentials *make_credentials(const struct config_endpoint *e,
+						  struct export_keys *keys)
+{
+	grpc_ssl_pem_key_cert_pair pair = {keys->key, keys->cert};
+	grpc_channel_credentials *credentials =
+		e->tls ? grpc_ssl_credentials_create_ex(keys->ca, keys->key ? &pair : NULL, NULL,
+							NULL)
+		       : grpc_insecure_credentials_create();
+
+	export_keys_wipe(keys);
+	return credentials;
+}
+
 int export_channel_open(struct export_channel *c, char *why, size_t why_len)
 {
-	grpc_ssl_pem_key_cert_pair pair = {c->key, c->cert};
 	int err = make_headers(c, why, why_len);
 
 	if (err)
 		return err;
-	c->credentials =
-		c->endpoint->tls
-			? grpc_ssl_credentials_create_ex(c->ca, c->key ? &pair : NULL, NULL, NULL)
-			: grpc_insecure_credentials_create();
-	wipe(&c->key);
-	wipe(&c->cert);
-	wipe(&c->ca);
+	c->credentials = make_credentials(c->endpoint, &c->keys);
 	if (!c->credentials) {
 		snprintf(why, why_len,
 			 "gRPC finds no trusted certificates on this host; set "
@@ -178,6 +124,18 @@ int export_channel_open(struct export_channel *c, char *why, size_t why_len)
 		return -ENOENT;
 	}
 	open_channel(c);
+	return 0;
+}
+
+int export_channel_renew(struct export_channel *c, struct export_keys *keys)
+{
+	grpc_channel_credentials *credentials = make_credentials(c->endpoint, keys);
+
+	if (!credentials)
+		return -ENOENT;
+	grpc_channel_credentials_release(c->credentials);
+	c->credentials = credentials;
+	c->reopen = true;
 	return 0;
 }
 
@@ -201,19 +159,42 @@ static void forget_call(struct export_channel *c)
 	c->details = grpc_empty_slice();
 }
 
-int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, void *tag,
-			const uint8_t *bytes, size_t len, int64_t timeout_ms, bool insist)
+/* The request is compressed here rather than by gRPC, so that it is known what it comes to. */
+static int make_request(struct export_channel *c, const uint8_t *bytes, size_t len, size_t *sent)
 {
-	grpc_slice body = grpc_slice_from_copied_buffer((const char *)bytes, len);
+	grpc_slice body;
+	uint8_t *packed = NULL;
+	int err = 0;
+
+	if (len > REQUEST_MAX)
+		return -EMSGSIZE;
+	*sent = len;
+	if (c->endpoint->gzip)
+		err = export_gzip(bytes, len, &packed, sent);
+	if (err)
+		return err;
+	body = grpc_slice_from_copied_buffer((const char *)(packed ? packed : bytes), *sent);
+	c->request = packed ? grpc_raw_compressed_byte_buffer_create(&body, 1, GRPC_COMPRESS_GZIP)
+			    : grpc_raw_byte_buffer_create(&body, 1);
+	grpc_slice_unref(body);
+	free(packed);
+	return 0;
+}
+
+int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, void *tag,
+			const uint8_t *bytes, size_t len, int64_t timeout_ms, bool insist,
+			size_t *sent)
+{
 	grpc_op ops[6] = {0};
 	grpc_call_error error;
+	int err = make_request(c, bytes, len, sent);
 
+	if (err)
+		return err;
 	if (c->reopen)
 		open_channel(c);
 	else if (insist)
 		grpc_channel_reset_connect_backoff(c->channel);
-	c->request = grpc_raw_byte_buffer_create(&body, 1);
-	grpc_slice_unref(body);
 	grpc_metadata_array_init(&c->initial);
 	grpc_metadata_array_init(&c->trailing);
 	c->details = grpc_empty_slice();
@@ -312,9 +293,7 @@ void export_channel_cancel(struct export_channel *c)
 
 void export_channel_fini(struct export_channel *c)
 {
-	wipe(&c->key);
-	wipe(&c->cert);
-	wipe(&c->ca);
+	export_keys_wipe(&c->keys);
 	for (size_t i = 0; i < c->headers_len; i++) {
 		grpc_slice_unref(c->headers[i].key);
 		grpc_slice_unref(c->headers[i].value);

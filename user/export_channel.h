@@ -15,11 +15,12 @@
 #include <grpc/grpc.h>
 
 #include "config.h"
+#include "export_keys.h"
 #include "export_policy.h"
 
 struct export_channel {
 	const struct config_endpoint *endpoint;
-	char *ca, *cert, *key; /* PEM; freed once the credentials are made */
+	struct export_keys keys; /* the texts are wiped once the credentials are made */
 	grpc_channel_credentials *credentials;
 	grpc_channel *channel;
 	grpc_metadata *headers;
@@ -47,13 +48,18 @@ int export_channel_read(struct export_channel *c, const struct config_endpoint *
 			size_t why_len);
 /* Makes the channel, which connects with the first export. 0, or -errno with a sentence in WHY. */
 int export_channel_open(struct export_channel *c, char *why, size_t why_len);
+/* From the next export on, KEYS are used, whose texts are wiped; the export under way ends as it
+ * began. 0, or -ENOENT: nothing has changed. */
+int export_channel_renew(struct export_channel *c, struct export_keys *keys);
 /*
  * Sends LEN bytes (copied) and posts TAG to CQ once it has ended in whatever way, at the latest
  * TIMEOUT_MS from now. INSIST: while there is no connection keep trying, else fail at the first
- * refusal. 0 or -errno; after an error no tag comes.
+ * refusal. *SENT is how many bytes they are for the connection. 0 or -errno (-EMSGSIZE: more than
+ * OTLP allows); after an error no tag comes.
  */
 int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, void *tag,
-			const uint8_t *bytes, size_t len, int64_t timeout_ms, bool insist);
+			const uint8_t *bytes, size_t len, int64_t timeout_ms, bool insist,
+			size_t *sent);
 /* After the tag: what became of it. */
 void export_channel_finish(struct export_channel *c, struct export_answer *answer);
 /* Ends the export under way early; its tag still comes. */

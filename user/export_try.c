@@ -20,6 +20,7 @@ static void *attempt_thread(void *arg)
 {
 	struct attempt *a = arg;
 	grpc_completion_queue *cq;
+	size_t sent;
 
 	a->err = export_thread_enter();
 	if (a->err)
@@ -27,7 +28,8 @@ static void *attempt_thread(void *arg)
 	cq = grpc_completion_queue_create_for_next(NULL);
 	a->err = export_channel_open(&a->channel, a->answer.words, sizeof(a->answer.words));
 	if (!a->err)
-		a->err = export_channel_send(&a->channel, cq, a, NULL, 0, a->timeout_ms, false);
+		a->err = export_channel_send(&a->channel, cq, a, NULL, 0, a->timeout_ms, false,
+					     &sent);
 	if (!a->err) {
 		grpc_completion_queue_next(cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
 		export_channel_finish(&a->channel, &a->answer);

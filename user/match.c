@@ -28,7 +28,8 @@ struct open {
 	struct table_hook by_stream, by_flow, by_request;
 	struct record_flow flow;
 	uint64_t request_id;
-	int64_t expires_ns; /* since 1970 */
+	int64_t expires_ns; /* since 1970 ... */
+	int64_t offset_ns;  /* ... by the wall clock as it was when the Prepare was seen */
 	uint32_t stream;
 	uint64_t dropped; /* records lost so far, when it was opened */
 	uint64_t ended_ns;
@@ -202,6 +203,7 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	o->request_id = message->request_id;
 	o->dropped = m->dropped;
 	o->expires_ns = match_expiry_ns(message->expires_at);
+	o->offset_ns = m->realtime_offset_ns;
 	e = &o->exchange;
 	e->target = message->head.target;
 	e->role = message->head.role;
@@ -238,20 +240,19 @@ static void copy_reject_code(char out[4], const uint8_t code[3])
 	out[3] = '\0';
 }
 
-static bool expired(const struct match *m, const struct open *o, uint64_t reply_done_ns)
+static bool expired(const struct open *o, uint64_t reply_done_ns)
 {
 	int64_t wall_ns;
 
-	return __builtin_add_overflow(reply_done_ns, m->realtime_offset_ns, &wall_ns) ||
+	return __builtin_add_overflow(reply_done_ns, o->offset_ns, &wall_ns) ||
 	       wall_ns > o->expires_ns;
 }
 
-static enum outcome outcome_of(const struct match *m, const struct open *o,
-			       const struct record_message *reply)
+static enum outcome outcome_of(const struct open *o, const struct record_message *reply)
 {
 	switch (reply->kind) {
 	case RECORD_KIND_FULFILL:
-		return expired(m, o, reply->last_ns) ? OUTCOME_EXPIRED : OUTCOME_FULFILLED;
+		return expired(o, reply->last_ns) ? OUTCOME_EXPIRED : OUTCOME_FULFILLED;
 	case RECORD_KIND_REJECT: return OUTCOME_REJECTED;
 	default: break;
 	}
@@ -269,7 +270,7 @@ static uint64_t *answered_place(struct match *m, uint64_t request_id)
 static void answer(struct match *m, struct open *o, const struct record_message *reply)
 {
 	struct exchange *e = &o->exchange;
-	enum outcome outcome = outcome_of(m, o, reply);
+	enum outcome outcome = outcome_of(o, reply);
 
 	if (outcome == OUTCOME_REJECTED)
 		copy_reject_code(e->reject_code, reply->reject_code);
@@ -407,13 +408,13 @@ void match_settle(struct match *m, uint64_t dropped)
 }
 
 /* How long after its start O is given up, from AFTER_EXPIRY_NS to AFTER_START_NS. */
-static uint64_t patience_ns(const struct match *m, const struct open *o)
+static uint64_t patience_ns(const struct open *o)
 {
 	uint64_t latest = AFTER_START_NS - AFTER_EXPIRY_NS;
 	int64_t left;
 
 	/* Dates so far off that the difference has no room are past or future by their sign. */
-	if (__builtin_sub_overflow(o->expires_ns, m->realtime_offset_ns, &left) ||
+	if (__builtin_sub_overflow(o->expires_ns, o->offset_ns, &left) ||
 	    __builtin_sub_overflow(left, o->exchange.prepare_ns, &left))
 		left = o->expires_ns;
 	if (left < 0)
@@ -435,7 +436,7 @@ static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
 	while (o && age_ns(o, now_ns) > AFTER_EXPIRY_NS) {
 		struct open *next = table_list_next(age, o);
 
-		if (age_ns(o, now_ns) > patience_ns(m, o))
+		if (age_ns(o, now_ns) > patience_ns(o))
 			lose(m, o, LOST_TIMEOUT, now_ns);
 		o = next;
 	}

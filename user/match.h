@@ -49,7 +49,8 @@ struct match;
 /*
  * CAPACITY exchanges may be open at once (at least 1). REALTIME_OFFSET_NS is CLOCK_REALTIME minus
  * CLOCK_MONOTONIC, for comparing a reply's time with a Prepare's expiry; match_set_clock renews
- * it. Returns NULL when memory is short.
+ * it, for Prepares to come: a step of the clock does not make those under way expire. Returns NULL
+ * when memory is short.
  */
 struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
 			void *context);

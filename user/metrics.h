@@ -8,7 +8,7 @@
  * belong together (kind and stream) they are two keys of one value table.
  *
  * METRIC(id, name, shape, audience, description)
- *   shape     SUM (monotonic, cumulative), GAUGE, HISTOGRAM (explicit buckets, cumulative)
+ *   shape     SUM (monotonic, cumulative), GAUGE, HISTOGRAM (cumulative)
  *   audience  NETWORK: to the network's collectors and the operator's own; OWN: only the latter
  */
 #ifndef TELLTALE_METRICS_H
@@ -79,6 +79,20 @@
 	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, "Exports by endpoint") \
 	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, \
 	       "Exports that failed for good, by endpoint") \
+	METRIC(EXPORT_RETRIES, "telltale_export_retries_total", SUM, OWN, \
+	       "Exports that were tried again, by endpoint") \
+	METRIC(EXPORT_REJECTED, "telltale_export_rejected_points_total", SUM, OWN, \
+	       "Data points that a collector refused of an export it accepted, by endpoint") \
+	METRIC(EXPORT_BYTES, "telltale_export_bytes_total", SUM, OWN, \
+	       "Bytes of requests, compressed where they are, by endpoint") \
+	METRIC(EXPORT_TIME, "telltale_export_ms", HISTOGRAM, OWN, \
+	       "Time of an export, from the request to its acknowledgement, by endpoint") \
+	METRIC(EXPORT_LAST_SUCCESS, "telltale_export_last_success_seconds", GAUGE, OWN, \
+	       "When an export was acknowledged last, as seconds since 1970, by endpoint; 0: never") \
+	METRIC(EXPORT_FAILING, "telltale_export_consecutive_failures", GAUGE, OWN, \
+	       "Attempts that have failed since the last acknowledged one, by endpoint") \
+	METRIC(EXPORT_STATUS, "telltale_export_last_status", GAUGE, OWN, \
+	       "How the last attempt ended, as gRPC status code, by endpoint; 0: well, -1: none yet") \
 	METRIC(PRIVACY_STATE, "telltale_privacy_state_total", SUM, OWN, \
 	       "What went wrong with the state of the continual mechanism, by event") \
 	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, \

@@ -68,6 +68,14 @@ static void arena_free(struct arena *a)
 	}
 }
 
+/* What is being encoded, and into what. */
+struct encoding {
+	struct arena arena;
+	const struct released *released;
+	const struct otlp_form *form;
+	uint64_t time_unix_ns;
+};
+
 /* A message of type OTLP_TYPE, initialised, or NULL. */
 #define ARENA_NEW(arena, type, init)                                                               \
 	({                                                                                         \
@@ -99,52 +107,56 @@ static Otlp__KeyValue *attribute(struct arena *a, const char *key, const char *v
 		return NULL;
 	kv->key = text(a, key);
 	kv->value = v;
+	if (!strcmp(key, RELEASED_OVERFLOW)) {
+		v->value_case = OTLP__ANY_VALUE__VALUE_BOOL_VALUE;
+		v->bool_value = true;
+		return kv;
+	}
 	v->value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
 	v->string_value = text(a, value);
 	return kv;
 }
 
 /* The point's labels and `source`. Returns how many; *OUT is NULL when memory is short. */
-static size_t point_attributes(struct arena *a, const struct released *r,
-			       const struct released_point *p, Otlp__KeyValue ***out)
+static size_t point_attributes(struct encoding *e, const struct released_point *p,
+			       Otlp__KeyValue ***out)
 {
-	Otlp__KeyValue **list = arena_get(a, (p->labels_len + 1) * sizeof(*list));
+	Otlp__KeyValue **list = arena_get(&e->arena, (p->labels_len + 1) * sizeof(*list));
 
 	*out = list;
 	if (!list)
 		return 0;
-	list[0] = attribute(a, "source", r->source);
+	list[0] = attribute(&e->arena, "source", e->released->source);
 	for (size_t i = 0; i < p->labels_len; i++)
-		list[i + 1] = attribute(a, p->labels[i].key, p->labels[i].value);
+		list[i + 1] = attribute(&e->arena, p->labels[i].key, p->labels[i].value);
 	return p->labels_len + 1;
 }
 
-static Otlp__NumberPoint *number_point(struct arena *a, const struct released *r,
-				       const struct released_point *p)
+static Otlp__NumberPoint *number_point(struct encoding *e, const struct released_point *p)
 {
-	Otlp__NumberPoint *n = ARENA_NEW(a, Otlp__NumberPoint, otlp__number_point__init);
+	Otlp__NumberPoint *n = ARENA_NEW(&e->arena, Otlp__NumberPoint, otlp__number_point__init);
 
 	if (!n)
 		return NULL;
 	/* A gauge has no beginning. */
 	if (metric_infos[p->metric].shape == METRIC_SUM)
-		n->start_time_unix_nano = r->start_unix_ns;
-	n->time_unix_nano = r->time_unix_ns;
+		n->start_time_unix_nano = e->released->start_unix_ns;
+	n->time_unix_nano = e->time_unix_ns;
 	n->value_case = OTLP__NUMBER_POINT__VALUE_AS_INT;
 	n->as_int = p->value;
-	n->n_attributes = point_attributes(a, r, p, &n->attributes);
+	n->n_attributes = point_attributes(e, p, &n->attributes);
 	return n;
 }
 
-static Otlp__HistogramPoint *histogram_point(struct arena *a, const struct released *r,
-					     const struct released_point *p)
+static Otlp__HistogramPoint *histogram_point(struct encoding *e, const struct released_point *p)
 {
-	Otlp__HistogramPoint *h = ARENA_NEW(a, Otlp__HistogramPoint, otlp__histogram_point__init);
+	Otlp__HistogramPoint *h =
+		ARENA_NEW(&e->arena, Otlp__HistogramPoint, otlp__histogram_point__init);
 
 	if (!h)
 		return NULL;
-	h->start_time_unix_nano = r->start_unix_ns;
-	h->time_unix_nano = r->time_unix_ns;
+	h->start_time_unix_nano = e->released->start_unix_ns;
+	h->time_unix_nano = e->time_unix_ns;
 	h->count = p->count;
 	if (!p->without_sum) {
 		h->optional_sum_case = OTLP__HISTOGRAM_POINT__OPTIONAL_SUM_SUM;
@@ -154,61 +166,135 @@ static Otlp__HistogramPoint *histogram_point(struct arena *a, const struct relea
 	h->bucket_counts = (uint64_t *)p->buckets;
 	h->n_explicit_bounds = METRIC_BOUNDS;
 	h->explicit_bounds = (double *)metric_bounds_ms;
-	h->n_attributes = point_attributes(a, r, p, &h->attributes);
+	h->n_attributes = point_attributes(e, p, &h->attributes);
 	return h;
 }
 
+static Otlp__ExponentialPoint *exponential_point(struct encoding *e, const struct released_point *p)
+{
+	Otlp__ExponentialPoint *h =
+		ARENA_NEW(&e->arena, Otlp__ExponentialPoint, otlp__exponential_point__init);
+	Otlp__Buckets *positive = ARENA_NEW(&e->arena, Otlp__Buckets, otlp__buckets__init);
+
+	if (!h || !positive)
+		return NULL;
+	h->start_time_unix_nano = e->released->start_unix_ns;
+	h->time_unix_nano = e->time_unix_ns;
+	h->count = p->count;
+	if (!p->without_sum) {
+		h->optional_sum_case = OTLP__EXPONENTIAL_POINT__OPTIONAL_SUM_SUM;
+		h->sum = p->sum_ms;
+	}
+	h->scale = p->exponential->scale;
+	h->zero_count = p->exponential->zeros;
+	h->positive = positive;
+	positive->offset = p->exponential->offset;
+	positive->n_bucket_counts = p->exponential->len;
+	positive->bucket_counts = (uint64_t *)p->exponential->counts;
+	h->n_attributes = point_attributes(e, p, &h->attributes);
+	return h;
+}
+
+/* --- the shapes of a metric; each takes the LEN points from P on --- */
+
+#define POINTS(encoding, list, make, from, n)                                                      \
+	do {                                                                                       \
+		for (size_t i_ = 0; i_ < (n); i_++)                                                \
+			(list)[i_] = make(encoding, &(from)[i_]);                                  \
+	} while (0)
+
+static void put_sum(struct encoding *e, Otlp__Metric *m, const struct released_point *p, size_t len)
+{
+	Otlp__NumberPoint **points = arena_get(&e->arena, len * sizeof(Otlp__NumberPoint *));
+	Otlp__Sum *sum = ARENA_NEW(&e->arena, Otlp__Sum, otlp__sum__init);
+
+	if (!points || !sum)
+		return;
+	POINTS(e, points, number_point, p, len);
+	sum->aggregation_temporality = OTLP__TEMPORALITY__CUMULATIVE;
+	sum->is_monotonic = true;
+	sum->n_data_points = len;
+	sum->data_points = points;
+	m->data_case = OTLP__METRIC__DATA_SUM;
+	m->sum = sum;
+}
+
+static void put_gauge(struct encoding *e, Otlp__Metric *m, const struct released_point *p,
+		      size_t len)
+{
+	Otlp__NumberPoint **points = arena_get(&e->arena, len * sizeof(Otlp__NumberPoint *));
+	Otlp__Gauge *gauge = ARENA_NEW(&e->arena, Otlp__Gauge, otlp__gauge__init);
+
+	if (!points || !gauge)
+		return;
+	POINTS(e, points, number_point, p, len);
+	gauge->n_data_points = len;
+	gauge->data_points = points;
+	m->data_case = OTLP__METRIC__DATA_GAUGE;
+	m->gauge = gauge;
+}
+
+static void put_histogram(struct encoding *e, Otlp__Metric *m, const struct released_point *p,
+			  size_t len)
+{
+	Otlp__HistogramPoint **points = arena_get(&e->arena, len * sizeof(Otlp__HistogramPoint *));
+	Otlp__Histogram *histogram = ARENA_NEW(&e->arena, Otlp__Histogram, otlp__histogram__init);
+
+	if (!points || !histogram)
+		return;
+	POINTS(e, points, histogram_point, p, len);
+	histogram->aggregation_temporality = OTLP__TEMPORALITY__CUMULATIVE;
+	histogram->n_data_points = len;
+	histogram->data_points = points;
+	m->data_case = OTLP__METRIC__DATA_HISTOGRAM;
+	m->histogram = histogram;
+}
+
+static void put_exponential(struct encoding *e, Otlp__Metric *m, const struct released_point *p,
+			    size_t len)
+{
+	Otlp__ExponentialPoint **points =
+		arena_get(&e->arena, len * sizeof(Otlp__ExponentialPoint *));
+	Otlp__ExponentialHistogram *histogram =
+		ARENA_NEW(&e->arena, Otlp__ExponentialHistogram, otlp__exponential_histogram__init);
+
+	if (!points || !histogram)
+		return;
+	POINTS(e, points, exponential_point, p, len);
+	histogram->aggregation_temporality = OTLP__TEMPORALITY__CUMULATIVE;
+	histogram->n_data_points = len;
+	histogram->data_points = points;
+	m->data_case = OTLP__METRIC__DATA_EXPONENTIAL_HISTOGRAM;
+	m->exponential_histogram = histogram;
+}
+
 /* One metric with its LEN points from P on. */
-static Otlp__Metric *metric(struct arena *a, const struct released *r,
-			    const struct released_point *p, size_t len)
+static Otlp__Metric *metric(struct encoding *e, const struct released_point *p, size_t len)
 {
 	const struct metric_info *info = &metric_infos[p->metric];
-	Otlp__Metric *m = ARENA_NEW(a, Otlp__Metric, otlp__metric__init);
-	void **points = arena_get(a, len * sizeof(*points));
+	Otlp__Metric *m = ARENA_NEW(&e->arena, Otlp__Metric, otlp__metric__init);
 
-	if (!m || !points)
+	if (!m)
 		return NULL;
-	for (size_t i = 0; i < len; i++)
-		points[i] = info->shape == METRIC_HISTOGRAM ? (void *)histogram_point(a, r, &p[i])
-							    : (void *)number_point(a, r, &p[i]);
 	m->name = (char *)info->name;
 	m->description = (char *)info->description;
 	switch (info->shape) {
-	case METRIC_SUM:
-		m->data_case = OTLP__METRIC__DATA_SUM;
-		m->sum = ARENA_NEW(a, Otlp__Sum, otlp__sum__init);
-		if (!m->sum)
-			return NULL;
-		m->sum->aggregation_temporality = OTLP__TEMPORALITY__CUMULATIVE;
-		m->sum->is_monotonic = true;
-		m->sum->n_data_points = len;
-		m->sum->data_points = (Otlp__NumberPoint **)points;
-		break;
-	case METRIC_GAUGE:
-		m->data_case = OTLP__METRIC__DATA_GAUGE;
-		m->gauge = ARENA_NEW(a, Otlp__Gauge, otlp__gauge__init);
-		if (!m->gauge)
-			return NULL;
-		m->gauge->n_data_points = len;
-		m->gauge->data_points = (Otlp__NumberPoint **)points;
-		break;
+	case METRIC_SUM: put_sum(e, m, p, len); break;
+	case METRIC_GAUGE: put_gauge(e, m, p, len); break;
 	case METRIC_HISTOGRAM:
-		m->data_case = OTLP__METRIC__DATA_HISTOGRAM;
-		m->histogram = ARENA_NEW(a, Otlp__Histogram, otlp__histogram__init);
-		if (!m->histogram)
-			return NULL;
-		m->histogram->aggregation_temporality = OTLP__TEMPORALITY__CUMULATIVE;
-		m->histogram->n_data_points = len;
-		m->histogram->data_points = (Otlp__HistogramPoint **)points;
+		if (e->form->exponential && p->exponential)
+			put_exponential(e, m, p, len);
+		else
+			put_histogram(e, m, p, len);
 		break;
 	}
 	return m;
 }
 
-/* All metrics of R for AUDIENCES, into LIST (room for METRICS_LEN). */
-static size_t metrics(struct arena *a, const struct released *r, unsigned audiences,
-		      Otlp__Metric **list)
+/* All metrics that the form asks for, into LIST (room for METRICS_LEN). */
+static size_t metrics(struct encoding *e, Otlp__Metric **list)
 {
+	const struct released *r = e->released;
 	size_t n = 0, len;
 
 	for (size_t i = 0; i < r->points_len; i += len) {
@@ -216,8 +302,8 @@ static size_t metrics(struct arena *a, const struct released *r, unsigned audien
 
 		for (len = 1; i + len < r->points_len && p[len].metric == p->metric; len++)
 			;
-		if ((metric_infos[p->metric].audience & audiences) && n < METRICS_LEN)
-			list[n++] = metric(a, r, p, len);
+		if ((metric_infos[p->metric].audience & e->form->audiences) && n < METRICS_LEN)
+			list[n++] = metric(e, p, len);
 	}
 	return n;
 }
@@ -244,9 +330,9 @@ static Otlp__Resource *resource_message(struct arena *a, const struct released *
 }
 
 int otlp_encode(const struct released *released, const struct otlp_resource *resource,
-		unsigned audiences, uint8_t **out, size_t *len)
+		const struct otlp_form *form, uint8_t **out, size_t *len)
 {
-	struct arena a = {0};
+	struct encoding e = {.released = released, .form = form};
 	Otlp__ExportRequest request = OTLP__EXPORT_REQUEST__INIT;
 	Otlp__ResourceMetrics rm = OTLP__RESOURCE_METRICS__INIT, *rms = &rm;
 	Otlp__ScopeMetrics sm = OTLP__SCOPE_METRICS__INIT, *sms = &sm;
@@ -255,17 +341,18 @@ int otlp_encode(const struct released *released, const struct otlp_resource *res
 	uint8_t *bytes = NULL;
 	int err = -ENOMEM;
 
+	e.time_unix_ns = form->time_unix_ns ? form->time_unix_ns : released->time_unix_ns;
 	scope.name = (char *)"telltale";
 	scope.version = (char *)TELLTALE_VERSION;
 	sm.scope = &scope;
-	sm.n_metrics = metrics(&a, released, audiences, list);
+	sm.n_metrics = metrics(&e, list);
 	sm.metrics = list;
-	rm.resource = resource_message(&a, released, resource);
+	rm.resource = resource_message(&e.arena, released, resource);
 	rm.n_scope_metrics = 1;
 	rm.scope_metrics = &sms;
 	request.n_resource_metrics = 1;
 	request.resource_metrics = &rms;
-	if (a.failed)
+	if (e.arena.failed)
 		goto out;
 
 	*len = otlp__export_request__get_packed_size(&request);
@@ -276,7 +363,7 @@ int otlp_encode(const struct released *released, const struct otlp_resource *res
 	*out = bytes;
 	err = 0;
 out:
-	arena_free(&a);
+	arena_free(&e.arena);
 	return err;
 }
 

@@ -9,6 +9,7 @@
 #ifndef TELLTALE_OTLP_H
 #define TELLTALE_OTLP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,9 +25,16 @@ struct otlp_resource {
 	size_t attributes_len;
 };
 
-/* *OUT is malloc'ed. Points whose metric is not for AUDIENCES (bits) are left out. -ENOMEM. */
+/* How one endpoint gets it. */
+struct otlp_form {
+	unsigned audiences;    /* bits: points whose metric is for none of them are left out */
+	bool exponential;      /* histograms, where the snapshot has them in that form */
+	uint64_t time_unix_ns; /* of all points; 0: the snapshot's */
+};
+
+/* *OUT is malloc'ed. -ENOMEM. */
 int otlp_encode(const struct released *released, const struct otlp_resource *resource,
-		unsigned audiences, uint8_t **out, size_t *len);
+		const struct otlp_form *form, uint8_t **out, size_t *len);
 
 /* A collector's answer: how many points it refused, and why (malloc'ed into *MESSAGE, may be NULL).
  * -EBADMSG when the bytes are no ExportMetricsServiceResponse. */

@@ -30,6 +30,7 @@ struct page {
 	page_control *ask;
 	void *context;
 	struct released *snapshot;
+	char *notes; /* comments that follow the snapshot; NULL: none */
 	char *control_path;
 	struct stat control_file;
 };
@@ -108,16 +109,20 @@ static bool is_read(const char *method)
 
 static enum MHD_Result answer_metrics(struct page *p, struct MHD_Connection *connection)
 {
-	char *text;
-	size_t len;
+	char *text, *whole;
+	size_t len, notes_len = p->notes ? strlen(p->notes) : 0;
 
 	if (!p->snapshot)
 		return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 			   "telltale has only just started: no snapshot yet\n");
 	text = page_prometheus_text(p->snapshot, &len);
-	if (!text)
+	whole = text ? realloc(text, len + notes_len + 1) : NULL;
+	if (!whole)
+		free(text);
+	if (!whole)
 		return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
-	return answer(connection, MHD_HTTP_OK, PROMETHEUS, text, len, true);
+	memcpy(whole + len, p->notes ? p->notes : "", notes_len + 1);
+	return answer(connection, MHD_HTTP_OK, PROMETHEUS, whole, len + notes_len, true);
 }
 
 static enum MHD_Result handle_metrics(void *context, struct MHD_Connection *connection,
@@ -251,6 +256,12 @@ void page_post(struct page *p, struct released *snapshot)
 	released_unref(old);
 }
 
+void page_set_notes(struct page *p, char *notes)
+{
+	free(p->notes);
+	p->notes = notes;
+}
+
 size_t page_fds(const struct page *p, int *fds, size_t max)
 {
 	struct MHD_Daemon *daemons[] = {p->control, p->metrics};
@@ -295,6 +306,7 @@ void page_stop(struct page *p)
 		MHD_stop_daemon(p->control);
 	}
 	released_unref(p->snapshot);
+	free(p->notes);
 	free(p->control_path);
 	free(p);
 }

@@ -28,6 +28,9 @@ int page_start(const char *listen, const char *control_path, page_control *contr
 	       struct page **out, char *why, size_t why_len);
 /* Replaces the snapshot that is served; takes a reference of its own. */
 void page_post(struct page *p, struct released *snapshot);
+/* Lines of comment (each "# ...\n") for people, after the snapshot on /metrics; malloc'ed, taken
+ * over. NULL: none. */
+void page_set_notes(struct page *p, char *notes);
 /* Up to MAX epoll descriptors that become readable when page_run has something to do. */
 size_t page_fds(const struct page *p, int *fds, size_t max);
 /* Does what is due; returns the ms after which it wants to be called again, -1 for no limit. */

@@ -55,13 +55,22 @@ static void put_double(FILE *out, double v)
 	fputs(text, out);
 }
 
+/* A label's name has no dots there, as the Collector's exporters have it too. */
+static void put_key(FILE *out, const char *key)
+{
+	for (; *key; key++)
+		fputc(*key == '.' ? '_' : *key, out);
+}
+
 static void put_labels(FILE *out, const struct released *r, const struct released_point *p)
 {
 	fputs("{source=\"", out);
 	put_escaped(out, r->source, true);
 	fputc('"', out);
 	for (size_t i = 0; i < p->labels_len; i++) {
-		fprintf(out, ",%s=\"", p->labels[i].key);
+		fputc(',', out);
+		put_key(out, p->labels[i].key);
+		fputs("=\"", out);
 		put_escaped(out, p->labels[i].value, true);
 		fputc('"', out);
 	}

@@ -58,9 +58,8 @@ struct privacy *privacy_new(const struct privacy_params *params, const char *sou
 	snprintf(p->epsilon, sizeof(p->epsilon), "%" PRIu64 ".%03" PRIu64, milli / 1000,
 		 milli % 1000);
 	entropy_init(&p->entropy, random ? random : privacy_random_kernel, random_context);
-	series_init(&p->series);
 	p->source = strdup(source);
-	if (!p->source ||
+	if (series_init(&p->series, params->cardinality_limit) || !p->source ||
 	    (params->mechanism == PRIVACY_CONTINUAL && make_continual(p, start_unix_ns))) {
 		privacy_free(p);
 		return NULL;
@@ -265,6 +264,12 @@ void privacy_set(struct privacy *p, int series, int64_t value)
 {
 	if (series >= 0 && series < p->series.len)
 		p->series.entries[series].sum = value;
+}
+
+void privacy_set_times(struct privacy *p, int series, const struct histogram *times)
+{
+	if (series >= 0 && series < p->series.len && p->series.entries[series].histogram)
+		*p->series.entries[series].histogram = *times;
 }
 
 /* What continual says of its state, into the operator's series. */

@@ -37,6 +37,7 @@ struct privacy_params {
 	enum privacy_mechanism mechanism;
 	struct bucket_laplace bucket;
 	struct privacy_budget budget; /* of continual */
+	uint64_t cardinality_limit;   /* series of one metric; 0: SERIES_LIMIT */
 };
 
 #define PRIVACY_PARAMS_DEFAULT                                                                     \
@@ -79,11 +80,13 @@ void privacy_exchange(struct privacy *p, const struct exchange *e);
 /*
  * Operational series. Every series exists from the start, at zero: privacy_new makes those with
  * fixed labels; privacy_series adds one with a label value known only at run time (KEY and VALUE
- * copied), and returns its handle or -1 when the table is full.
+ * copied), and returns its handle: beyond the cardinality limit that of the overflow series, -1
+ * when memory is short.
  */
 int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value);
 void privacy_add(struct privacy *p, int series, uint64_t delta);
 void privacy_set(struct privacy *p, int series, int64_t value);
+void privacy_set_times(struct privacy *p, int series, const struct histogram *times);
 
 /* On the clock, each second or so: closes what of continual is over. */
 void privacy_tick(struct privacy *p, uint64_t now_unix_ns);

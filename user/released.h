@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "metrics.h"
 
 struct released_label {
@@ -22,6 +23,9 @@ struct released_label {
 /* Beside `source`, which every point carries: no label may have that key, and none a key twice, or
  * Prometheus refuses the whole page. */
 #define RELEASED_LABELS 2
+/* The label, with the value "true", of what is beyond a metric's limit of series. In OTLP it is an
+ * attribute of type bool. */
+#define RELEASED_OVERFLOW "otel.metric.overflow"
 
 struct released_point {
 	enum metric metric;
@@ -32,6 +36,8 @@ struct released_point {
 	double sum_ms;                       /* HISTOGRAM */
 	bool without_sum;                    /* HISTOGRAM: it has none */
 	uint64_t buckets[METRIC_BOUNDS + 1]; /* HISTOGRAM; not cumulative over the bounds */
+	/* HISTOGRAM: the same times in the other form, or NULL; lives as long as the snapshot. */
+	const struct histogram_exponential *exponential;
 };
 
 struct released {

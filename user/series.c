@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "series.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../bpf/record.h"
 #include "exchange.h"
+#include "log.h"
 
 #define NS_PER_MS 1000000
 
@@ -67,23 +69,49 @@ static const struct spec {
 					      "upgraded")}}},
 	[METRIC_EXPORTS] = {.at_run_time = true},
 	[METRIC_EXPORT_FAILURES] = {.at_run_time = true},
+	[METRIC_EXPORT_STATUS] = {.at_run_time = true},
+	[METRIC_EXPORT_FAILING] = {.at_run_time = true},
+	[METRIC_EXPORT_LAST_SUCCESS] = {.at_run_time = true},
+	[METRIC_EXPORT_TIME] = {.at_run_time = true},
+	[METRIC_EXPORT_BYTES] = {.at_run_time = true},
+	[METRIC_EXPORT_REJECTED] = {.at_run_time = true},
+	[METRIC_EXPORT_RETRIES] = {.at_run_time = true},
 	[METRIC_PRIVACY_STATE] = {.labels = {{"event", VALUES("corrupt", "foreign", "older",
 							      "dropped", "unsaved")}}},
 	[METRIC_RATES_AGE] = {.labels = {{"document", SOURCE_VALUES}}},
 	[METRIC_RATES_FAILURES] = {.labels = {{"document", SOURCE_VALUES}}},
 };
 
+/* NULL when memory is short. */
 static struct series_entry *entry_add(struct series *s, enum metric metric)
 {
-	struct series_entry *e = &s->entries[s->len++];
+	struct histogram *histogram = NULL;
+	struct series_entry *e;
 
-	e->metric = metric;
-	e->sum = metric == METRIC_RATES_AGE ? -1 : 0; /* none loaded yet */
+	if (s->len == s->room) {
+		int room = s->room ? 2 * s->room : 256;
+		struct series_entry *more = reallocarray(s->entries, (size_t)room, sizeof(*more));
+
+		if (!more)
+			return NULL;
+		s->entries = more;
+		s->room = room;
+	}
+	if (metric_infos[metric].shape == METRIC_HISTOGRAM) {
+		histogram = malloc(sizeof(*histogram));
+		if (!histogram)
+			return NULL;
+		histogram_init(histogram);
+	}
+	e = &s->entries[s->len++];
+	*e = (struct series_entry){.metric = metric, .histogram = histogram};
+	e->sum = metric == METRIC_RATES_AGE || metric == METRIC_EXPORT_STATUS ? -1
+									      : 0; /* none yet */
 	return e;
 }
 
 /* One series for each combination of label values, the first label's varying slowest. */
-static void add_fixed(struct series *s, enum metric metric)
+static int add_fixed(struct series *s, enum metric metric)
 {
 	static const char *const none[] = {"", NULL};
 	const struct spec *spec = &specs[metric];
@@ -91,7 +119,7 @@ static void add_fixed(struct series *s, enum metric metric)
 
 	s->first[metric] = s->len;
 	if (spec->at_run_time)
-		return;
+		return 0;
 	for (; *outer; outer++) {
 		const char *const *inner = spec->labels[1].key ? spec->labels[1].values : none;
 
@@ -99,18 +127,26 @@ static void add_fixed(struct series *s, enum metric metric)
 			struct series_entry *e = entry_add(s, metric);
 			const char *values[RELEASED_LABELS] = {*outer, *inner};
 
+			if (!e)
+				return -ENOMEM;
 			for (; e->labels_len < RELEASED_LABELS && spec->labels[e->labels_len].key;
 			     e->labels_len++)
 				e->labels[e->labels_len] = (struct released_label){
 					spec->labels[e->labels_len].key, values[e->labels_len]};
 		}
 	}
+	return 0;
 }
 
-void series_init(struct series *s)
+int series_init(struct series *s, size_t limit)
 {
-	for (int metric = 0; metric < METRICS_LEN; metric++)
-		add_fixed(s, (enum metric)metric);
+	int err = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->limit = limit ? limit : SERIES_LIMIT;
+	for (int metric = 0; metric < METRICS_LEN && !err; metric++)
+		err = add_fixed(s, (enum metric)metric);
+	return err;
 }
 
 void series_fini(struct series *s)
@@ -120,7 +156,9 @@ void series_fini(struct series *s)
 			free((char *)s->entries[i].labels[0].key);
 			free((char *)s->entries[i].labels[0].value);
 		}
+		free(s->entries[i].histogram);
 	}
+	free(s->entries);
 }
 
 /* --- what happens --- */
@@ -132,12 +170,7 @@ void series_count(struct series *s, enum metric metric, unsigned which, int64_t 
 
 void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns)
 {
-	struct series_histogram *h = &s->entries[s->first[metric] + (int)which].histogram;
-
-	h->buckets[metric_bucket(ns)]++;
-	h->count++;
-	if (__builtin_add_overflow(h->sum_ns, ns, &h->sum_ns))
-		h->sum_ns = UINT64_MAX;
+	histogram_add(s->entries[s->first[metric] + (int)which].histogram, ns);
 }
 
 unsigned series_reject(const char *code)
@@ -157,39 +190,55 @@ static bool entry_is(const struct series_entry *e, enum metric metric, const cha
 	return !key || (!strcmp(e->labels[0].key, key) && !strcmp(e->labels[0].value, value));
 }
 
+static struct series_entry *add_named(struct series *s, enum metric metric, const char *key,
+				      const char *value)
+{
+	struct released_label label = {strdup(key), strdup(value)};
+	struct series_entry *e = label.key && label.value ? entry_add(s, metric) : NULL;
+
+	if (!e) {
+		free((char *)label.key);
+		free((char *)label.value);
+		return NULL;
+	}
+	e->labels[e->labels_len++] = label;
+	e->own_text = true;
+	return e;
+}
+
 int series_find(struct series *s, enum metric metric, const char *key, const char *value)
 {
-	struct released_label label = {NULL, NULL};
-	struct series_entry *e;
+	size_t of_metric = 0;
 
 	for (int i = 0; i < s->len; i++) {
 		if (entry_is(&s->entries[i], metric, key, value))
 			return i;
+		of_metric += s->entries[i].metric == metric;
 	}
-	if (!key || s->len == SERIES_MAX || metric_infos[metric].shape == METRIC_HISTOGRAM)
+	if (!key)
 		return -1;
-	label.key = strdup(key);
-	label.value = strdup(value);
-	if (!label.key || !label.value) {
-		free((char *)label.key);
-		free((char *)label.value);
-		return -1;
+	if (of_metric + 1 >= s->limit && strcmp(key, RELEASED_OVERFLOW) != 0) {
+		if (of_metric + 1 == s->limit)
+			log_warn("privacy",
+				 "%s has %zu series; what others would count is counted together, "
+				 "under " RELEASED_OVERFLOW ": raise cardinality_limit",
+				 metric_infos[metric].name, of_metric);
+		return series_find(s, metric, RELEASED_OVERFLOW, "true");
 	}
-	e = entry_add(s, metric);
-	e->labels[e->labels_len++] = label;
-	e->own_text = true;
-	return s->len - 1;
+	return add_named(s, metric, key, value) ? s->len - 1 : -1;
 }
 
 /* --- release --- */
 
 size_t series_text_len(const struct series *s)
 {
-	size_t len = 0;
+	size_t len = _Alignof(struct histogram_exponential);
 
 	for (int i = 0; i < s->len; i++) {
 		const struct series_entry *e = &s->entries[i];
 
+		if (e->histogram)
+			len += sizeof(e->histogram->exponential);
 		if (e->own_text)
 			len += strlen(e->labels[0].key) + 1 + strlen(e->labels[0].value) + 1;
 	}
@@ -215,10 +264,18 @@ static int64_t release_sum(struct series_entry *e)
 	return e->released;
 }
 
+static void release_times(const struct histogram *h, struct released_point *point,
+			  struct histogram_exponential *exponential)
+{
+	point->count = h->count;
+	point->sum_ms = (double)h->sum_ns / NS_PER_MS;
+	memcpy(point->buckets, h->buckets, sizeof(point->buckets));
+	*exponential = h->exponential;
+	point->exponential = exponential;
+}
+
 static void release_point(struct series_entry *e, struct released_point *point, char **text)
 {
-	const struct series_histogram *h = &e->histogram;
-
 	point->metric = e->metric;
 	point->labels_len = e->labels_len;
 	memcpy(point->labels, e->labels, sizeof(point->labels));
@@ -229,20 +286,29 @@ static void release_point(struct series_entry *e, struct released_point *point, 
 	switch (metric_infos[e->metric].shape) {
 	case METRIC_SUM: point->value = release_sum(e); break;
 	case METRIC_GAUGE: point->value = (int64_t)e->sum; break;
-	case METRIC_HISTOGRAM:
-		point->count = h->count;
-		point->sum_ms = (double)h->sum_ns / NS_PER_MS;
-		memcpy(point->buckets, h->buckets, sizeof(point->buckets));
-		break;
+	case METRIC_HISTOGRAM: break; /* has been taken */
 	}
 }
 
 void series_release(struct series *s, struct released_point *points, char **text)
 {
+	const uintptr_t align = _Alignof(struct histogram_exponential);
+	char *at = *text + (align - (uintptr_t)*text % align) % align;
+	struct histogram_exponential *exponentials = (void *)at;
+	size_t histograms = 0;
+
+	for (int i = 0; i < s->len; i++)
+		histograms += s->entries[i].histogram != NULL;
+	*text = (char *)(exponentials + histograms);
 	for (int metric = 0; metric < METRICS_LEN; metric++) {
 		for (int i = 0; i < s->len; i++) {
-			if (s->entries[i].metric == (enum metric)metric)
-				release_point(&s->entries[i], points++, text);
+			struct series_entry *e = &s->entries[i];
+
+			if (e->metric != (enum metric)metric)
+				continue;
+			if (e->histogram)
+				release_times(e->histogram, points, exponentials++);
+			release_point(e, points++, text);
 		}
 	}
 }

@@ -50,9 +50,10 @@ pay() {
   collector_start good
   bed_spawn silent python3 "$BATS_TEST_DIRNAME/listener.py" "$BED/silent" 0
   bed_wait 10 'the silent endpoint' test -e "$BED/silent.ready"
+  down=http://127.0.0.1:$(bed_free_port)
   watched_sender 'endpoints:' \
     "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 120s)" \
-    "$(telltale_endpoint "http://127.0.0.1:$(bed_free_port)" own 120s)" \
+    "$(telltale_endpoint "$down" own 120s)" \
     "$(telltale_endpoint "$(collector_url good)" own 120s)"
   bed_wait 30 'the silent endpoint to be tried' at_least 1 cat "$BED/silent"
   # An export waits 120 s for the silent one: three more to the good one meanwhile waited for none.
@@ -60,22 +61,19 @@ pay() {
   bed_wait 60 'three exports more' at_least $((had + 3)) collector_exports good
   pay 8
   bed_wait 30 'the payments to arrive' same echo 8 -- collector_sum good transactions_total
+  # How each of them does is told, in figures and in words.
+  good=$(collector_url good)
+  bed_wait 20 'figures of the good one' at_least 3 telltale_metric tt telltale_export_ms_count "endpoint=\"$good\""
+  [ "$(telltale_metric tt telltale_export_last_status "endpoint=\"$good\"")" = 0 ]
+  [ "$(telltale_metric tt telltale_export_last_status "endpoint=\"$down\"")" = 14 ]
+  [ "$(telltale_metric tt telltale_export_consecutive_failures "endpoint=\"$good\"")" = 0 ]
+  at_least 1 telltale_metric tt telltale_export_consecutive_failures "endpoint=\"$down\""
+  at_least 1000 telltale_metric tt telltale_export_bytes_total "endpoint=\"$good\""
+  at_least 1700000000 telltale_metric tt telltale_export_last_success_seconds "endpoint=\"$good\""
+  run -0 curl --silent "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics"
+  [[ $output == *"# export to $good (own): well; acknowledged last "* ]]
+  [[ $output == *"# export to $down (own): "*"the last one: cannot connect: Connection refused; never acknowledged"* ]]
   # It has no more than its five seconds to end in, whatever an endpoint does.
-  telltale_stop tt
-}
-
-@test "an outage of the collector loses no totals" {
-  collector_start main
-  watched_sender 'endpoints:' "$(telltale_endpoint "$(collector_url main)" network 2s)"
-  pay 8
-  bed_wait 20 'the first payments' same echo 8 -- collector_sum main transactions_total
-  bed_stop main || true
-  pay 8 2
-  bed_wait 20 'telltale to have seen them' test_metric 16 tt transactions_total
-  collector_start main
-  bed_wait 60 'the totals of the outage' same echo 16 -- collector_sum main transactions_total
-  bed_wait 20 'all packets' \
-    same connector_truth alice originated prepares -- collector_sum main packet_count_prepare
   telltale_stop tt
 }
 
@@ -88,6 +86,62 @@ pay() {
   pay 8
   telltale_stop tt
   bed_wait 20 'the final export' same echo 8 -- collector_sum main transactions_total
+  # The second life has a start of its own, and shows a zero before anything else.
+  python3 - "$BED/main.otlp" <<'PYTHON'
+import json, sys
+lives = {}
+for line in open(sys.argv[1]):
+    for metric in json.loads(line)["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]:
+        if metric["name"] == "transactions_total":
+            (point,) = metric["sum"]["dataPoints"]
+            life = lives.setdefault(int(point["startTimeUnixNano"]), [])
+            life.append((int(point["timeUnixNano"]), int(point["asInt"])))
+assert len(lives) == 2, lives
+for start, points in lives.items():
+    assert points == sorted(points) and points[0][0] >= start and points[0][1] == 0, lives
+(_, first), (start, _) = sorted(lives.items())
+assert start > first[-1][0], lives
+PYTHON
+}
+
+@test "a real Collector reads every kind of metric, at the edge of what it can hold and empty" {
+  collector_start main
+  make -s -C "$ROOT" build/tests/exporter >&2
+  for form in exponential,gzip gzip; do
+    printf 'edges 42\nempty\nstop 10000\n' | "$ROOT/build/tests/exporter" "authority=$(collector_url main |
+      sed 's,http://,,'),own,$form"
+  done
+  bed_wait 20 'both' at_least 2 collector_exports main
+  python3 - "$BED/main.otlp" <<'PYTHON'
+import json, sys
+U64, I64 = 2 ** 64 - 1, 2 ** 63
+seen = []
+for line in open(sys.argv[1]):
+    scopes = json.loads(line)["resourceMetrics"][0].get("scopeMetrics", [])
+    metrics = {m["name"]: m for scope in scopes for m in scope.get("metrics", [])}
+    if not metrics:
+        continue
+    def points(name, kind):
+        return metrics[name][kind]["dataPoints"]
+    assert int(points("transactions_total", "sum")[0]["asInt"]) == I64 - 1
+    assert int(points("packet_count_fulfill", "sum")[0]["asInt"]) == 0
+    ages = [int(p["asInt"]) for p in points("telltale_rates_age_seconds", "gauge")]
+    assert ages == [-1, -I64], ages
+    overflow = points("telltale_exports_total", "sum")[1]["attributes"][1]
+    assert overflow == {"key": "otel.metric.overflow", "value": {"boolValue": True}}, overflow
+    kind = next(k for k in ("exponentialHistogram", "histogram") if k in metrics["telltale_exchange_ms"])
+    none, some, full = points("telltale_exchange_ms", kind)
+    assert [int(p.get("count", 0)) for p in (none, some, full)] == [0, 4, U64]
+    assert some["sum"] == 20007, some
+    if kind == "histogram":
+        assert int(full["bucketCounts"][15]) == U64
+    else:
+        assert int(full["positive"]["bucketCounts"][159]) == U64 and full["scale"] == -10
+        assert int(some["zeroCount"]) == 1 and sum(map(int, some["positive"]["bucketCounts"])) == 3
+    assert "sum" not in points("pay_time_ms", "histogram")[0]
+    seen.append(kind)
+assert seen == ["exponentialHistogram", "histogram"], seen
+PYTHON
 }
 
 @test "a counter is there from the start, at zero" {

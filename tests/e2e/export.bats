@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The export stage against scripted OTLP/gRPC servers; export_cases.py holds the cases.
+# The export stage against scripted OTLP/gRPC servers; export_cases.py and export_faults.py hold the cases.
 
 setup_file() {
   cd "$BATS_TEST_DIRNAME/../.." || return
@@ -13,7 +13,7 @@ setup() {
 
 # Status 77 is a case's way to say that it cannot run here, and why.
 case_passes() {
-  run build/venv/bin/python tests/e2e/export_cases.py "$1"
+  run build/venv/bin/python -B tests/e2e/export_cases.py "$1"
   if [ "$status" -eq 77 ]; then
     skip "${output#skip: }"
   fi
@@ -31,6 +31,30 @@ case_passes() {
 
 @test "after UNAVAILABLE the newest snapshot is sent, not the old one" {
   case_passes retry_sends_newest
+}
+
+@test "an endpoint that was away from the start gets the zeros first, then the newest" {
+  case_passes the_first_goes_first
+}
+
+@test "each of gRPC's 16 codes is retried or dropped as OTLP has it" {
+  case_passes each_status_code
+}
+
+@test "a slow collector is waited for until the deadline, and no longer" {
+  case_passes slow
+}
+
+@test "half-closed and reset connections cost no total" {
+  case_passes half_closed
+}
+
+@test "an endpoint that does not speak gRPC is told in words, and replaced by one that does" {
+  case_passes garbage
+}
+
+@test "an answer that is not OTLP's, and details that are no details, change nothing" {
+  case_passes garbage_inside
 }
 
 @test "INVALID_ARGUMENT is counted, said once and not sent again" {
@@ -111,6 +135,22 @@ case_passes() {
 
 @test "an answer over 4 MiB is not asked for again" {
   case_passes too_large_an_answer
+}
+
+@test "more metadata than is read is not asked for again" {
+  case_passes too_large_a_trailer
+}
+
+@test "certificates rotated on both sides, file by file, cost no export" {
+  case_passes rotated
+}
+
+@test "every kind of metric at the edge of what it can hold reads well by the official definitions" {
+  case_passes edges
+}
+
+@test "a snapshot without a point is a request without a metric" {
+  case_passes empty
 }
 
 @test "an IPv6 address works as an endpoint" {

@@ -4,234 +4,16 @@
 Each case starts servers, runs build/tests/exporter against them and asserts what arrived and what
 the exporter says of it. Nothing here asserts a time: waits poll with a deadline and only fail.
 """
-import contextlib
-import json
 import os
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from concurrent import futures
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
-from google.rpc import error_details_pb2, status_pb2
-from grpc_status import rpc_status
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as service
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc as service_grpc
 
-EXPORTER = "build/tests/exporter"
-PATIENCE_S = 30
-OK = ("OK",)
-
-
-def until(what, probe, patience=PATIENCE_S):
-    """Polls PROBE until it is true and returns its value."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        value = probe()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"waited {patience} s for: {what}")
-
-
-class Server(service_grpc.MetricsServiceServicer):
-    """Answers by SCRIPT, one step a call, then OK for ever.
-
-    A step is ("OK",), ("PARTIAL", rejected, message), or (code, message[, retry delay in s]).
-    """
-
-    def __init__(self, *script, port=0, credentials=None, host="127.0.0.1", options=()):
-        self.script = list(script)
-        self.calls = []
-        self.lock = threading.Lock()
-        self.server = grpc.server(
-            futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0), *options])
-        service_grpc.add_MetricsServiceServicer_to_server(self, self.server)
-        address = f"{host}:{port}"
-        self.port = (self.server.add_secure_port(address, credentials) if credentials
-                     else self.server.add_insecure_port(address))
-        self.authority = f"{host}:{self.port}"
-        self.server.start()
-
-    def Export(self, request, context):
-        with self.lock:
-            self.calls.append((request, dict(context.invocation_metadata()), context.peer()))
-            step = self.script.pop(0) if self.script else OK
-        if step[0] == "OK":
-            return service.ExportMetricsServiceResponse()
-        if step[0] == "PARTIAL":
-            response = service.ExportMetricsServiceResponse()
-            response.partial_success.rejected_data_points = step[1]
-            response.partial_success.error_message = step[2]
-            return response
-        code, message = step[:2]
-        if len(step) > 2:
-            info = error_details_pb2.RetryInfo(
-                retry_delay=duration_pb2.Duration(seconds=step[2]))
-            detail = any_pb2.Any()
-            detail.Pack(info)
-            context.abort_with_status(rpc_status.to_status(
-                status_pb2.Status(code=code.value[0], message=message, details=[detail])))
-        context.abort(code, message)
-
-    def values(self):
-        """What transactions_total was in each call, in order."""
-        with self.lock:
-            return [metrics(c[0])["transactions_total"].sum.data_points[0].as_int
-                    for c in self.calls]
-
-    def stop(self):
-        self.server.stop(0).wait()
-
-
-def metrics(request):
-    (resource,) = request.resource_metrics
-    (scope,) = resource.scope_metrics
-    return {m.name: m for m in scope.metrics}
-
-
-class Exporter:
-    def __init__(self, *endpoints):
-        env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
-        env["LSAN_OPTIONS"] = "suppressions=tests/lsan.supp:print_suppressions=0"
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(
-            [EXPORTER, *endpoints], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.log, text=True, env=env)
-        self.started = self.process.stdout.readline().strip()
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def post(self, n):
-        self.say(f"post {n}")
-
-    def status(self, lane=0):
-        self.say("status")
-        return json.loads(self.process.stdout.readline())[lane]
-
-    def until_status(self, lane=0, **wanted):
-        def probe():
-            self.last = self.status(lane)
-            return all(self.last[k] == v for k, v in wanted.items()) and self.last
-        try:
-            return until(str(wanted), probe)
-        except AssertionError as e:
-            raise AssertionError(f"{e}; it is {self.last}") from None
-
-    def stop(self, ms=5000):
-        """Flushes and stops; the exporter must end by itself, with no complaint by ASan."""
-        self.say(f"stop {ms}")
-        assert self.process.stdout.readline() == "stopped\n"
-        status = self.process.wait(PATIENCE_S)
-        assert status == 0, f"exit status {status}"
-
-    def said(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def __enter__(self):
-        assert self.started == "started: ok", self.started + "\n" + self.said()
-        return self
-
-    def __exit__(self, kind, value, trace):
-        if kind:
-            print("exporter said:\n" + self.said(), file=sys.stderr)
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-
-def attempt(endpoint):
-    return subprocess.run([EXPORTER, "--try", endpoint], capture_output=True, text=True)
-
-
-@contextlib.contextmanager
-def black_hole():
-    """Accepts connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-class Wire:
-    """Forwards TCP to a server and keeps what the client sent."""
-
-    def __init__(self, port):
-        self.port = port
-        self.bytes = b""
-        self.dead = set()
-        self.alive = set()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.authority = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            client, _ = self.listener.accept()
-            server = socket.create_connection(("127.0.0.1", self.port))
-            self.alive.add(client)
-            threading.Thread(target=self.pump, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self.pump, args=(server, client, False), daemon=True).start()
-
-    def pump(self, source, sink, keep):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if keep:
-                    self.bytes += data
-                if not {source, sink} & self.dead:
-                    sink.sendall(data)
-
-    def lose(self):
-        """From now on what comes through the connections of this moment vanishes without a word, as
-        when a translation table in between has forgotten them."""
-        self.dead |= self.alive
-
-
-class Authority:
-    """A certificate authority made with openssl, and what it signs."""
-
-    def __init__(self):
-        self.dir = tempfile.mkdtemp(prefix="telltale-ca.")
-        self.ca, ca_key = self.path("ca.pem"), self.path("ca.key")
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                     "-nodes", "-keyout", ca_key, "-out", self.ca, "-subj", "/CN=test CA",
-                     "-days", "2")
-        self.ca_key = ca_key
-
-    def path(self, name):
-        return os.path.join(self.dir, name)
-
-    def openssl(self, *args):
-        subprocess.run(["openssl", *args], check=True, capture_output=True)
-
-    def sign(self, name):
-        key, request, cert = (self.path(name + s) for s in (".key", ".csr", ".pem"))
-        extension = self.path(name + ".ext")
-        with open(extension, "w") as f:
-            f.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                     "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        self.openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.ca_key,
-                     "-CAcreateserial", "-out", cert, "-days", "2", "-extfile", extension)
-        return key, cert
-
-    def server_credentials(self, clients_need_one):
-        key, cert = self.sign("server")
-        pair = [(open(key, "rb").read(), open(cert, "rb").read())]
-        return grpc.ssl_server_credentials(pair, open(self.ca, "rb").read(), clients_need_one)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        shutil.rmtree(self.dir)
-
+import export_faults
+from export_bed import (OK, PATIENCE_S, Authority, Exporter, Server, Wire, attempt, black_hole,
+                        metrics, until)
 
 # --- the cases ------------------------------------------------------------------------------------
 
@@ -292,15 +74,38 @@ def own_gets_all():
 
 
 def retry_sends_newest():
-    server = Server((grpc.StatusCode.UNAVAILABLE, "restarting"))
+    server = Server(OK, (grpc.StatusCode.UNAVAILABLE, "restarting"))
     with Exporter(f"authority={server.authority}") as x:
         x.post(1)
-        x.until_status(consecutive_failures=1, last_error="UNAVAILABLE: restarting")
+        x.until_status(exports=1)
         x.post(2)
+        x.until_status(consecutive_failures=1, last_error="UNAVAILABLE: restarting")
         x.post(3)
-        x.until_status(exports=1, retries=1, failures=0, consecutive_failures=0, last_error="")
+        x.post(4)
+        x.until_status(exports=2, retries=1, failures=0, consecutive_failures=0, last_error="")
         x.stop()
-    assert server.values() == [1, 3], server.values()
+    assert server.values() == [1, 2, 4], server.values()
+
+
+def the_first_goes_first():
+    """Of a daemon that starts while its collector is away: zero first, then what there is now."""
+    server = Server((grpc.StatusCode.UNAVAILABLE, "not yet"))
+    with Exporter(f"authority={server.authority}") as x:
+        for n in (0, 5, 7):
+            x.post(n)
+            x.until_status(consecutive_failures=1)
+        x.until_status(exports=2, retries=1, failures=0)
+        x.stop()
+    assert server.values() == [0, 0, 7], server.values()
+    # Refused for good, it is not offered again.
+    server = Server((grpc.StatusCode.INVALID_ARGUMENT, "too old"))
+    with Exporter(f"authority={server.authority}") as x:
+        x.post(0)
+        x.until_status(failures=1)
+        x.post(5)
+        x.until_status(exports=1)
+        x.stop()
+    assert server.values() == [0, 5], server.values()
 
 
 def refusal_is_final():
@@ -330,9 +135,9 @@ def exhausted_with_retry_info():
         x.post(1)
         x.until_status(consecutive_failures=1, failures=0)
         x.post(2)
-        x.until_status(exports=1, retries=1, failures=0)
+        x.until_status(exports=2, retries=1, failures=0)
         x.stop()
-    assert server.values() == [1, 2], server.values()
+    assert server.values() == [1, 1, 2], server.values()
 
 
 def retry_info_is_honoured():
@@ -349,7 +154,7 @@ def retry_info_is_honoured():
         assert asks.values() == [1], asks.values()
         x.stop()
     # ... but the flush at the end asks once more, whatever was said.
-    assert asks.values() == [1, 2], asks.values()
+    assert asks.values() == [1, 1, 2], asks.values()
 
 
 def partial_success():
@@ -441,7 +246,7 @@ def flush_delivers_the_last():
         x.until_status(consecutive_failures=1)
         x.post(2)
         x.stop()
-    assert server.values() == [1, 2], server.values()
+    assert server.values() == [1, 1, 2], server.values()
 
 
 def flush_gives_up():
@@ -540,7 +345,7 @@ def too_large_a_request():
     with Exporter(f"authority={server.authority}") as x:
         x.say("huge 1")
         x.until_status(failures=1, retries=0)
-        assert "Sent message larger than max" in x.status()["last_error"], x.status()
+        assert "OTLP allows 64 MiB" in x.status()["last_error"], x.status()
         x.post(2)
         x.until_status(exports=1)
         x.stop()
@@ -613,4 +418,5 @@ def trying():
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    case = globals().get(sys.argv[1]) or getattr(export_faults, sys.argv[1])
+    case()

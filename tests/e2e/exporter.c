@@ -6,10 +6,13 @@
  *   exporter [--try] ENDPOINT...
  *
  * ENDPOINT is authority=HOST:PORT followed by options after commas: tls, gzip, own, ca=FILE,
- * cert=FILE, key=FILE, timeout=MS, header=NAME:VALUE. --try makes one attempt at the first.
+ * cert=FILE, key=FILE, timeout=MS, header=NAME:VALUE, exponential. --try makes one attempt at the
+ * first.
  *
  *   post N     posts a snapshot whose sums are N
  *   huge N     the same with more than 64 MiB of text in it
+ *   edges N    posts one of everything at the edge of what its type can hold, and N
+ *   empty      posts a snapshot without a point
  *   status     prints every endpoint's state as one line of JSON
  *   stop MS    flushes, stops and exits
  */
@@ -42,9 +45,9 @@ static struct config config = {
 
 static int endpoint_of(char *text)
 {
-	enum { AUTHORITY, TLS, GZIP, OWN, CA, CERT, KEY, TIMEOUT, HEADER };
-	static char *const names[] = {"authority", "tls", "gzip",    "own",    "ca",
-				      "cert",      "key", "timeout", "header", NULL};
+	enum { AUTHORITY, TLS, GZIP, OWN, CA, CERT, KEY, TIMEOUT, HEADER, EXPONENTIAL };
+	static char *const names[] = {"authority", "tls",     "gzip",   "own",         "ca", "cert",
+				      "key",       "timeout", "header", "exponential", NULL};
 	struct config_endpoint *e = &endpoints[config.endpoints_len];
 	struct config_header *h = &headers[config.endpoints_len];
 	char *value, *colon;
@@ -70,6 +73,7 @@ static int endpoint_of(char *text)
 			e->headers = h;
 			e->headers_len = 1;
 			break;
+		case EXPONENTIAL: e->exponential = true; break;
 		default: return -EINVAL;
 		}
 	}
@@ -84,6 +88,60 @@ static void post(struct exporter *x, int64_t n, const char *source)
 	snapshot_add(s, METRIC_TRANSACTIONS, NULL, NULL, n);
 	snapshot_add(s, METRIC_PAY_TIME, NULL, NULL, 0);
 	snapshot_add(s, METRIC_REJECTS, "code", "F08", n);
+	export_post(x, &s->released);
+	released_unref(&s->released);
+}
+
+static void add_times(struct snapshot *s, enum metric metric, const char *value,
+		      const struct histogram *h)
+{
+	struct released_point *p = snapshot_add(s, metric, "origin", value, 0);
+
+	p->count = h->count;
+	p->sum_ms = (double)h->sum_ns / 1e6;
+	memcpy(p->buckets, h->buckets, sizeof(p->buckets));
+	p->exponential = &h->exponential;
+}
+
+static void post_edges(struct exporter *x, int64_t n)
+{
+	static struct histogram some, full, none; /* snapshots point to them */
+	struct snapshot *s =
+		snapshot_new("\xff node \"a\" \xe2\x82\xac", SNAPSHOT_START_NS + (uint64_t)n);
+
+	histogram_init(&none);
+	histogram_init(&some);
+	histogram_add(&some, 0);
+	histogram_add(&some, 3000000);
+	histogram_add(&some, 4000000);
+	histogram_add(&some, 20000000000);
+	histogram_init(&full);
+	full.count = full.sum_ns = full.buckets[METRIC_BOUNDS] = UINT64_MAX;
+	full.exponential.scale = -10;
+	full.exponential.offset = INT32_MIN;
+	full.exponential.len = HISTOGRAM_EXPONENTIAL;
+	full.exponential.counts[0] = full.exponential.counts[HISTOGRAM_EXPONENTIAL - 1] =
+		UINT64_MAX;
+	snapshot_add(s, METRIC_TRANSACTIONS, NULL, NULL, INT64_MAX);
+	snapshot_add(s, METRIC_PACKET_PREPARE, NULL, NULL, n);
+	snapshot_add(s, METRIC_PACKET_FULFILL, NULL, NULL, 0);
+	snapshot_add(s, METRIC_PAY_TIME, NULL, NULL, 0)->without_sum = true;
+	snapshot_add(s, METRIC_COVERAGE, NULL, NULL, 1);
+	add_times(s, METRIC_EXCHANGE_TIME, "unknown", &none);
+	add_times(s, METRIC_EXCHANGE_TIME, "originated", &some);
+	add_times(s, METRIC_EXCHANGE_TIME, "received", &full);
+	snapshot_add(s, METRIC_EXPORTS, "endpoint", "", 5);
+	snapshot_add(s, METRIC_EXPORTS, RELEASED_OVERFLOW, "true", 7);
+	snapshot_add(s, METRIC_RATES_AGE, "document", "operator", -1);
+	snapshot_add(s, METRIC_RATES_AGE, "document", "network", INT64_MIN);
+	export_post(x, &s->released);
+	released_unref(&s->released);
+}
+
+static void post_empty(struct exporter *x)
+{
+	struct snapshot *s = snapshot_new("node-a", SNAPSHOT_START_NS);
+
 	export_post(x, &s->released);
 	released_unref(&s->released);
 }
@@ -119,6 +177,11 @@ static void print_status(struct exporter *x)
 				       json_object_new_uint64(s->consecutive_failures));
 		json_object_object_add(o, "last_success",
 				       json_object_new_uint64(s->last_success_unix_ns));
+		json_object_object_add(o, "bytes", json_object_new_uint64(s->bytes));
+		json_object_object_add(o, "last_bytes", json_object_new_uint64(s->last_bytes));
+		json_object_object_add(o, "latency_ns", json_object_new_uint64(s->latency_ns));
+		json_object_object_add(o, "timed", json_object_new_uint64(s->latency.count));
+		json_object_object_add(o, "last_code", json_object_new_int(s->last_code));
 		json_object_object_add(o, "last_error", json_object_new_string(s->last_error));
 		json_object_array_add(list, o);
 	}
@@ -137,6 +200,10 @@ static void obey(struct exporter *x)
 			post(x, n, "node-a");
 		else if (sscanf(line, "huge %lld", &n) == 1)
 			post_huge(x, n);
+		else if (sscanf(line, "edges %lld", &n) == 1)
+			post_edges(x, n);
+		else if (!strcmp(line, "empty\n"))
+			post_empty(x);
 		else if (!strcmp(line, "status\n"))
 			print_status(x);
 		else if (sscanf(line, "stop %u", &stop_ms) == 1)

@@ -79,7 +79,19 @@ TABLE
   wrong 1 'remove the variable' env ENABLE_TELEMETRY=false "$TELLTALE" run -c "$BED/c.yaml"
   wrong 1 'not true or false' env ENABLE_TELEMETRY=yes "$TELLTALE" run -c "$BED/c.yaml"
   wrong 1 'LIVENET: true contradicts .network: testnet' env LIVENET=true "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'OTEL_SDK_DISABLED=true .* remove the variable' env OTEL_SDK_DISABLED=true "$TELLTALE" run -c "$BED/c.yaml"
   wrong 1 'milliseconds' env OPEN_TELEMETRY_EXPORT_INTERVAL=1h "$TELLTALE" run -c "$BED/c.yaml"
+}
+
+@test "livenet wants a consent of its own and collectors of its own, testnet neither" {
+  # shellcheck disable=SC2016 # the backquotes are the message's
+  whole 'network: livenet' 'endpoints: [{url: "http://c:1", audience: network}]'
+  wrong 1 "is testnet's unless it says otherwise, and this node is on livenet" "$TELLTALE" run -c "$BED/c.yaml"
+  config 'enabled: true' 'network: livenet' 'targets: [{pid: 1}]'
+  wrong 1 'set `livenet_enabled: true`' "$TELLTALE" run -c "$BED/c.yaml"
+  config 'enabled: true' 'livenet_enabled: true' 'targets: [{pid: 1}]'
+  wrong 1 'c.yaml:2:1: .*this node is on testnet' "$TELLTALE" run -c "$BED/c.yaml"
+  untouched
 }
 
 @test "a target that is not there is named, with where to find the right one" {

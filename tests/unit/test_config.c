@@ -60,15 +60,19 @@ static const char whole[] = "enabled: true\n"
 			    "    headers: {X-Key: planted-secret}\n"
 			    "    timeout: 2500ms\n"
 			    "    compression: gzip\n"
+			    "    network: livenet\n"
 			    "  - url: http://10.0.0.1:9999\n"
 			    "    audience: own\n"
+			    "    histograms: exponential\n"
 			    "export_interval: 1m\n"
 			    "resource: {deployment.environment: test, service.name: probe}\n"
 			    "listen: '[::1]:9000'\n"
 			    "payments: {idle: 5s, max: 1h}\n"
 			    "tls_connections: 5000\n"
 			    "state_dir: /s\n"
-			    "run_dir: /r\n";
+			    "run_dir: /r\n"
+			    "cardinality_limit: 500\n"
+			    "livenet_enabled: true\n";
 
 static void every_key_reaches_its_field(void **state)
 {
@@ -114,6 +118,10 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(c->endpoints[0].headers[0].value, "planted-secret");
 	assert_int_equal(c->endpoints[0].timeout_ms, 2500);
 	assert_true(c->endpoints[0].gzip);
+	assert_false(c->endpoints[0].exponential);
+	assert_int_equal(c->endpoints[0].network, NETWORK_LIVENET);
+	assert_true(c->endpoints[1].exponential);
+	assert_int_equal(c->privacy.cardinality_limit, 500);
 	assert_string_equal(c->endpoints[1].authority, "10.0.0.1:9999");
 	assert_false(c->endpoints[1].tls);
 	assert_int_equal(c->endpoints[1].timeout_ms, 10000);
@@ -167,7 +175,7 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "    timeout: 4s  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
 	assert_contains(text, "    compression: none  # default\n");
 	assert_contains(text, "  service.name: svc  # environment OTEL_SERVICE_NAME\n");
-	assert_contains(text, "  deployment.environment: test  # t.yaml:33\n");
+	assert_contains(text, "  deployment.environment: test  # t.yaml:35\n");
 	assert_contains(text, "      x-key: \"***\"  # t.yaml:27\n");
 	assert_null(strstr(text, "planted-secret"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {

@@ -198,6 +198,12 @@ static void each_error_in_the_environment_names_its_variable(void **state)
 		{"OTEL_RESOURCE_ATTRIBUTES", "x", "entry 1 is not name=value"},
 		{"OTEL_METRIC_EXPORT_INTERVAL", "10", "out of range"},
 		{"OTEL_SERVICE_NAME", "\x7f", "control character"},
+		{"OTEL_SDK_DISABLED", "1", "not true or false"},
+		{"OTEL_METRICS_EXPORTER", "console", "no exporter 'console'"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", "write grpc"},
+		{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "lose"},
+		{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "x", "no aggregation"},
+		{"OTEL_METRIC_EXPORT_TIMEOUT", "1", "out of range"},
 	};
 	static const char with_endpoint[] = "endpoints: [{url: 'https://c', audience: own}]\n";
 
@@ -247,6 +253,10 @@ static void only_the_file_starts_and_enable_telemetry_false_always_stops(void **
 		{"enabled: false", "ENABLE_TELEMETRY=true", false, "does not start telltale"},
 		{"enabled: false", "ENABLE_TELEMETRY=false", false, "remove the variable"},
 		{"enabled: true", NULL, true, NULL},
+		{"enabled: true\nnetwork: livenet", NULL, false, "set `livenet_enabled: true`"},
+		{"enabled: true", "LIVENET=true", false, "set `livenet_enabled: true`"},
+		{"enabled: true\nnetwork: livenet\nlivenet_enabled: true", NULL, true, NULL},
+		{"livenet_enabled: true\nnetwork: livenet", NULL, false, "set `enabled: true`"},
 		{"enabled: true", "ENABLE_TELEMETRY=true", true, NULL},
 		{"enabled: true", "ENABLE_TELEMETRY=TRUE", true, NULL},
 		{"enabled: true", "ENABLE_TELEMETRY=false", false, "ENABLE_TELEMETRY=false"},

@@ -22,11 +22,12 @@ static const struct otlp_resource resource = {attributes, 2};
 
 static Otlp__ExportRequest *encoded(const struct snapshot *s, unsigned audiences)
 {
+	const struct otlp_form form = {.audiences = audiences};
 	Otlp__ExportRequest *request;
 	uint8_t *bytes = NULL;
 	size_t len = 0;
 
-	assert_int_equal(otlp_encode(&s->released, &resource, audiences, &bytes, &len), 0);
+	assert_int_equal(otlp_encode(&s->released, &resource, &form, &bytes, &len), 0);
 	request = otlp__export_request__unpack(NULL, len, bytes);
 	assert_non_null(request);
 	free(bytes);

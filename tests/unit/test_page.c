@@ -207,6 +207,18 @@ static void points_of_one_metric_share_one_head_and_labels_are_escaped(void **st
 	released_unref(&s->released);
 }
 
+static void what_is_beyond_the_limit_of_series_has_a_name_prometheus_takes(void **state)
+{
+	struct snapshot *s = snapshot_new("a", SNAPSHOT_START_NS);
+
+	(void)state;
+	snapshot_add(s, METRIC_EXPORTS, RELEASED_OVERFLOW, "true", 7);
+	assert_text(s, "# HELP telltale_exports_total Exports by endpoint\n"
+		       "# TYPE telltale_exports_total counter\n"
+		       "telltale_exports_total{source=\"a\",otel_metric_overflow=\"true\"} 7\n");
+	released_unref(&s->released);
+}
+
 static void histogram_buckets_add_up_to_the_count(void **state)
 {
 	struct snapshot *s = snapshot_new("n", SNAPSHOT_START_NS);
@@ -258,6 +270,22 @@ static void metrics_show_the_last_snapshot_posted(void **state)
 	assert_status(f, "200");
 	assert_says(f, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
 	assert_says(f, "transactions_total{source=\"node-a\"} 2\n");
+}
+
+static void notes_follow_the_snapshot_and_are_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	post(f, 41);
+	page_set_notes(f->page, strdup("# export to x (own): well\n"));
+	ask(f, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	assert_status(f, "200");
+	assert_says(f, " 41\n");
+	assert_says(f, "\n# export to x (own): well\n");
+	page_set_notes(f->page, strdup("# export to x (own): 1 attempt failed\n"));
+	ask(f, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	assert_says(f, "\n# export to x (own): 1 attempt failed\n");
+	page_set_notes(f->page, NULL);
 }
 
 static void the_root_points_to_metrics_and_other_paths_are_not_found(void **state)
@@ -476,9 +504,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_are_named_as_the_collector_names_them),
 		cmocka_unit_test(points_of_one_metric_share_one_head_and_labels_are_escaped),
+		cmocka_unit_test(what_is_beyond_the_limit_of_series_has_a_name_prometheus_takes),
 		cmocka_unit_test(histogram_buckets_add_up_to_the_count),
 		cmocka_unit_test(an_empty_snapshot_is_an_empty_text),
 		over_http(metrics_show_the_last_snapshot_posted),
+		over_http(notes_follow_the_snapshot_and_are_replaced),
 		over_http(the_root_points_to_metrics_and_other_paths_are_not_found),
 		over_http(only_reading_is_allowed),
 		over_http(a_name_pointed_at_loopback_from_elsewhere_is_refused),

@@ -114,11 +114,22 @@ static void test_a_blind_target_gives_the_network_nothing(void **state)
 	assert_int_equal(released(METRIC_TRANSACTIONS_BY_ORIGIN, "unknown"), 1);
 }
 
-static void test_a_fulfill_after_the_expiry_has_no_value(void **state)
+static void test_a_step_of_the_clock_expires_nothing_under_way(void **state)
 {
 	(void)state;
 	give(prepare(7, 1, CLIENT, 1 * S));
+	pipeline_set_clock(b.pipeline, REALTIME_OFFSET + 3600 * (int64_t)S);
+	give(fulfill(7, 1, CLIENT, 2 * S));
+	pipeline_drain(b.pipeline, 31 * S);
+	assert_int_equal(truth().transactions, 1);
+	assert_int_equal(truth().fulfills, 1);
+}
+
+static void test_a_fulfill_after_the_expiry_has_no_value(void **state)
+{
+	(void)state;
 	pipeline_set_clock(b.pipeline, REALTIME_OFFSET + (int64_t)S);
+	give(prepare(7, 1, CLIENT, 1 * S));
 	give(fulfill(7, 1, CLIENT, 30 * S));
 	pipeline_drain(b.pipeline, 31 * S);
 	assert_int_equal(truth().value, 0);
@@ -252,6 +263,7 @@ int main(void)
 		T(a_proxy_inside_the_target_does_not_double_the_value),
 		T(the_value_of_a_packet_is_asked_for_once),
 		T(a_blind_target_gives_the_network_nothing),
+		T(a_step_of_the_clock_expires_nothing_under_way),
 		T(a_fulfill_after_the_expiry_has_no_value),
 		T(a_fulfilled_packet_of_no_known_asset_is_counted_as_such),
 		T(a_fulfilled_packet_that_no_rate_converts_is_counted_as_such),

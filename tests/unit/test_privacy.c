@@ -89,7 +89,7 @@ static void every_series_is_there_from_the_start_at_zero(void **state)
 		seen[point->metric] = true;
 	}
 	for (int m = 0; m < METRICS_LEN; m++)
-		assert_int_equal(seen[m], m != METRIC_EXPORTS && m != METRIC_EXPORT_FAILURES);
+		assert_int_equal(seen[m], m < METRIC_EXPORTS || m > METRIC_EXPORT_STATUS);
 	find(r, METRIC_PACKETS, "reject", "probe");
 	find(r, METRIC_REJECTS, "F00", NULL);
 	find(r, METRIC_REJECTS, "R99", NULL);
@@ -415,22 +415,71 @@ static void a_snapshot_outlives_everything_it_was_made_from(void **state)
 	released_unref(NULL);
 }
 
-static void a_full_table_of_series_says_so(void **state)
+static void what_is_beyond_the_limit_of_series_is_counted_together(void **state)
+{
+	struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+	struct seeded s = {SEED};
+	struct privacy *p;
+	struct released *r;
+	char url[32];
+	int64_t sum = 0;
+	size_t series = 0;
+
+	(void)state;
+	params.cardinality_limit = 40;
+	p = privacy_new(&params, "here", 1000, seeded_fill, &s);
+	assert_non_null(p);
+	for (int i = 0; i < 100; i++) {
+		int at;
+
+		snprintf(url, sizeof(url), "%d", i);
+		at = privacy_series(p, METRIC_EXPORTS, "endpoint", url);
+		assert_true(at >= 0);
+		privacy_add(p, at, 1);
+	}
+	/* Another metric has a limit of its own. */
+	assert_true(privacy_series(p, METRIC_EXPORT_BYTES, "endpoint", "0") >= 0);
+	r = privacy_release(p, 1);
+	for (size_t i = 0; i < r->points_len; i++) {
+		if (r->points[i].metric != METRIC_EXPORTS)
+			continue;
+		series++;
+		sum += r->points[i].value;
+	}
+	/* The limit counts the series of the rest, and nothing is lost. */
+	assert_int_equal(series, 40);
+	assert_int_equal(sum, 100);
+	assert_int_equal(value_of(r, METRIC_EXPORTS, "true", NULL), 61);
+	assert_string_equal(find(r, METRIC_EXPORTS, "true", NULL)->labels[0].key,
+			    RELEASED_OVERFLOW);
+	released_unref(r);
+	privacy_free(p);
+}
+
+static void times_are_released_in_both_forms(void **state)
 {
 	struct seeded s;
 	struct privacy *p = fresh(&defaults, &s);
-	char url[32];
-	int i, series = 0;
+	int series = privacy_series(p, METRIC_EXPORT_TIME, "endpoint", "x");
+	struct histogram times;
+	const struct released_point *point;
+	struct released *r;
 
 	(void)state;
-	for (i = 0; i < 10000 && series >= 0; i++) {
-		snprintf(url, sizeof(url), "%d", i);
-		series = privacy_series(p, METRIC_EXPORTS, "endpoint", url);
-	}
-	/* Room for the endpoints of any real configuration, and an end. */
-	assert_true(i > 64 && series == -1);
-	assert_true(privacy_series(p, METRIC_EXPORTS, "endpoint", "0") >= 0);
+	histogram_init(&times);
+	histogram_add(&times, 3000000);
+	privacy_set_times(p, series, &times);
+	r = privacy_release(p, 1);
 	privacy_free(p);
+	point = find(r, METRIC_EXPORT_TIME, "x", NULL);
+	assert_int_equal(point->count, 1);
+	assert_int_equal(point->buckets[1], 1);
+	assert_int_equal(point->exponential->counts[0], 1);
+	assert_int_equal(point->exponential->offset, times.exponential.offset);
+	point = find(r, METRIC_PAY_TIME, NULL, NULL);
+	assert_int_equal(point->exponential->scale, HISTOGRAM_SCALE_MAX);
+	assert_int_equal(point->exponential->len, 0);
+	released_unref(r);
 }
 
 /* --- the network's view with continual --- */
@@ -595,7 +644,8 @@ int main(void)
 			an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply),
 		cmocka_unit_test(a_fixed_series_is_found_and_not_made_again),
 		cmocka_unit_test(a_snapshot_outlives_everything_it_was_made_from),
-		cmocka_unit_test(a_full_table_of_series_says_so),
+		cmocka_unit_test(what_is_beyond_the_limit_of_series_is_counted_together),
+		cmocka_unit_test(times_are_released_in_both_forms),
 		cmocka_unit_test(the_network_sees_a_fixed_set_of_series_and_none_of_the_operators),
 		cmocka_unit_test(two_nodes_that_differ_in_one_payment_show_the_same_until_midnight),
 		cmocka_unit_test(only_whole_payments_originated_here_count_for_the_network),

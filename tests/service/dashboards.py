@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""dashboards.py: holds the dashboards against Grafana's own model of one (grafana-foundation-sdk): what it
+does not know is lost on the way through it, and is an error here. Says what, exit status 1."""
+import json
+import pathlib
+import sys
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+BOARDS = pathlib.Path(__file__).resolve().parents[2] / "scripts/deploy/service/grafana/dashboards"
+
+
+def lost(ours, theirs, at):
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key, value in ours.items():
+            if key not in theirs:
+                yield f"{at}.{key} = {json.dumps(value)[:60]}"
+            else:
+                yield from lost(value, theirs[key], f"{at}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for i, (a, b) in enumerate(zip(ours, theirs)):
+            yield from lost(a, b, f"{at}[{i}]")
+    elif ours != theirs:
+        yield f"{at}: {json.dumps(ours)[:60]} became {json.dumps(theirs)[:60]}"
+
+
+def overlaps(panels):
+    taken = {}
+    for panel in panels:
+        at = panel["gridPos"]
+        for x in range(at["x"], at["x"] + at["w"]):
+            for y in range(at["y"], at["y"] + at["h"]):
+                if x >= 24 or (x, y) in taken:
+                    yield f"'{panel['title']}' lies over '{taken.get((x, y), 'the edge')}'"
+                    return
+                taken[x, y] = panel["title"]
+
+
+def main():
+    register_default_plugins()
+    wrong = 0
+    for path in sorted(BOARDS.glob("*.json")):
+        ours = json.loads(path.read_text())
+        theirs = json.loads(JSONEncoder().encode(Dashboard.from_json(ours)))
+        for problem in [*lost(ours, theirs, path.stem), *overlaps(ours["panels"])]:
+            wrong += 1
+            print(problem)
+    return 1 if wrong else 0
+
+
+sys.exit(main())

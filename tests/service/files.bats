@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The files of scripts/deploy/service, each by the program that reads it.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  make -C "$BATS_TEST_DIRNAME/../.." --no-print-directory -s build/venv-service/ready >&2
+}
+
+setup() {
+  ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+  PARTS=$ROOT/build/parts
+  SERVICE=$ROOT/scripts/deploy/service
+  PYTHON=$ROOT/build/venv-service/bin/python
+}
+
+@test "promtool finds nothing wrong with the configurations and the rules" {
+  "$PARTS/promtool" check rules "$SERVICE"/prometheus/rules/*.yaml
+  "$PARTS/promtool" check config "$SERVICE"/prometheus/{network,public,operator}.yaml
+}
+
+@test "each alert is raised by what it is for and by nothing else; the windows count exactly, for a year" {
+  "$PYTHON" "$BATS_TEST_DIRNAME/rules_test.py" "$BATS_TEST_TMPDIR"
+  "$PARTS/promtool" test rules "$BATS_TEST_TMPDIR"/*.json
+}
+
+@test "the Collector takes the configurations of testnet, livenet and sidecar" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=x \
+    -keyout "$BATS_TEST_TMPDIR/key" -out "$BATS_TEST_TMPDIR/cert" 2>/dev/null
+  export TLS_CERT=$BATS_TEST_TMPDIR/cert TLS_KEY=$BATS_TEST_TMPDIR/key
+  for network in testnet livenet; do
+    "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$network.yaml"
+  done
+  "$PARTS/otelcol" validate --config "$SERVICE/collector/sidecar.yaml"
+  # Without one of them it is no service: it must not start with neither's label.
+  run "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml"
+  [ "$status" -ne 0 ]
+}
+
+@test "the dashboards are those that make-dashboards makes, and Grafana's model knows all that is in them" {
+  "$SERVICE/grafana/make-dashboards" "$BATS_TEST_TMPDIR"
+  for board in public network operator rafiki; do
+    diff "$BATS_TEST_TMPDIR/$board.json" "$SERVICE/grafana/dashboards/$board.json"
+  done
+  "$PYTHON" "$BATS_TEST_DIRNAME/dashboards.py"
+}
+
+@test "Rafiki's own queries are in its dashboard to the letter" {
+  while read -r expression; do
+    grep -qF "\"expr\": $("$PYTHON" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$expression")" \
+      "$SERVICE/grafana/dashboards/rafiki.json"
+  done <<'PROMQL'
+(increase(packet_amount_fulfill_total[30s]) * 0.5 * 0.0001)
+sum by (source) (round(increase(transactions_total[30s]) * 0.5))
+histogram_quantile(0.25, ilp_pay_time_ms_bucket)
+histogram_quantile(0.50, ilp_pay_time_ms_bucket)
+histogram_quantile(0.75, ilp_pay_time_ms_bucket)
+histogram_quantile(0.50, sum by (le, operation) (rate(ilp_prepare_packet_processing_ms_bucket[$__rate_interval])))
+histogram_quantile(0.95, sum by (le, operation) (rate(ilp_prepare_packet_processing_ms_bucket[$__rate_interval])))
+sum(rate(ilp_payment_round_trip_ms_sum[$__rate_interval])) by (error) / sum(rate(ilp_payment_round_trip_ms_count[$__rate_interval])) by (error)
+PROMQL
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node.c - telltale from the privacy stage on, without a probe: counters, releases and the export
+ * are the program's own, payments come from lines on standard input. For tests of what receives
+ * them.
+ *
+ *   node CONFIGURATION
+ *
+ *   pay N      N payments, of two packets fulfilled and one rejected each
+ *   totals     prints what was released last: transactions, prepares, value
+ *   stop       a last export as telltale ends, and the end; so does the end of the input
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/config.h"
+#include "user/export.h"
+#include "user/health.h"
+#include "user/pipeline.h"
+#include "user/privacy.h"
+
+#define STOP_MS 5000
+
+struct node {
+	struct config *config;
+	struct privacy *privacy;
+	struct pipeline *pipeline; /* for its series only */
+	struct health *health;
+	struct exporter *exporter;
+	int64_t transactions, prepares, value; /* released last */
+	uint64_t payments;
+};
+
+static uint64_t unix_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void series(struct privacy *p)
+{
+	static const char *const documents[] = {"operator", "network"};
+
+	privacy_series(p, METRIC_RECORDS_DROPPED, NULL, NULL);
+	privacy_set(p, privacy_series(p, METRIC_COVERAGE, NULL, NULL), 1);
+	privacy_series(p, METRIC_TLS_PROCESSES, NULL, NULL);
+	privacy_series(p, METRIC_OPAQUE, "reason", "tls-go");
+	for (size_t i = 0; i < 2; i++) {
+		privacy_set(p, privacy_series(p, METRIC_RATES_AGE, "document", documents[i]), 60);
+		privacy_series(p, METRIC_RATES_FAILURES, "document", documents[i]);
+	}
+}
+
+static void exchange(struct node *n, enum outcome outcome, enum origin origin, uint8_t role)
+{
+	struct exchange e = {
+		.outcome = outcome,
+		.origin = origin,
+		.role = role,
+		.prepare_ns = 1000000,
+		.prepare_done_ns = 1100000,
+		.reply_ns = 31000000,
+		.reply_done_ns = 31100000,
+	};
+
+	if (outcome == OUTCOME_REJECTED)
+		memcpy(e.reject_code, "F08", sizeof("F08"));
+	privacy_exchange(n->privacy, &e);
+}
+
+static void packet(struct node *n, enum outcome outcome)
+{
+	struct contribution c = {
+		.kind = CONTRIBUTION_PACKET,
+		.origin = ORIGIN_ORIGINATED,
+		.payment = n->payments,
+		.outcome = outcome,
+		.converted = true,
+		.value = outcome == OUTCOME_FULFILLED ? 50000 : 0,
+		.exchange_ns = 30000000,
+	};
+
+	if (outcome == OUTCOME_REJECTED)
+		memcpy(c.reject_code, "F08", sizeof("F08"));
+	privacy_observe(n->privacy, &c);
+	exchange(n, outcome, ORIGIN_ORIGINATED, RECORD_ROLE_CLIENT);
+}
+
+static void pay(struct node *n)
+{
+	struct contribution c = {.kind = CONTRIBUTION_TRANSACTION, .origin = ORIGIN_ORIGINATED};
+
+	n->payments++;
+	c.payment = n->payments;
+	privacy_observe(n->privacy, &c);
+	packet(n, OUTCOME_FULFILLED);
+	packet(n, OUTCOME_FULFILLED);
+	packet(n, OUTCOME_REJECTED);
+	exchange(n, OUTCOME_FULFILLED, ORIGIN_RECEIVED, RECORD_ROLE_SERVER);
+	c.kind = CONTRIBUTION_PAYMENT_END;
+	c.total_value = 100000;
+	c.prepared = 3;
+	c.fulfilled = 2;
+	c.rejected = 1;
+	c.pay_ns = 90000000;
+	c.round_trip_ns = 60000000;
+	privacy_observe(n->privacy, &c);
+}
+
+static int64_t sum(const struct released *r, enum metric metric)
+{
+	int64_t total = 0;
+
+	for (size_t i = 0; i < r->points_len; i++)
+		total += r->points[i].metric == metric ? r->points[i].value : 0;
+	return total;
+}
+
+static void release(struct node *n)
+{
+	struct released *r;
+
+	health_update(n->health, n->exporter);
+	r = privacy_release(n->privacy, unix_ns());
+	if (!r)
+		abort();
+	n->transactions = sum(r, METRIC_TRANSACTIONS);
+	n->prepares = sum(r, METRIC_PACKET_PREPARE);
+	n->value = sum(r, METRIC_AMOUNT_FULFILL);
+	export_post(n->exporter, r);
+	released_unref(r);
+}
+
+/* Returns whether to go on. */
+static bool obey(struct node *n, const char *line)
+{
+	unsigned payments;
+
+	if (sscanf(line, "pay %u", &payments) == 1) {
+		while (payments--)
+			pay(n);
+	} else if (!strcmp(line, "totals\n")) {
+		printf("%" PRId64 " %" PRId64 " %" PRId64 "\n", n->transactions, n->prepares,
+		       n->value);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void run(struct node *n)
+{
+	uint64_t interval = n->config->export_interval_ms * 1000000ull, next = unix_ns();
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	char line[64];
+
+	setvbuf(stdin, NULL, _IONBF, 0); /* or poll would not know of what was read ahead */
+	for (;;) {
+		uint64_t now = unix_ns();
+
+		if (now >= next) {
+			release(n);
+			next = now + interval;
+		}
+		if (poll(&in, 1, (int)((next - now) / 1000000) + 1) > 0 &&
+		    (!fgets(line, sizeof(line), stdin) || !obey(n, line)))
+			break;
+	}
+	release(n);
+	export_stop(n->exporter, STOP_MS);
+	printf("stopped at %" PRId64 " %" PRId64 " %" PRId64 "\n", n->transactions, n->prepares,
+	       n->value);
+}
+
+int main(int argc, char **argv)
+{
+	struct node n = {0};
+	struct pipeline_config pipeline = {
+		.exchanges = 16,
+		.conditions = 16,
+		.payments = 16,
+	};
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc != 2 || config_load(argv[1], environ, stderr, &n.config))
+		return 2;
+	n.privacy = privacy_new(&n.config->privacy, n.config->instance, unix_ns(), NULL, NULL);
+	pipeline.privacy = n.privacy;
+	n.pipeline = n.privacy ? pipeline_new(&pipeline) : NULL;
+	n.health = n.privacy ? health_new(n.config, n.privacy) : NULL;
+	if (!n.pipeline || !n.health || export_start(n.config, &n.exporter))
+		return 1;
+	series(n.privacy);
+	puts("ready");
+	run(&n);
+	health_free(n.health);
+	pipeline_free(n.pipeline);
+	privacy_free(n.privacy);
+	config_free(n.config);
+	return 0;
+}

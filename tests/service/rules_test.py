@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""rules_test.py FOLDER: writes the tests of promtool test rules into FOLDER, beside the rule files: what
+each alert wants to see, and what it does not mind; the windows over restarts, silences, a year.
+"""
+import json
+import pathlib
+import sys
+
+import yaml
+
+RULES = pathlib.Path(__file__).resolve().parents[2] / "scripts/deploy/service/prometheus/rules"
+NODE = 'network="testnet",job="telltale",instance="a",source="a"'
+
+
+def series(name, values, labels=""):
+    return {"series": f'{name}{{{NODE}{"," if labels else ""}{labels}}}', "values": values}
+
+
+# Alert, when, the series that raise it, the series that do not, its own labels.
+ALERTS = [
+    ("network-alerts", "NodeSilent", "40m", [series("source:transactions:seen", "7x10 _x30")],
+     [series("source:transactions:seen", "7x40")], {}),
+    ("network-alerts", "NodeIncomplete", "2h", [series("telltale_coverage_complete", "0x120")],
+     [series("telltale_coverage_complete", "1x120")], {}),
+    ("network-alerts", "CollectorDown", "10m", [{"series": 'up{job="collectors",instance="c:1"}', "values": "0x10"}],
+     [{"series": 'up{job="collectors",instance="c:1"}', "values": "1x10"}], {"job": "collectors", "instance": "c:1"}),
+    ("network-alerts", "CollectorNotDelivering", "20m",
+     [{"series": 'otelcol_exporter_send_failed_metric_points{instance="c:1"}', "values": "0+5x20"}],
+     [{"series": 'otelcol_exporter_send_failed_metric_points{instance="c:1"}', "values": "5x20"}], {"instance": "c:1"}),
+    ("network-alerts", "CollectorQueueFilling", "10m",
+     [{"series": 'otelcol_exporter_queue_size{instance="c:1"}', "values": "60x10"},
+      {"series": 'otelcol_exporter_queue_capacity{instance="c:1"}', "values": "100x10"}],
+     [{"series": 'otelcol_exporter_queue_size{instance="c:1"}', "values": "40x10"},
+      {"series": 'otelcol_exporter_queue_capacity{instance="c:1"}', "values": "100x10"}], {"instance": "c:1"}),
+    ("network-alerts", "WrongNetwork", "10m",
+     [{"series": 'otelcol_processor_filter_datapoints_filtered{instance="c:1",filter="filter/network"}', "values": "0+1x10"}],
+     [{"series": 'otelcol_processor_filter_datapoints_filtered{instance="c:1",filter="filter/network"}', "values": "3x10"}],
+     {"instance": "c:1", "filter": "filter/network"}),
+    ("network-alerts", "RulesFailing", "10m", [{"series": 'prometheus_rule_evaluation_failures_total{rule_group="g"}', "values": "0+1x10"}],
+     [{"series": 'prometheus_rule_evaluation_failures_total{rule_group="g"}', "values": "1x10"}], {"rule_group": "g"}),
+    ("network-alerts", "PublicBehind", "20m",
+     [{"series": 'prometheus_remote_storage_highest_timestamp_in_seconds{job="prometheus"}', "values": "1000x20"},
+      {"series": 'prometheus_remote_storage_queue_highest_sent_timestamp_seconds{job="prometheus",remote_name="public",url="u"}', "values": "600x20"}],
+     [{"series": 'prometheus_remote_storage_highest_timestamp_in_seconds{job="prometheus"}', "values": "1000x20"},
+      {"series": 'prometheus_remote_storage_queue_highest_sent_timestamp_seconds{job="prometheus",remote_name="public",url="u"}', "values": "990x20"}],
+     {"job": "prometheus", "remote_name": "public", "url": "u"}),
+    ("operator-alerts", "NodeSilent", "40m", [series("source:transactions:seen", "7x10 _x30")],
+     [series("source:transactions:seen", "7x40")], {}),
+    ("operator-alerts", "ExportFailing", "10m", [series("telltale_export_consecutive_failures", "5x10", 'endpoint="e"')],
+     [series("telltale_export_consecutive_failures", "2x10", 'endpoint="e"')], {"endpoint": "e"}),
+    ("operator-alerts", "ExportRejected", "10m", [series("telltale_export_rejected_points_total", "0x5 1x5", 'endpoint="e"')],
+     [series("telltale_export_rejected_points_total", "1x10", 'endpoint="e"')], {"endpoint": "e"}),
+    ("operator-alerts", "ExportDropped", "10m", [series("telltale_export_failures_total", "0x5 1x5", 'endpoint="e"')],
+     [series("telltale_export_failures_total", "1x10", 'endpoint="e"')], {"endpoint": "e"}),
+    ("operator-alerts", "Gaps", "10m", [series("telltale_gaps_total", "0x5 1x5", 'cause="hole"')],
+     [series("telltale_gaps_total", "1x10", 'cause="hole"')], {"cause": "hole"}),
+    ("operator-alerts", "RingDrops", "10m", [series("telltale_records_dropped_total", "0x5 1x5")],
+     [series("telltale_records_dropped_total", "1x10")], {}),
+    ("operator-alerts", "UnreadableConnections", "10m", [series("telltale_opaque_connections_total", "0x5 1x5", 'reason="go"')],
+     [series("telltale_opaque_connections_total", "1x10", 'reason="go"')], {"reason": "go"}),
+    ("operator-alerts", "StaleRates", "30m", [series("telltale_rates_age_seconds", "-1x30", 'document="network"')],
+     [series("telltale_rates_age_seconds", "90000x30", 'document="network"')], {"document": "network"}),
+    ("operator-alerts", "StaleRates", "30m", [series("telltale_rates_age_seconds", "180000x30", 'document="operator"')], [],
+     {"document": "operator"}),
+    ("operator-alerts", "NotConverted", "10m", [series("telltale_unattributed_total", "0x10"), series("telltale_unconverted_total", "0x5 1x5")],
+     [series("telltale_unattributed_total", "1x10"), series("telltale_unconverted_total", "2x10")], {}),
+    ("operator-alerts", "TablesFull", "10m", [series("telltale_evicted_total", "0x5 1x5", 'table="exchanges"')],
+     [series("telltale_evicted_total", "1x10", 'table="exchanges"')], {"table": "exchanges"}),
+    ("operator-alerts", "PrivacyState", "10m", [series("telltale_privacy_state_total", "0x5 1x5", 'event="older"')],
+     [series("telltale_privacy_state_total", "1x10", 'event="older"')], {"event": "older"}),
+]
+# Which of a node's labels an alert keeps: all, but where it sums.
+SUMMED = {"Gaps", "UnreadableConnections", "NotConverted", "TablesFull"}
+OF_A_NODE = {"network": "testnet", "job": "telltale", "instance": "a", "source": "a"}
+
+
+def alert_labels(name, own, inputs):
+    labels = dict(own)
+    if "source=" in inputs[0]["series"]:
+        labels |= {"network": "testnet", "source": "a"} if name in SUMMED else OF_A_NODE
+    return labels
+
+
+def alert_tests():
+    for file, name, when, raising, calm, own in ALERTS:
+        yield {"name": f"{name} is raised", "interval": "1m", "input_series": raising, "raised": (file, name, when, own)}
+        if calm:
+            yield {"name": f"{name} is not", "interval": "1m", "input_series": calm,
+                   "alert_rule_test": [{"alertname": name, "eval_time": when, "exp_alerts": []}]}
+
+
+def windows_tests():
+    def count(window, at, expected):
+        return {"expr": f'network:transactions:count{{window="{window}"}}', "eval_time": at,
+                "exp_samples": [{"labels": f'network:transactions:count{{network="testnet",window="{window}"}}', "value": expected}]}
+
+    # A minute each. The node is restarted at 30, silent from 61 to 90, and Prometheus had no sample then.
+    yield {"name": "a restart and a silence take nothing", "interval": "1m",
+           "input_series": [series("transactions_total", "0+2x29 0+2x30 _x30 70+0x120"),
+                            series("packet_amount_fulfill_total", "0+20000x29 0+20000x30 _x30 700000+0x120")],
+           "promql_expr_test": [
+               count("hour", "29m", 58), count("hour", "31m", 60), count("hour", "59m", 116), count("hour", "89m", 60),
+               count("hour", "95m", 60), count("day", "95m", 128), count("hour", "180m", 0), count("year", "180m", 128),
+               {"expr": 'network:value:average_usd{window="day"}', "eval_time": "95m",
+                "exp_samples": [{"labels": 'network:value:average_usd{network="testnet",window="day"}', "value": 1}]},
+               {"expr": 'network:value:average_usd{window="hour"}', "eval_time": "180m", "exp_samples": []}]}
+    # Two nodes, one of which comes later and with a past.
+    yield {"name": "each network has its own sums", "interval": "1m",
+           "input_series": [series("transactions_total", "0+1x60"),
+                            {"series": 'transactions_total{network="livenet",job="telltale",instance="z",source="z"}',
+                             "values": "_x30 100+1x30"}],
+           "promql_expr_test": [{"expr": 'network:transactions:count{window="hour"}', "eval_time": "50m", "exp_samples": [
+               {"labels": 'network:transactions:count{network="testnet",window="hour"}', "value": 50},
+               {"labels": 'network:transactions:count{network="livenet",window="hour"}', "value": 120}]}]}
+
+
+def long_tests():
+    """Of a year in steps of six hours."""
+    def count(window, at, expected):
+        return {"expr": f'network:transactions:count{{window="{window}"}}', "eval_time": at,
+                "exp_samples": [{"labels": f'network:transactions:count{{network="testnet",window="{window}"}}', "value": expected}]}
+
+    yield {"name": "day, week, month and year", "interval": "6h",
+           "input_series": [series("transactions_total", "0+1x1600")],
+           "promql_expr_test": [count("day", "390d", 4), count("week", "390d", 28), count("month", "390d", 120),
+                                count("year", "390d", 1460), count("year", "100d", 400)]}
+
+
+def expectation(test):
+    """Labels and annotations as the rule's own file says them, filled in: a test of when, not of words."""
+    file, name, when, own = test.pop("raised")
+    rules = yaml.safe_load((RULES / f"{file}.yaml").read_text())["groups"][0]["rules"]
+    rule = next(r for r in rules if r["alert"] == name)
+    labels = alert_labels(name, own, test["input_series"])
+
+    def filled(text):
+        for key, value in labels.items():
+            text = text.replace("{{ $labels.%s }}" % key, value)
+        assert "{{" not in text, f"{name}: {text} asks for a label it has not"
+        return text
+
+    test["alert_rule_test"] = [{"alertname": name, "eval_time": when, "exp_alerts": [{
+        "exp_labels": rule["labels"] | labels,
+        "exp_annotations": {k: filled(v).strip() for k, v in rule["annotations"].items()}}]}]
+    return test, file
+
+
+def write(folder, name, files, interval, tests):
+    document = {"rule_files": [str(RULES / f"{f}.yaml") for f in files], "evaluation_interval": interval, "tests": tests}
+    (folder / f"{name}.json").write_text(json.dumps(document, indent=1))
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    by_file = {"network-alerts": [], "operator-alerts": []}
+    for (file, name, _, _, calm, _), group in zip(ALERTS, grouped()):
+        for test in group:
+            if "raised" in test:
+                test, _ = expectation(test)
+            by_file[file].append(test)
+    for file, tests in by_file.items():
+        write(folder, file, [file], "1m", tests)
+    write(folder, "windows", ["windows"], "1m", list(windows_tests()))
+    write(folder, "year", ["windows"], "6h", list(long_tests()))
+    every = {(f.stem, r["alert"]) for f in RULES.glob("*-alerts.yaml") for r in rules_of(f)}
+    untested = every - {(a[0], a[1]) for a in ALERTS}
+    if untested:
+        sys.exit(f"no test for {sorted(untested)}")
+
+
+def rules_of(path):
+    return yaml.safe_load(path.read_text())["groups"][0]["rules"]
+
+
+def grouped():
+    tests = list(alert_tests())
+    at = 0
+    for alert in ALERTS:
+        n = 2 if alert[4] else 1
+        yield tests[at:at + n]
+        at += n
+
+
+main()

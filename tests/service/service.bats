@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The network's service from its own files: two real Collectors behind a real nginx, real Prometheus
+# servers, and nodes that are telltale from the privacy stage on. One service for all tests, in order:
+# each leaves it whole.
+
+bats_require_minimum_version 1.5.0
+
+load_service() {
+  # shellcheck source=tests/e2e/lib.sh
+  source "$BATS_TEST_DIRNAME/../e2e/lib.sh"
+  # shellcheck source=tests/service/service.sh
+  source "$BATS_TEST_DIRNAME/service.sh"
+}
+
+setup_file() {
+  load_service
+  make -C "$ROOT" --no-print-directory -s build/tests/node build/venv-service/ready >&2
+  bed_init "$BATS_FILE_TMPDIR/bed"
+  export BED BED_CGROUP NETWORK=testnet
+  service_start testnet
+  operator_start
+  node_start a "$(network_endpoint testnet)" "$(own_endpoint)"
+  node_start b
+  node_start c
+}
+
+teardown_file() {
+  load_service
+  bed_fini
+}
+
+setup() { load_service; }
+
+teardown() {
+  if [[ -z ${BATS_TEST_COMPLETED:-} ]]; then
+    ask '{__name__=~"transactions_total|network:transactions:c.*"}'
+    tail -n 15 "$BED"/{a,b,c,collector-0,collector-1,prometheus}.log | cut -c 1-300
+  fi
+}
+
+# What each node counted, and the network has the same: raw, and in the sums that restarts do not touch.
+totals_equal() {
+  local node transactions prepares value got
+  for node in "${@:-a b c}"; do
+    read -r transactions prepares value <<<"$(node_totals "$node")"
+    got="$(value "transactions_total{source=\"$node\"}") $(value "packet_count_prepare_total{source=\"$node\"}") $(
+      value "packet_amount_fulfill_total{source=\"$node\"}")"
+    [[ $got == "$transactions $prepares $value" ]] || { echo "$node counted $transactions $prepares $value, Prometheus has $got"; return 1; }
+  done
+}
+
+arrived() { bed_wait 30 'the same totals at both ends' totals_equal a && bed_wait 30 'the same totals at both ends' totals_equal b &&
+  bed_wait 30 'the same totals at both ends' totals_equal c; }
+
+# Series of telltale's nodes; a doubled one would be counted.
+series() { value 'count({job="telltale"})'; }
+
+pay_all() { node_do a "pay $1"; node_do b "pay $2"; node_do c "pay $3"; }
+
+carried() { value 'network:transactions:carried{network="testnet"}'; }
+
+is() { [[ $("${@:2}") == "$1" ]]; }
+
+connections_of() { grep -c -- "-> 127.0.0.1:$(port_of "collector-$1") status=200" "$BED/connections.log"; }
+
+verify() {
+  "$ROOT/scripts/deploy/verify" --endpoint "$(service_url)" --ca "$BED/ca.pem" --wait "${wait:-30}" \
+    --prometheus "http://127.0.0.1:$(port_of prometheus)" --public "http://127.0.0.1:$(port_of prometheus-public)" \
+    --collector-metrics "http://127.0.0.1:$(port_of collector-0-metrics)/metrics" \
+    --collector-metrics "http://127.0.0.1:$(port_of collector-1-metrics)/metrics" "$@"
+}
+
+@test "what the nodes count is what the network's Prometheus and the windows have" {
+  pay_all 5 7 9
+  arrived
+  bed_wait 20 'the sums' is 21 carried
+  for window in hour day week month year; do
+    bed_wait 20 "the $window" is 21 value "network:transactions:count{window=\"$window\"}"
+    bed_wait 20 "the $window in the public Prometheus" is 21 value "network:transactions:count{window=\"$window\"}" prometheus-public
+  done
+  count=$(value 'network:transactions:count{window="day"}')
+  usd=$(value 'network:value:usd{window="day"}')
+  [ "$(value 'sum(packet_amount_fulfill_total) / 10000')" = "$usd" ]
+  [ "$(value 'network:value:average_usd{window="day"}')" = "$(value "vector($usd / $count)")" ]
+}
+
+@test "connections move between the collectors as they age, and no series is doubled" {
+  had=$(series)
+  before=$(connections_of 0)
+  other=$(connections_of 1)
+  bed_wait 40 'both collectors to get new connections' both_grew "$before" "$other"
+  pay_all 1 2 3
+  arrived
+  [ "$(series)" = "$had" ]
+  [ "$(value 'max(count by (source) (transactions_total))')" = 1 ]
+  # No failed export on the way.
+  [ "$(value 'sum(telltale_export_failures_total)' prometheus-own)" = 0 ]
+}
+
+both_grew() { (($(connections_of 0) > $1 && $(connections_of 1) > $2)); }
+
+@test "a collector that is killed takes no total with it" {
+  had=$(series)
+  bed_stop collector-0 KILL || true
+  pay_all 3 3 3
+  arrived
+  replica_start 0
+  replica_wait 0
+  pay_all 1 1 1
+  arrived
+  [ "$(series)" = "$had" ]
+}
+
+@test "a collector that is drained takes no total with it" {
+  had=$(series)
+  pay_all 2 2 2
+  bed_stop collector-1 TERM || true
+  pay_all 2 2 2
+  arrived
+  replica_start 1
+  replica_wait 1
+  [ "$(series)" = "$had" ]
+}
+
+@test "Prometheus restarted: the collectors keep what came meanwhile, the windows go on" {
+  bed_wait 20 'the sums' carried_all
+  bed_stop prometheus || true
+  pay_all 4 4 4
+  prometheus_spawn prometheus network.yaml
+  prometheus_wait prometheus
+  arrived
+  bed_wait 20 'the sums' carried_all
+}
+
+carried_all() { is "$(value 'sum(transactions_total)')" carried; }
+
+@test "a node that is restarted begins at zero, and the sums go on" {
+  before=$(carried)
+  bed_stop b KILL || true
+  node_spawn b
+  bed_wait 20 'the restart to be seen' is 0 value 'transactions_total{source="b"}'
+  node_do b 'pay 6'
+  arrived
+  bed_wait 20 'the sums to go on' is $((before + 6)) carried
+  bed_wait 20 'the hour to go on' is $((before + 6)) value 'network:transactions:count{window="hour"}'
+}
+
+@test "what a node of livenet sends to testnet is dropped and counted; so is what is the operator's only" {
+  NODE_NETWORK=livenet node_start stray "$(network_endpoint livenet)"
+  # An operator that wrote `own` for the network's endpoint.
+  node_start open "  - {url: $(service_url), audience: own, ca: $BED/ca.pem}"
+  node_do open 'pay 1'
+  bed_wait 30 'the filters to have dropped both' both_dropped
+  bed_wait 20 'the rest of the open one' is 1 value 'transactions_total{source="open"}'
+  [ -z "$(ask '{source="stray"}')" ]
+  [ -z "$(ask '{__name__=~"telltale_.*",__name__!="telltale_coverage_complete"}')" ]
+  node_do stray stop
+  node_do open stop
+}
+
+both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_datapoints_filtered > 0))'; }
+
+@test "the public Prometheus knows nothing of a single node" {
+  [ "$(value 'count({__name__=~"network:.*"})' prometheus-public)" -ge 20 ]
+  [ -z "$(ask '{__name__!~"network:.*"}' prometheus-public)" ]
+  [ -z "$(ask '{source=~".+"} or {instance=~".+"}' prometheus-public)" ]
+}
+
+@test "every expression of every dashboard, rule and alert has data of the right shape" {
+  # Twice, for rates.
+  pay_all 1 1 1
+  arrived
+  pay_all 1 1 1
+  arrived
+  "$ROOT/build/venv-service/bin/python" "$BATS_TEST_DIRNAME/expressions.py" "http://127.0.0.1:$(port_of prometheus)" \
+    "http://127.0.0.1:$(port_of prometheus-public)" "http://127.0.0.1:$(port_of prometheus-own)"
+}
+
+@test "verify sees its canary at every hop" {
+  run -0 verify
+  [[ $output == *'went all the way'* ]]
+  [ "$(value 'count(verify_canary)')" = 1 ]
+}
+
+@test "verify says at which hop the canary was last seen" {
+  wait=3 run -1 verify --network livenet
+  [[ $output == *'LOST  prometheus: the Collectors'?' filters have dropped'*'last seen: collector'* ]]
+  run -1 verify --endpoint "https://127.0.0.1:$(bed_free_port)"
+  [[ $output == *'LOST  balancer'*'last seen: here'* ]]
+  run -1 verify --endpoint "http://127.0.0.1:$(port_of prometheus)"
+  [[ $output == *'LOST  collector'*'last seen: balancer'* ]]
+  run -1 verify --public "http://127.0.0.1:$(bed_free_port)"
+  [[ $output == *'LOST  public'*'last seen: rules'* ]]
+  bed_stop prometheus || true
+  run -1 verify
+  [[ $output == *'LOST  prometheus'*'does not answer'*'last seen: collector'* ]]
+  # With Prometheus down, ending in peace would take as long as they are allowed to try.
+  bed_stop collector-0 KILL || true
+  bed_stop collector-1 KILL || true
+  run -1 verify
+  [[ $output == *'LOST  collector'*'last seen: balancer'* ]]
+}
