@@ -75,6 +75,16 @@ static bool covered(const struct daemon *d, uint64_t dropped)
 	       !s.gaps;
 }
 
+static void hand_over_history(struct daemon *d)
+{
+	struct history_stats now = local_stats(d->local);
+
+	privacy_add(d->privacy, d->series_history[0], now.corrupt - d->history.corrupt);
+	privacy_add(d->privacy, d->series_history[1], now.foreign - d->history.foreign);
+	privacy_add(d->privacy, d->series_history[2], now.unsaved - d->history.unsaved);
+	d->history = now;
+}
+
 static void hand_over(struct daemon *d)
 {
 	uint64_t dropped = probe_dropped(d->probe);
@@ -85,6 +95,8 @@ static void hand_over(struct daemon *d)
 	privacy_set(d->privacy, d->series_coverage, covered(d, dropped));
 	hand_over_exports(d);
 	hand_over_rates(d);
+	if (d->local)
+		hand_over_history(d);
 }
 
 static void write_truth(const struct daemon *d)
@@ -109,8 +121,8 @@ static void release(struct daemon *d)
 	}
 	if (d->exporter)
 		export_post(d->exporter, r);
-	if (d->page)
-		page_post(d->page, r);
+	if (d->local)
+		local_post(d->local, r);
 	released_unref(r);
 }
 
@@ -228,7 +240,8 @@ static void say_ready(const struct daemon *d)
 			 c->endpoints_len, c->endpoints_len == 1 ? "" : "s",
 			 c->export_interval_ms / 1000.0);
 	if (c->listen)
-		snprintf(page, sizeof(page), "; http://%s/metrics", c->listen);
+		snprintf(page, sizeof(page), "; page on %s%s",
+			 strncmp(c->listen, "unix:", 5) ? "http://" : "", c->listen);
 	log_info("run",
 		 "ready: watching %zu target%s with %zu process%s, reading the TLS of %zu; "
 		 "exporting %s as %s on %s%s",

@@ -12,6 +12,7 @@
 #include "blind.h"
 #include "daemon.h"
 #include "export.h"
+#include "local.h"
 #include "page.h"
 #include "peers.h"
 #include "pipeline.h"
@@ -40,7 +41,10 @@ struct daemon {
 	struct privacy *privacy;
 	struct pipeline *pipeline;
 	struct exporter *exporter;
-	struct page *page;
+	struct page_options control; /* the socket of the commands ... */
+	char *control_path;
+	struct page *page;   /* ... is served in this loop */
+	struct local *local; /* NULL: `listen` is none */
 
 	struct event_base *base;
 	struct event *events[16];
@@ -51,6 +55,8 @@ struct daemon {
 	int *series_exports, *series_export_failures; /* by endpoint */
 	struct export_status *exports;                /* room for every endpoint */
 	struct handed_over *handed;
+	int series_history[3]; /* corrupt, foreign, unsaved */
+	struct history_stats history;
 	uint64_t dropped, rates_failures[RATES_SOURCES];
 };
 

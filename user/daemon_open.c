@@ -79,6 +79,7 @@ static int open_probe(struct daemon *d)
 static int open_series(struct daemon *d)
 {
 	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
+	static const char *const events[3] = {"corrupt", "foreign", "unsaved"};
 	size_t n = d->config->endpoints_len ? d->config->endpoints_len : 1;
 
 	d->series_exports = calloc(n, sizeof(*d->series_exports));
@@ -96,6 +97,9 @@ static int open_series(struct daemon *d)
 		d->series_rates_failures[i] =
 			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
 	}
+	for (size_t i = 0; i < 3; i++)
+		d->series_history[i] =
+			privacy_series(d->privacy, METRIC_HISTORY_FAILURES, "event", events[i]);
 	for (size_t i = 0; i < d->config->endpoints_len; i++) {
 		const char *url = d->config->endpoints[i].url;
 
@@ -191,9 +195,22 @@ static int open_page(struct daemon *d)
 	int err;
 
 	snprintf(path, sizeof(path), "%s/control.sock", d->config->run_dir);
-	err = page_start(d->config->listen, path, answer_control, d, &d->page, why, sizeof(why));
+	d->control_path = strdup(path);
+	if (!d->control_path)
+		return -ENOMEM;
+	d->control.control_path = d->control_path;
+	d->control.control = answer_control;
+	d->control.context = d;
+	err = page_start(&d->control, &d->page, why, sizeof(why));
+	if (!err && d->config->listen)
+		err = local_open(d->config, &d->local, why, sizeof(why));
 	if (err)
 		log_err("run", "%s", why);
+	else if (d->config->listen && !config_listen_is_local(d->config->listen))
+		log_warn("run",
+			 "the page on %s is open to other hosts: whoever has the token sees exact "
+			 "figures, and without TLS so does whoever is on the way",
+			 d->config->listen);
 	return err;
 }
 
@@ -223,6 +240,8 @@ int daemon_open(struct daemon *d)
 		err = privilege_drop(probe_needs_admin(d->probe));
 	if (!err)
 		err = open_exporter(d); /* gRPC never runs with privileges */
+	if (!err && d->local)
+		err = local_start(d->local, d->exporter);
 	return err;
 }
 
@@ -232,9 +251,12 @@ void daemon_close(struct daemon *d)
 		event_free(d->events[i]);
 	if (d->base)
 		event_base_free(d->base);
+	/* It looks at the exporter. */
+	local_stop(d->local);
 	if (d->exporter)
 		export_stop(d->exporter, FLUSH_MS);
 	page_stop(d->page);
+	free(d->control_path);
 	pipeline_free(d->pipeline);
 	blind_free(d->blind);
 	privacy_free(d->privacy);
