@@ -173,6 +173,8 @@ static void prepare_process(void)
 	struct rlimit files;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a limit on the size of files. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		return;
 	files.rlim_cur = files.rlim_max;

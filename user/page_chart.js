@@ -62,6 +62,30 @@ function barPlotter(e) {
   }
 }
 
+// Where the time axis gets its labels: at whole hours and days of the reader's own clock.
+const TICKS = {
+  hour: {minutes: 15}, day: {minutes: 360}, week: {days: 2}, month: {days: 7}, year: {months: 3},
+};
+
+function ticks(from, to) {
+  const {minutes = 0, days = 0, months = 0} = TICKS[state.window], out = [];
+  const at = new Date(from);
+  at.setHours(0, 0, 0, 0);
+  if (months) at.setDate(1);
+  while (at <= to) {
+    if (at >= from) out.push({v: at.getTime(), label: tickLabel(at)});
+    at.setMonth(at.getMonth() + months, at.getDate() + days);
+    at.setMinutes(at.getMinutes() + minutes);
+  }
+  return out;
+}
+
+function tickLabel(at) {
+  if (state.window === "hour" || state.window === "day")
+    return at.toLocaleTimeString("en-GB", {hour: "2-digit", minute: "2-digit"});
+  return at.toLocaleDateString("en-GB", state.window === "year" ? {month: "short"} : {day: "numeric", month: "short"});
+}
+
 // One row for each step of the window: where nothing was measured, nothing is drawn.
 function rows(kpi) {
   const h = state.history, measured = new Map(h.points.map((p) => [p.at_s, p])), out = [];
@@ -79,18 +103,18 @@ function options(kpi) {
     labels: ["time", kpi],
     customBars: true,
     colors: [colour(KPIS[kpi].colour)],
-    strokeWidth: 2,
+    strokeWidth: state.history && state.history.points.length > 100 ? 1.3 : 2,
     fillAlpha: 0.2,
     pointSize: 2.5,
     drawGapEdgePoints: true,
     highlightCircleSize: kpi === "transactions" ? 0 : 4,
     includeZero: true,
     legend: "never",
-    xRangePad: kpi === "transactions" ? 8 : 2,
+    xRangePad: 6,
     rightGap: 4,
     plotter: KPIS[kpi].plotter || [Dygraph.Plotters.errorPlotter, Dygraph.Plotters.linePlotter],
     axes: {
-      x: {...axis, drawGrid: false, pixelsPerLabel: 62},
+      x: {...axis, drawGrid: false, ticker: ticks},
       y: {...axis, axisLabelFormatter: (v) => write(v), axisLabelWidth: 44, pixelsPerLabel: 34},
     },
     // No dragging and zooming: a finger that scrolls the page must not get caught in a chart.
@@ -116,7 +140,7 @@ function drawChart(kpi) {
   const box = byId("chart-" + kpi), data = rows(kpi), seen = data.filter(([, v]) => v[1] != null);
   const top = Math.max(...seen.map(([, v]) => v[2]), 0);
   if (!charts[kpi]) charts[kpi] = new Dygraph(box, data, {...options(kpi), valueRange: [0, top * 1.12 || 1]});
-  else charts[kpi].updateOptions({file: data, valueRange: [0, top * 1.12 || 1]});
+  else charts[kpi].updateOptions({file: data, valueRange: [0, top * 1.12 || 1], strokeWidth: options(kpi).strokeWidth});
   if (!seen.length) box.dataset.empty = kpi === "average" ? "No transaction in this window" : "Nothing measured in this window yet";
   else delete box.dataset.empty;
   box.setAttribute("aria-label", describe(kpi, seen));

@@ -92,7 +92,7 @@ function duration(ms) {
   if (minutes < 1) return decimals(ms / 1000, 0) + " s";
   if (minutes < 120) return minutes + " min";
   const hours = minutes / 60;
-  return hours < 48 ? decimals(hours, 0) + " h" : decimals(hours / 24, 0) + " days";
+  return hours < 48 ? decimals(hours, 0) + " h" : decimals(hours / 24, hours < 240 ? 1 : 0) + " days";
 }
 
 function quantile(buckets, bounds, q) {

@@ -72,7 +72,9 @@ const OUTCOMES = {
 
 function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
-  setText("outcomes-sub", all ? `${whole(all)} exchanges in the last ${state.window}, of every origin. Exact.`
+  const told = state.view === "own";
+  byId("outcomes").hidden = !told;
+  setText("outcomes-sub", !told ? "This is not told to the network; choose the exact view to see it." : all ? `${whole(all)} exchanges in the last ${state.window}, of every origin. Exact.`
     : `No exchange in the last ${state.window}.`);
   byId("outcomes-stack").hidden = !all;
   const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
@@ -100,6 +102,7 @@ function drawTimes() {
   }) : []);
   const label = (i) => (i < bounds.length ? (bounds[i] < 1000 ? bounds[i] : bounds[i] / 1000 + "s") : "more");
   byId("times-chart").hidden = !all;
+  byId("times").parentElement.hidden = !all;
   const columns = buckets.slice(1).map((n, i) => {
     const col = make("div", {class: n ? "col" : "col zero"});
     col.style.height = `${100 * n / most}%`;

@@ -147,10 +147,13 @@ static void fill(struct history *h, struct node *n, int64_t now_s, bool continua
 		struct released *r;
 
 		step = now_s - at > DAY_S + HOUR_S ? HOUR_S : 60;
-		/* It was off for some hours of the last week, and for a month in spring. */
+		/* It was off for some hours of the last week, and for a month in spring: then all
+		 * counts from zero. */
 		if ((now_s - at > 60 * HOUR_S && now_s - at < 72 * HOUR_S) ||
-		    (now_s - at > 200 * DAY_S && now_s - at < 230 * DAY_S))
+		    (now_s - at > 200 * DAY_S && now_s - at < 230 * DAY_S)) {
+			*n = (struct node){.random = n->random, .start_s = at};
 			continue;
+		}
 		live(n, at, step);
 		r = look(n, at, continual);
 		history_take(h, r);
