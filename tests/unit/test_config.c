@@ -391,6 +391,9 @@ static const struct wrong wrongs[] = {
 	{"listen: localhost:9464\n", "1:9", "not an address in digits", "127.0.0.1:9464"},
 	{"listen: 9464\n", "1:9", "is not address:port", "127.0.0.1:9464"},
 	{"listen: 127.0.0.1:0\n", "1:9", "has no port", "127.0.0.1:9464"},
+	{"listen: 0.0.0.0:9464\n", "1:9", "must not leave the host", "listen_token"},
+	{"listen: unix:page.sock\n", "1:9", "not an absolute path", "begin it with /"},
+	{"listen: '[::1]:9464'\nlisten_token: token\n", "2:15", "not an absolute path", "begin"},
 	{"tls_connections: 1\n", "1:18", "16", "65536"},
 	{"state_dir: var\n", "1:12", "not an absolute path", "begin it with /"},
 };
@@ -749,6 +752,21 @@ static void enable_telemetry_true_is_remembered_for_the_double_counting_warning(
 	config_free(c);
 }
 
+static void the_page_leaves_loopback_with_a_token_only(void **state)
+{
+	struct config *c = right("listen: 0.0.0.0:9464\nlisten_token: /etc/telltale/token\n", NULL);
+
+	(void)state;
+	assert_string_equal(c->listen, "0.0.0.0:9464");
+	assert_string_equal(c->listen_token, "/etc/telltale/token");
+	assert_false(config_listen_is_local(c->listen));
+	config_free(c);
+	c = right("listen: unix:/run/telltale/page.sock\n", NULL);
+	assert_string_equal(c->listen, "unix:/run/telltale/page.sock");
+	assert_true(config_listen_is_local(c->listen));
+	config_free(c);
+}
+
 static void run_needs_a_target_and_a_place_for_its_figures(void **state)
 {
 	struct config *c = right("enabled: true\n", NULL);
@@ -942,6 +960,7 @@ int main(void)
 		cmocka_unit_test(only_the_file_starts_and_enable_telemetry_false_always_stops),
 		cmocka_unit_test(
 			enable_telemetry_true_is_remembered_for_the_double_counting_warning),
+		cmocka_unit_test(the_page_leaves_loopback_with_a_token_only),
 		cmocka_unit_test(run_needs_a_target_and_a_place_for_its_figures),
 		cmocka_unit_test(each_value_printed_says_where_it_came_from),
 		cmocka_unit_test(a_replaced_endpoint_keeps_no_source_of_the_old_one),
