@@ -7,7 +7,7 @@ const SURE = 2;      // standard deviations: about 95 of 100 are within
 // A noisy figure shows no digit that its error makes meaningless: 1234 with an error of 56 is 1,230 ± 60.
 function rounding(error, most) {
   if (!(error > 0)) return {unit: 0, digits: most};
-  const power = Math.floor(Math.log10(error));
+  const power = Math.max(Math.floor(Math.log10(error)), -most);
   return {unit: 10 ** power, digits: Math.min(Math.max(-power, 0), most)};
 }
 

@@ -51,6 +51,8 @@ const char *top_figure(double value, double error, const char *unit, int decimal
 		return buf;
 	}
 	power = (int)floor(log10(error));
+	if (power < -decimals)
+		power = -decimals;
 	grain = pow(10, power);
 	if (-power < decimals)
 		decimals = power < 0 ? -power : 0;

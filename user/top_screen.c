@@ -382,41 +382,59 @@ static void put_unseen(int line, const struct top_data *d)
 		put(line, column, colour(GOOD), "nothing was missed in this window");
 }
 
+/* How many lines they take: what went wrong stands under its endpoint. */
+static int endpoints_lines(const struct top_data *d)
+{
+	int lines = 1;
+
+	for (size_t i = 0; i < d->endpoints_len; i++)
+		lines += 1 + (d->endpoints[i].consecutive_failures > 0);
+	return lines;
+}
+
 static void put_endpoint(int line, const struct top_data *d, const struct top_endpoint *e)
 {
+	int state = COLS > 100 ? 73 : 51;
 	char since[32], exports[32];
 
 	put(line, 1, 0, "%s", e->network ? "network" : "own");
-	put(line, 11, 0, "%.*s", COLS > 100 ? 60 : 30, e->url);
+	put(line, 11, 0, "%.*s", state - 12, e->url);
 	if (e->consecutive_failures) {
-		put(line, COLS > 100 ? 73 : 43, A_BOLD | colour(BAD), "failed %lld in a row: %s",
-		    (long long)e->consecutive_failures, e->last_error);
+		put(line, state, A_BOLD | colour(BAD), "failed %lld in a row",
+		    (long long)e->consecutive_failures);
+		put(line + 1, 11, colour(BAD), "%s", e->last_error);
 		return;
 	}
 	if (!e->last_success_s) {
-		put(line, COLS > 100 ? 73 : 43, colour(WARN), "nothing sent yet");
+		put(line, state, colour(WARN), "nothing sent yet");
 		return;
 	}
 	top_duration((d->time_s > e->last_success_s ? d->time_s - e->last_success_s : 0) * 1000,
 		     since, sizeof(since));
-	put(line, COLS > 100 ? 73 : 43, colour(GOOD), "%s delivered, last %s ago",
+	put(line, state, colour(GOOD), "%s sent, last %s ago",
 	    top_whole(e->exports, exports, sizeof(exports)), since);
 }
 
+/* In ROOM lines. */
 static void put_endpoints(int line, int room, const struct top_data *d)
 {
-	size_t shown = d->endpoints_len;
+	size_t i = 0;
 
-	put(line, 1, colour(SOFT), "Exports");
+	put(line++, 1, colour(SOFT), "Exports");
 	if (!d->endpoints_len)
-		put(line, 11, 0, "no collector is configured: nothing leaves this host");
-	else if ((size_t)room < shown)
-		shown = room > 1 ? (size_t)room - 1 : 0;
-	for (size_t i = 0; i < shown; i++)
-		put_endpoint(line + 1 + (int)i, d, &d->endpoints[i]);
-	if (shown < d->endpoints_len)
-		put(line + 1 + (int)shown, 11, 0, "and %zu more: a taller window shows them",
-		    d->endpoints_len - shown);
+		put(line - 1, 11, 0, "no collector is configured: nothing leaves this host");
+	for (room--; i < d->endpoints_len; i++) {
+		int lines = 1 + (d->endpoints[i].consecutive_failures > 0);
+
+		/* The last line says what is left out. */
+		if (lines + (i + 1 < d->endpoints_len) > room)
+			break;
+		put_endpoint(line, d, &d->endpoints[i]);
+		line += lines;
+		room -= lines;
+	}
+	if (i < d->endpoints_len && room > 0)
+		put(line, 11, 0, "and %zu more: a taller window shows them", d->endpoints_len - i);
 }
 
 static void put_keys(const struct top_data *d, struct top_choice choice)
@@ -432,7 +450,7 @@ static void put_keys(const struct top_data *d, struct top_choice choice)
 
 void top_screen_draw(const struct top_data *d, struct top_choice choice, const char *lost)
 {
-	int line, height, below = 4 + (d->endpoints_len ? (int)d->endpoints_len : 0) + 1;
+	int line, height, below = 4 + endpoints_lines(d);
 
 	erase();
 	if (LINES < LINES_MIN || COLS < COLS_MIN) {
@@ -443,7 +461,7 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 	put_bar(d, lost);
 	put_notice(d, lost);
 	line = put_windows(3, d, choice);
-	height = LINES - line - 2 - (below > 8 ? 8 : below);
+	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)
 		height = CHART_MAX;
 	if (height >= 2)
@@ -451,7 +469,7 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 	put_outcomes(line, d);
 	put_times(line + 1, d);
 	put_unseen(line + 2, d);
-	put_endpoints(line + 3, LINES - line - 5, d);
+	put_endpoints(line + 3, LINES - line - 4, d);
 	put_keys(d, choice);
 	refresh();
 }
@@ -468,8 +486,7 @@ enum top_key top_screen_key(struct top_choice *choice, unsigned views, unsigned 
 	case ERR: return TOP_NONE;
 	case KEY_RESIZE: return TOP_RESIZED;
 	case 'q':
-	case 'Q':
-	case 27: return TOP_QUIT;
+	case 'Q': return TOP_QUIT;
 	case KEY_LEFT:
 		choice->window = choice->window ? choice->window - 1 : HISTORY_WINDOWS - 1;
 		return TOP_CHOSEN;

@@ -146,7 +146,9 @@ static void fill(struct history *h, struct node *n, int64_t now_s, bool continua
 	for (int64_t at = n->start_s; at <= now_s; at += step) {
 		struct released *r;
 
-		step = now_s - at > DAY_S + HOUR_S ? HOUR_S : 60;
+		step = now_s - at > 8 * DAY_S        ? 6 * HOUR_S
+		       : now_s - at > DAY_S + HOUR_S ? HOUR_S
+						     : 60;
 		/* It was off for some hours of the last week, and for a month in spring: then all
 		 * counts from zero. */
 		if ((now_s - at > 60 * HOUR_S && now_s - at < 72 * HOUR_S) ||

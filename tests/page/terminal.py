@@ -60,6 +60,11 @@ class Terminal:
                 return true()
         return True
 
+    def settle(self):
+        """Until nothing more is being drawn."""
+        while select.select([self.fd], [], [], 0.3)[0] and self.read():
+            pass
+
     def resize(self, columns, lines):
         self.screen.resize(lines, columns)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -93,6 +98,7 @@ def main(arguments):
         elif verb == "signal":
             os.kill(terminal.pid, getattr(signal, what))
         elif verb == "show":
+            terminal.settle()
             print(terminal.text())
         elif verb == "end":
             done = terminal.end()
