@@ -53,7 +53,7 @@ UNIT   := $(wildcard tests/unit/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
-	$(addprefix scripts/deploy/,PRIVACY.md privacy.svg telltale.yaml)
+	$(addprefix scripts/deploy/,PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 # $(1): the flavour's folder.
@@ -182,6 +182,12 @@ $(BUILD)/tests/page-%: tests/page/%.c $(BUILD)/libtelltale.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
 
+# Preloaded into the program: no sanitizer, which would have to come first.
+$(BUILD)/tests/%.so: tests/e2e/%.c
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -shared -fPIC $(DEPEND) -MF $@.d -o $@ $< -ldl
+
 # The bad network.
 $(BUILD)/tests/shim: tests/network/shim.c
 	$(call say,TEST,$@)
@@ -308,7 +314,7 @@ tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
-bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes scripts/deploy/PRIVACY.md's tables
+bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes scripts/deploy/PRIVACY.md's tables, privacy-errors.md and the plot
 	$(Q)tests/bench/privacy
 
 # --- the tree ------------------------------------------------------------------------------------

@@ -239,8 +239,8 @@ bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, 
 
 /* TLS may be the first word of a process that is not read yet: the sooner the daemon looks, the
  * less it misses. It is woken once for each connection. */
-static __always_inline void emit_opaque(const struct flow_common *c, __u8 reason,
-					const struct record_remote *remote, __u64 now_ns)
+bytes_function void emit_opaque(const struct flow_common *c, __u8 reason,
+				const struct record_remote *remote, __u64 now_ns)
 {
 	struct record_opaque *r = emit_reserve(RECORD_OPAQUE, sizeof(*r));
 

@@ -9,14 +9,14 @@
 #include "ilp.h"
 #include "record.h"
 
-/* The window: header lines while a head is read, and with the last of them as much of the body as
- * there is; else the body's head, and above it the chunk-size lines between its fragments. */
 /* Of a message's first bytes: one cheap load, nearly always enough. */
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
-#define FLOW_WINDOW       (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
-#define FLOW_SLACK        32   /* bytes that may be read past it */
-#define FLOW_MASK         2047 /* an offset in the window, for verifiers: see bytes_mask */
+/* The window: header lines while a head is read, and with the last of them as much of the body as
+ * there is; else the body's head, and above it the chunk-size lines between its fragments. */
+#define FLOW_WINDOW (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
+#define FLOW_SLACK  32   /* bytes that may be read past it */
+#define FLOW_MASK   2047 /* an offset in the window, for verifiers: see bytes_mask */
 
 enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 

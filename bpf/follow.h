@@ -60,6 +60,8 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	if (err)
 		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
 			 s->end - s->off, src->now_ns);
+	if (s->phase == SIDE_IGNORE) /* since this step: the other side is told by c->tunnel */
+		emit_opaque(c, RECORD_OPAQUE_UPGRADED, src->remote, src->now_ns);
 	return follow_more(s);
 }
 

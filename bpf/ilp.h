@@ -115,6 +115,21 @@ static __always_inline __u64 ilp_condition(const __u8 *buf, __u32 at,
 	return siphash_end(&s, 0, 32);
 }
 
+/* The length of the data, which come last, at POS. */
+static __always_inline int ilp_data(const __u8 *buf, __u32 have, __u32 pos, __u64 end,
+				    struct ilp *out)
+{
+	__u64 len;
+	int err = ilp_length(buf, have, &pos, &len);
+
+	if (err)
+		return err;
+	if (pos > end || len > end - pos)
+		return ILP_BAD;
+	out->data_len = (__u32)len;
+	return ILP_DONE;
+}
+
 #define ILP_PREPARE_FIXED 57 /* amount 8, expiry 17, condition 32 */
 
 static __always_inline int ilp_prepare(const __u8 *buf, __u32 have, __u32 pos, __u64 end,
@@ -152,31 +167,16 @@ static __always_inline int ilp_prepare(const __u8 *buf, __u32 have, __u32 pos, _
 	pos += (__u32)len;
 	if (pos == end)
 		return ILP_BAD;
-	err = ilp_length(buf, have, &pos, &len);
-	if (err)
-		return err;
-	if (pos > end || len > end - pos)
-		return ILP_BAD;
-	out->data_len = (__u32)len;
-	return ILP_DONE;
+	return ilp_data(buf, have, pos, end, out);
 }
 
 static __always_inline int ilp_fulfill(const __u8 *buf, __u32 have, __u32 pos, __u64 end,
 				       struct ilp *out)
 {
-	__u64 len;
-	int err;
-
 	pos += 32;
 	if (pos >= end)
 		return ILP_BAD;
-	err = ilp_length(buf, have, &pos, &len);
-	if (err)
-		return err;
-	if (pos > end || len > end - pos)
-		return ILP_BAD;
-	out->data_len = (__u32)len;
-	return ILP_DONE;
+	return ilp_data(buf, have, pos, end, out);
 }
 
 /*
@@ -216,13 +216,7 @@ static __always_inline int ilp_reject(const __u8 *buf, __u32 have, __u32 pos, __
 	if (len > ILP_HEAD_MAX - 16 - pos)
 		return ILP_DONE;
 	pos += (__u32)len;
-	err = ilp_length(buf, have, &pos, &len);
-	if (err)
-		return err;
-	if (pos > end || len > end - pos)
-		return ILP_BAD;
-	out->data_len = (__u32)len;
-	return ILP_DONE;
+	return ilp_data(buf, have, pos, end, out);
 }
 
 static __always_inline int ilp_head(const __u8 *buf, __u32 have, struct ilp *out)

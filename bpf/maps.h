@@ -185,8 +185,17 @@ struct tls_flow {
 	struct flow flow;
 };
 
-_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.target) == SHARED_TLS_TARGET_AT,
-	       "the daemon reads it there");
+#define MAPS_SHARED_AT(field)                                                                      \
+	_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.field) ==                   \
+			       __builtin_offsetof(struct shared_tls_flow, field),                  \
+		       "the daemon reads it there")
+
+MAPS_SHARED_AT(id);
+MAPS_SHARED_AT(generation);
+MAPS_SHARED_AT(pid);
+MAPS_SHARED_AT(tap);
+MAPS_SHARED_AT(target);
+MAPS_SHARED_AT(role);
 
 /* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
  * sees that the process is gone. Preallocated: programs of this type may not allocate on older

@@ -17,8 +17,14 @@ struct shared_target {
 	__u32 index;
 };
 
-/* Where a value of tls_flows says its target. */
-#define SHARED_TLS_TARGET_AT 17
+/* How a value of tls_flows begins. */
+struct shared_tls_flow {
+	__u64 id; /* as in struct record_flow */
+	__u32 generation;
+	__u32 pid;
+	__u8 tap, target, role;
+	__u8 pad[5];
+};
 
 /* Names a TLS connection: the daemon removes those of processes that are gone. */
 struct shared_tls_key {

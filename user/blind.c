@@ -9,7 +9,7 @@
 #include "log.h"
 #include "sockets.h"
 
-enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, REASONS };
+enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, UPGRADED, REASONS };
 
 static const struct {
 	const char *label; /* of telltale_opaque_connections_total */
@@ -29,6 +29,9 @@ static const struct {
 		 "the connection was gone, or others took too long to look up, before its "
 		 "owner was found"},
 	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
+	[UPGRADED] = {"upgraded",
+		      "they went over from HTTP/1.1 to another protocol or to a tunnel, "
+		      "which is left alone; let ILP packets go by POST"},
 };
 
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
@@ -150,7 +153,7 @@ static struct sockets_owner look(struct blind *b, unsigned target, const struct 
 		return owner;
 	/* Its process may have started since the last look. */
 	processes_scan_soon(b->processes, r->at_ns);
-	/* HTTP/2 is not read whoever's it is: only the name is wanted. */
+	/* The others are not read whoever's they are: only the name is wanted. */
 	owner = r->reason == RECORD_OPAQUE_TLS
 			? sockets_owner(b->processes, target, &r->remote, role)
 			: sockets_find(b->processes, target, &r->remote, role);
@@ -164,7 +167,7 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	struct blind *b = context;
 	unsigned target = record->head.target;
 	struct sockets_owner owner = {.role = (enum record_role)record->head.role};
-	enum reason reason = HTTP2;
+	enum reason reason = record->reason == RECORD_OPAQUE_UPGRADED ? UPGRADED : HTTP2;
 
 	if (target >= b->targets_len)
 		return;

@@ -301,8 +301,10 @@ static int write_out(struct publish *p, struct place *place, const struct public
 	int error;
 
 	if (p->dry_run) {
-		fwrite(n->text, 1, n->len, stdout);
-		return 0;
+		if (fwrite(n->text, 1, n->len, stdout) == n->len && !fflush(stdout))
+			return 0;
+		say(p, "cannot write: %s", strerror(errno));
+		return -EIO;
 	}
 	error = place_write(place, n->text, n->len, why, sizeof(why));
 	if (why[0])

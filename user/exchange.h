@@ -33,6 +33,7 @@ enum lost {
 	LOST_REPLACED, /* another Prepare came in its place */
 	LOST_TIMEOUT,  /* no reply long past the expiry */
 	LOST_SHUTDOWN, /* telltale ended first */
+	LOST_OPAQUE,   /* its connection went over to a protocol that is not read */
 	LOSTS,
 };
 

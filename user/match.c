@@ -363,17 +363,29 @@ static bool hides_reply(const struct open *o, const struct record_gap *gap)
 	}
 }
 
-void match_gap(struct match *m, const struct record_gap *gap)
+/* What is open on a flow; with GAP, what waits for a reply that may lie in it. */
+static void lose_on(struct match *m, const struct record_head *head, const struct record_flow *flow,
+		    const struct record_gap *gap, enum lost cause, uint64_t at_ns)
 {
-	struct open *o = table_index_first(&m->by_flow, hash_flow(gap->head.tap, &gap->flow));
+	struct open *o = table_index_first(&m->by_flow, hash_flow(head->tap, flow));
 
 	while (o) {
 		struct open *next = table_index_next(&m->by_flow, o);
 
-		if (same_flow(o, gap->head.tap, &gap->flow) && hides_reply(o, gap))
-			lose(m, o, LOST_GAP, gap->at_ns);
+		if (same_flow(o, head->tap, flow) && (!gap || hides_reply(o, gap)))
+			lose(m, o, cause, at_ns);
 		o = next;
 	}
+}
+
+void match_gap(struct match *m, const struct record_gap *gap)
+{
+	lose_on(m, &gap->head, &gap->flow, gap, LOST_GAP, gap->at_ns);
+}
+
+void match_opaque(struct match *m, const struct record_opaque *opaque)
+{
+	lose_on(m, &opaque->head, &opaque->flow, NULL, LOST_OPAQUE, opaque->at_ns);
 }
 
 static void settle(struct match *m)

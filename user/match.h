@@ -61,6 +61,8 @@ void match_message(struct match *m, const struct record_message *message);
 void match_flow_close(struct match *m, const struct record_flow_close *close);
 /* Bytes of a flow could not be read. */
 void match_gap(struct match *m, const struct record_gap *gap);
+/* A flow is not read any further, if it ever was: what is open on it is lost. */
+void match_opaque(struct match *m, const struct record_opaque *opaque);
 /*
  * DROPPED records have found no room so far, as known after the last record given was read. Closes
  * the exchanges of ended flows: as OUTCOME_CLOSED, or as OUTCOME_LOST if records were dropped since

@@ -181,6 +181,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 	case RECORD_FLOW_CLOSE: match_flow_close(p->match, record); return true;
 	case RECORD_GAP: return take_gap(p, record);
 	case RECORD_OPAQUE:
+		match_opaque(p->match, record);
 		if (p->opaque)
 			p->opaque(p->context, record);
 		return true;

@@ -104,7 +104,7 @@ static int write_file(const char *to, const char *text, size_t len)
 			return -errno;
 		if (strlen(to) >= sizeof(path))
 			return -ENAMETOOLONG;
-		strcpy(path, to);
+		memcpy(path, to, strlen(to) + 1);
 	}
 	snprintf(fresh, sizeof(fresh), "%s.XXXXXX", path);
 	fd = mkostemp(fresh, O_CLOEXEC);

@@ -13,13 +13,9 @@
 #include "series.h"
 
 #define NS_PER_S 1000000000ULL
-/* Ticks come each second; a node that ended in a longer pause may not be closed. */
-#define GAP_NS (600 * NS_PER_S)
-
-const char *const privacy_mechanisms[] = {
-	[PRIVACY_BUCKET_LAPLACE] = "bucket-laplace",
-	[PRIVACY_CONTINUAL] = "continual",
-};
+/* Ticks come each second, later only while a disk is slow (state.c bounds that) or nothing runs; a
+ * node that ended in a longer pause may not be closed. */
+#define GAP_NS (60 * NS_PER_S)
 
 struct privacy {
 	struct privacy_params params;

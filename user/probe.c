@@ -16,6 +16,7 @@
 #include "detacher.h"
 #include "load.h"
 #include "log.h"
+#include "tls_flows.h"
 #include "uprobe.h"
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
@@ -41,8 +42,8 @@ struct probe {
 	size_t tls_connections;
 	int cpus;
 	uint64_t *per_cpu; /* room for one value a CPU */
-	uint8_t *tls_flow; /* ... and for one of tls_flows */
-	probe_sink *sink;  /* while probe_consume runs */
+	struct tls_flows *tls_flows;
+	probe_sink *sink; /* while probe_consume runs */
 	void *sink_context;
 };
 
@@ -122,8 +123,8 @@ static void try_filtered(struct probe *p)
 {
 	int harms = 1;
 
-	/* A kernel that harms does so each time; under emulation the child was once seen to fail
-	 * without. */
+	/* A kernel that harms does so each time. A child that ends for another reason, as killed
+	 * for want of memory, is no reason to leave TLS unread for as long as this runs. */
 	for (int i = 0; i < 3 && harms > 0; i++)
 		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
 	p->harms_filtered = harms > 0;
@@ -213,9 +214,9 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 		err = fill_targets(p->skel, targets, targets_len);
 	if (err)
 		goto out;
-	p->tls_flow = malloc(bpf_map__value_size(p->skel->maps.tls_flows));
+	p->tls_flows = tls_flows_new(p->skel);
 	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), hand_over, p, NULL);
-	if (!p->tls_flow || !p->ring)
+	if (!p->tls_flows || !p->ring)
 		err = errno ? -errno : -ENOMEM;
 	else if (p->plan.tls)
 		try_filtered(p);
@@ -235,10 +236,10 @@ void probe_close(struct probe *p)
 		return;
 	probe_detach_sockets(p);
 	detacher_free(p->detacher, DETACH_MS);
+	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->ring);
 	telltale_bpf__destroy(p->skel);
 	free(p->per_cpu);
-	free(p->tls_flow);
 	free(p);
 }
 
@@ -322,49 +323,6 @@ static void tls_free(struct probe *p, struct probe_tls *tls)
 	free(tls);
 }
 
-/* The programs count what they add and remove; what was removed here is told apart. */
-static void tell_forgotten(struct probe *p, const uint64_t *forgotten)
-{
-	int fd = bpf_map__fd(p->skel->maps.tls_forgotten);
-
-	for (uint32_t target = 0; target < p->targets_len; target++) {
-		uint64_t n = 0;
-
-		if (!forgotten[target] || bpf_map_lookup_elem(fd, &target, &n))
-			continue;
-		n += forgotten[target];
-		bpf_map_update_elem(fd, &target, &n, BPF_ANY);
-	}
-}
-
-/* The connections of processes that ended, or left, without freeing them: they would hold their
- * places for ever. Those of all processes that are not read: a call under way when an earlier one
- * was let go may have left one behind. */
-static void forget_tls_flows(struct probe *p)
-{
-	int fd = bpf_map__fd(p->skel->maps.tls_flows);
-	int processes = bpf_map__fd(p->skel->maps.processes);
-	uint64_t forgotten[SHARED_TARGETS_MAX] = {0};
-	struct shared_tls_key key, next;
-	bool more = !bpf_map_get_next_key(fd, NULL, &next);
-
-	for (size_t i = 0; more && i < bpf_map__max_entries(p->skel->maps.tls_flows); i++) {
-		uint32_t pid;
-		uint8_t target;
-
-		key = next;
-		pid = (uint32_t)key.pid;
-		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (!bpf_map_lookup_elem(processes, &pid, &target) ||
-		    bpf_map_lookup_elem(fd, &key, p->tls_flow))
-			continue;
-		target = p->tls_flow[SHARED_TLS_TARGET_AT];
-		if (!bpf_map_delete_elem(fd, &key))
-			forgotten[target % SHARED_TARGETS_MAX]++;
-	}
-	tell_forgotten(p, forgotten);
-}
-
 int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
 		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
 		     size_t why_len)
@@ -420,7 +378,7 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 	return 0;
 }
 
-void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
+void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool ended)
 {
 	uint32_t key = (uint32_t)pid;
 
@@ -428,7 +386,7 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls)
 		return;
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
 	tls_free(p, tls);
-	forget_tls_flows(p);
+	tls_flows_forget(p->tls_flows, ended ? pid : 0);
 }
 
 const char *probe_tls_refused(const struct probe *p)
@@ -460,11 +418,14 @@ int probe_fd(const struct probe *p)
 
 size_t probe_consume(struct probe *p, probe_sink *sink, void *context)
 {
+	/* Of those found while records are handed over, the process may have more in the ring. */
+	size_t ended = tls_flows_waiting(p->tls_flows);
 	int n;
 
 	p->sink = sink;
 	p->sink_context = context;
 	n = ring_buffer__consume(p->ring);
+	tls_flows_tell(p->tls_flows, ended, sink, context);
 	return n > 0 ? (size_t)n : 0;
 }
 

@@ -49,8 +49,9 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
 		     size_t why_len);
 /* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached.
- * Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
-void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls);
+ * ENDED: the program that had them is no more, so they have closed, and the next probe_consume says
+ * so. Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
+void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool ended);
 
 /* NULL, or why the kernel takes no program that reads TLS: plain HTTP is read all the same. */
 const char *probe_tls_refused(const struct probe *p);
@@ -66,7 +67,8 @@ bool probe_needs_admin(const struct probe *p);
 /* Becomes readable only when the ring is filling faster than it is read. */
 int probe_fd(const struct probe *p);
 typedef void probe_sink(void *context, const void *record, size_t size);
-/* Hands over every record waiting; returns how many. */
+/* Hands over every record waiting, and then what is known of ended processes' connections; returns
+ * how many were waiting. */
 size_t probe_consume(struct probe *p, probe_sink *sink, void *context);
 /* Records that found no room in the ring so far, of all types. */
 uint64_t probe_dropped(const struct probe *p);

@@ -80,10 +80,11 @@ struct processes *processes_new(struct probe *probe, const struct target *target
 	return ps;
 }
 
-static void detach(struct processes *ps, struct process *p)
+/* ENDED: the program it ran is no more. */
+static void detach(struct processes *ps, struct process *p, bool ended)
 {
 	for (size_t i = 0; i < p->libraries_len; i++)
-		probe_detach_tls(ps->probe, p->pid, p->libraries[i]);
+		probe_detach_tls(ps->probe, p->pid, p->libraries[i], ended);
 	p->libraries_len = 0;
 }
 
@@ -92,7 +93,7 @@ void processes_free(struct processes *ps)
 	if (!ps)
 		return;
 	for (size_t i = 0; i < ps->len; i++)
-		detach(ps, &ps->list[i]);
+		detach(ps, &ps->list[i], false);
 	tlslib_cache_free(ps->cache);
 	free(ps->found);
 	free(ps->list);
@@ -201,7 +202,7 @@ static bool to_be_spared(const struct processes *ps, pid_t pid)
 
 static void spare(struct processes *ps, struct process *p)
 {
-	detach(ps, p);
+	detach(ps, p, false);
 	p->state = PROCESS_SPARED;
 	log_warn("processes",
 		 "process %d is under a seccomp filter, and this kernel would kill it when its TLS "
@@ -300,7 +301,7 @@ static void meet(void *context, pid_t pid)
 		return;
 	p->seen = ps->scan;
 	if (!p->state || p->gone_ns || p->target != ps->target || !same(&p->identity, &id)) {
-		detach(ps, p);
+		detach(ps, p, !same(&p->identity, &id));
 		p->state = 0;
 		p->gone_ns = 0;
 		p->looks = 0;
@@ -316,13 +317,23 @@ static void meet(void *context, pid_t pid)
 	}
 }
 
-/* Not in the list of any target in this scan, number SCAN. One that is there all the same is given
- * another scan: to detach it for nothing would lose what it says meanwhile. */
-static bool is_gone(const struct process *p, uint64_t scan)
+static bool has_ended(const struct process *p)
 {
 	struct identity id;
 
-	return p->seen + 1 < scan || !identify(p->pid, &id) || !same(&id, &p->identity);
+	return !identify(p->pid, &id) || !same(&id, &p->identity);
+}
+
+/* Not in the list of any target in this scan. One that is there all the same is given another scan:
+ * to detach it for nothing would lose what it says meanwhile. */
+static void miss(struct processes *ps, struct process *p)
+{
+	bool ended = has_ended(p);
+
+	if (!ended && p->seen + 1 >= ps->scan)
+		return;
+	detach(ps, p, ended);
+	p->gone_ns = ps->begun_ns;
 }
 
 void processes_scan(struct processes *ps)
@@ -334,10 +345,8 @@ void processes_scan(struct processes *ps)
 	for (size_t i = 0; i < ps->len;) {
 		struct process *p = &ps->list[i];
 
-		if (p->seen != ps->scan && !p->gone_ns && is_gone(p, ps->scan)) {
-			detach(ps, p);
-			p->gone_ns = ps->begun_ns;
-		}
+		if (p->seen != ps->scan && !p->gone_ns)
+			miss(ps, p);
 		if (p->gone_ns && ps->begun_ns - p->gone_ns > REMEMBER_NS)
 			*p = ps->list[--ps->len];
 		else

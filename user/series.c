@@ -18,7 +18,7 @@
 	}
 
 #define ORIGIN_VALUES VALUES("unknown", "originated", "forwarded", "received", "proxy_copy")
-#define LOST_VALUES   VALUES("gap", "ring", "evicted", "replaced", "timeout", "shutdown")
+#define LOST_VALUES   VALUES("gap", "ring", "evicted", "replaced", "timeout", "shutdown", "opaque")
 #define GAP_VALUES    VALUES("hole", "http", "complex", "reorder", "load", "full")
 #define SOURCE_VALUES VALUES("operator", "network")
 
@@ -31,7 +31,7 @@ static const char *const reject_codes[] = {
 
 _Static_assert(ORIGINS == 5 && ORIGIN_PROXY_COPY == 4, "ORIGIN_VALUES follow enum origin");
 _Static_assert(OUTCOMES == 8 && OUTCOME_LOST == 7, "the outcomes' values follow enum outcome");
-_Static_assert(LOSTS == 7 && LOST_SHUTDOWN == 6, "LOST_VALUES follow enum lost");
+_Static_assert(LOSTS == 8 && LOST_OPAQUE == 7, "LOST_VALUES follow enum lost");
 _Static_assert(RECORD_GAP_CAUSES == 6 && RECORD_GAP_FULL == 6, "GAP_VALUES follow the record's");
 
 /* Metrics that are not here have one series without labels. */
@@ -63,7 +63,8 @@ static const struct spec {
 	[METRIC_EVICTED] = {.labels = {{"table", VALUES("exchanges", "conditions", "payments")}}},
 	[METRIC_OPAQUE] = {.labels = {{"reason",
 				       VALUES("tls-no-library", "tls-unattached", "tls-refused",
-					      "tls-seccomp", "tls-unknown-owner", "http2")}}},
+					      "tls-seccomp", "tls-unknown-owner", "http2",
+					      "upgraded")}}},
 	[METRIC_EXPORTS] = {.at_run_time = true},
 	[METRIC_EXPORT_FAILURES] = {.at_run_time = true},
 	[METRIC_PRIVACY_STATE] = {.labels = {{"event", VALUES("corrupt", "foreign", "older",

@@ -31,6 +31,7 @@ static const char *const outcomes[OUTCOMES] = {
 static const char *const losts[LOSTS] = {
 	[LOST_GAP] = "gap",           [LOST_RING] = "ring",       [LOST_EVICTED] = "evicted",
 	[LOST_REPLACED] = "replaced", [LOST_TIMEOUT] = "timeout", [LOST_SHUTDOWN] = "shutdown",
+	[LOST_OPAQUE] = "opaque",
 };
 
 /* The first of the N names is that of no count. */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/bench/plot.h"
 #include "tests/unit/seeded.h"
 #include "user/bucket_laplace.h"
 #include "user/continual.h"
@@ -34,12 +35,16 @@
 #define WEEK      7
 #define MONTH     28
 
+_Static_assert(EPSILONS == PLOT_EPSILONS, "the plot has a line for each");
 static const uint64_t epsilons_milli[EPSILONS] = {500, 1000, 2000};
 
 enum distribution { LOGNORMAL, PARETO };
 static const char *const distribution_names[] = {"lognormal", "Pareto"};
 
 static struct seeded seeded = {0xbe7c4};
+
+/* Of a day's value, one node: the 95th percentile of the error. */
+static struct plot_panel plotted[] = {{.title = "lognormal values"}, {.title = "Pareto values"}};
 
 static double uniform(void)
 {
@@ -256,10 +261,19 @@ static void put_clip(uint64_t clip)
 		fputs("–", stdout);
 }
 
-/* For the plot: 95th percentile of a day's value, one node. */
-#define SIZES 5
+#define SIZES PLOT_POINTS
 static const unsigned sizes[SIZES] = {100, 1000, 10000, 100000, 1000000};
-static double plotted[2][EPSILONS][SIZES], plotted_bucket[2][SIZES];
+
+/* Hours, days, weeks and four weeks of the node with the EPSILONth budget. */
+static void put_periods(const struct cell *c, unsigned epsilon, enum what what)
+{
+	static const unsigned periods[] = {1, HOURS, WEEK * HOURS, MONTH * HOURS};
+	bool has_hours = nodes[0].budgets[epsilon].hour_clip;
+
+	for (size_t i = 0; i < sizeof(periods) / sizeof(periods[0]); i++)
+		put(periods[i] > 1 || has_hours ? errors(c, seen[epsilon], periods[i], what)
+						: (struct spread){0, 0, false});
+}
 
 static void print_cell(const struct cell *c, size_t size)
 {
@@ -274,19 +288,14 @@ static void print_cell(const struct cell *c, size_t size)
 		put_clip(b->day_clip);
 		fputs(", ", stdout);
 		put_clip(b->hour_clip);
-		put(b->hour_clip ? errors(c, seen[e], 1, VALUE) : (struct spread){0, 0, false});
-		put(day);
-		put(errors(c, seen[e], WEEK * HOURS, VALUE));
-		put(errors(c, seen[e], MONTH * HOURS, VALUE));
+		put_periods(c, e, VALUE);
 		fputs(cut_off[e] < whole / 10000 ? " | " : " | −", stdout);
 		put_percent(cut_off[e] / whole);
-		put(b->hour_clip ? errors(c, seen[e], 1, COUNT) : (struct spread){0, 0, false});
-		put(errors(c, seen[e], HOURS, COUNT));
-		put(errors(c, seen[e], WEEK * HOURS, COUNT));
-		put(errors(c, seen[e], HOURS, AVERAGE));
+		put_periods(c, e, COUNT);
+		put_periods(c, e, AVERAGE);
 		puts(" |");
 		if (c->nodes == 1)
-			plotted[c->distribution][e][size] = day.known ? day.high : NAN;
+			plotted[c->distribution].continual[e][size] = day.known ? day.high : NAN;
 	}
 }
 
@@ -330,7 +339,7 @@ static void print_bucket(enum distribution d, size_t size, bool unbiased, double
 	put((struct spread){list[days / 2], list[days * 95 / 100], true});
 	printf(" | %+.1f |\n", 100 * off / all);
 	if (!unbiased)
-		plotted_bucket[d][size] = list[days * 95 / 100];
+		plotted[d].bucket[size] = list[days * 95 / 100];
 }
 
 /* --- what it costs that counters never fall -----------------------------------------------------
@@ -392,95 +401,6 @@ static double draws_per_second(void)
 	       ((double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
 }
 
-/* --- the plot -----------------------------------------------------------------------------------
- */
-
-#define LEFT   60
-#define TOP    30
-#define WIDTH  380
-#define HEIGHT 260
-#define GAP    440
-
-static double x_of(size_t size)
-{
-	return LEFT + (double)WIDTH * (double)size / (SIZES - 1);
-}
-
-/* Percent, 0.1 to 100, logarithmically. */
-static double y_of(double part_of_one)
-{
-	double p = fmin(fmax(100 * part_of_one, 0.1), 100);
-
-	return TOP + HEIGHT * (2 - log10(p)) / 3;
-}
-
-/* The legend's lines are numbered from the bottom, where no curve comes. */
-static void draw_line(FILE *out, const double *values, const char *colour, const char *name,
-		      unsigned line)
-{
-	fputs("<polyline fill=\"none\" stroke-width=\"2\" points=\"", out);
-	for (size_t i = 0; i < SIZES; i++) {
-		if (!isnan(values[i]))
-			fprintf(out, "%.0f,%.1f ", x_of(i), y_of(values[i]));
-	}
-	fprintf(out, "\" stroke=\"%s\"/>\n<text x=\"%d\" y=\"%u\" fill=\"%s\">%s</text>\n", colour,
-		LEFT + 10, TOP + HEIGHT - 12 - 16 * line, colour, name);
-}
-
-static void draw_panel(FILE *out, enum distribution d)
-{
-	static const char *const labels[] = {"100", "1,000", "10,000", "100,000", "1,000,000"};
-	static const char *const colours[] = {"#7aa6c2", "#1f6f9f", "#0b3c5d"};
-	static const char *const names[] = {"continual, ε = 0.5", "continual, ε = 1",
-					    "continual, ε = 2"};
-
-	fprintf(out, "<g transform=\"translate(%d,0)\">\n", d == PARETO ? GAP : 0);
-	for (int i = 0; i <= 3; i++) {
-		double p = pow(10, 2 - i) / 100;
-
-		fprintf(out,
-			"<line x1=\"%d\" x2=\"%d\" y1=\"%.0f\" y2=\"%.0f\" stroke=\"#ddd\"/>\n"
-			"<text x=\"%d\" y=\"%.0f\" text-anchor=\"end\">%g %%</text>\n",
-			LEFT, LEFT + WIDTH, y_of(p), y_of(p), LEFT - 6, y_of(p) + 4, 100 * p);
-	}
-	for (size_t i = 0; i < SIZES; i++)
-		fprintf(out, "<text x=\"%.0f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n",
-			x_of(i), TOP + HEIGHT + 18, labels[i]);
-	fprintf(out,
-		"<text x=\"%d\" y=\"%d\" font-weight=\"bold\">%s payments a day, one node</text>\n",
-		LEFT, TOP - 12, distribution_names[d]);
-	draw_line(out, plotted_bucket[d], "#c0392b", "bucket-laplace", EPSILONS);
-	for (unsigned e = 0; e < EPSILONS; e++)
-		draw_line(out, plotted[d][e], colours[e], names[e], EPSILONS - 1 - e);
-	fputs("</g>\n", out);
-}
-
-static void draw(const char *path)
-{
-	FILE *out = fopen(path, "w");
-
-	if (!out) {
-		perror(path);
-		exit(1);
-	}
-	fprintf(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-		"font-family=\"sans-serif\" font-size=\"12\">\n"
-		"<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-		2 * GAP + 20, TOP + HEIGHT + 50);
-	draw_panel(out, LOGNORMAL);
-	draw_panel(out, PARETO);
-	fprintf(out,
-		"<text x=\"%d\" y=\"%d\">Error of a day's value that one day in twenty "
-		"exceeds</text>\n"
-		"</svg>\n",
-		LEFT, TOP + HEIGHT + 40);
-	if (fclose(out)) {
-		perror(path);
-		exit(1);
-	}
-}
-
 /* --- all of it ----------------------------------------------------------------------------------
  */
 
@@ -488,6 +408,8 @@ static void simulate_all(double budget)
 {
 	static const unsigned many[] = {1, 10, 100};
 
+	for (size_t i = 0; i < 2 * EPSILONS * SIZES; i++)
+		plotted[i / (EPSILONS * SIZES)].continual[i / SIZES % EPSILONS][i % SIZES] = NAN;
 	for (unsigned d = 0; d < 2; d++) {
 		for (unsigned m = 0; m < 3; m++) {
 			for (size_t size = 0; size < SIZES; size++) {
@@ -495,8 +417,8 @@ static void simulate_all(double budget)
 						 .payments = sizes[size],
 						 .nodes = many[m]};
 				double each = (double)c.payments * c.nodes;
-				/* 20 are enough to plot. */
-				unsigned least = c.nodes == 1 ? 20 : each < 1e7 ? 3 : 1;
+				/* Enough for the plot. */
+				unsigned least = c.nodes == 1 ? 60 : each < 1e7 ? 3 : 1;
 				double days = fmax(budget / each, least);
 
 				c.days = WARM_UP + (unsigned)fmin(days, DAYS_MAX - WARM_UP);
@@ -516,11 +438,11 @@ int main(int argc, char **argv)
 {
 	double budget = argc > 1 ? strtod(argv[1], NULL) : 10e6;
 
-	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | hour value | day "
-	     "value | "
-	     "week value | 4 weeks | of it cut off | hour count | day count | week count | "
-	     "day average |\n"
-	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | value: hour | day | "
+	     "week | "
+	     "4 weeks | of it cut off | count: hour | day | week | 4 weeks | average: hour | day | "
+	     "week | 4 weeks |\n"
+	     "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
 	simulate_all(budget);
 	puts("\n| values | payments a day | rounding | day value | bias |\n|---|---|---|---|---|");
 	for (unsigned d = 0; d < 2; d++) {
@@ -537,6 +459,8 @@ int main(int argc, char **argv)
 	print_drift(1000);
 	printf("FIGURE draws %.0f\n", draws_per_second());
 	if (argc > 2)
-		draw(argv[2]);
+		plot_draw(argv[2],
+			  "A day's value, one node: the error that one day in twenty exceeds",
+			  plotted);
 	return 0;
 }

@@ -2,14 +2,12 @@
 /*
  * case.h - a conversation and what is to be read in it, from a file that needs no C to write: see
  * README.md. In: a file's path. Out: segments of bytes in order, and expected lines.
- *
- * What was seen, natively or by the kernel programs, is a struct seen each; case_check holds them
- * against the expected lines. A file that cannot be understood ends the program and says where.
+ * A file that cannot be understood ends the program and says where. What is held against the
+ * expected lines: seen.h.
  */
 #ifndef TELLTALE_TESTS_CONFORMANCE_CASE_H
 #define TELLTALE_TESTS_CONFORMANCE_CASE_H
 
-#include <ctype.h>
 #include <err.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -32,16 +30,6 @@ struct case_segment {
 	size_t from, len;
 };
 
-/* One message, or one gap. */
-struct seen {
-	bool gap, request;
-	uint8_t kind, cause;
-	uint16_t status, flags;
-	uint32_t stream, data_len;
-	uint64_t amount, expires_at, destination, endpoint, token, request_id;
-	char code[4];
-};
-
 struct kase {
 	const char *path;
 	char title[256];
@@ -56,10 +44,6 @@ struct kase {
 	bool reset; /* the connection breaks off in the end */
 	bool cut;   /* "--": the next bytes begin a segment */
 };
-
-static const char *const case_kinds[] = {"none", "bad", [12] = "prepare", "fulfill", "reject"};
-static const char *const case_causes[] = {"", "hole", "http", "complex", "busy", "load", "full"};
-static const char *const case_flags[] = {"", "PEER", "CUT", "LONG", "TRAILING"};
 
 /* --- reading --------------------------------------------------------------------------------- */
 
@@ -317,124 +301,6 @@ static inline size_t case_met(const struct kase *k)
 			return i;
 	}
 	return k->segments_len;
-}
-
-/* --- comparing ------------------------------------------------------------------------------- */
-
-static inline const char *case_name(const char *const *names, size_t len, unsigned i)
-{
-	return i < len && names[i] ? names[i] : "?";
-}
-
-#define case_name_of(names, i) case_name(names, sizeof(names) / sizeof((names)[0]), i)
-
-/* What EXPECTED would have to say, but for what is there as a hash only; valid until the next call.
- */
-static inline const char *case_print(const struct seen *s)
-{
-	static char text[200];
-	int n;
-
-	if (s->gap) {
-		snprintf(text, sizeof(text), "gap %s %s", s->request ? "request" : "response",
-			 case_name_of(case_causes, s->cause));
-		return text;
-	}
-	n = snprintf(text, sizeof(text), "%s %u", s->request ? "request" : "response", s->stream);
-	if (!s->request)
-		n += snprintf(text + n, sizeof(text) - n, " %u", s->status);
-	n += snprintf(text + n, sizeof(text) - n, " %s", case_name_of(case_kinds, s->kind));
-	for (unsigned i = 1; i < sizeof(case_flags) / sizeof(case_flags[0]); i++)
-		if (s->flags & 1 << i)
-			n += snprintf(text + n, sizeof(text) - n, " %s", case_flags[i]);
-	return text;
-}
-
-/* The end of the words that case_print prints. */
-static inline const char *case_details(const char *expected)
-{
-	const char *at = expected, *blank;
-
-	for (;; at = blank + 1) {
-		size_t word = strcspn(at, " \n");
-
-		if (memchr(at, '=', word))
-			return at > expected ? at - 1 : at;
-		blank = at + word;
-		if (*blank != ' ')
-			return blank;
-	}
-}
-
-static inline bool case_same_hash(const char *details, const char *name, uint64_t hash,
-				  const struct siphash_key *key, uint8_t fold)
-{
-	const char *value = case_value(details, name, NULL);
-
-	return !value || hash == (*value ? decode_hash(key, value, strlen(value), fold) : 0);
-}
-
-static inline bool case_same_endpoint(const char *details, uint64_t endpoint)
-{
-	const char *host = case_value(details, "host", NULL);
-	const char *path = case_value(details, "path", NULL);
-	uint64_t h, p;
-
-	if (!host || !path)
-		return !host && !path;
-	h = *host ? decode_hash(&decode_session_key, host, strlen(host), 0x20) : 0;
-	p = decode_hash(&decode_session_key, path, strlen(path), 0);
-	return endpoint == (h ^ (p << 1 | p >> 63));
-}
-
-/* Is S what LINE expects? Details that it does not name may be anything. */
-static inline bool case_is(const struct kase *k, const char *line, const struct seen *s)
-{
-	const char *expected = line + strspn(line, "= "), *details = case_details(expected);
-	const char *text = case_print(s);
-	const char *code = case_value(details, "code", NULL);
-
-	if (strlen(text) != (size_t)(details - expected) ||
-	    memcmp(text, expected, strlen(text)) != 0)
-		return false;
-	if (s->gap || *details != ' ')
-		return true;
-	details++;
-	return case_number(k, details, "amount", s->amount) == s->amount &&
-	       case_number(k, details, "data", s->data_len) == s->data_len &&
-	       case_number(k, details, "expires", s->expires_at) == s->expires_at &&
-	       (!code || !strcmp(code, s->code)) &&
-	       case_same_hash(details, "destination", s->destination, &decode_session_key, 0) &&
-	       case_same_hash(details, "token", s->token, &decode_host_key, 0) &&
-	       case_same_hash(details, "id", s->request_id, &decode_session_key, 0x20) &&
-	       (!s->request || case_same_endpoint(details, s->endpoint));
-}
-
-/* Prints where SEEN is not what K expects, after WHERE; true when it is. */
-static inline bool case_check(const struct kase *k, const struct seen *seen, size_t len,
-			      const char *where)
-{
-	bool same = len == k->expected_len;
-
-	for (size_t i = 0; same && i < len; i++)
-		same = case_is(k, k->expected[i], &seen[i]);
-	if (same)
-		return true;
-	printf("# %s, %s: expected\n", k->path, where);
-	for (size_t i = 0; i < k->expected_len; i++)
-		printf("#   %.*s\n", (int)strcspn(k->expected[i], "\n"), k->expected[i]);
-	printf("# and read\n");
-	for (size_t i = 0; i < len; i++) {
-		printf("#   = %s", case_print(&seen[i]));
-		if (!seen[i].gap && seen[i].kind == RECORD_KIND_PREPARE)
-			printf(" amount=%" PRIu64, seen[i].amount);
-		if (!seen[i].gap && seen[i].kind == RECORD_KIND_REJECT)
-			printf(" code=%s", seen[i].code);
-		printf("%s\n", i < k->expected_len && !case_is(k, k->expected[i], &seen[i])
-				       ? "   <- differs, perhaps in what is hashed"
-				       : "");
-	}
-	return false;
 }
 
 #endif

@@ -16,7 +16,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "case.h"
+#include "seen.h"
 #include "user/probe.h"
 
 #define CUTS             24 /* of each conversation, spread over it */
@@ -136,15 +136,16 @@ static struct end *end_of(const struct record_flow *flow)
 	return NULL;
 }
 
+static void add(struct end *e, struct seen s)
+{
+	if (e->len < sizeof(e->seen) / sizeof(e->seen[0]))
+		e->seen[e->len++] = s;
+}
+
 static void take_message(const struct record_message *m)
 {
 	struct end *e = end_of(&m->flow);
-	struct seen *s;
-
-	if (!e || e->len == sizeof(e->seen) / sizeof(e->seen[0]))
-		return;
-	s = &e->seen[e->len++];
-	*s = (struct seen){
+	struct seen s = {
 		.request = m->flags & RECORD_REQUEST,
 		.kind = m->kind,
 		.status = m->http_status,
@@ -158,13 +159,17 @@ static void take_message(const struct record_message *m)
 		.token = m->token,
 		.request_id = m->request_id,
 	};
-	memcpy(s->code, m->reject_code, sizeof(m->reject_code));
+
+	memcpy(s.code, m->reject_code, sizeof(m->reject_code));
+	if (e)
+		add(e, s);
 }
 
 static void take_record(void *context, const void *record, size_t size)
 {
 	const struct record_head *head = record;
 	const struct record_gap *gap = record;
+	const struct record_opaque *opaque = record;
 	const struct record_flow_close *closed = record;
 	struct end *e;
 
@@ -174,10 +179,14 @@ static void take_record(void *context, const void *record, size_t size)
 		take_message(record);
 	} else if (head->type == RECORD_GAP) {
 		e = end_of(&gap->flow);
-		if (e && e->len < sizeof(e->seen) / sizeof(e->seen[0]))
-			e->seen[e->len++] = (struct seen){.gap = true,
-							  .request = !gap->ingress == e->client,
-							  .cause = gap->cause};
+		if (e)
+			add(e, (struct seen){.what = SEEN_GAP,
+					     .request = !gap->ingress == e->client,
+					     .why = gap->cause});
+	} else if (head->type == RECORD_OPAQUE) {
+		e = end_of(&opaque->flow);
+		if (e)
+			add(e, (struct seen){.what = SEEN_OPAQUE, .why = opaque->reason});
 	} else if (head->type == RECORD_FLOW_CLOSE) {
 		e = end_of(&closed->flow);
 		if (e)
@@ -185,15 +194,20 @@ static void take_record(void *context, const void *record, size_t size)
 	}
 }
 
-/* Files list gaps after the messages, those of requests first. */
-static void gaps_last(struct end *e)
+static unsigned rank(const struct seen *s)
+{
+	return s->what * 2 + (s->what == SEEN_GAP && !s->request);
+}
+
+/* As files list it: gaps after the messages, those of requests first. */
+static void sort(struct end *e)
 {
 	struct seen sorted[CASE_EXPECTED_MAX * 2];
 	size_t n = 0;
 
-	for (int rank = 0; rank < 3; rank++)
+	for (unsigned r = 0; r <= SEEN_OPAQUE * 2; r++)
 		for (size_t i = 0; i < e->len; i++)
-			if (e->seen[i].gap + (e->seen[i].gap && !e->seen[i].request) == rank)
+			if (rank(&e->seen[i]) == r)
 				sorted[n++] = e->seen[i];
 	memcpy(e->seen, sorted, n * sizeof(sorted[0]));
 }
@@ -212,8 +226,8 @@ static bool replay(const char *how, size_t number, size_t cut)
 
 		snprintf(where, sizeof(where), "%s %zu of segment %zu, at the end that %s", how,
 			 cut == SIZE_MAX ? 0 : cut, number + 1, client ? "asks" : "answers");
-		gaps_last(e);
-		if (!case_check(&k, e->seen, e->len, where))
+		sort(e);
+		if (!seen_check(&k, e->seen, e->len, where))
 			return false;
 		if (e->closed != 1) {
 			printf("# %s, %s: the connection's end was seen %zu times\n", k.path, where,
@@ -222,15 +236,6 @@ static bool replay(const char *how, size_t number, size_t cut)
 		}
 	}
 	return true;
-}
-
-static bool begins(const struct case_segment *s, size_t cut)
-{
-	size_t len = s->len - cut;
-	uint64_t word = 0;
-
-	memcpy(&word, k.bytes + s->from + cut, len < 8 ? len : 8);
-	return http1_begins(word, (__u32)len);
 }
 
 static bool replay_cuts(void)
@@ -246,7 +251,7 @@ static bool replay_cuts(void)
 		size_t step = k.len / CUTS + 1;
 
 		for (size_t cut = 1 + (i * 7) % step; cut < s->len; cut += step)
-			if (!(k.gaps && begins(s, cut)) && !replay("cut at byte", i, cut))
+			if (seen_may_cut(&k, i, cut) && !replay("cut at byte", i, cut))
 				return false;
 	}
 	return true;
@@ -273,25 +278,15 @@ static void enter(const char *cgroup)
 
 int main(int argc, char **argv)
 {
-	int failed = 0;
+	int status;
 
 	if (argc < 3)
 		errx(2, "usage: %s CGROUP FILE...", argv[0]);
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	enter(argv[1]);
 	listen_loopback();
-	printf("1..%d\n", argc - 2);
-	for (int i = 2; i < argc; i++) {
-		bool ok;
-
-		case_load(&k, argv[i]);
-		ok = replay_cuts();
-		printf("%sok %d - in the kernel: %s\n", ok ? "" : "not ", i - 1, k.title);
-		failed += !ok;
-	}
+	status = seen_run(&k, argv + 2, argc - 2, "in the kernel: ", replay_cuts);
 	probe_close(probe);
 	target_fini(&target);
 	close(listener);
-	free(k.text);
-	return failed > 0;
+	return status;
 }

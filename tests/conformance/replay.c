@@ -7,7 +7,7 @@
  * Usage: replay FILE...; TAP.
  *        replay --inputs FOLDER FILE...: writes each as an input of tests/fuzz instead.
  */
-#include "case.h"
+#include "seen.h"
 
 static struct kase k;
 static struct decode whole, parts;
@@ -57,14 +57,17 @@ static size_t read_from(const struct decode *d, bool client, struct seen *seen)
 		for (uint8_t cause = 1; cause <= RECORD_GAP_CAUSES; cause++)
 			for (unsigned i = 0; i < d->gaps_of[request == client][cause]; i++)
 				seen[n++] = (struct seen){
-					.gap = true, .request = request, .cause = cause};
+					.what = SEEN_GAP, .request = request, .why = cause};
+	for (unsigned i = 0; i < d->opaque; i++)
+		seen[n++] = (struct seen){.what = SEEN_OPAQUE, .why = RECORD_OPAQUE_UPGRADED};
 	return n;
 }
 
 static bool same(const char *how, size_t segment, size_t cut)
 {
 	if (decode_same(&whole, &parts) &&
-	    !memcmp(whole.gaps_of, parts.gaps_of, sizeof(whole.gaps_of)))
+	    !memcmp(whole.gaps_of, parts.gaps_of, sizeof(whole.gaps_of)) &&
+	    whole.opaque == parts.opaque)
 		return true;
 	printf("# %s, %s %zu of segment %zu: other messages, or other details, than in one piece\n",
 	       k.path, how, cut, segment + 1);
@@ -78,23 +81,13 @@ static bool same(const char *how, size_t segment, size_t cut)
 	return false;
 }
 
-/* After a loss reading goes on where a piece begins with a message: a cut there is another case. */
-static bool begins(const struct case_segment *s, size_t cut)
-{
-	size_t len = s->len - cut;
-	uint64_t word = 0;
-
-	memcpy(&word, k.bytes + s->from + cut, len < 8 ? len : 8);
-	return http1_begins(word, (__u32)len);
-}
-
 static bool replay(bool client)
 {
 	struct seen seen[DECODE_MESSAGES_MAX];
 	size_t met = case_met(&k);
 
 	tell(&whole, client, 0, 0, 0);
-	if (!case_check(&k, seen, read_from(&whole, client, seen),
+	if (!seen_check(&k, seen, read_from(&whole, client, seen),
 			client ? "at the end that asks" : "at the end that answers"))
 		return false;
 	tell(&parts, client, 0xff, 0, 0);
@@ -107,7 +100,7 @@ static bool replay(bool client)
 	}
 	for (size_t i = met; i < k.segments_len; i++) {
 		for (size_t cut = 1; cut < k.segments[i].len; cut++) {
-			if (k.gaps && begins(&k.segments[i], cut))
+			if (!seen_may_cut(&k, i, cut))
 				continue;
 			tell(&parts, client, 0xff, i, cut);
 			if (!same("cut at byte", i, cut))
@@ -115,6 +108,11 @@ static bool replay(bool client)
 		}
 	}
 	return true;
+}
+
+static bool replay_both(void)
+{
+	return replay(true) && replay(false);
 }
 
 /* As tests/fuzz/fuzz_http1.c takes it; fuzz_llhttp.c wants the size of pieces before it. */
@@ -155,21 +153,7 @@ static int write_inputs(const char *folder, char **paths, int len)
 
 int main(int argc, char **argv)
 {
-	int failed = 0;
-
 	if (argc > 3 && !strcmp(argv[1], "--inputs"))
 		return write_inputs(argv[2], argv + 3, argc - 3);
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("1..%d\n", argc - 1);
-	for (int i = 1; i < argc; i++) {
-		bool ok;
-
-		case_load(&k, argv[i]);
-		ok = replay(true) && replay(false);
-		printf("%sok %d - %s\n", ok ? "" : "not ", i, k.title);
-		failed += !ok;
-	}
-	free(k.text);
-	return failed > 0;
+	return seen_run(&k, argv + 1, argc - 1, "", replay_both);
 }

@@ -9,10 +9,7 @@ load helper
 @test "A pays B through C: the network's totals are what A originated, and nothing of C's or B's" {
   receiver bob
   bob=http://127.0.0.1:$(connector_port bob)
-  connector_start carol "{\"address\":\"test.carol\",\"asset\":$EUR,\"rates\":$RATES,
-    \"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}],
-    \"peers\":[{\"url\":\"$bob/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}],
-    \"forward\":{\"rate\":\"0.99\"},\"reject\":{\"max_amount\":\"1000000\",\"code\":\"T04\",\"fraction\":0.02}}"
+  forwarder carol "$bob" '"reject":{"max_amount":"1000000","code":"T04","fraction":0.02}'
   sender alice "http://127.0.0.1:$(connector_port carol)"
   collector_start network
   for node in alice carol bob; do

@@ -36,10 +36,7 @@ load helper
 @test "a connector between them forwards what came in, and nothing of its own" {
   receiver bob
   bob=http://127.0.0.1:$(connector_port bob)
-  connector_start carol "{\"address\":\"test.carol\",\"asset\":$EUR,\"rates\":$RATES,
-    \"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}],
-    \"peers\":[{\"url\":\"$bob/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}],
-    \"forward\":{\"rate\":\"0.99\"}}"
+  forwarder carol "$bob"
   sender alice "http://127.0.0.1:$(connector_port carol)"
   connector_pay alice "{\"payments\":20,\"concurrency\":8,$(to "$bob")}"
   agree carol forwarded bob received

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What the network's collectors get from a node with the continual mechanism: nothing exact, whatever
-# happens, and the same counters after a restart. Totals change at midnight (UTC) only.
+# happens, and the same counters after a restart. Totals change at full hours and midnight (UTC) only.
 
 load helper
+
+setup_file() {
+  make -C "$BATS_TEST_DIRNAME/../.." --no-print-directory build/tests/clock.so >&2
+}
 
 # network_says PYTHON: an expression over the newest export to the network: `metrics` by name, `resource`.
 network_says() {
@@ -22,33 +26,28 @@ start_of_transactions() {
   network_says 'metrics["transactions_total"]["sum"]["dataPoints"][0]["startTimeUnixNano"]'
 }
 
-node() {
+# clock_set HH:MM:SS: what the clock of a telltale started with "${clock[@]}" says from now on, of
+# yesterday: at a later time packets would have expired.
+clock_set() {
+  local now
+  now=$(date +%s)
+  echo $(($(date -u -d "1970-01-01 $1" +%s) - now % 86400 - 86400)) >"$BED/clock.new"
+  mv "$BED/clock.new" "$BED/clock"
+  clock=("LD_PRELOAD=$ROOT/build/tests/clock.so" "CLOCK_FILE=$BED/clock")
+}
+
+network_transactions() {
+  collector_sum network transactions_total
+}
+
+node() { # [CONFIGURATION...]
   receiver bob
   bob=http://127.0.0.1:$(connector_port bob)
   sender alice "$bob"
   collector_start network
   telltale_config tt "$(connector_cgroup alice)" \
-    'privacy: {mechanism: continual, epsilon: 0.5}' 'payments: {idle: 1s}' 'endpoints:' \
+    "${1:-privacy: {mechanism: continual\}}" 'payments: {idle: 1s}' 'endpoints:' \
     "$(telltale_endpoint "$(collector_url network)" network)"
-}
-
-@test "payments change nothing that the network sees before midnight; the operator sees them all" {
-  node
-  telltale_start tt
-  connector_pay alice "{\"payments\":20,\"concurrency\":4,$(to "$bob")}"
-  bed_wait 20 'the payments to be seen' test_metric 20 tt transactions_total
-  before=$(collector_exports network)
-  bed_wait 20 'two more exports' at_least $((before + 2)) collector_exports network
-  [ "$(network_says 'sorted(metrics)')" = "['ilp_payment_round_trip_ms', 'packet_amount_fulfill', \
-'packet_count_fulfill', 'packet_count_prepare', 'packet_count_reject', 'pay_time_ms', 'transactions_total']" ]
-  [ "$(network_says 'resource["telltale.privacy.mechanism"], resource["telltale.privacy.epsilon"]')" = \
-    "('continual', '0.500')" ]
-  [ "$(network_says '[p.get("sum") for n in ("pay_time_ms", "ilp_payment_round_trip_ms")
-    for p in metrics[n]["histogram"]["dataPoints"]]')" = '[None, None]' ]
-  for metric in transactions_total packet_count_prepare packet_count_fulfill packet_amount_fulfill; do
-    [ "$(collector_sum network $metric)" = 0 ]
-  done
-  telltale_stop tt
 }
 
 @test "the counters and their start outlive the daemon; a state put back from a backup does not" {
@@ -75,5 +74,56 @@ node() {
   sed -i "s,^state_dir: .*,state_dir: $BED/tt.state," "$BED/other.yaml"
   run -1 env -i PATH="$PATH" "$TELLTALE" run --config "$BED/other.yaml"
   [[ $output == *"another telltale keeps its privacy state in $BED/tt.state"* ]]
+  telltale_stop tt
+}
+
+# ended TOTAL PAYMENTS: pays so often, and waits until so many payments in total have ended.
+ended() {
+  connector_pay alice "{\"payments\":$2,\"concurrency\":4,$(to "$bob")}"
+  bed_wait 30 "$1 payments to have ended" test_metric "$1" tt pay_time_ms_count
+}
+
+@test "the network sees payments only at full hours and midnight, with noise, over a restart; no hour that nobody closed" {
+  # So much epsilon that noise hardly moves a count.
+  node 'privacy: {mechanism: continual, epsilon: 20, day_clip: 1000000, hour_clip: 1000000}'
+  clock_set 20:10:00
+  telltale_start tt "${clock[@]}"
+  # What begins soon after the start may be the rest of a payment: the first one makes sure it is over.
+  ended 1 1
+  ended 21 20
+  before=$(collector_exports network)
+  bed_wait 20 'two more exports' at_least $((before + 2)) collector_exports network
+  [ "$(network_says 'sorted(metrics)')" = "['ilp_payment_round_trip_ms', 'packet_amount_fulfill', \
+'packet_count_fulfill', 'packet_count_prepare', 'packet_count_reject', 'pay_time_ms', 'transactions_total']" ]
+  [ "$(network_says 'resource["telltale.privacy.mechanism"], resource["telltale.privacy.epsilon"]')" = \
+    "('continual', '20.000')" ]
+  [ "$(network_says '[p.get("sum") for n in ("pay_time_ms", "ilp_payment_round_trip_ms")
+    for p in metrics[n]["histogram"]["dataPoints"]]')" = '[None, None]' ]
+  for metric in transactions_total packet_count_prepare packet_count_fulfill packet_amount_fulfill; do
+    [ "$(collector_sum network $metric)" = 0 ]
+  done
+  clock_set 20:59:58
+  bed_wait 60 'the hour to be released' at_least 15 network_transactions
+  hour=$(network_transactions)
+  ((hour <= 26))
+
+  telltale_stop tt
+  before=$(collector_exports network)
+  telltale_start tt "${clock[@]}"
+  bed_wait 20 'exports after the restart' at_least $((before + 2)) collector_exports network
+  [ "$(network_transactions)" = "$hour" ]
+
+  # Past full hours at once, as if the host had slept: what the open hour had is dropped.
+  clock_set 23:10:00
+  bed_wait 20 'the hour to be dropped' test_metric 1 tt telltale_privacy_state_total 'event="dropped"'
+  [ "$(network_transactions)" = "$hour" ]
+  ended 1 1
+  ended 21 20
+  begun=$(start_of_transactions)
+  clock_set 23:59:58
+  bed_wait 60 'the day to be released' at_least 35 network_transactions
+  echo "after the hour $hour, after the day $(network_transactions)"
+  (($(network_transactions) <= 47))
+  [ "$(start_of_transactions)" = "$begun" ]
   telltale_stop tt
 }

@@ -68,6 +68,14 @@ sender() {
     \"peers\":[$peers]}"
 }
 
+# forwarder NAME URL [EXTRA]: a connector between such a sender and this one, that keeps a hundredth.
+forwarder() {
+  connector_start "$1" "{\"address\":\"test.$1\",\"asset\":$EUR,\"rates\":$RATES,
+    \"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}],
+    \"peers\":[{\"url\":\"$2/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}],
+    \"forward\":{\"rate\":\"0.99\"}${3:+,$3}}"
+}
+
 # to URL...: where payments ask for an address, one for each peer.
 to() {
   local url list=

@@ -55,13 +55,14 @@ bed_cgroup_mount() {
     /proc/self/mountinfo
 }
 
-# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen.
+# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS
+# are those of a machine that does nothing else; three times as many are allowed.
 bed_wait() {
-  local deadline=$((SECONDS + $1)) what=$2
+  local deadline=$((SECONDS + 3 * $1)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
     if ((SECONDS >= deadline)); then
-      echo "timed out waiting for $what" >&2
+      echo "timed out waiting for $what, at a load of $(cut -d ' ' -f 1-3 /proc/loadavg)" >&2
       return 1
     fi
     sleep 0.05
@@ -117,8 +118,19 @@ bed_stop() {
   return "$status"
 }
 
+# One that the kernel gives to no outgoing connection before it is listened to.
 bed_free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  python3 -c '
+import random, socket
+low = max(11000, int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0]))
+while True:
+    try:
+        s = socket.socket()
+        s.bind(("127.0.0.1", random.randrange(10000, low)))
+        break
+    except OSError:
+        pass
+print(s.getsockname()[1])'
 }
 
 bed_has_ipv6() {

@@ -33,3 +33,23 @@ load helper
   [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
   telltale_stop tt
 }
+
+@test "a connection that goes over to another protocol is announced, and its Prepare is no guess" {
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/curl"
+  bed_spawn upgrader python3 "$ROOT/tests/e2e/upgrader.py" "$BED/upgrader.port"
+  bed_wait 30 'the server' test -e "$BED/upgrader.port"
+  telltale_config tt "$BED_CGROUP/curl"
+  telltale_start tt
+  run "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/curl" curl --silent --max-time 2 --http1.1 \
+    --header 'Content-Type: application/octet-stream' --header 'Upgrade: other' \
+    --header 'Connection: Upgrade' --data-binary "@$BED/prepare" \
+    "http://127.0.0.1:$(cat "$BED/upgrader.port")/"
+  bed_wait 20 'the connection to be announced' \
+    test_metric 1 tt telltale_opaque_connections_total 'reason="upgraded"'
+  [ "$(telltale_metric tt telltale_lost_total 'cause="opaque"')" = 1 ]
+  [ "$(telltale_metric tt telltale_exchanges_total)" = 1 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  grep -q 'went over from HTTP/1.1' "$BED/tt.log"
+  telltale_stop tt
+}

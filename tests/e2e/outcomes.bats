@@ -106,6 +106,44 @@ all_agrees() {
   all_agrees
 }
 
+# killed client|peer: telltale looks at one side, which is killed while the client waits for replies; over
+# TLS, where nobody but the process itself says that a connection ends.
+killed() {
+  mkdir -p "$BED_CGROUP/client"
+  bed_certificates
+  peer "$BED/server.pem" "$BED/server.key"
+  bed_spawn client node "$ROOT/tests/e2e/outcomes/waiting.js" "$BED/gate" \
+    "https://127.0.0.1:$(bed_json "$BED/peer.ready" port)/" 5 "$BED/ca.pem"
+  bed_wait 30 'the client to be up' test -e "$BED/gate.up"
+  telltale_config tt "$BED_CGROUP/$1"
+  telltale_start tt
+  touch "$BED/gate"
+  bed_wait 30 'the Prepares to have left' test -e "$BED/gate.sent"
+  bed_wait 30 'them to be seen' test_metric 5 tt telltale_records_total 'type="message"'
+  [ "$(ended)" = 0 ]
+  kill -KILL "$(bed_pid "$1")"
+  # Long before their time is up.
+  bed_wait 30 'them to have ended' test_metric 5 tt telltale_exchanges_total 'outcome="closed"'
+  telltale_stop tt
+  [ "$(ended_in_truth)" = '5 of 5' ]
+}
+
+ended_in_truth() {
+  python3 - "$BED/tt.truth" <<'PYTHON'
+import json, sys
+outcomes = json.load(open(sys.argv[1]))["outcomes"]
+print(outcomes["closed"], "of", sum(outcomes.values()))
+PYTHON
+}
+
+@test "TLS, the client killed: what it waited for is closed, each Prepare once" {
+  killed client
+}
+
+@test "TLS, the server killed" {
+  killed peer
+}
+
 # asynchronous sender|receiver: telltale looks at one of the two.
 asynchronous() {
   local node=$ROOT/tests/e2e/outcomes/asynchronous.js

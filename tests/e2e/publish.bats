@@ -70,6 +70,8 @@ publish() {
   [[ $stderr == 'would publish: '*' to=out.json' ]]
   [ ! -e out.json ]
   run -0 --separate-stderr publish -n -s rafiki:rafiki.json
+  run -1 --separate-stderr sh -c '"$0" rates publish -n -s rafiki:rafiki.json >/dev/full' "$TELLTALE"
+  [[ $stderr == *'cannot write: No space left on device'*'not published:'* ]]
 }
 
 @test "an inverted source is refused, and the published rate kept" {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
+#include "user/budget.c"
 #include "user/config.c"
 #include "user/config_env.c"
 #include "user/config_env_otel.c"
@@ -18,6 +19,7 @@
 #include "user/config_text.c"
 #include "user/config_url.c"
 #include "user/config_yaml.c"
+#include "user/privacy_mechanisms.c"
 
 #define VARIABLES_MAX 64
 

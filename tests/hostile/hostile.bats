@@ -81,10 +81,7 @@ peak_kb() {
 # honest: alice pays bob through carol, and goes on until the file `enough` is there.
 honest() {
   receiver bob
-  connector_start carol "{\"address\":\"test.carol\",\"asset\":$EUR,\"rates\":$RATES,
-    \"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}],
-    \"peers\":[{\"url\":\"http://127.0.0.1:$(connector_port bob)/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}],
-    \"forward\":{\"rate\":\"0.99\"}}"
+  forwarder carol "http://127.0.0.1:$(connector_port bob)"
   sender alice "http://127.0.0.1:$(connector_port carol)"
   mkdir -p "$BED_CGROUP/hostile"
   telltale_config tt "$(connector_cgroup alice)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// drive.js URL CHECK [ARGUMENT...]: opens the page in a browser, as a reader would, and checks one
-// thing of it. Whatever the check, it fails when the page logs an error, asks another server for
+// drive.js URL CHECK[+CHECK...] [ARGUMENT...]: opens the page in a browser, as a reader would, and checks
+// something of it. Whatever the check, it fails when the page logs an error, asks another server for
 // anything, or breaks its own policy. Findings on standard error; status 1 if there are any.
 'use strict'
 const assert = require('assert')
@@ -229,7 +229,7 @@ async function main ([where, check, ...args]) {
   url = where
   browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
   try {
-    await CHECKS[check](...args)
+    for (const name of check.split('+')) await CHECKS[name](...args)
   } catch (error) {
     faults.push(error.stack)
   }

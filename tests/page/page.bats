@@ -84,9 +84,10 @@ paid() {
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
   telltale_config tt "$(connector_cgroup alice)"
-  head -c 100000 /dev/urandom >"$BED/tt.state/history.db"
+  head -c 100000 /dev/urandom >"$BED/rubbish"
+  cp "$BED/rubbish" "$BED/tt.state/history.db"
   telltale_start tt
-  cmp -n 100000 "$BED/tt.state/history.db.set-aside" <(cat "$BED/tt.state/history.db.set-aside")
+  bed_wait 30 'the damaged file aside' cmp "$BED/rubbish" "$BED/tt.state/history.db.set-aside"
   bed_wait 30 'the fault on /metrics' test_metric 1 tt telltale_history_failures_total 'event="corrupt"'
   in_browser notice 'the history begins anew'
 
@@ -105,10 +106,7 @@ paid() {
 @test "the page has no serious barrier, works by keyboard and on a phone, and draws noise as noise" {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
-  in_browser barriers
-  in_browser keyboard
-  in_browser phone
-  in_browser noisy
+  in_browser barriers+keyboard+phone+noisy
   in_browser outage "$(bed_pid tt)"
 }
 
@@ -167,11 +165,9 @@ paid() {
   [[ $output == *'status 0'*'cursor shown' ]]
 
   # The daemon goes while it is shown: its last figures stay, with a word.
-  { bed_wait 30 'top' pgrep -f "telltale top --config $BED" && bed_stop tt; } >/dev/null 2>&1 3>&- 4>&- &
-  run --separate-stderr top_there 'wait:not connected;wait:no telltale answers;wait:Outcomes;key:q;end'
+  run --separate-stderr top_there "wait:live;kill:$(bed_pid tt);wait:not connected;wait:no telltale answers;wait:Outcomes;key:q;end"
   echo "$output $stderr"
   [[ $output == *'status 0'* ]]
-  wait
   run top_there 'wait:no telltale answers;end'
   echo "$output"
   [[ $output == *'status 1'* ]]

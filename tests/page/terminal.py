@@ -3,7 +3,7 @@
 give it one, and prints what stands on its screen.
 
 SCRIPT is a list of steps with ";" between: "wait:TEXT" until the screen holds TEXT, "gone:TEXT" until
-it does not, "key:KEYS", "size:COLUMNSxLINES", "signal:NAME", "show" prints the screen, "end" waits for
+it does not, "key:KEYS", "size:COLUMNSxLINES", "signal:NAME" to COMMAND, "kill:PID", "show" prints the screen, "end" waits for
 COMMAND and prints its status. A step that does not come true in 30 s ends all with status 1."""
 
 import fcntl
@@ -97,6 +97,8 @@ def main(arguments):
             terminal.resize(*size(what))
         elif verb == "signal":
             os.kill(terminal.pid, getattr(signal, what))
+        elif verb == "kill":
+            os.kill(int(what), signal.SIGKILL)
         elif verb == "show":
             terminal.settle()
             print(terminal.text())

@@ -24,73 +24,16 @@
  *   fork     a child goes on with the connection that its parent opened
  *   many     all connections at once
  *   filtered like plain, under a seccomp filter that forbids the calls that kernels make on behalf
- * of breakpoints hidden   what was written cannot be read any more when the call returns
+ *            of breakpoints
+ *   hidden   what was written cannot be read any more when the call returns
  */
-#include <arpa/inet.h>
-#include <dlfcn.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-/* From OpenSSL's headers, which need not be there. */
-typedef struct ssl SSL;
-typedef struct ssl_ctx SSL_CTX;
-typedef struct ssl_session SSL_SESSION;
-typedef struct bio BIO;
-
-#define SSL_ERROR_WANT_READ    2
-#define SSL_ERROR_WANT_WRITE   3
-#define SSL_CTRL_MODE          33
-#define SSL_MODE_PARTIAL_WRITE 1
-#define SSL_MODE_MOVING_BUFFER 2
-#define SSL_CB_HANDSHAKE_DONE  0x20
-#define SSL3_RT_HEADER         0x100
-
-typedef void at_message_fn(int, int, int, const void *, size_t, SSL *, void *);
-
-#define FUNCTIONS(F)                                                                               \
-	F(void *, TLS_client_method, (void))                                                       \
-	F(SSL_CTX *, SSL_CTX_new, (const void *))                                                  \
-	F(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *))                                      \
-	F(void, SSL_CTX_set_info_callback, (SSL_CTX *, void (*)(const SSL *, int, int)))           \
-	F(void, SSL_CTX_set_msg_callback, (SSL_CTX *, at_message_fn *))                            \
-	F(SSL *, SSL_new, (SSL_CTX *))                                                             \
-	F(void, SSL_free, (SSL *))                                                                 \
-	F(int, SSL_clear, (SSL *))                                                                 \
-	F(int, SSL_shutdown, (SSL *))                                                              \
-	F(int, SSL_set_fd, (SSL *, int))                                                           \
-	F(void, SSL_set_bio, (SSL *, BIO *, BIO *))                                                \
-	F(void, SSL_set_connect_state, (SSL *))                                                    \
-	F(int, SSL_do_handshake, (SSL *))                                                          \
-	F(int, SSL_get_error, (const SSL *, int))                                                  \
-	F(int, SSL_write, (SSL *, const void *, int))                                              \
-	F(int, SSL_read, (SSL *, void *, int))                                                     \
-	F(int, SSL_write_ex, (SSL *, const void *, size_t, size_t *))                              \
-	F(int, SSL_read_ex, (SSL *, void *, size_t, size_t *))                                     \
-	F(SSL_SESSION *, SSL_get1_session, (SSL *))                                                \
-	F(int, SSL_set_session, (SSL *, SSL_SESSION *))                                            \
-	F(int, SSL_session_reused, (const SSL *))                                                  \
-	F(int, BIO_new_bio_pair, (BIO **, size_t, BIO **, size_t))                                 \
-	F(size_t, BIO_ctrl_pending, (BIO *))                                                       \
-	F(size_t, BIO_ctrl_get_write_guarantee, (BIO *))                                           \
-	F(int, BIO_read, (BIO *, void *, int))                                                     \
-	F(int, BIO_write, (BIO *, const void *, int))                                              \
-	F(int, BIO_free, (BIO *))                                                                  \
-	F(unsigned char *, SHA256, (const unsigned char *, size_t, unsigned char *))
-
-#define DECLARE(type, name, args) static type(*name) args;
-FUNCTIONS(DECLARE)
+#include "connection.h"
 
 enum manner {
 	PLAIN,
@@ -112,219 +55,10 @@ static const char *const manners[MANNERS] = {"plain", "pair",  "pieces",   "part
 					     "clear", "again", "resume",   "nested",
 					     "fork",  "many",  "filtered", "hidden"};
 
-struct connection {
-	SSL *ssl;
-	BIO *network; /* the other end of the pair; NULL: the library has the socket */
-	int fd;
-	char *request; /* alone on its pages */
-	char answer[65536];
-	size_t have;
-};
-
 static enum manner manner;
-static bool ex;
-static unsigned short port;
 static unsigned connections, requests;
-static SSL_CTX *ctx;
-static char *request; /* what all are made from */
-static size_t request_len, request_room;
-static size_t condition_at, preimage_at; /* in it */
-static unsigned answered, resumed, asked;
+static unsigned resumed;
 static struct connection *outer; /* whom the callback writes to */
-
-__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "talker: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	_exit(1);
-}
-
-static void load(const char *path)
-{
-	void *lib = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-
-	if (!lib)
-		die("%s", dlerror());
-#define LOAD(type, name, args)                                                                     \
-	name = (type(*) args)dlsym(lib, #name);                                                    \
-	if (!name)                                                                                 \
-		die("%s", dlerror());
-	FUNCTIONS(LOAD)
-}
-
-/* --- bytes -------------------------------------------------------------------------------------
- */
-
-static void flush(struct connection *c)
-{
-	char buf[4096];
-	int n;
-
-	while (c->network && BIO_ctrl_pending(c->network) > 0) {
-		n = BIO_read(c->network, buf, sizeof(buf));
-		if (n <= 0 || write(c->fd, buf, (size_t)n) != n)
-			die("cannot send");
-	}
-}
-
-/* What the last call wanted; false when it wanted nothing that can be had. */
-static bool oblige(struct connection *c, int result)
-{
-	int err = SSL_get_error(c->ssl, result);
-	char buf[4096];
-	size_t room;
-	ssize_t n;
-
-	if (!c->network || (err != SSL_ERROR_WANT_READ && err != SSL_ERROR_WANT_WRITE))
-		return false;
-	flush(c);
-	if (err == SSL_ERROR_WANT_WRITE)
-		return true;
-	room = BIO_ctrl_get_write_guarantee(c->network);
-	n = read(c->fd, buf, room < sizeof(buf) ? room : sizeof(buf));
-	return n > 0 && BIO_write(c->network, buf, (int)n) == n;
-}
-
-static long write_once(struct connection *c, const char *buf, size_t len)
-{
-	size_t done = 0;
-	int result = ex ? SSL_write_ex(c->ssl, buf, len, &done) : SSL_write(c->ssl, buf, (int)len);
-
-	if (result <= 0)
-		return oblige(c, result) ? 0 : -1;
-	return ex ? (long)done : result;
-}
-
-static void write_all(struct connection *c, const char *buf, size_t len)
-{
-	while (len) {
-		size_t part = manner == PIECES && len > 7 ? 7 : len;
-		long n = write_once(c, buf, part);
-
-		if (n < 0)
-			die("cannot write");
-		buf += n;
-		len -= (size_t)n;
-		flush(c);
-	}
-}
-
-static void read_some(struct connection *c, bool leaving)
-{
-	size_t room = sizeof(c->answer) - 1 - c->have, done = 0;
-	int result;
-
-	if ((manner == PIECES || leaving) && room > 5)
-		room = 5;
-	do {
-		result = ex ? SSL_read_ex(c->ssl, c->answer + c->have, room, &done)
-			    : SSL_read(c->ssl, c->answer + c->have, (int)room);
-	} while (result <= 0 && oblige(c, result));
-	if (result <= 0)
-		die("cannot read");
-	flush(c);
-	c->have += ex ? done : (size_t)result;
-	c->answer[c->have] = '\0';
-}
-
-/* Reads one answer, or, to leave in the midst of it, its first bytes. */
-static void take_answer(struct connection *c, bool whole)
-{
-	char *body, *length;
-	size_t want;
-
-	while (!(body = strstr(c->answer, "\r\n\r\n"))) {
-		read_some(c, !whole);
-		if (!whole)
-			return;
-	}
-	body += 4;
-	length = strcasestr(c->answer, "content-length:");
-	if (strncmp(c->answer, "HTTP/1.1 200", 12) != 0 || !length)
-		die("an answer that was not expected: %.40s", c->answer);
-	want = (size_t)(body - c->answer) + strtoul(length + 15, NULL, 10);
-	while (c->have < want)
-		read_some(c, false);
-	if (*body == 13)
-		__atomic_add_fetch(&answered, 1, __ATOMIC_RELAXED);
-	memmove(c->answer, c->answer + want, c->have - want);
-	c->have -= want;
-	c->answer[c->have] = '\0';
-}
-
-/* --- connections -------------------------------------------------------------------------------
- */
-
-static int dial(void)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons(port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)))
-		die("cannot connect to port %u", port);
-	return fd;
-}
-
-static void open_connection(struct connection *c, SSL *ssl)
-{
-	BIO *inner = NULL;
-
-	memset(c, 0, sizeof(*c));
-	c->request = mmap(NULL, request_room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-	if (c->request == MAP_FAILED)
-		die("out of memory");
-	memcpy(c->request, request, request_len);
-	c->fd = dial();
-	c->ssl = ssl ? ssl : SSL_new(ctx);
-	if (!c->ssl)
-		die("no SSL object");
-	if (manner == PAIR || manner == PARTIAL) {
-		size_t room = manner == PARTIAL ? 2048 : 65536;
-
-		if (!BIO_new_bio_pair(&inner, room, &c->network, room))
-			die("no buffers");
-		SSL_set_bio(c->ssl, inner, inner);
-	} else if (!SSL_set_fd(c->ssl, c->fd)) {
-		die("no socket for the SSL object");
-	}
-	SSL_set_connect_state(c->ssl);
-}
-
-static void close_connection(struct connection *c, bool keep)
-{
-	if (!keep)
-		SSL_free(c->ssl);
-	if (c->network)
-		BIO_free(c->network);
-	close(c->fd);
-	munmap(c->request, request_room);
-}
-
-static void ask(struct connection *c)
-{
-	unsigned n = __atomic_add_fetch(&asked, 1, __ATOMIC_RELAXED);
-	unsigned char *preimage = (unsigned char *)c->request + preimage_at;
-	pid_t self = getpid();
-
-	memcpy(preimage, &n, sizeof(n));
-	memcpy(preimage + sizeof(n), &self, sizeof(self));
-	SHA256(preimage, 32, (unsigned char *)c->request + condition_at);
-	write_all(c, c->request, request_len);
-}
-
-static void exchange(struct connection *c)
-{
-	ask(c);
-	take_answer(c, true);
-}
 
 static void at_state(const SSL *ssl, int where, int result)
 {
@@ -338,11 +72,9 @@ static void at_state(const SSL *ssl, int where, int result)
 
 static void one_by_one(void)
 {
-	struct connection *c = malloc(sizeof(*c));
+	struct connection *c = new_connections(1);
 	SSL_SESSION *session = NULL;
 
-	if (!c)
-		die("out of memory");
 	for (unsigned i = 0; i < connections; i++) {
 		open_connection(c, NULL);
 		if (session)
@@ -367,11 +99,9 @@ static void one_by_one(void)
 
 static void one_object(void)
 {
-	struct connection *c = malloc(sizeof(*c));
+	struct connection *c = new_connections(1);
 	SSL *ssl = NULL;
 
-	if (!c)
-		die("out of memory");
 	for (unsigned i = 0; i < connections; i++) {
 		open_connection(c, ssl);
 		for (unsigned k = 0; k < requests; k++)
@@ -389,10 +119,8 @@ static void one_object(void)
 /* The handshake of each connection runs inside its first write, and writes to the one before. */
 static void one_inside_another(void)
 {
-	struct connection *c = calloc(2, sizeof(*c));
+	struct connection *c = new_connections(2);
 
-	if (!c)
-		die("out of memory");
 	open_connection(&c[0], NULL);
 	exchange(&c[0]);
 	for (unsigned i = 0; i < connections; i++) {
@@ -418,12 +146,10 @@ static void wait_for(const char *variable)
 
 static void parent_and_child(void)
 {
-	struct connection *c = malloc(sizeof(*c));
+	struct connection *c = new_connections(1);
 	int status = 1;
 	pid_t child;
 
-	if (!c)
-		die("out of memory");
 	open_connection(c, NULL);
 	exchange(c);
 	child = fork();
@@ -445,21 +171,14 @@ static void parent_and_child(void)
 
 static void all_at_once(void)
 {
-	struct connection **all = calloc(connections, sizeof(*all));
+	struct connection *all = new_connections(connections);
 
-	if (!all)
-		die("out of memory");
 	for (unsigned i = 0; i < connections; i++) {
-		all[i] = malloc(sizeof(**all));
-		if (!all[i])
-			die("out of memory");
-		open_connection(all[i], NULL);
-		exchange(all[i]);
+		open_connection(&all[i], NULL);
+		exchange(&all[i]);
 	}
-	for (unsigned i = 0; i < connections && all[i]; i++) {
-		close_connection(all[i], false);
-		free(all[i]);
-	}
+	for (unsigned i = 0; i < connections; i++)
+		close_connection(&all[i], false);
 	free(all);
 }
 
@@ -497,10 +216,8 @@ static void at_message(int out, int version, int type, const void *buf, size_t l
 
 static void write_and_hide(void)
 {
-	struct connection *c = malloc(sizeof(*c));
+	struct connection *c = new_connections(1);
 
-	if (!c)
-		die("out of memory");
 	for (unsigned i = 0; i < connections; i++) {
 		open_connection(c, NULL);
 		if (SSL_do_handshake(c->ssl) != 1)
@@ -531,55 +248,39 @@ static void *talk(void *unused)
 /* --- start -------------------------------------------------------------------------------------
  */
 
-/* Where the Prepare has its condition, and in its data what that is the hash of. */
-static void find_secret(size_t body_at)
-{
-	unsigned char *r = (unsigned char *)request, hash[32];
-
-	condition_at =
-		body_at + 1 + (r[body_at + 1] < 0x80 ? 1 : 1 + (r[body_at + 1] & 0x7f)) + 8 + 17;
-	for (preimage_at = condition_at + 32; preimage_at + 32 <= request_len; preimage_at++) {
-		SHA256(r + preimage_at, 32, hash);
-		if (!memcmp(hash, r + condition_at, 32))
-			return;
-	}
-	die("the Prepare does not carry its own answer");
-}
-
-static void read_request(const char *path)
-{
-	static char body[65536];
-	FILE *f = fopen(path, "rb");
-	size_t n = f ? fread(body, 1, sizeof(body), f) : 0;
-	int len;
-
-	if (!n)
-		die("cannot read %s", path);
-	fclose(f);
-	request = malloc(sizeof(body) + 512);
-	if (!request)
-		die("out of memory");
-	len = snprintf(request, 512,
-		       "POST / HTTP/1.1\r\nHost: localhost:%u\r\n"
-		       "Content-Type: application/octet-stream\r\n"
-		       "Authorization: Bearer secret-of-alice\r\nContent-Length: %zu\r\n\r\n",
-		       port, n);
-	memcpy(request + len, body, n);
-	request_len = (size_t)len + n;
-	request_room = (request_len + 4095) / 4096 * 4096;
-	find_secret((size_t)len);
-}
-
 static enum manner manner_of(const char *word)
 {
 	size_t len = strcspn(word, "-");
 
-	ex = !strcmp(word + len, "-ex");
+	how.ex = !strcmp(word + len, "-ex");
 	for (unsigned i = 0; i < MANNERS; i++) {
 		if (strlen(manners[i]) == len && !strncmp(manners[i], word, len))
 			return (enum manner)i;
 	}
 	die("no such manner: %s", word);
+}
+
+/* What of a manner is the same for each connection. */
+static void set_how(void)
+{
+	how.ctx = SSL_CTX_new(TLS_client_method());
+	if (!how.ctx)
+		die("no context");
+	if (manner == PAIR)
+		how.room = 65536;
+	if (manner == PIECES) {
+		how.write_most = 7;
+		how.read_most = 5;
+	}
+	if (manner == PARTIAL) {
+		how.room = 2048;
+		SSL_CTX_ctrl(how.ctx, SSL_CTRL_MODE,
+			     SSL_MODE_PARTIAL_WRITE | SSL_MODE_MOVING_BUFFER, NULL);
+	}
+	if (manner == NESTED)
+		SSL_CTX_set_info_callback(how.ctx, at_state);
+	if (manner == HIDDEN)
+		SSL_CTX_set_msg_callback(how.ctx, at_message);
 }
 
 int main(int argc, char **argv)
@@ -593,21 +294,12 @@ int main(int argc, char **argv)
 	if (manner == FILTERED)
 		filter();
 	wait_for("LOAD");
-	load(argv[1]);
-	port = (unsigned short)atoi(argv[3]);
+	openssl_load(argv[1]);
+	how.port = (unsigned short)atoi(argv[3]);
 	read_request(argv[4]);
 	connections = (unsigned)atoi(argv[5]);
 	requests = (unsigned)atoi(argv[6]);
-	ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx)
-		die("no context");
-	if (manner == PARTIAL)
-		SSL_CTX_ctrl(ctx, SSL_CTRL_MODE, SSL_MODE_PARTIAL_WRITE | SSL_MODE_MOVING_BUFFER,
-			     NULL);
-	if (manner == NESTED)
-		SSL_CTX_set_info_callback(ctx, at_state);
-	if (manner == HIDDEN)
-		SSL_CTX_set_msg_callback(ctx, at_message);
+	set_how();
 	wait_for("GO");
 	if (!n)
 		talk(NULL);

@@ -30,6 +30,7 @@ struct source {
 	__u32 len;
 	__u64 now_ns;
 	struct decode *decode;
+	const struct record_remote *remote; /* none */
 };
 
 static const struct siphash_key decode_session_key = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
@@ -74,6 +75,9 @@ static void emit_message(const struct source *src, const struct flow_common *c,
 			 const struct side *s);
 static void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes, __u64 now_ns);
 
+static void emit_opaque(const struct flow_common *c, __u8 reason,
+			const struct record_remote *remote, __u64 now_ns);
+
 static inline void emit_message_apart(const struct source *src, const struct flow_common *c,
 				      struct side *s)
 {
@@ -105,7 +109,8 @@ struct decode {
 	size_t len;
 	unsigned gaps[RECORD_GAP_CAUSES + 1];
 	unsigned gaps_of[2][RECORD_GAP_CAUSES + 1]; /* the same by enum flow_direction */
-	unsigned runs; /* of the last piece: how often steps ran out, and once more */
+	unsigned opaque; /* times it was announced as given over to another protocol */
+	unsigned runs;   /* of the last piece: how often steps ran out, and once more */
 };
 
 /* emit_gap has no source to find its connection by. */
@@ -161,6 +166,15 @@ static inline void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, _
 	decode_must(out <= FLOW_OUT);
 	decode_current->gaps[cause]++;
 	decode_current->gaps_of[out][cause]++;
+}
+
+static inline void emit_opaque(const struct flow_common *c, __u8 reason,
+			       const struct record_remote *remote, __u64 now_ns)
+{
+	(void)remote;
+	(void)now_ns;
+	decode_must(c->tunnel && reason == RECORD_OPAQUE_UPGRADED);
+	decode_current->opaque++;
 }
 
 /* FILLER stands where the decoders must never look: windows, old packets, old texts. */

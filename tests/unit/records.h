@@ -88,4 +88,17 @@ static inline struct record_flow_close flow_close(__u64 flow, __u64 at_ns)
 	};
 }
 
+static inline struct record_opaque opaque_flow(__u64 flow, __u8 reason, __u64 at_ns)
+{
+	return (struct record_opaque){
+		.head = {.len = sizeof(struct record_opaque),
+			 .version = RECORD_VERSION,
+			 .type = RECORD_OPAQUE,
+			 .tap = RECORD_TAP_SOCKET},
+		.flow = {.id = flow},
+		.at_ns = at_ns,
+		.reason = reason,
+	};
+}
+
 #endif

@@ -133,6 +133,14 @@ static void give_close(__u64 flow)
 	pipeline_record(b.pipeline, &close, sizeof(close));
 }
 
+static void give_opaque(__u64 flow)
+{
+	struct record_opaque opaque = opaque_flow(flow, RECORD_OPAQUE_UPGRADED, b.now_ns);
+
+	opaque.flow.pid = (uint32_t)below(2);
+	pipeline_record(b.pipeline, &opaque, sizeof(opaque));
+}
+
 /* Bytes that are a record in name only. */
 static void give_rubbish(void)
 {
@@ -152,7 +160,7 @@ static void give_something(void)
 	__u8 role = (__u8)below(3);
 
 	b.now_ns += below(40) ? below(500) * MS : 20 * S;
-	switch (below(16)) {
+	switch (below(17)) {
 	case 0: give_message(fulfill(flow, stream, role, b.now_ns)); break;
 	case 1:
 		give_message(reject(flow, stream, role, b.now_ns, below(2) ? "T04" : "\1\2\3"));
@@ -165,6 +173,7 @@ static void give_something(void)
 	case 7: pipeline_tick(b.pipeline, b.now_ns); break;
 	case 8: pipeline_settle(b.pipeline, b.dropped += below(2)); break;
 	case 9: give_rubbish(); break;
+	case 10: give_opaque(flow); break;
 	default: give_message(prepare(flow, stream, role, b.now_ns)); break;
 	}
 }

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "user/processes.h"
+#include "skipping.h"
 
 /* A cgroup with the programs loaded for it. */
 static char *mount;
@@ -129,8 +130,7 @@ static void a_process_with_the_number_of_one_that_ended_is_tapped_anew(void **st
 	(void)state;
 	if (!probe || access("/usr/bin/openssl", X_OK)) {
 		unlink(log);
-		print_message("# skipped: it takes root, cgroup v2, BPF and openssl\n");
-		skip();
+		SKIP("it takes root, cgroup v2, BPF and openssl");
 	}
 	ps = processes_new(probe, &target, 1);
 	assert_non_null(ps);

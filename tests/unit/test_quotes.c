@@ -45,8 +45,10 @@ static void assert_quote(const struct quotes *q, const char *code, struct rate n
 {
 	const struct quote *quote = quotes_find(q, code);
 
-	if (!quote)
+	if (!quote) {
 		fail_msg("no %s", code);
+		return;
+	}
 	if (!same(quote->numerator, numerator) || !same(quote->denominator, denominator))
 		fail_msg("%s: %" PRIu64 "e%d / %" PRIu64 "e%d", code, quote->numerator.mantissa,
 			 quote->numerator.exponent, quote->denominator.mantissa,

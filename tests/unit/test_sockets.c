@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "user/sockets.h"
+#include "skipping.h"
 
 /* A line as the kernel writes it. */
 #define LINE(local, remote, state, inode)                                                          \
@@ -115,10 +116,8 @@ static void both_ends_are_found(int family, const char *from, const char *to, un
 	unsigned long listens;
 
 	setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &none, sizeof(none));
-	if (listener < 0 || client < 0 || bind(listener, (struct sockaddr *)&any, sizeof(any))) {
-		print_message("# skipped: this host has no IPv6\n");
-		skip();
-	}
+	if (listener < 0 || client < 0 || bind(listener, (struct sockaddr *)&any, sizeof(any)))
+		SKIP("this host has no IPv6");
 	assert_int_equal(listen(listener, 1), 0);
 	peer6->sin6_port = htons(port_of(listener));
 	inet_pton(family, to, family == AF_INET ? (void *)&peer4->sin_addr : &peer6->sin6_addr);

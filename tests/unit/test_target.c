@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "user/target.h"
+#include "skipping.h"
 
 /* A small tree of cgroups of this test's own: NAME has below it upper, upper/lower and upperhouse.
  */
@@ -75,8 +76,7 @@ static void want_cgroups(void)
 {
 	if (base[0])
 		return;
-	print_message("# skipped: no cgroup can be made here; it takes root and cgroup v2\n");
-	skip();
+	SKIP("no cgroup can be made here; it takes root and cgroup v2");
 }
 
 static int resolve(enum config_target_kind kind, const char *what, struct target *t, char why[512])

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "user/tlslib.h"
+#include "skipping.h"
 
 static struct tlslib_cache *cache;
 static struct tlslib found[TLSLIB_MAX];
@@ -117,8 +118,7 @@ static void want(const struct program *p, const char *name)
 	if (p->pid)
 		return;
 	close(p->in);
-	print_message("# skipped: there is no %s here\n", name);
-	skip();
+	SKIP("there is no %s here", name);
 }
 
 /* Where the dynamic loader found SYMBOL, as an offset into its file: the second opinion. */

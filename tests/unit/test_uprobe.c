@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "user/uprobe.h"
+#include "skipping.h"
 
 /* What the return from a breakpoint is on the kernels that harm: a call the filter does not know.
  */
@@ -36,7 +37,7 @@ static void a_process_that_a_filter_stops_is_seen_to_be_harmed(void **state)
 {
 	(void)state;
 #ifndef __x86_64__
-	skip();
+	SKIP("breakpoints are tried under a filter on x86-64 only");
 #endif
 	assert_int_equal(uprobe_try_filtered(NULL, false, call_the_kernel), 1);
 	assert_int_equal(uprobe_try_filtered(NULL, false, crash), 1);

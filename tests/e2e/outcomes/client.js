@@ -18,7 +18,7 @@ const packet = require('ilp-packet')
 const { seeded } = require('../connector/random')
 
 const ENDINGS = [
-  'fulfill', 'chunked', 'pieces', 'reject F02', 'reject F08', 'reject T04', 'reject R00', 'late',
+  'fulfill', 'chunked', 'pieces', 'interim', 'asked', 'reject F02', 'reject F08', 'reject T04', 'reject R00', 'late',
   'status 204', 'status 302', 'status 400', 'json 401', 'status 404', 'status 500', 'json 502', 'status 503',
   'garbage', 'page', 'empty', 'close', 'reset', 'half', 'stream', 'silence'
 ]
@@ -38,6 +38,7 @@ function post (bytes, how) {
   return new Promise((resolve) => {
     const options = { method: 'POST', agent, headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length } }
     const patience = how === 'silence' ? 200 : 0
+    if (how === 'asked') options.headers.Expect = '100-continue' // sends the head by itself
     const going = request(url, options, (response) => {
       const chunks = []
       response.on('data', (chunk) => chunks.push(chunk))
@@ -47,7 +48,8 @@ function post (bytes, how) {
     going.on('error', (error) => resolve({ error }))
     // From when it has left: a connection may take its time.
     if (patience) going.on('finish', () => setTimeout(() => going.destroy(), patience))
-    going.end(bytes)
+    if (how === 'asked') going.on('continue', () => going.end(bytes))
+    else going.end(bytes)
   })
 }
 

@@ -3,6 +3,7 @@
  * server.js READY [CERT KEY] - a peer (at $PORT, else any) that ends each exchange as its Prepare's data asks:
  *
  *   fulfill, chunked, pieces            a Fulfill: whole, chunked, byte by byte
+ *   interim, asked                      a Fulfill after a 100: unasked, and where the client waited for it
  *   reject CODE                         a Reject
  *   late                                a Fulfill once the Prepare has expired
  *   status N, json N                    that status, with a text or without body, or with JSON
@@ -35,6 +36,12 @@ function piecemeal (response, body) {
   response.end()
 }
 
+// Not response.writeContinue(): while the last answer on the connection is still being flushed, Node.js
+// puts a 100 written by it behind the head of the answer that it belongs to, in the midst of the body.
+function interim (request) {
+  request.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+}
+
 // Writes straight to the connection and ends it.
 function broken (response, text) {
   response.req.socket.end(text)
@@ -44,6 +51,11 @@ const endings = {
   fulfill: (prepare, response) => whole(response, fulfillOf(prepare)),
   chunked: (prepare, response) => { response.writeHead(200, OCTET_STREAM); response.write(fulfillOf(prepare)); response.end() },
   pieces: (prepare, response) => piecemeal(response, fulfillOf(prepare)),
+  interim: (prepare, response) => {
+    interim(response.req)
+    whole(response, fulfillOf(prepare))
+  },
+  asked: (prepare, response) => whole(response, fulfillOf(prepare)), // the 100 went before the Prepare came
   reject: (prepare, response, code) => whole(response, packet.serializeIlpReject({
     code, message: 'as asked', triggeredBy: 'test.bob', data: Buffer.alloc(0)
   })),
@@ -87,6 +99,10 @@ const [ready, cert, key] = process.argv.slice(2)
 const server = cert
   ? https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) }, serve)
   : http.createServer(serve)
+server.on('checkContinue', (request, response) => {
+  interim(request)
+  serve(request, response)
+})
 server.keepAliveTimeout = 60000
 server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
   fs.writeFileSync(`${ready}.tmp`, JSON.stringify({ port: server.address().port }))

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clock.so - preloaded into telltale, it makes its clock say another time of day: what happens at
+ * full hours and at midnight cannot be waited for.
+ *
+ * CLOCK_FILE names a file with a whole number of seconds, which are added to the time of day; it is
+ * read anew at each call. Only what the program itself asks is answered so, since gRPC waits until
+ * moments of the true time. The times of files go along: telltale compares both.
+ */
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* Where in memory the object at ADDRESS begins. */
+static const void *object_of(const void *address)
+{
+	Dl_info info;
+
+	return dladdr(address, &info) ? info.dli_fbase : NULL;
+}
+
+static bool is_own(const void *caller)
+{
+	return object_of(caller) == object_of((const void *)getauxval(AT_PHDR));
+}
+
+static long added(void)
+{
+	const char *path = getenv("CLOCK_FILE");
+	FILE *file = path ? fopen(path, "re") : NULL;
+	char line[32] = "";
+
+	if (!file || !fgets(line, sizeof(line), file)) {
+		perror("clock: CLOCK_FILE");
+		abort();
+	}
+	fclose(file);
+	return strtol(line, NULL, 10);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+	int err = real(clock, out);
+
+	if (!err && clock == CLOCK_REALTIME && is_own(__builtin_return_address(0)))
+		out->tv_sec += added();
+	return err;
+}
+
+int fstat(int fd, struct stat *out)
+{
+	int (*real)(int, struct stat *) = dlsym(RTLD_NEXT, "fstat");
+	int err = real(fd, out);
+
+	if (!err && is_own(__builtin_return_address(0)))
+		out->st_ctim.tv_sec += added();
+	return err;
+}
