@@ -39,7 +39,7 @@ enum history_view { HISTORY_OWN, HISTORY_NETWORK, HISTORY_VIEWS };
 #define HISTORY_TIMES_LEN    (METRIC_BOUNDS + 1)
 #define HISTORY_OUTCOMES_LEN 7
 #define HISTORY_GAPS_LEN     6
-#define HISTORY_OPAQUE_LEN   6
+#define HISTORY_OPAQUE_LEN   7
 
 enum history_figure {
 	HISTORY_COVERED_MS, /* how long something was measured */

@@ -55,6 +55,7 @@ const struct history_figure_info history_figures[HISTORY_FIGURES] = {
 	OPAQUE(3, "tls-seccomp"),
 	OPAQUE(4, "tls-unknown-owner"),
 	OPAQUE(5, "http2"),
+	OPAQUE(6, "upgraded"),
 	[HISTORY_DROPPED] = {METRIC_RECORDS_DROPPED, NULL, "dropped"},
 	[HISTORY_UNMATCHED] = {METRIC_UNMATCHED, NULL, "unmatched"},
 	[HISTORY_BAD_REQUESTS] = {METRIC_BAD_REQUESTS, NULL, "bad_requests"},

@@ -167,6 +167,7 @@ const UNSEEN = [
     "tls-seccomp": ["Under seccomp", "this kernel would kill the process; take a newer one"],
     "tls-unknown-owner": ["Owner unknown", "the process was gone before it could be found"],
     http2: ["HTTP/2", "announced, and not decoded"],
+    upgraded: ["Changed protocol", "after 101 or CONNECT the connection speaks something else"],
   }],
   ["Records and packets", null, {
     dropped: ["Ring drops", "records that found no room on their way from the kernel"],
