@@ -62,7 +62,7 @@ static int64_t now_ms(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
 /* The first figures, before the screen is touched: whoever forgot to start the daemon is told so in
@@ -74,7 +74,7 @@ static int ask_first(struct top_source *source, struct top_choice choice, struct
 	int err;
 
 	do {
-		const struct timespec pause = {0, KEY_MS * 1000000l};
+		const struct timespec pause = {0, KEY_MS * 1000000L};
 
 		err = top_source_ask(source, choice.window, choice.view, ASK_MS, data, why,
 				     why_len);

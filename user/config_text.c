@@ -176,13 +176,14 @@ int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why)
 	return 0;
 }
 
-/* Splits "address:port", an IPv6 address in brackets, into the address as a socket has it: AF_INET
- * or AF_INET6, or -EINVAL with "what; mend" in WHY. */
-static int parse_address(const char *text, struct in_addr *v4, struct in6_addr *v6, char *why)
+/* Splits "address:port", an IPv6 address in brackets. 0, or -EINVAL with "what; mend" in WHY. */
+static int parse_address(const char *text, bool *loopback, char *why)
 {
 	char host[64];
 	const char *colon = strrchr(text, ':');
 	size_t len = colon ? (size_t)(colon - text) : 0;
+	struct in_addr v4;
+	struct in6_addr v6;
 	uint64_t port;
 
 	if (!len || len >= sizeof(host))
@@ -198,47 +199,41 @@ static int parse_address(const char *text, struct in_addr *v4, struct in6_addr *
 				     text);
 	if (host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
-		if (inet_pton(AF_INET6, host + 1, v6) != 1)
+		if (inet_pton(AF_INET6, host + 1, &v6) != 1)
 			return config_refuse(why, "'%.80s' is not an address; write [::1]:9464",
 					     text);
-		return AF_INET6;
+		*loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+		return 0;
 	}
-	if (inet_pton(AF_INET, host, v4) != 1)
+	if (inet_pton(AF_INET, host, &v4) != 1)
 		return config_refuse(why,
 				     "'%.80s' is not an address in digits; write 127.0.0.1:%u "
 				     "or [::1]:%u",
 				     text, (unsigned)port, (unsigned)port);
-	return AF_INET;
+	*loopback = ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return 0;
 }
 
 bool config_listen_is_local(const char *listen)
 {
 	char why[CONFIG_WHY];
-	struct in_addr v4;
-	struct in6_addr v6;
+	bool loopback = false;
 
-	if (!strncmp(listen, "unix:", 5))
-		return true;
-	switch (parse_address(listen, &v4, &v6, why)) {
-	case AF_INET: return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-	case AF_INET6: return IN6_IS_ADDR_LOOPBACK(&v6);
-	default: return false;
-	}
+	return !strncmp(listen, "unix:", 5) || (!parse_address(listen, &loopback, why) && loopback);
 }
 
 int config_parse_listen(const char *text, char **listen, char *why)
 {
-	struct in_addr v4;
-	struct in6_addr v6;
-	int err = 0;
+	bool loopback;
+	int err;
 
 	*listen = NULL;
 	if (!strcmp(text, "none"))
 		return 0;
 	if (!strncmp(text, "unix:", 5))
 		err = config_check_absolute(text + 5, why);
-	else if (parse_address(text, &v4, &v6, why) < 0)
-		err = -EINVAL;
+	else
+		err = parse_address(text, &loopback, why);
 	if (err)
 		return err;
 	*listen = strdup(text);

@@ -67,11 +67,11 @@ const struct history_figure_info history_figures[HISTORY_FIGURES] = {
 _Static_assert(HISTORY_TIMES_LEN == 16, "TIMES lists every bucket");
 
 const struct history_window_info history_windows[HISTORY_WINDOWS] = {
-	[HISTORY_HOUR] = {"hour", 3600, 60, 60},
-	[HISTORY_DAY] = {"day", 86400, 60, 600},
-	[HISTORY_WEEK] = {"week", 7 * 86400, 3600, 3600},
-	[HISTORY_MONTH] = {"month", 30 * 86400, 3600, 4 * 3600},
-	[HISTORY_YEAR] = {"year", 365 * 86400, 3600, 86400},
+	[HISTORY_HOUR] = {.name = "hour", .length_s = 3600, .row_s = 60, .step_s = 60},
+	[HISTORY_DAY] = {.name = "day", .length_s = 86400, .row_s = 60, .step_s = 600},
+	[HISTORY_WEEK] = {.name = "week", .length_s = 604800, .row_s = 3600, .step_s = 3600},
+	[HISTORY_MONTH] = {.name = "month", .length_s = 2592000, .row_s = 3600, .step_s = 14400},
+	[HISTORY_YEAR] = {.name = "year", .length_s = 31536000, .row_s = 3600, .step_s = 86400},
 };
 
 /* --- statements --------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ int page_token_load(const char *path, char *token, char *why, size_t why_len)
 	if (!err)
 		err = trim(text, (size_t)got, why, why_len);
 	if (!err)
-		strcpy(token, text);
+		memcpy(token, text, strlen(text) + 1);
 	explicit_bzero(text, sizeof(text));
 	return err;
 }

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The local page in a browser, its history over restarts and faults, and `telltale top` on a terminal.
+#
+# shellcheck disable=SC2154 # stderr is set by bats
 
 load ../e2e/helper
 

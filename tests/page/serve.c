@@ -53,7 +53,7 @@ static void live(struct node *n, int64_t at_s, int64_t seconds)
 {
 	double paid = round(payments_each_s(at_s) * (double)seconds * (0.6 + 0.8 * uniform(n)));
 
-	for (double i = 0; i < paid; i++) {
+	for (int64_t i = (int64_t)paid; i > 0; i--) {
 		unsigned at = 4 + (unsigned)(8 * uniform(n) * uniform(n) * uniform(n));
 
 		n->times[at > METRIC_BOUNDS ? METRIC_BOUNDS : at]++;

@@ -60,8 +60,8 @@ static void durations_are_short(void **state)
 	assert_string_equal(top_duration(15000, buf, sizeof(buf)), "15 s");
 	assert_string_equal(top_duration(600000, buf, sizeof(buf)), "10 min");
 	assert_string_equal(top_duration(3 * 3600000, buf, sizeof(buf)), "3 h");
-	assert_string_equal(top_duration(156 * 3600000ll, buf, sizeof(buf)), "6.5 days");
-	assert_string_equal(top_duration(8760 * 3600000ll, buf, sizeof(buf)), "365 days");
+	assert_string_equal(top_duration(156 * 3600000LL, buf, sizeof(buf)), "6.5 days");
+	assert_string_equal(top_duration(8760 * 3600000LL, buf, sizeof(buf)), "365 days");
 }
 
 int main(void)
