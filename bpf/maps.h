@@ -20,6 +20,8 @@ const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
 /* TLS connections that one target may have in the table. */
 const volatile __u64 tls_share;
+/* What the kernel has: see uprobe.h. */
+const volatile __u8 tls_sessions, tls_cookies;
 
 static __always_inline const volatile struct siphash_key *session_key(void)
 {

@@ -26,6 +26,12 @@ struct shared_tls_flow {
 	__u8 pad[5];
 };
 
+/* The cookie of breakpoints on SSL_read: where an SSL object says whether its end is the server, 4
+ * bytes; 0: that is not known. And: does its first word say which kind of object it is, 0 being a
+ * connection? */
+#define SHARED_TLS_SERVER_AT 0xffff
+#define SHARED_TLS_TYPED     (1u << 16)
+
 /* Names a TLS connection: the daemon removes those of processes that are gone. */
 struct shared_tls_key {
 	__u64 ssl; /* address of the SSL object */

@@ -8,6 +8,11 @@
  * again. Node.js drives OpenSSL over memory buffers, so there is no descriptor to ask: the flow is
  * the SSL object, and the peer is known by its Host header.
  *
+ * Most calls of a connector that keeps its accounts in a database are not ILP. Of a connection that
+ * is not followed, a call that writes something else than the beginning of a POST, and one that
+ * reads where this end is the client, cannot begin one: these are left at once, and where the
+ * kernel has sessions (one program for entry and return, see uprobe.h) without a stop on return.
+ *
  * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
  *
  * Four functions return into programs that only find the flow, and go on by tail call in the one
@@ -45,15 +50,59 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 	return frame;
 }
 
-static __always_inline int tls_enter(struct pt_regs *ctx, __u64 done)
+/* Does a request begin with this, for all that its first LEN bytes say? */
+static __always_inline int tls_begins(__u64 word, __u32 len)
 {
-	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), done};
+	return (__u8)word == 'P' && (word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T') ||
+				     http1_begins(word, len));
+}
+
+/* Can what CALL is about to write not be the beginning of a request? */
+static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tls_call *call)
+{
+	struct source src = {.user = call->buf};
+	__u32 len = PT_REGS_PARM3(ctx);
+	__u64 word = len ? source_word(&src, 0, len) : 0;
+
+	return word && !tls_begins(word, len); /* 0: perhaps it could not be read */
+}
+
+/* Is this end of CALL's connection known to be the client? Its peer sends it no requests. What
+ * stands in for a stream of QUIC is another object, and may be anything. */
+static __always_inline int tls_reads_as_client(struct pt_regs *ctx, const struct tls_call *call)
+{
+	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
+	__u32 at = known & SHARED_TLS_SERVER_AT, is = 1;
+
+	if (!at)
+		return 0;
+	if (known & SHARED_TLS_TYPED &&
+	    (bpf_probe_read_user(&is, sizeof(is), (void *)call->ssl) || is))
+		return 0;
+	return !bpf_probe_read_user(&is, sizeof(is), (void *)(call->ssl + at)) && !is;
+}
+
+/* Where sessions are used, returns 1 when the return of the call need not be seen; else always 0,
+ * for a kernel without them may take the breakpoint away for it. */
+static __always_inline int tls_enter(struct pt_regs *ctx, int out)
+{
+	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx)};
 	struct tls_frame frame = tls_frame(ctx, 0);
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = call.ssl, .pid = frame.thread >> 32};
+	struct shared_tls_key key = {.ssl = call.ssl, .pid = c.pid};
 
+	if (!bpf_map_lookup_elem(&tls_flows, &key) &&
+	    (out ? tls_writes_other(ctx, &call) : tls_reads_as_client(ctx, &call)))
+		return tls_sessions ? 1 : 0;
 	if (tls_target(&c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
 		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
 	return 0;
+}
+
+/* Of a program that runs on entry and on return: is this the entry? */
+static __always_inline int tls_enters(struct pt_regs *ctx)
+{
+	return tls_sessions && PT_REGS_IP(ctx) == bpf_get_func_ip(ctx);
 }
 
 /* Has the target less than its share of the table? */
@@ -107,7 +156,7 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	__u32 zero = 0;
 	__u64 word = source_word(src, 0, len);
 
-	if ((__u8)word != 'P') {
+	if (!tls_begins(word, len)) {
 		if (!word) /* no HTTP begins so, and few things do */
 			tls_recheck(src, key, len, out, target);
 		return 0;
@@ -121,8 +170,6 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 		emit_opaque(&c, RECORD_OPAQUE_HTTP2, 0, src->now_ns);
 		return 0;
 	}
-	if (!http1_begins(word, len))
-		return 0;
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;

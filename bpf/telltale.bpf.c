@@ -61,34 +61,37 @@ SEC("cgroup/sock_release") int telltale_released(struct bpf_sock *sk)
 	return tap_released(sk);
 }
 
-SEC("uprobe") int tls_call_enter(struct pt_regs *ctx)
+SEC("uprobe") int tls_write_enter(struct pt_regs *ctx)
 {
-	return tls_enter(ctx, 0);
+	return tls_enter(ctx, FLOW_OUT);
 }
 
-SEC("uprobe") int tls_call_ex_enter(struct pt_regs *ctx)
+SEC("uprobe") int tls_read_enter(struct pt_regs *ctx)
 {
-	return tls_enter(ctx, PT_REGS_PARM4(ctx));
+	return tls_enter(ctx, FLOW_IN);
 }
 
+/* Where sessions are used, these four run on entry too, and the two above are not loaded. */
 SEC("uretprobe") int tls_write(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, 0, FLOW_OUT, &more_write);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT)
+			       : tls_leave(ctx, 0, FLOW_OUT, &more_write);
 }
 
 SEC("uretprobe") int tls_write_ex(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, 1, FLOW_OUT, &more_write);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT)
+			       : tls_leave(ctx, 1, FLOW_OUT, &more_write);
 }
 
 SEC("uretprobe") int tls_read(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, 0, FLOW_IN, &more_read);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 0, FLOW_IN, &more_read);
 }
 
 SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 {
-	return tls_leave(ctx, 1, FLOW_IN, &more_read);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 1, FLOW_IN, &more_read);
 }
 
 SEC("uretprobe") int tls_write_step(struct pt_regs *ctx)

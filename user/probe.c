@@ -36,7 +36,8 @@ struct probe {
 	struct bpf_link *releases[CONFIG_TARGETS_MAX];
 	struct bpf_link *exec;
 	struct detacher *detacher;
-	bool multi; /* how uprobes are attached: see uprobe.h */
+	enum uprobe_way way; /* uprobes are attached */
+	bool cookies;        /* ... and tell what is known of their library */
 	bool harms_filtered;
 	struct load_plan plan;
 	size_t tls_connections;
@@ -103,19 +104,33 @@ static int fill_targets(struct telltale_bpf *skel, const struct target *targets,
 	return 0;
 }
 
+/* When the programs that see calls return are run. */
+static enum uprobe_when returns(const struct probe *p)
+{
+	return p->way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN;
+}
+
 static void choose_uprobes(struct probe *p)
 {
-	struct bpf_program *const programs[] = {
-		p->skel->progs.tls_ended,         p->skel->progs.tls_write,
-		p->skel->progs.tls_read,          p->skel->progs.tls_write_ex,
-		p->skel->progs.tls_read_ex,       p->skel->progs.tls_call_enter,
-		p->skel->progs.tls_call_ex_enter, p->skel->progs.tls_write_step,
-		p->skel->progs.tls_read_step,
+	struct bpf_program *const both[] = {
+		p->skel->progs.tls_write,      p->skel->progs.tls_read,
+		p->skel->progs.tls_write_ex,   p->skel->progs.tls_read_ex,
+		p->skel->progs.tls_write_step, p->skel->progs.tls_read_step,
 	};
+	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
+					     p->skel->progs.tls_read_enter};
 
-	p->multi = uprobe_has_multi();
-	for (size_t i = 0; p->multi && i < sizeof(programs) / sizeof(programs[0]); i++)
-		uprobe_set_multi(programs[i]);
+	p->way = uprobe_choose_way();
+	p->cookies = uprobe_has_cookies();
+	p->skel->rodata->tls_sessions = p->way == UPROBE_SESSIONS;
+	p->skel->rodata->tls_cookies = p->cookies;
+	uprobe_set_way(p->skel->progs.tls_ended, p->way, UPROBE_ENTRY);
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+		uprobe_set_way(both[i], p->way, returns(p));
+	for (size_t i = 0; i < sizeof(enter) / sizeof(enter[0]); i++) {
+		uprobe_set_way(enter[i], p->way, UPROBE_ENTRY);
+		bpf_program__set_autoload(enter[i], p->way != UPROBE_SESSIONS);
+	}
 }
 
 /* What cannot be tried is taken to be harmless: attaching will not work any better. */
@@ -126,7 +141,7 @@ static void try_filtered(struct probe *p)
 	/* A kernel that harms does so each time. A child that ends for another reason, as killed
 	 * for want of memory, is no reason to leave TLS unread for as long as this runs. */
 	for (int i = 0; i < 3 && harms > 0; i++)
-		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->multi, NULL);
+		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->way, NULL);
 	p->harms_filtered = harms > 0;
 	if (harms < 0)
 		log_debug("probe", "cannot try breakpoints under a seccomp filter: %s",
@@ -327,20 +342,19 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
 		     size_t why_len)
 {
+	const uint64_t cookie = p->cookies ? o->server | (o->typed ? SHARED_TLS_TYPED : 0u) : 0;
+	const enum uprobe_when when = returns(p);
 	/* Returns before entries: no call is then seen entering whose return is missed. */
-	const struct {
-		const struct bpf_program *program;
-		uint64_t offsets[UPROBE_PLACES];
-		bool at_return;
-	} points[PROBE_TLS_POINTS] = {
-		{p->skel->progs.tls_ended, {o->free, o->clear}, false},
-		{p->skel->progs.tls_write, {o->write}, true},
-		{p->skel->progs.tls_read, {o->read}, true},
-		{p->skel->progs.tls_write_ex, {o->write_ex}, true},
-		{p->skel->progs.tls_read_ex, {o->read_ex}, true},
-		{p->skel->progs.tls_call_enter, {o->write, o->read}, false},
-		{p->skel->progs.tls_call_ex_enter, {o->write_ex, o->read_ex}, false},
+	const struct uprobe_point points[PROBE_TLS_POINTS] = {
+		{p->skel->progs.tls_ended, {o->free, o->clear}, UPROBE_ENTRY, 0},
+		{p->skel->progs.tls_write, {o->write}, when, cookie},
+		{p->skel->progs.tls_read, {o->read}, when, cookie},
+		{p->skel->progs.tls_write_ex, {o->write_ex}, when, cookie},
+		{p->skel->progs.tls_read_ex, {o->read_ex}, when, cookie},
+		{p->skel->progs.tls_write_enter, {o->write, o->write_ex}, UPROBE_ENTRY, cookie},
+		{p->skel->progs.tls_read_enter, {o->read, o->read_ex}, UPROBE_ENTRY, cookie},
 	};
+	const size_t points_len = when == UPROBE_SESSION ? 5 : PROBE_TLS_POINTS;
 	struct probe_tls *tls = calloc(1, sizeof(*tls));
 	uint32_t key = (uint32_t)pid;
 	uint8_t value = (uint8_t)target;
@@ -355,9 +369,8 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		snprintf(why, why_len, "out of memory for process %d", (int)pid);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < PROBE_TLS_POINTS && !err; i++) {
-		err = uprobe_attach(&tls->points[i], points[i].program, p->multi, pid, path,
-				    points[i].offsets, points[i].at_return);
+	for (size_t i = 0; i < points_len && !err; i++) {
+		err = uprobe_attach(&tls->points[i], &points[i], p->way, pid, path);
 		if (!err)
 			tls->points_len++;
 	}
@@ -406,7 +419,7 @@ bool probe_harms_filtered(const struct probe *p)
 
 bool probe_needs_admin(const struct probe *p)
 {
-	return p->plan.tls && !p->multi;
+	return p->plan.tls && p->way == UPROBE_PERF;
 }
 
 /* --- ring ------------------------------------------------------------------------------------- */

@@ -20,9 +20,12 @@
 struct probe;
 struct probe_tls;
 
-/* Where the functions of a TLS library lie in its file; 0: it has no such function. */
+/* Where the functions of a TLS library lie in its file; 0: it has no such function. And where its
+ * SSL objects say whose end they are, see tlscode.h; 0: not known. */
 struct probe_tls_offsets {
 	uint64_t write, read, write_ex, read_ex, free, clear;
+	uint16_t server;
+	uint8_t typed;
 };
 
 /*

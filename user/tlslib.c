@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tlscode.h"
+
 #define CACHE_LEN 64
 
 struct entry {
@@ -56,27 +58,28 @@ static uint64_t file_offset(Elf *elf, uint64_t address)
 	return 0;
 }
 
-static uint64_t *slot(struct probe_tls_offsets *o, const char *symbol)
+enum function { WRITE, READ, WRITE_EX, READ_EX, FREE, CLEAR, IS_SERVER, SET_CONNECT, FUNCTIONS };
+
+static const char *const names[FUNCTIONS] = {
+	[WRITE] = "SSL_write",         [READ] = "SSL_read",
+	[WRITE_EX] = "SSL_write_ex",   [READ_EX] = "SSL_read_ex",
+	[FREE] = "SSL_free",           [CLEAR] = "SSL_clear",
+	[IS_SERVER] = "SSL_is_server", [SET_CONNECT] = "SSL_set_connect_state",
+};
+
+static uint64_t *slot(uint64_t offsets[FUNCTIONS], const char *symbol)
 {
 	if (strncmp(symbol, "SSL_", 4) != 0)
 		return NULL;
-	if (!strcmp(symbol, "SSL_write"))
-		return &o->write;
-	if (!strcmp(symbol, "SSL_read"))
-		return &o->read;
-	if (!strcmp(symbol, "SSL_write_ex"))
-		return &o->write_ex;
-	if (!strcmp(symbol, "SSL_read_ex"))
-		return &o->read_ex;
-	if (!strcmp(symbol, "SSL_free"))
-		return &o->free;
-	if (!strcmp(symbol, "SSL_clear"))
-		return &o->clear;
+	for (size_t i = 0; i < FUNCTIONS; i++) {
+		if (!strcmp(symbol, names[i]))
+			return &offsets[i];
+	}
 	return NULL;
 }
 
 static void scan_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *sh,
-			 struct probe_tls_offsets *o)
+			 uint64_t offsets[FUNCTIONS])
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 	size_t n = sh->sh_entsize ? sh->sh_size / sh->sh_entsize : 0;
@@ -90,16 +93,41 @@ static void scan_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *sh,
 		    GELF_ST_TYPE(sym.st_info) != STT_FUNC)
 			continue;
 		name = elf_strptr(elf, sh->sh_link, sym.st_name);
-		offset = name ? slot(o, name) : NULL;
+		offset = name ? slot(offsets, name) : NULL;
 		if (offset)
 			*offset = file_offset(elf, sym.st_value);
 	}
 }
 
+static size_t load_code(int fd, uint64_t offset, uint8_t code[TLSCODE_MAX])
+{
+	ssize_t n = offset ? pread(fd, code, TLSCODE_MAX, (off_t)offset) : 0;
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Makes use of what the machine code says. */
+static void read_code(int fd, uint64_t offsets[FUNCTIONS], struct probe_tls_offsets *o)
+{
+	uint8_t code[TLSCODE_MAX], more[TLSCODE_MAX];
+	struct tlscode_server server;
+	size_t n = load_code(fd, offsets[IS_SERVER], code);
+
+	if (!tlscode_find_server(code, n, more, load_code(fd, offsets[SET_CONNECT], more),
+				 &server)) {
+		o->server = server.at;
+		o->typed = server.typed;
+	}
+	for (size_t i = 0; i < IS_SERVER; i++)
+		offsets[i] += tlscode_skip(code, load_code(fd, offsets[i], code));
+}
+
 static void scan_file(int fd, struct probe_tls_offsets *o)
 {
 	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	uint64_t offsets[FUNCTIONS] = {0};
 	Elf_Scn *section = NULL;
+	GElf_Ehdr header;
 
 	memset(o, 0, sizeof(*o));
 	if (!elf)
@@ -109,12 +137,22 @@ static void scan_file(int fd, struct probe_tls_offsets *o)
 
 		if (gelf_getshdr(section, &sh) &&
 		    (sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_SYMTAB))
-			scan_symbols(elf, section, &sh, o);
+			scan_symbols(elf, section, &sh, offsets);
 	}
+	if (gelf_getehdr(elf, &header) && header.e_machine == EM_X86_64)
+		read_code(fd, offsets, o);
 	elf_end(elf);
 	/* Half a library is none: without both directions no exchange can be matched. */
-	if (!(o->read || o->read_ex) || !(o->write || o->write_ex))
+	if (!(offsets[READ] || offsets[READ_EX]) || !(offsets[WRITE] || offsets[WRITE_EX])) {
 		memset(o, 0, sizeof(*o));
+		return;
+	}
+	o->write = offsets[WRITE];
+	o->read = offsets[READ];
+	o->write_ex = offsets[WRITE_EX];
+	o->read_ex = offsets[READ_EX];
+	o->free = offsets[FREE];
+	o->clear = offsets[CLEAR];
 }
 
 /* 1: LIB is filled in; 0: no TLS library. */

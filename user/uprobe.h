@@ -3,7 +3,8 @@
  * uprobe.h - one BPF program on places of a file, for one process alone.
  *
  * Two ways. uprobe_multi links (Linux 6.6; usable since 6.10, or where its mend was taken back)
- * need CAP_BPF and CAP_PERFMON. The older way through perf events works everywhere, but kernels
+ * need CAP_BPF and CAP_PERFMON; since 6.13 one program may have a session there, entry and return,
+ * and spare the process the return. The older way through perf events works everywhere, but kernels
  * since CVE-2025-38466 want CAP_SYS_ADMIN for it. A program is loaded for one way or the other, so
  * the way is chosen before loading. The library that loads the programs is older than uprobe_multi:
  * the system call is made here.
@@ -23,8 +24,25 @@ struct bpf_program;
 
 /* Has the kernel uprobe_multi that sees all threads of a process, and may this process use it? */
 bool uprobe_has_multi(void);
-/* Before loading: PROGRAM will be attached with uprobe_multi. */
-void uprobe_set_multi(struct bpf_program *program);
+
+enum uprobe_when { UPROBE_ENTRY, UPROBE_RETURN, UPROBE_SESSION };
+
+enum uprobe_way { UPROBE_PERF, UPROBE_MULTI, UPROBE_SESSIONS };
+
+/* The best that the kernel has and this process may use. */
+enum uprobe_way uprobe_choose_way(void);
+/* Does the kernel hand over cookies (Linux 5.15)? */
+bool uprobe_has_cookies(void);
+/* Before loading: PROGRAM will be attached the way that was chosen, for WHEN. */
+void uprobe_set_way(struct bpf_program *program, enum uprobe_way way, enum uprobe_when when);
+
+/* What is attached, to what of a file: OFFSETS that are 0 are passed over. */
+struct uprobe_point {
+	const struct bpf_program *program;
+	uint64_t offsets[UPROBE_PLACES];
+	enum uprobe_when when;
+	uint64_t cookie; /* 0 where there are none */
+};
 
 struct uprobe {
 	int fd;                                /* of a uprobe_multi link, or -1 */
@@ -32,13 +50,10 @@ struct uprobe {
 	size_t links_len;
 };
 
-/*
- * Attaches PROGRAM at OFFSETS (of the file; those that are 0 are passed over) of PATH for process
- * PID; AT_RETURN: when the function there returns. MULTI as uprobe_has_multi said before loading. 0
- * or -errno; nothing is left attached then.
- */
-int uprobe_attach(struct uprobe *u, const struct bpf_program *program, bool multi, pid_t pid,
-		  const char *path, const uint64_t offsets[UPROBE_PLACES], bool at_return);
+/* Attaches POINT in the file PATH for process PID; WAY is the one chosen before loading. 0 or
+ * -errno; nothing is left attached then. */
+int uprobe_attach(struct uprobe *u, const struct uprobe_point *point, enum uprobe_way way,
+		  pid_t pid, const char *path);
 /* The kernel waits here for those who may be using it: some 40 ms for each program. */
 void uprobe_detach(struct uprobe *u);
 
@@ -50,6 +65,6 @@ void uprobe_detach(struct uprobe *u);
  * filter. CALL stands for what the child does then, NULL but in tests. 1: they do; 0: they do not;
  * -errno: it could not be tried.
  */
-int uprobe_try_filtered(const struct bpf_program *program, bool multi, int (*call)(int));
+int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, int (*call)(int));
 
 #endif

@@ -92,14 +92,18 @@ static void run_filtered(int from_parent, int (*call)(int))
 	leave(call(UNHARMED));
 }
 
-int uprobe_try_filtered(const struct bpf_program *program, bool multi, int (*call)(int))
+int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, int (*call)(int))
 {
-	uint64_t places[UPROBE_PLACES] = {offset_of((uintptr_t)tried)};
+	const struct uprobe_point point = {
+		.program = program,
+		.offsets = {offset_of((uintptr_t)tried)},
+		.when = way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN,
+	};
 	struct uprobe u = {.fd = -1};
 	int pipe_fds[2], status = 0, err = 0;
 	pid_t child;
 
-	if (!places[0])
+	if (!point.offsets[0])
 		return -ENOENT;
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return -errno;
@@ -112,7 +116,7 @@ int uprobe_try_filtered(const struct bpf_program *program, bool multi, int (*cal
 	if (child < 0)
 		err = -errno;
 	else if (program)
-		err = uprobe_attach(&u, program, multi, child, "/proc/self/exe", places, true);
+		err = uprobe_attach(&u, &point, way, child, "/proc/self/exe");
 	if (!err && write(pipe_fds[1], "", 1) != 1)
 		err = -EPIPE;
 	close(pipe_fds[1]); /* without the byte the child ends too */
@@ -128,10 +132,10 @@ int uprobe_try_filtered(const struct bpf_program *program, bool multi, int (*cal
 
 #else
 
-int uprobe_try_filtered(const struct bpf_program *program, bool multi, int (*call)(int))
+int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, int (*call)(int))
 {
 	(void)program;
-	(void)multi;
+	(void)way;
 	(void)call;
 	return 0;
 }

@@ -436,7 +436,7 @@ static void simulate_all(double budget)
 
 int main(int argc, char **argv)
 {
-	double budget = argc > 1 ? strtod(argv[1], NULL) : 10e6;
+	double budget = argc > 1 ? strtod(argv[1], NULL) : 30e6;
 
 	puts("| values | payments a day | nodes | ε | clips, USD: day, hour | value: hour | day | "
 	     "week | "

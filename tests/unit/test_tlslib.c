@@ -157,6 +157,10 @@ static void shared_libssl_is_found_and_its_functions_where_they_are(void **state
 	assert_int_equal(found[0].offsets.read_ex, offset_by_loader(library, "SSL_read_ex"));
 	assert_int_equal(found[0].offsets.free, offset_by_loader(library, "SSL_free"));
 	assert_true(found[0].offsets.free > 0);
+#ifdef __x86_64__
+	assert_int_equal(found[0].offsets.server, 0x38); /* in all of 3.0 */
+	assert_int_equal(found[0].offsets.typed, 0);
+#endif
 	assert_int_equal(access(found[0].path, R_OK), 0);
 	if (library)
 		dlclose(library);
@@ -171,6 +175,9 @@ static void nodejs_carries_its_own(void **state)
 	want(&p, "node");
 	assert_true(find(p.pid) >= 1);
 	assert_true(found[0].offsets.write && found[0].offsets.read && found[0].offsets.free);
+#ifdef __x86_64__
+	assert_true(found[0].offsets.server > 0);
+#endif
 	end(&p);
 }
 
