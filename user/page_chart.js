@@ -62,6 +62,22 @@ function barPlotter(e) {
   }
 }
 
+// A point without neighbours has no band to be in: it gets its error as a bar of its own.
+function lonePlotter(e) {
+  const context = e.drawingContext, points = e.points, at = (i) => i >= 0 && i < points.length && !isNaN(points[i].yval);
+  context.globalAlpha = 0.3;
+  context.strokeStyle = e.color;
+  context.lineWidth = 7;
+  for (let i = 0; i < points.length; i++) {
+    if (!at(i) || at(i - 1) || at(i + 1)) continue;
+    context.beginPath();
+    context.moveTo(points[i].canvasx, e.dygraph.toDomYCoord(points[i].yval_plus));
+    context.lineTo(points[i].canvasx, e.dygraph.toDomYCoord(points[i].yval_minus));
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
 // Where the time axis gets its labels: at whole hours and days of the reader's own clock.
 const TICKS = {
   hour: {minutes: 15}, day: {minutes: 360}, week: {days: 2}, month: {days: 7}, year: {months: 3},
@@ -112,7 +128,7 @@ function options(kpi) {
     legend: "never",
     xRangePad: 6,
     rightGap: 4,
-    plotter: KPIS[kpi].plotter || [Dygraph.Plotters.errorPlotter, Dygraph.Plotters.linePlotter],
+    plotter: KPIS[kpi].plotter || [Dygraph.Plotters.errorPlotter, lonePlotter, Dygraph.Plotters.linePlotter],
     axes: {
       x: {...axis, drawGrid: false, ticker: ticks},
       y: {...axis, axisLabelFormatter: (v) => write(v), axisLabelWidth: 44, pixelsPerLabel: 34},
@@ -141,7 +157,7 @@ function drawChart(kpi) {
   const top = Math.max(...seen.map(([, v]) => v[2]), 0);
   if (!charts[kpi]) charts[kpi] = new Dygraph(box, data, {...options(kpi), valueRange: [0, top * 1.12 || 1]});
   else charts[kpi].updateOptions({file: data, valueRange: [0, top * 1.12 || 1], strokeWidth: options(kpi).strokeWidth});
-  if (!seen.length) box.dataset.empty = kpi === "average" ? "No transaction in this window" : "Nothing measured in this window yet";
+  if (!top) box.dataset.empty = seen.length || kpi === "average" ? "No transaction in this window yet" : "Nothing measured in this window yet";
   else delete box.dataset.empty;
   box.setAttribute("aria-label", describe(kpi, seen));
 }
