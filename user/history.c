@@ -271,7 +271,14 @@ static int look_back(struct history *h, enum history_view view, enum history_win
 		point(context, sqlite3_column_int64(s, 0), &sum);
 	}
 	sqlite3_reset(s);
-	return rc == SQLITE_DONE ? 0 : -EIO;
+	if (rc == SQLITE_DONE)
+		return 0;
+	/* What is shown then is too little, and must not look like the truth. */
+	if (!h->failing)
+		history_note(h, "cannot read %s: %s; its figures are too low",
+			     h->path[0] ? h->path : "what is kept", sqlite3_errstr(rc));
+	h->failing = true;
+	return -EIO;
 }
 
 int history_points(struct history *h, enum history_view view, enum history_window window,
