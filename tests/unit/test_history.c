@@ -489,44 +489,9 @@ static void a_directory_that_is_missing_leaves_it_in_memory(void **state)
 	history_close(h);
 }
 
-/* --- what it is made of ------------------------------------------------------------------------
+/* --- noise
+ * ----------------------------------------------------------------------------------------
  */
-
-static bool has_figure(const struct released_point *p)
-{
-	for (int i = 1; i < HISTORY_FIGURES; i++) {
-		const struct history_figure_info *info = &history_figures[i];
-
-		if (info->metric == p->metric &&
-		    (!info->label || !strcmp(info->label, p->labels[0].value)))
-			return true;
-	}
-	return false;
-}
-
-#include "user/series.h"
-
-static void every_outcome_cause_and_reason_has_a_column(void **state)
-{
-	struct series *s = calloc(1, sizeof(*s));
-
-	(void)state;
-	assert_non_null(s);
-	series_init(s);
-	for (int i = 0; i < s->len; i++) {
-		struct released_point p = {.metric = s->entries[i].metric};
-
-		memcpy(p.labels, s->entries[i].labels, sizeof(p.labels));
-		if (p.metric != METRIC_OUTCOMES && p.metric != METRIC_GAPS &&
-		    p.metric != METRIC_OPAQUE)
-			continue;
-		if (!has_figure(&p))
-			fail_msg("%s{%s} is not in history_figures", metric_infos[p.metric].name,
-				 p.labels[0].value);
-	}
-	series_fini(s);
-	free(s);
-}
 
 /* The error that the page states, against that of the mechanism itself. */
 static void assert_noise(const struct bucket_laplace *params, uint64_t value)
@@ -581,7 +546,6 @@ int main(void)
 		TEST(a_full_disk_is_counted_and_loses_nothing_once_there_is_room),
 		TEST(a_second_process_keeps_its_history_in_memory),
 		TEST(a_directory_that_is_missing_leaves_it_in_memory),
-		TEST(every_outcome_cause_and_reason_has_a_column),
 		TEST(the_stated_error_is_that_of_the_mechanism),
 	};
 	int failed;
