@@ -217,6 +217,7 @@ void history_take(struct history *h, const struct released *r)
 			rc = write_all(h, views, now);
 	}
 	h->now_s = (int64_t)(r->time_unix_ns / NS_PER_S);
+	memset(h->summed, 0, sizeof(h->summed));
 	if (rc != SQLITE_OK) {
 		note_failed(h, rc);
 		return;
@@ -301,7 +302,15 @@ static void add_up(void *context, int64_t at_s, const struct history_sum *part)
 int history_sum(struct history *h, enum history_view view, enum history_window window,
 		struct history_sum *sum)
 {
-	memset(sum, 0, sizeof(*sum));
-	/* In one step, but for where a multiple of it falls into the window. */
-	return look_back(h, view, window, history_windows[window].length_s, add_up, sum);
+	struct history_sum *kept = &h->sums[view][window];
+	int err = 0;
+
+	if (!h->summed[view][window]) {
+		memset(kept, 0, sizeof(*kept));
+		/* In one step, but for where a multiple of it falls into the window. */
+		err = look_back(h, view, window, history_windows[window].length_s, add_up, kept);
+		h->summed[view][window] = !err;
+	}
+	*sum = *kept;
+	return err;
 }

@@ -114,7 +114,7 @@ struct history_stats history_stats(const struct history *h);
 int64_t history_now_s(const struct history *h);
 
 /* The last WINDOW up to the last snapshot: the minute or hour begun, and the full ones before it
- * that make its length. 0 or -EIO, with *SUM zeroed. */
+ * that make its length. 0 or -EIO. */
 int history_sum(struct history *h, enum history_view view, enum history_window window,
 		struct history_sum *sum);
 /* The same in points of the window's step, oldest first; a step in which nothing was measured has

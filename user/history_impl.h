@@ -30,6 +30,9 @@ struct history {
 	sqlite3_stmt *set;
 	sqlite3_stmt *points[2];
 	struct last last[HISTORY_VIEWS];
+	/* Of the last snapshot, for as many readers as there are. */
+	struct history_sum sums[HISTORY_VIEWS][HISTORY_WINDOWS];
+	bool summed[HISTORY_VIEWS][HISTORY_WINDOWS];
 	int64_t now_s, pruned_s[HISTORY_VIEWS][2];
 	bool failing; /* said once, until a write goes well again */
 	struct history_stats stats;

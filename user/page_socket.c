@@ -119,8 +119,8 @@ static int clear_the_way(const struct sockaddr_un *address, char *why, size_t wh
 	close(fd);
 	if (err == -EADDRINUSE)
 		snprintf(why, why_len,
-			 "another telltale answers on %s: stop it, or give this one a run_dir of "
-			 "its own",
+			 "another telltale answers on %s: stop it, or give this one a run_dir (or "
+			 "listen) of its own",
 			 path);
 	else if (!err && unlink(path) && errno != ENOENT)
 		err = -errno;
@@ -165,8 +165,8 @@ int page_listen_unix(const char *path, struct stat *made, char *why, size_t why_
 out:
 	if (err && !why[0])
 		snprintf(why, why_len,
-			 "cannot make the control socket %s: %s; set run_dir to a directory that "
-			 "can be written",
+			 "cannot make the control socket %s: %s; set run_dir (or listen) to a "
+			 "directory that can be written",
 			 path, strerror(-err));
 	if (err && fd >= 0)
 		close(fd);
