@@ -164,6 +164,7 @@ paid() {
   echo "$output $stderr"
   [[ $output == *'status 0'*'cursor shown' ]]
   run --separate-stderr top_there 'wait:live;signal:SIGTERM;end'
+  echo "$output $stderr"
   [[ $output == *'status 0'*'cursor shown' ]]
 
   # The daemon goes while it is shown: its last figures stay, with a word.

@@ -75,6 +75,7 @@ class Terminal:
             self.read()
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
+                self.settle()  # what it wrote last may still be on its way
                 print("status", os.waitstatus_to_exitcode(status))
                 # The cursor is shown again: the terminal is as it was.
                 print("cursor", "hidden" if self.screen.cursor.hidden else "shown")
