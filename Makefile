@@ -20,7 +20,7 @@ INSTALL    = install
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
 PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp \
-	libcrypto zlib
+	libcrypto sqlite3 ncursesw zlib
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
@@ -89,6 +89,30 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >>$@.tmp
 	$(Q)echo '/* NOLINTEND */' >>$@.tmp && mv $@.tmp $@
 
+# --- the local page ------------------------------------------------------------------------------
+
+# One document: ours, and the charts of Debian's libjs-dygraphs with their licence. The page's policy
+# refuses style attributes; what sets one is made to set the style itself.
+DYGRAPHS         ?= /usr/share/javascript/dygraphs/dygraph.min.js
+DYGRAPHS_LICENCE ?= /usr/share/doc/libjs-dygraphs/copyright
+PAGE := user/page.html user/page.css $(wildcard user/page*.js)
+
+$(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
+	$(call say,PAGE,$@)
+	@mkdir -p $(@D)
+	$(Q)sed '/^\/\/# sourceMappingURL/d; s/\.setAttribute("style",\("[^"]*"\))/.style.cssText=\1/g' \
+		$(DYGRAPHS) >$(@D)/dygraph.js
+	$(Q)sed 's/&/\&amp;/g; s/</\&lt;/g' $(DYGRAPHS_LICENCE) >$(@D)/licence
+	$(Q)cat $(filter %.js,$(PAGE)) >$(@D)/page.js
+	$(Q)sed -e '/@page.css@/{r user/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
+		-e '/@page.js@/{r $(@D)/page.js' -e 'd}' -e '/@licence@/{r $(@D)/licence' -e 'd}' \
+		user/page.html >$@.tmp && mv $@.tmp $@
+
+$(DYGRAPHS) $(DYGRAPHS_LICENCE):
+	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
+
+$(BUILD)/obj/page_html.o $(BUILD)/san/page_html.o: $(BUILD)/page/page.html
+
 # --- messages on the wire -----------------------------------------------------------------------
 
 $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: proto/%.proto
@@ -154,6 +178,12 @@ $(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
 
 # The right half of the program, as a node of the service under test; several run at once.
 $(BUILD)/tests/node: tests/service/node.c $(BUILD)/libtelltale.a
+	$(call say,TEST,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
+
+# The page of a year that never was.
+$(BUILD)/tests/page-%: tests/page/%.c $(BUILD)/libtelltale.a
 	$(call say,TEST,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)

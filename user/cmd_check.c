@@ -15,6 +15,7 @@
 #include "fetch.h"
 #include "host.h"
 #include "log.h"
+#include "page_guard.h"
 #include "page_socket.h"
 #include "probe.h"
 #include "processes.h"
@@ -308,17 +309,45 @@ static void check_directory(const char *key, const char *path)
 	free(copy);
 }
 
+static void check_token(const struct config *config)
+{
+	char token[PAGE_TOKEN_MAX + 1], why[192] = "";
+
+	if (!config->listen_token)
+		return;
+	if (page_token_load(config->listen_token, token, why, sizeof(why)))
+		say(HOST_FAIL, "listen_token", "%s %s", config->listen_token, why);
+	else
+		say(HOST_OK, "listen_token", "%s", config->listen_token);
+	explicit_bzero(token, sizeof(token));
+}
+
 static void check_page(const struct config *config)
 {
 	char why[256] = "";
-	int fd = config->listen ? page_listen_loopback(config->listen, why, sizeof(why)) : -1;
+	int fd = -1;
 
-	if (!config->listen)
-		say(HOST_OK, "listen", "none: no /metrics page");
-	else if (fd < 0)
+	if (!config->listen) {
+		say(HOST_OK, "listen", "none: neither the page nor /metrics");
+		return;
+	}
+	check_token(config);
+	if (page_unix_path(config->listen)) {
+		say(HOST_OK, "listen", "%s, for whoever may open it", config->listen);
+		return;
+	}
+	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
+	if (fd < 0)
 		say(HOST_WARN, "listen", "%s; it may be a telltale that runs already", why);
+	else if (!config_listen_is_local(config->listen))
+		say(HOST_WARN, "listen",
+		    "http://%s/ is open to other hosts: whoever has the token sees exact figures, "
+		    "and so does whoever is on the way, since there is no TLS; put a proxy with "
+		    "TLS "
+		    "before it, or listen on loopback and use ssh -L",
+		    config->listen);
 	else
-		say(HOST_OK, "listen", "http://%s/metrics", config->listen);
+		say(HOST_OK, "listen", "http://%s/", config->listen);
 	if (fd >= 0)
 		close(fd);
 }

@@ -266,6 +266,7 @@ void config_free(struct config *c)
 	free(c->instance);
 	free(c->service_name);
 	free(c->listen);
+	free(c->listen_token);
 	free(c->state_dir);
 	free(c->run_dir);
 	config_provenance_free(c->provenance);

@@ -95,7 +95,8 @@ struct config {
 	struct config_attribute
 		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
 	size_t attributes_len;
-	char *listen;             /* "127.0.0.1:9464"; NULL: "none" in the file */
+	char *listen;             /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
+	char *listen_token;       /* path of a file; NULL: the page asks for no token */
 	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
 	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
 	uint64_t tls_connections; /* carrying ILP, followed at once; 1024 */
@@ -144,6 +145,9 @@ void config_print(const struct config *c, FILE *out);
  * "/" where there is no path. malloc'ed; NULL: not an endpoint, or memory is short.
  */
 char *config_normalise_endpoint(const char *text);
+
+/* Whether LISTEN, as in struct config, is a loopback address or a Unix socket. */
+bool config_listen_is_local(const char *listen);
 
 /* TEXT as a YAML scalar on one line: plain where that is safe, else in double quotes. */
 void config_print_scalar(FILE *out, const char *text);

@@ -322,6 +322,11 @@ void config_print(const struct config *c, FILE *out)
 	print_export(p);
 	name_value(p, "listen");
 	print_text(p, "listen: ", c->listen ? c->listen : "none");
+	name_value(p, "listen_token");
+	if (c->listen_token)
+		print_text(p, "listen_token: ", c->listen_token);
+	else
+		fputs("# listen_token: none  # default\n", p->out);
 	fputs("payments:\n", out);
 	name_value(p, "payments.idle");
 	print_duration(p, "  idle: ", c->idle_ms);

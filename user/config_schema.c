@@ -191,6 +191,7 @@ static const struct walk_key root_keys[] = {
 		 WALK_FIELD(config, privacy.cardinality_limit), .min = 32, .max = 10000),
 	WALK_KEY("resource", config_set_resource, 0),
 	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),
+	WALK_KEY("listen_token", walk_set_path, WALK_FIELD(config, listen_token)),
 	WALK_KEY("payments", set_payments, 0),
 	WALK_KEY("tls_connections", walk_set_number, WALK_FIELD(config, tls_connections), .min = 16,
 		 .max = 65536),
@@ -199,7 +200,38 @@ static const struct walk_key root_keys[] = {
 };
 WALK_SCHEMA(root_schema, "the configuration", root_keys);
 
+/* What stands at KEY of the mapping ROOT; ROOT: nothing. */
+static const yaml_node_t *value_of(struct walk *w, const yaml_node_t *root, const char *key)
+{
+	yaml_node_pair_t *pairs = root->data.mapping.pairs.start;
+	size_t len = (size_t)(root->data.mapping.pairs.top - pairs);
+
+	for (size_t i = 0; i < len; i++) {
+		const yaml_node_t *k = yaml_document_get_node(w->document, pairs[i].key);
+
+		if (k->type == YAML_SCALAR_NODE && !strcmp((const char *)k->data.scalar.value, key))
+			return yaml_document_get_node(w->document, pairs[i].value);
+	}
+	return root;
+}
+
+/* Who the page is open to depends on two keys together. */
+static void check_listen(struct walk *w, const yaml_node_t *root)
+{
+	const struct config *c = w->l->config;
+
+	if (!c->listen || c->listen_token || config_listen_is_local(c->listen))
+		return;
+	walk_error(w, value_of(w, root, "listen"),
+		   "listen: %.80s is not a loopback address, and the page shows figures that "
+		   "must not leave the host; write 127.0.0.1:9464 or [::1]:9464, or let "
+		   "listen_token name a file with a token that readers must show",
+		   c->listen);
+}
+
 void config_schema_root(struct walk *w, yaml_node_t *root)
 {
 	walk_mapping(w, root, &root_schema, w->l->config);
+	if (root->type == YAML_MAPPING_NODE)
+		check_listen(w, root);
 }

@@ -177,7 +177,8 @@ int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why)
 	return 0;
 }
 
-int config_parse_listen(const char *text, char **listen, char *why)
+/* Splits "address:port", an IPv6 address in brackets. 0, or -EINVAL with "what; mend" in WHY. */
+static int parse_address(const char *text, bool *loopback, char *why)
 {
 	char host[64];
 	const char *colon = strrchr(text, ':');
@@ -185,16 +186,12 @@ int config_parse_listen(const char *text, char **listen, char *why)
 	struct in_addr v4;
 	struct in6_addr v6;
 	uint64_t port;
-	bool loopback;
 
-	*listen = NULL;
-	if (!strcmp(text, "none"))
-		return 0;
 	if (!len || len >= sizeof(host))
 		return config_refuse(
 			why,
-			"'%.80s' is not address:port; write 127.0.0.1:9464, [::1]:9464 or "
-			"none",
+			"'%.80s' is not address:port; write 127.0.0.1:9464, [::1]:9464, "
+			"unix:/run/telltale/page.sock or none",
 			text);
 	memcpy(host, text, len);
 	host[len] = '\0';
@@ -206,22 +203,40 @@ int config_parse_listen(const char *text, char **listen, char *why)
 		if (inet_pton(AF_INET6, host + 1, &v6) != 1)
 			return config_refuse(why, "'%.80s' is not an address; write [::1]:9464",
 					     text);
-		loopback = IN6_IS_ADDR_LOOPBACK(&v6);
-	} else {
-		if (inet_pton(AF_INET, host, &v4) != 1)
-			return config_refuse(
-				why,
-				"'%.80s' is not an address in digits; write 127.0.0.1:%u "
-				"or [::1]:%u",
-				text, (unsigned)port, (unsigned)port);
-		loopback = ntohl(v4.s_addr) >> 24 == 127;
+		*loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+		return 0;
 	}
-	if (!loopback)
-		return config_refuse(
-			why,
-			"%.80s is not a loopback address, and the page shows figures that "
-			"must not leave the host; write 127.0.0.1:%u or [::1]:%u",
-			text, (unsigned)port, (unsigned)port);
+	if (inet_pton(AF_INET, host, &v4) != 1)
+		return config_refuse(why,
+				     "'%.80s' is not an address in digits; write 127.0.0.1:%u "
+				     "or [::1]:%u",
+				     text, (unsigned)port, (unsigned)port);
+	*loopback = ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	return 0;
+}
+
+bool config_listen_is_local(const char *listen)
+{
+	char why[CONFIG_WHY];
+	bool loopback = false;
+
+	return !strncmp(listen, "unix:", 5) || (!parse_address(listen, &loopback, why) && loopback);
+}
+
+int config_parse_listen(const char *text, char **listen, char *why)
+{
+	bool loopback;
+	int err;
+
+	*listen = NULL;
+	if (!strcmp(text, "none"))
+		return 0;
+	if (!strncmp(text, "unix:", 5))
+		err = config_check_absolute(text + 5, why);
+	else
+		err = parse_address(text, &loopback, why);
+	if (err)
+		return err;
 	*listen = strdup(text);
 	return *listen ? 0 : -ENOMEM;
 }

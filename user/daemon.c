@@ -72,6 +72,16 @@ static bool covered(const struct daemon *d, uint64_t dropped)
 	       !s.gaps;
 }
 
+static void hand_over_history(struct daemon *d)
+{
+	struct history_stats now = local_stats(d->local);
+
+	privacy_add(d->privacy, d->series_history[0], now.corrupt - d->history.corrupt);
+	privacy_add(d->privacy, d->series_history[1], now.foreign - d->history.foreign);
+	privacy_add(d->privacy, d->series_history[2], now.unsaved - d->history.unsaved);
+	d->history = now;
+}
+
 static void hand_over(struct daemon *d)
 {
 	uint64_t dropped = probe_dropped(d->probe);
@@ -82,6 +92,8 @@ static void hand_over(struct daemon *d)
 	privacy_set(d->privacy, d->series_coverage, covered(d, dropped));
 	health_update(d->health, d->exporter);
 	hand_over_rates(d);
+	if (d->local)
+		hand_over_history(d);
 }
 
 static void write_truth(const struct daemon *d)
@@ -105,10 +117,8 @@ static void post(struct daemon *d)
 	}
 	if (d->exporter)
 		export_post(d->exporter, r);
-	if (d->page) {
-		page_post(d->page, r);
-		page_set_notes(d->page, health_words(d->health, now_ns(CLOCK_REALTIME)));
-	}
+	if (d->local)
+		local_post(d->local, r, health_words(d->health, now_ns(CLOCK_REALTIME)));
 	released_unref(r);
 }
 
@@ -233,7 +243,8 @@ static void say_ready(const struct daemon *d)
 			 c->endpoints_len, c->endpoints_len == 1 ? "" : "s",
 			 c->export_interval_ms / 1000.0);
 	if (c->listen)
-		snprintf(page, sizeof(page), "; http://%s/metrics", c->listen);
+		snprintf(page, sizeof(page), "; page on %s%s",
+			 strncmp(c->listen, "unix:", 5) ? "http://" : "", c->listen);
 	log_info("run",
 		 "ready: watching %zu target%s with %zu process%s, reading the TLS of %zu; "
 		 "exporting %s as %s on %s%s",

@@ -13,6 +13,7 @@
 #include "daemon.h"
 #include "export.h"
 #include "health.h"
+#include "local.h"
 #include "page.h"
 #include "peers.h"
 #include "pipeline.h"
@@ -36,7 +37,10 @@ struct daemon {
 	struct privacy *privacy;
 	struct pipeline *pipeline;
 	struct exporter *exporter;
-	struct page *page;
+	struct page_options control; /* the socket of the commands ... */
+	char *control_path;
+	struct page *page;   /* ... is served in this loop */
+	struct local *local; /* NULL: `listen` is none */
 
 	struct event_base *base;
 	struct event *events[16];
@@ -45,6 +49,8 @@ struct daemon {
 	int series_dropped, series_coverage, series_tls;
 	int series_rates_age[RATES_SOURCES], series_rates_failures[RATES_SOURCES];
 	struct health *health;
+	int series_history[3]; /* corrupt, foreign, unsaved */
+	struct history_stats history;
 	int64_t clock_offset; /* when the ring was last read */
 	uint64_t dropped, rates_failures[RATES_SOURCES];
 };

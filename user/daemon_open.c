@@ -80,6 +80,7 @@ static int open_probe(struct daemon *d)
 static int open_series(struct daemon *d)
 {
 	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
+	static const char *const events[3] = {"corrupt", "foreign", "unsaved"};
 
 	d->health = health_new(d->config, d->privacy);
 	if (!d->health)
@@ -93,6 +94,9 @@ static int open_series(struct daemon *d)
 		d->series_rates_failures[i] =
 			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
 	}
+	for (size_t i = 0; i < 3; i++)
+		d->series_history[i] =
+			privacy_series(d->privacy, METRIC_HISTORY_FAILURES, "event", events[i]);
 	return 0;
 }
 
@@ -178,6 +182,8 @@ static void prepare_process(void)
 	struct rlimit files;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a limit on the size of files. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		return;
 	files.rlim_cur = files.rlim_max;
@@ -200,9 +206,22 @@ static int open_page(struct daemon *d)
 	int err;
 
 	snprintf(path, sizeof(path), "%s/control.sock", d->config->run_dir);
-	err = page_start(d->config->listen, path, answer_control, d, &d->page, why, sizeof(why));
+	d->control_path = strdup(path);
+	if (!d->control_path)
+		return -ENOMEM;
+	d->control.control_path = d->control_path;
+	d->control.control = answer_control;
+	d->control.context = d;
+	err = page_start(&d->control, &d->page, why, sizeof(why));
+	if (!err && d->config->listen)
+		err = local_open(d->config, &d->local, why, sizeof(why));
 	if (err)
 		log_err("run", "%s", why);
+	else if (d->config->listen && !config_listen_is_local(d->config->listen))
+		log_warn("run",
+			 "the page on %s is open to other hosts: whoever has the token sees exact "
+			 "figures, and without TLS so does whoever is on the way",
+			 d->config->listen);
 	return err;
 }
 
@@ -232,6 +251,8 @@ int daemon_open(struct daemon *d)
 		err = privilege_drop(probe_needs_admin(d->probe));
 	if (!err)
 		err = open_exporter(d); /* gRPC never runs with privileges */
+	if (!err && d->local)
+		err = local_start(d->local, d->exporter);
 	return err;
 }
 
@@ -241,10 +262,13 @@ void daemon_close(struct daemon *d)
 		event_free(d->events[i]);
 	if (d->base)
 		event_base_free(d->base);
+	/* It looks at the exporter. */
+	local_stop(d->local);
 	if (d->exporter)
 		export_stop(d->exporter, FLUSH_MS);
 	page_stop(d->page);
 	health_free(d->health);
+	free(d->control_path);
 	pipeline_free(d->pipeline);
 	blind_free(d->blind);
 	privacy_free(d->privacy);

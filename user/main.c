@@ -28,6 +28,7 @@ static const struct command {
 } commands[] = {
 	{"run", cmd_run, "observe the configured targets and export (the daemon)"},
 	{"check", cmd_check, "say what works on this host, what does not, and the mend for each"},
+	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
 	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},

@@ -95,6 +95,8 @@
 	       "How the last attempt ended, as gRPC status code, by endpoint; 0: well, -1: none yet") \
 	METRIC(PRIVACY_STATE, "telltale_privacy_state_total", SUM, OWN, \
 	       "What went wrong with the state of the continual mechanism, by event") \
+	METRIC(HISTORY_FAILURES, "telltale_history_failures_total", SUM, OWN, \
+	       "What went wrong with the file of the local page's history, by event") \
 	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, \
 	       "Age of the rates in use, by document; -1 when there are none") \
 	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, \

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "page.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,8 @@
 #include <microhttpd.h>
 
 #include "log.h"
+#include "page_guard.h"
+#include "page_html.h"
 #include "page_socket.h"
 
 #define STAGE "page"
@@ -25,69 +25,77 @@
 #define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 #define JSON       "application/json"
 
+#define HTML      "text/html; charset=utf-8"
+#define NO_POLICY "default-src 'none'; frame-ancestors 'none'"
+
 struct page {
-	struct MHD_Daemon *metrics, *control;
-	page_control *ask;
-	void *context;
+	struct MHD_Daemon *local, *control;
+	const struct page_options *options;
 	struct released *snapshot;
 	char *notes; /* comments that follow the snapshot; NULL: none */
-	char *control_path;
-	struct stat control_file;
+	char policy[PAGE_POLICY_MAX];
+	struct stat local_file, control_file;
+	bool is_unix; /* what it listens on */
 };
 
 /* --- answers -----------------------------------------------------------------------------------
  */
 
-/* Queues BODY, which is freed with the answer when OWNED. */
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-			      const char *body, size_t len, bool owned)
+struct reply {
+	unsigned status;
+	const char *type;
+	const char *body;
+	size_t len;
+	bool owned; /* freed with the answer */
+	const char *policy;
+};
+
+static enum MHD_Result answer(struct MHD_Connection *connection, const struct reply *reply)
 {
 	struct MHD_Response *r = MHD_create_response_from_buffer(
-		len, (void *)body, owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+		reply->len, (void *)reply->body,
+		reply->owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
 	if (!r) {
-		if (owned)
-			free((void *)body);
+		if (reply->owned)
+			free((void *)reply->body);
 		return MHD_NO;
 	}
-	MHD_add_response_header(r, "Content-Type", type);
+	MHD_add_response_header(r, "Content-Type", reply->type);
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+	MHD_add_response_header(r, "Cache-Control", "no-store");
+	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+	MHD_add_response_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	MHD_add_response_header(r, "Content-Security-Policy",
+				reply->policy ? reply->policy : NO_POLICY);
+	if (reply->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(r, "Allow", "GET, HEAD");
-	result = MHD_queue_response(connection, status, r);
+	if (reply->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(r, "WWW-Authenticate",
+					"Basic realm=\"telltale: any name, and the token\"");
+	result = MHD_queue_response(connection, reply->status, r);
 	MHD_destroy_response(r);
 	return result;
 }
 
 static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, const char *words)
 {
-	return answer(connection, status, TEXT, words, strlen(words), false);
+	const struct reply reply = {
+		.status = status, .type = TEXT, .body = words, .len = strlen(words)};
+
+	return answer(connection, &reply);
 }
 
-/* Whether HOST, a Host header, names this machine's loopback. A page of another site that points
- * its name here (DNS rebinding) sends its own name. */
-static bool host_is_loopback(const char *host)
+/* TEXT is freed; NULL: there is nothing. */
+static enum MHD_Result answer_json(struct MHD_Connection *connection, char *text)
 {
-	const char *end = host[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
-	size_t len = end ? (size_t)(end - host) : strlen(host);
-	struct in_addr in;
-	struct in6_addr in6;
-	char name[64];
+	struct reply reply = {.status = MHD_HTTP_OK, .type = JSON, .body = text, .owned = true};
 
-	if (host[0] == '[') {
-		host++;
-		len--;
-	}
-	if (len >= sizeof(name))
-		return false;
-	memcpy(name, host, len);
-	name[len] = '\0';
-	if (!strcasecmp(name, "localhost"))
-		return true;
-	if (inet_pton(AF_INET, name, &in) == 1)
-		return ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
-	return inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
+	if (!text)
+		return say(connection, MHD_HTTP_NOT_FOUND, "nothing here\n");
+	reply.len = strlen(text);
+	return answer(connection, &reply);
 }
 
 /* microhttpd calls a handler once for the head, then for each piece of the body (thrown away here),
@@ -109,45 +117,90 @@ static bool is_read(const char *method)
 
 static enum MHD_Result answer_metrics(struct page *p, struct MHD_Connection *connection)
 {
+	struct reply reply = {.status = MHD_HTTP_OK, .type = PROMETHEUS, .owned = true};
+	size_t notes_len = p->notes ? strlen(p->notes) : 0;
 	char *text, *whole;
-	size_t len, notes_len = p->notes ? strlen(p->notes) : 0;
 
 	if (!p->snapshot)
 		return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 			   "telltale has only just started: no snapshot yet\n");
-	text = page_prometheus_text(p->snapshot, &len);
-	whole = text ? realloc(text, len + notes_len + 1) : NULL;
-	if (!whole)
+	text = page_prometheus_text(p->snapshot, &reply.len);
+	whole = text ? realloc(text, reply.len + notes_len + 1) : NULL;
+	if (!whole) {
 		free(text);
-	if (!whole)
 		return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
-	memcpy(whole + len, p->notes ? p->notes : "", notes_len + 1);
-	return answer(connection, MHD_HTTP_OK, PROMETHEUS, whole, len + notes_len, true);
+	}
+	memcpy(whole + reply.len, p->notes ? p->notes : "", notes_len + 1);
+	reply.body = whole;
+	reply.len += notes_len;
+	return answer(connection, &reply);
 }
 
-static enum MHD_Result handle_metrics(void *context, struct MHD_Connection *connection,
-				      const char *url, const char *method, const char *version,
-				      const char *upload, size_t *upload_len, void **state)
+static enum MHD_Result answer_html(struct page *p, struct MHD_Connection *connection)
 {
-	const char *host;
+	const struct reply reply = {.status = MHD_HTTP_OK,
+				    .type = HTML,
+				    .body = page_html,
+				    .len = page_html_len(),
+				    .policy = p->policy};
+
+	return answer(connection, &reply);
+}
+
+static const char *argument(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* What is wrong with whoever asks, as an answer's status; 0: nothing. */
+static unsigned refusal(const struct page *p, struct MHD_Connection *connection)
+{
+	const char *host = header(connection, MHD_HTTP_HEADER_HOST);
+
+	/* Where a token is asked for, a page of another site has none under its own name. */
+	if (p->options->token)
+		return page_token_shown(header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+					p->options->token)
+			       ? 0
+			       : MHD_HTTP_UNAUTHORIZED;
+	return p->is_unix || !host || page_host_is_loopback(host) ? 0 : MHD_HTTP_FORBIDDEN;
+}
+
+static enum MHD_Result handle_local(void *context, struct MHD_Connection *connection,
+				    const char *url, const char *method, const char *version,
+				    const char *upload, size_t *upload_len, void **state)
+{
+	struct page *p = context;
 
 	(void)version;
 	(void)upload;
 	if (still_coming(state, upload_len))
 		return MHD_YES;
-	host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-	if (host && !host_is_loopback(host))
+	switch (refusal(p, connection)) {
+	case MHD_HTTP_FORBIDDEN:
 		return say(connection, MHD_HTTP_FORBIDDEN,
 			   "telltale answers to localhost, 127.0.0.1 and [::1] only\n");
+	case MHD_HTTP_UNAUTHORIZED:
+		return say(connection, MHD_HTTP_UNAUTHORIZED,
+			   "telltale wants its token (listen_token)\n");
+	default: break;
+	}
 	if (!is_read(method))
 		return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD only\n");
 	if (!strcmp(url, "/metrics"))
-		return answer_metrics(context, connection);
+		return answer_metrics(p, connection);
 	if (!strcmp(url, "/"))
-		return say(connection, MHD_HTTP_OK,
-			   "telltale " TELLTALE_VERSION "\n\n"
-			   "/metrics\twhat is exported, in the Prometheus text format\n");
-	return say(connection, MHD_HTTP_NOT_FOUND, "nothing here; see /metrics\n");
+		return answer_html(p, connection);
+	if (!p->options->data)
+		return say(connection, MHD_HTTP_NOT_FOUND, "nothing here; see / and /metrics\n");
+	return answer_json(connection, p->options->data(p->options->context, url,
+							argument(connection, "window"),
+							argument(connection, "view")));
 }
 
 static enum MHD_Result handle_control(void *context, struct MHD_Connection *connection,
@@ -155,7 +208,6 @@ static enum MHD_Result handle_control(void *context, struct MHD_Connection *conn
 				      const char *upload, size_t *upload_len, void **state)
 {
 	struct page *p = context;
-	char *text;
 
 	(void)version;
 	(void)upload;
@@ -163,10 +215,7 @@ static enum MHD_Result handle_control(void *context, struct MHD_Connection *conn
 		return MHD_YES;
 	if (!is_read(method))
 		return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD only\n");
-	text = p->ask(p->context, url);
-	if (!text)
-		return say(connection, MHD_HTTP_NOT_FOUND, "nothing here\n");
-	return answer(connection, MHD_HTTP_OK, JSON, text, strlen(text), true);
+	return answer_json(connection, p->options->control(p->options->context, url));
 }
 
 /* --- start, run, stop --------------------------------------------------------------------------
@@ -201,8 +250,9 @@ static struct MHD_Daemon *serve(int fd, MHD_AccessHandlerCallback handler, struc
 	return d;
 }
 
-static int start_control(struct page *p, const char *path, char *why, size_t why_len)
+static int start_control(struct page *p, char *why, size_t why_len)
 {
+	const char *path = p->options->control_path;
 	int fd = page_listen_unix(path, &p->control_file, why, why_len);
 
 	if (fd < 0)
@@ -213,34 +263,41 @@ static int start_control(struct page *p, const char *path, char *why, size_t why
 	return p->control ? 0 : -ENOMEM;
 }
 
-static int start_metrics(struct page *p, const char *listen, char *why, size_t why_len)
+static int start_local(struct page *p, char *why, size_t why_len)
 {
-	int fd = page_listen_loopback(listen, why, why_len);
+	const char *path = page_unix_path(p->options->listen);
+	int fd, err = page_html_policy(p->policy);
 
+	if (err) {
+		snprintf(why, why_len, "cannot make the page: %s", strerror(-err));
+		return err;
+	}
+	p->is_unix = path != NULL;
+	fd = path ? page_listen_unix(path, &p->local_file, why, why_len)
+		  : page_listen_inet(p->options->listen, p->options->token != NULL, why, why_len);
 	if (fd < 0)
 		return fd;
-	p->metrics = serve(fd, handle_metrics, p, why, why_len);
-	return p->metrics ? 0 : -ENOMEM;
+	p->local = serve(fd, handle_local, p, why, why_len);
+	if (!p->local && path)
+		page_unlink_unix(path, &p->local_file);
+	return p->local ? 0 : -ENOMEM;
 }
 
-int page_start(const char *listen, const char *control_path, page_control *control, void *context,
-	       struct page **out, char *why, size_t why_len)
+int page_start(const struct page_options *options, struct page **out, char *why, size_t why_len)
 {
 	struct page *p = calloc(1, sizeof(*p));
 	int err = 0;
 
-	if (!p || (control_path && !(p->control_path = strdup(control_path)))) {
+	if (!p) {
 		snprintf(why, why_len, "out of memory");
-		free(p);
 		return -ENOMEM;
 	}
-	p->ask = control;
-	p->context = context;
+	p->options = options;
 	/* The control socket first: it tells a second instance from a port that is merely taken. */
-	if (control_path)
-		err = start_control(p, control_path, why, why_len);
-	if (!err && listen)
-		err = start_metrics(p, listen, why, why_len);
+	if (options->control_path)
+		err = start_control(p, why, why_len);
+	if (!err && options->listen)
+		err = start_local(p, why, why_len);
 	if (err)
 		page_stop(p);
 	else
@@ -264,7 +321,7 @@ void page_set_notes(struct page *p, char *notes)
 
 size_t page_fds(const struct page *p, int *fds, size_t max)
 {
-	struct MHD_Daemon *daemons[] = {p->control, p->metrics};
+	struct MHD_Daemon *daemons[] = {p->control, p->local};
 	size_t n = 0;
 
 	for (size_t i = 0; i < 2 && n < max; i++) {
@@ -277,7 +334,7 @@ size_t page_fds(const struct page *p, int *fds, size_t max)
 
 int page_run(struct page *p)
 {
-	struct MHD_Daemon *daemons[] = {p->control, p->metrics};
+	struct MHD_Daemon *daemons[] = {p->control, p->local};
 	int soonest = -1;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -298,15 +355,17 @@ void page_stop(struct page *p)
 {
 	if (!p)
 		return;
-	if (p->metrics)
-		MHD_stop_daemon(p->metrics);
+	/* Each file before its socket is closed: a successor must not find a dead one and lose its
+	 * own. */
+	if (p->local && p->is_unix)
+		page_unlink_unix(page_unix_path(p->options->listen), &p->local_file);
+	if (p->local)
+		MHD_stop_daemon(p->local);
 	if (p->control) {
-		/* Before it is closed: a successor must not find a dead socket and lose its own. */
-		page_unlink_unix(p->control_path, &p->control_file);
+		page_unlink_unix(p->options->control_path, &p->control_file);
 		MHD_stop_daemon(p->control);
 	}
 	released_unref(p->snapshot);
 	free(p->notes);
-	free(p->control_path);
 	free(p);
 }

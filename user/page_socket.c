@@ -56,7 +56,12 @@ static int resolve(const char *listen_at, struct addrinfo **out)
 	return getaddrinfo(host, colon + 1, &hints, out) ? -EINVAL : 0;
 }
 
-int page_listen_loopback(const char *listen_at, char *why, size_t why_len)
+const char *page_unix_path(const char *listen_at)
+{
+	return strncmp(listen_at, "unix:", 5) ? NULL : listen_at + 5;
+}
+
+int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why_len)
 {
 	struct addrinfo *a = NULL;
 	int fd = -1, on = 1, err;
@@ -67,11 +72,12 @@ int page_listen_loopback(const char *listen_at, char *why, size_t why_len)
 			 listen_at);
 		return err;
 	}
-	if (!is_loopback(a->ai_addr)) {
-		snprintf(why, why_len,
-			 "%s is not a loopback address: /metrics holds exact figures and is served "
-			 "on loopback only, such as 127.0.0.1:9464",
-			 listen_at);
+	if (!anywhere && !is_loopback(a->ai_addr)) {
+		snprintf(
+			why, why_len,
+			"%s is not a loopback address, and the page holds exact figures: listen on "
+			"127.0.0.1:9464, or set listen_token",
+			listen_at);
 		err = -EINVAL;
 		goto out;
 	}
@@ -113,8 +119,8 @@ static int clear_the_way(const struct sockaddr_un *address, char *why, size_t wh
 	close(fd);
 	if (err == -EADDRINUSE)
 		snprintf(why, why_len,
-			 "another telltale answers on %s: stop it, or give this one a run_dir of "
-			 "its own",
+			 "another telltale answers on %s: stop it, or give this one a run_dir (or "
+			 "listen) of its own",
 			 path);
 	else if (!err && unlink(path) && errno != ENOENT)
 		err = -errno;
@@ -159,8 +165,8 @@ int page_listen_unix(const char *path, struct stat *made, char *why, size_t why_
 out:
 	if (err && !why[0])
 		snprintf(why, why_len,
-			 "cannot make the control socket %s: %s; set run_dir to a directory that "
-			 "can be written",
+			 "cannot make the control socket %s: %s; set run_dir (or listen) to a "
+			 "directory that can be written",
 			 path, strerror(-err));
 	if (err && fd >= 0)
 		close(fd);

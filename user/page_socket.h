@@ -3,12 +3,16 @@
 #ifndef TELLTALE_PAGE_SOCKET_H
 #define TELLTALE_PAGE_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
-/* Listens on "address:port" of a loopback interface ("[::1]:9464", "localhost:9464"). A
- * non-blocking descriptor, or -errno with a sentence in WHY. */
-int page_listen_loopback(const char *listen_at, char *why, size_t why_len);
+/* The path in "unix:/path"; NULL: not of that form. */
+const char *page_unix_path(const char *listen_at);
+
+/* Listens on "address:port" ("[::1]:9464", "localhost:9464"), which is a loopback one unless
+ * ANYWHERE. A non-blocking descriptor, or -errno with a sentence in WHY. */
+int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why_len);
 
 /* Listens on a Unix socket at PATH, mode 0600 from its first moment; makes its directory (0755),
  * replaces a socket that nobody listens on. A non-blocking descriptor, or -errno with a sentence in

@@ -78,6 +78,8 @@ static const struct spec {
 	[METRIC_EXPORT_RETRIES] = {.at_run_time = true},
 	[METRIC_PRIVACY_STATE] = {.labels = {{"event", VALUES("corrupt", "foreign", "older",
 							      "dropped", "unsaved")}}},
+	[METRIC_HISTORY_FAILURES] = {.labels = {{"event",
+						 VALUES("corrupt", "foreign", "unsaved")}}},
 	[METRIC_RATES_AGE] = {.labels = {{"document", SOURCE_VALUES}}},
 	[METRIC_RATES_FAILURES] = {.labels = {{"document", SOURCE_VALUES}}},
 };

@@ -51,7 +51,8 @@ PYTHON
 
   # Everything mapped, the ring too, which an ordinary core leaves out.
   gcore -a -o "$BED/core" "$(bed_pid tt)" >"$BED/gcore.log" 2>&1
-  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" >"$BED/page"
+  page=http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")
+  for path in metrics status.json history.json sent.json; do curl --silent --fail "$page/$path"; done >"$BED/page"
   telltale_stop tt
   python3 - "$BED/alice.did" "$mark" >"$BED/needles" <<'PYTHON'
 import json, sys

@@ -290,6 +290,21 @@ static void enable_telemetry_true_is_remembered_for_the_double_counting_warning(
 	config_free(c);
 }
 
+static void the_page_leaves_loopback_with_a_token_only(void **state)
+{
+	struct config *c = right("listen: 0.0.0.0:9464\nlisten_token: /etc/telltale/token\n", NULL);
+
+	(void)state;
+	assert_string_equal(c->listen, "0.0.0.0:9464");
+	assert_string_equal(c->listen_token, "/etc/telltale/token");
+	assert_false(config_listen_is_local(c->listen));
+	config_free(c);
+	c = right("listen: unix:/run/telltale/page.sock\n", NULL);
+	assert_string_equal(c->listen, "unix:/run/telltale/page.sock");
+	assert_true(config_listen_is_local(c->listen));
+	config_free(c);
+}
+
 static void run_needs_a_target_and_a_place_for_its_figures(void **state)
 {
 	struct config *c = right("enabled: true\n", NULL);
@@ -321,6 +336,7 @@ int main(void)
 		cmocka_unit_test(only_the_file_starts_and_enable_telemetry_false_always_stops),
 		cmocka_unit_test(
 			enable_telemetry_true_is_remembered_for_the_double_counting_warning),
+		cmocka_unit_test(the_page_leaves_loopback_with_a_token_only),
 		cmocka_unit_test(run_needs_a_target_and_a_place_for_its_figures),
 	};
 

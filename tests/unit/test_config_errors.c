@@ -139,6 +139,9 @@ static const struct wrong wrongs[] = {
 	{"listen: localhost:9464\n", "1:9", "not an address in digits", "127.0.0.1:9464"},
 	{"listen: 9464\n", "1:9", "is not address:port", "127.0.0.1:9464"},
 	{"listen: 127.0.0.1:0\n", "1:9", "has no port", "127.0.0.1:9464"},
+	{"listen: 0.0.0.0:9464\n", "1:9", "must not leave the host", "listen_token"},
+	{"listen: unix:page.sock\n", "1:9", "not an absolute path", "begin it with /"},
+	{"listen: '[::1]:9464'\nlisten_token: token\n", "2:15", "not an absolute path", "begin"},
 	{"tls_connections: 1\n", "1:18", "16", "65536"},
 	{"state_dir: var\n", "1:12", "not an absolute path", "begin it with /"},
 };

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,8 +17,10 @@
 
 #include "tests/snapshot.h"
 #include "user/page.h"
+#include "user/page_guard.h"
 
 struct fixture {
+	struct page_options options;
 	struct page *page;
 	char directory[64], control[128], listen[32];
 	uint16_t port;
@@ -94,6 +97,17 @@ static char *control(void *context, const char *path)
 	return strcmp(path, "/peers") ? NULL : strdup("{\"peers\":[]}");
 }
 
+static char *data(void *context, const char *path, const char *window, const char *view)
+{
+	char *text = NULL;
+
+	(void)context;
+	if (strcmp(path, "/history.json") || asprintf(&text, "{\"window\":\"%s\",\"view\":\"%s\"}",
+						      window ? window : "-", view ? view : "-") < 0)
+		return NULL;
+	return text;
+}
+
 /* --- fixture ------------------------------------------------------------------------------------
  */
 
@@ -123,8 +137,12 @@ static int set_up(void **state)
 	do {
 		f->port = free_port();
 		snprintf(f->listen, sizeof(f->listen), "127.0.0.1:%u", f->port);
-		err = page_start(f->listen, f->control, control, NULL, &f->page, f->why,
-				 sizeof(f->why));
+		f->options = (struct page_options){.listen = f->listen,
+						   .control_path = f->control,
+						   .control = control,
+						   .data = data,
+						   .context = f};
+		err = page_start(&f->options, &f->page, f->why, sizeof(f->why));
 	} while (err == -EADDRINUSE && strstr(f->why, "listen"));
 	if (err)
 		fail_msg("%s", f->why);
@@ -288,17 +306,177 @@ static void notes_follow_the_snapshot_and_are_replaced(void **state)
 	page_set_notes(f->page, NULL);
 }
 
-static void the_root_points_to_metrics_and_other_paths_are_not_found(void **state)
+static void the_root_is_the_page_and_unknown_paths_are_not_found(void **state)
 {
 	struct fixture *f = *state;
 
 	ask(f, GET("/", "localhost"));
 	assert_status(f, "200");
-	assert_says(f, "/metrics");
+	assert_says(f, "Content-Type: text/html; charset=utf-8\r\n");
+	assert_says(f, "<title>telltale</title>");
 	ask(f, GET("/metricsx", "localhost"));
 	assert_status(f, "404");
 	ask(f, GET("/peers", "localhost"));
 	assert_status(f, "404");
+}
+
+static void the_page_may_run_its_own_script_and_load_from_nowhere_else(void **state)
+{
+	struct fixture *f = *state;
+
+	ask(f, GET("/", "localhost"));
+	assert_says(f, "Content-Security-Policy: default-src 'none'; script-src 'sha256-");
+	assert_says(f, "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+		       "frame-ancestors 'none'\r\n");
+	assert_null(strstr(f->answer, "unsafe"));
+	assert_null(strstr(f->answer, "Access-Control"));
+	ask(f, GET("/history.json", "localhost"));
+	assert_says(f, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n");
+	assert_says(f, "Cross-Origin-Resource-Policy: same-origin\r\n");
+	assert_says(f, "Cache-Control: no-store\r\n");
+	assert_null(strstr(f->answer, "Access-Control"));
+}
+
+static void questions_behind_the_page_are_passed_on(void **state)
+{
+	struct fixture *f = *state;
+
+	ask(f, GET("/history.json?window=day&view=network", "localhost"));
+	assert_status(f, "200");
+	assert_says(f, "Content-Type: application/json\r\n");
+	assert_says(f, "{\"window\":\"day\",\"view\":\"network\"}");
+	ask(f, GET("/history.json", "localhost"));
+	assert_says(f, "{\"window\":\"-\",\"view\":\"-\"}");
+}
+
+/* --- who may ask --------------------------------------------------------------------------------
+ */
+
+#define TOKEN "0123456789abcdef0123456789abcdef"
+
+static void restart_with(struct fixture *f, const char *listen, const char *token)
+{
+	page_stop(f->page);
+	f->page = NULL;
+	f->options = (struct page_options){.listen = listen, .token = token};
+	if (page_start(&f->options, &f->page, f->why, sizeof(f->why)))
+		fail_msg("%s", f->why);
+	post(f, 1);
+}
+
+static void ask_with(struct fixture *f, const char *header)
+{
+	char request[512];
+
+	snprintf(request, sizeof(request),
+		 "GET /metrics HTTP/1.1\r\nHost: probe.example\r\n%sConnection: close\r\n\r\n",
+		 header);
+	ask(f, request);
+}
+
+static void who_has_the_token_may_ask_by_any_name_and_nobody_else(void **state)
+{
+	/* basic: "x:" and the token; "x:" and another; without a colon; not base64 */
+	static const char *const bad[] = {
+		"",
+		"Authorization: Bearer 0123456789abcdef0123456789abcdee\r\n",
+		"Authorization: Bearer 0123456789abcdef\r\n",
+		"Authorization: Bearer " TOKEN "0\r\n",
+		"Authorization: Bearer\r\n",
+		"Authorization: " TOKEN "\r\n",
+		"Authorization: Basic eDowMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZQ==\r\n",
+		"Authorization: Basic MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\r\n",
+		"Authorization: Basic !!!!\r\n",
+		"Authorization: Basic e\r\n",
+		"Authorization: Basic \r\n",
+	};
+	struct fixture *f = *state;
+	char listen[32];
+
+	strcpy(listen, f->listen);
+	restart_with(f, listen, TOKEN);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ask_with(f, bad[i]);
+		assert_status(f, "401");
+		assert_says(f, "WWW-Authenticate: Basic");
+		assert_null(strstr(f->answer, "transactions_total"));
+	}
+	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
+	assert_status(f, "200");
+	ask_with(f, "authorization: basic eDowMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg==\r\n");
+	assert_status(f, "200");
+	assert_says(f, "transactions_total");
+}
+
+static void with_a_token_it_listens_anywhere(void **state)
+{
+	struct fixture *f = *state;
+	char listen[32];
+
+	snprintf(listen, sizeof(listen), "0.0.0.0:%u", f->port);
+	restart_with(f, listen, TOKEN);
+	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
+	assert_status(f, "200");
+}
+
+static void on_a_unix_socket_only_its_owner_may_ask(void **state)
+{
+	struct fixture *f = *state;
+	char listen[160], path[128];
+	struct stat st;
+
+	strcpy(path, f->control);
+	snprintf(listen, sizeof(listen), "unix:%s", path);
+	restart_with(f, listen, NULL);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	ask_control(f, GET("/metrics", "whatever"));
+	assert_status(f, "200");
+	assert_says(f, "transactions_total");
+	page_stop(f->page);
+	f->page = NULL;
+	assert_int_equal(stat(path, &st), -1);
+}
+
+static int token_of(const struct fixture *f, const char *text, mode_t mode, char *token, char *why)
+{
+	char path[128];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/token", f->directory);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	why[0] = '\0';
+	err = page_token_load(path, token, why, 256);
+	unlink(path);
+	return err;
+}
+
+static void a_token_is_read_from_a_file_of_its_owners_only(void **state)
+{
+	struct fixture *f = *state;
+	char token[PAGE_TOKEN_MAX + 1], why[256], longest[PAGE_TOKEN_MAX + 3];
+
+	assert_int_equal(token_of(f, "  " TOKEN "\n\n", 0600, token, why), 0);
+	assert_string_equal(token, TOKEN);
+	assert_int_equal(token_of(f, TOKEN, 0644, token, why), -EPERM);
+	assert_non_null(strstr(why, "chmod 600"));
+	assert_int_equal(token_of(f, TOKEN, 0640, token, why), -EPERM);
+	assert_int_equal(token_of(f, "short", 0600, token, why), -EINVAL);
+	assert_non_null(strstr(why, "openssl rand"));
+	assert_int_equal(token_of(f, "", 0600, token, why), -EINVAL);
+	assert_int_equal(token_of(f, TOKEN " " TOKEN, 0600, token, why), -EINVAL);
+	assert_null(strstr(why, TOKEN));
+	memset(longest, 'x', sizeof(longest));
+	longest[PAGE_TOKEN_MAX] = '\0';
+	assert_int_equal(token_of(f, longest, 0600, token, why), 0);
+	longest[PAGE_TOKEN_MAX] = 'x';
+	longest[PAGE_TOKEN_MAX + 1] = '\0';
+	assert_int_equal(token_of(f, longest, 0600, token, why), -EINVAL);
+	assert_int_equal(page_token_load("/nonexistent/token", token, why, sizeof(why)), -ENOENT);
 }
 
 static void only_reading_is_allowed(void **state)
@@ -386,7 +564,8 @@ static void only_loopback_may_be_listened_on(void **state)
 	struct page *p;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		int err = page_start(bad[i], NULL, NULL, NULL, &p, f->why, sizeof(f->why));
+		const struct page_options options = {.listen = bad[i]};
+		int err = page_start(&options, &p, f->why, sizeof(f->why));
 
 		assert_int_equal(err, -EINVAL);
 		assert_non_null(strstr(f->why, "127.0.0.1:9464"));
@@ -398,8 +577,9 @@ static void a_port_that_is_taken_is_told_with_the_mend(void **state)
 	struct fixture *f = *state;
 	struct page *p;
 
-	assert_int_equal(page_start(f->listen, NULL, NULL, NULL, &p, f->why, sizeof(f->why)),
-			 -EADDRINUSE);
+	assert_int_equal(
+		page_start(&(struct page_options){.listen = f->listen}, &p, f->why, sizeof(f->why)),
+		-EADDRINUSE);
 	assert_non_null(strstr(f->why, f->listen));
 	assert_non_null(strstr(f->why, "another port"));
 }
@@ -428,8 +608,10 @@ static void a_second_instance_is_told_that_one_is_running(void **state)
 	struct page *p;
 	struct stat st;
 
-	assert_int_equal(page_start(NULL, f->control, control, NULL, &p, f->why, sizeof(f->why)),
-			 -EADDRINUSE);
+	assert_int_equal(
+		page_start(&(struct page_options){.control_path = f->control, .control = control},
+			   &p, f->why, sizeof(f->why)),
+		-EADDRINUSE);
 	assert_non_null(strstr(f->why, "another telltale"));
 	/* ... and has not taken the first one's socket away. */
 	assert_int_equal(stat(f->control, &st), 0);
@@ -449,7 +631,10 @@ static void a_socket_left_behind_by_a_crash_is_replaced(void **state)
 	memcpy(a.sun_path, stale, strlen(stale) + 1);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	close(fd);
-	assert_int_equal(page_start(NULL, stale, control, NULL, &p, f->why, sizeof(f->why)), 0);
+	assert_int_equal(
+		page_start(&(struct page_options){.control_path = stale, .control = control}, &p,
+			   f->why, sizeof(f->why)),
+		0);
 	page_stop(p);
 	assert_int_equal(access(stale, F_OK), -1);
 }
@@ -465,8 +650,10 @@ static void a_file_in_the_way_is_left_alone(void **state)
 	file = fopen(path, "w");
 	assert_non_null(file);
 	fclose(file);
-	assert_int_equal(page_start(NULL, path, control, NULL, &p, f->why, sizeof(f->why)),
-			 -EEXIST);
+	assert_int_equal(
+		page_start(&(struct page_options){.control_path = path, .control = control}, &p,
+			   f->why, sizeof(f->why)),
+		-EEXIST);
 	assert_non_null(strstr(f->why, "remove it"));
 	assert_int_equal(unlink(path), 0);
 }
@@ -480,8 +667,10 @@ static void a_path_too_long_for_a_socket_is_told(void **state)
 	memset(path, 'x', sizeof(path) - 1);
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
-	assert_int_equal(page_start(NULL, path, control, NULL, &p, f->why, sizeof(f->why)),
-			 -ENAMETOOLONG);
+	assert_int_equal(
+		page_start(&(struct page_options){.control_path = path, .control = control}, &p,
+			   f->why, sizeof(f->why)),
+		-ENAMETOOLONG);
 	assert_non_null(strstr(f->why, "run_dir"));
 }
 
@@ -491,7 +680,7 @@ static void a_page_without_sockets_runs_and_does_nothing(void **state)
 	struct page *p;
 	int fds[2];
 
-	assert_int_equal(page_start(NULL, NULL, NULL, NULL, &p, f->why, sizeof(f->why)), 0);
+	assert_int_equal(page_start(&(struct page_options){0}, &p, f->why, sizeof(f->why)), 0);
 	assert_int_equal(page_fds(p, fds, 2), 0);
 	assert_int_equal(page_run(p), -1);
 	page_stop(p);
@@ -509,7 +698,13 @@ int main(void)
 		cmocka_unit_test(an_empty_snapshot_is_an_empty_text),
 		over_http(metrics_show_the_last_snapshot_posted),
 		over_http(notes_follow_the_snapshot_and_are_replaced),
-		over_http(the_root_points_to_metrics_and_other_paths_are_not_found),
+		over_http(the_root_is_the_page_and_unknown_paths_are_not_found),
+		over_http(the_page_may_run_its_own_script_and_load_from_nowhere_else),
+		over_http(questions_behind_the_page_are_passed_on),
+		over_http(who_has_the_token_may_ask_by_any_name_and_nobody_else),
+		over_http(with_a_token_it_listens_anywhere),
+		over_http(on_a_unix_socket_only_its_owner_may_ask),
+		over_http(a_token_is_read_from_a_file_of_its_owners_only),
 		over_http(only_reading_is_allowed),
 		over_http(a_name_pointed_at_loopback_from_elsewhere_is_refused),
 		over_http(garbage_gets_no_metrics_and_the_page_lives_on),

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// drive.js URL CHECK[+CHECK...] [ARGUMENT...]: opens the page in a browser, as a reader would, and checks
+// something of it. Whatever the check, it fails when the page logs an error, asks another server for
+// anything, or breaks its own policy. Findings on standard error; status 1 if there are any.
+'use strict'
+const assert = require('assert')
+const fs = require('fs')
+const { chromium } = require('playwright-core')
+
+const PATIENCE_MS = 30000
+const SIZES = { screen: { width: 1280, height: 900 }, phone: { width: 390, height: 844 }, narrow: { width: 320, height: 640 } }
+const CHROMIUM = process.env.CHROMIUM ||
+  ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => fs.existsSync(path))
+
+let browser, url
+const faults = []
+
+async function open ({ size = 'screen', colorScheme = 'light', query = '', ...more } = {}) {
+  const context = await browser.newContext({ viewport: SIZES[size], colorScheme, ...more })
+  const page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type()) && !page.expectTrouble) faults.push(`console: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => faults.push(`script: ${error.stack}`))
+  page.on('request', (request) => {
+    const asked = request.url()
+    if (!asked.startsWith(url) && !asked.startsWith('data:')) faults.push(`asks another server: ${asked}`)
+  })
+  await page.goto(url + query)
+  await page.waitForSelector('#live[data-state=live]')
+  return page
+}
+
+// Until FUNCTION is true in the page. Playwright's own waiting evaluates text, which the policy refuses.
+async function until (page, wanted, argument) {
+  const deadline = Date.now() + PATIENCE_MS
+  while (!await page.evaluate(wanted, argument)) {
+    if (Date.now() > deadline) throw new Error(`never true: ${wanted}`)
+    await page.waitForTimeout(100)
+  }
+}
+
+const attribute = (page, selector, name) => page.getAttribute(selector, name)
+
+// The figures of /metrics as {"name{labels}": value}, without `source`, under their OTLP names.
+async function metrics () {
+  const text = await (await fetch(url + 'metrics')).text()
+  const out = new Map()
+  for (const line of text.split('\n')) {
+    const match = /^(\w+)\{source="[^"]*",?(.*)\} (\S+)$/.exec(line)
+    if (match) out.set(`${match[1]}{${match[2].replaceAll(',', ' ')}}`, match[3])
+  }
+  return out
+}
+
+async function sentRows (page, audience) {
+  await page.check(`input[name=audience][value=${audience}]`, { force: true })
+  return page.$$eval('#sent tbody tr', (rows) => rows.map((row) => ({ ...row.dataset })))
+}
+
+// /metrics' value of a row: sums without _total have got that ending there.
+function exported (all, row) {
+  for (const name of [row.metric, `${row.metric}_total`, `${row.metric}_count`]) {
+    const value = all.get(`${name}{${row.labels}}`)
+    if (value !== undefined) return value
+  }
+}
+
+const CHECKS = {
+  // What stands on the screen is what /metrics has: every point, and the window since the start.
+  async figures (transactions) {
+    const page = await open({ query: '?window=hour' })
+    await page.waitForSelector(`#kpi-transactions[data-exact="${transactions}"]`)
+    // Both at one moment: of a snapshot that did not change while it was read.
+    for (let round = 0; ; round++) {
+      const before = await metrics()
+      const own = await sentRows(page, 'own')
+      const network = await sentRows(page, 'network')
+      const differ = [...own, ...network].filter((row) => exported(before, row) !== row.value)
+        .map((row) => `${row.metric}{${row.labels}}: ${row.value} on the page, ${exported(before, row)} exported`)
+      if (!differ.length) {
+        assert(own.length > 100 && network.length === 8, `${own.length} and ${network.length} rows`)
+        assert(network.every((row) => !row.metric.startsWith('telltale_') || row.metric === 'telltale_coverage_complete'))
+        break
+      }
+      if (round === 20) throw new Error(differ.join('\n'))
+      await page.waitForTimeout(300)
+    }
+    const all = await metrics()
+    assert.equal(await page.textContent('#kpi-transactions'), Number(all.get('transactions_total{}')).toLocaleString('en'))
+    assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('packet_amount_fulfill_total{}'))
+    assert.match(await page.textContent('#kpi-value-error'), /^± \$[\d.,]+$/)
+    assert.match(await page.textContent('#noise'), /noise/)
+    for (const window of ['hour', 'day', 'week', 'month', 'year']) {
+      assert.equal(await attribute(page, `#all tr[data-window=${window}]`, 'data-transactions'), String(transactions))
+    }
+    const outcome = await page.textContent('#outcomes tr[data-outcome=fulfilled] td.n')
+    assert.equal(outcome, Number(all.get('telltale_exchanges_total{outcome="fulfilled"}')).toLocaleString('en'))
+    const endpoints = await page.$$eval('#endpoints li', (list) => list.map((e) => ({ ...e.dataset })))
+    for (const e of endpoints) {
+      const delivered = await page.textContent(`#endpoints li[data-url="${e.url}"] .facts`)
+      assert.match(delivered, /Delivered/)
+    }
+    console.log(JSON.stringify(endpoints))
+  },
+
+  // The hour holds what was counted before a restart and after it.
+  async hour (transactions) {
+    const page = await open({ query: '?window=hour' })
+    await page.waitForSelector(`#kpi-transactions[data-exact="${transactions}"]`)
+    assert(await page.$eval('#points tbody', (body) => body.rows.length >= 1))
+  },
+
+  // A sentence stands in one of the notices.
+  async notice (words) {
+    const page = await open()
+    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden])')]
+      .some((n) => n.textContent.includes(w)), words)
+  },
+
+  // axe finds nothing serious, in both themes, on a screen and on a phone, and in either view.
+  async barriers () {
+    const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+    for (const [size, colorScheme, query] of [['screen', 'light', '?window=day&audience=own'], ['screen', 'dark', '?window=year&view=network'],
+      ['phone', 'dark', '?window=hour&audience=own']]) {
+      const page = await open({ size, colorScheme, query })
+      await page.$$eval('details', (all) => all.forEach((d) => { d.open = true }))
+      // By the inspector's way: the page's own policy would refuse it as a script.
+      await page.evaluate(axe)
+      const found = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
+      for (const v of found.violations) {
+        const line = `${size} ${colorScheme}: ${v.impact}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join('; ')}: ${v.help}`
+        if (['serious', 'critical'].includes(v.impact)) faults.push(line)
+        else console.log(line)
+      }
+      assert(found.passes.length === 0 || found.violations !== undefined)
+      await page.context().close()
+    }
+  },
+
+  // Everything can be reached and worked with the keyboard alone, and the focus is seen.
+  async keyboard () {
+    const page = await open({ query: '?window=hour&audience=network' })
+    const reached = new Set()
+    for (let i = 0; i < 40; i++) {
+      await page.keyboard.press('Tab')
+      const at = await page.evaluate(() => {
+        const e = document.activeElement
+        const shown = getComputedStyle(e.matches('.segments input') ? e.nextElementSibling : e)
+        return { name: e.id || e.name || e.getAttribute('aria-labelledby') || e.className || e.tagName.toLowerCase(), seen: shown.outlineStyle !== 'none' || e.classList.contains('skip') || e === document.body }
+      })
+      reached.add(at.name)
+      if (!at.seen) faults.push(`focus on ${at.name} is not seen`)
+    }
+    for (const name of ['theme', 'window', 'view', 'audience', 'filter', 'skip', 'summary', 'sent-points']) {
+      if (![...reached].some((r) => r === name)) faults.push(`${name} cannot be reached: ${[...reached]}`)
+    }
+    await page.focus('input[name=window]:checked')
+    await page.keyboard.press('ArrowRight')
+    await page.waitForSelector('#all tr[data-window=day][data-selected]')
+    await until(page, () => document.querySelector('#chart-value').getAttribute('aria-label').includes('last day'))
+    await page.focus('#theme')
+    for (const theme of ['light', 'dark', 'auto']) {
+      await page.keyboard.press('Enter')
+      assert.equal(await attribute(page, 'html', 'data-theme'), theme)
+    }
+    await page.fill('#filter', 'amount')
+    const shown = await page.$$eval('#sent tbody tr', (rows) => rows.map((r) => r.dataset.metric))
+    assert.deepEqual(shown, ['packet_amount_fulfill'])
+  },
+
+  // A phone scrolls the page up and down, never sideways.
+  async phone () {
+    for (const size of ['phone', 'narrow']) {
+      const page = await open({ size, query: '?window=year&audience=own' })
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      if (wide > 0) faults.push(`${size}: ${wide} pixels too wide`)
+      await page.context().close()
+    }
+  },
+
+  // Noisy figures carry their error and are drawn with a band; exact ones are not.
+  async noisy () {
+    const page = await open({ query: '?window=day&view=own' })
+    assert.equal(await page.textContent('#kpi-transactions-error'), '')
+    assert.match(await page.textContent('#kpi-value-error'), /^± \$/)
+    await page.check('input[name=view][value=network]', { force: true })
+    await until(page, () => document.querySelector('#kpi-transactions-error').textContent.startsWith('± '))
+    assert.match(await page.textContent('#noise'), /each full hour/)
+    // Rounded to its error: all digits below it are zero.
+    const figure = Number((await page.textContent('#kpi-transactions')).replaceAll(',', ''))
+    const error = Number((await page.textContent('#kpi-transactions-error')).replace('± ', '').replaceAll(',', ''))
+    assert.equal(figure % 10 ** Math.floor(Math.log10(error - 0.01)), 0, `${figure} ± ${error}`)
+    // The band: pixels of the line's colour, thinned, above and below it.
+    const shades = await page.$eval('#chart-value canvas', (canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+      let thin = 0
+      for (let i = 3; i < data.length; i += 4) if (data[i] > 20 && data[i] < 90) thin++
+      return thin
+    })
+    assert(shades > 500, `${shades} pixels of a band`)
+  },
+
+  // It says when the daemon is gone, and goes on by itself when it is back.
+  async outage (pid) {
+    const page = await open()
+    page.expectTrouble = true
+    process.kill(Number(pid), 'SIGSTOP')
+    try {
+      await page.waitForSelector('#live[data-state=lost]')
+      assert.match(await page.textContent('#lost'), /does not answer/)
+    } finally {
+      process.kill(Number(pid), 'SIGCONT')
+    }
+    await page.waitForSelector('#live[data-state=live]')
+    assert(await page.isHidden('#lost'))
+  },
+
+  // With a token: the browser asks for it as a password.
+  async token (token) {
+    const page = await open({ httpCredentials: { username: 'anybody', password: token } })
+    assert.match(await page.title(), /telltale/)
+  }
+}
+
+async function main ([where, check, ...args]) {
+  url = where
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  try {
+    for (const name of check.split('+')) await CHECKS[name](...args)
+  } catch (error) {
+    faults.push(error.stack)
+  }
+  await browser.close()
+  for (const fault of faults) console.error(fault)
+  process.exit(faults.length ? 1 : 0)
+}
+
+main(process.argv.slice(2))

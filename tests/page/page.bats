@@ -1,0 +1,179 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The local page in a browser, its history over restarts and faults, and `telltale top` on a terminal.
+#
+# shellcheck disable=SC2154 # stderr is set by bats
+
+load ../e2e/helper
+
+setup_file() {
+  make -s build/tests/page-serve build/venv/ready >&2
+}
+
+# in_browser CHECK [ARGUMENT...]: opens NAME's page and checks one thing of it (drive.js).
+in_browser() {
+  node "$ROOT/tests/page/drive.js" "$(page_url)" "$@"
+}
+
+page_url() {
+  echo "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/"
+}
+
+# serve [LINE...]: the page of a node that has run for a year (serve.c), ready when this returns.
+serve() {
+  mkdir -p "$BED/tt.state"
+  {
+    printf 'enabled: true\ninstance: cloud-nine\ntargets: [{pid: 1}]\n'
+    printf 'state_dir: %s\nrun_dir: %s\nexport_interval: 1s\n' "$BED/tt.state" "$BED"
+    if (($#)); then printf '%s\n' "$@"; else printf 'listen: 127.0.0.1:%s\n' "$(bed_free_port)"; fi
+  } >"$BED/tt.yaml"
+  bed_spawn tt "$ROOT/build/tests/page-serve" "$BED/tt.yaml"
+  bed_wait 120 'the page of a year' served
+}
+
+served() {
+  if [[ $(page_url) == http://unix:* ]]; then
+    curl --silent --fail --unix-socket "$BED/page.sock" http://localhost/status.json
+  else
+    curl --silent --fail "${SHOW[@]}" "$(page_url | sed 's/0\.0\.0\.0/127.0.0.1/')status.json"
+  fi
+}
+SHOW=()
+
+# on_terminal SCRIPT COMMAND...: on one of 80 columns and 24 lines (terminal.py).
+on_terminal() {
+  "$ROOT/build/venv/bin/python" "$ROOT/tests/page/terminal.py" 80x24 "$@"
+}
+
+top_there() {
+  on_terminal "$1" "$TELLTALE" top --config "$BED/tt.yaml"
+}
+
+# paid CONNECTOR WANT: telltale counts as many payments as the connectors did.
+paid() {
+  test_metric "$1" tt transactions_total
+}
+
+@test "the page shows what was counted and exported, and a kill and a restart lose nothing of it" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  collector_start net
+  telltale_config tt "$(connector_cgroup alice)" endpoints: "$(telltale_endpoint "$(collector_url net)" network)"
+  telltale_start tt
+  connector_pay alice "{\"payments\":24,\"concurrency\":4,$(to "$url")}"
+  first=$(connector_truth alice originated transactions)
+  bed_wait 60 'the payments on /metrics' paid "$first"
+  run --separate-stderr in_browser figures "$first"
+  echo "$output $stderr"
+  [[ $status == 0 && $output == *'"health":"good"'* ]]
+  # What it takes with page and history in use.
+  rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(bed_pid tt)/status")
+  echo "# telltale takes $rss kB with page and history" >&3
+  ((rss <= 48 * 1024))
+
+  bed_stop tt KILL || true
+  telltale_start tt
+  connector_pay alice "{\"payments\":12,\"concurrency\":4,$(to "$url")}"
+  all=$(connector_truth alice originated transactions)
+  bed_wait 60 'the later payments on /metrics' paid $((all - first))
+  in_browser hour "$all"
+}
+
+@test "a damaged history is set aside, a full disk is counted, and the counting goes on" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  head -c 100000 /dev/urandom >"$BED/rubbish"
+  cp "$BED/rubbish" "$BED/tt.state/history.db"
+  telltale_start tt
+  bed_wait 30 'the damaged file aside' cmp "$BED/rubbish" "$BED/tt.state/history.db.set-aside"
+  bed_wait 30 'the fault on /metrics' test_metric 1 tt telltale_history_failures_total 'event="corrupt"'
+  in_browser notice 'the history begins anew'
+
+  prlimit --pid "$(bed_pid tt)" --fsize=4096:unlimited
+  connector_pay alice "{\"payments\":12,\"concurrency\":4,$(to "$url")}"
+  all=$(connector_truth alice originated transactions)
+  bed_wait 60 'the payments on /metrics' paid "$all"
+  bed_wait 30 'the failed write on /metrics' at_least 1 telltale_metric tt telltale_history_failures_total 'event="unsaved"'
+  in_browser notice 'cannot write'
+  prlimit --pid "$(bed_pid tt)" --fsize=unlimited:unlimited
+  in_browser hour "$all"
+  telltale_stop tt
+  exactly tt alice
+}
+
+@test "the page has no serious barrier, works by keyboard and on a phone, and draws noise as noise" {
+  serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
+    endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
+  in_browser barriers+keyboard+phone+noisy
+  in_browser outage "$(bed_pid tt)"
+}
+
+@test "beyond loopback the page wants a token, and gives nothing to other sites" {
+  port=$(bed_free_port)
+  run "$TELLTALE" check --config <(printf 'listen: 0.0.0.0:%s\n' "$port")
+  echo "$output"
+  [[ $status == 1 && $output == *'not a loopback address'*'listen_token'* ]]
+
+  openssl rand -hex 32 >"$BED/token"
+  chmod 600 "$BED/token"
+  SHOW=(--header "Authorization: Bearer $(cat "$BED/token")")
+  serve "listen: 0.0.0.0:$port" "listen_token: $BED/token"
+  for path in '' metrics status.json 'history.json?window=day' sent.json nothing; do
+    [[ $(curl --silent --output /dev/null --write-out '%{http_code}' "http://127.0.0.1:$port/$path") == 401 ]]
+  done
+  sed -i 's/0\.0\.0\.0/127.0.0.1/' "$BED/tt.yaml"
+  in_browser token "$(cat "$BED/token")"
+  run --separate-stderr top_there 'wait:live;key:q;end'
+  [[ $output == *'status 0'* ]]
+  chmod 644 "$BED/token"
+  run top_there 'wait:chmod 600;end'
+  [[ $output == *'status 1'* ]]
+  bed_stop tt || true
+
+  SHOW=()
+  serve
+  [[ $(curl --silent --output /dev/null --write-out '%{http_code}' --header 'Host: evil.example' "$(page_url)status.json") == 403 ]]
+  run curl --silent --include --header 'Origin: http://evil.example' "$(page_url)status.json"
+  [[ $output == *'Cross-Origin-Resource-Policy: same-origin'* && $output != *Access-Control* ]]
+  bed_stop tt || true
+
+  serve "listen: unix:$BED/page.sock"
+  [[ $(stat -c %a "$BED/page.sock") == 600 ]]
+  run --separate-stderr top_there 'wait:live;key:q;end'
+  [[ $output == *'status 0'* ]]
+}
+
+@test "top shows the same at 80x24, follows keys and the window's size, and ends cleanly" {
+  serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
+    endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
+  bed_wait 30 'a failed export' bash -c "curl -sf $(page_url)status.json | grep -q 'Connection refused'"
+  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:exact, for you;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
+  echo "$output $stderr"
+  [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
+  # The year is the page's own, to the digit: only minutes come after it was read.
+  curl --silent --fail "$(page_url)status.json" >"$BED/status"
+  year=$(bed_json "$BED/status" windows own 4 transactions)
+  year=${year%???}
+  [[ ${output//,/} == *"Year "*" $year"* ]]
+
+  run --separate-stderr top_there 'wait:live;size:120x40;wait:failed;size:40x10;wait:too small;size:80x24;wait:Outcomes;signal:SIGINT;end'
+  echo "$output $stderr"
+  [[ $output == *'status 0'*'cursor shown' ]]
+  run --separate-stderr top_there 'wait:live;signal:SIGTERM;end'
+  echo "$output $stderr"
+  [[ $output == *'status 0'*'cursor shown' ]]
+
+  # The daemon goes while it is shown: its last figures stay, with a word.
+  run --separate-stderr top_there "wait:live;kill:$(bed_pid tt);wait:not connected;wait:no telltale answers;wait:Outcomes;key:q;end"
+  echo "$output $stderr"
+  [[ $output == *'status 0'* ]]
+  run top_there 'wait:no telltale answers;end'
+  echo "$output"
+  [[ $output == *'status 1'* ]]
+  run "$TELLTALE" top --config <(echo 'listen: none')
+  [[ $status == 1 && $output == *'listen: none'* ]]
+}

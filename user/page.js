@@ -1,0 +1,190 @@
+"use strict";
+// SPDX-License-Identifier: Apache-2.0
+// The local page: asks the daemon for what it measured, and draws it. What stands in page_*.js is the
+// same script; the Makefile joins them.
+
+const state = {
+  window: "hour", view: "own", audience: "network", filter: "",
+  status: null, history: null, sent: null, lost: false, timer: 0, asked: 0,
+};
+
+const WINDOWS = [["hour", "Hour"], ["day", "Day"], ["week", "Week"], ["month", "Month"], ["year", "Year"]];
+const POLL_MIN_MS = 1000, POLL_MAX_MS = 15000, PATIENCE_MS = 10000;
+
+const byId = (id) => document.getElementById(id);
+
+// make("td", {class: "n"}, "text", child...): text is text, never markup.
+function make(name, attributes, ...children) {
+  const e = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (value === true) e.setAttribute(key, "");
+    else if (value !== false && value != null) e.setAttribute(key, value);
+  }
+  e.append(...children.filter((c) => c != null && c !== ""));
+  return e;
+}
+
+function setText(id, text) {
+  const e = byId(id);
+  if (e.textContent !== text) e.textContent = text;
+}
+
+// Replaces what is in E only when it changed: a selection or a focus in it survives.
+function replace(e, children) {
+  const next = make("div", {}, ...children);
+  if (next.innerHTML !== e.innerHTML) e.replaceChildren(...next.childNodes);
+}
+
+function recall(key) {
+  try { return localStorage.getItem("telltale." + key); } catch { return null; }
+}
+
+function remember(key, value) {
+  try { localStorage.setItem("telltale." + key, value); } catch { /* private window: then not */ }
+}
+
+/* --- asking ------------------------------------------------------------------------------------ */
+
+async function ask(path) {
+  const response = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
+  if (!response.ok) throw new Error(response.status === 404 ? "starting" : "HTTP " + response.status);
+  return response.json();
+}
+
+async function refresh() {
+  const number = ++state.asked;
+  clearTimeout(state.timer);
+  try {
+    const [status, history, sent] = await Promise.all([
+      ask("status.json"),
+      ask(`history.json?window=${state.window}&view=${state.view}`),
+      ask("sent.json"),
+    ]);
+    if (number !== state.asked) return; // another window was chosen meanwhile
+    Object.assign(state, {status, history, sent, lost: false});
+    draw();
+  } catch (error) {
+    if (number !== state.asked) return;
+    state.lost = true;
+    drawLost(error);
+  }
+  drawLive();
+  plan();
+}
+
+function plan() {
+  const wanted = state.status ? state.status.interval_ms : POLL_MIN_MS;
+  clearTimeout(state.timer);
+  if (!document.hidden) state.timer = setTimeout(refresh, Math.min(Math.max(wanted, POLL_MIN_MS), POLL_MAX_MS));
+}
+
+/* --- the page ---------------------------------------------------------------------------------- */
+
+function drawLive() {
+  const live = byId("live");
+  live.dataset.state = state.lost ? "lost" : state.status ? "live" : "wait";
+  setText("live-text", state.lost ? "Not connected" : state.status ? "Live · " + clock(state.status.time_s) : "Connecting");
+}
+
+function drawLost(error) {
+  const notice = byId("lost");
+  notice.dataset.kind = "bad";
+  setText("lost", error.message === "starting"
+    ? "telltale is starting: the kernel verifies its programs, which takes some seconds."
+    : state.status ? "telltale does not answer. These are its last figures; the page goes on by itself when it is back."
+      : "telltale does not answer. The page goes on by itself when it does.");
+  notice.hidden = false;
+  document.body.toggleAttribute("data-lost", Boolean(state.status));
+}
+
+function draw() {
+  byId("lost").hidden = true;
+  document.body.removeAttribute("data-lost");
+  drawHead();
+  drawNotices();
+  drawTraffic();
+  drawAll();
+  drawOutcomes();
+  drawTimes();
+  drawEndpoints();
+  drawUnseen();
+  drawSent();
+}
+
+function drawHead() {
+  const s = state.status;
+  document.title = `${s.instance} · telltale`;
+  setText("instance", s.instance);
+  setText("version", s.version);
+  setText("network", s.network);
+  byId("network").dataset.kind = s.network;
+  setText("mechanism", s.epsilon ? `${s.mechanism}, ε = ${Number(s.epsilon)}` : s.mechanism);
+  setText("span", `Up to ${moment(s.time_s)}. Running since ${moment(s.start_s)}.`);
+  byId("views").hidden = !s.windows.network;
+  if (!s.windows.network && state.view !== "own") choose("view", "own");
+}
+
+function drawNotices() {
+  const s = state.status, coverage = byId("coverage"), trouble = byId("history-trouble");
+  coverage.hidden = s.complete !== false;
+  coverage.dataset.kind = "warn";
+  setText("coverage", "Since the start some of what is in scope was unreadable, unattributed, unconverted or lost, so " +
+    "totals are too low. “What telltale could not see” says which.");
+  trouble.hidden = s.history.kept && !s.history.trouble;
+  setText("history-trouble", s.history.trouble
+    ? `History: ${s.history.trouble}.` : "The history is kept in memory only and ends with the process.");
+}
+
+/* --- choices ----------------------------------------------------------------------------------- */
+
+const CHOICES = {
+  window: {in: "windows", of: () => WINDOWS},
+  view: {in: "views", of: () => [["own", "Exact, for you"], ["network", "As the network sees it"]]},
+  audience: {in: "audiences", of: () => [["network", "To the network"], ["own", "To your own"]]},
+};
+
+function makeChoices(name) {
+  const box = byId(CHOICES[name].in);
+  for (const [value, text] of CHOICES[name].of()) {
+    const input = make("input", {type: "radio", name, value, checked: state[name] === value});
+    input.addEventListener("change", () => choose(name, value));
+    box.append(make("label", {}, input, make("span", {}, text)));
+  }
+}
+
+function choose(name, value) {
+  state[name] = value;
+  remember(name, value);
+  for (const input of byId(CHOICES[name].in).querySelectorAll("input")) input.checked = input.value === value;
+  if (name === "audience") drawSent();
+  else refresh();
+}
+
+/* --- theme ------------------------------------------------------------------------------------- */
+
+const THEMES = ["auto", "light", "dark"];
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  setText("theme-text", "Theme: " + theme);
+  remember("theme", theme);
+  recolour();
+}
+
+function start() {
+  const asked = new URLSearchParams(location.search);
+  for (const name of Object.keys(CHOICES)) {
+    const wanted = asked.get(name) || recall(name);
+    if (CHOICES[name].of().some(([value]) => value === wanted)) state[name] = wanted;
+    makeChoices(name);
+  }
+  setTheme(THEMES.includes(recall("theme")) ? recall("theme") : "auto");
+  byId("theme").addEventListener("click", () =>
+    setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  byId("filter").addEventListener("input", (e) => { state.filter = e.target.value; drawSent(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  refresh();
+}
+
+document.addEventListener("DOMContentLoaded", start);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three charts, by dygraphs: a line or bars, and around what is noisy the band where the truth
+// probably lies.
+
+const charts = {};
+
+// Published rounding only goes up from 2 USD: on average by this (scripts/deploy/PRIVACY.md).
+const OVERSTATED = 1.42;
+
+function biased() {
+  const s = state.status;
+  return s.mechanism !== "continual" || state.view === "own" ? s.privacy.rounding === "published" : false;
+}
+
+// [low, shown, high] of what is kept for a point; nulls where there is nothing.
+function band(value, error, over) {
+  if (value == null) return [null, null, null];
+  return [Math.max(0, (over ? value / OVERSTATED : value) - error), value, value + error];
+}
+
+const KPIS = {
+  transactions: {
+    colour: "--second", plotter: barPlotter, write: compact, sum: (s) => count(s),
+    point: (p) => band(p.transactions, SURE * p.transactions_sd, false),
+  },
+  value: {
+    colour: "--accent", write: (v) => "$" + compact(v), sum: (s) => money(s),
+    point: (p) => band(p.value / SCALE, SURE * p.value_sd / SCALE, biased()),
+  },
+  average: {
+    colour: "--third", write: (v) => "$" + compact(v), sum: (s) => average(s),
+    point: (p) => {
+      const a = averageOf(p);
+      return a ? band(a.value, a.error, biased()) : [null, null, null];
+    },
+  },
+};
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// Bars, and a whisker over each whose figure is noisy.
+function barPlotter(e) {
+  const context = e.drawingContext, zero = e.dygraph.toDomYCoord(0), points = e.points;
+  let gap = Infinity;
+  for (let i = 1; i < points.length; i++) gap = Math.min(gap, points[i].canvasx - points[i - 1].canvasx);
+  const width = Math.max(1, Math.min(22, 0.72 * gap));
+  context.fillStyle = e.color;
+  for (const p of points) {
+    if (p.yval > 0) context.fillRect(p.canvasx - width / 2, p.canvasy, width, zero - p.canvasy);
+  }
+  if (width < 4) return;
+  context.strokeStyle = colour("--soft");
+  context.lineWidth = 1;
+  for (const p of points) {
+    if (!(p.yval_plus > p.yval) || !(p.yval > 0)) continue;
+    context.beginPath();
+    context.moveTo(p.canvasx, e.dygraph.toDomYCoord(p.yval_plus));
+    context.lineTo(p.canvasx, e.dygraph.toDomYCoord(p.yval_minus));
+    context.stroke();
+  }
+}
+
+// A point without neighbours has no band to be in: it gets its error as a bar of its own.
+function lonePlotter(e) {
+  const context = e.drawingContext, points = e.points, at = (i) => i >= 0 && i < points.length && !isNaN(points[i].yval);
+  context.globalAlpha = 0.3;
+  context.strokeStyle = e.color;
+  context.lineWidth = 7;
+  for (let i = 0; i < points.length; i++) {
+    if (!at(i) || at(i - 1) || at(i + 1)) continue;
+    context.beginPath();
+    context.moveTo(points[i].canvasx, e.dygraph.toDomYCoord(points[i].yval_plus));
+    context.lineTo(points[i].canvasx, e.dygraph.toDomYCoord(points[i].yval_minus));
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+// Where the time axis gets its labels: at whole hours and days of the reader's own clock.
+const TICKS = {
+  hour: {minutes: 15}, day: {minutes: 360}, week: {days: 2}, month: {days: 7}, year: {months: 3},
+};
+
+function ticks(from, to) {
+  const {minutes = 0, days = 0, months = 0} = TICKS[state.window], out = [];
+  const at = new Date(from);
+  at.setHours(0, 0, 0, 0);
+  if (months) at.setDate(1);
+  while (at <= to) {
+    if (at >= from) out.push({v: at.getTime(), label: tickLabel(at)});
+    at.setMonth(at.getMonth() + months, at.getDate() + days);
+    at.setMinutes(at.getMinutes() + minutes);
+  }
+  return out;
+}
+
+function tickLabel(at) {
+  if (state.window === "hour" || state.window === "day")
+    return at.toLocaleTimeString("en-GB", {hour: "2-digit", minute: "2-digit"});
+  return at.toLocaleDateString("en-GB", state.window === "year" ? {month: "short"} : {day: "numeric", month: "short"});
+}
+
+// One row for each step of the window: where nothing was measured, nothing is drawn.
+function rows(kpi) {
+  const h = state.history, measured = new Map(h.points.map((p) => [p.at_s, p])), out = [];
+  for (let at = Math.floor(h.from_s / h.step_s) * h.step_s; at <= h.now_s; at += h.step_s) {
+    const p = measured.get(at);
+    out.push([new Date(1000 * at), p ? KPIS[kpi].point(p) : [null, null, null]]);
+  }
+  return out;
+}
+
+function options(kpi) {
+  const write = KPIS[kpi].write;
+  const axis = {axisLabelFontSize: 11, axisLineColor: colour("--line"), gridLineColor: colour("--grid")};
+  return {
+    labels: ["time", kpi],
+    customBars: true,
+    colors: [colour(KPIS[kpi].colour)],
+    strokeWidth: state.history && state.history.points.length > 100 ? 1.3 : 2,
+    fillAlpha: 0.2,
+    pointSize: 2.5,
+    drawGapEdgePoints: true,
+    highlightCircleSize: kpi === "transactions" ? 0 : 4,
+    includeZero: true,
+    legend: "never",
+    xRangePad: 6,
+    rightGap: 4,
+    plotter: KPIS[kpi].plotter || [Dygraph.Plotters.errorPlotter, lonePlotter, Dygraph.Plotters.linePlotter],
+    axes: {
+      x: {...axis, drawGrid: false, ticker: ticks},
+      y: {...axis, axisLabelFormatter: (v) => write(v), axisLabelWidth: 44, pixelsPerLabel: 34},
+    },
+    // No dragging and zooming: a finger that scrolls the page must not get caught in a chart.
+    interactionModel: {},
+    highlightCallback: (event, x, points, row) => showReadout(kpi, row),
+    unhighlightCallback: () => setText("readout-" + kpi, ""),
+  };
+}
+
+function showReadout(kpi, row) {
+  const h = state.history, at = Math.floor(h.from_s / h.step_s) * h.step_s + row * h.step_s;
+  const p = h.points.find((q) => q.at_s === at);
+  const f = p ? KPIS[kpi].sum(p) : null;
+  setText("readout-" + kpi, f ? `${when(at)} · ${f.text} ${f.error}` : "");
+}
+
+function when(at) {
+  return state.history.step_s >= 86400
+    ? new Date(1000 * at).toLocaleDateString("en-GB", {day: "numeric", month: "short"}) : moment(at);
+}
+
+function drawChart(kpi) {
+  const box = byId("chart-" + kpi), data = rows(kpi), seen = data.filter(([, v]) => v[1] != null);
+  const top = Math.max(...seen.map(([, v]) => v[2]), 0);
+  if (!charts[kpi]) charts[kpi] = new Dygraph(box, data, {...options(kpi), valueRange: [0, top * 1.12 || 1]});
+  else charts[kpi].updateOptions({file: data, valueRange: [0, top * 1.12 || 1], strokeWidth: options(kpi).strokeWidth});
+  if (!top) box.dataset.empty = seen.length || kpi === "average" ? "No transaction in this window yet" : "Nothing measured in this window yet";
+  else delete box.dataset.empty;
+  box.setAttribute("aria-label", describe(kpi, seen));
+}
+
+// What someone hears who cannot see the chart; the table below it has every point.
+function describe(kpi, seen) {
+  const name = kpi === "average" ? "average value" : kpi;
+  if (!seen.length) return `Chart of ${name} over the last ${state.window}: nothing measured yet`;
+  const write = KPIS[kpi].write, last = seen[seen.length - 1];
+  const high = seen.reduce((a, b) => (b[1][1] > a[1][1] ? b : a));
+  return `Chart of ${name} over the last ${state.window}: ${seen.length} points, highest ${write(high[1][1])} at ` +
+    `${when(high[0] / 1000)}, last ${write(last[1][1])}`;
+}
+
+function recolour() {
+  for (const kpi of Object.keys(charts)) charts[kpi].updateOptions(options(kpi));
+}

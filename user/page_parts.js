@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of the page below its head: figures, tables, and words for what they mean.
+
+const withError = (f) => make("span", {}, f.text, f.error ? make("span", {class: "pm"}, " " + f.error) : null);
+
+function currentSum() {
+  return state.status.windows[state.view].find((w) => w.window === state.window);
+}
+
+/* --- traffic ----------------------------------------------------------------------------------- */
+
+function drawTraffic() {
+  const sum = currentSum();
+  for (const kpi of Object.keys(KPIS)) {
+    const f = KPIS[kpi].sum(sum);
+    setText("kpi-" + kpi, f.text);
+    setText(`kpi-${kpi}-error`, f.error);
+    drawChart(kpi);
+  }
+  byId("kpi-transactions").dataset.exact = sum.transactions;
+  byId("kpi-value").dataset.exact = sum.value;
+  setText("noise", sum.transactions ? noiseInWords(sum) : "");
+  drawPoints();
+}
+
+function noiseInWords(sum) {
+  const p = state.status.privacy, each = sum.fulfilled ? sum.value / sum.fulfilled : 0;
+  if (state.view === "network") {
+    const moments = p.hour_clip ? "each full hour (UTC)" : "at midnight (UTC)";
+    return `This is what the network is told: totals with noise, which change ${moments} only, and hold at most ` +
+      `$${whole(p.day_clip / SCALE)} of one payment a day. The true figure is within ± 95 times in 100, but for what was cut off.`;
+  }
+  const noise = "Values get noise before they leave; it is within ± about 95 times in 100, if packets are of like size. Counts are exact. ";
+  if (p.rounding === "unbiased") return noise + "Rounding goes up or down by chance: totals are right on average.";
+  if (each < 2 * p.min_value) return noise + `Most packets here are smaller than the least value that is told apart ($${decimals(p.min_value / SCALE, 2)}): ` +
+    "each is raised to it, so that value and average may be many times too high.";
+  const likely = figure(sum.value / OVERSTATED / SCALE, SURE * sum.value_sd / SCALE, true);
+  return noise + `Rounding only goes up, by 40 % on average: the true value is probably nearer to ${likely.text}, and the band reaches down to there.`;
+}
+
+function drawPoints() {
+  const rows = state.history.points.slice().reverse().map((p) => make("tr", {},
+    make("th", {scope: "row"}, when(p.at_s)), ...[count(p), money(p), average(p)].map((f) => make("td", {class: "n"}, withError(f)))));
+  replace(byId("points").tBodies[0], rows);
+}
+
+function drawAll() {
+  const rows = state.status.windows[state.view].map((w) => {
+    const cell = (label, child) => make("td", {class: "n", "data-label": label}, child);
+    const exact = {"data-transactions": w.transactions, "data-value": w.value};
+    return make("tr", {"data-window": w.window, "data-selected": w.window === state.window, ...exact},
+      make("th", {scope: "row"}, w.window[0].toUpperCase() + w.window.slice(1)),
+      cell("Transactions", withError(count(w))), cell("Value", withError(money(w))), cell("Average", withError(average(w))),
+      cell("Packets", make("span", {}, whole(w.fulfilled))),
+      cell("Measured", make("span", {title: duration(w.covered_ms)},
+        w.covered_ms >= 995 * w.length_s ? "all of it" : duration(w.covered_ms))));
+  });
+  replace(byId("all").tBodies[0], rows);
+}
+
+/* --- outcomes, times --------------------------------------------------------------------------- */
+
+const OUTCOMES = {
+  fulfilled: ["Fulfilled", "the amount moved"],
+  rejected: ["Rejected", "a Reject came back"],
+  expired: ["Expired", "the Fulfill came too late"],
+  http_error: ["HTTP error", "answered without a packet"],
+  not_ilp: ["No packet", "answered 200, but not with ILP"],
+  closed: ["Closed", "the connection ended first"],
+  lost: ["Not seen", "telltale missed how it ended"],
+};
+
+function drawOutcomes() {
+  const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
+  const told = state.view === "own";
+  byId("outcomes").hidden = !told;
+  setText("outcomes-sub", !told ? "This is not told to the network; choose the exact view to see it." : all ? `${whole(all)} exchanges in the last ${state.window}, of every origin. Exact.`
+    : `No exchange in the last ${state.window}.`);
+  byId("outcomes-stack").hidden = !all;
+  const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
+    const part = make("div", {});
+    part.style.flex = `${o[k]} 0 0`;
+    part.style.background = `var(--o-${k})`;
+    return part;
+  });
+  byId("outcomes-stack").replaceChildren(...stack);
+  const rows = Object.entries(OUTCOMES).map(([key, [name, why]]) => make("tr", {"data-outcome": key, "data-zero": !o[key]},
+    make("th", {scope: "row"}, make("span", {class: "swatch"}), name, make("small", {}, why)),
+    make("td", {class: "n"}, whole(o[key] || 0)), make("td", {class: "n share"}, share(o[key] || 0, all))));
+  byId("outcomes").tBodies[0].replaceChildren(...rows);
+  for (const row of rows) row.querySelector(".swatch").style.background = `var(--o-${row.dataset.outcome})`;
+}
+
+function drawTimes() {
+  const {bounds_ms: bounds, buckets} = state.history.pay_time, all = buckets.reduce((a, b) => a + b, 0);
+  const most = Math.max(...buckets, 1), noisy = state.view === "network";
+  setText("times-sub", all ? `${whole(all)} payments that ended in the last ${state.window}${noisy ? ", with noise" : ""}.`
+    : `No payment has ended in the last ${state.window}.`);
+  replace(byId("quantiles"), all ? [["Median", 0.5], ["95 of 100", 0.95], ["99 of 100", 0.99]].map(([name, q]) => {
+    const at = quantile(buckets, bounds, q);
+    return make("div", {}, make("dt", {}, name), make("dd", {}, (at.beyond ? "> " : "≈ ") + milliseconds(at.ms)));
+  }) : []);
+  const label = (i) => (i < bounds.length ? (bounds[i] < 1000 ? bounds[i] : bounds[i] / 1000 + "s") : "more");
+  byId("times-chart").hidden = !all;
+  byId("times").parentElement.hidden = !all;
+  const columns = buckets.slice(1).map((n, i) => {
+    const col = make("div", {class: n ? "col" : "col zero"});
+    col.style.height = `${100 * n / most}%`;
+    return make("div", {title: `${n}`}, col, make("small", {}, String(label(i + 1))));
+  });
+  byId("times-chart").replaceChildren(...columns);
+  replace(byId("times").tBodies[0], buckets.map((n, i) => make("tr", {},
+    make("th", {scope: "row"}, i < bounds.length ? milliseconds(bounds[i]) : "more"), make("td", {class: "n"}, whole(n)))));
+}
+
+/* --- exports ----------------------------------------------------------------------------------- */
+
+function health(e) {
+  if (e.consecutive_failures) return ["bad", "Failing"];
+  if (!e.last_success_s) return ["warn", "Nothing sent yet"];
+  return ["good", "Delivering"];
+}
+
+function fact(name, value) {
+  return make("div", {}, make("dt", {}, name), make("dd", {}, value));
+}
+
+function endpointItem(e) {
+  const [kind, word] = health(e);
+  return make("li", {"data-url": e.url, "data-health": kind},
+    make("div", {class: "endpoint-head"}, make("strong", {}, e.url),
+      make("span", {class: "chip"}, e.audience === "network" ? "network" : "your own"),
+      make("span", {class: "chip", "data-kind": kind}, word)),
+    make("dl", {class: "facts"},
+      fact("Last success", e.last_success_s ? ago(e.last_success_s) : "never"),
+      fact("Delivered", whole(e.exports)), fact("Failed for good", whole(e.failures)),
+      fact("Failures in a row", whole(e.consecutive_failures)), fact("Retries", whole(e.retries)),
+      e.rejected_points ? fact("Points refused", whole(e.rejected_points)) : null,
+      e.latency_ms != null ? fact("Latency", milliseconds(e.latency_ms)) : null,
+      e.bytes != null ? fact("Bytes sent", compact(e.bytes)) : null),
+    e.last_error ? make("p", {class: "words"}, "Last error: " + e.last_error) : null);
+}
+
+function drawEndpoints() {
+  const list = state.status.endpoints;
+  setText("exports-sub", list.length
+    ? `Every ${duration(state.status.interval_ms)} to ${list.length} collector${list.length === 1 ? "" : "s"}. Totals only rise: a failed export loses nothing once the next one arrives.`
+    : "No collector is configured: nothing leaves this host.");
+  replace(byId("endpoints"), list.map(endpointItem));
+}
+
+/* --- what was not seen ------------------------------------------------------------------------- */
+
+const UNSEEN = [
+  ["Gaps in connections that were followed", "gaps", {
+    hole: ["Bytes missed", "the connection got them, telltale did not"],
+    reorder: ["Out of order", "came too early, and there was no room to wait"],
+    http: ["Unclear HTTP", "a head that implementations read differently, or none"],
+    complex: ["Too many parts", "more messages in one segment than are looked at"],
+    load: ["Changed meanwhile", "two processors handled one connection at once"],
+    full: ["No room", "more connections at once than are followed (tls_connections)"],
+  }],
+  ["Connections that cannot be read", "opaque", {
+    "tls-no-library": ["TLS of its own", "Go, Java, rustls, or OpenSSL without symbols: let it speak plain HTTP to a local proxy"],
+    "tls-unattached": ["TLS not reached", "its library could not be attached to; the log says why"],
+    "tls-refused": ["TLS refused", "this kernel lets nobody read TLS libraries"],
+    "tls-seccomp": ["Under seccomp", "this kernel would kill the process; take a newer one"],
+    "tls-unknown-owner": ["Owner unknown", "the process was gone before it could be found"],
+    http2: ["HTTP/2", "announced, and not decoded"],
+    upgraded: ["Changed protocol", "after 101 or CONNECT the connection speaks something else"],
+  }],
+  ["Records and packets", null, {
+    dropped: ["Ring drops", "records that found no room on their way from the kernel"],
+    unmatched: ["Replies alone", "their Prepare was not seen"],
+    bad_requests: ["Not ILP", "requests announced as ILP that hold no packet"],
+    evicted: ["Pushed out", "of a full table"],
+    unattributed: ["No asset", "fulfilled, but nobody says in which asset: see telltale peers"],
+    unconverted: ["No rate", "fulfilled, but no rate converts its asset"],
+  }],
+];
+
+function unseenItem(n, name, why, key) {
+  return make("div", {"data-zero": !n, "data-cause": key}, make("dt", {}, name), make("dd", {}, whole(n)),
+    n ? make("dd", {class: "why"}, why) : null);
+}
+
+function drawUnseen() {
+  const u = state.history.unseen;
+  let all = 0;
+  const groups = UNSEEN.map(([title, key, causes]) => make("section", {}, make("h3", {}, title),
+    make("dl", {}, ...Object.entries(causes).map(([cause, [name, why]]) => {
+      const n = (key ? u[key] : u)[cause] || 0;
+      all += n;
+      return unseenItem(n, name, why, cause);
+    }))));
+  setText("unseen-sub", state.view === "network"
+    ? "This is not told to the network; choose the exact view to see it."
+    : all ? `In the last ${state.window}. Each is counted apart and added to nothing: blind is not zero.`
+      : `Nothing was missed in the last ${state.window}, as far as telltale can notice.`);
+  byId("unseen").hidden = state.view === "network";
+  replace(byId("unseen"), groups);
+}
+
+/* --- what was sent ----------------------------------------------------------------------------- */
+
+function sentValue(p) {
+  if (p.shape !== "histogram") return BigInt(p.value).toLocaleString("en");
+  return whole(Number(p.value)) + (p.sum_ms != null && Number(p.value) ? `, mean ${milliseconds(p.sum_ms / Number(p.value))}` : "");
+}
+
+function sentRow(p) {
+  const labels = Object.entries(p.labels).map(([k, v]) => `${k}="${v}"`).join(" ");
+  return make("tr", {"data-metric": p.name, "data-labels": labels, "data-value": p.value, "data-zero": p.value === "0", title: p.description},
+    make("th", {scope: "row"}, p.name), make("td", {}, labels), make("td", {class: "n"}, sentValue(p)));
+}
+
+function drawSent() {
+  if (!state.sent) return;
+  const a = state.sent[state.audience], words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const shown = a.points.filter((p) => {
+    const text = (p.name + " " + Object.values(p.labels).join(" ") + " " + p.description).toLowerCase();
+    return words.every((w) => text.includes(w));
+  });
+  const to = a.endpoints ? `${a.endpoints} collector${a.endpoints === 1 ? "" : "s"} of this audience get` + (a.endpoints === 1 ? "s" : "")
+    : "No collector of this audience is configured; it would get";
+  setText("sent-sub", `${to} these ${a.points.length} points, each with source="${state.sent.source}", made by ${a.mechanism} at ` +
+    `${clock(state.sent.time_s)}${shown.length === a.points.length ? "" : `; ${shown.length} shown`}. Values in units of 0.0001 ${state.status.currency}.`);
+  replace(byId("sent").tBodies[0], shown.map(sentRow));
+}
