@@ -357,11 +357,9 @@ void match_flow_close(struct match *m, const struct record_flow_close *close)
 /* Are replies to O among the bytes that were missed? */
 static bool hides_reply(const struct open *o, const struct record_gap *gap)
 {
-	switch (o->exchange.role) {
-	case RECORD_ROLE_CLIENT: return gap->ingress;
-	case RECORD_ROLE_SERVER: return !gap->ingress;
-	default: return true;
-	}
+	enum record_role role = o->exchange.role;
+
+	return role == RECORD_ROLE_UNKNOWN || gap->ingress == (role == RECORD_ROLE_CLIENT);
 }
 
 /* What is open on a flow; with GAP, what waits for a reply that may lie in it. */
