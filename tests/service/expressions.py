@@ -26,7 +26,7 @@ MAY_LACK = {
     "otelcol_processor_filter_datapoints_filtered",
 }
 WORDS = set("""sum max min count by without on ignoring group_left group_right rate increase offset time timestamp
-unless or and vector histogram_quantile round last_over_time max_over_time bool clamp_min""".split())
+unless or and vector histogram_quantile round last_over_time max_over_time sum_over_time resets bool clamp_min""".split())
 
 
 def ask(server, path, **parameters):

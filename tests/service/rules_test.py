@@ -19,8 +19,8 @@ def series(name, values, labels=""):
 
 # Alert, when, the series that raise it, the series that do not, its own labels.
 ALERTS = [
-    ("network-alerts", "NodeSilent", "40m", [series("source:transactions:seen", "7x10 _x30")],
-     [series("source:transactions:seen", "7x40")], {}),
+    ("network-alerts", "NodeSilent", "40m", [series("source:transactions:time", "0+60x10 600x30")],
+     [series("source:transactions:time", "0+60x40")], {}),
     ("network-alerts", "NodeIncomplete", "2h", [series("telltale_coverage_complete", "0x120")],
      [series("telltale_coverage_complete", "1x120")], {}),
     ("network-alerts", "CollectorDown", "10m", [{"series": 'up{job="collectors",instance="c:1"}', "values": "0x10"}],
@@ -45,8 +45,8 @@ ALERTS = [
      [{"series": 'prometheus_remote_storage_highest_timestamp_in_seconds{job="prometheus"}', "values": "1000x20"},
       {"series": 'prometheus_remote_storage_queue_highest_sent_timestamp_seconds{job="prometheus",remote_name="public",url="u"}', "values": "990x20"}],
      {"job": "prometheus", "remote_name": "public", "url": "u"}),
-    ("operator-alerts", "NodeSilent", "40m", [series("source:transactions:seen", "7x10 _x30")],
-     [series("source:transactions:seen", "7x40")], {}),
+    ("operator-alerts", "NodeSilent", "40m", [series("source:transactions:time", "0+60x10 600x30")],
+     [series("source:transactions:time", "0+60x40")], {}),
     ("operator-alerts", "ExportFailing", "10m", [series("telltale_export_consecutive_failures", "5x10", 'endpoint="e"')],
      [series("telltale_export_consecutive_failures", "2x10", 'endpoint="e"')], {"endpoint": "e"}),
     ("operator-alerts", "ExportRejected", "10m", [series("telltale_export_rejected_points_total", "0x5 1x5", 'endpoint="e"')],
@@ -70,6 +70,7 @@ ALERTS = [
     ("operator-alerts", "PrivacyState", "10m", [series("telltale_privacy_state_total", "0x5 1x5", 'event="older"')],
      [series("telltale_privacy_state_total", "1x10", 'event="older"')], {"event": "older"}),
 ]
+COUNTERS = ("_total", "_failed_metric_points", "_datapoints_filtered")
 # Which of a node's labels an alert keeps: all, but where it sums.
 SUMMED = {"Gaps", "UnreadableConnections", "NotConverted", "TablesFull"}
 OF_A_NODE = {"network": "testnet", "job": "telltale", "instance": "a", "source": "a"}
@@ -83,11 +84,22 @@ def alert_labels(name, own, inputs):
 
 
 def alert_tests():
+    """(file, test) of each alert: raised, not raised, and not by a counter that begins anew."""
     for file, name, when, raising, calm, own in ALERTS:
-        yield {"name": f"{name} is raised", "interval": "1m", "input_series": raising, "raised": (file, name, when, own)}
+        yield file, raised({"name": f"{name} is raised", "interval": "1m", "input_series": raising}, file, name, when, own)
         if calm:
-            yield {"name": f"{name} is not", "interval": "1m", "input_series": calm,
-                   "alert_rule_test": [{"alertname": name, "eval_time": when, "exp_alerts": []}]}
+            yield file, silent(f"{name} is not", name, when, calm)
+        if calm and calm[0]["series"].split("{")[0].endswith(COUNTERS):
+            again = [series | {"values": "9x5 0x40"} for series in calm]
+            yield file, silent(f"{name} is not by a restart", name, when, again)
+    for file in ("network-alerts", "operator-alerts"):
+        yield file, silent("a node that retired is silent for a day, no longer", "NodeSilent", "1500m",
+                           [series("source:transactions:time", "0+60x10 600x1600")])
+
+
+def silent(test, alert, when, inputs):
+    return {"name": test, "interval": "1m", "input_series": inputs,
+            "alert_rule_test": [{"alertname": alert, "eval_time": when, "exp_alerts": []}]}
 
 
 def windows_tests():
@@ -105,6 +117,23 @@ def windows_tests():
                {"expr": 'network:value:average_usd{window="day"}', "eval_time": "95m",
                 "exp_samples": [{"labels": 'network:value:average_usd{network="testnet",window="day"}', "value": 1}]},
                {"expr": 'network:value:average_usd{window="hour"}', "eval_time": "180m", "exp_samples": []}]}
+    # Four exports a minute, looked at once a minute. It counts one an export, ends 45 s after a look with a
+    # last export (122 instead of 119 at the look), and its next life is seen first as 0.
+    yield {"name": "what a node counted between the last look and its end counts", "interval": "15s",
+           "input_series": [series("transactions_total", "0+1x122 0+1x200"),
+                            series("packet_amount_fulfill_total", "0+10000x122 0+10000x200")],
+           "promql_expr_test": [
+               count("hour", "30m", 120), count("hour", "31m", 123), count("hour", "40m", 159),
+               {"expr": 'network:value:usd{window="hour"}', "eval_time": "40m",
+                "exp_samples": [{"labels": 'network:value:usd{network="testnet",window="hour"}', "value": 159}]}]}
+    # And again a minute later: the middle life, which ended at 4, counts as what the look at it saw, 1.
+    yield {"name": "a node that is started over and over counts nothing twice", "interval": "15s",
+           "input_series": [series("transactions_total", "0+1x122 0+1x4 0+1x200")],
+           "promql_expr_test": [count("hour", "30m", 120), count("hour", "40m", 120 + 3 + 32)]}
+    yield {"name": "a node that was silent for two days and went on counting", "interval": "1m",
+           "input_series": [series("transactions_total", "0+1x60 _x2880 70+1x60")],
+           "promql_expr_test": [count("hour", "60m", 60), count("hour", "2900m", 0), count("hour", "2942m", 11),
+                                count("week", "2950m", 79)]}
     # Two nodes, one of which comes later and with a past.
     yield {"name": "each network has its own sums", "interval": "1m",
            "input_series": [series("transactions_total", "0+1x60"),
@@ -127,9 +156,25 @@ def long_tests():
                                 count("year", "390d", 1460), count("year", "100d", 400)]}
 
 
-def expectation(test):
+def outage_tests(days, expected):
+    """A look each so many days: what Prometheus has when it was down meanwhile."""
+    yield {"name": f"Prometheus was down for {days} days", "interval": f"{days}d", "input_series": [series("transactions_total", "1000+7x9")],
+           "promql_expr_test": [{"expr": "network:transactions:carried", "eval_time": f"{4 * days}d",
+                                 "exp_samples": [{"labels": 'network:transactions:carried{network="testnet"}', "value": expected}]}]}
+
+
+def forgotten_tests():
+    def carried(at, expected):
+        return {"expr": "network:transactions:carried", "eval_time": at,
+                "exp_samples": [{"labels": 'network:transactions:carried{network="testnet"}', "value": expected}]}
+
+    yield {"name": "a node that was away", "interval": "1d", "input_series": [series("transactions_total", "5 _x80 7 _x95 9")],
+           "promql_expr_test": [carried("1d", 5), carried("80d", 5), carried("81d", 7), carried("176d", 7), carried("177d", 7 + 9),
+                                {"expr": "source:transactions:seen", "eval_time": "176d", "exp_samples": []}]}
+
+
+def raised(test, file, name, when, own):
     """Labels and annotations as the rule's own file says them, filled in: a test of when, not of words."""
-    file, name, when, own = test.pop("raised")
     rules = yaml.safe_load((RULES / f"{file}.yaml").read_text())["groups"][0]["rules"]
     rule = next(r for r in rules if r["alert"] == name)
     labels = alert_labels(name, own, test["input_series"])
@@ -143,7 +188,7 @@ def expectation(test):
     test["alert_rule_test"] = [{"alertname": name, "eval_time": when, "exp_alerts": [{
         "exp_labels": rule["labels"] | labels,
         "exp_annotations": {k: filled(v).strip() for k, v in rule["annotations"].items()}}]}]
-    return test, file
+    return test
 
 
 def write(folder, name, files, interval, tests):
@@ -154,15 +199,15 @@ def write(folder, name, files, interval, tests):
 def main():
     folder = pathlib.Path(sys.argv[1])
     by_file = {"network-alerts": [], "operator-alerts": []}
-    for (file, name, _, _, calm, _), group in zip(ALERTS, grouped()):
-        for test in group:
-            if "raised" in test:
-                test, _ = expectation(test)
-            by_file[file].append(test)
+    for file, test in alert_tests():
+        by_file[file].append(test)
     for file, tests in by_file.items():
         write(folder, file, [file], "1m", tests)
     write(folder, "windows", ["windows"], "1m", list(windows_tests()))
     write(folder, "year", ["windows"], "6h", list(long_tests()))
+    write(folder, "away", ["windows"], "1d", list(forgotten_tests()))
+    write(folder, "weekend", ["windows"], "2d", list(outage_tests(2, 1028)))
+    write(folder, "down", ["windows"], "4d", list(outage_tests(4, 1000)))
     every = {(f.stem, r["alert"]) for f in RULES.glob("*-alerts.yaml") for r in rules_of(f)}
     untested = every - {(a[0], a[1]) for a in ALERTS}
     if untested:
@@ -171,15 +216,6 @@ def main():
 
 def rules_of(path):
     return yaml.safe_load(path.read_text())["groups"][0]["rules"]
-
-
-def grouped():
-    tests = list(alert_tests())
-    at = 0
-    for alert in ALERTS:
-        n = 2 if alert[4] else 1
-        yield tests[at:at + n]
-        at += n
 
 
 main()
