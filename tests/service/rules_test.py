@@ -33,7 +33,7 @@ ALERTS = [
       {"series": 'otelcol_exporter_queue_capacity{instance="c:1"}', "values": "100x10"}],
      [{"series": 'otelcol_exporter_queue_size{instance="c:1"}', "values": "40x10"},
       {"series": 'otelcol_exporter_queue_capacity{instance="c:1"}', "values": "100x10"}], {"instance": "c:1"}),
-    ("network-alerts", "WrongNetwork", "10m",
+    ("network-alerts", "PointsDropped", "10m",
      [{"series": 'otelcol_processor_filter_datapoints_filtered{instance="c:1",filter="filter/network"}', "values": "0+1x10"}],
      [{"series": 'otelcol_processor_filter_datapoints_filtered{instance="c:1",filter="filter/network"}', "values": "3x10"}],
      {"instance": "c:1", "filter": "filter/network"}),

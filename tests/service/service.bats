@@ -162,6 +162,20 @@ carried_all() { is "$(value 'sum(transactions_total)')" carried; }
 
 both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_datapoints_filtered > 0))'; }
 
+@test "a node whose clock is wrong takes nothing from the others" {
+  failed='sum(otelcol_exporter_send_failed_metric_points) or vector(0)'
+  before=$(value "$failed")
+  for ahead in -7200 86400; do
+    run -0 "$BATS_TEST_DIRNAME/skewed" "$(service_url)" "$BED/ca.pem" testnet $ahead
+    [ "$output" = 'took the export' ]
+  done
+  bed_wait 30 'both to be dropped' is 2 value 'sum(otelcol_processor_filter_datapoints_filtered{filter="filter/clock"})'
+  pay_all 1 1 1
+  arrived
+  [ "$(value "$failed")" = "$before" ]
+  [ -z "$(ask skewed)" ]
+}
+
 @test "the public Prometheus knows nothing of a single node" {
   [ "$(value 'count({__name__=~"network:.*"})' prometheus-public)" -ge 20 ]
   [ -z "$(ask '{__name__!~"network:.*"}' prometheus-public)" ]
