@@ -54,8 +54,9 @@ totals_equal() {
 arrived() { bed_wait 30 'the same totals at both ends' totals_equal a && bed_wait 30 'the same totals at both ends' totals_equal b &&
   bed_wait 30 'the same totals at both ends' totals_equal c; }
 
-# Series of telltale's nodes; a doubled one would be counted.
-series() { value 'count({job="telltale"})'; }
+# Series that telltale's nodes sent; a doubled one would be counted. Without those of the rules and alerts,
+# which come when theirs is the turn.
+series() { value 'count({job="telltale",__name__!~".+:.+|ALERTS.*|ilp_pay_time_ms_bucket"})'; }
 
 pay_all() { node_do a "pay $1"; node_do b "pay $2"; node_do c "pay $3"; }
 
@@ -182,37 +183,96 @@ both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_d
   [ -z "$(ask '{source=~".+"} or {instance=~".+"}' prometheus-public)" ]
 }
 
-@test "every expression of every dashboard, rule and alert has data of the right shape" {
-  # Twice, for rates.
+# Each time with a payment, for rates and quantiles of the last seconds.
+expressions() {
   pay_all 1 1 1
-  arrived
-  pay_all 1 1 1
-  arrived
   "$ROOT/build/venv-service/bin/python" "$BATS_TEST_DIRNAME/expressions.py" "http://127.0.0.1:$(port_of prometheus)" \
-    "http://127.0.0.1:$(port_of prometheus-public)" "http://127.0.0.1:$(port_of prometheus-own)"
+    "http://127.0.0.1:$(port_of prometheus-public)" "http://127.0.0.1:$(port_of prometheus-own)" >"$BED/expressions"
 }
 
-@test "verify sees its canary at every hop" {
+@test "every expression of every dashboard, rule and alert has data of the right shape" {
+  bed_wait 30 'every expression' expressions || { cat "$BED/expressions"; false; }
+}
+
+@test "verify sees its canary at every hop, and nothing counts it" {
+  arrived
+  bed_wait 20 'the sums to have all' is 0 value \
+    'sum(source:transactions:added) + sum(transactions_total) - sum(source:transactions:seen)'
+  before=$(carried)
   run -0 verify
   [[ $output == *'went all the way'* ]]
   [ "$(value 'count(verify_canary)')" = 1 ]
+  bed_wait 20 'the canary to be older than the rules' newer_than_canary
+  [ "$(carried)" = "$before" ]
+  [ -z "$(ask '{__name__=~".+:.+|transactions_total",source="verify"}')" ]
+  [ -z "$(ask '{__name__=~"verify.*"} or {source="verify"}' prometheus-public)" ]
 }
+
+newer_than_canary() { value 'timestamp(network:transactions:carried) > scalar(timestamp(verify_canary))'; }
+
+# lost HOP WORDS LAST: what the last run of verify ended with.
+lost() { [[ $output == *"LOST  $1: "*"$2"*"last seen: $3. "* ]] || { echo "$output"; return 1; }; }
 
 @test "verify says at which hop the canary was last seen" {
   wait=3 run -1 verify --network livenet
-  [[ $output == *'LOST  prometheus: the Collectors'?' filters have dropped'*'last seen: collector'* ]]
+  lost prometheus 'filters have dropped 1 points since' collector
   run -1 verify --endpoint "https://127.0.0.1:$(bed_free_port)"
-  [[ $output == *'LOST  balancer'*'last seen: here'* ]]
+  lost balancer refused here
+  run -1 verify --endpoint "https://nosuch.invalid:4317"
+  lost balancer 'has no address' here
   run -1 verify --endpoint "http://127.0.0.1:$(port_of prometheus)"
-  [[ $output == *'LOST  collector'*'last seen: balancer'* ]]
-  run -1 verify --public "http://127.0.0.1:$(bed_free_port)"
-  [[ $output == *'LOST  public'*'last seen: rules'* ]]
+  lost collector '' balancer
+  run -1 verify --endpoint "http://127.0.0.1:$(port_of balancer)"
+  lost collector '' balancer
+  [[ $output == *'write https://'* ]]
+  # The system's authorities do not know this one.
+  run -1 "$ROOT/scripts/deploy/verify" --endpoint "$(service_url)" --prometheus "http://127.0.0.1:$(port_of prometheus)"
+  lost collector 'TLS failed' balancer
+  # What answers is something else.
+  run -1 verify --prometheus "http://127.0.0.1:$(port_of collector-0-health)"
+  lost prometheus '' collector
+  # It is not what the Collectors write to.
+  wait=1 run -1 verify --prometheus "http://127.0.0.1:$(port_of prometheus-own)"
+  lost prometheus 'has it not' collector
+  # What the canary does not pass is looked at all the same, each by itself.
+  run -1 verify --public "http://127.0.0.1:$(bed_free_port)" --grafana "http://127.0.0.1:$(port_of collector-0-health)"
+  lost public 'does not answer' rules
+  lost grafana 'database' rules
+  prometheus_spawn prometheus-empty public.yaml
+  prometheus_wait prometheus-empty
+  run -1 verify --public "http://127.0.0.1:$(port_of prometheus-empty)"
+  lost public 'has no network:transactions:carried' rules
+}
+
+@test "verify tells a Collector that is down, a Prometheus that refuses writes, and one that is down" {
+  bed_stop collector-0 KILL || true
+  bed_wait 20 'Prometheus to know' value 'up{job="collectors"} == 0'
+  run -1 verify
+  lost replicas 'not up: ' prometheus
+  [[ $output == *'ok    rules'* ]]
+  replica_start 0
+  replica_wait 0
   bed_stop prometheus || true
   run -1 verify
-  [[ $output == *'LOST  prometheus'*'does not answer'*'last seen: collector'* ]]
+  lost prometheus 'does not answer' collector
+  # As if started without --web.enable-remote-write-receiver.
+  RECEIVER='' prometheus_spawn prometheus network.yaml
+  prometheus_wait prometheus
+  wait=3 run -1 verify
+  lost prometheus 'given up' collector
   # With Prometheus down, ending in peace would take as long as they are allowed to try.
   bed_stop collector-0 KILL || true
   bed_stop collector-1 KILL || true
   run -1 verify
-  [[ $output == *'LOST  collector'*'last seen: balancer'* ]]
+  lost collector '' balancer
+}
+
+@test "verify says how it is to be called" {
+  run -0 "$ROOT/scripts/deploy/verify" --help
+  for word in --endpoint --ca --collector-metrics --wait 'exit status is 0'; do [[ $output == *"$word"* ]]; done
+  for wrong in "--endpoint balancer:4317" "--endpoint https://x:99999" "--prometheus prometheus:9090" "--ca /nowhere" "--network mainnet"; do
+    # shellcheck disable=SC2086
+    run -2 verify $wrong
+    [[ $output == *error:* && $output != *Traceback* ]]
+  done
 }

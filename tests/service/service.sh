@@ -50,8 +50,10 @@ balancer_start() {
 }
 
 # prometheus_spawn NAME FILE: NAME is prometheus or prometheus-public; at its address also after a restart.
+# With RECEIVER set and empty it takes no writes.
 prometheus_spawn() {
-  local name=$1 file=$2
+  local name=$1 file=$2 receiver=${RECEIVER---web.enable-remote-write-receiver}
+  ports "$name"
   mkdir -p "$BED/prometheus.d"
   cp -r "$SERVICE/prometheus/." "$BED/prometheus.d"
   sed -i -e 's/scrape_interval: .*/scrape_interval: 1s/' -e "s/evaluation_interval: .*/evaluation_interval: ${RULES_EACH:-1s}/" \
@@ -60,7 +62,7 @@ prometheus_spawn() {
     -e "s/sidecar:8888/127.0.0.1:$(cat "$BED/sidecar-metrics.port" 2>/dev/null)/" \
     -e "s/prometheus-public:9090/127.0.0.1:$(port_of prometheus-public)/" "$BED/prometheus.d/$file"
   bed_spawn "$name" "$PROMETHEUS" --config.file="$BED/prometheus.d/$file" --storage.tsdb.path="$BED/$name.tsdb" \
-    --storage.tsdb.retention.time=400d --web.enable-remote-write-receiver --web.enable-admin-api \
+    --storage.tsdb.retention.time=400d ${receiver:+"$receiver"} --web.enable-admin-api \
     --web.listen-address="127.0.0.1:$(port_of "$name")"
 }
 
