@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
+  (cd "$BATS_TEST_DIRNAME/../.." && scripts/parts schema) >&2
   make -C "$BATS_TEST_DIRNAME/../.." --no-print-directory -s build/venv-service/ready >&2
 }
 
@@ -45,6 +46,27 @@ setup() {
     diff "$BATS_TEST_TMPDIR/$board.json" "$SERVICE/grafana/dashboards/$board.json"
   done
   "$PYTHON" "$BATS_TEST_DIRNAME/dashboards.py"
+}
+
+@test "the dashboards are what Grafana's own types say, and what they do not allow is found" {
+  node "$BATS_TEST_DIRNAME/schema/check.mjs" "$SERVICE"/grafana/dashboards/*.json
+  # Planted: a key, an enumeration, a type, a required key, a panel's other kind, a number, a query's key.
+  n=0
+  while read -r edit; do
+    n=$((n + 1))
+    sed "$edit" "$SERVICE/grafana/dashboards/network.json" >"$BATS_TEST_TMPDIR/planted$n.json"
+    run ! cmp -s "$BATS_TEST_TMPDIR/planted$n.json" "$SERVICE/grafana/dashboards/network.json"
+  done <<'EDITS'
+0,/"drawStyle"/s//"drawStile"/
+s/"graphMode": "none"/"graphMode": "no"/
+s/"w": 24/"w": "24"/
+s/"wideLayout": true,//
+s/"type": "table"/"type": "stat"/
+s/"refresh": 2/"refresh": 7/
+s/"range": false,//
+EDITS
+  run -1 node "$BATS_TEST_DIRNAME/schema/check.mjs" "$BATS_TEST_TMPDIR"/planted*.json
+  for planted in $(seq $n); do [[ $output == *"planted$planted.json:"* ]] || { echo "$planted is not found: $output"; false; }; done
 }
 
 @test "Rafiki's own queries are in its dashboard to the letter" {

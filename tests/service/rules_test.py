@@ -130,10 +130,6 @@ def windows_tests():
     yield {"name": "a node that is started over and over counts nothing twice", "interval": "15s",
            "input_series": [series("transactions_total", "0+1x122 0+1x4 0+1x200")],
            "promql_expr_test": [count("hour", "30m", 120), count("hour", "40m", 120 + 3 + 32)]}
-    yield {"name": "a node that was silent for two days and went on counting", "interval": "1m",
-           "input_series": [series("transactions_total", "0+1x60 _x2880 70+1x60")],
-           "promql_expr_test": [count("hour", "60m", 60), count("hour", "2900m", 0), count("hour", "2942m", 11),
-                                count("week", "2950m", 79)]}
     # Two nodes, one of which comes later and with a past.
     yield {"name": "each network has its own sums", "interval": "1m",
            "input_series": [series("transactions_total", "0+1x60"),
@@ -154,6 +150,18 @@ def long_tests():
            "input_series": [series("transactions_total", "0+1x1600")],
            "promql_expr_test": [count("day", "390d", 4), count("week", "390d", 28), count("month", "390d", 120),
                                 count("year", "390d", 1460), count("year", "100d", 400)]}
+
+
+def silence_tests():
+    """Looked at each ten minutes."""
+    def count(window, at, expected):
+        return {"expr": f'network:transactions:count{{window="{window}"}}', "eval_time": at,
+                "exp_samples": [{"labels": f'network:transactions:count{{network="testnet",window="{window}"}}', "value": expected}]}
+
+    yield {"name": "a node that was silent for two days and went on counting", "interval": "10m",
+           "input_series": [series("transactions_total", "0+1x60 _x288 70+1x60")],
+           "promql_expr_test": [count("hour", "60m", 6), count("day", "600m", 60), count("hour", "3480m", 0),
+                                count("hour", "3510m", 12), count("week", "3510m", 72)]}
 
 
 def outage_tests(days, expected):
@@ -205,6 +213,7 @@ def main():
         write(folder, file, [file], "1m", tests)
     write(folder, "windows", ["windows"], "1m", list(windows_tests()))
     write(folder, "year", ["windows"], "6h", list(long_tests()))
+    write(folder, "silence", ["windows"], "10m", list(silence_tests()))
     write(folder, "away", ["windows"], "1d", list(forgotten_tests()))
     write(folder, "weekend", ["windows"], "2d", list(outage_tests(2, 1028)))
     write(folder, "down", ["windows"], "4d", list(outage_tests(4, 1000)))
