@@ -166,7 +166,7 @@ func kubernetes(folder string) (objects, []string) {
 			problems = append(problems, fmt.Sprintf("%s %s: %v", r.GetKind(), r.GetName(), err))
 		}
 	}
-	return o, append(problems, o.references()...)
+	return o, append(append(problems, o.references()...), o.hardened()...)
 }
 
 func matches(selector, labels map[string]string) bool {
@@ -176,6 +176,35 @@ func matches(selector, labels map[string]string) bool {
 		}
 	}
 	return len(selector) > 0
+}
+
+// hardened: what every container here says of itself.
+func (o objects) hardened() []string {
+	var problems []string
+	for name, pod := range o.pods {
+		say := func(what string) { problems = append(problems, name+" "+what) }
+		security := pod.Spec.SecurityContext
+		if security == nil || security.RunAsNonRoot == nil || !*security.RunAsNonRoot || security.SeccompProfile == nil {
+			say("may run as root, or without seccomp")
+		}
+		if token := pod.Spec.AutomountServiceAccountToken; token == nil || *token {
+			say("has a token of the cluster")
+		}
+		for _, c := range pod.Spec.Containers {
+			own := c.SecurityContext
+			if own == nil || own.AllowPrivilegeEscalation == nil || *own.AllowPrivilegeEscalation ||
+				own.Capabilities == nil || len(own.Capabilities.Drop) != 1 || own.Capabilities.Drop[0] != "ALL" {
+				say("keeps privileges")
+			}
+			if c.Resources.Limits.Memory().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() {
+				say("does not say what it needs and may take")
+			}
+			if c.ReadinessProbe == nil || c.LivenessProbe == nil {
+				say("has no probe")
+			}
+		}
+	}
+	return problems
 }
 
 // references: what one object says of another.
