@@ -4,6 +4,8 @@
 # The network's service from its own files: two real Collectors behind a real nginx, real Prometheus
 # servers, and nodes that are telltale from the privacy stage on. One service for all tests, in order:
 # each leaves it whole.
+# bats runs each test in a shell of its own; that is what is meant.
+# shellcheck disable=SC2030,SC2031
 
 bats_require_minimum_version 1.5.0
 
