@@ -194,6 +194,8 @@ expressions() {
 
 @test "every expression of every dashboard, rule and alert has data of the right shape" {
   bed_wait 30 'every expression' expressions || { cat "$BED/expressions"; false; }
+  # All of them: a hundred and more.
+  grep -q '^[1-9][0-9][0-9] expressions, 0 wrong' "$BED/expressions"
 }
 
 @test "verify sees its canary at every hop, and nothing counts it" {
@@ -244,6 +246,22 @@ lost() { [[ $output == *"LOST  $1: "*"$2"*"last seen: $3. "* ]] || { echo "$outp
   prometheus_wait prometheus-empty
   run -1 verify --public "http://127.0.0.1:$(port_of prometheus-empty)"
   lost public 'has no network:transactions:carried' rules
+}
+
+@test "livenet's Collector takes what is of livenet, and nothing of testnet" {
+  ports collector-2{,-health,-metrics}
+  NETWORK=livenet replica_start 2
+  replica_wait 2
+  endpoint=https://127.0.0.1:$(port_of collector-2)
+  NODE_NETWORK=livenet node_start live "  - {url: $endpoint, audience: network, network: livenet, ca: $BED/ca.pem}"
+  node_do live 'pay 2'
+  for server in prometheus prometheus-public; do
+    bed_wait 30 "the year in $server" is 2 value 'network:transactions:count{network="livenet",window="year"}' $server
+  done
+  run -0 verify --network livenet --endpoint "$endpoint"
+  wait=1 run -1 verify --endpoint "$endpoint" --collector-metrics "http://127.0.0.1:$(port_of collector-2-metrics)/metrics"
+  lost prometheus 'filters have dropped 1 points since' collector
+  node_do live stop
 }
 
 @test "verify tells a Collector that is down, a Prometheus that refuses writes, and one that is down" {
