@@ -389,6 +389,10 @@ static void who_has_the_token_may_ask_by_any_name_and_nobody_else(void **state)
 		"Authorization: Basic !!!!\r\n",
 		"Authorization: Basic e\r\n",
 		"Authorization: Basic \r\n",
+		/* nothing but what pads: less than no bytes, if each pad took one off */
+		"Authorization: Basic ====\r\n",
+		"Authorization: Basic ========\r\n",
+		"Authorization: Basic e===\r\n",
 	};
 	struct fixture *f = *state;
 	char listen[32];
@@ -506,6 +510,10 @@ static void a_name_pointed_at_loopback_from_elsewhere_is_refused(void **state)
 					  "127.0.0.1.evil.example",
 					  "10.0.0.1",
 					  "[::2]",
+					  "[::1].evil.example",
+					  "[::1]evil.example:80",
+					  "127.0.0.1:evil.example",
+					  "localhost:",
 					  "[",
 					  "[]",
 					  ":",
@@ -544,6 +552,48 @@ static void garbage_gets_no_metrics_and_the_page_lives_on(void **state)
 	ask(f, GET("/metrics", "localhost"));
 	assert_status(f, "200");
 	free(request);
+}
+
+static int connected(const struct fixture *f)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(f->port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_true(!connect(fd, (struct sockaddr *)&a, sizeof(a)) || errno == EINPROGRESS);
+	return fd;
+}
+
+/* They send a byte each time the page runs, so that no connection is ever idle. */
+static void clients_that_never_finish_keep_nobody_out(void **state)
+{
+	struct fixture *f = *state;
+	int slow[40];
+	char byte;
+	bool ended = false;
+
+	f->options.request_ms = 50;
+	post(f, 1);
+	for (size_t i = 0; i < 40; i++)
+		slow[i] = connected(f);
+	for (int rounds = 0; rounds < 10000 && !ended; rounds++) {
+		for (size_t i = 0; i < 40; i++)
+			send(slow[i], rounds ? "x" : "GET /", rounds ? 1 : 5,
+			     MSG_NOSIGNAL | MSG_DONTWAIT);
+		page_run(f->page);
+		poll(NULL, 0, 1);
+		/* Whoever waited for a place gets one, and is sent away in turn. */
+		ended = true;
+		for (size_t i = 0; i < 40; i++)
+			ended = ended && (recv(slow[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0 ||
+					  errno == ECONNRESET);
+	}
+	assert_true(ended);
+	ask(f, GET("/metrics", "localhost"));
+	assert_status(f, "200");
+	for (size_t i = 0; i < 40; i++)
+		close(slow[i]);
 }
 
 static void only_loopback_may_be_listened_on(void **state)
@@ -708,6 +758,7 @@ int main(void)
 		over_http(only_reading_is_allowed),
 		over_http(a_name_pointed_at_loopback_from_elsewhere_is_refused),
 		over_http(garbage_gets_no_metrics_and_the_page_lives_on),
+		over_http(clients_that_never_finish_keep_nobody_out),
 		over_http(only_loopback_may_be_listened_on),
 		over_http(a_port_that_is_taken_is_told_with_the_mend),
 		over_http(the_control_socket_answers_json_to_its_owner_only),
