@@ -6,11 +6,13 @@
  * the page with a new snapshot each second until it is told to end. With the mechanism continual
  * there is the network's view too. History, page and exporter are the program's own.
  */
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,7 +160,7 @@ static void fill(struct history *h, struct node *n, int64_t now_s, bool continua
 		}
 		live(n, at, step);
 		r = look(n, at, continual);
-		history_take(h, r);
+		history_take(h, r, (at - n->start_s) * 1000);
 		released_unref(r);
 	}
 }
@@ -179,7 +181,7 @@ int main(int argc, char **argv)
 	struct history *history = NULL;
 	struct local *local = NULL;
 	int64_t now_s = time(NULL);
-	char why[256] = "";
+	char why[256] = "", dir[PATH_MAX];
 	bool continual;
 
 	if (argc != 2 || config_load(argv[1], environ, stderr, &config))
@@ -188,7 +190,10 @@ int main(int argc, char **argv)
 	n.start_s = now_s - YEAR_S;
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
-	if (history_open(config->state_dir, &config->privacy, &history))
+	config_state_dir(config, dir, sizeof(dir));
+	if (config->network == NETWORK_LIVENET)
+		mkdir(dir, 0700);
+	if (history_open(dir, &config->privacy, &history))
 		return 1;
 	fill(history, &n, now_s, continual);
 	history_close(history);

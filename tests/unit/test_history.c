@@ -79,7 +79,17 @@ static void take(struct history *h, uint64_t start_s, uint64_t now_s, int64_t tr
 {
 	struct snapshot *s = counters(start_s, now_s, transactions);
 
-	history_take(h, &s->released);
+	history_take(h, &s->released, (int64_t)(now_s - start_s) * 1000);
+	released_unref(&s->released);
+}
+
+/* UP minutes after the counters began, whatever the clock says. */
+static void take_up(struct history *h, uint64_t start_s, uint64_t now_s, uint64_t up,
+		    int64_t transactions)
+{
+	struct snapshot *s = counters(start_s, now_s, transactions);
+
+	history_take(h, &s->released, (int64_t)up * 60000);
 	released_unref(&s->released);
 }
 
@@ -132,11 +142,11 @@ static void payment_times_are_kept_by_bucket(void **state)
 	struct snapshot *s = counters(START, START, 0);
 
 	(void)state;
-	history_take(h, &s->released);
+	history_take(h, &s->released, 0);
 	s->released.time_unix_ns += NS;
 	/* Points are read in any order here. */
 	snapshot_add(s, METRIC_PAY_TIME, NULL, NULL, 0)->buckets[3] = 7;
-	history_take(h, &s->released);
+	history_take(h, &s->released, 1000);
 	assert_int_equal(sum_of(h, HISTORY_OWN, HISTORY_HOUR).figures[HISTORY_PAY_TIMES + 3], 7);
 	released_unref(&s->released);
 	history_close(h);
@@ -212,7 +222,8 @@ static struct snapshot *with_network(uint64_t start_s, uint64_t network_start_s,
 
 static void take_both(struct history *h, struct snapshot *s)
 {
-	history_take(h, &s->released);
+	history_take(h, &s->released,
+		     (int64_t)((s->released.time_unix_ns - s->released.start_unix_ns) / 1000000));
 	released_unref(s->released.network);
 	released_unref(&s->released);
 }
@@ -273,9 +284,42 @@ static void charts_have_no_point_where_nothing_was_measured(void **state)
 	take(h, START, START, 0);
 	take(h, START, START + 60, 1);
 	take(h, START, START + 60 * 60 - 60, 2);
-	assert_int_equal(history_points(h, HISTORY_OWN, HISTORY_HOUR, last_at, seen), 0);
+	assert_int_equal(history_points(h, HISTORY_OWN, HISTORY_HOUR, 60, last_at, seen), 0);
 	assert_int_equal(seen[0], 3);
 	assert_int_equal(seen[1], (START + 60 * 60 - 60) / 60 * 60);
+	history_close(h);
+}
+
+static void steps_are_as_long_as_snapshots_are_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(history_step_s(HISTORY_HOUR, 1000), 60);
+	assert_int_equal(history_step_s(HISTORY_HOUR, 15000), 60);
+	assert_int_equal(history_step_s(HISTORY_HOUR, 60000), 120);
+	assert_int_equal(history_step_s(HISTORY_HOUR, 45000), 120);
+	assert_int_equal(history_step_s(HISTORY_HOUR, 600000), 1200);
+	assert_int_equal(history_step_s(HISTORY_DAY, 60000), 600);
+	assert_int_equal(history_step_s(HISTORY_YEAR, 3600000), 86400);
+}
+
+static void it_is_said_since_when_there_is_anything(void **state)
+{
+	struct history *h = opened();
+	struct history_sum year;
+
+	(void)state;
+	assert_int_equal(history_since_s(h), 0);
+	/* Of another year: that is beyond what is shown. */
+	take(h, START - 400 * DAY, START - 400 * DAY, 0);
+	take(h, START - 400 * DAY, START - 400 * DAY + 60, 1);
+	take(h, START, START, 0);
+	for (uint64_t i = 1; i <= 3 * 24; i++)
+		take(h, START, START + i * HOUR, (int64_t)i);
+	assert_int_equal(history_since_s(h), START / HOUR * HOUR);
+	year = sum_of(h, HISTORY_OWN, HISTORY_YEAR);
+	assert_false(history_covers(HISTORY_YEAR, &year));
+	year.figures[HISTORY_COVERED_MS] = (int64_t)(365 * DAY - HOUR) * 1000;
+	assert_true(history_covers(HISTORY_YEAR, &year));
 	history_close(h);
 }
 
@@ -332,7 +376,44 @@ static void a_clock_gone_mad_cannot_make_it_grow(void **state)
 	for (uint64_t i = 0; i < HISTORY_MINUTES + 200; i++)
 		take(h, START, START + (i % 2 ? 100 * 365 * DAY : 0) + i * 60, (int64_t)i);
 	history_close(h);
-	assert_true(rows("minutes") <= HISTORY_MINUTES);
+	assert_true(rows("minutes") <= 2 * HISTORY_MINUTES);
+}
+
+/* As a machine does whose clock has no battery, until it has asked the network. */
+static void a_clock_that_begins_in_1970_costs_no_history(void **state)
+{
+	struct history *h = opened();
+
+	(void)state;
+	for (uint64_t i = 0; i <= DAY / EACH_S; i++)
+		take(h, START, START + i * EACH_S, (int64_t)i);
+	for (uint64_t i = 0; i < 60; i++)
+		take(h, 100, 100 + i * EACH_S, 0);
+	take(h, 100, START + DAY + EACH_S, 3);
+	assert_int_equal(transactions(h, HISTORY_DAY), DAY / EACH_S + 2);
+	assert_int_equal(transactions(h, HISTORY_YEAR), DAY / EACH_S + 3);
+	history_close(h);
+}
+
+/* Longer than a day's minutes, so that they alone would fill the table. */
+static void a_clock_that_ran_a_year_ahead_leaves_room_for_the_present(void **state)
+{
+	struct history *h = opened();
+	uint64_t ahead = HISTORY_MINUTES + 10;
+
+	(void)state;
+	take(h, START, START, 0);
+	for (uint64_t i = 0; i < ahead; i++)
+		take_up(h, START, START + 365 * DAY + i * EACH_S, i, (int64_t)i);
+	assert_true(sum_of(h, HISTORY_OWN, HISTORY_YEAR).figures[HISTORY_COVERED_MS] <=
+		    (int64_t)ahead * 60000);
+	for (uint64_t i = 0; i < 60; i++)
+		take_up(h, START, START + i * EACH_S, ahead + i, (int64_t)(ahead + i));
+	assert_int_equal(transactions(h, HISTORY_HOUR), 60);
+	assert_int_equal(transactions(h, HISTORY_DAY), 60);
+	assert_int_equal(sum_of(h, HISTORY_OWN, HISTORY_HOUR).figures[HISTORY_COVERED_MS], 3600000);
+	history_close(h);
+	assert_true(rows("minutes") <= 2 * HISTORY_MINUTES);
 }
 
 /* --- what goes wrong ---------------------------------------------------------------------------
@@ -415,6 +496,76 @@ static void another_programs_database_is_set_aside_whole(void **state)
 	sqlite3_close(db);
 }
 
+static void another_versions_file_is_set_aside_and_nothing_else(void **state)
+{
+	struct history *h = opened();
+	sqlite3 *db = NULL;
+	sqlite3_stmt *s = NULL;
+
+	(void)state;
+	take(h, START, START, 0);
+	take(h, START, START + 60, 9);
+	history_close(h);
+	assert_int_equal(sqlite3_open(in_dir(HISTORY_FILE), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	h = opened();
+	assert_int_equal(history_stats(h).foreign, 1);
+	assert_non_null(strstr(history_stats(h).trouble, "another version's"));
+	assert_anew(h);
+	/* Its figures are there for that version. */
+	assert_int_equal(sqlite3_open(in_dir(HISTORY_ASIDE), &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db, "SELECT SUM(transactions) FROM hours", -1, &s, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int64(s, 0), 9);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+}
+
+/* Held by someone's shell, or on a disk that was full then. */
+static void a_file_that_cannot_be_opened_at_first_gets_everything_later(void **state)
+{
+	struct history *h = opened();
+	sqlite3 *db = NULL;
+
+	(void)state;
+	take(h, START, START, 0);
+	take(h, START, START + 60, 100);
+	history_close(h);
+	assert_int_equal(sqlite3_open(in_dir(HISTORY_FILE), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+	h = opened();
+	assert_false(history_stats(h).kept);
+	assert_int_equal(history_stats(h).unsaved, 1);
+	take(h, START + 3600, START + 3660, 3);
+	take(h, START + 3600, START + 3720, 5);
+	assert_int_equal(transactions(h, HISTORY_HOUR), 2);
+	sqlite3_close(db);
+	take(h, START + 3600, START + 3780, 8);
+	assert_true(history_stats(h).kept);
+	assert_string_equal(history_stats(h).trouble, "");
+	assert_int_equal(transactions(h, HISTORY_HOUR), 8);
+	assert_int_equal(transactions(h, HISTORY_DAY), 108);
+	history_close(h);
+	/* Where there was no file at all, what it showed meanwhile is what it keeps. */
+	start_empty(NULL);
+	assert_int_equal(mkdir(in_dir("away"), 0700), 0);
+	assert_int_equal(rmdir(in_dir("away")), 0);
+	assert_int_equal(history_open(in_dir("away"), &privacy, &h), 0);
+	take(h, START, START + 60, 3);
+	take(h, START, START + 120, 5);
+	assert_int_equal(transactions(h, HISTORY_HOUR), 2);
+	assert_int_equal(mkdir(in_dir("away"), 0700), 0);
+	take(h, START, START + 180, 9);
+	assert_true(history_stats(h).kept);
+	assert_int_equal(transactions(h, HISTORY_HOUR), 6);
+	history_close(h);
+	assert_int_equal(unlink(in_dir("away/" HISTORY_FILE)), 0);
+	assert_int_equal(rmdir(in_dir("away")), 0);
+}
+
 static void columns_a_newer_version_has_are_added(void **state)
 {
 	struct history *h = opened();
@@ -471,7 +622,7 @@ static void a_second_process_keeps_its_history_in_memory(void **state)
 	second = opened();
 	assert_false(history_stats(second).kept);
 	assert_int_equal(history_stats(second).unsaved, 1);
-	assert_non_null(strstr(history_stats(second).trouble, "another telltale"));
+	assert_non_null(strstr(history_stats(second).trouble, "a second telltale"));
 	take(second, START, START, 0);
 	take(second, START, START + 1, 2);
 	assert_int_equal(transactions(second, HISTORY_HOUR), 2);
@@ -539,6 +690,12 @@ int main(void)
 		TEST(charts_have_no_point_where_nothing_was_measured),
 		TEST(the_file_stays_small_and_the_year_right),
 		TEST(a_clock_gone_mad_cannot_make_it_grow),
+		TEST(a_clock_that_begins_in_1970_costs_no_history),
+		TEST(a_clock_that_ran_a_year_ahead_leaves_room_for_the_present),
+		TEST(another_versions_file_is_set_aside_and_nothing_else),
+		TEST(a_file_that_cannot_be_opened_at_first_gets_everything_later),
+		TEST(steps_are_as_long_as_snapshots_are_apart),
+		TEST(it_is_said_since_when_there_is_anything),
 		TEST(a_file_of_rubbish_is_set_aside),
 		TEST(a_file_damaged_in_the_middle_is_set_aside),
 		TEST(another_programs_database_is_set_aside_whole),
