@@ -11,9 +11,9 @@
 
 #define STAGE "history"
 
-#define NS_PER_S  1000000000u
-#define HOUR_S    3600
-#define DAY_S     86400
+#define NS_PER_S 1000000000u
+#define HOUR_S   3600
+#define DAY_S    86400
 
 static const int64_t row_s[2] = {60, HOUR_S};
 static const int rows_kept[2] = {HISTORY_MINUTES, HISTORY_HOURS};

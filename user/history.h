@@ -9,14 +9,14 @@
  * before, and the last snapshot itself, both in one transaction: a restart of the daemon (another
  * start) neither loses nor doubles anything that was released. A minute is kept for a day, an hour
  * for a year; the oldest rows beyond that go, by number and not by age, so that no clock can make
- * the file grow (it stays below HISTORY_BYTES_MAX). Rows after now, which a clock that ran ahead has
- * left, or has still to come back to, are counted apart: they push out none up to now, nor these
- * them. All times are UTC.
+ * the file grow (it stays below HISTORY_BYTES_MAX). Rows after now, which a clock that ran ahead
+ * has left, or has still to come back to, are counted apart: they push out none up to now, nor
+ * these them. All times are UTC.
  *
  * Nothing here stops the data: a file that is damaged or not ours is set aside under another name
  * and a new one begun; a write that fails is counted, and the next one carries what it would have.
- * A file that cannot be opened is tried again each minute, and gets then what was counted meanwhile.
- * All calls come from one thread.
+ * A file that cannot be opened is tried again each minute, and gets then what was counted
+ * meanwhile. All calls come from one thread.
  */
 #ifndef TELLTALE_HISTORY_H
 #define TELLTALE_HISTORY_H

@@ -218,13 +218,14 @@ static int open_or_begin(struct history *h, enum verdict *verdict)
 static void note_closed(struct history *h, enum verdict verdict, int rc)
 {
 	if (!h->stats.trouble[0] || verdict == VERDICT_FAILED)
-		history_note(h,
-			     "cannot open %s: %s; figures are kept in memory, and it is tried again "
-			     "each minute",
-			     h->path,
-			     rc == SQLITE_BUSY ? "another program has it open, such as a second "
-						 "telltale with this state_dir"
-					       : sqlite3_errstr(rc));
+		history_note(
+			h,
+			"cannot open %s: %s; figures are kept in memory, and it is tried again "
+			"each minute",
+			h->path,
+			rc == SQLITE_BUSY ? "another program has it open, such as a second "
+					    "telltale with this state_dir"
+					  : sqlite3_errstr(rc));
 	/* What cannot even be set aside is in the way for good. */
 	if (verdict != VERDICT_FAILED)
 		h->path[0] = '\0';
