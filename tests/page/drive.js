@@ -113,6 +113,18 @@ const CHECKS = {
     assert(await page.$eval('#points tbody', (body) => body.rows.length >= 1))
   },
 
+  // A node that has just started: nothing is counted yet, and nothing older is pretended.
+  async fresh () {
+    const page = await open({ query: '?window=year' })
+    for (const window of ['hour', 'year']) {
+      assert.equal(await attribute(page, `#all tr[data-window=${window}]`, 'data-transactions'), '0')
+    }
+    assert.match(await page.textContent('#span'), /^Last year up to .*There are no figures before /)
+    assert.match(await attribute(page, '#chart-transactions', 'data-empty'), /No transaction/)
+    assert.doesNotMatch(await page.textContent('#all tr[data-window=hour]'), /all of it/)
+    assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
+  },
+
   // A sentence stands in one of the notices.
   async notice (words) {
     const page = await open()
