@@ -360,6 +360,9 @@ static void the_file_stays_small_and_the_year_right(void **state)
 	assert_int_equal(transactions(h, HISTORY_YEAR), (365 * 24 - 50) * large);
 	assert_int_equal(transactions(h, HISTORY_WEEK), (7 * 24 - 50) * large);
 	assert_int_equal(history_stats(h).unsaved, 0);
+	/* What is not yet in the file is in the log beside it, which begins anew now and then. */
+	assert_int_equal(stat(in_dir(HISTORY_FILE "-wal"), &st), 0);
+	assert_true(st.st_size <= 2 << 20);
 	history_close(h);
 	assert_int_equal(stat(in_dir(HISTORY_FILE), &st), 0);
 	assert_int_equal(rows("minutes"), 2 * HISTORY_MINUTES);
