@@ -67,7 +67,7 @@ async function refresh() {
     if (performance.now() - state.changed > STALE_INTERVALS * Math.max(status.interval_ms, POLL_MAX_MS)) throw new Error("stale");
   } catch (error) {
     if (number !== state.asked) return;
-    state.lost = true;
+    state.lost = error.message || "lost";
     drawLost(error);
   }
   drawLive();
@@ -85,7 +85,7 @@ function plan() {
 function drawLive() {
   const live = byId("live");
   live.dataset.state = state.lost ? "lost" : state.status ? "live" : "wait";
-  setText("live-text", state.lost ? "Not connected" : state.status ? "Live · " + clock(state.status.time_s) : "Connecting");
+  setText("live-text", state.lost ? (state.lost === "stale" ? "No new figures" : "Not connected") : state.status ? "Live · " + clock(state.status.time_s) : "Connecting");
 }
 
 function drawLost(error) {

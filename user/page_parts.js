@@ -129,8 +129,8 @@ function endpointItem(e) {
   const [kind, word] = health(e);
   return make("li", {"data-url": e.url, "data-health": kind},
     make("div", {class: "endpoint-head"}, make("strong", {}, e.url),
-      make("span", {class: "chip"}, e.audience === "network" ? "network" : "your own"),
-      make("span", {class: "chip", "data-kind": kind}, word)),
+      make("span", {class: "chips"}, make("span", {class: "chip"}, e.audience === "network" ? "network" : "your own"),
+        make("span", {class: "chip", "data-kind": kind}, word))),
     make("dl", {class: "facts"},
       fact("Last success", e.last_success_s ? ago(e.last_success_s) : "never"),
       fact("Delivered", whole(e.exports)), fact("Given up", whole(e.failures)),

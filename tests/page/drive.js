@@ -215,6 +215,50 @@ const CHECKS = {
     assert(shades > 500, `${shades} pixels of a band`)
   },
 
+  // Whatever a collector or a configuration says is text. What it could say is put into the answer here.
+  async hostile () {
+    const page = await open()
+    const status = await (await fetch(url + 'status.json')).json()
+    const markup = '<img src="/x" onerror="document.title = 1"><script>document.title = 2</script>'
+    status.instance = markup
+    status.history.trouble = markup
+    for (const e of status.endpoints) Object.assign(e, { url: markup, last_error: markup, consecutive_failures: 1 })
+    await page.route('**/status.json', (route) => route.fulfill({ json: status }))
+    await until(page, (m) => document.querySelector('#instance').textContent === m, markup)
+    assert.equal(await page.textContent('#endpoints .words'), 'Last error: ' + markup)
+    assert.equal(await page.$$eval('img, main script', (all) => all.length), 0)
+    assert.equal(await page.title(), markup + ' · telltale')
+  },
+
+  // A daemon that answers and measures nothing any more is not live. The page's clock is made to run fast.
+  async frozen () {
+    const page = await open()
+    const status = await (await fetch(url + 'status.json')).json()
+    await page.evaluate(() => {
+      const now = performance.now.bind(performance)
+      performance.now = () => 1000 * now()
+    })
+    await page.route('**/status.json', (route) => route.fulfill({ json: status }))
+    await page.waitForSelector('#live[data-state=lost]')
+    assert.match(await page.textContent('#lost'), /no new figures/)
+    await page.unroute('**/status.json')
+    await page.waitForSelector('#live[data-state=live]')
+    assert(await page.isHidden('#lost'))
+  },
+
+  // Days are those of UTC, and are called so, wherever the reader is.
+  async zones () {
+    const year = await (await fetch(url + 'history.json?window=year')).json()
+    const day = new Date(1000 * year.points.at(-1).at_s)
+      .toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' })
+    for (const timezoneId of ['Pacific/Honolulu', 'Pacific/Kiritimati']) {
+      const page = await open({ query: '?window=year', timezoneId })
+      const first = await page.textContent('#points tbody th')
+      assert(first.startsWith(`${day} (UTC)`), `${timezoneId}: ${first}, and not ${day}`)
+      await page.context().close()
+    }
+  },
+
   // It says when the daemon is gone, and goes on by itself when it is back.
   async outage (pid) {
     const page = await open()
