@@ -62,12 +62,19 @@ int put(int line, int column, int attributes, const char *format, ...)
 	return column + width;
 }
 
-void put_right(int line, int right, int attributes, const char *text)
+int top_width(const char *text)
 {
 	wchar_t wides[TEXT_MAX];
 	int width;
 
 	top_widen(text, wides, TEXT_MAX, &width);
+	return width;
+}
+
+void put_right(int line, int right, int attributes, const char *text)
+{
+	int width = top_width(text);
+
 	put(line, right - width < 0 ? 0 : right - width, attributes, "%s", text);
 }
 

@@ -19,6 +19,8 @@ size_t top_widen(const char *text, wchar_t *wides, size_t room, int *width);
 /* At LINE and COLUMN, cut at the right edge; returns the column behind it. */
 int put(int line, int column, int attributes, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* How many columns TEXT takes. */
+int top_width(const char *text);
 /* So that it ends before column RIGHT. */
 void put_right(int line, int right, int attributes, const char *text);
 /* At LINE and COLUMN in WIDTH columns: what is longer loses its end, and says so. */

@@ -97,18 +97,24 @@ void top_screen_close(void)
 
 static void put_bar(const struct top_data *d, const char *lost)
 {
-	char right[64];
+	char right[64], what[96];
 	time_t at = d->time_s;
 	struct tm tm;
-	int column;
+	int width;
 
 	localtime_r(&at, &tm);
 	attron(A_REVERSE);
 	mvhline(0, 0, ' ', COLS);
 	attroff(A_REVERSE);
-	column = put(0, 1, A_REVERSE | A_BOLD, "telltale %.40s", d->instance);
-	put(0, column + 2, A_REVERSE, "%s  noise: %s%s%s", d->network, d->mechanism,
-	    d->epsilon[0] ? (wide ? " \u03b5 " : " epsilon ") : "", d->epsilon);
+	snprintf(what, sizeof(what), "%s  %s%s%s%s", d->network,
+		 COLS < 100 ? "" : "noise: ", d->mechanism,
+		 d->epsilon[0] ? (wide ? " ε " : " epsilon ") : "", d->epsilon);
+	/* The name gives way to what stands behind it and on the right. */
+	width = COLS - 10 - (int)strlen(what) - 26;
+	put(0, 1, A_REVERSE | A_BOLD, "telltale");
+	put_within(0, 10, width, A_REVERSE | A_BOLD, d->instance);
+	width = top_width(d->instance) < width ? top_width(d->instance) : width;
+	put(0, 12 + width, A_REVERSE, "%s", what);
 	snprintf(right, sizeof(right), "%s %02d:%02d:%02d", lost ? "not connected" : "live",
 		 tm.tm_hour, tm.tm_min, tm.tm_sec);
 	put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
