@@ -83,13 +83,14 @@ paid() {
 }
 
 # with_little_room NAME: what is started through BED_WITHIN has a file system of 1 MiB as NAME's
-# state_dir, in a mount namespace that lives until the test ends; $ROOM is the same from here.
+# state_dir, in a mount namespace that lives until the test ends; $THERE is the same from here.
 with_little_room() {
+  # shellcheck disable=SC2016 # $1 is of the shell that is started
   bed_spawn room unshare --mount --propagation private sh -c \
     'mount -t tmpfs -o size=1m,mode=700 none "$1" && echo made && exec sleep 3600' sh "$BED/$1.state"
   bed_wait 10 'a file system of its own' grep -q made "$BED/room.log"
   BED_WITHIN=(nsenter --mount --target "$(bed_pid room)")
-  ROOM=/proc/$(bed_pid room)/root$BED/$1.state
+  THERE=/proc/$(bed_pid room)/root$BED/$1.state
 }
 
 # history_holds WANT TROUBLE: the hour's transactions, and whether the page complains of its history.
@@ -105,27 +106,27 @@ history_holds() {
   telltale_config tt "$(connector_cgroup alice)"
   with_little_room tt
   head -c 100000 /dev/urandom >"$BED/rubbish"
-  cp "$BED/rubbish" "$ROOM/history.db"
+  cp "$BED/rubbish" "$THERE/history.db"
   telltale_start tt
   BED_WITHIN=()
-  bed_wait 30 'the damaged file aside' cmp "$BED/rubbish" "$ROOM/history.db.set-aside"
+  bed_wait 30 'the damaged file aside' cmp "$BED/rubbish" "$THERE/history.db.set-aside"
   bed_wait 30 'the fault on /metrics' test_metric 1 tt telltale_history_failures_total 'event="corrupt"'
   in_browser notice 'the history begins anew'
 
-  ! head -c 2M /dev/zero >"$ROOM/filler"
+  ! head -c 2M /dev/zero >"$THERE/filler"
   connector_pay alice "{\"payments\":12,\"concurrency\":4,$(to "$url")}"
   all=$(connector_truth alice originated transactions)
   bed_wait 60 'the payments on /metrics' paid "$all"
   bed_wait 30 'the failed write on /metrics' at_least 1 telltale_metric tt telltale_history_failures_total 'event="unsaved"'
   in_browser notice 'cannot write'
   history_holds 0 '*disk is full*'
-  rm "$ROOM/filler"
+  rm "$THERE/filler"
   bed_wait 30 'the history with everything in it' history_holds "$all" ''
   in_browser hour "$all"
   telltale_stop tt
   exactly tt alice
-  [[ ! -e $ROOM/history.db-wal ]]
-  # Not by way of $ROOM, out of which SQLite would resolve the path.
+  [[ ! -e $THERE/history.db-wal ]]
+  # Not by way of $THERE, out of which SQLite would resolve the path.
   nsenter --mount --target "$(bed_pid room)" python3 - "$BED/tt.state/history.db" "$all" <<'PYTHON'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
