@@ -3,7 +3,7 @@
 #
 # The local page in a browser, its history over restarts and faults, and `telltale top` on a terminal.
 #
-# shellcheck disable=SC2154 # stderr is set by bats
+# shellcheck disable=SC2154,SC2034 # stderr is set by bats, BED_WITHIN read by lib.sh
 
 load ../e2e/helper
 
@@ -93,7 +93,9 @@ with_little_room() {
   THERE=/proc/$(bed_pid room)/root$BED/$1.state
 }
 
-# history_holds WANT TROUBLE: the hour's transactions, and whether the page complains of its history.
+# history_holds WANT TROUBLE: the hour's transactions, and what the page says is wrong with its history (a
+# pattern).
+# shellcheck disable=SC2053 # TROUBLE is one
 history_holds() {
   served >"$BED/status" && [[ $(bed_json "$BED/status" windows own 0 transactions) == "$1" ]] &&
     [[ $(bed_json "$BED/status" history trouble) == $2 ]]
@@ -113,7 +115,7 @@ history_holds() {
   bed_wait 30 'the fault on /metrics' test_metric 1 tt telltale_history_failures_total 'event="corrupt"'
   in_browser notice 'the history begins anew'
 
-  ! head -c 2M /dev/zero >"$THERE/filler"
+  run ! dd if=/dev/zero of="$THERE/filler" bs=64k status=none
   connector_pay alice "{\"payments\":12,\"concurrency\":4,$(to "$url")}"
   all=$(connector_truth alice originated transactions)
   bed_wait 60 'the payments on /metrics' paid "$all"
