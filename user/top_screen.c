@@ -266,18 +266,29 @@ static int put_charts(int line, int height, const struct top_data *d, struct top
 /* --- the rest ----------------------------------------------------------------------------------
  */
 
-/* Appends one "name figure" to the line; returns the column for the next. */
+/* Appends one "name figure" to the line; returns the column for the next. One that has no room
+ * leaves dots, and so do those after it: half a figure would be another one. */
 static int put_fact(int line, int column, int look, const char *name, const char *figure)
 {
+	if (column >= COLS)
+		return column;
+	if (column + top_width(name) + 1 + top_width(figure) > COLS - 3) {
+		put(line, column, 0, "..");
+		return COLS;
+	}
 	column = put(line, column, 0, "%s ", name);
 	return put(line, column, look, "%s", figure) + 2;
 }
+
+#define NUMBER_WIDTH 7 /* columns of a figure among others, or it is written shorter */
 
 static int put_number(int line, int column, int look, const char *name, int64_t n)
 {
 	char text[32];
 
-	return put_fact(line, column, look, name, top_whole(n, text, sizeof(text)));
+	return put_fact(
+		line, column, look, name,
+		top_figure_within((double)n, 0, "", 0, "", NUMBER_WIDTH, text, sizeof(text)));
 }
 
 /* Of outcomes and of what was not seen the network is told nothing. */

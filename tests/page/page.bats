@@ -199,7 +199,9 @@ PYTHON
   run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:exact, for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
   echo "$output $stderr"
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
-  [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*' kB'* ]]
+  [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]
+  # Of what has no room nothing is shown, and not the half of a figure.
+  [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  ..' ]]
   # The year is the page's own, to the digit: only minutes come after it was read.
   curl --silent --fail "$(page_url)status.json" >"$BED/status"
   year=$(bed_json "$BED/status" windows own 4 transactions)
