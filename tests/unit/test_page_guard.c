@@ -256,6 +256,34 @@ static void clients_that_never_finish_keep_nobody_out(void **state)
 		close(slow[i]);
 }
 
+static void one_address_does_not_get_all_places_of_a_page_for_others(void **state)
+{
+	struct fixture *f = *state;
+	char listen[32], byte;
+	int fds[32], refused = 0;
+
+	strcpy(listen, f->listen);
+	restart_with(f, listen, TOKEN);
+	for (size_t i = 0; i < 32; i++)
+		fds[i] = connected(f);
+	for (int rounds = 0; rounds < 1000 && refused < 16; rounds++) {
+		page_run(f->page);
+		poll(NULL, 0, 1);
+		refused = 0;
+		for (size_t i = 0; i < 32; i++)
+			refused += recv(fds[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0 ||
+				   errno == ECONNRESET;
+	}
+	assert_int_equal(refused, 16);
+	for (size_t i = 0; i < 32; i++)
+		close(fds[i]);
+	/* It has to see that they are gone. */
+	for (int rounds = 0; rounds < 20; rounds++)
+		page_run(f->page);
+	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
+	assert_status(f, "200");
+}
+
 static void only_loopback_may_be_listened_on(void **state)
 {
 	static const char *const bad[] = {"0.0.0.0:9464",
@@ -305,6 +333,7 @@ int main(void)
 		over_http(a_name_pointed_at_loopback_from_elsewhere_is_refused),
 		over_http(garbage_gets_no_metrics_and_the_page_lives_on),
 		over_http(clients_that_never_finish_keep_nobody_out),
+		over_http(one_address_does_not_get_all_places_of_a_page_for_others),
 		over_http(only_loopback_may_be_listened_on),
 		over_http(a_port_that_is_taken_is_told_with_the_mend),
 	};
