@@ -69,6 +69,10 @@ paid() {
   run --separate-stderr in_browser figures "$first"
   echo "$output $stderr"
   [[ $status == 0 && $output == *'"health":"good"'* ]]
+  # The same for a terminal: delivered, how long ago, how long it took, how many bytes.
+  run --separate-stderr top_there 'wait:live;wait:Delivered;show;key:q;end'
+  echo "$output"
+  [[ $output =~ 'network   '$(collector_url net)' '+[0-9,]+' '+[0-9]+' s '+[0-9.]+' '(ms|s)' '+[0-9.]+' '(B|kB)$'\n' ]]
   # What it takes with page and history in use.
   rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(bed_pid tt)/status")
   echo "# telltale takes $rss kB with page and history" >&3
