@@ -31,7 +31,7 @@ struct export_status {
 	uint64_t failures; /* dropped for good */
 	uint64_t retries;
 	uint64_t rejected_points;      /* by partial_success */
-	uint64_t bytes;                /* of requests, compressed where they are */
+	uint64_t bytes;                /* of acknowledged requests, compressed where they are */
 	uint64_t last_bytes;           /* ... of the last one */
 	uint64_t last_success_unix_ns; /* 0: never */
 	uint64_t latency_ns;           /* of the last acknowledged export */

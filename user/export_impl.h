@@ -17,6 +17,7 @@ struct lane {
 	struct export_channel channel;
 	uint64_t settled; /* the snapshot that was acknowledged or dropped for good */
 	uint64_t sending; /* the one under way; 0: none */
+	size_t sending_bytes;
 	int64_t sent_ns;
 	int64_t not_before_ms;
 	bool retrying;

@@ -57,6 +57,8 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 	l->status.last_code = GRPC_STATUS_OK;
 	l->status.last_error[0] = '\0';
 	l->status.exports++;
+	l->status.bytes += l->sending_bytes;
+	l->status.last_bytes = l->sending_bytes;
 	l->status.last_success_unix_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 	l->status.latency_ns = (uint64_t)(export_now_ns() - l->sent_ns);
 	histogram_add(&l->status.latency, l->status.latency_ns);
@@ -109,6 +111,7 @@ static void refuse(struct exporter *x, struct lane *l, uint64_t number, int err,
 	else
 		snprintf(words, sizeof(words), "%s", strerror(-err));
 	l->settled = number;
+	l->retrying = false;
 	note_failure(x, l, true, GRPC_STATUS_RESOURCE_EXHAUSTED, words);
 }
 
@@ -133,11 +136,10 @@ void lane_send(struct exporter *x, struct lane *l)
 		return;
 	}
 	l->sending = number;
+	l->sending_bytes = sent;
 	l->sent_ns = export_now_ns();
 	pthread_mutex_lock(&x->lock);
 	l->status.retries += l->retrying;
-	l->status.bytes += sent;
-	l->status.last_bytes = sent;
 	pthread_mutex_unlock(&x->lock);
 }
 
