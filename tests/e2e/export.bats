@@ -61,6 +61,14 @@ case_passes() {
   case_passes refusal_is_final
 }
 
+@test "what a collector repeats of its headers is not told on, by log, status or check" {
+  case_passes a_secret_is_not_repeated
+}
+
+@test "the bytes of an endpoint are those of what it acknowledged" {
+  case_passes bytes_are_those_that_arrived
+}
+
 @test "RESOURCE_EXHAUSTED without RetryInfo is final" {
   case_passes exhausted_without_retry_info
 }

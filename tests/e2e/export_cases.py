@@ -120,6 +120,49 @@ def refusal_is_final():
     assert server.values() == [1, 2], server.values()
 
 
+def a_secret_is_not_repeated():
+    """Collectors that say what they were sent: the words, cut to their length or not, do not."""
+    refusal = "no such key: s3cret-of-ours (you sent Bearer s3cret-of-ours)"
+    server = Server((grpc.StatusCode.UNAUTHENTICATED, refusal),
+                    (grpc.StatusCode.UNAVAILABLE, "x" * 235 + "s3cret-of-ours"),
+                    ("PARTIAL", 1, refusal))
+    with Exporter(f"authority={server.authority},header=Authorization:Bearer s3cret-of-ours") as x:
+        x.post(1)
+        x.until_status(failures=1,
+                       last_error="UNAUTHENTICATED: no such key: *** (you sent ***)")
+        x.post(2)
+        status = x.until_status(consecutive_failures=2)
+        assert status["last_error"].endswith("x***"), status
+        x.until_status(exports=1)
+        x.stop()
+        assert "s3c" not in x.said() and "no such key: ***" in x.said(), x.said()
+    done = attempt(f"authority={Server((grpc.StatusCode.UNAUTHENTICATED, refusal)).authority}"
+                   ",header=Authorization:Bearer s3cret-of-ours")
+    assert done.returncode == 1 and "s3c" not in done.stdout + done.stderr, done
+
+
+def bytes_are_those_that_arrived():
+    """Neither what was refused nor what met nobody counts as delivered."""
+    server = Server((grpc.StatusCode.UNAVAILABLE, "later"), OK,
+                    (grpc.StatusCode.INVALID_ARGUMENT, "no"))
+    with Exporter(f"authority={server.authority}") as x:
+        x.post(1)
+        x.until_status(consecutive_failures=1, bytes=0, last_bytes=0)
+        first = x.until_status(exports=1)
+        assert first["bytes"] == first["last_bytes"] == server.calls[1][0].ByteSize(), first
+        x.post(2)
+        x.until_status(failures=1, bytes=first["bytes"])
+        port = server.port
+        server.stop()
+        x.post(3)
+        x.until_status(consecutive_failures=2, bytes=first["bytes"])
+        second = Server(port=port)
+        last = x.until_status(exports=2)
+        assert last["last_bytes"] == second.calls[0][0].ByteSize(), last
+        assert last["bytes"] == first["bytes"] + last["last_bytes"], last
+        x.stop()
+
+
 def exhausted_without_retry_info():
     server = Server((grpc.StatusCode.RESOURCE_EXHAUSTED, "quota"))
     with Exporter(f"authority={server.authority}") as x:
