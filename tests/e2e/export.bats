@@ -153,6 +153,10 @@ case_passes() {
   case_passes rotated
 }
 
+@test "a CA file that is damaged, gone or no file at all leaves the one read before in use" {
+  case_passes a_ca_file_that_cannot_serve
+}
+
 @test "every kind of metric at the edge of what it can hold reads well by the official definitions" {
   case_passes edges
 }

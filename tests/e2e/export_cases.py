@@ -5,6 +5,7 @@ Each case starts servers, runs build/tests/exporter against them and asserts wha
 the exporter says of it. Nothing here asserts a time: waits poll with a deadline and only fail.
 """
 import os
+import shutil
 import socket
 import sys
 import time
@@ -361,13 +362,24 @@ def mutual_tls():
 
 def bad_files():
     with Authority() as ours:
-        key, _ = ours.sign("client")
+        key, cert = ours.sign("client")
         empty = ours.path("empty.pem")
         open(empty, "w").close()
+        keys_only, damaged, second = (ours.path(n) for n in ("k.pem", "d.pem", "s.pem"))
+        shutil.copy(key, keys_only)
+        bad = "-----BEGIN CERTIFICATE-----\nMIIBTzCB9qADAgEC\n-----END CERTIFICATE-----\n"
+        with open(damaged, "w") as f:
+            f.write(bad)
+        with open(second, "w") as f:
+            f.write(open(cert).read() + bad)
         for options, words in (
                 ("ca=/nonexistent/ca.pem",
                  "cannot read CA file /nonexistent/ca.pem: No such file or directory"),
                 (f"ca={empty}", "holds no PEM block"),
+                (f"ca={keys_only}", f"CA file {keys_only} holds no certificate"),
+                (f"ca={damaged}", "its certificate 1 is damaged"),
+                (f"ca={second}", "its certificate 2 is damaged"),
+                (f"cert={second},key={key}", f"certificate file {second} cannot be used"),
                 (f"key={key}", "set both")):
             x = Exporter(f"authority=127.0.0.1:1,tls,{options}")
             assert x.started != "started: ok"
