@@ -20,6 +20,7 @@ struct lane {
 	size_t sending_bytes;
 	int64_t sent_ns;
 	int64_t not_before_ms;
+	bool asked; /* not_before_ms is what the endpoint asked for */
 	bool retrying;
 	bool partial_said;
 	struct export_status status; /* under the exporter's lock */

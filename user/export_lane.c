@@ -170,6 +170,7 @@ void lane_settle(struct exporter *x, struct lane *l)
 		return;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = UINT32_MAX;
+	l->asked = answer.delay_ms != 0;
 	delay_ms = answer.delay_ms ? answer.delay_ms
 				   : export_backoff_ms(l->status.consecutive_failures, random);
 	l->not_before_ms = export_now_ms() + delay_ms;

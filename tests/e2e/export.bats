@@ -153,6 +153,10 @@ case_passes() {
   case_passes rotated
 }
 
+@test "new certificates end no pause that the collector asked for" {
+  case_passes rotated_while_asked_to_wait
+}
+
 @test "a CA file that is damaged, gone or no file at all leaves the one read before in use" {
   case_passes a_ca_file_that_cannot_serve
 }

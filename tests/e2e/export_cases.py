@@ -140,6 +140,10 @@ def a_secret_is_not_repeated():
     done = attempt(f"authority={Server((grpc.StatusCode.UNAUTHENTICATED, refusal)).authority}"
                    ",header=Authorization:Bearer s3cret-of-ours")
     assert done.returncode == 1 and "s3c" not in done.stdout + done.stderr, done
+    # Nor of the way through a proxy, whose address gRPC cannot read.
+    done = attempt(f"authority={Server().authority}", http_proxy="ht tp://me:s3cret@127.0.0.1:1")
+    assert "cannot parse value of 'http_proxy' env var" in done.stderr, done
+    assert "s3c" not in done.stdout + done.stderr, done
 
 
 def bytes_are_those_that_arrived():

@@ -242,6 +242,25 @@ def a_ca_file_that_cannot_serve():
         assert server.values()[-1] == 9, server.values()
 
 
+def rotated_while_asked_to_wait():
+    """New certificates end no pause that the collector itself has asked for."""
+    with Authority() as ours:
+        asks = Server((grpc.StatusCode.UNAVAILABLE, "later", 3000), host="localhost",
+                      credentials=ours.server_credentials(False))
+        other = Server()
+        with Exporter(f"authority={asks.authority},tls,ca={ours.ca}",
+                      f"authority={other.authority}") as x:
+            x.post(1)
+            x.until_status(consecutive_failures=1)
+            os.utime(ours.ca)
+            for n in (2, 3):
+                x.post(n)
+                x.until_status(1, exports=n)
+            assert "read again" in x.said(), x.said()
+            assert x.status()["retries"] == 0, x.status()
+            x.stop()
+
+
 # --- what is in an export, read with the official definitions -------------------------------------
 
 U64 = 2 ** 64 - 1
