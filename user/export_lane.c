@@ -77,6 +77,16 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 
 /* --- sending --- */
 
+static int64_t at(const struct parcel *parcel)
+{
+	return (int64_t)parcel->released->time_unix_ns + parcel->shift_ns;
+}
+
+static int64_t time_of(const struct exporter *x, const struct parcel *parcel)
+{
+	return parcel == &x->first ? timeline_first(at(parcel), at(&x->newest)) : at(parcel);
+}
+
 /* What L's audience may see of PARCEL, as bytes. */
 static int encode(const struct exporter *x, const struct lane *l, const struct parcel *parcel,
 		  uint8_t **bytes, size_t *len)
@@ -91,7 +101,7 @@ static int encode(const struct exporter *x, const struct lane *l, const struct p
 
 	if (!own && view->network)
 		view = view->network;
-	form.time_unix_ns = view->time_unix_ns + (uint64_t)parcel->shift_ns;
+	form.time_unix_ns = (uint64_t)time_of(x, parcel);
 	/* Of the network's view no more than the whole second is anybody's business. */
 	if (view != parcel->released)
 		form.time_unix_ns -= form.time_unix_ns % NS_PER_S;
