@@ -72,11 +72,10 @@ static int64_t start_due(struct exporter *x)
 	for (size_t i = 0; i < x->lanes_len && !x->late; i++) {
 		struct lane *l = &x->lanes[i];
 
-		if (l->sending || l->settled == x->newest_number)
-			continue;
-		if (l->not_before_ms <= now)
+		/* One that cannot be sent at all is settled at once: the next may follow. */
+		while (!l->sending && l->settled != x->newest_number && l->not_before_ms <= now)
 			lane_send(x, l);
-		else if (l->not_before_ms < next)
+		if (!l->sending && l->settled != x->newest_number && l->not_before_ms < next)
 			next = l->not_before_ms;
 	}
 	return next;

@@ -22,7 +22,7 @@ struct lane {
 	int64_t not_before_ms;
 	bool asked; /* not_before_ms is what the endpoint asked for */
 	bool retrying;
-	bool partial_said;
+	bool partial_said, warning_said;
 	struct export_status status; /* under the exporter's lock */
 	struct export_keys *fresh;   /* under the exporter's lock: rotated, not yet in use */
 	/* Of whoever calls export_post: */

@@ -67,11 +67,15 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 	pthread_mutex_unlock(&x->lock);
 	if (failures)
 		log_info(STAGE, "%s: accepted again after %u failures", l->status.url, failures);
-	if ((answer->rejected > 0 || answer->words[0]) && !l->partial_said) {
+	if (answer->rejected > 0 && !l->partial_said) {
 		log_warn(STAGE, "%s: refused %lld points: %s (said once, then only counted)",
 			 l->status.url, (long long)answer->rejected,
 			 answer->words[0] ? answer->words : "no reason given");
 		l->partial_said = true;
+	} else if (answer->rejected <= 0 && answer->words[0] && !l->warning_said) {
+		log_warn(STAGE, "%s: accepted everything, and warns: %s (said once)", l->status.url,
+			 answer->words);
+		l->warning_said = true;
 	}
 }
 

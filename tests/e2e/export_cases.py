@@ -206,16 +206,20 @@ def retry_info_is_honoured():
 
 
 def partial_success():
-    server = Server(("PARTIAL", 3, "too late"), ("PARTIAL", 2, "too late"), ("PARTIAL", 0, "hm"))
+    server = Server(("PARTIAL", 0, "hm"), ("PARTIAL", 3, "too late"), ("PARTIAL", 2, "too late"),
+                    ("PARTIAL", 0, "hm"))
     with Exporter(f"authority={server.authority}") as x:
-        for n in (1, 2, 3):
+        for n in (1, 2, 3, 4):
             x.post(n)
             x.until_status(exports=n)
-        x.until_status(exports=3, rejected_points=5, failures=0, retries=0,
+        x.until_status(exports=4, rejected_points=5, failures=0, retries=0,
                        consecutive_failures=0)
         x.stop()
-        assert x.said().count("too late") == 1 and "hm" not in x.said(), x.said()
-    assert server.values() == [1, 2, 3], server.values()
+        # That nothing was refused is a warning, and does not silence a refusal.
+        assert x.said().count("refused 3 points: too late") == 1, x.said()
+        assert x.said().count("accepted everything, and warns: hm") == 1, x.said()
+        assert x.said().count("\n") == 2, x.said()
+    assert server.values() == [1, 2, 3, 4], server.values()
 
 
 def one_down_does_not_delay_the_other():
