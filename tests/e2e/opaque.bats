@@ -54,21 +54,28 @@ load helper
   telltale_stop tt
 }
 
-# say PORT BYTES: what a stranger may send there; until the answer, or the end, comes.
+# say PORT BYTES [CA]: what a stranger may send there, with CA inside TLS; until the answer, or the end,
+# comes.
 say() {
   python3 -c '
-import socket, sys
+import socket, ssl, sys
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
+    if len(sys.argv) > 3:
+        s = ssl.create_default_context(cafile=sys.argv[3]).wrap_socket(s, server_hostname="localhost")
     s.sendall(sys.argv[2].encode("latin-1").decode("unicode_escape").encode("latin-1"))
-    print(s.recv(64))' "$1" "$2"
+    print(s.recv(64))' "$@"
 }
 
-# beside_alice MODULE: a server by that module of Node.js, in her cgroup; its port is in $port.
+# beside_alice MODULE [MAKE]: a server by that module of Node.js, in her cgroup, made by MAKE
+# (createServer) with the bed's certificate; its port is in $port.
 beside_alice() {
   port=$(bed_free_port)
   mkdir -p "$BED/alice"
+  bed_certificates
   bed_spawn alice/other node -e "
-    require('$1').createServer((_, answer) => answer.end()).listen($port, '127.0.0.1')"
+    const { readFileSync: read } = require('fs')
+    const tls = { key: read('$BED/server.key'), cert: read('$BED/server.pem') }
+    require('$1').${2:-createServer}(tls, (_, answer) => answer.end()).listen($port, '127.0.0.1')"
   bed_wait 30 'the server' python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))"
 }
 
@@ -98,6 +105,40 @@ beside_alice() {
   curl --silent --fail --http2-prior-knowledge "http://127.0.0.1:$port/"
   bed_wait 20 'it to be known' grep -q 'forwards: never' "$BED/tt.log"
   bed_wait 20 'it to be counted, once' test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
+  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
+  bed_wait 20 'the payments to be seen' \
+    at_least 4 telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  telltale_stop tt
+}
+
+@test "inside TLS that is read it is the same: a stranger's words keep nothing back" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  beside_alice https
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  say "$port" 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' "$BED/ca.pem"
+  bed_wait 20 'the stranger to be announced' \
+    test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
+  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
+  bed_wait 20 'the payments to be counted' test_metric 4 tt transactions_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  telltale_stop tt
+}
+
+@test "inside TLS that is read it is the same: the target's own HTTP/2 does" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  beside_alice http2 createSecureServer
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  curl --silent --fail --http2 --cacert "$BED/ca.pem" "https://localhost:$port/"
+  bed_wait 20 'it to be known' grep -q 'forwards: never' "$BED/tt.log"
+  bed_wait 20 'it to be counted, once' test_metric 1 tt telltale_opaque_connections_total
+  [ "$(telltale_metric tt telltale_opaque_connections_total 'reason="http2"')" = 1 ]
   connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
   bed_wait 20 'the payments to be seen' \
     at_least 4 telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"'
