@@ -137,7 +137,7 @@ function endpointItem(e) {
       fact("Failing in a row", whole(e.consecutive_failures)), fact("Retries", whole(e.retries)),
       e.rejected_points ? fact("Points refused", whole(e.rejected_points)) : null,
       e.latency_ms != null ? fact("Latency", milliseconds(e.latency_ms)) : null,
-      e.bytes != null ? fact("Bytes sent", compact(e.bytes)) : null),
+      e.bytes != null ? fact("Bytes delivered", compact(e.bytes)) : null),
     e.last_error ? make("p", {class: "words"}, "Last error: " + e.last_error) : null);
 }
 
