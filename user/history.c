@@ -238,6 +238,7 @@ void history_take(struct history *h, const struct released *r, int64_t up_ms)
 		if (views[v])
 			h->last[v] = now[v];
 	}
+	h->stats.until_s = h->now_s;
 	if (h->failing)
 		note_written(h);
 }

@@ -99,6 +99,7 @@ struct history_stats {
 	bool kept; /* in a file, and not in memory only */
 	/* Times that a file was set aside, damaged or not ours, and that a write failed. */
 	uint64_t corrupt, foreign, unsaved;
+	int64_t until_s;   /* since 1970: up to when the figures go; 0: there are none */
 	char trouble[256]; /* in words, what the last of these was; empty: none */
 };
 

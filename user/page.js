@@ -122,9 +122,15 @@ function drawHead() {
   setText("network", s.network);
   byId("network").dataset.kind = s.network;
   setText("mechanism", "noise: " + (s.epsilon ? `${s.mechanism}, ε = ${Number(s.epsilon)}` : s.mechanism));
-  setText("span", `Last ${state.window} up to ${moment(s.time_s)}. ${beginInWords(s)}`);
+  setText("span", `Last ${state.window} up to ${moment(s.time_s)}. ${endInWords(s)}${beginInWords(s)}`);
   byId("views").hidden = !s.windows.network;
   if (!s.windows.network && state.view !== "own") choose("view", "own");
+}
+
+// What cannot be written into the history is in no figure until it can.
+function endInWords(s) {
+  const until = s.history.until_s;
+  return until && until < s.time_s ? `Figures end at ${moment(until)}, when the history could last be written. ` : "";
 }
 
 // Since when there are figures, where that is less than the window: its rows begin at full hours.

@@ -182,6 +182,7 @@ static void put_history(struct json_object *root, struct history *h)
 
 	put_flag(o, "kept", s.kept);
 	put_int(o, "since_s", history_since_s(h));
+	put_int(o, "until_s", s.until_s);
 	put_int(o, "unsaved", (int64_t)s.unsaved);
 	put_text(o, "trouble", s.trouble);
 }

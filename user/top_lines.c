@@ -9,7 +9,7 @@
 
 #define TEXT_MAX 512
 
-int colour(int pair)
+int top_colour(int pair)
 {
 	return has_colors() ? COLOR_PAIR(pair) : 0;
 }
@@ -41,7 +41,7 @@ static size_t fitting(const wchar_t *wides, size_t n, int room, int *taken)
 	return i;
 }
 
-int put(int line, int column, int attributes, const char *format, ...)
+int top_put(int line, int column, int attributes, const char *format, ...)
 {
 	wchar_t wides[TEXT_MAX];
 	char text[TEXT_MAX];
@@ -71,14 +71,14 @@ int top_width(const char *text)
 	return width;
 }
 
-void put_right(int line, int right, int attributes, const char *text)
+void top_put_right(int line, int right, int attributes, const char *text)
 {
 	int width = top_width(text);
 
-	put(line, right - width < 0 ? 0 : right - width, attributes, "%s", text);
+	top_put(line, right - width < 0 ? 0 : right - width, attributes, "%s", text);
 }
 
-void put_within(int line, int column, int width, int attributes, const char *text)
+void top_put_within(int line, int column, int width, int attributes, const char *text)
 {
 	wchar_t wides[TEXT_MAX];
 	int whole, taken;

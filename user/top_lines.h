@@ -9,7 +9,8 @@
 
 enum { PLAIN, GOOD, WARN, BAD, SOFT, CHART_LEFT, CHART_RIGHT };
 
-int colour(int pair);
+/* The attribute of a pair, one of the above; 0 where there are no colours. */
+int top_colour(int pair);
 
 /* TEXT as the terminal has it, ROOM characters at most: what the locale cannot write, or has no
  * width of its own (controls of either set, marks that turn the text's direction), is a question
@@ -17,13 +18,13 @@ int colour(int pair);
 size_t top_widen(const char *text, wchar_t *wides, size_t room, int *width);
 
 /* At LINE and COLUMN, cut at the right edge; returns the column behind it. */
-int put(int line, int column, int attributes, const char *format, ...)
+int top_put(int line, int column, int attributes, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* How many columns TEXT takes. */
 int top_width(const char *text);
 /* So that it ends before column RIGHT. */
-void put_right(int line, int right, int attributes, const char *text);
+void top_put_right(int line, int right, int attributes, const char *text);
 /* At LINE and COLUMN in WIDTH columns: what is longer loses its end, and says so. */
-void put_within(int line, int column, int width, int attributes, const char *text);
+void top_put_within(int line, int column, int width, int attributes, const char *text);
 
 #endif

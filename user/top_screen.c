@@ -111,26 +111,26 @@ static void put_bar(const struct top_data *d, const char *lost)
 		 d->epsilon[0] ? (wide ? " ε " : " epsilon ") : "", d->epsilon);
 	/* The name gives way to what stands behind it and on the right. */
 	width = COLS - 10 - (int)strlen(what) - 26;
-	put(0, 1, A_REVERSE | A_BOLD, "telltale");
-	put_within(0, 10, width, A_REVERSE | A_BOLD, d->instance);
+	top_put(0, 1, A_REVERSE | A_BOLD, "telltale");
+	top_put_within(0, 10, width, A_REVERSE | A_BOLD, d->instance);
 	width = top_width(d->instance) < width ? top_width(d->instance) : width;
-	put(0, 12 + width, A_REVERSE, "%s", what);
+	top_put(0, 12 + width, A_REVERSE, "%s", what);
 	snprintf(right, sizeof(right), "%s %02d:%02d:%02d", lost ? "not connected" : "live",
 		 tm.tm_hour, tm.tm_min, tm.tm_sec);
-	put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
+	top_put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
 }
 
 static void put_notice(const struct top_data *d, const char *lost)
 {
 	if (lost)
-		put(1, 1, A_BOLD | colour(BAD), "%s", lost);
+		top_put(1, 1, A_BOLD | top_colour(BAD), "%s", lost);
 	else if (d->trouble[0])
-		put(1, 1, colour(WARN), "history: %s", d->trouble);
+		top_put(1, 1, top_colour(WARN), "history: %s", d->trouble);
 	else if (!d->complete)
-		put(1, 1, colour(WARN),
-		    "some traffic could not be read, priced or followed: totals are too low");
+		top_put(1, 1, top_colour(WARN),
+			"some traffic could not be read, priced or followed: totals are too low");
 	else
-		put(1, 1, colour(GOOD), "all traffic in scope was seen since the start");
+		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
 }
 
 /* --- windows -----------------------------------------------------------------------------------
@@ -148,13 +148,13 @@ static void put_window(int line, const char *name, const struct top_sum *w, bool
 		mvhline(line, 0, ' ', COLS < 80 ? COLS : 80);
 		attroff(look);
 	}
-	put(line, 1, look, "%-6s", name);
-	put_right(line, RIGHT_COUNT, look,
-		  top_figure_within((double)w->transactions, SURE * w->transactions_sd, "", 0, pm,
-				    RIGHT_COUNT - RIGHT_NAME - 1, text, sizeof(text)));
-	put_right(line, RIGHT_VALUE, look,
-		  top_figure_within((double)w->value / SCALE, SURE * w->value_sd / SCALE, "$", 2,
-				    pm, RIGHT_VALUE - RIGHT_COUNT - 1, text, sizeof(text)));
+	top_put(line, 1, look, "%-6s", name);
+	top_put_right(line, RIGHT_COUNT, look,
+		      top_figure_within((double)w->transactions, SURE * w->transactions_sd, "", 0,
+					pm, RIGHT_COUNT - RIGHT_NAME - 1, text, sizeof(text)));
+	top_put_right(line, RIGHT_VALUE, look,
+		      top_figure_within((double)w->value / SCALE, SURE * w->value_sd / SCALE, "$",
+					2, pm, RIGHT_VALUE - RIGHT_COUNT - 1, text, sizeof(text)));
 	if (w->transactions > 0) {
 		double error = w->value > 0 ? SURE * w->value_sd / (double)w->value : 0;
 
@@ -165,29 +165,29 @@ static void put_window(int line, const char *name, const struct top_sum *w, bool
 	} else {
 		snprintf(text, sizeof(text), "-");
 	}
-	put_right(line, RIGHT_AVERAGE, look, text);
-	put_right(line, RIGHT_PACKETS, look,
-		  top_figure_within((double)w->fulfilled, 0, "", 0, pm,
-				    RIGHT_PACKETS - RIGHT_AVERAGE - 1, text, sizeof(text)));
+	top_put_right(line, RIGHT_AVERAGE, look, text);
+	top_put_right(line, RIGHT_PACKETS, look,
+		      top_figure_within((double)w->fulfilled, 0, "", 0, pm,
+					RIGHT_PACKETS - RIGHT_AVERAGE - 1, text, sizeof(text)));
 	if (w->all_measured)
 		snprintf(text, sizeof(text), "all");
 	else
 		top_duration(w->covered_ms, text, sizeof(text));
-	put_right(line, RIGHT_MEASURED, look, text);
+	top_put_right(line, RIGHT_MEASURED, look, text);
 }
 
 static int put_windows(int line, const struct top_data *d, struct top_choice choice)
 {
 	static const char *const names[HISTORY_WINDOWS] = {"Hour", "Day", "Week", "Month", "Year"};
-	int look = A_UNDERLINE | colour(SOFT);
+	int look = A_UNDERLINE | top_colour(SOFT);
 
-	put(line, 1, look, "Last");
-	put_right(line, RIGHT_COUNT, look, "Transactions");
-	put_right(line, RIGHT_VALUE, look,
-		  choice.view == HISTORY_NETWORK ? "Value (network)" : "Value");
-	put_right(line, RIGHT_AVERAGE, look, "Average");
-	put_right(line, RIGHT_PACKETS, look, "Packets");
-	put_right(line, RIGHT_MEASURED, look, "Measured");
+	top_put(line, 1, look, "Last");
+	top_put_right(line, RIGHT_COUNT, look, "Transactions");
+	top_put_right(line, RIGHT_VALUE, look,
+		      choice.view == HISTORY_NETWORK ? "Value (network)" : "Value");
+	top_put_right(line, RIGHT_AVERAGE, look, "Average");
+	top_put_right(line, RIGHT_PACKETS, look, "Packets");
+	top_put_right(line, RIGHT_MEASURED, look, "Measured");
 	for (int i = 0; i < HISTORY_WINDOWS; i++)
 		put_window(++line, names[i], &d->windows[i], i == (int)choice.window);
 	return line + 1;
@@ -232,10 +232,10 @@ static void put_chart(int line, int x, int width, int height, int pair, const ch
 {
 	double most = 0;
 
-	put(line, x, colour(SOFT), "%s", title);
+	top_put(line, x, top_colour(SOFT), "%s", title);
 	for (int c = 0; c < width; c++)
 		most = fmax(most, column_of(points, len, c, width));
-	attron(colour(pair));
+	attron(top_colour(pair));
 	for (int c = 0; c < width && len; c++) {
 		double v = column_of(points, len, c, width);
 
@@ -245,7 +245,7 @@ static void put_chart(int line, int x, int width, int height, int pair, const ch
 		if (v == 0 || (v >= 0 && most <= 0))
 			mvaddch(line + height, x + c, '.');
 	}
-	attroff(colour(pair));
+	attroff(top_colour(pair));
 }
 
 static int put_charts(int line, int height, const struct top_data *d, struct top_choice choice)
@@ -273,11 +273,11 @@ static int put_fact(int line, int column, int look, const char *name, const char
 	if (column >= COLS)
 		return column;
 	if (column + top_width(name) + 1 + top_width(figure) > COLS - 3) {
-		put(line, column, 0, "..");
+		top_put(line, column, 0, "..");
 		return COLS;
 	}
-	column = put(line, column, 0, "%s ", name);
-	return put(line, column, look, "%s", figure) + 2;
+	column = top_put(line, column, 0, "%s ", name);
+	return top_put(line, column, look, "%s", figure) + 2;
 }
 
 #define NUMBER_WIDTH 7 /* columns of a figure among others, or it is written shorter */
@@ -301,9 +301,9 @@ static void put_outcomes(int line, const struct top_data *d, enum history_view v
 		"no packet", "closed",   "not seen"};
 	int column = 11;
 
-	put(line, 1, colour(SOFT), "Outcomes");
+	top_put(line, 1, top_colour(SOFT), "Outcomes");
 	if (view == HISTORY_NETWORK) {
-		put(line, column, 0, NOT_TOLD);
+		top_put(line, column, 0, NOT_TOLD);
 		return;
 	}
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++) {
@@ -322,13 +322,13 @@ static void put_times(int line, const struct top_data *d)
 	} shown[] = {{"median", 0.5}, {"95 of 100", 0.95}, {"99 of 100", 0.99}};
 	int column = 11;
 
-	put(line, 1, colour(SOFT), "Pay time");
+	top_put(line, 1, top_colour(SOFT), "Pay time");
 	for (size_t i = 0; i < 3; i++) {
 		double ms = top_quantile(&d->figures[HISTORY_PAY_TIMES], shown[i].q);
 		char text[32];
 
 		if (ms < 0) {
-			put(line, column, 0, "no payment has ended in this window");
+			top_put(line, column, 0, "no payment has ended in this window");
 			return;
 		}
 		column = put_fact(line, column, A_BOLD, shown[i].name,
@@ -347,18 +347,18 @@ static void put_unseen(int line, const struct top_data *d, enum history_view vie
 {
 	int column = 11;
 
-	put(line, 1, colour(SOFT), "Not seen");
+	top_put(line, 1, top_colour(SOFT), "Not seen");
 	if (view == HISTORY_NETWORK) {
-		put(line, column, 0, NOT_TOLD);
+		top_put(line, column, 0, NOT_TOLD);
 		return;
 	}
 	for (int i = HISTORY_GAPS; i < HISTORY_FIGURES; i++) {
 		if (d->figures[i])
-			column = put_number(line, column, A_BOLD | colour(WARN),
+			column = put_number(line, column, A_BOLD | top_colour(WARN),
 					    unseen[i - HISTORY_GAPS], d->figures[i]);
 	}
 	if (column == 11)
-		put(line, column, colour(GOOD), "nothing was missed in this window");
+		top_put(line, column, top_colour(GOOD), "nothing was missed in this window");
 }
 
 /* How many lines they take: what went wrong stands under its endpoint. */
@@ -376,43 +376,44 @@ static void put_endpoint(int line, const struct top_data *d, const struct top_en
 	int more = COLS > 80 ? COLS - 80 : 0, room = RIGHT_TOOK - URL + more;
 	char text[48];
 
-	put(line, 1, 0, "%s", e->network ? "network" : "own");
-	put_right(line, RIGHT_BYTES + more, 0, top_bytes(e->bytes, text, sizeof(text)));
+	top_put(line, 1, 0, "%s", e->network ? "network" : "own");
+	top_put_right(line, RIGHT_BYTES + more, 0, top_bytes(e->bytes, text, sizeof(text)));
 	if (e->consecutive_failures) {
 		snprintf(text, sizeof(text), "failed %lld in a row",
 			 (long long)e->consecutive_failures);
-		put_within(line, URL, room - (int)strlen(text) - 1, 0, e->url);
-		put_right(line, RIGHT_TOOK + more, A_BOLD | colour(BAD), text);
-		put(line + 1, URL, colour(BAD), "%s", e->last_error);
+		top_put_within(line, URL, room - (int)strlen(text) - 1, 0, e->url);
+		top_put_right(line, RIGHT_TOOK + more, A_BOLD | top_colour(BAD), text);
+		top_put(line + 1, URL, top_colour(BAD), "%s", e->last_error);
 		return;
 	}
 	if (!e->last_success_s) {
-		put_within(line, URL, room - 17, 0, e->url);
-		put_right(line, RIGHT_TOOK + more, colour(WARN), "nothing sent yet");
+		top_put_within(line, URL, room - 17, 0, e->url);
+		top_put_right(line, RIGHT_TOOK + more, top_colour(WARN), "nothing sent yet");
 		return;
 	}
-	put_within(line, URL, RIGHT_SENT - URL + more - 10, 0, e->url);
-	put_right(line, RIGHT_SENT + more, colour(GOOD), top_whole(e->exports, text, sizeof(text)));
+	top_put_within(line, URL, RIGHT_SENT - URL + more - 10, 0, e->url);
+	top_put_right(line, RIGHT_SENT + more, top_colour(GOOD),
+		      top_whole(e->exports, text, sizeof(text)));
 	top_duration((d->time_s > e->last_success_s ? d->time_s - e->last_success_s : 0) * 1000,
 		     text, sizeof(text));
-	put_right(line, RIGHT_LAST + more, colour(GOOD), text);
-	put_right(line, RIGHT_TOOK + more, 0, top_ms(e->latency_ms, text, sizeof(text)));
+	top_put_right(line, RIGHT_LAST + more, top_colour(GOOD), text);
+	top_put_right(line, RIGHT_TOOK + more, 0, top_ms(e->latency_ms, text, sizeof(text)));
 }
 
 static void put_endpoints_head(int line, const struct top_data *d)
 {
 	int more = COLS > 80 ? COLS - 80 : 0;
 
-	put(line, 1, colour(SOFT), "Exports");
+	top_put(line, 1, top_colour(SOFT), "Exports");
 	if (!d->endpoints_len) {
-		put(line, URL, 0, "no collector is configured: nothing leaves this host");
+		top_put(line, URL, 0, "no collector is configured: nothing leaves this host");
 		return;
 	}
-	put(line, URL, colour(SOFT), "to");
-	put_right(line, RIGHT_SENT + more, colour(SOFT), "Delivered");
-	put_right(line, RIGHT_LAST + more, colour(SOFT), "Last");
-	put_right(line, RIGHT_TOOK + more, colour(SOFT), "Took");
-	put_right(line, RIGHT_BYTES + more, colour(SOFT), "Bytes");
+	top_put(line, URL, top_colour(SOFT), "to");
+	top_put_right(line, RIGHT_SENT + more, top_colour(SOFT), "Delivered");
+	top_put_right(line, RIGHT_LAST + more, top_colour(SOFT), "Last");
+	top_put_right(line, RIGHT_TOOK + more, top_colour(SOFT), "Took");
+	top_put_right(line, RIGHT_BYTES + more, top_colour(SOFT), "Bytes");
 }
 
 /* In ROOM lines. */
@@ -432,7 +433,8 @@ static void put_endpoints(int line, int room, const struct top_data *d)
 		room -= lines;
 	}
 	if (i < d->endpoints_len && room > 0)
-		put(line, 11, 0, "and %zu more: a taller window shows them", d->endpoints_len - i);
+		top_put(line, 11, 0, "and %zu more: a taller window shows them",
+			d->endpoints_len - i);
 }
 
 static void put_keys(const struct top_data *d, struct top_choice choice)
@@ -440,10 +442,10 @@ static void put_keys(const struct top_data *d, struct top_choice choice)
 	attron(A_REVERSE);
 	mvhline(LINES - 1, 0, ' ', COLS);
 	attroff(A_REVERSE);
-	put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
+	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
 	if (d->views > 1)
-		put(LINES - 1, 41, A_REVERSE, "v: %s",
-		    choice.view == HISTORY_OWN ? "as the network sees it" : "exact, for you");
+		top_put(LINES - 1, 41, A_REVERSE, "v: %s",
+			choice.view == HISTORY_OWN ? "as the network sees it" : "exact, for you");
 }
 
 void top_screen_draw(const struct top_data *d, struct top_choice choice, const char *lost)
@@ -452,7 +454,8 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 
 	erase();
 	if (LINES < LINES_MIN || COLS < COLS_MIN) {
-		put(0, 0, 0, "%dx%d is too small; %dx%d will do", COLS, LINES, COLS_MIN, LINES_MIN);
+		top_put(0, 0, 0, "%dx%d is too small; %dx%d will do", COLS, LINES, COLS_MIN,
+			LINES_MIN);
 		refresh();
 		return;
 	}

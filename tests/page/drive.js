@@ -125,10 +125,10 @@ const CHECKS = {
     assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
   },
 
-  // A sentence stands in one of the notices.
+  // A sentence stands in one of the notices, or under the heading.
   async notice (words) {
     const page = await open()
-    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden])')]
+    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span')]
       .some((n) => n.textContent.includes(w)), words)
   },
 

@@ -125,6 +125,7 @@ history_holds() {
   bed_wait 60 'the payments on /metrics' paid "$all"
   bed_wait 30 'the failed write on /metrics' at_least 1 telltale_metric tt telltale_history_failures_total 'event="unsaved"'
   in_browser notice 'cannot write'
+  in_browser notice 'Figures end at'
   history_holds 0 '*disk is full*'
   rm "$THERE/filler"
   bed_wait 30 'the history with everything in it' history_holds "$all" ''

@@ -206,7 +206,9 @@ static void a_full_disk_is_counted_and_loses_nothing_once_there_is_room(void **s
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(history_stats(h).unsaved, 2);
 	assert_non_null(strstr(history_stats(h).trouble, "cannot write"));
+	assert_int_equal(history_stats(h).until_s, START + 15);
 	take(h, START, START + 60, 9);
+	assert_int_equal(history_stats(h).until_s, START + 60);
 	assert_int_equal(history_stats(h).unsaved, 2);
 	assert_string_equal(history_stats(h).trouble, "");
 	assert_int_equal(transactions(h, HISTORY_HOUR), 9);
