@@ -124,6 +124,9 @@ struct config {
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);
+/* Where what is counted for the node's network is kept: nothing of testnet's ever becomes
+ * livenet's. The directory may have to be made. */
+void config_state_dir(const struct config *c, char *dir, size_t dir_len);
 
 /* The path that was read, or the words that there was none. */
 const char *config_file(const struct config *c);

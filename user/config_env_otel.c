@@ -45,13 +45,24 @@ static enum audience audience_of_all(const struct config *c)
 	return c->endpoints_len ? AUDIENCE_OWN : AUDIENCE_NETWORK;
 }
 
+/* What is replaced was declared to be of a network, but for the operator's own collectors, which
+ * take either. */
+static enum network network_of_all(const struct config *c)
+{
+	for (size_t i = 0; i < c->endpoints_len; i++) {
+		if (c->endpoints[i].audience == AUDIENCE_NETWORK)
+			return c->endpoints[i].network;
+	}
+	return c->network;
+}
+
 static void read_otlp_endpoint(struct env *e)
 {
 	struct config *c = e->l->config;
 	const char *variable, *insecure_variable;
 	const char *url = env_otlp_text(e, ENV_OTLP("ENDPOINT"), &variable);
 	enum audience audience = audience_of_all(c);
-	enum network network = c->endpoints_len ? c->endpoints[0].network : c->network;
+	enum network network = network_of_all(c);
 	struct config_endpoint *endpoint;
 	bool insecure = false;
 

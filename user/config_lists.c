@@ -246,17 +246,20 @@ void config_set_default_asset(struct walk *w, yaml_node_t *value, const struct w
 
 static void set_url(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {
-	char why[CONFIG_WHY];
+	char why[CONFIG_WHY], shown[CONFIG_SHOWN];
 	const char *text = walk_text(w, value);
 
 	(void)key;
+	if (!text)
+		return;
+	config_show_url(text, shown);
 	/* In the clear or not is for the operator to say, not to be guessed. */
-	if (text && !strstr(text, "://"))
+	if (!strstr(text, "://"))
 		walk_error(w, value,
 			   "%s: '%.120s' has no scheme; write http://%.120s or, with TLS, "
 			   "https://%.120s",
-			   w->path, text, text, text);
-	else if (text)
+			   w->path, shown, shown, shown);
+	else
 		walk_refuse(w, value, config_parse_url(text, false, field, why), why);
 }
 

@@ -17,6 +17,12 @@ int config_parse_network(const char *text, enum network *network, char *why)
 	return 0;
 }
 
+void config_state_dir(const struct config *c, char *dir, size_t dir_len)
+{
+	snprintf(dir, dir_len, "%s%s", c->state_dir,
+		 c->network == NETWORK_LIVENET ? "/livenet" : "");
+}
+
 /* Says it of the value called NAME, or of the one called OTHER where NAME is a default. */
 static void complain(struct config_loader *l, const char *name, const char *other, const char *what)
 {

@@ -279,15 +279,16 @@ int config_parse_asset_code(const char *text, struct asset *asset, char *why)
 
 int config_parse_peer_endpoint(const char *text, char **endpoint, char *why)
 {
-	char *slash;
+	char shown[CONFIG_SHOWN], *slash;
 
+	config_show_url(text, shown);
 	*endpoint = config_normalise_endpoint(text);
 	if (!*endpoint)
 		return config_refuse(
 			why,
 			"'%.120s' is not an endpoint; write it as the connector calls it, "
 			"like https://peer.example/ilp",
-			text);
+			shown);
 	slash = strchr(*endpoint, '/');
 	if (slash - *endpoint <= RECORD_HOST_MAX && strlen(slash) <= RECORD_PATH_MAX)
 		return 0;

@@ -31,6 +31,18 @@ static CURLU *url_parse(const char *text)
 	return url;
 }
 
+void config_show_url(const char *text, char shown[CONFIG_SHOWN])
+{
+	/* The last one: a password in a text that is no URL can hold anything, '@', '/' and '?'
+	 * too. */
+	const char *at = strrchr(text, '@'), *rest = at ? at + 1 : text;
+	const char *scheme = strstr(text, "://");
+
+	snprintf(shown, CONFIG_SHOWN, "%.*s%s%.*s",
+		 scheme && scheme < at ? (int)(scheme + 3 - text) : 0, text, at ? "...@" : "",
+		 (int)strcspn(rest, "?#"), rest);
+}
+
 /* A part of URL, malloc'ed by libcurl (curl_free); NULL when it has none. */
 static char *url_part(CURLU *url, CURLUPart part)
 {
@@ -100,8 +112,10 @@ static int check_parts(CURLU *url, const char *text, char *why)
 	char *path = url_part(url, CURLUPART_PATH);
 	char *query = url_part(url, CURLUPART_QUERY);
 	char *fragment = url_part(url, CURLUPART_FRAGMENT);
+	char shown[CONFIG_SHOWN];
 	int err = 0;
 
+	config_show_url(text, shown);
 	if (user)
 		err = config_refuse(why, "has a user or password in the URL; put credentials into "
 					 "`headers`");
@@ -110,7 +124,7 @@ static int check_parts(CURLU *url, const char *text, char *why)
 			why,
 			"'%.120s' has a path, and OTLP over gRPC takes none; end it after "
 			"host:port (4317 as a rule; 4318 is OTLP over HTTP)",
-			text);
+			shown);
 	curl_free(fragment);
 	curl_free(query);
 	curl_free(path);
@@ -121,14 +135,16 @@ static int check_parts(CURLU *url, const char *text, char *why)
 int config_parse_url(const char *text, bool tls_default, struct config_endpoint *e, char *why)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL;
+	char shown[CONFIG_SHOWN];
 	CURLU *url = url_parse(text);
 	int err;
 
+	config_show_url(text, shown);
 	if (!url)
 		return config_refuse(why,
 				     "'%.120s' is not a URL; write http://host:4317 or, with TLS, "
 				     "https://host:4317",
-				     text);
+				     shown);
 	scheme = url_part(url, CURLUPART_SCHEME);
 	host = url_part(url, CURLUPART_HOST);
 	port = url_part(url, CURLUPART_PORT);
@@ -139,11 +155,11 @@ int config_parse_url(const char *text, bool tls_default, struct config_endpoint 
 		err = config_refuse(why,
 				    "'%.120s' has a scheme telltale does not speak; write http:// "
 				    "or, with TLS, https://",
-				    text);
+				    shown);
 		goto out;
 	}
 	if (!is_host(host)) {
-		err = config_refuse(why, "'%.120s' has no host; write http://host:4317", text);
+		err = config_refuse(why, "'%.120s' has no host; write http://host:4317", shown);
 		goto out;
 	}
 	e->tls = strstr(text, "://") ? !strcasecmp(scheme, "https") : tls_default;

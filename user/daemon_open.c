@@ -100,13 +100,12 @@ static int open_series(struct daemon *d)
 	return 0;
 }
 
-/* Where the network's counters are kept: testnet's never become livenet's. */
+/* Where the network's counters are kept. */
 static int privacy_dir(const struct config *c, char *dir, size_t dir_len, char *why, size_t why_len)
 {
 	int err = 0;
 
-	snprintf(dir, dir_len, "%s%s", c->state_dir,
-		 c->network == NETWORK_LIVENET ? "/livenet" : "");
+	config_state_dir(c, dir, dir_len);
 	if (c->network == NETWORK_LIVENET && mkdir(dir, 0700) && errno != EEXIST) {
 		err = -errno;
 		snprintf(why, why_len, "cannot make %s: %s; let this user write there", dir,

@@ -72,24 +72,24 @@ static int64_t start_due(struct exporter *x)
 	for (size_t i = 0; i < x->lanes_len && !x->late; i++) {
 		struct lane *l = &x->lanes[i];
 
-		if (l->sending || l->settled == x->newest_number)
-			continue;
-		if (l->not_before_ms <= now)
+		/* One that cannot be sent at all is settled at once: the next may follow. */
+		while (!l->sending && l->settled != x->newest_number && l->not_before_ms <= now)
 			lane_send(x, l);
-		else if (l->not_before_ms < next)
+		if (!l->sending && l->settled != x->newest_number && l->not_before_ms < next)
 			next = l->not_before_ms;
 	}
 	return next;
 }
 
-/* With new certificates an endpoint that refused the old ones may take them at once. */
+/* With new certificates an endpoint that refused the old ones may take them at once; one that asked
+ * for time has another reason. */
 static void take_keys(struct lane *l, struct export_keys *fresh)
 {
 	int err = export_channel_renew(&l->channel, fresh);
 
 	if (err)
 		log_warn(STAGE, "%s: gRPC cannot use the new certificates", l->status.url);
-	else
+	else if (!l->asked)
 		l->not_before_ms = 0;
 	free(fresh);
 }
@@ -243,7 +243,8 @@ static void *exporter_thread(void *arg)
 
 		if (l->settled != x->newest_number)
 			log_warn(STAGE, "%s: the last snapshot did not arrive: %s", l->status.url,
-				 l->status.last_error);
+				 l->status.last_error[0] ? l->status.last_error
+							 : "there was no time left for it");
 	}
 	dismantle(x);
 	export_thread_leave();

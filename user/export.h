@@ -7,7 +7,8 @@
  * deadline and backoff: none waits for another, and none has two exports under way. A retry sends
  * the newest snapshot; the very first, in which everything is zero, precedes it at each endpoint,
  * which makes a restart visible. Retry classes are OTLP's; a populated partial_success is logged
- * and counted, not retried. Points carry the time of timeline.h.
+ * and counted, not retried. Points carry the time of timeline.h, which also bounds how late the
+ * first may come.
  *
  * The thread gives up every capability of its own before gRPC starts its threads.
  */
@@ -31,7 +32,7 @@ struct export_status {
 	uint64_t failures; /* dropped for good */
 	uint64_t retries;
 	uint64_t rejected_points;      /* by partial_success */
-	uint64_t bytes;                /* of requests, compressed where they are */
+	uint64_t bytes;                /* of acknowledged requests, compressed where they are */
 	uint64_t last_bytes;           /* ... of the last one */
 	uint64_t last_success_unix_ns; /* 0: never */
 	uint64_t latency_ns;           /* of the last acknowledged export */

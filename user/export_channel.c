@@ -229,6 +229,19 @@ int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, voi
 	return 0;
 }
 
+/* A collector may repeat in its words what it takes offence at: "no such key: ...". A header's
+ * value is not for the log or the page, whole or without the "Bearer" before it. */
+static void mask_headers(const struct config_endpoint *e, char *text)
+{
+	for (size_t i = 0; i < e->headers_len; i++) {
+		const char *value = e->headers[i].value, *blank = strrchr(value, ' ');
+
+		export_mask(text, value);
+		if (blank)
+			export_mask(text, blank + 1);
+	}
+}
+
 static void read_response(struct export_channel *c, struct export_answer *answer)
 {
 	grpc_byte_buffer_reader reader;
@@ -244,6 +257,7 @@ static void read_response(struct export_channel *c, struct export_answer *answer
 				 &answer->rejected, &message) == -EBADMSG)
 		log_debug(STAGE, "%s: acknowledged in a form that is not OTLP's", c->endpoint->url);
 	if (message) {
+		mask_headers(c->endpoint, message);
 		snprintf(answer->words, sizeof(answer->words), "%s", message);
 		export_one_line(answer->words);
 	}
@@ -277,6 +291,7 @@ void export_channel_finish(struct export_channel *c, struct export_answer *answe
 	} else {
 		char *details = grpc_slice_to_c_string(c->details);
 
+		mask_headers(c->endpoint, details);
 		export_words(c->status, details, connected, answer->words, sizeof(answer->words));
 		gpr_free(details);
 	}

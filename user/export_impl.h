@@ -17,10 +17,12 @@ struct lane {
 	struct export_channel channel;
 	uint64_t settled; /* the snapshot that was acknowledged or dropped for good */
 	uint64_t sending; /* the one under way; 0: none */
+	size_t sending_bytes;
 	int64_t sent_ns;
 	int64_t not_before_ms;
+	bool asked; /* not_before_ms is what the endpoint asked for */
 	bool retrying;
-	bool partial_said;
+	bool partial_said, warning_said;
 	struct export_status status; /* under the exporter's lock */
 	struct export_keys *fresh;   /* under the exporter's lock: rotated, not yet in use */
 	/* Of whoever calls export_post: */

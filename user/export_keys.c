@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -103,6 +104,40 @@ static int check_whole(const char *pem, const char *what, const char *path, char
 	return -EBADMSG;
 }
 
+/* Every certificate in PEM can be read, and there is one: of a file of which gRPC cannot use the
+ * first, it would refuse the endpoint, and past one in the middle it would not look. */
+static int check_certificates(const char *pem, const char *what, const char *path, char *why,
+			      size_t why_len)
+{
+	BIO *text = pem ? BIO_new_mem_buf(pem, -1) : NULL;
+	X509 *cert;
+	size_t n = 0;
+	unsigned long last;
+
+	if (!pem)
+		return 0;
+	if (!text)
+		return -ENOMEM;
+	ERR_clear_error();
+	while ((cert = PEM_read_bio_X509(text, NULL, NULL, NULL))) {
+		X509_free(cert);
+		n++;
+	}
+	last = ERR_peek_last_error();
+	ERR_clear_error();
+	BIO_free(text);
+	if (ERR_GET_LIB(last) != ERR_LIB_PEM || ERR_GET_REASON(last) != PEM_R_NO_START_LINE) {
+		snprintf(why, why_len, "%s %s cannot be used: its certificate %zu is damaged", what,
+			 path, n + 1);
+		return -EBADMSG;
+	}
+	if (!n) {
+		snprintf(why, why_len, "%s %s holds no certificate", what, path);
+		return -EBADMSG;
+	}
+	return 0;
+}
+
 /* The key must be the certificate's: together they may come from two sides of a rotation. */
 static int check_pair(const struct config_endpoint *e, const struct export_keys *k, char *why,
 		      size_t why_len)
@@ -159,6 +194,10 @@ int export_keys_read(const struct config_endpoint *e, struct export_keys *k, cha
 		err = check_whole(k->ca, "CA file", e->ca_file, why, why_len);
 	if (!err)
 		err = check_whole(k->cert, "certificate file", e->cert_file, why, why_len);
+	if (!err)
+		err = check_certificates(k->ca, "CA file", e->ca_file, why, why_len);
+	if (!err)
+		err = check_certificates(k->cert, "certificate file", e->cert_file, why, why_len);
 	if (!err)
 		err = check_pair(e, k, why, why_len);
 	if (err)

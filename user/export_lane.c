@@ -57,6 +57,8 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 	l->status.last_code = GRPC_STATUS_OK;
 	l->status.last_error[0] = '\0';
 	l->status.exports++;
+	l->status.bytes += l->sending_bytes;
+	l->status.last_bytes = l->sending_bytes;
 	l->status.last_success_unix_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 	l->status.latency_ns = (uint64_t)(export_now_ns() - l->sent_ns);
 	histogram_add(&l->status.latency, l->status.latency_ns);
@@ -65,15 +67,29 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 	pthread_mutex_unlock(&x->lock);
 	if (failures)
 		log_info(STAGE, "%s: accepted again after %u failures", l->status.url, failures);
-	if ((answer->rejected > 0 || answer->words[0]) && !l->partial_said) {
+	if (answer->rejected > 0 && !l->partial_said) {
 		log_warn(STAGE, "%s: refused %lld points: %s (said once, then only counted)",
 			 l->status.url, (long long)answer->rejected,
 			 answer->words[0] ? answer->words : "no reason given");
 		l->partial_said = true;
+	} else if (answer->rejected <= 0 && answer->words[0] && !l->warning_said) {
+		log_warn(STAGE, "%s: accepted everything, and warns: %s (said once)", l->status.url,
+			 answer->words);
+		l->warning_said = true;
 	}
 }
 
 /* --- sending --- */
+
+static int64_t at(const struct parcel *parcel)
+{
+	return (int64_t)parcel->released->time_unix_ns + parcel->shift_ns;
+}
+
+static int64_t time_of(const struct exporter *x, const struct parcel *parcel)
+{
+	return parcel == &x->first ? timeline_first(at(parcel), at(&x->newest)) : at(parcel);
+}
 
 /* What L's audience may see of PARCEL, as bytes. */
 static int encode(const struct exporter *x, const struct lane *l, const struct parcel *parcel,
@@ -89,7 +105,7 @@ static int encode(const struct exporter *x, const struct lane *l, const struct p
 
 	if (!own && view->network)
 		view = view->network;
-	form.time_unix_ns = view->time_unix_ns + (uint64_t)parcel->shift_ns;
+	form.time_unix_ns = (uint64_t)time_of(x, parcel);
 	/* Of the network's view no more than the whole second is anybody's business. */
 	if (view != parcel->released)
 		form.time_unix_ns -= form.time_unix_ns % NS_PER_S;
@@ -109,6 +125,7 @@ static void refuse(struct exporter *x, struct lane *l, uint64_t number, int err,
 	else
 		snprintf(words, sizeof(words), "%s", strerror(-err));
 	l->settled = number;
+	l->retrying = false;
 	note_failure(x, l, true, GRPC_STATUS_RESOURCE_EXHAUSTED, words);
 }
 
@@ -133,11 +150,10 @@ void lane_send(struct exporter *x, struct lane *l)
 		return;
 	}
 	l->sending = number;
+	l->sending_bytes = sent;
 	l->sent_ns = export_now_ns();
 	pthread_mutex_lock(&x->lock);
 	l->status.retries += l->retrying;
-	l->status.bytes += sent;
-	l->status.last_bytes = sent;
 	pthread_mutex_unlock(&x->lock);
 }
 
@@ -168,6 +184,7 @@ void lane_settle(struct exporter *x, struct lane *l)
 		return;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = UINT32_MAX;
+	l->asked = answer.delay_ms != 0;
 	delay_ms = answer.delay_ms ? answer.delay_ms
 				   : export_backoff_ms(l->status.consecutive_failures, random);
 	l->not_before_ms = export_now_ms() + delay_ms;

@@ -137,6 +137,21 @@ void export_words(grpc_status_code status, const char *message, bool connected, 
 	export_one_line(out);
 }
 
+void export_mask(char *text, const char *secret)
+{
+	static const char mask[] = "***";
+	size_t len = strlen(secret);
+
+	if (len < sizeof(mask))
+		return;
+	while ((text = strstr(text, secret))) {
+		memcpy(text, mask, sizeof(mask) - 1);
+		text += sizeof(mask) - 1;
+		memmove(text, text + len - (sizeof(mask) - 1),
+			strlen(text + len - (sizeof(mask) - 1)) + 1);
+	}
+}
+
 void export_one_line(char *text)
 {
 	for (char *p = text; *p; p++) {

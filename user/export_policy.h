@@ -40,6 +40,10 @@ bool export_retry_info(const uint8_t *bytes, size_t len, uint32_t *delay_ms);
 void export_words(grpc_status_code status, const char *message, bool connected, char *out,
 		  size_t len);
 
+/* Puts *** for each SECRET in TEXT, in place: what a far end says may repeat what it was sent. A
+ * secret of fewer than four characters, which is none, stays. */
+void export_mask(char *text, const char *secret);
+
 /* Makes a far end's text fit for a log and for JSON, in place: no control characters, valid UTF-8.
  */
 void export_one_line(char *text);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/capability.h>
 
 #include <grpc/grpc.h>
@@ -43,7 +44,12 @@ static void grpc_message(gpr_log_func_args *args)
 	enum log_level level =
 		args->severity == GPR_LOG_SEVERITY_ERROR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
 
-	log_write(level, "grpc", "%s", args->message);
+	/* Of a proxy's address that it cannot read it shows all, the password too. */
+	const char *proxy = strstr(args->message, "_proxy' env var");
+	size_t len = proxy ? strcspn(proxy, ".") + (size_t)(proxy - args->message)
+			   : strlen(args->message);
+
+	log_write(level, "grpc", "%.*s", (int)len, args->message);
 }
 
 int export_thread_enter(void)

@@ -11,10 +11,9 @@
 
 #define STAGE "history"
 
-#define NS_PER_S  1000000000u
-#define NS_PER_MS 1000000u
-#define HOUR_S    3600
-#define DAY_S     86400
+#define NS_PER_S 1000000000u
+#define HOUR_S   3600
+#define DAY_S    86400
 
 static const int64_t row_s[2] = {60, HOUR_S};
 static const int rows_kept[2] = {HISTORY_MINUTES, HISTORY_HOURS};
@@ -56,7 +55,7 @@ static bool counts_in(const struct history_figure_info *info, const struct relea
 	return !info->label || (p->labels_len && !strcmp(p->labels[0].value, info->label));
 }
 
-static void read_figures(const struct released *r, int64_t *figures)
+static void read_figures(const struct released *r, int64_t up_ms, int64_t *figures)
 {
 	memset(figures, 0, HISTORY_FIGURES * sizeof(*figures));
 	for (size_t n = 0; n < r->points_len; n++) {
@@ -69,9 +68,7 @@ static void read_figures(const struct released *r, int64_t *figures)
 				figures[i] += p->value;
 		}
 	}
-	if (r->time_unix_ns > r->start_unix_ns)
-		figures[HISTORY_COVERED_MS] =
-			(int64_t)((r->time_unix_ns - r->start_unix_ns) / NS_PER_MS);
+	figures[HISTORY_COVERED_MS] = up_ms;
 }
 
 /* How much each figure rose since LAST. Without one nothing is known to have risen: sums may have
@@ -85,8 +82,6 @@ static void rises(const struct last *last, uint64_t start_ns, const int64_t *now
 			rose[i] = 0;
 		else if (same && now[i] >= last->figures[i])
 			rose[i] = now[i] - last->figures[i];
-		else if (same && i == HISTORY_COVERED_MS)
-			rose[i] = 0; /* the clock was set back */
 		else
 			rose[i] = now[i];
 	}
@@ -121,12 +116,13 @@ static int run_row(sqlite3_stmt *s, enum history_view view, int64_t at, const in
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int prune(sqlite3_stmt *s, enum history_view view, int keep)
+static int prune(sqlite3_stmt *s, enum history_view view, int keep, int64_t now_s)
 {
 	int rc;
 
 	sqlite3_bind_int(s, 1, view);
 	sqlite3_bind_int(s, 2, keep);
+	sqlite3_bind_int64(s, 3, now_s);
 	rc = sqlite3_step(s);
 	sqlite3_reset(s);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -143,7 +139,7 @@ static int write_view(struct history *h, enum history_view view, const struct re
 		rc = run_row(h->add[i], view, at_s / row_s[i] * row_s[i], rose, noise);
 		/* Only a new minute or hour can be one too many. */
 		if (rc == SQLITE_OK && h->pruned_s[view][i] != at_s / row_s[i])
-			rc = prune(h->prune[i], view, rows_kept[i]);
+			rc = prune(h->prune[i], view, rows_kept[i], at_s);
 		if (rc == SQLITE_OK)
 			h->pruned_s[view][i] = at_s / row_s[i];
 	}
@@ -169,7 +165,7 @@ static void note_failed(struct history *h, int rc)
 			h,
 			"cannot write %s: %s; it is tried again with the next figures, which carry "
 			"these (said once, then only counted)",
-			h->path[0] ? h->path : "to memory", sqlite3_errstr(rc));
+			h->stats.kept ? h->path : "to memory", sqlite3_errstr(rc));
 	h->failing = true;
 }
 
@@ -194,7 +190,16 @@ static int write_all(struct history *h, const struct released *const views[],
 	return rc;
 }
 
-void history_take(struct history *h, const struct released *r)
+/* What is counted before the file can be opened is in no file's last snapshot. */
+static void note_base(struct history *h, const struct last now[HISTORY_VIEWS])
+{
+	for (int v = 0; v < HISTORY_VIEWS; v++) {
+		if (now[v].known && !h->base[v].known)
+			h->base[v] = now[v];
+	}
+}
+
+void history_take(struct history *h, const struct released *r, int64_t up_ms)
 {
 	const struct released *const views[HISTORY_VIEWS] = {r, r->network};
 	struct last now[HISTORY_VIEWS] = {0};
@@ -205,10 +210,17 @@ void history_take(struct history *h, const struct released *r)
 			continue;
 		now[v].known = true;
 		now[v].start_ns = views[v]->start_unix_ns;
-		read_figures(views[v], now[v].figures);
+		read_figures(views[v], up_ms, now[v].figures);
+	}
+	h->now_s = (int64_t)(r->time_unix_ns / NS_PER_S);
+	if (!h->stats.kept && h->path[0]) {
+		note_base(h, now);
+		if (h->tried_s != h->now_s / row_s[0])
+			history_file_again(h);
+		h->tried_s = h->now_s / row_s[0];
 	}
 	rc = write_all(h, views, now);
-	if ((rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) && h->path[0]) {
+	if ((rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) && h->stats.kept) {
 		history_file_close(h);
 		if (history_file_set_aside(h, false))
 			h->path[0] = '\0';
@@ -216,7 +228,7 @@ void history_take(struct history *h, const struct released *r)
 		if (!history_file_open(h))
 			rc = write_all(h, views, now);
 	}
-	h->now_s = (int64_t)(r->time_unix_ns / NS_PER_S);
+	h->since_s = -1;
 	memset(h->summed, 0, sizeof(h->summed));
 	if (rc != SQLITE_OK) {
 		note_failed(h, rc);
@@ -226,6 +238,7 @@ void history_take(struct history *h, const struct released *r)
 		if (views[v])
 			h->last[v] = now[v];
 	}
+	h->stats.until_s = h->now_s;
 	if (h->failing)
 		note_written(h);
 }
@@ -277,15 +290,47 @@ static int look_back(struct history *h, enum history_view view, enum history_win
 	/* What is shown then is too little, and must not look like the truth. */
 	if (!h->failing)
 		history_note(h, "cannot read %s: %s; its figures are too low",
-			     h->path[0] ? h->path : "what is kept", sqlite3_errstr(rc));
+			     h->stats.kept ? h->path : "what is kept", sqlite3_errstr(rc));
 	h->failing = true;
 	return -EIO;
 }
 
-int history_points(struct history *h, enum history_view view, enum history_window window,
-		   history_point *point, void *context)
+int64_t history_step_s(enum history_window window, int64_t every_ms)
 {
-	return look_back(h, view, window, history_windows[window].step_s, point, context);
+	const struct history_window_info *w = &history_windows[window];
+	int64_t steps = (2 * every_ms + w->step_s * 1000 - 1) / (w->step_s * 1000);
+
+	/* One snapshot more or less in a step must not look like traffic. */
+	return w->step_s * (every_ms * 4 <= w->step_s * 1000 || steps < 1 ? 1 : steps);
+}
+
+int history_points(struct history *h, enum history_view view, enum history_window window,
+		   int64_t step_s, history_point *point, void *context)
+{
+	return look_back(h, view, window, step_s, point, context);
+}
+
+int64_t history_since_s(struct history *h)
+{
+	const struct history_window_info *year = &history_windows[HISTORY_YEAR];
+	int64_t last = h->now_s / year->row_s * year->row_s;
+
+	if (h->since_s < 0 && h->since) {
+		sqlite3_bind_int64(h->since, 1, last - year->length_s + year->row_s);
+		sqlite3_bind_int64(h->since, 2, last);
+		h->since_s = sqlite3_step(h->since) == SQLITE_ROW
+				     ? sqlite3_column_int64(h->since, 0)
+				     : 0;
+		sqlite3_reset(h->since);
+	}
+	return h->since_s < 0 ? 0 : h->since_s;
+}
+
+bool history_covers(enum history_window window, const struct history_sum *sum)
+{
+	const struct history_window_info *w = &history_windows[window];
+
+	return sum->figures[HISTORY_COVERED_MS] >= 995 * (w->length_s - w->row_s);
 }
 
 static void add_up(void *context, int64_t at_s, const struct history_sum *part)

@@ -9,11 +9,14 @@
  * before, and the last snapshot itself, both in one transaction: a restart of the daemon (another
  * start) neither loses nor doubles anything that was released. A minute is kept for a day, an hour
  * for a year; the oldest rows beyond that go, by number and not by age, so that no clock can make
- * the file grow (it stays below HISTORY_BYTES_MAX).
+ * the file grow (it stays below HISTORY_BYTES_MAX). Rows after now, which a clock that ran ahead
+ * has left, or has still to come back to, are counted apart: they push out none up to now, nor
+ * these them. All times are UTC.
  *
  * Nothing here stops the data: a file that is damaged or not ours is set aside under another name
  * and a new one begun; a write that fails is counted, and the next one carries what it would have.
- * All calls come from one thread.
+ * A file that cannot be opened is tried again each minute, and gets then what was counted
+ * meanwhile. All calls come from one thread.
  */
 #ifndef TELLTALE_HISTORY_H
 #define TELLTALE_HISTORY_H
@@ -96,6 +99,7 @@ struct history_stats {
 	bool kept; /* in a file, and not in memory only */
 	/* Times that a file was set aside, damaged or not ours, and that a write failed. */
 	uint64_t corrupt, foreign, unsaved;
+	int64_t until_s;   /* since 1970: up to when the figures go; 0: there are none */
 	char trouble[256]; /* in words, what the last of these was; empty: none */
 };
 
@@ -108,19 +112,28 @@ struct history;
 int history_open(const char *dir, const struct privacy_params *privacy, struct history **out);
 void history_close(struct history *h); /* accepts NULL */
 
-void history_take(struct history *h, const struct released *r);
+/* UP_MS: how long the counters in R have been counting, by a clock that nobody sets. */
+void history_take(struct history *h, const struct released *r, int64_t up_ms);
 struct history_stats history_stats(const struct history *h);
 /* When the last snapshot taken was made; 0: none yet. */
 int64_t history_now_s(const struct history *h);
+
+/* Since when, within the last year, there is anything; 0: there is nothing. */
+int64_t history_since_s(struct history *h);
+/* Whether SUM was measured all through its WINDOW, but for the minute or hour that is begun. */
+bool history_covers(enum history_window window, const struct history_sum *sum);
 
 /* The last WINDOW up to the last snapshot: the minute or hour begun, and the full ones before it
  * that make its length. 0 or -EIO. */
 int history_sum(struct history *h, enum history_view view, enum history_window window,
 		struct history_sum *sum);
-/* The same in points of the window's step, oldest first; a step in which nothing was measured has
- * none. AT_S is the step's begin. 0 or -EIO. */
+/* The step of a window's points where a snapshot comes every EVERY_MS: the window's own, or as many
+ * of it as keep a step from being empty because no snapshot fell into it. */
+int64_t history_step_s(enum history_window window, int64_t every_ms);
+/* The same as history_sum in points of STEP_S, oldest first; a step in which nothing was measured
+ * has none. AT_S is the step's begin. 0 or -EIO. */
 typedef void history_point(void *context, int64_t at_s, const struct history_sum *sum);
 int history_points(struct history *h, enum history_view view, enum history_window window,
-		   history_point *point, void *context);
+		   int64_t step_s, history_point *point, void *context);
 
 #endif

@@ -21,7 +21,8 @@ void history_file_close(struct history *h)
 		h->add[i] = h->prune[i] = h->points[i] = NULL;
 	}
 	sqlite3_finalize(h->set);
-	h->set = NULL;
+	sqlite3_finalize(h->since);
+	h->set = h->since = NULL;
 	sqlite3_close(h->db);
 	h->db = NULL;
 }
@@ -94,6 +95,9 @@ static int prepare(struct history *h)
 	history_sql_set(sql);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(h->db, sql, -1, &h->set, NULL);
+	history_sql_since(sql);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(h->db, sql, -1, &h->since, NULL);
 	return rc;
 }
 
@@ -123,16 +127,16 @@ static int load_last(struct history *h)
 
 /* The write-ahead log needs no second file in shared memory while nobody else may open the file,
  * and one writer that syncs seldom: what a power cut takes is the last minutes, never the rest. */
-static int open_file(struct history *h, enum verdict *verdict)
+static int open_file(struct history *h, bool in_memory, enum verdict *verdict)
 {
-	const char *name = h->path[0] ? h->path : ":memory:";
+	const char *name = in_memory ? ":memory:" : h->path;
 	int rc, fd = -1;
 
 	*verdict = VERDICT_FAILED;
 	/* SQLite would make it readable by all. */
-	if (h->path[0])
+	if (!in_memory)
 		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (h->path[0] && fd < 0)
+	if (!in_memory && fd < 0)
 		return SQLITE_CANTOPEN;
 	if (fd >= 0)
 		close(fd);
@@ -196,31 +200,80 @@ int history_file_set_aside(struct history *h, bool foreign)
 	return 0;
 }
 
-/* The file, or a new one in its place, or memory. */
+/* The file, or a new one in its place. */
+static int open_or_begin(struct history *h, enum verdict *verdict)
+{
+	int rc = open_file(h, false, verdict);
+
+	if (rc != SQLITE_OK && (*verdict == VERDICT_CORRUPT || *verdict == VERDICT_FOREIGN)) {
+		history_file_close(h);
+		if (!history_file_set_aside(h, *verdict == VERDICT_FOREIGN))
+			rc = open_file(h, false, verdict);
+	}
+	if (rc != SQLITE_OK)
+		history_file_close(h);
+	return rc;
+}
+
+static void note_closed(struct history *h, enum verdict verdict, int rc)
+{
+	if (!h->stats.trouble[0] || verdict == VERDICT_FAILED)
+		history_note(
+			h,
+			"cannot open %s: %s; figures are kept in memory, and it is tried again "
+			"each minute",
+			h->path,
+			rc == SQLITE_BUSY ? "another program has it open, such as a second "
+					    "telltale with this state_dir"
+					  : sqlite3_errstr(rc));
+	/* What cannot even be set aside is in the way for good. */
+	if (verdict != VERDICT_FAILED)
+		h->path[0] = '\0';
+}
+
 int history_file_open(struct history *h)
 {
 	enum verdict verdict;
-	int rc = open_file(h, &verdict);
+	int rc = h->path[0] ? open_or_begin(h, &verdict) : SQLITE_OK;
 
-	if (rc != SQLITE_OK && (verdict == VERDICT_CORRUPT || verdict == VERDICT_FOREIGN)) {
-		history_file_close(h);
-		if (!history_file_set_aside(h, verdict == VERDICT_FOREIGN))
-			rc = open_file(h, &verdict);
-	}
-	if (rc != SQLITE_OK && h->path[0]) {
-		if (!h->stats.trouble[0] || verdict == VERDICT_FAILED)
-			history_note(
-				h,
-				"cannot open %s: %s; what is measured is shown, and forgotten at "
-				"the end",
-				h->path,
-				rc == SQLITE_BUSY ? "another telltale has it open"
-						  : sqlite3_errstr(rc));
+	h->stats.kept = h->path[0] && rc == SQLITE_OK;
+	if (h->stats.kept)
+		return 0;
+	if (rc != SQLITE_OK) {
+		note_closed(h, verdict, rc);
 		h->stats.unsaved++;
-		history_file_close(h);
-		h->path[0] = '\0';
-		rc = open_file(h, &verdict);
 	}
-	h->stats.kept = h->path[0] != '\0';
-	return rc == SQLITE_OK ? 0 : -ENOMEM;
+	return open_file(h, true, &verdict) == SQLITE_OK ? 0 : -ENOMEM;
+}
+
+/* Where a file's last snapshot is of another run, or there is none, all that was counted in memory
+ * is in what the next snapshot rose. */
+void history_file_again(struct history *h)
+{
+	struct history memory = *h;
+	enum verdict verdict;
+	int rc;
+
+	h->db = NULL;
+	h->set = h->since = NULL;
+	memset(h->add, 0, sizeof(h->add));
+	memset(h->prune, 0, sizeof(h->prune));
+	memset(h->points, 0, sizeof(h->points));
+	memset(h->last, 0, sizeof(h->last));
+	rc = open_or_begin(h, &verdict);
+	if (rc != SQLITE_OK) {
+		memory.stats = h->stats;
+		*h = memory;
+		h->stats.unsaved++;
+		return;
+	}
+	for (int v = 0; v < HISTORY_VIEWS; v++) {
+		if (!h->last[v].known)
+			h->last[v] = h->base[v];
+	}
+	history_file_close(&memory);
+	memset(h->pruned_s, 0, sizeof(h->pruned_s));
+	h->stats.kept = true;
+	h->stats.trouble[0] = '\0';
+	log_info(STAGE, "%s can be opened now: nothing was lost", h->path);
 }

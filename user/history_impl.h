@@ -22,18 +22,22 @@ struct last {
 };
 
 struct history {
-	char path[PATH_MAX]; /* empty: in memory only */
+	char path[PATH_MAX]; /* empty: none is wanted, or it is of no use */
 	const struct privacy_params *privacy;
 	sqlite3 *db;
 	sqlite3_stmt *add[2]; /* to minutes, hours */
 	sqlite3_stmt *prune[2];
 	sqlite3_stmt *set;
 	sqlite3_stmt *points[2];
+	sqlite3_stmt *since;
 	struct last last[HISTORY_VIEWS];
+	/* While the file cannot be opened: from where what is counted is to be written then. */
+	struct last base[HISTORY_VIEWS];
+	int64_t tried_s; /* when it was last tried, in minutes of the clock */
 	/* Of the last snapshot, for as many readers as there are. */
 	struct history_sum sums[HISTORY_VIEWS][HISTORY_WINDOWS];
 	bool summed[HISTORY_VIEWS][HISTORY_WINDOWS];
-	int64_t now_s, pruned_s[HISTORY_VIEWS][2];
+	int64_t now_s, since_s, pruned_s[HISTORY_VIEWS][2];
 	bool failing; /* said once, until a write goes well again */
 	struct history_stats stats;
 };
@@ -44,6 +48,8 @@ struct history {
  * snapshots that are not known yet. 0 or -ENOMEM; the rest is noted. */
 int history_file_open(struct history *h);
 void history_file_close(struct history *h);
+/* What is in memory goes on in the file, if it can be opened by now. */
+void history_file_again(struct history *h);
 /* Under another name, which replaces what was there; 0 or -errno. */
 int history_file_set_aside(struct history *h, bool foreign);
 /* Logs it and shows it on the page. */
@@ -79,7 +85,9 @@ void history_sql_set(char *sql);                           /* replaces the last 
 void history_sql_last(char *sql);
 /* Parameters: 1 view, 2 first, 3 last, 4 step in seconds. */
 void history_sql_points(char *sql, enum history_table table);
-/* Parameters: 1 view, 2 rows to keep. */
+/* The earliest row. Parameters: 1 first, 2 last. */
+void history_sql_since(char *sql);
+/* Parameters: 1 view, 2 rows to keep up to now, and as many after it, 3 now. */
 void history_sql_prune(char *sql, enum history_table table);
 
 #endif

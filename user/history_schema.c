@@ -170,9 +170,20 @@ void history_sql_prune(char *sql, enum history_table table)
 	struct text t = {sql, HISTORY_SQL_MAX};
 
 	put(&t,
-	    "DELETE FROM %s WHERE view=?1 AND at<=(SELECT at FROM %s WHERE view=?1 "
-	    "ORDER BY at DESC LIMIT 1 OFFSET ?2)",
-	    history_tables[table], history_tables[table]);
+	    "DELETE FROM %s WHERE view=?1 AND at IN ("
+	    "SELECT at FROM (SELECT at FROM %s WHERE view=?1 AND at<=?3"
+	    " ORDER BY at DESC LIMIT -1 OFFSET ?2) UNION ALL "
+	    "SELECT at FROM (SELECT at FROM %s WHERE view=?1 AND at>?3"
+	    " ORDER BY at DESC LIMIT -1 OFFSET ?2))",
+	    history_tables[table], history_tables[table], history_tables[table]);
+}
+
+void history_sql_since(char *sql)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put(&t, "SELECT MIN(at) FROM %s WHERE view=%d AND at BETWEEN ?1 AND ?2",
+	    history_tables[HISTORY_TABLE_HOURS], HISTORY_OWN);
 }
 
 /* --- making it ---------------------------------------------------------------------------------

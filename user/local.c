@@ -2,6 +2,7 @@
 #include "local.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -32,6 +35,7 @@ struct local {
 	char *mail_notes; /* of it; NULL: none */
 	bool stopping;
 	struct history_stats stats;
+	int64_t begin_ms; /* of the thread, and so about of the counters */
 	struct page_facts facts;
 };
 
@@ -101,6 +105,15 @@ static int drop_capabilities(void)
 	return err;
 }
 
+/* By a clock that nobody sets. */
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
 /* Puts what is in the mailbox before everybody. Whether to stop. */
 static bool take_mail(struct local *l)
 {
@@ -117,7 +130,7 @@ static bool take_mail(struct local *l)
 	pthread_mutex_unlock(&l->lock);
 	if (!mail)
 		return stopping;
-	history_take(l->facts.history, mail);
+	history_take(l->facts.history, mail, now_ms() - l->begin_ms);
 	page_post(l->page, mail);
 	page_set_notes(l->page, notes);
 	released_unref((struct released *)l->facts.snapshot);
@@ -142,6 +155,17 @@ static void wait_for_work(struct local *l, int timeout_ms)
 		log_debug(STAGE, "eventfd: %s", strerror(errno));
 }
 
+/* Beside the network's counters: no network's figures are ever shown as the other's. */
+static int open_history(struct local *l)
+{
+	char dir[PATH_MAX];
+
+	config_state_dir(l->config, dir, sizeof(dir));
+	if (l->config->network == NETWORK_LIVENET)
+		mkdir(dir, 0700); /* if it cannot be made, the history says so */
+	return history_open(dir, &l->config->privacy, &l->facts.history);
+}
+
 static void *body(void *context)
 {
 	struct local *l = context;
@@ -150,7 +174,7 @@ static void *body(void *context)
 	if (err)
 		log_err(STAGE, "cannot give up privileges: %s; there is no page", strerror(-err));
 	if (!err)
-		err = history_open(l->config->state_dir, &l->config->privacy, &l->facts.history);
+		err = open_history(l);
 	if (err) {
 		if (err == -ENOMEM)
 			log_err(STAGE, "out of memory; there is no page");
@@ -167,6 +191,7 @@ int local_start(struct local *l, struct exporter *x)
 	int err;
 
 	l->facts.exporter = x;
+	l->begin_ms = now_ms();
 	/* Signals are the event loop's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -84,7 +84,7 @@
 	METRIC(EXPORT_REJECTED, "telltale_export_rejected_points_total", SUM, OWN, \
 	       "Data points that a collector refused of an export it accepted, by endpoint") \
 	METRIC(EXPORT_BYTES, "telltale_export_bytes_total", SUM, OWN, \
-	       "Bytes of requests, compressed where they are, by endpoint") \
+	       "Bytes of acknowledged requests, compressed where they are, by endpoint") \
 	METRIC(EXPORT_TIME, "telltale_export_ms", HISTOGRAM, OWN, \
 	       "Time of an export, from the request to its acknowledgement, by endpoint") \
 	METRIC(EXPORT_LAST_SUCCESS, "telltale_export_last_success_seconds", GAUGE, OWN, \

@@ -11,15 +11,17 @@
 #include <microhttpd.h>
 
 #include "log.h"
+#include "page_clients.h"
 #include "page_guard.h"
 #include "page_html.h"
 #include "page_socket.h"
 
 #define STAGE "page"
 
-#define CONNECTIONS_MAX    32u
 #define CONNECTION_TIMEOUT 10u /* s without a byte */
 #define CONNECTION_MEMORY  (16u * 1024)
+#define REQUEST_MS         30000 /* with its answer, however slow the client is */
+#define CONNECTIONS_EACH   16u   /* of one address, where others can come from elsewhere */
 
 #define TEXT       "text/plain; charset=utf-8"
 #define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
@@ -35,7 +37,8 @@ struct page {
 	char *notes; /* comments that follow the snapshot; NULL: none */
 	char policy[PAGE_POLICY_MAX];
 	struct stat local_file, control_file;
-	bool is_unix; /* what it listens on */
+	struct page_clients clients; /* of the local daemon; who may open the other one is root */
+	bool is_unix;                /* what it listens on */
 };
 
 /* --- answers -----------------------------------------------------------------------------------
@@ -230,16 +233,17 @@ static void library_message(void *context, const char *format, va_list args)
 	log_vwrite(LOG_LEVEL_DEBUG, STAGE, format, args);
 }
 
-/* Serves the listening socket FD, which becomes the daemon's; it is closed on failure too. */
+/* Serves the listening socket FD, which becomes the daemon's; it is closed on failure too. MORE
+ * are options, up to MHD_OPTION_END. */
 static struct MHD_Daemon *serve(int fd, MHD_AccessHandlerCallback handler, struct page *p,
-				char *why, size_t why_len)
+				struct MHD_OptionItem *more, char *why, size_t why_len)
 {
 	struct MHD_Daemon *d = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, handler, p,
 		MHD_OPTION_EXTERNAL_LOGGER, library_message, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		MHD_OPTION_CONNECTION_LIMIT, PAGE_CLIENTS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 		CONNECTION_TIMEOUT, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_END);
+		MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 
 	if (!d) {
 		snprintf(why, why_len,
@@ -253,11 +257,12 @@ static struct MHD_Daemon *serve(int fd, MHD_AccessHandlerCallback handler, struc
 static int start_control(struct page *p, char *why, size_t why_len)
 {
 	const char *path = p->options->control_path;
+	struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
 	int fd = page_listen_unix(path, &p->control_file, why, why_len);
 
 	if (fd < 0)
 		return fd;
-	p->control = serve(fd, handle_control, p, why, why_len);
+	p->control = serve(fd, handle_control, p, &none, why, why_len);
 	if (!p->control)
 		page_unlink_unix(path, &p->control_file);
 	return p->control ? 0 : -ENOMEM;
@@ -266,6 +271,13 @@ static int start_control(struct page *p, char *why, size_t why_len)
 static int start_local(struct page *p, char *why, size_t why_len)
 {
 	const char *path = page_unix_path(p->options->listen);
+	struct MHD_OptionItem more[] = {
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)page_clients_notify, &p->clients},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)page_clients_answered, &p->clients},
+		{p->options->token && !path ? MHD_OPTION_PER_IP_CONNECTION_LIMIT : MHD_OPTION_END,
+		 CONNECTIONS_EACH, NULL},
+		{MHD_OPTION_END, 0, NULL},
+	};
 	int fd, err = page_html_policy(p->policy);
 
 	if (err) {
@@ -277,7 +289,7 @@ static int start_local(struct page *p, char *why, size_t why_len)
 		  : page_listen_inet(p->options->listen, p->options->token != NULL, why, why_len);
 	if (fd < 0)
 		return fd;
-	p->local = serve(fd, handle_local, p, why, why_len);
+	p->local = serve(fd, handle_local, p, more, why, why_len);
 	if (!p->local && path)
 		page_unlink_unix(path, &p->local_file);
 	return p->local ? 0 : -ENOMEM;
@@ -337,6 +349,9 @@ int page_run(struct page *p)
 	struct MHD_Daemon *daemons[] = {p->control, p->local};
 	int soonest = -1;
 
+	/* Whoever is connected makes microhttpd ask to be called in CONNECTION_TIMEOUT at most. */
+	page_clients_hurry(&p->clients,
+			   p->options->request_ms ? p->options->request_ms : REQUEST_MS);
 	for (size_t i = 0; i < 2; i++) {
 		MHD_UNSIGNED_LONG_LONG ms;
 

@@ -39,6 +39,8 @@ struct page_options {
 	page_control *control;
 	page_data *data; /* NULL: there is none */
 	void *context;   /* of both */
+	/* How long a client may take for a request and its answer; 0: half a minute. */
+	int64_t request_ms;
 };
 
 /* OPTIONS and its strings must outlive the page. 0 or -errno, with a sentence in WHY. */

@@ -5,11 +5,11 @@
 
 const state = {
   window: "hour", view: "own", audience: "network", filter: "",
-  status: null, history: null, sent: null, lost: false, timer: 0, asked: 0,
+  status: null, history: null, sent: null, lost: false, timer: 0, asked: 0, changed: 0,
 };
 
 const WINDOWS = [["hour", "Hour"], ["day", "Day"], ["week", "Week"], ["month", "Month"], ["year", "Year"]];
-const POLL_MIN_MS = 1000, POLL_MAX_MS = 15000, PATIENCE_MS = 10000;
+const POLL_MIN_MS = 1000, POLL_MAX_MS = 15000, PATIENCE_MS = 10000, STALE_INTERVALS = 4;
 
 const byId = (id) => document.getElementById(id);
 
@@ -61,11 +61,13 @@ async function refresh() {
       ask("sent.json"),
     ]);
     if (number !== state.asked) return; // another window was chosen meanwhile
+    if (!state.status || status.time_s !== state.status.time_s) state.changed = performance.now();
     Object.assign(state, {status, history, sent, lost: false});
     draw();
+    if (performance.now() - state.changed > STALE_INTERVALS * Math.max(status.interval_ms, POLL_MAX_MS)) throw new Error("stale");
   } catch (error) {
     if (number !== state.asked) return;
-    state.lost = true;
+    state.lost = error.message || "lost";
     drawLost(error);
   }
   drawLive();
@@ -83,7 +85,7 @@ function plan() {
 function drawLive() {
   const live = byId("live");
   live.dataset.state = state.lost ? "lost" : state.status ? "live" : "wait";
-  setText("live-text", state.lost ? "Not connected" : state.status ? "Live · " + clock(state.status.time_s) : "Connecting");
+  setText("live-text", state.lost ? (state.lost === "stale" ? "No new figures" : "Not connected") : state.status ? "Live · " + clock(state.status.time_s) : "Connecting");
 }
 
 function drawLost(error) {
@@ -91,6 +93,7 @@ function drawLost(error) {
   notice.dataset.kind = "bad";
   setText("lost", error.message === "starting"
     ? "telltale is starting: the kernel verifies its programs, which takes some seconds."
+    : error.message === "stale" ? "telltale answers, but has made no new figures for a while: see its log."
     : state.status ? "telltale does not answer. These are its last figures; the page goes on by itself when it is back."
       : "telltale does not answer. The page goes on by itself when it does.");
   notice.hidden = false;
@@ -118,21 +121,35 @@ function drawHead() {
   setText("version", s.version);
   setText("network", s.network);
   byId("network").dataset.kind = s.network;
-  setText("mechanism", s.epsilon ? `${s.mechanism}, ε = ${Number(s.epsilon)}` : s.mechanism);
-  setText("span", `Up to ${moment(s.time_s)}. Running since ${moment(s.start_s)}.`);
+  setText("mechanism", "noise: " + (s.epsilon ? `${s.mechanism}, ε = ${Number(s.epsilon)}` : s.mechanism));
+  setText("span", `Last ${state.window} up to ${moment(s.time_s)}. ${endInWords(s)}${beginInWords(s)}`);
   byId("views").hidden = !s.windows.network;
   if (!s.windows.network && state.view !== "own") choose("view", "own");
+}
+
+// What cannot be written into the history is in no figure until it can.
+function endInWords(s) {
+  const until = s.history.until_s;
+  return until && until < s.time_s ? `Figures end at ${moment(until)}, when the history could last be written. ` : "";
+}
+
+// Since when there are figures, where that is less than the window: its rows begin at full hours.
+function beginInWords(s) {
+  const since = s.history.since_s, {length_s: length} = s.windows.own.find((w) => w.window === state.window);
+  const first = s.start_s > since && s.start_s < since + 3600 ? s.start_s : since;
+  return since && first > s.time_s - length + (length > 86400 ? 86400 : 120)
+    ? `There are no figures before ${moment(first)}.` : `Running since ${moment(s.start_s)}.`;
 }
 
 function drawNotices() {
   const s = state.status, coverage = byId("coverage"), trouble = byId("history-trouble");
   coverage.hidden = s.complete !== false;
   coverage.dataset.kind = "warn";
-  setText("coverage", "Since the start some of what is in scope was unreadable, unattributed, unconverted or lost, so " +
-    "totals are too low. “What telltale could not see” says which.");
+  setText("coverage", "Some traffic could not be read, priced or followed since telltale started, so totals are too low. " +
+    "“What telltale could not see” below says what and why.");
   trouble.hidden = s.history.kept && !s.history.trouble;
   setText("history-trouble", s.history.trouble
-    ? `History: ${s.history.trouble}.` : "The history is kept in memory only and ends with the process.");
+    ? `History: ${s.history.trouble}.` : "The history is kept in memory only and is lost when telltale stops.");
 }
 
 /* --- choices ----------------------------------------------------------------------------------- */

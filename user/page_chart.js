@@ -102,11 +102,12 @@ function tickLabel(at) {
   return at.toLocaleDateString("en-GB", state.window === "year" ? {month: "short"} : {day: "numeric", month: "short"});
 }
 
-// One row for each step of the window: where nothing was measured, nothing is drawn.
+// One row for each step of the window: where nothing was measured, nothing is drawn. Nor is the step
+// that has only begun, once there are others: it would always look like a fall.
 function rows(kpi) {
   const h = state.history, measured = new Map(h.points.map((p) => [p.at_s, p])), out = [];
   for (let at = Math.floor(h.from_s / h.step_s) * h.step_s; at <= h.now_s; at += h.step_s) {
-    const p = measured.get(at);
+    const p = at + h.step_s > h.now_s && measured.size > 2 ? null : measured.get(at);
     out.push([new Date(1000 * at), p ? KPIS[kpi].point(p) : [null, null, null]]);
   }
   return out;
@@ -144,12 +145,13 @@ function showReadout(kpi, row) {
   const h = state.history, at = Math.floor(h.from_s / h.step_s) * h.step_s + row * h.step_s;
   const p = h.points.find((q) => q.at_s === at);
   const f = p ? KPIS[kpi].sum(p) : null;
-  setText("readout-" + kpi, f ? `${when(at)} · ${f.text} ${f.error}` : "");
+  const unfinished = at + h.step_s > h.now_s ? " so far" : "";
+  setText("readout-" + kpi, f ? `${when(at)}${unfinished} · ${f.text} ${f.error}` : "");
 }
 
 function when(at) {
   return state.history.step_s >= 86400
-    ? new Date(1000 * at).toLocaleDateString("en-GB", {day: "numeric", month: "short"}) : moment(at);
+    ? new Date(1000 * at).toLocaleDateString("en-GB", {day: "numeric", month: "short", timeZone: "UTC"}) + " (UTC)" : moment(at);
 }
 
 function drawChart(kpi) {

@@ -74,13 +74,15 @@ function clock(s) {
   return new Date(1000 * s).toLocaleTimeString("en-GB");
 }
 
+// With the year where it may not be this one.
 function moment(s) {
-  return new Date(1000 * s).toLocaleString("en-GB", {day: "numeric", month: "short", hour: "2-digit", minute: "2-digit"});
+  const far = Math.abs(state.status.time_s - s) > 300 * 86400;
+  return new Date(1000 * s).toLocaleString("en-GB", {day: "numeric", month: "short", year: far ? "numeric" : undefined, hour: "2-digit", minute: "2-digit"});
 }
 
 // "3 minutes ago", as seen from the last snapshot.
 function ago(s) {
-  const seconds = Math.max(0, Math.round(Date.now() / 1000 - s));
+  const seconds = Math.max(0, Math.round(state.status.time_s - s));
   const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
   const [size, name] = units.find(([size]) => seconds >= size) || [1, "second"];
   const n = Math.floor(seconds / size);

@@ -89,19 +89,21 @@ static bool same(const char *shown, size_t len, const char *token)
 static bool basic_shows(const char *text, const char *token)
 {
 	unsigned char plain[3 * PAGE_TOKEN_MAX];
-	size_t len = strcspn(text, " \t");
+	size_t len = strcspn(text, " \t"), pads = 0;
 	const char *colon;
 	int got;
 	bool shown;
 
-	if (!len || len % 4 || len / 4 * 3 > sizeof(plain))
+	while (pads < len && text[len - 1 - pads] == '=')
+		pads++;
+	if (!len || len % 4 || pads > 2 || len / 4 * 3 > sizeof(plain))
 		return false;
 	got = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)len);
 	if (got < 0)
 		return false;
-	/* What pads the text is decoded as zeros. */
-	for (size_t i = len; i && text[i - 1] == '='; i--)
-		got--;
+	/* What pads the text is decoded as zeros; more than two of it would leave less than none.
+	 */
+	got -= (int)pads;
 	colon = memchr(plain, ':', (size_t)got);
 	shown = colon && same(colon + 1, (size_t)got - (size_t)(colon + 1 - (char *)plain), token);
 	explicit_bzero(plain, sizeof(plain));
@@ -120,25 +122,31 @@ bool page_token_shown(const char *authorization, const char *token)
 /* --- the host ----------------------------------------------------------------------------------
  */
 
+static bool is_port_or_nothing(const char *text)
+{
+	return !*text || (text[0] == ':' && text[1] && !text[1 + strspn(text + 1, "0123456789")]);
+}
+
 bool page_host_is_loopback(const char *host)
 {
-	const char *end = host[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
-	size_t len = end ? (size_t)(end - host) : strlen(host);
+	bool bracket = host[0] == '[';
+	const char *end = bracket ? strchr(host, ']') : strchrnul(host, ':');
 	struct in_addr in;
 	struct in6_addr in6;
 	char name[64];
+	size_t len;
 
-	if (host[0] == '[') {
-		host++;
-		len--;
-	}
+	if (!end || !is_port_or_nothing(end + bracket))
+		return false;
+	host += bracket;
+	len = (size_t)(end - host);
 	if (len >= sizeof(name))
 		return false;
 	memcpy(name, host, len);
 	name[len] = '\0';
+	if (bracket)
+		return inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
 	if (!strcasecmp(name, "localhost"))
 		return true;
-	if (inet_pton(AF_INET, name, &in) == 1)
-		return ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
-	return inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
+	return inet_pton(AF_INET, name, &in) == 1 && ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
 }

@@ -97,6 +97,7 @@ static void put_windows(struct json_object *root, const struct page_facts *f,
 		history_sum(f->history, view, (enum history_window)w, &sum);
 		put_text(o, "window", history_windows[w].name);
 		put_int(o, "length_s", history_windows[w].length_s);
+		put_flag(o, "all_measured", history_covers((enum history_window)w, &sum));
 		put_sum(o, &sum);
 		json_object_array_add(list, o);
 	}
@@ -174,12 +175,14 @@ static void put_privacy(struct json_object *root, const struct privacy_params *p
 	put_int(o, "hour_clip", (int64_t)p->budget.hour_clip);
 }
 
-static void put_history(struct json_object *root, const struct history *h)
+static void put_history(struct json_object *root, struct history *h)
 {
 	struct json_object *o = put_object(root, "history");
 	struct history_stats s = history_stats(h);
 
 	put_flag(o, "kept", s.kept);
+	put_int(o, "since_s", history_since_s(h));
+	put_int(o, "until_s", s.until_s);
 	put_int(o, "unsaved", (int64_t)s.unsaved);
 	put_text(o, "trouble", s.trouble);
 }
@@ -267,13 +270,14 @@ static char *history_json(const struct page_facts *f, enum history_window window
 	struct json_object *root = json_object_new_object();
 	struct gathered g = {.points = json_object_new_array()};
 	int64_t now = history_now_s(f->history);
+	int64_t step_s = history_step_s(window, f->config->export_interval_ms);
 
 	put_text(root, "window", w->name);
 	put_text(root, "view", view_names[view]);
 	put_int(root, "now_s", now);
 	put_int(root, "from_s", now / w->row_s * w->row_s - w->length_s + w->row_s);
-	put_int(root, "step_s", w->step_s);
-	history_points(f->history, view, window, gather, &g);
+	put_int(root, "step_s", step_s);
+	history_points(f->history, view, window, step_s, gather, &g);
 	json_object_object_add(root, "points", g.points);
 	put_times(root, &g.sum);
 	put_run(root, "outcomes", &g.sum, HISTORY_OUTCOMES, HISTORY_OUTCOMES_LEN);

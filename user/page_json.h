@@ -2,10 +2,12 @@
 /*
  * page_json.h - what the local page and `telltale top` are drawn from, as JSON.
  *
- *   /status.json                     who this is, sums over every window, the state of each
- * endpoint /history.json?window=W&view=V    a window in points, and what was seen and not seen in
- * it; W: hour, day, week, month or year; V: own or network /sent.json                       what
- * the last snapshot holds, as each audience gets it
+ * /status.json: who this is, sums over every window, the state of each endpoint.
+ *
+ * /history.json?window=W&view=V: a window in points, and what was seen and not seen in it. W is
+ * hour, day, week, month or year, V is own or network.
+ *
+ * /sent.json: what the last snapshot holds, as each audience gets it.
  *
  * Values are in units of 0.0001 of the base currency; `_sd` is a standard deviation (noise.h).
  */

@@ -27,20 +27,20 @@ function noiseInWords(sum) {
   const p = state.status.privacy, each = sum.fulfilled ? sum.value / sum.fulfilled : 0;
   if (state.view === "network") {
     const moments = p.hour_clip ? "each full hour (UTC)" : "at midnight (UTC)";
-    return `This is what the network is told: totals with noise, which change ${moments} only, and hold at most ` +
-      `$${whole(p.day_clip / SCALE)} of one payment a day. The true figure is within ± 95 times in 100, but for what was cut off.`;
+    return `This is what the network is told: totals with noise, which change ${moments} only and count at most ` +
+      `$${whole(p.day_clip / SCALE)} of one payment a day. Apart from what that cuts off, the true figure is within the ± shown 95 times in 100.`;
   }
-  const noise = "Values get noise before they leave; it is within ± about 95 times in 100, if packets are of like size. Counts are exact. ";
-  if (p.rounding === "unbiased") return noise + "Rounding goes up or down by chance: totals are right on average.";
-  if (each < 2 * p.min_value) return noise + `Most packets here are smaller than the least value that is told apart ($${decimals(p.min_value / SCALE, 2)}): ` +
-    "each is raised to it, so that value and average may be many times too high.";
+  const noise = "Counts are exact. Values have noise added before they leave: about 95 times in 100 it stays within the ± shown, if packets are of similar size. ";
+  if (p.rounding === "unbiased") return noise + "Values are rounded up or down by chance, so totals are right on average.";
+  if (each < 2 * p.min_value) return noise + `Most packets here are worth less than $${decimals(p.min_value / SCALE, 2)}, and each is raised to that: ` +
+    "value and average may be many times too high.";
   const likely = figure(sum.value / OVERSTATED / SCALE, SURE * sum.value_sd / SCALE, true);
-  return noise + `Rounding only goes up, by 40 % on average: the true value is probably nearer to ${likely.text}, and the band reaches down to there.`;
+  return noise + `Values are also rounded up, by 40 % on average: the true value is probably closer to ${likely.text}, and the shaded band reaches down to it.`;
 }
 
 function drawPoints() {
   const rows = state.history.points.slice().reverse().map((p) => make("tr", {},
-    make("th", {scope: "row"}, when(p.at_s)), ...[count(p), money(p), average(p)].map((f) => make("td", {class: "n"}, withError(f)))));
+    make("th", {scope: "row"}, when(p.at_s), p.at_s + state.history.step_s > state.history.now_s ? make("small", {}, " so far") : null), ...[count(p), money(p), average(p)].map((f) => make("td", {class: "n"}, withError(f)))));
   replace(byId("points").tBodies[0], rows);
 }
 
@@ -53,7 +53,7 @@ function drawAll() {
       cell("Transactions", withError(count(w))), cell("Value", withError(money(w))), cell("Average", withError(average(w))),
       cell("Packets", make("span", {}, whole(w.fulfilled))),
       cell("Measured", make("span", {title: duration(w.covered_ms)},
-        w.covered_ms >= 995 * w.length_s ? "all of it" : duration(w.covered_ms))));
+        w.all_measured ? "all of it" : duration(w.covered_ms))));
   });
   replace(byId("all").tBodies[0], rows);
 }
@@ -74,8 +74,8 @@ function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
   byId("outcomes").hidden = !told;
-  setText("outcomes-sub", !told ? "This is not told to the network; choose the exact view to see it." : all ? `${whole(all)} exchanges in the last ${state.window}, of every origin. Exact.`
-    : `No exchange in the last ${state.window}.`);
+  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.`
+    : `No packet in the last ${state.window}.`);
   byId("outcomes-stack").hidden = !all;
   const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
     const part = make("div", {});
@@ -94,9 +94,9 @@ function drawOutcomes() {
 function drawTimes() {
   const {bounds_ms: bounds, buckets} = state.history.pay_time, all = buckets.reduce((a, b) => a + b, 0);
   const most = Math.max(...buckets, 1), noisy = state.view === "network";
-  setText("times-sub", all ? `${whole(all)} payments that ended in the last ${state.window}${noisy ? ", with noise" : ""}.`
+  setText("times-sub", all ? `${whole(all)} payments that ended in the last ${state.window}${noisy ? ", with noise" : ""}. Each bar: those that took up to so many ms.`
     : `No payment has ended in the last ${state.window}.`);
-  replace(byId("quantiles"), all ? [["Median", 0.5], ["95 of 100", 0.95], ["99 of 100", 0.99]].map(([name, q]) => {
+  replace(byId("quantiles"), all ? [["Half within", 0.5], ["95 % within", 0.95], ["99 % within", 0.99]].map(([name, q]) => {
     const at = quantile(buckets, bounds, q);
     return make("div", {}, make("dt", {}, name), make("dd", {}, (at.beyond ? "> " : "≈ ") + milliseconds(at.ms)));
   }) : []);
@@ -105,7 +105,7 @@ function drawTimes() {
   byId("times").parentElement.hidden = !all;
   const columns = buckets.slice(1).map((n, i) => {
     const col = make("div", {class: n ? "col" : "col zero"});
-    col.style.height = `${100 * n / most}%`;
+    col.style.height = `calc(${n / most} * (100% - 20px))`; // below it stands what it counts
     return make("div", {title: `${n}`}, col, make("small", {}, String(label(i + 1))));
   });
   byId("times-chart").replaceChildren(...columns);
@@ -129,22 +129,22 @@ function endpointItem(e) {
   const [kind, word] = health(e);
   return make("li", {"data-url": e.url, "data-health": kind},
     make("div", {class: "endpoint-head"}, make("strong", {}, e.url),
-      make("span", {class: "chip"}, e.audience === "network" ? "network" : "your own"),
-      make("span", {class: "chip", "data-kind": kind}, word)),
+      make("span", {class: "chips"}, make("span", {class: "chip"}, e.audience === "network" ? "network" : "your own"),
+        make("span", {class: "chip", "data-kind": kind}, word))),
     make("dl", {class: "facts"},
       fact("Last success", e.last_success_s ? ago(e.last_success_s) : "never"),
-      fact("Delivered", whole(e.exports)), fact("Failed for good", whole(e.failures)),
-      fact("Failures in a row", whole(e.consecutive_failures)), fact("Retries", whole(e.retries)),
+      fact("Delivered", whole(e.exports)), fact("Given up", whole(e.failures)),
+      fact("Failing in a row", whole(e.consecutive_failures)), fact("Retries", whole(e.retries)),
       e.rejected_points ? fact("Points refused", whole(e.rejected_points)) : null,
       e.latency_ms != null ? fact("Latency", milliseconds(e.latency_ms)) : null,
-      e.bytes != null ? fact("Bytes sent", compact(e.bytes)) : null),
+      e.bytes != null ? fact("Bytes delivered", compact(e.bytes)) : null),
     e.last_error ? make("p", {class: "words"}, "Last error: " + e.last_error) : null);
 }
 
 function drawEndpoints() {
   const list = state.status.endpoints;
   setText("exports-sub", list.length
-    ? `Every ${duration(state.status.interval_ms)} to ${list.length} collector${list.length === 1 ? "" : "s"}. Totals only rise: a failed export loses nothing once the next one arrives.`
+    ? `Every ${duration(state.status.interval_ms)} to ${list.length} collector${list.length === 1 ? "" : "s"}. Each export holds the totals so far, so the next one makes up for one that failed.`
     : "No collector is configured: nothing leaves this host.");
   replace(byId("endpoints"), list.map(endpointItem));
 }
@@ -157,24 +157,24 @@ const UNSEEN = [
     reorder: ["Out of order", "came too early, and there was no room to wait"],
     http: ["Unclear HTTP", "a head that implementations read differently, or none"],
     complex: ["Too many parts", "more messages in one segment than are looked at"],
-    load: ["Changed meanwhile", "two processors handled one connection at once"],
+    load: ["Two processors", "handled one connection at once"],
     full: ["No room", "more connections at once than are followed (tls_connections)"],
   }],
   ["Connections that cannot be read", "opaque", {
     "tls-no-library": ["TLS of its own", "Go, Java, rustls, or OpenSSL without symbols: let it speak plain HTTP to a local proxy"],
     "tls-unattached": ["TLS not reached", "its library could not be attached to; the log says why"],
     "tls-refused": ["TLS refused", "this kernel lets nobody read TLS libraries"],
-    "tls-seccomp": ["Under seccomp", "this kernel would kill the process; take a newer one"],
-    "tls-unknown-owner": ["Owner unknown", "the process was gone before it could be found"],
+    "tls-seccomp": ["TLS under seccomp", "this kernel would kill the process; take a newer one"],
+    "tls-unknown-owner": ["TLS owner unknown", "the process was gone before it could be found"],
     http2: ["HTTP/2", "announced, and not decoded"],
-    upgraded: ["Changed protocol", "after 101 or CONNECT the connection speaks something else"],
+    upgraded: ["Other protocol", "after 101 or CONNECT the connection speaks something else"],
   }],
   ["Records and packets", null, {
     dropped: ["Ring drops", "records that found no room on their way from the kernel"],
     unmatched: ["Replies alone", "their Prepare was not seen"],
     bad_requests: ["Not ILP", "requests announced as ILP that hold no packet"],
     evicted: ["Pushed out", "of a full table"],
-    unattributed: ["No asset", "fulfilled, but nobody says in which asset: see telltale peers"],
+    unattributed: ["Asset not known", "fulfilled, but in which asset is not known: see telltale peers"],
     unconverted: ["No rate", "fulfilled, but no rate converts its asset"],
   }],
 ];
@@ -194,8 +194,8 @@ function drawUnseen() {
       return unseenItem(n, name, why, cause);
     }))));
   setText("unseen-sub", state.view === "network"
-    ? "This is not told to the network; choose the exact view to see it."
-    : all ? `In the last ${state.window}. Each is counted apart and added to nothing: blind is not zero.`
+    ? "The network is not told this. “Exact, for you” shows it."
+    : all ? `In the last ${state.window}. None of this is in the figures above: what could not be seen is not counted as zero.`
       : `Nothing was missed in the last ${state.window}, as far as telltale can notice.`);
   byId("unseen").hidden = state.view === "network";
   replace(byId("unseen"), groups);
@@ -221,9 +221,9 @@ function drawSent() {
     const text = (p.name + " " + Object.values(p.labels).join(" ") + " " + p.description).toLowerCase();
     return words.every((w) => text.includes(w));
   });
-  const to = a.endpoints ? `${a.endpoints} collector${a.endpoints === 1 ? "" : "s"} of this audience get` + (a.endpoints === 1 ? "s" : "")
-    : "No collector of this audience is configured; it would get";
-  setText("sent-sub", `${to} these ${a.points.length} points, each with source="${state.sent.source}", made by ${a.mechanism} at ` +
-    `${clock(state.sent.time_s)}${shown.length === a.points.length ? "" : `; ${shown.length} shown`}. Values in units of 0.0001 ${state.status.currency}.`);
+  const to = a.endpoints ? `Sent to ${a.endpoints} collector${a.endpoints === 1 ? "" : "s"}`
+    : "Nothing was sent, as no such collector is configured. It would get";
+  setText("sent-sub", `${to}: ${a.points.length} figures at ${clock(state.sent.time_s)}, each with source="${state.sent.source}", noise by ${a.mechanism}` +
+    `${shown.length === a.points.length ? "" : `; ${shown.length} shown`}. Amounts are in units of 0.0001 ${state.status.currency}.`);
   replace(byId("sent").tBodies[0], shown.map(sentRow));
 }

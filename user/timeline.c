@@ -39,3 +39,8 @@ int64_t timeline_next(struct timeline *t, int64_t wall_ns, int64_t boot_ns)
 	t->boot_ns = boot_ns;
 	return at;
 }
+
+int64_t timeline_first(int64_t first_ns, int64_t newest_ns)
+{
+	return newest_ns - first_ns > TIMELINE_LATE_NS ? newest_ns - TIMELINE_LATE_NS : first_ns;
+}

@@ -30,4 +30,12 @@ struct timeline {
  * and does not stop in suspend (CLOCK_BOOTTIME). T begins zeroed. */
 int64_t timeline_next(struct timeline *t, int64_t wall_ns, int64_t boot_ns);
 
+/*
+ * The time that a node's first point, which says where its counters begin, carries when it is sent
+ * before the newest one: its own, unless an endpoint was out of reach for so long that a store
+ * might refuse it as too late. Prometheus does after an hour, and would not see the restart.
+ */
+#define TIMELINE_LATE_NS 1800000000000LL /* half an hour */
+int64_t timeline_first(int64_t first_ns, int64_t newest_ns);
+
 #endif

@@ -213,7 +213,7 @@ static void read_windows(struct json_object *list, struct top_data *d)
 
 		d->windows[i] = (struct top_sum){
 			.covered_ms = number(o, "covered_ms"),
-			.length_s = number(o, "length_s"),
+			.all_measured = json_object_get_boolean(at(o, "all_measured")),
 			.transactions = number(o, "transactions"),
 			.value = number(o, "value"),
 			.fulfilled = number(o, "fulfilled"),
@@ -235,7 +235,8 @@ static void read_endpoints(struct json_object *list, struct top_data *d)
 		text(o, "audience", audience, sizeof(audience));
 		e->network = !strcmp(audience, "network");
 		e->exports = number(o, "exports");
-		e->failures = number(o, "failures");
+		e->bytes = number(o, "bytes");
+		e->latency_ms = json_object_get_double(at(o, "latency_ms"));
 		e->consecutive_failures = number(o, "consecutive_failures");
 		e->last_success_s = number(o, "last_success_s");
 	}

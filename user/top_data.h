@@ -16,7 +16,8 @@
 #define TOP_POINTS_MAX 400 /* the year has 366 */
 
 struct top_sum {
-	int64_t covered_ms, length_s;
+	int64_t covered_ms;
+	bool all_measured;
 	int64_t transactions, value, fulfilled; /* value: scale 4 */
 	double transactions_sd, value_sd;
 };
@@ -24,7 +25,8 @@ struct top_sum {
 struct top_endpoint {
 	char url[128], last_error[192];
 	bool network; /* its audience */
-	int64_t exports, failures, consecutive_failures, last_success_s;
+	int64_t exports, consecutive_failures, last_success_s, bytes;
+	double latency_ms; /* of the last export that arrived */
 };
 
 struct top_data {

@@ -39,15 +39,17 @@ static const char *decimal(double value, int decimals, char *buf, size_t len)
 	return group(digits, buf, len);
 }
 
-const char *top_figure(double value, double error, const char *unit, int decimals,
-		       const char *plus_minus, char *buf, size_t len)
+/* SUFFIX follows both numbers. */
+static const char *figure(double value, double error, const char *unit, const char *suffix,
+			  int decimals, const char *plus_minus, char *buf, size_t len)
 {
 	char number[64], off[64];
 	double grain;
 	int power;
 
 	if (!(error > 0)) {
-		snprintf(buf, len, "%s%s", unit, decimal(value, decimals, number, sizeof(number)));
+		snprintf(buf, len, "%s%s%s", unit, decimal(value, decimals, number, sizeof(number)),
+			 suffix);
 		return buf;
 	}
 	power = (int)floor(log10(error));
@@ -56,10 +58,58 @@ const char *top_figure(double value, double error, const char *unit, int decimal
 	grain = pow(10, power);
 	if (-power < decimals)
 		decimals = power < 0 ? -power : 0;
-	snprintf(buf, len, "%s%s %s%s%s", unit,
-		 decimal(round(value / grain) * grain, decimals, number, sizeof(number)),
+	snprintf(buf, len, "%s%s%s %s%s%s%s", unit,
+		 decimal(round(value / grain) * grain, decimals, number, sizeof(number)), suffix,
 		 plus_minus, unit,
-		 decimal(ceil(error / grain - 1e-9) * grain, decimals, off, sizeof(off)));
+		 decimal(ceil(error / grain - 1e-9) * grain, decimals, off, sizeof(off)), suffix);
+	return buf;
+}
+
+const char *top_figure(double value, double error, const char *unit, int decimals,
+		       const char *plus_minus, char *buf, size_t len)
+{
+	return figure(value, error, unit, "", decimals, plus_minus, buf, len);
+}
+
+/* Columns of UTF-8 text without wide characters. */
+static int columns(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+const char *top_figure_within(double value, double error, const char *unit, int decimals,
+			      const char *plus_minus, int width, char *buf, size_t len)
+{
+	static const char *const suffixes[] = {"K", "M", "B", "T"};
+	double scale = 1;
+
+	top_figure(value, error, unit, decimals, plus_minus, buf, len);
+	for (size_t i = 0;
+	     i < 4 && (columns(buf) > width || (scale > 1 && fabs(value / scale) >= 10000)); i++) {
+		scale *= 1000;
+		figure(value / scale, error / scale, unit, suffixes[i], 2, plus_minus, buf, len);
+	}
+	return buf;
+}
+
+const char *top_bytes(int64_t n, char *buf, size_t len)
+{
+	static const char *const units[] = {"kB", "MB", "GB", "TB"};
+	double value = (double)n;
+	int unit = -1;
+
+	while (value >= 999.95 && unit < 3) {
+		value /= 1000;
+		unit++;
+	}
+	if (unit < 0)
+		snprintf(buf, len, "%.0f B", value);
+	else
+		snprintf(buf, len, "%.*f %s", value < 99.95, value, units[unit]);
 	return buf;
 }
 

@@ -13,6 +13,12 @@ const char *top_whole(int64_t n, char *buf, size_t len);
  * most. PLUS_MINUS is what the terminal can write. */
 const char *top_figure(double value, double error, const char *unit, int decimals,
 		       const char *plus_minus, char *buf, size_t len);
+/* The same in WIDTH columns: what is longer is written in thousands (K), millions (M), billions (B)
+ * or trillions (T). */
+const char *top_figure_within(double value, double error, const char *unit, int decimals,
+			      const char *plus_minus, int width, char *buf, size_t len);
+/* "630 B", "4.7 kB", "1.2 MB". */
+const char *top_bytes(int64_t n, char *buf, size_t len);
 /* "44 ms", "1.2 s". */
 const char *top_ms(double ms, char *buf, size_t len);
 /* "6.5 days", "3 h", "12 min". */

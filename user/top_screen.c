@@ -5,7 +5,6 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <ncurses.h>
 
 #include "top_format.h"
+#include "top_lines.h"
 
 #define LINES_MIN 16
 #define COLS_MIN  60
@@ -22,16 +22,18 @@
 #define SURE      2  /* standard deviations */
 #define SCALE     10000.0
 
-enum { PLAIN, GOOD, WARN, BAD, SOFT, CHART_LEFT, CHART_RIGHT };
-
-/* Where the columns of the windows end. */
+/* Where the columns of the windows end; what they hold leaves one free before it. */
 enum {
-	RIGHT_COUNT = 21,
-	RIGHT_VALUE = 41,
-	RIGHT_AVERAGE = 57,
+	RIGHT_NAME = 6,
+	RIGHT_COUNT = 22,
+	RIGHT_VALUE = 43,
+	RIGHT_AVERAGE = 59,
 	RIGHT_PACKETS = 69,
 	RIGHT_MEASURED = 79
 };
+
+/* ... of the endpoints, from the right edge of 80 columns, or of more. */
+enum { URL = 11, RIGHT_SENT = 55, RIGHT_LAST = 63, RIGHT_TOOK = 71, RIGHT_BYTES = 79 };
 
 static SCREEN *screen;
 static bool wide; /* the terminal writes UTF-8 */
@@ -90,90 +92,45 @@ void top_screen_close(void)
 	screen = NULL;
 }
 
-/* --- lines -------------------------------------------------------------------------------------
+/* --- head --------------------------------------------------------------------------------------
  */
-
-static int colour(int pair)
-{
-	return has_colors() ? COLOR_PAIR(pair) : 0;
-}
-
-/* TEXT as the terminal has it, one column a character: what the locale cannot write is a question
- * mark. */
-static size_t widen(const char *text, wchar_t *wides, size_t room)
-{
-	size_t n = mbstowcs(wides, text, room);
-
-	if (n != (size_t)-1)
-		return n < room ? n : room;
-	for (n = 0; n < room && text[n]; n++)
-		wides[n] = (unsigned char)text[n] < 128 ? (wchar_t)text[n] : L'?';
-	return n;
-}
-
-/* At LINE and COLUMN, cut at the right edge; returns the column behind it. */
-static int put(int line, int column, int attributes, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static int put(int line, int column, int attributes, const char *format, ...)
-{
-	wchar_t wides[512];
-	char text[512];
-	va_list args;
-	size_t n;
-
-	if (line < 0 || line >= LINES || column >= COLS)
-		return column;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	n = widen(text, wides, 512);
-	if (n > (size_t)(COLS - column))
-		n = (size_t)(COLS - column);
-	attron(attributes);
-	mvaddnwstr(line, column, wides, (int)n);
-	attroff(attributes);
-	return column + (int)n;
-}
-
-static void put_right(int line, int right, int attributes, const char *text)
-{
-	wchar_t wides[256];
-	int width = (int)widen(text, wides, 256);
-
-	put(line, right - width < 0 ? 0 : right - width, attributes, "%s", text);
-}
 
 static void put_bar(const struct top_data *d, const char *lost)
 {
-	char right[64];
+	char right[64], what[96];
 	time_t at = d->time_s;
 	struct tm tm;
-	int column;
+	int width;
 
 	localtime_r(&at, &tm);
 	attron(A_REVERSE);
 	mvhline(0, 0, ' ', COLS);
 	attroff(A_REVERSE);
-	column = put(0, 1, A_REVERSE | A_BOLD, "telltale %.40s", d->instance);
-	put(0, column + 2, A_REVERSE, "%s  %s%s%s", d->network, d->mechanism,
-	    d->epsilon[0] ? " e=" : "", d->epsilon);
+	snprintf(what, sizeof(what), "%s  %s%s%s%s", d->network,
+		 COLS < 100 ? "" : "noise: ", d->mechanism,
+		 d->epsilon[0] ? (wide ? " ε " : " epsilon ") : "", d->epsilon);
+	/* The name gives way to what stands behind it and on the right. */
+	width = COLS - 10 - (int)strlen(what) - 26;
+	top_put(0, 1, A_REVERSE | A_BOLD, "telltale");
+	top_put_within(0, 10, width, A_REVERSE | A_BOLD, d->instance);
+	width = top_width(d->instance) < width ? top_width(d->instance) : width;
+	top_put(0, 12 + width, A_REVERSE, "%s", what);
 	snprintf(right, sizeof(right), "%s %02d:%02d:%02d", lost ? "not connected" : "live",
 		 tm.tm_hour, tm.tm_min, tm.tm_sec);
-	put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
+	top_put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
 }
 
 static void put_notice(const struct top_data *d, const char *lost)
 {
 	if (lost)
-		put(1, 1, A_BOLD | colour(BAD), "%s", lost);
+		top_put(1, 1, A_BOLD | top_colour(BAD), "%s", lost);
 	else if (d->trouble[0])
-		put(1, 1, colour(WARN), "history: %s", d->trouble);
+		top_put(1, 1, top_colour(WARN), "history: %s", d->trouble);
 	else if (!d->complete)
-		put(1, 1, colour(WARN),
-		    "some of what is in scope was not seen: totals are too low");
+		top_put(1, 1, top_colour(WARN),
+			"some traffic could not be read, priced or followed: totals are too low");
 	else
-		put(1, 1, colour(GOOD), "everything in scope was seen since the start");
+		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
 }
 
 /* --- windows -----------------------------------------------------------------------------------
@@ -191,43 +148,46 @@ static void put_window(int line, const char *name, const struct top_sum *w, bool
 		mvhline(line, 0, ' ', COLS < 80 ? COLS : 80);
 		attroff(look);
 	}
-	put(line, 1, look, "%-6s", name);
-	put_right(line, RIGHT_COUNT, look,
-		  top_figure((double)w->transactions, SURE * w->transactions_sd, "", 0, pm, text,
-			     sizeof(text)));
-	put_right(line, RIGHT_VALUE, look,
-		  top_figure((double)w->value / SCALE, SURE * w->value_sd / SCALE, "$", 2, pm, text,
-			     sizeof(text)));
+	top_put(line, 1, look, "%-6s", name);
+	top_put_right(line, RIGHT_COUNT, look,
+		      top_figure_within((double)w->transactions, SURE * w->transactions_sd, "", 0,
+					pm, RIGHT_COUNT - RIGHT_NAME - 1, text, sizeof(text)));
+	top_put_right(line, RIGHT_VALUE, look,
+		      top_figure_within((double)w->value / SCALE, SURE * w->value_sd / SCALE, "$",
+					2, pm, RIGHT_VALUE - RIGHT_COUNT - 1, text, sizeof(text)));
 	if (w->transactions > 0) {
 		double error = w->value > 0 ? SURE * w->value_sd / (double)w->value : 0;
 
 		each = (double)w->value / SCALE / (double)w->transactions;
 		error = hypot(error, SURE * w->transactions_sd / (double)w->transactions);
-		top_figure(each, each * error, "$", 2, pm, text, sizeof(text));
+		top_figure_within(each, each * error, "$", 2, pm, RIGHT_AVERAGE - RIGHT_VALUE - 1,
+				  text, sizeof(text));
 	} else {
 		snprintf(text, sizeof(text), "-");
 	}
-	put_right(line, RIGHT_AVERAGE, look, text);
-	put_right(line, RIGHT_PACKETS, look, top_whole(w->fulfilled, text, sizeof(text)));
-	if (w->covered_ms >= 995 * w->length_s)
+	top_put_right(line, RIGHT_AVERAGE, look, text);
+	top_put_right(line, RIGHT_PACKETS, look,
+		      top_figure_within((double)w->fulfilled, 0, "", 0, pm,
+					RIGHT_PACKETS - RIGHT_AVERAGE - 1, text, sizeof(text)));
+	if (w->all_measured)
 		snprintf(text, sizeof(text), "all");
 	else
 		top_duration(w->covered_ms, text, sizeof(text));
-	put_right(line, RIGHT_MEASURED, look, text);
+	top_put_right(line, RIGHT_MEASURED, look, text);
 }
 
 static int put_windows(int line, const struct top_data *d, struct top_choice choice)
 {
 	static const char *const names[HISTORY_WINDOWS] = {"Hour", "Day", "Week", "Month", "Year"};
-	int look = A_UNDERLINE | colour(SOFT);
+	int look = A_UNDERLINE | top_colour(SOFT);
 
-	put(line, 1, look, "Last");
-	put_right(line, RIGHT_COUNT, look, "Transactions");
-	put_right(line, RIGHT_VALUE, look,
-		  choice.view == HISTORY_NETWORK ? "Value (network)" : "Value");
-	put_right(line, RIGHT_AVERAGE, look, "Average");
-	put_right(line, RIGHT_PACKETS, look, "Packets");
-	put_right(line, RIGHT_MEASURED, look, "Measured");
+	top_put(line, 1, look, "Last");
+	top_put_right(line, RIGHT_COUNT, look, "Transactions");
+	top_put_right(line, RIGHT_VALUE, look,
+		      choice.view == HISTORY_NETWORK ? "Value (network)" : "Value");
+	top_put_right(line, RIGHT_AVERAGE, look, "Average");
+	top_put_right(line, RIGHT_PACKETS, look, "Packets");
+	top_put_right(line, RIGHT_MEASURED, look, "Measured");
 	for (int i = 0; i < HISTORY_WINDOWS; i++)
 		put_window(++line, names[i], &d->windows[i], i == (int)choice.window);
 	return line + 1;
@@ -272,10 +232,10 @@ static void put_chart(int line, int x, int width, int height, int pair, const ch
 {
 	double most = 0;
 
-	put(line, x, colour(SOFT), "%s", title);
+	top_put(line, x, top_colour(SOFT), "%s", title);
 	for (int c = 0; c < width; c++)
 		most = fmax(most, column_of(points, len, c, width));
-	attron(colour(pair));
+	attron(top_colour(pair));
 	for (int c = 0; c < width && len; c++) {
 		double v = column_of(points, len, c, width);
 
@@ -285,7 +245,7 @@ static void put_chart(int line, int x, int width, int height, int pair, const ch
 		if (v == 0 || (v >= 0 && most <= 0))
 			mvaddch(line + height, x + c, '.');
 	}
-	attroff(colour(pair));
+	attroff(top_colour(pair));
 }
 
 static int put_charts(int line, int height, const struct top_data *d, struct top_choice choice)
@@ -306,28 +266,46 @@ static int put_charts(int line, int height, const struct top_data *d, struct top
 /* --- the rest ----------------------------------------------------------------------------------
  */
 
-/* Appends one "name figure" to the line; returns the column for the next. */
+/* Appends one "name figure" to the line; returns the column for the next. One that has no room
+ * leaves dots, and so do those after it: half a figure would be another one. */
 static int put_fact(int line, int column, int look, const char *name, const char *figure)
 {
-	column = put(line, column, 0, "%s ", name);
-	return put(line, column, look, "%s", figure) + 2;
+	if (column >= COLS)
+		return column;
+	if (column + top_width(name) + 1 + top_width(figure) > COLS - 3) {
+		top_put(line, column, 0, "..");
+		return COLS;
+	}
+	column = top_put(line, column, 0, "%s ", name);
+	return top_put(line, column, look, "%s", figure) + 2;
 }
+
+#define NUMBER_WIDTH 7 /* columns of a figure among others, or it is written shorter */
 
 static int put_number(int line, int column, int look, const char *name, int64_t n)
 {
 	char text[32];
 
-	return put_fact(line, column, look, name, top_whole(n, text, sizeof(text)));
+	return put_fact(
+		line, column, look, name,
+		top_figure_within((double)n, 0, "", 0, "", NUMBER_WIDTH, text, sizeof(text)));
 }
 
-static void put_outcomes(int line, const struct top_data *d)
+/* Of outcomes and of what was not seen the network is told nothing. */
+#define NOT_TOLD "not told to the network; v shows the exact view"
+
+static void put_outcomes(int line, const struct top_data *d, enum history_view view)
 {
 	static const char *const names[HISTORY_OUTCOMES_LEN] = {
 		"fulfilled", "rejected", "expired", "HTTP error",
 		"no packet", "closed",   "not seen"};
 	int column = 11;
 
-	put(line, 1, colour(SOFT), "Outcomes");
+	top_put(line, 1, top_colour(SOFT), "Outcomes");
+	if (view == HISTORY_NETWORK) {
+		top_put(line, column, 0, NOT_TOLD);
+		return;
+	}
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++) {
 		int64_t n = d->figures[HISTORY_OUTCOMES + i];
 
@@ -344,13 +322,13 @@ static void put_times(int line, const struct top_data *d)
 	} shown[] = {{"median", 0.5}, {"95 of 100", 0.95}, {"99 of 100", 0.99}};
 	int column = 11;
 
-	put(line, 1, colour(SOFT), "Pay time");
+	top_put(line, 1, top_colour(SOFT), "Pay time");
 	for (size_t i = 0; i < 3; i++) {
 		double ms = top_quantile(&d->figures[HISTORY_PAY_TIMES], shown[i].q);
 		char text[32];
 
 		if (ms < 0) {
-			put(line, column, 0, "no payment has ended in this window");
+			top_put(line, column, 0, "no payment has ended in this window");
 			return;
 		}
 		column = put_fact(line, column, A_BOLD, shown[i].name,
@@ -358,28 +336,29 @@ static void put_times(int line, const struct top_data *d)
 	}
 }
 
-static void put_unseen(int line, const struct top_data *d)
+/* As the page calls them (page_parts.js), in the order of history_figures. */
+static const char *const unseen[HISTORY_FIGURES - HISTORY_GAPS] = {
+	"bytes missed", "unclear HTTP",   "too many parts",  "out of order", "two processors",
+	"no room",      "TLS of its own", "TLS not reached", "TLS refused",  "TLS seccomp",
+	"TLS owner?",   "HTTP/2",         "other protocol",  "ring drops",   "replies alone",
+	"not ILP",      "pushed out",     "asset not known", "no rate"};
+
+static void put_unseen(int line, const struct top_data *d, enum history_view view)
 {
-	static const char *const names[] = {"ring drops", "replies alone", "not ILP",
-					    "pushed out", "no asset",      "no rate"};
 	int column = 11;
-	char name[48];
 
-	put(line, 1, colour(SOFT), "Not seen");
+	top_put(line, 1, top_colour(SOFT), "Not seen");
+	if (view == HISTORY_NETWORK) {
+		top_put(line, column, 0, NOT_TOLD);
+		return;
+	}
 	for (int i = HISTORY_GAPS; i < HISTORY_FIGURES; i++) {
-		bool gap = i < HISTORY_OPAQUE, opaque = !gap && i < HISTORY_DROPPED;
-
-		if (!d->figures[i])
-			continue;
-		snprintf(name, sizeof(name), "%s%s",
-			 gap      ? "gap "
-			 : opaque ? "unreadable "
-				  : "",
-			 gap || opaque ? history_figures[i].label : names[i - HISTORY_DROPPED]);
-		column = put_number(line, column, A_BOLD | colour(WARN), name, d->figures[i]);
+		if (d->figures[i])
+			column = put_number(line, column, A_BOLD | top_colour(WARN),
+					    unseen[i - HISTORY_GAPS], d->figures[i]);
 	}
 	if (column == 11)
-		put(line, column, colour(GOOD), "nothing was missed in this window");
+		top_put(line, column, top_colour(GOOD), "nothing was missed in this window");
 }
 
 /* How many lines they take: what went wrong stands under its endpoint. */
@@ -394,25 +373,47 @@ static int endpoints_lines(const struct top_data *d)
 
 static void put_endpoint(int line, const struct top_data *d, const struct top_endpoint *e)
 {
-	int state = COLS > 100 ? 73 : 51;
-	char since[32], exports[32];
+	int more = COLS > 80 ? COLS - 80 : 0, room = RIGHT_TOOK - URL + more;
+	char text[48];
 
-	put(line, 1, 0, "%s", e->network ? "network" : "own");
-	put(line, 11, 0, "%.*s", state - 12, e->url);
+	top_put(line, 1, 0, "%s", e->network ? "network" : "own");
+	top_put_right(line, RIGHT_BYTES + more, 0, top_bytes(e->bytes, text, sizeof(text)));
 	if (e->consecutive_failures) {
-		put(line, state, A_BOLD | colour(BAD), "failed %lld in a row",
-		    (long long)e->consecutive_failures);
-		put(line + 1, 11, colour(BAD), "%s", e->last_error);
+		snprintf(text, sizeof(text), "failed %lld in a row",
+			 (long long)e->consecutive_failures);
+		top_put_within(line, URL, room - (int)strlen(text) - 1, 0, e->url);
+		top_put_right(line, RIGHT_TOOK + more, A_BOLD | top_colour(BAD), text);
+		top_put(line + 1, URL, top_colour(BAD), "%s", e->last_error);
 		return;
 	}
 	if (!e->last_success_s) {
-		put(line, state, colour(WARN), "nothing sent yet");
+		top_put_within(line, URL, room - 17, 0, e->url);
+		top_put_right(line, RIGHT_TOOK + more, top_colour(WARN), "nothing sent yet");
 		return;
 	}
+	top_put_within(line, URL, RIGHT_SENT - URL + more - 10, 0, e->url);
+	top_put_right(line, RIGHT_SENT + more, top_colour(GOOD),
+		      top_whole(e->exports, text, sizeof(text)));
 	top_duration((d->time_s > e->last_success_s ? d->time_s - e->last_success_s : 0) * 1000,
-		     since, sizeof(since));
-	put(line, state, colour(GOOD), "%s sent, last %s ago",
-	    top_whole(e->exports, exports, sizeof(exports)), since);
+		     text, sizeof(text));
+	top_put_right(line, RIGHT_LAST + more, top_colour(GOOD), text);
+	top_put_right(line, RIGHT_TOOK + more, 0, top_ms(e->latency_ms, text, sizeof(text)));
+}
+
+static void put_endpoints_head(int line, const struct top_data *d)
+{
+	int more = COLS > 80 ? COLS - 80 : 0;
+
+	top_put(line, 1, top_colour(SOFT), "Exports");
+	if (!d->endpoints_len) {
+		top_put(line, URL, 0, "no collector is configured: nothing leaves this host");
+		return;
+	}
+	top_put(line, URL, top_colour(SOFT), "to");
+	top_put_right(line, RIGHT_SENT + more, top_colour(SOFT), "Delivered");
+	top_put_right(line, RIGHT_LAST + more, top_colour(SOFT), "Last");
+	top_put_right(line, RIGHT_TOOK + more, top_colour(SOFT), "Took");
+	top_put_right(line, RIGHT_BYTES + more, top_colour(SOFT), "Bytes");
 }
 
 /* In ROOM lines. */
@@ -420,9 +421,7 @@ static void put_endpoints(int line, int room, const struct top_data *d)
 {
 	size_t i = 0;
 
-	put(line++, 1, colour(SOFT), "Exports");
-	if (!d->endpoints_len)
-		put(line - 1, 11, 0, "no collector is configured: nothing leaves this host");
+	put_endpoints_head(line++, d);
 	for (room--; i < d->endpoints_len; i++) {
 		int lines = 1 + (d->endpoints[i].consecutive_failures > 0);
 
@@ -434,7 +433,8 @@ static void put_endpoints(int line, int room, const struct top_data *d)
 		room -= lines;
 	}
 	if (i < d->endpoints_len && room > 0)
-		put(line, 11, 0, "and %zu more: a taller window shows them", d->endpoints_len - i);
+		top_put(line, 11, 0, "and %zu more: a taller window shows them",
+			d->endpoints_len - i);
 }
 
 static void put_keys(const struct top_data *d, struct top_choice choice)
@@ -442,10 +442,10 @@ static void put_keys(const struct top_data *d, struct top_choice choice)
 	attron(A_REVERSE);
 	mvhline(LINES - 1, 0, ' ', COLS);
 	attroff(A_REVERSE);
-	put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
+	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
 	if (d->views > 1)
-		put(LINES - 1, 41, A_REVERSE, "v: %s",
-		    choice.view == HISTORY_OWN ? "as the network sees it" : "exact, for you");
+		top_put(LINES - 1, 41, A_REVERSE, "v: %s",
+			choice.view == HISTORY_OWN ? "as the network sees it" : "exact, for you");
 }
 
 void top_screen_draw(const struct top_data *d, struct top_choice choice, const char *lost)
@@ -454,7 +454,8 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 
 	erase();
 	if (LINES < LINES_MIN || COLS < COLS_MIN) {
-		put(0, 0, 0, "%dx%d is too small; %dx%d will do", COLS, LINES, COLS_MIN, LINES_MIN);
+		top_put(0, 0, 0, "%dx%d is too small; %dx%d will do", COLS, LINES, COLS_MIN,
+			LINES_MIN);
 		refresh();
 		return;
 	}
@@ -466,9 +467,9 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 		height = CHART_MAX;
 	if (height >= 2)
 		line = put_charts(line + 1, height, d, choice);
-	put_outcomes(line, d);
+	put_outcomes(line, d, choice.view);
 	put_times(line + 1, d);
-	put_unseen(line + 2, d);
+	put_unseen(line + 2, d, choice.view);
 	put_endpoints(line + 3, LINES - line - 4, d);
 	put_keys(d, choice);
 	refresh();

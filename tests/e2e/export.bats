@@ -61,6 +61,14 @@ case_passes() {
   case_passes refusal_is_final
 }
 
+@test "what a collector repeats of its headers is not told on, by log, status or check" {
+  case_passes a_secret_is_not_repeated
+}
+
+@test "the bytes of an endpoint are those of what it acknowledged" {
+  case_passes bytes_are_those_that_arrived
+}
+
 @test "RESOURCE_EXHAUSTED without RetryInfo is final" {
   case_passes exhausted_without_retry_info
 }
@@ -143,6 +151,14 @@ case_passes() {
 
 @test "certificates rotated on both sides, file by file, cost no export" {
   case_passes rotated
+}
+
+@test "new certificates end no pause that the collector asked for" {
+  case_passes rotated_while_asked_to_wait
+}
+
+@test "a CA file that is damaged, gone or no file at all leaves the one read before in use" {
+  case_passes a_ca_file_that_cannot_serve
 }
 
 @test "every kind of metric at the edge of what it can hold reads well by the official definitions" {

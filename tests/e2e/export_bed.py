@@ -94,7 +94,7 @@ def metrics(request):
 
 class Exporter:
     def __init__(self, *endpoints):
-        env = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+        env = environment()
         env["LSAN_OPTIONS"] = "suppressions=tests/lsan.supp:print_suppressions=0"
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
@@ -184,8 +184,14 @@ def raw_export(answer):
     return server, f"127.0.0.1:{port}"
 
 
-def attempt(endpoint):
-    return subprocess.run([EXPORTER, "--try", endpoint], capture_output=True, text=True)
+def environment():
+    """This one, without the proxies that gRPC would go through."""
+    return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+
+
+def attempt(endpoint, **more):
+    return subprocess.run([EXPORTER, "--try", endpoint], capture_output=True, text=True,
+                          env=environment() | more)
 
 
 @contextlib.contextmanager

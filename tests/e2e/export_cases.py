@@ -5,6 +5,7 @@ Each case starts servers, runs build/tests/exporter against them and asserts wha
 the exporter says of it. Nothing here asserts a time: waits poll with a deadline and only fail.
 """
 import os
+import shutil
 import socket
 import sys
 import time
@@ -120,6 +121,53 @@ def refusal_is_final():
     assert server.values() == [1, 2], server.values()
 
 
+def a_secret_is_not_repeated():
+    """Collectors that say what they were sent: the words, cut to their length or not, do not."""
+    refusal = "no such key: s3cret-of-ours (you sent Bearer s3cret-of-ours)"
+    server = Server((grpc.StatusCode.UNAUTHENTICATED, refusal),
+                    (grpc.StatusCode.UNAVAILABLE, "x" * 235 + "s3cret-of-ours"),
+                    ("PARTIAL", 1, refusal))
+    with Exporter(f"authority={server.authority},header=Authorization:Bearer s3cret-of-ours") as x:
+        x.post(1)
+        x.until_status(failures=1,
+                       last_error="UNAUTHENTICATED: no such key: *** (you sent ***)")
+        x.post(2)
+        status = x.until_status(consecutive_failures=2)
+        assert status["last_error"].endswith("x***"), status
+        x.until_status(exports=1)
+        x.stop()
+        assert "s3c" not in x.said() and "no such key: ***" in x.said(), x.said()
+    done = attempt(f"authority={Server((grpc.StatusCode.UNAUTHENTICATED, refusal)).authority}"
+                   ",header=Authorization:Bearer s3cret-of-ours")
+    assert done.returncode == 1 and "s3c" not in done.stdout + done.stderr, done
+    # Nor of the way through a proxy, whose address gRPC cannot read.
+    done = attempt(f"authority={Server().authority}", http_proxy="ht tp://me:s3cret@127.0.0.1:1")
+    assert "cannot parse value of 'http_proxy' env var" in done.stderr, done
+    assert "s3c" not in done.stdout + done.stderr, done
+
+
+def bytes_are_those_that_arrived():
+    """Neither what was refused nor what met nobody counts as delivered."""
+    server = Server((grpc.StatusCode.UNAVAILABLE, "later"), OK,
+                    (grpc.StatusCode.INVALID_ARGUMENT, "no"))
+    with Exporter(f"authority={server.authority}") as x:
+        x.post(1)
+        x.until_status(consecutive_failures=1, bytes=0, last_bytes=0)
+        first = x.until_status(exports=1)
+        assert first["bytes"] == first["last_bytes"] == server.calls[1][0].ByteSize(), first
+        x.post(2)
+        x.until_status(failures=1, bytes=first["bytes"])
+        port = server.port
+        server.stop()
+        x.post(3)
+        x.until_status(consecutive_failures=2, bytes=first["bytes"])
+        second = Server(port=port)
+        last = x.until_status(exports=2)
+        assert last["last_bytes"] == second.calls[0][0].ByteSize(), last
+        assert last["bytes"] == first["bytes"] + last["last_bytes"], last
+        x.stop()
+
+
 def exhausted_without_retry_info():
     server = Server((grpc.StatusCode.RESOURCE_EXHAUSTED, "quota"))
     with Exporter(f"authority={server.authority}") as x:
@@ -158,16 +206,20 @@ def retry_info_is_honoured():
 
 
 def partial_success():
-    server = Server(("PARTIAL", 3, "too late"), ("PARTIAL", 2, "too late"), ("PARTIAL", 0, "hm"))
+    server = Server(("PARTIAL", 0, "hm"), ("PARTIAL", 3, "too late"), ("PARTIAL", 2, "too late"),
+                    ("PARTIAL", 0, "hm"))
     with Exporter(f"authority={server.authority}") as x:
-        for n in (1, 2, 3):
+        for n in (1, 2, 3, 4):
             x.post(n)
             x.until_status(exports=n)
-        x.until_status(exports=3, rejected_points=5, failures=0, retries=0,
+        x.until_status(exports=4, rejected_points=5, failures=0, retries=0,
                        consecutive_failures=0)
         x.stop()
-        assert x.said().count("too late") == 1 and "hm" not in x.said(), x.said()
-    assert server.values() == [1, 2, 3], server.values()
+        # That nothing was refused is a warning, and does not silence a refusal.
+        assert x.said().count("refused 3 points: too late") == 1, x.said()
+        assert x.said().count("accepted everything, and warns: hm") == 1, x.said()
+        assert x.said().count("\n") == 2, x.said()
+    assert server.values() == [1, 2, 3, 4], server.values()
 
 
 def one_down_does_not_delay_the_other():
@@ -318,13 +370,24 @@ def mutual_tls():
 
 def bad_files():
     with Authority() as ours:
-        key, _ = ours.sign("client")
+        key, cert = ours.sign("client")
         empty = ours.path("empty.pem")
         open(empty, "w").close()
+        keys_only, damaged, second = (ours.path(n) for n in ("k.pem", "d.pem", "s.pem"))
+        shutil.copy(key, keys_only)
+        bad = "-----BEGIN CERTIFICATE-----\nMIIBTzCB9qADAgEC\n-----END CERTIFICATE-----\n"
+        with open(damaged, "w") as f:
+            f.write(bad)
+        with open(second, "w") as f:
+            f.write(open(cert).read() + bad)
         for options, words in (
                 ("ca=/nonexistent/ca.pem",
                  "cannot read CA file /nonexistent/ca.pem: No such file or directory"),
                 (f"ca={empty}", "holds no PEM block"),
+                (f"ca={keys_only}", f"CA file {keys_only} holds no certificate"),
+                (f"ca={damaged}", "its certificate 1 is damaged"),
+                (f"ca={second}", "its certificate 2 is damaged"),
+                (f"cert={second},key={key}", f"certificate file {second} cannot be used"),
                 (f"key={key}", "set both")):
             x = Exporter(f"authority=127.0.0.1:1,tls,{options}")
             assert x.started != "started: ok"

@@ -199,6 +199,68 @@ def rotated():
         assert first.values() == [1, 2, 3] and second.values() == [4]
 
 
+def a_ca_file_that_cannot_serve():
+    """What was read before stays in use, whatever stands at the path; the next good one is taken."""
+    with Authority() as ours, Authority() as theirs:
+        server = Server(credentials=ours.server_credentials(False), host="localhost")
+        key, _ = ours.sign("client")
+        path = ours.path("used.pem")
+        damaged = open(theirs.ca).read().replace("M", "A")
+
+        def put(text):
+            with open(path + ".new", "w") as f:
+                f.write(text)
+            os.rename(path + ".new", path)
+
+        put(open(ours.ca).read())
+        with Exporter(f"authority={server.authority},tls,ca={path}") as x:
+            x.post(1)
+            x.until_status(exports=1)
+            for n, text in enumerate(("", open(key).read(), damaged, open(ours.ca).read() + damaged)):
+                put(text)
+                x.post(n + 2)
+                x.until_status(exports=n + 2, consecutive_failures=0)
+            os.remove(path)
+            x.post(6)
+            x.until_status(exports=6, consecutive_failures=0)
+            os.mkdir(path)
+            x.post(7)
+            x.until_status(exports=7, consecutive_failures=0)
+            assert x.said().count("not used yet") == 1 and "read again" not in x.said(), x.said()
+            # One that is whole, and of another authority, is what the operator asked for.
+            os.rmdir(path)
+            put(open(theirs.ca).read())
+            x.post(8)
+            status = until("a failure", lambda: x.status()["consecutive_failures"] and x.status())
+            assert "certificate" in status["last_error"].lower(), status
+            # Put right, it is taken at the next export: nothing waits for the back-off.
+            put(open(ours.ca).read())
+            x.post(9)
+            x.until_status(exports=8, failures=0, consecutive_failures=0)
+            assert x.said().count("read again") == 2, x.said()
+            x.stop()
+        assert server.values()[-1] == 9, server.values()
+
+
+def rotated_while_asked_to_wait():
+    """New certificates end no pause that the collector itself has asked for."""
+    with Authority() as ours:
+        asks = Server((grpc.StatusCode.UNAVAILABLE, "later", 3000), host="localhost",
+                      credentials=ours.server_credentials(False))
+        other = Server()
+        with Exporter(f"authority={asks.authority},tls,ca={ours.ca}",
+                      f"authority={other.authority}") as x:
+            x.post(1)
+            x.until_status(consecutive_failures=1)
+            os.utime(ours.ca)
+            for n in (2, 3):
+                x.post(n)
+                x.until_status(1, exports=n)
+            assert "read again" in x.said(), x.said()
+            assert x.status()["retries"] == 0, x.status()
+            x.stop()
+
+
 # --- what is in an export, read with the official definitions -------------------------------------
 
 U64 = 2 ** 64 - 1

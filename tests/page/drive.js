@@ -113,10 +113,22 @@ const CHECKS = {
     assert(await page.$eval('#points tbody', (body) => body.rows.length >= 1))
   },
 
-  // A sentence stands in one of the notices.
+  // A node that has just started: nothing is counted yet, and nothing older is pretended.
+  async fresh () {
+    const page = await open({ query: '?window=year' })
+    for (const window of ['hour', 'year']) {
+      assert.equal(await attribute(page, `#all tr[data-window=${window}]`, 'data-transactions'), '0')
+    }
+    assert.match(await page.textContent('#span'), /^Last year up to .*There are no figures before /)
+    assert.match(await attribute(page, '#chart-transactions', 'data-empty'), /No transaction/)
+    assert.doesNotMatch(await page.textContent('#all tr[data-window=hour]'), /all of it/)
+    assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
+  },
+
+  // A sentence stands in one of the notices, or under the heading.
   async notice (words) {
     const page = await open()
-    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden])')]
+    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span')]
       .some((n) => n.textContent.includes(w)), words)
   },
 
@@ -201,6 +213,50 @@ const CHECKS = {
       return thin
     })
     assert(shades > 500, `${shades} pixels of a band`)
+  },
+
+  // Whatever a collector or a configuration says is text. What it could say is put into the answer here.
+  async hostile () {
+    const page = await open()
+    const status = await (await fetch(url + 'status.json')).json()
+    const markup = '<img src="/x" onerror="document.title = 1"><script>document.title = 2</script>'
+    status.instance = markup
+    status.history.trouble = markup
+    for (const e of status.endpoints) Object.assign(e, { url: markup, last_error: markup, consecutive_failures: 1 })
+    await page.route('**/status.json', (route) => route.fulfill({ json: status }))
+    await until(page, (m) => document.querySelector('#instance').textContent === m, markup)
+    assert.equal(await page.textContent('#endpoints .words'), 'Last error: ' + markup)
+    assert.equal(await page.$$eval('img, main script', (all) => all.length), 0)
+    assert.equal(await page.title(), markup + ' · telltale')
+  },
+
+  // A daemon that answers and measures nothing any more is not live. The page's clock is made to run fast.
+  async frozen () {
+    const page = await open()
+    const status = await (await fetch(url + 'status.json')).json()
+    await page.evaluate(() => {
+      const now = performance.now.bind(performance)
+      performance.now = () => 1000 * now()
+    })
+    await page.route('**/status.json', (route) => route.fulfill({ json: status }))
+    await page.waitForSelector('#live[data-state=lost]')
+    assert.match(await page.textContent('#lost'), /no new figures/)
+    await page.unroute('**/status.json')
+    await page.waitForSelector('#live[data-state=live]')
+    assert(await page.isHidden('#lost'))
+  },
+
+  // Days are those of UTC, and are called so, wherever the reader is.
+  async zones () {
+    const year = await (await fetch(url + 'history.json?window=year')).json()
+    const day = new Date(1000 * year.points.at(-1).at_s)
+      .toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' })
+    for (const timezoneId of ['Pacific/Honolulu', 'Pacific/Kiritimati']) {
+      const page = await open({ query: '?window=year', timezoneId })
+      const first = await page.textContent('#points tbody th')
+      assert(first.startsWith(`${day} (UTC)`), `${timezoneId}: ${first}, and not ${day}`)
+      await page.context().close()
+    }
   },
 
   // It says when the daemon is gone, and goes on by itself when it is back.

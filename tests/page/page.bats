@@ -3,7 +3,7 @@
 #
 # The local page in a browser, its history over restarts and faults, and `telltale top` on a terminal.
 #
-# shellcheck disable=SC2154 # stderr is set by bats
+# shellcheck disable=SC2154,SC2034 # stderr is set by bats, BED_WITHIN read by lib.sh
 
 load ../e2e/helper
 
@@ -20,7 +20,8 @@ page_url() {
   echo "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/"
 }
 
-# serve [LINE...]: the page of a node that has run for a year (serve.c), ready when this returns.
+# serve [LINE...]: the page of a node that has run for a year, or with SERVE_AS=new has just started
+# (serve.c), ready when this returns.
 serve() {
   mkdir -p "$BED/tt.state"
   {
@@ -28,7 +29,7 @@ serve() {
     printf 'state_dir: %s\nrun_dir: %s\nexport_interval: 1s\n' "$BED/tt.state" "$BED"
     if (($#)); then printf '%s\n' "$@"; else printf 'listen: 127.0.0.1:%s\n' "$(bed_free_port)"; fi
   } >"$BED/tt.yaml"
-  bed_spawn tt "$ROOT/build/tests/page-serve" "$BED/tt.yaml"
+  bed_spawn tt "$ROOT/build/tests/page-serve" "$BED/tt.yaml" ${SERVE_AS:+"$SERVE_AS"}
   bed_wait 120 'the page of a year' served
 }
 
@@ -68,6 +69,10 @@ paid() {
   run --separate-stderr in_browser figures "$first"
   echo "$output $stderr"
   [[ $status == 0 && $output == *'"health":"good"'* ]]
+  # The same for a terminal: delivered, how long ago, how long it took, how many bytes.
+  run --separate-stderr top_there 'wait:live;wait:Delivered;show;key:q;end'
+  echo "$output"
+  [[ $output =~ 'network   '$(collector_url net)' '+[0-9,]+' '+[0-9]+' s '+[0-9.]+' '(ms|s)' '+[0-9.]+' '(B|kB)$'\n' ]]
   # What it takes with page and history in use.
   rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(bed_pid tt)/status")
   echo "# telltale takes $rss kB with page and history" >&3
@@ -81,34 +86,79 @@ paid() {
   in_browser hour "$all"
 }
 
-@test "a damaged history is set aside, a full disk is counted, and the counting goes on" {
+# with_little_room NAME: what is started through BED_WITHIN has a file system of 1 MiB as NAME's
+# state_dir, in a mount namespace that lives until the test ends; $THERE is the same from here.
+with_little_room() {
+  # shellcheck disable=SC2016 # $1 is of the shell that is started
+  bed_spawn room unshare --mount --propagation private sh -c \
+    'mount -t tmpfs -o size=1m,mode=700 none "$1" && echo made && exec sleep 3600' sh "$BED/$1.state"
+  bed_wait 10 'a file system of its own' grep -q made "$BED/room.log"
+  BED_WITHIN=(nsenter --mount --target "$(bed_pid room)")
+  THERE=/proc/$(bed_pid room)/root$BED/$1.state
+}
+
+# history_holds WANT TROUBLE: the hour's transactions, and what the page says is wrong with its history (a
+# pattern).
+# shellcheck disable=SC2053 # TROUBLE is one
+history_holds() {
+  served >"$BED/status" && [[ $(bed_json "$BED/status" windows own 0 transactions) == "$1" ]] &&
+    [[ $(bed_json "$BED/status" history trouble) == $2 ]]
+}
+
+@test "a damaged history is set aside, a full file system is counted, and the counting goes on" {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
   telltale_config tt "$(connector_cgroup alice)"
+  with_little_room tt
   head -c 100000 /dev/urandom >"$BED/rubbish"
-  cp "$BED/rubbish" "$BED/tt.state/history.db"
+  cp "$BED/rubbish" "$THERE/history.db"
   telltale_start tt
-  bed_wait 30 'the damaged file aside' cmp "$BED/rubbish" "$BED/tt.state/history.db.set-aside"
+  BED_WITHIN=()
+  bed_wait 30 'the damaged file aside' cmp "$BED/rubbish" "$THERE/history.db.set-aside"
   bed_wait 30 'the fault on /metrics' test_metric 1 tt telltale_history_failures_total 'event="corrupt"'
   in_browser notice 'the history begins anew'
 
-  prlimit --pid "$(bed_pid tt)" --fsize=4096:unlimited
+  run ! dd if=/dev/zero of="$THERE/filler" bs=64k status=none
   connector_pay alice "{\"payments\":12,\"concurrency\":4,$(to "$url")}"
   all=$(connector_truth alice originated transactions)
   bed_wait 60 'the payments on /metrics' paid "$all"
   bed_wait 30 'the failed write on /metrics' at_least 1 telltale_metric tt telltale_history_failures_total 'event="unsaved"'
   in_browser notice 'cannot write'
-  prlimit --pid "$(bed_pid tt)" --fsize=unlimited:unlimited
+  in_browser notice 'Figures end at'
+  history_holds 0 '*disk is full*'
+  rm "$THERE/filler"
+  bed_wait 30 'the history with everything in it' history_holds "$all" ''
   in_browser hour "$all"
   telltale_stop tt
   exactly tt alice
+  [[ ! -e $THERE/history.db-wal ]]
+  # Not by way of $THERE, out of which SQLite would resolve the path.
+  nsenter --mount --target "$(bed_pid room)" python3 - "$BED/tt.state/history.db" "$all" <<'PYTHON'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+for table in ("minutes", "hours"):
+    assert db.execute(f"SELECT SUM(transactions) FROM {table} WHERE view = 0").fetchone() == (int(sys.argv[2]),)
+PYTHON
+}
+
+@test "what was counted on livenet is not on testnet's page, which says since when it has figures" {
+  serve "listen: 127.0.0.1:$(bed_free_port)" 'network: livenet' 'livenet_enabled: true'
+  served >"$BED/status"
+  (($(bed_json "$BED/status" windows own 4 transactions) > 100000))
+  in_browser notice 'priced or followed'
+  bed_stop tt || true
+  [[ -e $BED/tt.state/livenet/history.db && ! -e $BED/tt.state/history.db ]]
+  SERVE_AS=new serve
+  in_browser fresh
+  [[ -e $BED/tt.state/history.db ]]
 }
 
 @test "the page has no serious barrier, works by keyboard and on a phone, and draws noise as noise" {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
-  in_browser barriers+keyboard+phone+noisy
+  in_browser barriers+keyboard+phone+noisy+zones+hostile+frozen
   in_browser outage "$(bed_pid tt)"
 }
 
@@ -151,9 +201,12 @@ paid() {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   bed_wait 30 'a failed export' bash -c "curl -sf $(page_url)status.json | grep -q 'Connection refused'"
-  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:exact, for you;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
+  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:exact, for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
   echo "$output $stderr"
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
+  [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]
+  # Of what has no room nothing is shown, and not the half of a figure.
+  [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  ..' ]]
   # The year is the page's own, to the digit: only minutes come after it was read.
   curl --silent --fail "$(page_url)status.json" >"$BED/status"
   year=$(bed_json "$BED/status" windows own 4 transactions)

@@ -2,15 +2,18 @@
 /*
  * serve.c - the history and the page of a node that has run for a year, without a node.
  *
- * serve CONFIG: fills state_dir's history with a year of made-up snapshots up to now, then serves
- * the page with a new snapshot each second until it is told to end. With the mechanism continual
- * there is the network's view too. History, page and exporter are the program's own.
+ * serve CONFIG [new]: fills state_dir's history with a year of made-up snapshots up to now, then
+ * serves the page with a new snapshot each second until it is told to end. With the mechanism
+ * continual there is the network's view too; with `new` the node has only just started, and nobody
+ * pays. History, page and exporter are the program's own.
  */
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,7 +161,7 @@ static void fill(struct history *h, struct node *n, int64_t now_s, bool continua
 		}
 		live(n, at, step);
 		r = look(n, at, continual);
-		history_take(h, r);
+		history_take(h, r, (at - n->start_s) * 1000);
 		released_unref(r);
 	}
 }
@@ -179,18 +182,22 @@ int main(int argc, char **argv)
 	struct history *history = NULL;
 	struct local *local = NULL;
 	int64_t now_s = time(NULL);
-	char why[256] = "";
-	bool continual;
+	char why[256] = "", dir[PATH_MAX];
+	bool continual, is_new = argc == 3 && !strcmp(argv[2], "new");
 
-	if (argc != 2 || config_load(argv[1], environ, stderr, &config))
+	if (argc != 2 + is_new || config_load(argv[1], environ, stderr, &config))
 		return 2;
 	continual = config->privacy.mechanism == PRIVACY_CONTINUAL;
-	n.start_s = now_s - YEAR_S;
+	n.start_s = is_new ? now_s : now_s - YEAR_S;
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
-	if (history_open(config->state_dir, &config->privacy, &history))
+	config_state_dir(config, dir, sizeof(dir));
+	if (config->network == NETWORK_LIVENET)
+		mkdir(dir, 0700);
+	if (history_open(dir, &config->privacy, &history))
 		return 1;
-	fill(history, &n, now_s, continual);
+	if (!is_new)
+		fill(history, &n, now_s, continual);
 	history_close(history);
 	if (config->endpoints_len && export_start(config, &exporter))
 		return 1;
@@ -206,7 +213,9 @@ int main(int argc, char **argv)
 			export_post(exporter, r);
 		released_unref(r);
 		sleep(1);
-		live(&n, ++now_s, 1);
+		now_s++;
+		if (!is_new)
+			live(&n, now_s, 1);
 	}
 	local_stop(local);
 	if (exporter)

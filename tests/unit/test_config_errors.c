@@ -203,6 +203,38 @@ static void a_token_or_header_pasted_wrongly_is_not_repeated(void **state)
 	free(errors);
 }
 
+static void a_password_or_key_in_a_url_that_cannot_be_used_is_not_repeated(void **state)
+{
+	static const char *const urls[] = {
+		"https://me:planted-secret@c:99999",
+		"https://me:planted/secret@c d",
+		"https://me:planted?secret@c:x",
+		"https://me:pl@nted-secret@c d",
+		"me:planted-secret@c:4317",
+		"https://c:4317?key=planted-secret",
+		"udp://c:4317/#planted-secret",
+		"https://c:4317/v1/metrics?planted-secret",
+		"https://me:pl%zznted-secret@c:4317/v1",
+		"http://[::1?planted-secret",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		char file[256], variable[256], *errors;
+		struct config *c;
+
+		snprintf(file, sizeof(file),
+			 "endpoints: [{url: '%s', audience: own}]\npeers: [{endpoint: 'h //%s'}]\n",
+			 urls[i], urls[i]);
+		snprintf(variable, sizeof(variable), "OTEL_EXPORTER_OTLP_ENDPOINT=%s", urls[i]);
+		assert_int_equal(load_env(file, ENV(variable), &c, &errors), -EINVAL);
+		assert_non_null(strstr(errors, "environment: OTEL_EXPORTER_OTLP_ENDPOINT: "));
+		if (strstr(errors, "nted") || strstr(errors, "secret"))
+			fail_msg("%s", errors);
+		free(errors);
+	}
+}
+
 static void a_missing_file_is_said_with_the_mend(void **state)
 {
 	struct config *c;
@@ -253,6 +285,7 @@ int main(void)
 		cmocka_unit_test(each_error_names_its_place_and_mend),
 		cmocka_unit_test(all_errors_are_reported_not_just_the_first),
 		cmocka_unit_test(a_token_or_header_pasted_wrongly_is_not_repeated),
+		cmocka_unit_test(a_password_or_key_in_a_url_that_cannot_be_used_is_not_repeated),
 		cmocka_unit_test(a_missing_file_is_said_with_the_mend),
 		cmocka_unit_test(a_file_larger_than_the_limit_is_refused),
 		cmocka_unit_test(aliases_that_multiply_or_contain_themselves_do_no_harm),

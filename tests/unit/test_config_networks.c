@@ -28,6 +28,14 @@ static void testnet_and_livenet_are_kept_apart(void **state)
 		 "environment: OPEN_TELEMETRY_COLLECTOR_URLS: endpoint http://c:1 is testnet's"},
 		{LIVE, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:1", NULL},
 		{LIVE AT("livenet"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1", NULL},
+		/* One of the operator's own beside it says nothing of the other's network. */
+		{LIVE "endpoints: [{url: 'http://o:1', audience: own},\n"
+		      "  {url: 'http://c:1', audience: network, network: livenet}]\n",
+		 "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1", NULL},
+		{LIVE "endpoints: [{url: 'http://o:1', audience: own},\n"
+		      "  {url: 'http://c:1', audience: network}]\n",
+		 "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1",
+		 "environment: OTEL_EXPORTER_OTLP_ENDPOINT: endpoint http://d:1 is testnet's"},
 		{"livenet_enabled: true\n", NULL,
 		 "t.yaml:1:1: `livenet_enabled: true` opts in to livenet, and this node is on "
 		 "testnet"},

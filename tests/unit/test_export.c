@@ -154,6 +154,31 @@ static void a_far_ends_message_writes_no_lines_into_our_log(void **state)
 		     "INTERNAL: 01234567890123456789012345678901234567890123456789012");
 }
 
+static void a_secret_is_masked_wherever_it_stands(void **state)
+{
+	static const char *const table[][3] = {
+		{"no key abcdef", "abcdef", "no key ***"},
+		{"abcdefabcdef, abcde", "abcdef", "******, abcde"},
+		{"abcd", "abcd", "***"},
+		{"aaaaaaaaa", "aaaa", "******a"},
+		/* What stands for itself is not looked at again, and an empty one ends. */
+		{"****", "****", "***"},
+		{"yes, it is", "yes", "yes, it is"},
+		{"anything", "", "anything"},
+		{"", "abcdef", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char *text = strdup(table[i][0]);
+
+		assert_non_null(text);
+		export_mask(text, table[i][1]);
+		assert_string_equal(text, table[i][2]);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +190,7 @@ int main(void)
 		cmocka_unit_test(details_that_are_garbage_are_no_retry_info),
 		cmocka_unit_test(failures_are_told_in_words_an_operator_can_act_on),
 		cmocka_unit_test(a_far_ends_message_writes_no_lines_into_our_log),
+		cmocka_unit_test(a_secret_is_masked_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests_name("export", tests, NULL, NULL);

@@ -63,6 +63,56 @@ static void a_power_of_two_belongs_to_the_bucket_below_it(void **state)
 	assert_int_equal(h.exponential.offset, -1);
 }
 
+static int32_t index_of(uint64_t ns)
+{
+	struct histogram h;
+
+	histogram_init(&h);
+	histogram_add(&h, ns);
+	assert_int_equal(h.exponential.scale, HISTOGRAM_SCALE_MAX);
+	return h.exponential.offset;
+}
+
+/* From 15625 ns, the least power of two in ms that is a whole number of ns, to twelve days. */
+static void beside_each_power_of_two_one_nanosecond_decides(void **state)
+{
+	(void)state;
+	for (int k = -6; k <= 30; k++) {
+		uint64_t ns = k < 0 ? MS >> -k : MS << k;
+		int32_t bound = k * (1 << HISTOGRAM_SCALE_MAX);
+
+		assert_int_equal(index_of(ns), bound - 1);
+		assert_true(index_of(ns - 1) < bound);
+		assert_true(index_of(ns + 1) >= bound);
+	}
+}
+
+/* Negative indices too: halving rounds down, never towards zero. */
+static void a_power_of_two_stays_in_its_bucket_at_every_scale(void **state)
+{
+	(void)state;
+	for (int k = -6; k <= 6; k++) {
+		for (int far = 1; far < 40; far++) {
+			struct histogram h;
+			const struct histogram_exponential *e = &h.exponential;
+			uint64_t below = 0;
+
+			histogram_init(&h);
+			histogram_add(&h, k < 0 ? MS >> -k : MS << k);
+			histogram_add(&h, (k < 0 ? MS >> -k : MS << k) << far);
+			histogram_add(&h, (k < 0 ? MS >> -k : MS << k) + 1);
+			assert_true(e->scale >= 0 && e->scale < HISTOGRAM_SCALE_MAX);
+			for (uint32_t i = 0; i < e->len; i++) {
+				if (e->offset + (int32_t)i < k * (1 << e->scale))
+					below += e->counts[i];
+			}
+			assert_int_equal(below, 1);
+			assert_int_equal(e->offset, k * (1 << e->scale) - 1);
+			assert_int_equal(counted(&h), 3);
+		}
+	}
+}
+
 static void zero_is_counted_apart(void **state)
 {
 	struct histogram h;
@@ -136,6 +186,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_single_value_lies_in_its_bucket_at_the_finest_scale),
 		cmocka_unit_test(a_power_of_two_belongs_to_the_bucket_below_it),
+		cmocka_unit_test(beside_each_power_of_two_one_nanosecond_decides),
+		cmocka_unit_test(a_power_of_two_stays_in_its_bucket_at_every_scale),
 		cmocka_unit_test(zero_is_counted_apart),
 		cmocka_unit_test(the_scale_gives_way_and_no_count_is_lost),
 		cmocka_unit_test(merged_buckets_still_say_the_truth),

@@ -104,6 +104,17 @@ static void the_same_time_is_never_given_twice(void **state)
 	assert_true(timeline_next(&t, EPOCH - 10, 6) == EPOCH + 2);
 }
 
+static void a_first_point_that_comes_too_late_carries_a_time_that_stores_still_take(void **state)
+{
+	(void)state;
+	assert_true(timeline_first(EPOCH, EPOCH) == EPOCH);
+	assert_true(timeline_first(EPOCH, EPOCH + 15 * S) == EPOCH);
+	assert_true(timeline_first(EPOCH, EPOCH + HOUR / 2) == EPOCH);
+	assert_true(timeline_first(EPOCH, EPOCH + HOUR) == EPOCH + HOUR / 2);
+	/* It rises as the outage lasts, and stays before the newest. */
+	assert_true(timeline_first(EPOCH, EPOCH + 24 * HOUR) == EPOCH + 24 * HOUR - HOUR / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +123,8 @@ int main(void)
 		cmocka_unit_test(a_step_forwards_that_stays_is_followed),
 		cmocka_unit_test(
 			after_a_step_back_that_stays_time_is_slowed_until_the_clock_is_there),
+		cmocka_unit_test(
+			a_first_point_that_comes_too_late_carries_a_time_that_stores_still_take),
 		cmocka_unit_test(the_same_time_is_never_given_twice),
 	};
 

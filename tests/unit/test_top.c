@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <locale.h>
 #include <math.h>
 #include <string.h>
 
 #include "user/history.h"
 #include "user/top_format.h"
+#include "user/top_lines.h"
 
 static char buf[128];
 
@@ -36,6 +38,59 @@ static void noisy_figures_keep_what_their_error_leaves_of_them(void **state)
 			    "$12.3 +-$0.5");
 	/* Worth nothing: it is shown as the nothing it is. */
 	assert_string_equal(top_figure(40, 1000, "", 0, "±", buf, sizeof(buf)), "0 ±1,000");
+}
+
+static void what_has_no_room_is_written_shorter(void **state)
+{
+	(void)state;
+	assert_string_equal(top_figure_within(32750000, 6000, "$", 2, "±", 20, buf, sizeof(buf)),
+			    "$32,750,000 ±$6,000");
+	assert_string_equal(
+		top_figure_within(1234567890, 123456, "$", 2, "±", 20, buf, sizeof(buf)),
+		"$1,234.6M ±$0.2M");
+	assert_string_equal(
+		top_figure_within(1234567890, 123456, "$", 2, "±", 15, buf, sizeof(buf)),
+		"$1.23B ±$0.01B");
+	assert_string_equal(top_figure_within(9876543210, 0, "", 0, "±", 9, buf, sizeof(buf)),
+			    "9,876.54M");
+	assert_string_equal(top_figure_within(12, 0, "", 0, "±", 9, buf, sizeof(buf)), "12");
+}
+
+static void bytes_are_short(void **state)
+{
+	(void)state;
+	assert_string_equal(top_bytes(0, buf, sizeof(buf)), "0 B");
+	assert_string_equal(top_bytes(999, buf, sizeof(buf)), "999 B");
+	assert_string_equal(top_bytes(1000, buf, sizeof(buf)), "1.0 kB");
+	assert_string_equal(top_bytes(999960, buf, sizeof(buf)), "1.0 MB");
+	assert_string_equal(top_bytes(123456789, buf, sizeof(buf)), "123 MB");
+	assert_string_equal(top_bytes(INT64_MAX, buf, sizeof(buf)), "9223372 TB");
+}
+
+static void assert_widened(const char *text, const wchar_t *wanted, int columns)
+{
+	wchar_t wides[64];
+	int width;
+	size_t n = top_widen(text, wides, 64, &width);
+
+	assert_int_equal(n, wcslen(wanted));
+	assert_memory_equal(wides, wanted, n * sizeof(*wides));
+	assert_int_equal(width, columns);
+}
+
+/* A collector's message can hold anything; U+009B begins a control sequence as ESC [ does. */
+static void no_text_can_steer_the_terminal(void **state)
+{
+	(void)state;
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	assert_widened("a\x1b[2Jb", L"a?[2Jb", 6);
+	assert_widened("a\xc2\x9b"
+		       "2Jb",
+		       L"a?2Jb", 5);
+	assert_widened("a\nb\x7f", L"a?b?", 4);
+	assert_widened("\xe2\x80\xaetxt", L"?txt", 4); /* from right to left */
+	assert_widened("\xff\xc2\x9b", L"???", 3);     /* not UTF-8 */
+	assert_widened("\xe6\x9d\xb1 \xc3\xb6", L"\u6771 \u00f6", 4);
 }
 
 static void times_are_interpolated_within_their_bucket(void **state)
@@ -69,6 +124,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_figures_are_written_exactly),
 		cmocka_unit_test(noisy_figures_keep_what_their_error_leaves_of_them),
+		cmocka_unit_test(what_has_no_room_is_written_shorter),
+		cmocka_unit_test(bytes_are_short),
+		cmocka_unit_test(no_text_can_steer_the_terminal),
 		cmocka_unit_test(times_are_interpolated_within_their_bucket),
 		cmocka_unit_test(durations_are_short),
 	};
