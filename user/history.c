@@ -96,7 +96,7 @@ static struct noise noise_of(const struct history *h, const struct released *r, 
 		return noise_of_buckets(&h->privacy->bucket, rose[HISTORY_FULFILLED],
 					rose[HISTORY_VALUE]);
 	if (!rose[HISTORY_TRANSACTIONS] && !rose[HISTORY_VALUE])
-		return (struct noise){0, 0};
+		return (struct noise){0};
 	return noise_of_release(budget, budget->hour_clip && !midnight ? BUDGET_HOUR : BUDGET_DAY);
 }
 
@@ -111,6 +111,8 @@ static int run_row(sqlite3_stmt *s, enum history_view view, int64_t at, const in
 		sqlite3_bind_int64(s, i + 3, figures[i]);
 	sqlite3_bind_double(s, HISTORY_FIGURES + 3, noise.value);
 	sqlite3_bind_double(s, HISTORY_FIGURES + 4, noise.count);
+	sqlite3_bind_double(s, HISTORY_FIGURES + 5, noise.packets);
+	sqlite3_bind_double(s, HISTORY_FIGURES + 6, noise.times);
 	rc = sqlite3_step(s);
 	sqlite3_reset(s);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -144,7 +146,7 @@ static int write_view(struct history *h, enum history_view view, const struct re
 			h->pruned_s[view][i] = at_s / row_s[i];
 	}
 	if (rc == SQLITE_OK)
-		rc = run_row(h->set, view, (int64_t)r->start_unix_ns, now, (struct noise){0, 0});
+		rc = run_row(h->set, view, (int64_t)r->start_unix_ns, now, (struct noise){0});
 	return rc;
 }
 
@@ -262,6 +264,8 @@ static void read_row(sqlite3_stmt *s, struct history_sum *sum)
 		sum->figures[i] = sqlite3_column_int64(s, i + 1);
 	sum->noise.value = sqlite3_column_double(s, HISTORY_FIGURES + 1);
 	sum->noise.count = sqlite3_column_double(s, HISTORY_FIGURES + 2);
+	sum->noise.packets = sqlite3_column_double(s, HISTORY_FIGURES + 3);
+	sum->noise.times = sqlite3_column_double(s, HISTORY_FIGURES + 4);
 }
 
 static int look_back(struct history *h, enum history_view view, enum history_window window,
@@ -340,8 +344,7 @@ static void add_up(void *context, int64_t at_s, const struct history_sum *part)
 	(void)at_s;
 	for (int i = 0; i < HISTORY_FIGURES; i++)
 		sum->figures[i] += part->figures[i];
-	sum->noise.value += part->noise.value;
-	sum->noise.count += part->noise.count;
+	noise_add(&sum->noise, &part->noise);
 }
 
 int history_sum(struct history *h, enum history_view view, enum history_window window,

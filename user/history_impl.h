@@ -70,8 +70,9 @@ enum history_table {
 
 extern const char *const history_tables[HISTORY_TABLES];
 
-/* What a row holds beside its key, in the order of the columns: figures, then two variances. */
-#define HISTORY_COLUMNS (HISTORY_FIGURES + 2)
+/* What a row holds beside its key, in the order of the columns: figures, then the variances of
+ * noise.h. */
+#define HISTORY_COLUMNS (HISTORY_FIGURES + 4)
 #define HISTORY_SQL_MAX 8192
 
 /* Makes what is missing, also columns that a newer telltale has. An SQLite result. */

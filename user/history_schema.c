@@ -79,7 +79,8 @@ const struct history_window_info history_windows[HISTORY_WINDOWS] = {
 
 static const char *column(size_t i)
 {
-	static const char *const noise[] = {"noise_value", "noise_count"};
+	static const char *const noise[] = {"noise_value", "noise_count", "noise_packets",
+					    "noise_times"};
 
 	return i < HISTORY_FIGURES ? history_figures[i].column : noise[i - HISTORY_FIGURES];
 }

@@ -19,9 +19,17 @@ static double in_bucket(const struct bucket_laplace *params, double each)
 	return params->unbiased || each < SMALL ? each : each / M_SQRT2;
 }
 
+void noise_add(struct noise *sum, const struct noise *part)
+{
+	sum->value += part->value;
+	sum->count += part->count;
+	sum->packets += part->packets;
+	sum->times += part->times;
+}
+
 struct noise noise_of_buckets(const struct bucket_laplace *params, int64_t packets, int64_t value)
 {
-	struct noise n = {0, 0};
+	struct noise n = {0};
 	double each, bucket, grid;
 
 	if (packets <= 0 || value <= 0)
@@ -38,14 +46,24 @@ struct noise noise_of_buckets(const struct bucket_laplace *params, int64_t packe
 	return n;
 }
 
+static double cell_variance(const struct privacy_budget *budget, enum budget_level level,
+			    enum budget_cell cell)
+{
+	struct budget_scale s = budget_scale(budget, level, cell);
+
+	return laplace_variance((double)s.numerator / s.denominator);
+}
+
 struct noise noise_of_release(const struct privacy_budget *budget, enum budget_level level)
 {
-	struct budget_scale s = budget_scale(budget, level, BUDGET_VALUE);
-	struct noise n = {laplace_variance((double)s.numerator / s.denominator), 0};
+	struct noise n = {.value = cell_variance(budget, level, BUDGET_VALUE),
+			  .packets = cell_variance(budget, level, BUDGET_FULFILLED)};
 	double clip = (double)budget_clip(budget, level);
 
 	/* A payment's count is the sum of two cells over the clip (budget.h). */
 	if (clip > 0)
 		n.count = 2 * n.value / (clip * clip);
+	if (level == BUDGET_DAY)
+		n.times = cell_variance(budget, level, BUDGET_PAY_TIME);
 	return n;
 }

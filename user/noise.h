@@ -14,11 +14,16 @@
 
 #include "privacy.h"
 
-/* Variances: of a value in units of 0.0001 of the base currency, and of a number of payments. */
+/* Variances: of a value in units of 0.0001 of the base currency, of a number of payments, of one of
+ * packets, and of each cell of a histogram of times. */
 struct noise {
 	double value;
 	double count;
+	double packets;
+	double times;
 };
+
+void noise_add(struct noise *sum, const struct noise *part);
 
 /*
  * bucket-laplace: VALUE is the sum over PACKETS released values. Each packet's noise depends on its

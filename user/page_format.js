@@ -35,6 +35,7 @@ function figure(value, error, money) {
 }
 
 const count = (sum) => figure(sum.transactions, SURE * sum.transactions_sd, false);
+const packets = (sum) => figure(sum.fulfilled, SURE * sum.fulfilled_sd, false);
 const money = (sum) => figure(sum.value / SCALE, SURE * sum.value_sd / SCALE, true);
 
 // Value over transactions, with the errors of both; null where there is no transaction.

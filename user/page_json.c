@@ -82,6 +82,7 @@ static void put_sum(struct json_object *o, const struct history_sum *sum)
 	put_double(o, "value_sd", sqrt(sum->noise.value));
 	put_int(o, "prepared", sum->figures[HISTORY_PREPARED]);
 	put_int(o, "fulfilled", sum->figures[HISTORY_FULFILLED]);
+	put_double(o, "fulfilled_sd", sqrt(sum->noise.packets));
 	put_int(o, "rejected", sum->figures[HISTORY_REJECTED]);
 }
 
@@ -230,6 +231,7 @@ static void gather(void *context, int64_t at_s, const struct history_sum *sum)
 	json_object_array_add(g->points, point);
 	for (int i = 0; i < HISTORY_FIGURES; i++)
 		g->sum.figures[i] += sum->figures[i];
+	noise_add(&g->sum.noise, &sum->noise);
 }
 
 /* The run of LEN figures from FIRST, by label. */
@@ -247,6 +249,7 @@ static void put_times(struct json_object *root, const struct history_sum *sum)
 	struct json_object *o = put_object(root, "pay_time"), *bounds = put_list(o, "bounds_ms"),
 			   *buckets = put_list(o, "buckets");
 
+	put_double(o, "each_sd", sqrt(sum->noise.times));
 	for (int i = 0; i < METRIC_BOUNDS; i++)
 		add_number(bounds, (int64_t)metric_bounds_ms[i]);
 	for (int i = 0; i < HISTORY_TIMES_LEN; i++)

@@ -51,7 +51,7 @@ function drawAll() {
     return make("tr", {"data-window": w.window, "data-selected": w.window === state.window, ...exact},
       make("th", {scope: "row"}, w.window[0].toUpperCase() + w.window.slice(1)),
       cell("Transactions", withError(count(w))), cell("Value", withError(money(w))), cell("Average", withError(average(w))),
-      cell("Packets", make("span", {}, whole(w.fulfilled))),
+      cell("Packets", withError(packets(w))),
       cell("Measured", make("span", {title: duration(w.covered_ms)},
         w.all_measured ? "all of it" : duration(w.covered_ms))));
   });
@@ -93,8 +93,8 @@ function drawOutcomes() {
 
 function drawTimes() {
   const {bounds_ms: bounds, buckets} = state.history.pay_time, all = buckets.reduce((a, b) => a + b, 0);
-  const most = Math.max(...buckets, 1), noisy = state.view === "network";
-  setText("times-sub", all ? `${whole(all)} payments that ended in the last ${state.window}${noisy ? ", with noise" : ""}. Each bar: those that took up to so many ms.`
+  const most = Math.max(...buckets, 1), error = Math.ceil(SURE * state.history.pay_time.each_sd);
+  setText("times-sub", all ? `${whole(all)} payments that ended in the last ${state.window}. Each bar: those that took up to so many ms${error ? `, ± ${whole(error)} for the noise` : ""}.`
     : `No payment has ended in the last ${state.window}.`);
   replace(byId("quantiles"), all ? [["Half within", 0.5], ["95 % within", 0.95], ["99 % within", 0.99]].map(([name, q]) => {
     const at = quantile(buckets, bounds, q);

@@ -217,6 +217,7 @@ static void read_windows(struct json_object *list, struct top_data *d)
 			.transactions = number(o, "transactions"),
 			.value = number(o, "value"),
 			.fulfilled = number(o, "fulfilled"),
+			.fulfilled_sd = json_object_get_double(at(o, "fulfilled_sd")),
 			.transactions_sd = json_object_get_double(at(o, "transactions_sd")),
 			.value_sd = json_object_get_double(at(o, "value_sd")),
 		};

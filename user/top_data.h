@@ -19,7 +19,7 @@ struct top_sum {
 	int64_t covered_ms;
 	bool all_measured;
 	int64_t transactions, value, fulfilled; /* value: scale 4 */
-	double transactions_sd, value_sd;
+	double fulfilled_sd, transactions_sd, value_sd;
 };
 
 struct top_endpoint {

@@ -167,7 +167,7 @@ static void put_window(int line, const char *name, const struct top_sum *w, bool
 	}
 	top_put_right(line, RIGHT_AVERAGE, look, text);
 	top_put_right(line, RIGHT_PACKETS, look,
-		      top_figure_within((double)w->fulfilled, 0, "", 0, pm,
+		      top_figure_within((double)w->fulfilled, SURE * w->fulfilled_sd, "", 0, pm,
 					RIGHT_PACKETS - RIGHT_AVERAGE - 1, text, sizeof(text)));
 	if (w->all_measured)
 		snprintf(text, sizeof(text), "all");

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <math.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -135,6 +134,7 @@ static void the_networks_counters_outlive_the_process(void **state)
 	assert_int_equal(network.figures[HISTORY_COVERED_MS], (HOUR + 60) * 1000);
 	assert_int_equal(transactions(h, HISTORY_DAY), 41);
 	assert_true(network.noise.count > 0);
+	assert_true(network.noise.packets > 0 && network.noise.times > 0);
 	assert_true(sum_of(h, HISTORY_OWN, HISTORY_DAY).noise.count == 0);
 	history_close(h);
 }
@@ -308,43 +308,6 @@ static void a_clock_that_ran_a_year_ahead_leaves_room_for_the_present(void **sta
 	assert_true(rows("minutes") <= 2 * HISTORY_MINUTES);
 }
 
-/* --- noise
- * ----------------------------------------------------------------------------------------
- */
-
-/* The error that the page states, against that of the mechanism itself. */
-static void assert_noise(const struct bucket_laplace *params, uint64_t value)
-{
-	const int runs = 20000;
-	double sum = 0, squares = 0, measured, stated;
-
-	for (int i = 0; i < runs; i++) {
-		double v = (double)bucket_laplace_apply(params, value, privacy_random_kernel, NULL);
-
-		sum += v;
-		squares += v * v;
-	}
-	measured = sqrt(squares / runs - (sum / runs) * (sum / runs));
-	stated = sqrt(noise_of_buckets(params, runs, (int64_t)sum).value / runs);
-	if (stated < measured * 0.7 || stated > measured * 1.8)
-		fail_msg("value %llu: noise of %.0f is stated as %.0f", (unsigned long long)value,
-			 measured, stated);
-}
-
-static void the_stated_error_is_that_of_the_mechanism(void **state)
-{
-	struct bucket_laplace params = BUCKET_LAPLACE_DEFAULT;
-	static const uint64_t values[] = {9000, 15000, 60000, 900000, 70000000};
-
-	(void)state;
-	for (size_t i = 0; i < 5; i++)
-		assert_noise(&params, values[i]);
-	params.unbiased = true;
-	for (size_t i = 1; i < 4; i++)
-		assert_noise(&params, values[i]);
-	assert_true(noise_of_buckets(&params, 0, 0).value == 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,7 +324,6 @@ int main(void)
 		TEST(a_clock_that_ran_a_year_ahead_leaves_room_for_the_present),
 		TEST(steps_are_as_long_as_snapshots_are_apart),
 		TEST(it_is_said_since_when_there_is_anything),
-		TEST(the_stated_error_is_that_of_the_mechanism),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
