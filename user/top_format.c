@@ -85,11 +85,13 @@ const char *top_figure_within(double value, double error, const char *unit, int 
 			      const char *plus_minus, int width, char *buf, size_t len)
 {
 	static const char *const suffixes[] = {"K", "M", "B", "T"};
-	double scale = 1;
+	double scale = 1, most = fmax(fabs(value), error);
 
 	top_figure(value, error, unit, decimals, plus_minus, buf, len);
-	for (size_t i = 0;
-	     i < 4 && (columns(buf) > width || (scale > 1 && fabs(value / scale) >= 10000)); i++) {
+	/* Less than one of a suffix would say nothing. */
+	for (size_t i = 0; i < 4 && most / scale >= 1000 &&
+			   (columns(buf) > width || (scale > 1 && fabs(value / scale) >= 10000));
+	     i++) {
 		scale *= 1000;
 		figure(value / scale, error / scale, unit, suffixes[i], 2, plus_minus, buf, len);
 	}

@@ -26,10 +26,10 @@
 /* Where the columns of the windows end; what they hold leaves one free before it. */
 enum {
 	RIGHT_NAME = 6,
-	RIGHT_COUNT = 22,
-	RIGHT_VALUE = 43,
-	RIGHT_AVERAGE = 59,
-	RIGHT_PACKETS = 69,
+	RIGHT_COUNT = 21,
+	RIGHT_VALUE = 41,
+	RIGHT_AVERAGE = 57,
+	RIGHT_PACKETS = 70,
 	RIGHT_MEASURED = 79
 };
 

@@ -53,6 +53,10 @@ static void what_has_no_room_is_written_shorter(void **state)
 		"$1.23B ±$0.01B");
 	assert_string_equal(top_figure_within(9876543210, 0, "", 0, "±", 9, buf, sizeof(buf)),
 			    "9,876.54M");
+	assert_string_equal(top_figure_within(5630517, 150000, "", 0, "±", 12, buf, sizeof(buf)),
+			    "5,600K ±200K");
+	assert_string_equal(top_figure_within(5630517, 150000, "", 0, "±", 9, buf, sizeof(buf)),
+			    "5.6M ±0.2M");
 	assert_string_equal(top_figure_within(12, 0, "", 0, "±", 9, buf, sizeof(buf)), "12");
 }
 
