@@ -105,7 +105,10 @@ network_run() {
     gaps=$(network_gaps "tt-$side")
     lost=$(network_lost "tt-$side")
     printf '%s: %s of %s counted, %s given up, %s gaps\n' "$side" "$counted" "$count" "$lost" "$gaps"
-    ((counted <= count && counted + lost <= count && count - counted <= lost + gaps)) || status=1
+    ((counted <= count && counted + lost <= count && count - counted <= lost + gaps)) || {
+      status=1
+      grep -E '^telltale_[a-z_]*(total|connections)\b.* [1-9]' "$BED/tt-$side.metrics"
+    }
   done
   return "$status"
 }
