@@ -293,20 +293,30 @@ static void check_rates(const struct config *config)
 	rates_free(rates);
 }
 
-/* A directory that can be written, or can be made in one. */
-static void check_directory(const char *key, const char *path)
+/* A directory that can be written, or can be made in one, MADE then: 0 or -errno. */
+static int try_directory(const char *path, bool *made)
 {
 	char *copy = strdup(path);
 	const char *above = copy ? dirname(copy) : "/";
+	int err = access(path, W_OK | X_OK) ? -errno : 0;
 
-	if (!access(path, W_OK | X_OK))
-		say(HOST_OK, key, "%s", path);
-	else if (errno == ENOENT && !access(above, W_OK | X_OK))
-		say(HOST_OK, key, "%s will be made", path);
-	else
-		say(HOST_FAIL, key, "%s cannot be written: %s; run as root, or set %s", path,
-		    strerror(errno), key);
+	*made = err == -ENOENT;
+	if (*made)
+		err = access(above, W_OK | X_OK) ? -errno : 0;
 	free(copy);
+	return err;
+}
+
+static void check_directory(const char *key, const char *path)
+{
+	bool made;
+	int err = try_directory(path, &made);
+
+	if (err)
+		say(HOST_FAIL, key, "%s cannot be written: %s; run as root, or set %s", path,
+		    strerror(-err), key);
+	else
+		say(HOST_OK, key, "%s%s", path, made ? " will be made" : "");
 }
 
 static void check_token(const struct config *config)
@@ -322,6 +332,22 @@ static void check_token(const struct config *config)
 	explicit_bzero(token, sizeof(token));
 }
 
+static void check_unix(const char *listen, const char *path)
+{
+	char *copy = strdup(path);
+	bool made;
+	int err = copy ? try_directory(dirname(copy), &made) : -ENOMEM;
+
+	if (err)
+		say(HOST_FAIL, "listen",
+		    "%s cannot be made: %s; set listen to a place that can be written, in a "
+		    "directory that is there",
+		    listen, strerror(-err));
+	else
+		say(HOST_OK, "listen", "%s, for this user and root alone", listen);
+	free(copy);
+}
+
 static void check_page(const struct config *config)
 {
 	char why[256] = "";
@@ -333,12 +359,14 @@ static void check_page(const struct config *config)
 	}
 	check_token(config);
 	if (page_unix_path(config->listen)) {
-		say(HOST_OK, "listen", "%s, for whoever may open it", config->listen);
+		check_unix(config->listen, page_unix_path(config->listen));
 		return;
 	}
 	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
-	if (fd < 0)
-		say(HOST_WARN, "listen", "%s; it may be a telltale that runs already", why);
+	if (fd == -EADDRINUSE)
+		say(HOST_WARN, "listen", "%s, unless it is a telltale that runs already", why);
+	else if (fd < 0)
+		say(HOST_FAIL, "listen", "%s", why);
 	else if (!config_listen_is_local(config->listen))
 		say(HOST_WARN, "listen",
 		    "http://%s/ is open to other hosts: whoever has the token sees exact figures, "
@@ -356,6 +384,8 @@ static void check_collectors(const struct config *config)
 {
 	char why[512];
 
+	if (!config->endpoints_len)
+		say(HOST_OK, "collector", "none: nothing leaves this host");
 	for (size_t i = 0; i < config->endpoints_len; i++) {
 		const struct config_endpoint *e = &config->endpoints[i];
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";

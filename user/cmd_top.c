@@ -20,7 +20,7 @@
 #define KEY_MS   250 /* to wait for a key: a signal is seen as late as this */
 
 static const struct argp_option options[] = {
-	{"config", 'c', "FILE", 0, "Read the configuration from FILE", 0},
+	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
 	{0},
 };
 
@@ -44,9 +44,10 @@ static const struct argp parser = {
 	.doc = "Shows what a running telltale measures, live: transactions, value and average over "
 	       "the last hour, day, week, month and year, packet outcomes, payment times, exports, "
 	       "and what could not be seen.\v"
-	       "It reads the local page where the configuration says `listen`. Keys: h, d, w, m, y "
-	       "choose the window, so do the arrows; v changes between the exact figures and the "
-	       "network's, where they differ; q ends it.",
+	       "It reads the local page where the configuration says `listen`, and wants a "
+	       "terminal of 60 columns and 16 lines. Keys: h, d, w, m, y choose the window, so do "
+	       "the arrows; v changes between the exact figures and the network's, where they "
+	       "differ; q ends it.",
 };
 
 static volatile sig_atomic_t ended;

@@ -258,7 +258,7 @@ static int start_control(struct page *p, char *why, size_t why_len)
 {
 	const char *path = p->options->control_path;
 	struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
-	int fd = page_listen_unix(path, &p->control_file, why, why_len);
+	int fd = page_listen_unix(path, "run_dir", &p->control_file, why, why_len);
 
 	if (fd < 0)
 		return fd;
@@ -285,7 +285,7 @@ static int start_local(struct page *p, char *why, size_t why_len)
 		return err;
 	}
 	p->is_unix = path != NULL;
-	fd = path ? page_listen_unix(path, &p->local_file, why, why_len)
+	fd = path ? page_listen_unix(path, "listen", &p->local_file, why, why_len)
 		  : page_listen_inet(p->options->listen, p->options->token != NULL, why, why_len);
 	if (fd < 0)
 		return fd;

@@ -61,6 +61,16 @@ const char *page_unix_path(const char *listen_at)
 	return strncmp(listen_at, "unix:", 5) ? NULL : listen_at + 5;
 }
 
+static const char *bind_mend(int err)
+{
+	switch (-err) {
+	case EADDRINUSE: return "; set `listen` to another port";
+	case EADDRNOTAVAIL: return "; set `listen` to an address of this host";
+	case EACCES: return "; set `listen` to a port above 1023";
+	default: return "";
+	}
+}
+
 int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why_len)
 {
 	struct addrinfo *a = NULL;
@@ -86,7 +96,7 @@ int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why
 	    bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, BACKLOG)) {
 		err = -errno;
 		snprintf(why, why_len, "cannot listen on %s: %s%s", listen_at, strerror(-err),
-			 err == -EADDRINUSE ? "; set `listen` to another port" : "");
+			 bind_mend(err));
 	}
 out:
 	freeaddrinfo(a);
@@ -96,7 +106,8 @@ out:
 }
 
 /* Whether a process listens at ADDRESS: 0 when the way is free, a dead socket removed. */
-static int clear_the_way(const struct sockaddr_un *address, char *why, size_t why_len)
+static int clear_the_way(const struct sockaddr_un *address, const char *key, char *why,
+			 size_t why_len)
 {
 	const char *path = address->sun_path;
 	struct stat st;
@@ -118,10 +129,10 @@ static int clear_the_way(const struct sockaddr_un *address, char *why, size_t wh
 		err = -errno;
 	close(fd);
 	if (err == -EADDRINUSE)
-		snprintf(why, why_len,
-			 "another telltale answers on %s: stop it, or give this one a run_dir (or "
-			 "listen) of its own",
-			 path);
+		snprintf(
+			why, why_len,
+			"another telltale answers on %s: stop it, or give this one a %s of its own",
+			path, key);
 	else if (!err && unlink(path) && errno != ENOENT)
 		err = -errno;
 	return err;
@@ -141,20 +152,21 @@ static int make_directory_of(const char *path)
 	return 0;
 }
 
-int page_listen_unix(const char *path, struct stat *made, char *why, size_t why_len)
+int page_listen_unix(const char *path, const char *key, struct stat *made, char *why,
+		     size_t why_len)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = -1, err;
 
 	why[0] = '\0';
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		snprintf(why, why_len, "%s is too long for a socket's path: shorten run_dir", path);
+		snprintf(why, why_len, "%s is too long for a socket's path: shorten %s", path, key);
 		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	err = make_directory_of(path);
 	if (!err)
-		err = clear_the_way(&address, why, why_len);
+		err = clear_the_way(&address, key, why, why_len);
 	if (err)
 		goto out;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -165,9 +177,10 @@ int page_listen_unix(const char *path, struct stat *made, char *why, size_t why_
 out:
 	if (err && !why[0])
 		snprintf(why, why_len,
-			 "cannot make the control socket %s: %s; set run_dir (or listen) to a "
-			 "directory that can be written",
-			 path, strerror(-err));
+			 "cannot make the socket %s: %s; set %s to a place that can be written, in "
+			 "a "
+			 "directory that is there",
+			 path, strerror(-err), key);
 	if (err && fd >= 0)
 		close(fd);
 	return err ? err : fd;

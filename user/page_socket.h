@@ -16,8 +16,10 @@ int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why
 
 /* Listens on a Unix socket at PATH, mode 0600 from its first moment; makes its directory (0755),
  * replaces a socket that nobody listens on. A non-blocking descriptor, or -errno with a sentence in
- * WHY: -EADDRINUSE when another process answers there. *MADE identifies the file. */
-int page_listen_unix(const char *path, struct stat *made, char *why, size_t why_len);
+ * WHY, which names KEY as what to change in the configuration: -EADDRINUSE when another process
+ * answers there. *MADE identifies the file. */
+int page_listen_unix(const char *path, const char *key, struct stat *made, char *why,
+		     size_t why_len);
 /* Removes the file, unless it has become someone else's. */
 void page_unlink_unix(const char *path, const struct stat *made);
 

@@ -144,7 +144,7 @@ TABLE
   [ ! -e "$BED/run/control.sock" ]
   touch "$BED/file"
   sed -i "s,^run_dir.*,run_dir: $BED/file," "$BED/c.yaml"
-  wrong 1 'cannot make the control socket .*; set run_dir' "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 'cannot make the socket .*; set run_dir' "$TELLTALE" run -c "$BED/c.yaml"
   run ! grep 'loading the programs' <<<"$output"
 }
 
