@@ -192,7 +192,7 @@ TABLE
 }
 
 @test "no line of help is wider than 80 columns" {
-  for command in '' run check peers 'rates show' 'rates publish' 'privacy apply' 'privacy audit' 'privacy suggest'; do
+  for command in '' run check top peers 'rates show' 'rates publish' 'privacy apply' 'privacy audit' 'privacy suggest'; do
     # shellcheck disable=SC2086 # words
     run "$TELLTALE" $command --help
     [ "$status" = 0 ]

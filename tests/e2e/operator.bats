@@ -69,20 +69,26 @@ CONFINED
   echo "$output"
   [ "$status" = 0 ]
   for line in 'ok +consent' 'ok +kernel' 'ok +cgroup' 'ok +capabilities' \
-    'ok +target .*1 process whose TLS' 'ok +programs' 'ok +rates'; do
+    'ok +target .*1 process whose TLS' 'ok +programs' 'ok +rates' 'ok +collector .*nothing leaves' 'ok +listen'; do
     grep -qE "^$line" <<<"$output"
   done
 
   telltale_config broken /no/such/cgroup 'endpoints:' \
     "$(telltale_endpoint http://127.0.0.1:9 own 1s)"
   sed -i 's/^enabled: true/enabled: false/; s/rates.json/none.json/' "$BED/broken.yaml"
+  sed -i "s|^listen: .*|listen: unix:/no/such/page.sock|" "$BED/broken.yaml"
   run "$TELLTALE" check --config "$BED/broken.yaml"
   echo "$output"
   [ "$status" = 1 ]
   for line in 'FAIL +consent .*enabled: true' 'FAIL +target .*no cgroup' 'warn +rates .*none.json' \
-    'FAIL +collector .*refused'; do
+    'FAIL +collector .*refused' 'FAIL +listen .*directory'; do
     grep -qiE "^$line" <<<"$output"
   done
+  sed -i 's/^listen: .*/listen: 192.0.2.1:9464/' "$BED/broken.yaml"
+  echo "listen_token: $BED/token" >>"$BED/broken.yaml"
+  (umask 077 && openssl rand -hex 32 >"$BED/token")
+  run "$TELLTALE" check --config "$BED/broken.yaml"
+  grep -qE '^FAIL +listen .*an address of this host' <<<"$output"
 }
 
 @test "check names a process whose TLS cannot be read, and one that already watches" {
