@@ -56,6 +56,19 @@ bad_network() {
   counts 600
 }
 
+@test "requests that come before their sockets are read, many at once, whatever their ports" {
+  prepare_file "$BED/prepare"
+  bed_spawn early python3 "$BATS_TEST_DIRNAME/deferred.py" serve 16 "$BED/port"
+  bed_wait 10 'the listener' test -e "$BED/port"
+  telltale_config tt "$BED_CGROUP/early"
+  telltale_start tt
+  for apart in 1 2 256 512 1024; do
+    [ "$(python3 "$BATS_TEST_DIRNAME/deferred.py" ask "$(cat "$BED/port")" 16 $apart "$BED/prepare")" = 16 ]
+  done
+  bed_wait 10 'all of them' test_metric 80 tt telltale_exchanges_total 'outcome="http_error"'
+  telltale_stop tt
+}
+
 @test "messages cut into segments of 88 bytes, out of order, are read whole" {
   bad_network 128 seed=4 reorder=0.1
   nearly 300

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""deferred.py serve COUNT FILE: a listener that defers accepting until there is a request, so that each
+request comes before its socket; answers when it has COUNT of them. Its port is in FILE.
+deferred.py ask PORT COUNT APART BODY: posts the file BODY once on each of COUNT connections, whose ports are
+APART from each other, all before any is answered; prints how many were."""
+import os
+import random
+import socket
+import sys
+
+
+def serve(count, path):
+    server = socket.socket()
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+    server.bind(("127.0.0.1", 0))
+    server.listen(count)
+    with open(path + ".new", "w") as file:
+        print(server.getsockname()[1], file=file)
+    os.rename(path + ".new", path)
+    while True:
+        asked = [server.accept()[0] for _ in range(count)]
+        for connection in asked:
+            connection.recv(65536)
+        for connection in asked:
+            connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+
+
+def bound(count, apart):
+    """Sockets at that many ports which are free."""
+    while True:
+        first, sockets = random.randrange(1024, 65536 - count * apart), []
+        try:
+            for i in range(count):
+                sockets.append(socket.socket())
+                sockets[-1].bind(("127.0.0.1", first + i * apart))
+            return sockets
+        except OSError:
+            for s in sockets:
+                s.close()
+
+
+def ask(port, count, apart, path):
+    body = open(path, "rb").read()
+    head = (
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    sockets = bound(count, apart)
+    for s in sockets:
+        s.settimeout(30)
+        s.connect(("127.0.0.1", port))
+        s.sendall(head + body)
+    print(sum(s.recv(4096).startswith(b"HTTP/1.1 503") for s in sockets))
+
+
+if sys.argv[1] == "serve":
+    serve(int(sys.argv[2]), sys.argv[3])
+else:
+    ask(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
