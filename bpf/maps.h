@@ -130,8 +130,8 @@ struct {
 } early SEC(".maps");
 
 /* Where the bytes after an early segment begin, by its ports: so that looking whether there is one
- * costs other connections next to nothing. Of two that share an entry, which takes two far ends with
- * ports that fall together, one is not found. */
+ * costs other connections next to nothing. Of two that share an entry, which takes two far ends
+ * with ports that fall together, one is not found. */
 #define EARLY_SLOTS 65536
 #define EARLY_REACH (1u << 16) /* how far off the next segment may be */
 __u32 early_next[EARLY_SLOTS];

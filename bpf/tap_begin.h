@@ -159,7 +159,7 @@ static __always_inline int tap_is_old(struct bpf_sock *sk, const struct segment 
 /* See early_next. */
 static __always_inline __u32 *tap_early_next(const struct segment *seg)
 {
-	return &early_next[(__u16)(seg->sport ^ seg->dport)];
+	return &early_next[bytes_mask(seg->sport ^ seg->dport, EARLY_SLOTS - 1)];
 }
 
 /* The first segment seen of a direction: TCP knows where that stands. Two runs may be here at once,
