@@ -111,11 +111,12 @@ static int load_last(struct history *h)
 	rc = sqlite3_prepare_v2(h->db, sql, -1, &s, NULL);
 	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
 		int64_t view = sqlite3_column_int64(s, 0);
-		struct last *last = &h->last[view];
+		struct last *last;
 
 		/* What is known already is newer: a file has been set aside. */
-		if (view < 0 || view >= HISTORY_VIEWS || last->known)
+		if (view < 0 || view >= HISTORY_VIEWS || h->last[view].known)
 			continue;
+		last = &h->last[view];
 		last->known = true;
 		last->start_ns = (uint64_t)sqlite3_column_int64(s, 1);
 		for (int i = 0; i < HISTORY_FIGURES; i++)
