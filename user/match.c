@@ -13,8 +13,7 @@
 
 #include "table.h"
 
-#define NS_PER_S 1000000000ULL
-
+#define NS_PER_S        1000000000ULL
 #define AFTER_EXPIRY_NS (30 * NS_PER_S)
 #define AFTER_START_NS  (60 * NS_PER_S)
 

@@ -79,14 +79,16 @@ beside_alice() {
   bed_wait 30 'the server' python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))"
 }
 
-@test "what a stranger says to a connector keeps none of its payments back" {
+# stranger_beside MODULE [CA]: somebody says HTTP/2's first words to a server of alice's, with CA inside TLS;
+# it is announced, and her payments count.
+stranger_beside() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
-  beside_alice http
+  beside_alice "$1"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
-  say "$port" 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+  say "$port" 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' "${@:2}"
   bed_wait 20 'the stranger to be announced' \
     test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
   connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
@@ -95,47 +97,16 @@ beside_alice() {
   telltale_stop tt
 }
 
-@test "where the target itself answers in HTTP/2, none of its payments is counted as its own" {
+# http2_beside MAKE SCHEME CURL_OPTION...: a server of alice's own, made by MAKE, answers in HTTP/2; it is
+# announced once, and none of her payments is counted as her own.
+http2_beside() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
-  beside_alice http2
+  beside_alice http2 "$1"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
-  curl --silent --fail --http2-prior-knowledge "http://127.0.0.1:$port/"
-  bed_wait 20 'it to be known' grep -q 'forwards: never' "$BED/tt.log"
-  bed_wait 20 'it to be counted, once' test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
-  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
-  bed_wait 20 'the payments to be seen' \
-    at_least 4 telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"'
-  [ "$(telltale_metric tt transactions_total)" = 0 ]
-  telltale_stop tt
-}
-
-@test "inside TLS that is read it is the same: a stranger's words keep nothing back" {
-  receiver bob
-  url=http://127.0.0.1:$(connector_port bob)
-  sender alice "$url"
-  beside_alice https
-  telltale_config tt "$(connector_cgroup alice)"
-  telltale_start tt
-  say "$port" 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' "$BED/ca.pem"
-  bed_wait 20 'the stranger to be announced' \
-    test_metric 1 tt telltale_opaque_connections_total 'reason="http2"'
-  connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
-  bed_wait 20 'the payments to be counted' test_metric 4 tt transactions_total
-  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
-  telltale_stop tt
-}
-
-@test "inside TLS that is read it is the same: the target's own HTTP/2 does" {
-  receiver bob
-  url=http://127.0.0.1:$(connector_port bob)
-  sender alice "$url"
-  beside_alice http2 createSecureServer
-  telltale_config tt "$(connector_cgroup alice)"
-  telltale_start tt
-  curl --silent --fail --http2 --cacert "$BED/ca.pem" "https://localhost:$port/"
+  curl --silent --fail "${@:3}" "$2://localhost:$port/"
   bed_wait 20 'it to be known' grep -q 'forwards: never' "$BED/tt.log"
   bed_wait 20 'it to be counted, once' test_metric 1 tt telltale_opaque_connections_total
   [ "$(telltale_metric tt telltale_opaque_connections_total 'reason="http2"')" = 1 ]
@@ -144,4 +115,22 @@ beside_alice() {
     at_least 4 telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"'
   [ "$(telltale_metric tt transactions_total)" = 0 ]
   telltale_stop tt
+}
+
+@test "what a stranger says to a connector keeps none of its payments back" {
+  stranger_beside http
+}
+
+@test "where the target itself answers in HTTP/2, none of its payments is counted as its own" {
+  http2_beside createServer http --http2-prior-knowledge
+}
+
+@test "inside TLS that is read it is the same: a stranger's words keep nothing back" {
+  bed_certificates
+  stranger_beside https "$BED/ca.pem"
+}
+
+@test "inside TLS that is read it is the same: the target's own HTTP/2 does" {
+  bed_certificates
+  http2_beside createSecureServer https --http2 --cacert "$BED/ca.pem"
 }
