@@ -28,6 +28,7 @@ CFLAGS  ?= -O2 -g
 HARDEN   = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 SAN      = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 DEPEND   = -MMD -MP
+, := ,
 
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
@@ -122,117 +123,92 @@ $(BUILD)/proto/%.pb-c.c $(BUILD)/proto/%.pb-c.h &: proto/%.proto
 
 # --- program ------------------------------------------------------------------------------------
 
-$(BUILD)/obj/%.o: user/%.c
-	$(call say,CC,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -c $< -o $@
+# $(1): the flavour's folder, $(2): where the sources lie, $(3): flags.
+define object_rule
+$$(BUILD)/$(1)/%.o: $(2)/%.c
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $(3) $$(DEPEND) -c $$< -o $$@
+endef
 
-$(BUILD)/san/%.o: user/%.c
-	$(call say,CC,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -c $< -o $@
-
-$(BUILD)/obj/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
-	$(call say,CC,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -c $< -o $@
-
-$(BUILD)/san/%.pb-c.o: $(BUILD)/proto/%.pb-c.c
-	$(call say,CC,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -c $< -o $@
+$(eval $(call object_rule,obj,user,$(HARDEN)))
+$(eval $(call object_rule,obj,$(BUILD)/proto,$(HARDEN)))
+$(eval $(call object_rule,san,user,$(SAN)))
+$(eval $(call object_rule,san,$(BUILD)/proto,$(SAN)))
 
 # Generated headers must be there before anything that may include them is compiled.
 $(call objects,obj) $(call objects,san): | $(SKEL) $(PB_SRC)
 
-$(BUILD)/libtelltale.a: $(call objects,obj)
+LIB     := $(BUILD)/libtelltale.a
+LIB_SAN := $(BUILD)/libtelltale-san.a
+
+$(LIB): $(call objects,obj)
+$(LIB_SAN): $(call objects,san)
+$(LIB) $(LIB_SAN):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/libtelltale-san.a: $(call objects,san)
-	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
-
-$(BUILD)/telltale: $(BUILD)/obj/main.o $(BUILD)/libtelltale.a
+$(BUILD)/telltale: $(BUILD)/obj/main.o $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed -o $@ $^ $(LDLIBS)
 
-$(BUILD)/telltale-san: $(BUILD)/san/main.o $(BUILD)/libtelltale-san.a
+$(BUILD)/telltale-san: $(BUILD)/san/main.o $(LIB_SAN)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LDLIBS)
 
 # --- tests --------------------------------------------------------------------------------------
 
+# A program of one file. $(1): the program, $(2): its source, $(3): flags, $(4): the part of telltale
+# that it links with, $(5): libraries.
+define program_rule
+$$(BUILD)/$(1): $(2) $(4)
+	$$(call say,TEST,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $(3) $$(DEPEND) -MF $$@.d -o $$@ $$< $(4) $(5)
+endef
+
 # Unit tests run under ASan and UBSan, always.
-$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libtelltale-san.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a \
-		$(LDLIBS) -lcmocka
-
+$(eval $(call program_rule,tests/%,tests/unit/%.c,$(SAN),$(LIB_SAN),$(LDLIBS) -lcmocka))
 # One stage alone, driven by an end-to-end test.
-$(BUILD)/tests/%: tests/e2e/%.c $(BUILD)/libtelltale-san.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
-
-# The right half of the program, as a node of the service under test; several run at once.
-$(BUILD)/tests/node: tests/service/node.c $(BUILD)/libtelltale.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
-
-# The page of a year that never was.
-$(BUILD)/tests/page-%: tests/page/%.c $(BUILD)/libtelltale.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
-
-# Preloaded into the program: no sanitizer, which would have to come first.
-$(BUILD)/tests/%.so: tests/e2e/%.c
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -shared -fPIC $(DEPEND) -MF $@.d -o $@ $< -ldl
-
-# The bad network.
-$(BUILD)/tests/shim: tests/network/shim.c
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< -pthread
-
-# A program that opens the TLS library it is told to: no sanitizer, which would see to its memory.
-$(BUILD)/tests/%: tests/tls/%.c
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDEN) $(DEPEND) -MF $@.d -o $@ $< -pthread
-
-# The decoders alone, driven by the comparison with npm's ilp-packet.
-$(BUILD)/tests/%: tests/ilp-packet/%.c
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $<
-
+$(eval $(call program_rule,tests/%,tests/e2e/%.c,$(SAN),$(LIB_SAN),$(LDLIBS)))
 # The conversations of the corpus, through the decoders alone and through the kernel programs.
-$(BUILD)/tests/conformance-%: tests/conformance/%.c $(BUILD)/libtelltale-san.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(SAN) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale-san.a $(LDLIBS)
+$(eval $(call program_rule,tests/conformance-%,tests/conformance/%.c,$(SAN),$(LIB_SAN),$(LDLIBS)))
+# The decoders alone, driven by the comparison with npm's ilp-packet.
+$(eval $(call program_rule,tests/%,tests/ilp-packet/%.c,$(SAN)))
+# The right half of the program, as a node of the service under test; several run at once.
+$(eval $(call program_rule,tests/%,tests/service/%.c,$(HARDEN),$(LIB),$(LDLIBS)))
+# The page of a year that never was.
+$(eval $(call program_rule,tests/page-%,tests/page/%.c,$(HARDEN),$(LIB),$(LDLIBS)))
+# The bad network.
+$(eval $(call program_rule,tests/%,tests/network/%.c))
+# A program that opens the TLS library it is told to: no sanitizer, which would see to its memory.
+$(eval $(call program_rule,tests/%,tests/tls/%.c,$(HARDEN)))
+# Preloaded into the program: no sanitizer, which would have to come first.
+$(eval $(call program_rule,tests/%.so,tests/e2e/%.c,-shared -fPIC,,-ldl))
+# Benchmarks measure the program's own objects, with its flags.
+$(eval $(call program_rule,bench/%,tests/bench/%.c,,$(LIB),$(LDLIBS)))
+# What runs inside the kernels that scripts/vm boots.
+$(eval $(call program_rule,kernels/%,tests/kernels/%.c,,$(LIB),-Wl$(,)--as-needed $(LDLIBS) -lssl -lcrypto))
+$(eval $(call program_rule,kernels/%.so,tests/kernels/%.c,-shared -fPIC,,-ldl))
 
 # Python parts of the tests, at the versions the file pins.
-$(BUILD)/venv/ready: tests/e2e/requirements.txt
-	$(call say,VENV,$(@D))
-	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
+define venv_rule
+$$(BUILD)/$(1)/ready: $(2)/requirements.txt
+	$$(call say,VENV,$$(@D))
+	$$(Q)python3 -m venv $$(@D) && $$(@D)/bin/pip -q install -r $$< && touch $$@
+endef
 
-$(BUILD)/venv-service/ready: tests/service/requirements.txt
-	$(call say,VENV,$(@D))
-	$(Q)python3 -m venv $(@D) && $(@D)/bin/pip -q install -r $< && touch $@
+$(eval $(call venv_rule,venv,tests/e2e))
+$(eval $(call venv_rule,venv-service,tests/service))
+
+FUZZ_FLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) -O1 -g \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		$(DEPEND) -MF $@.d -o $@ $< -Wl,--as-needed $(LDLIBS)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $(PKG_CFLAGS) $(DEPEND) -MF $@.d -o $@ $(filter %.c %.o,$^) \
+		-Wl,--as-needed $(LDLIBS)
 
 # Node.js' parser, which ours is compared with, is part of the target.
 LLHTTP := $(addprefix $(BUILD)/fuzz/llhttp-,llhttp.o api.o http.o)
@@ -245,29 +221,7 @@ $(LLHTTP): $(BUILD)/fuzz/llhttp-%.o: $(BUILD)/parts/llhttp/src/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -I$(BUILD)/parts/llhttp/include -O1 -g -fsanitize=fuzzer-no-link,address -c $< -o $@
 
-$(BUILD)/fuzz/fuzz_llhttp: tests/fuzz/fuzz_llhttp.c $(LLHTTP)
-	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		$(DEPEND) -MF $@.d -o $@ $< $(LLHTTP)
-
-# Benchmarks measure the program's own objects, with its flags.
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libtelltale.a
-	$(call say,BENCH,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a $(LDLIBS)
-
-# What runs inside the kernels that scripts/vm boots.
-$(BUILD)/kernels/%: tests/kernels/%.c $(BUILD)/libtelltale.a
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(BUILD)/libtelltale.a -Wl,--as-needed \
-		$(LDLIBS) -lssl -lcrypto
-
-$(BUILD)/kernels/%.so: tests/kernels/%.c
-	$(call say,TEST,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -shared -fPIC $(DEPEND) -MF $@.d -o $@ $< -ldl
+$(BUILD)/fuzz/fuzz_llhttp: $(LLHTTP)
 
 unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 	$(Q)scripts/run-unit $(UNIT_BIN)
