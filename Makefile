@@ -23,7 +23,7 @@ PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0
 	libcrypto sqlite3 ncursesw zlib
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
+CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -Iuser -I$(BUILD)
 CFLAGS  ?= -O2 -g
 HARDEN   = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 SAN      = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -49,8 +49,8 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 SKEL   := $(BUILD)/bpf/telltale.skel.h
 PROTOS := $(wildcard proto/*.proto)
 PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
-USER   := $(filter-out user/main.c,$(wildcard user/*.c))
-UNIT   := $(wildcard tests/unit/test_*.c)
+USER   := $(wildcard user/*/*.c)
+UNIT   := $(wildcard tests/unit/*/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
@@ -60,7 +60,7 @@ C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]
 # $(1): the flavour's folder.
 objects = $(USER:user/%.c=$(BUILD)/$(1)/%.o) $(PB_SRC:$(BUILD)/proto/%.c=$(BUILD)/$(1)/%.o)
 
-UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
+UNIT_BIN := $(addprefix $(BUILD)/tests/,$(notdir $(UNIT:.c=)))
 FUZZ_BIN := $(FUZZ:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 BENCH_BIN := $(BENCH:tests/bench/%.c=$(BUILD)/bench/%)
 
@@ -96,7 +96,8 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 # refuses style attributes; what sets one is made to set the style itself.
 DYGRAPHS         ?= /usr/share/javascript/dygraphs/dygraph.min.js
 DYGRAPHS_LICENCE ?= /usr/share/doc/libjs-dygraphs/copyright
-PAGE := user/page.html user/page.css $(wildcard user/page*.js)
+WEB := user/page/web
+PAGE := $(WEB)/page.html $(WEB)/page.css $(wildcard $(WEB)/*.js)
 
 $(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
 	$(call say,PAGE,$@)
@@ -105,14 +106,14 @@ $(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
 		$(DYGRAPHS) >$(@D)/dygraph.js
 	$(Q)sed 's/&/\&amp;/g; s/</\&lt;/g' $(DYGRAPHS_LICENCE) >$(@D)/licence
 	$(Q)cat $(filter %.js,$(PAGE)) >$(@D)/page.js
-	$(Q)sed -e '/@page.css@/{r user/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
+	$(Q)sed -e '/@page.css@/{r $(WEB)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
 		-e '/@page.js@/{r $(@D)/page.js' -e 'd}' -e '/@licence@/{r $(@D)/licence' -e 'd}' \
-		user/page.html >$@.tmp && mv $@.tmp $@
+		$(WEB)/page.html >$@.tmp && mv $@.tmp $@
 
 $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
-$(BUILD)/obj/page_html.o $(BUILD)/san/page_html.o: $(BUILD)/page/page.html
+$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
 
 # --- messages on the wire -----------------------------------------------------------------------
 
@@ -168,7 +169,8 @@ $$(BUILD)/$(1): $(2) $(4)
 endef
 
 # Unit tests run under ASan and UBSan, always.
-$(eval $(call program_rule,tests/%,tests/unit/%.c,$(SAN),$(LIB_SAN),$(LDLIBS) -lcmocka))
+$(foreach wing,$(sort $(dir $(UNIT))),\
+	$(eval $(call program_rule,tests/%,$(wing)%.c,$(SAN),$(LIB_SAN),$(LDLIBS) -lcmocka)))
 # One stage alone, driven by an end-to-end test.
 $(eval $(call program_rule,tests/%,tests/e2e/%.c,$(SAN),$(LIB_SAN),$(LDLIBS)))
 # The conversations of the corpus, through the decoders alone and through the kernel programs.
@@ -342,4 +344,4 @@ help: ## print this
 .SECONDARY:
 .DELETE_ON_ERROR:
 
--include $(wildcard $(BUILD)/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

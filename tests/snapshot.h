@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/released.h"
+#include "release/released.h"
 
 #define SNAPSHOT_START_NS 1700000000000000000ull
 

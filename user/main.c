@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands.h"
+#include "cmd/commands.h"
 
 #ifndef TELLTALE_VERSION
 #error "TELLTALE_VERSION comes from the Makefile"

@@ -29,7 +29,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
-#include "../../user/probe.h"
+#include "tap/probe.h"
 #include "traffic.h"
 
 #define ROUNDS     15

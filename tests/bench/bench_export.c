@@ -14,8 +14,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "user/export.h"
-#include "user/privacy.h"
+#include "export/export.h"
+#include "privacy/privacy.h"
 
 #define PACKETS 20000
 

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../user/config.h"
-#include "../../user/pipeline.h"
-#include "../unit/records.h"
+#include "config/config.h"
+#include "daemon/pipeline.h"
+#include "tests/unit/support/records.h"
 
 #define CONNECTIONS   256
 #define LAP_EXCHANGES (1u << 16)

@@ -19,11 +19,11 @@
 #include <time.h>
 
 #include "tests/bench/plot.h"
-#include "tests/unit/seeded.h"
-#include "user/bucket_laplace.h"
-#include "user/continual.h"
-#include "user/discrete_laplace.h"
-#include "user/suggest.h"
+#include "tests/unit/support/seeded.h"
+#include "privacy/bucket_laplace.h"
+#include "privacy/continual.h"
+#include "privacy/discrete_laplace.h"
+#include "audit/suggest.h"
 
 #define HOUR_NS   3600000000000ULL
 #define START_NS  (20454 * 24 * HOUR_NS)

@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../user/probe.h"
-#include "../../user/tlslib.h"
+#include "tap/probe.h"
+#include "tap/tlslib.h"
 
 #define ROUNDS     25
 #define ROUNDS_MAX 1000

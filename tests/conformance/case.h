@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/decode.h"
-#include "tests/unit/packets.h"
+#include "tests/unit/support/decode.h"
+#include "tests/unit/support/packets.h"
 
 #define CASE_SEGMENTS_MAX 128
 #define CASE_EXPECTED_MAX 128

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 
 #include "seen.h"
-#include "user/probe.h"
+#include "tap/probe.h"
 
 #define CUTS             24 /* of each conversation, spread over it */
 #define BYTE_BY_BYTE_MAX 1200

@@ -22,7 +22,7 @@
 #include <json-c/json.h>
 
 #include "tests/snapshot.h"
-#include "user/export.h"
+#include "export/export.h"
 
 #define ENDPOINTS_MAX 4
 #define HUGE_LEN      (65u << 20)

@@ -4,7 +4,7 @@
  * on the wire, and reads the same in one piece and byte by byte. Odd: the rest is a body, and reads
  * the same in chunks, of sizes taken from its own bytes, as with Content-Length.
  */
-#include "tests/unit/decode.h"
+#include "tests/unit/support/decode.h"
 
 #define INPUT_MAX 16384
 

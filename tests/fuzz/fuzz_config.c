@@ -8,21 +8,21 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "user/budget.c"
-#include "user/config.c"
-#include "user/config_env.c"
-#include "user/config_env_otel.c"
-#include "user/config_env_sdk.c"
-#include "user/config_lists.c"
-#include "user/config_network.c"
-#include "user/config_print.c"
-#include "user/config_schema.c"
-#include "user/config_set.c"
-#include "user/config_text.c"
-#include "user/config_url.c"
-#include "user/config_yaml.c"
-#include "user/fetch.c"
-#include "user/privacy_mechanisms.c"
+#include "privacy/budget.c"
+#include "config/config.c"
+#include "config/env.c"
+#include "config/env_otel.c"
+#include "config/env_sdk.c"
+#include "config/lists.c"
+#include "config/networks.c"
+#include "config/print.c"
+#include "config/schema.c"
+#include "config/setters.c"
+#include "config/text.c"
+#include "config/url.c"
+#include "config/walk.c"
+#include "base/fetch.c"
+#include "privacy/params.c"
 
 #define VARIABLES_MAX 64
 

@@ -5,7 +5,7 @@
  * before. Read from the start and compared up to the first loss: where reading begins again depends
  * on the pieces.
  */
-#include "tests/unit/decode.h"
+#include "tests/unit/support/decode.h"
 
 #define INPUT_MAX 16384
 

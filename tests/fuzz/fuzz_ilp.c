@@ -3,7 +3,7 @@
  * fuzz_ilp.c - any bytes as a body: what is said of its first bytes stays true when more come, and
  * nothing past them, nor an older packet, has a say.
  */
-#include "tests/unit/decode.h"
+#include "tests/unit/support/decode.h"
 
 static struct ilp parse_with(const uint8_t *data, size_t have, bool complete, uint8_t filler)
 {

@@ -18,7 +18,7 @@
  * around it.
  * - Any 1xx is without a body (RFC 9110, 15.2); for llhttp 100, 102 and 103 are.
  */
-#include "tests/unit/decode.h"
+#include "tests/unit/support/decode.h"
 
 #include "build/parts/llhttp/include/llhttp.h"
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/decimal.c"
-#include "user/rates_document.c"
-#include "user/rates_text.c"
+#include "rates/decimal.c"
+#include "rates/document.c"
+#include "rates/text.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

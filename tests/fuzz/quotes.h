@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/decimal.c"
-#include "user/quotes.c"
-#include "user/quotes_ecb.c"
-#include "user/quotes_merchant.c"
-#include "user/rates_document.c"
-#include "user/rates_text.c"
+#include "rates/decimal.c"
+#include "publish/quotes.c"
+#include "publish/quotes_ecb.c"
+#include "publish/quotes_merchant.c"
+#include "rates/document.c"
+#include "rates/text.c"
 
 static void quotes_must(bool condition)
 {

@@ -10,7 +10,7 @@
  *   13 DATA-LENGTH
  *   14 CODE-IN-HEX DATA-LENGTH
  */
-#include "tests/unit/decode.h"
+#include "tests/unit/support/decode.h"
 
 static size_t unhex(const char *text, size_t len, uint8_t *out)
 {

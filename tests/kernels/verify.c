@@ -16,9 +16,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../../bpf/shared.h"
-#include "../../bpf/siphash.h"
-#include "../../user/load.h"
+#include "bpf/shared.h"
+#include "bpf/siphash.h"
+#include "tap/load.h"
 #include "bpf/telltale.skel.h"
 
 #define LIMIT     1000000 /* the kernel's, for privileged programs */

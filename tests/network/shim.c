@@ -29,7 +29,7 @@
 
 #include <linux/if_tun.h>
 
-#include "../unit/seeded.h"
+#include "tests/unit/support/seeded.h"
 
 #define PACKET_MAX 2048
 #define HELD_MAX   4096

@@ -17,11 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/unit/seeded.h"
-#include "user/config.h"
-#include "user/history.h"
-#include "user/local.h"
-#include "user/released_new.h"
+#include "tests/unit/support/seeded.h"
+#include "config/config.h"
+#include "history/history.h"
+#include "page/local.h"
+#include "release/released_new.h"
 
 #define NS     1000000000ull
 #define HOUR_S 3600

@@ -19,11 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/config.h"
-#include "user/export.h"
-#include "user/health.h"
-#include "user/pipeline.h"
-#include "user/privacy.h"
+#include "config/config.h"
+#include "export/export.h"
+#include "daemon/health.h"
+#include "daemon/pipeline.h"
+#include "privacy/privacy.h"
 
 #define STOP_MS 5000
 

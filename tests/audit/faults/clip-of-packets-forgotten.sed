@@ -1,2 +1,2 @@
-# user/calendar.c: a payment counts with all its packets
+# user/privacy/calendar.c: a payment counts with all its packets
 s/least(payment->fulfilled, budget->packet_clip)/payment->fulfilled/

@@ -69,7 +69,7 @@ func histogram(m pmetric.Metric, n *node, now time.Time, name string) {
 	p.Attributes().PutStr("source", n.name)
 }
 
-// What telltale sends to a network endpoint; user/metrics.h has the list.
+// What telltale sends to a network endpoint; user/release/metrics.h has the list.
 func (n *node) snapshot(now time.Time) pmetricotlp.ExportRequest {
 	new := int64(n.random.Intn(4))
 	n.payments += new

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_health.c - what the operator is told of its endpoints, by a real exporter that speaks with a
+ * gRPC server of this process, whose answers are written down beforehand. */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <pthread.h>
+
+#include "daemon/health.h"
+
+#define PATIENCE_S 30
+#define ANSWERS    4
+
+/* --- a collector --- */
+
+struct answer {
+	grpc_status_code code;
+	const char *words;
+};
+
+/* Gives ANSWERS, then OK for ever. */
+struct collector {
+	struct answer answers[ANSWERS];
+	size_t given; /* the thread's own */
+	char authority[32];
+	grpc_completion_queue *cq;
+	grpc_server *server;
+	pthread_t thread;
+};
+
+static grpc_event next_of(const struct collector *c)
+{
+	return grpc_completion_queue_next(c->cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+}
+
+static void answer_call(struct collector *c, grpc_call *call)
+{
+	static const struct answer ok = {GRPC_STATUS_OK, ""};
+	const struct answer *a = c->given < ANSWERS ? &c->answers[c->given++] : &ok;
+	grpc_slice words = grpc_slice_from_static_string(a->words ? a->words : "");
+	grpc_byte_buffer *empty = grpc_raw_byte_buffer_create(NULL, 0);
+	grpc_op ops[4] = {0};
+	int cancelled;
+
+	ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+	ops[1].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+	ops[1].data.send_status_from_server.status = a->code;
+	ops[1].data.send_status_from_server.status_details = &words;
+	ops[2].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+	ops[2].data.recv_close_on_server.cancelled = &cancelled;
+	ops[3].op = GRPC_OP_SEND_MESSAGE;
+	ops[3].data.send_message.send_message = empty;
+	if (grpc_call_start_batch(call, ops, a->code ? 3 : 4, call, NULL) == GRPC_CALL_OK)
+		next_of(c);
+	grpc_byte_buffer_destroy(empty);
+	grpc_call_unref(call);
+}
+
+static void *collector_thread(void *arg)
+{
+	struct collector *c = arg;
+	grpc_event event = {0};
+
+	do {
+		grpc_call *call = NULL;
+		grpc_call_details details;
+		grpc_metadata_array metadata;
+
+		grpc_call_details_init(&details);
+		grpc_metadata_array_init(&metadata);
+		if (grpc_server_request_call(c->server, &call, &details, &metadata, c->cq, c->cq,
+					     &call) != GRPC_CALL_OK)
+			break;
+		event = next_of(c);
+		if (event.tag == &call && event.success)
+			answer_call(c, call);
+		else if (event.tag == c)
+			next_of(c); /* the request, which has been given up */
+		grpc_metadata_array_destroy(&metadata);
+		grpc_call_details_destroy(&details);
+	} while (event.success && event.tag != c);
+	while (event.tag != c)
+		event = next_of(c);
+	return NULL;
+}
+
+static void collector_start(struct collector *c)
+{
+	grpc_server_credentials *clear = grpc_insecure_server_credentials_create();
+	int port;
+
+	grpc_init();
+	c->cq = grpc_completion_queue_create_for_next(NULL);
+	c->server = grpc_server_create(NULL, NULL);
+	grpc_server_register_completion_queue(c->server, c->cq, NULL);
+	port = grpc_server_add_http2_port(c->server, "127.0.0.1:0", clear);
+	grpc_server_credentials_release(clear);
+	assert_true(port > 0);
+	snprintf(c->authority, sizeof(c->authority), "127.0.0.1:%d", port);
+	grpc_server_start(c->server);
+	assert_int_equal(pthread_create(&c->thread, NULL, collector_thread, c), 0);
+}
+
+static void collector_stop(struct collector *c)
+{
+	grpc_server_shutdown_and_notify(c->server, c->cq, c);
+	grpc_server_cancel_all_calls(c->server);
+	pthread_join(c->thread, NULL);
+	grpc_server_destroy(c->server);
+	grpc_completion_queue_shutdown(c->cq);
+	while (next_of(c).type != GRPC_QUEUE_SHUTDOWN)
+		;
+	grpc_completion_queue_destroy(c->cq);
+	grpc_shutdown();
+}
+
+/* --- a node --- */
+
+struct node {
+	struct config_endpoint endpoints[2];
+	struct config config;
+	struct privacy *privacy;
+	struct exporter *exporter;
+	struct health *health;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void node_start(struct node *n, const struct collector *c, enum audience first,
+		       enum audience second)
+{
+	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+
+	memset(n, 0, sizeof(*n));
+	for (int i = 0; i < 2; i++)
+		n->endpoints[i] = (struct config_endpoint){
+			.url = (char *)c->authority,
+			.authority = (char *)c->authority,
+			.audience = i ? second : first,
+			.timeout_ms = 10000,
+		};
+	n->config = (struct config){
+		.instance = (char *)"node-a",
+		.service_name = (char *)"telltale",
+		.endpoints = n->endpoints,
+		.endpoints_len = second ? 2 : 1,
+	};
+	n->privacy = privacy_new(&params, "node-a", now_ns(), NULL, NULL);
+	assert_non_null(n->privacy);
+	n->health = health_new(&n->config, n->privacy);
+	assert_non_null(n->health);
+	assert_int_equal(export_start(&n->config, &n->exporter), 0);
+}
+
+static void node_stop(struct node *n)
+{
+	export_stop(n->exporter, 0);
+	health_free(n->health);
+	privacy_free(n->privacy);
+}
+
+static void post(struct node *n)
+{
+	struct released *r = privacy_release(n->privacy, now_ns());
+
+	assert_non_null(r);
+	export_post(n->exporter, r);
+	released_unref(r);
+}
+
+static const struct export_status *endpoint(const struct node *n, size_t i)
+{
+	const struct export_status *list;
+
+	assert_true(i < health_endpoints(n->health, &list));
+	return &list[i];
+}
+
+/* Until endpoint I has made ATTEMPTS; the series are brought up to date on the way. */
+static void wait_for(struct node *n, size_t i, uint64_t attempts)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	const time_t end = time(NULL) + PATIENCE_S;
+
+	for (;;) {
+		const struct export_status *s = endpoint(n, i);
+
+		health_update(n->health, n->exporter);
+		if (s->exports + s->failures + s->retries >= attempts)
+			return;
+		assert_true(time(NULL) < end);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* The point of METRIC whose endpoint is NAME, in a new snapshot; *R is to be given up. */
+static const struct released_point *point(const struct node *n, enum metric metric,
+					  const char *name, struct released **r)
+{
+	*r = privacy_release(n->privacy, now_ns());
+	assert_non_null(*r);
+	for (size_t i = 0; i < (*r)->points_len; i++) {
+		const struct released_point *p = &(*r)->points[i];
+
+		if (p->metric == metric && p->labels_len == 1 &&
+		    !strcmp(p->labels[0].key, "endpoint") && !strcmp(p->labels[0].value, name))
+			return p;
+	}
+	fail_msg("%s has no point for %s", metric_infos[metric].name, name);
+	return NULL;
+}
+
+static int64_t value(const struct node *n, enum metric metric, const char *name)
+{
+	struct released *r;
+	int64_t v = point(n, metric, name, &r)->value;
+
+	released_unref(r);
+	return v;
+}
+
+static void assert_words(const struct node *n, uint64_t at_ns, const char *expected)
+{
+	char *words = health_words(n->health, at_ns);
+
+	assert_non_null(words);
+	assert_string_equal(words, expected);
+	free(words);
+}
+
+/* --- the tests --- */
+
+static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
+{
+	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+	struct config_endpoint e = {.url = (char *)"http://c:1", .audience = AUDIENCE_NETWORK};
+	struct config config = {.endpoints = &e, .endpoints_len = 1};
+	struct node n = {.privacy = privacy_new(&params, "node-a", 1, NULL, NULL)};
+
+	(void)state;
+	assert_non_null(n.privacy);
+	n.health = health_new(&config, n.privacy);
+	assert_non_null(n.health);
+	health_update(n.health, NULL);
+	assert_int_equal(value(&n, METRIC_EXPORTS, "http://c:1"), 0);
+	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, "http://c:1"), 0);
+	assert_int_equal(value(&n, METRIC_EXPORT_LAST_SUCCESS, "http://c:1"), 0);
+	assert_int_equal(value(&n, METRIC_EXPORT_FAILING, "http://c:1"), 0);
+	assert_int_equal(value(&n, METRIC_EXPORT_STATUS, "http://c:1"), -1);
+	assert_words(&n, now_ns(), "# export to http://c:1 (network): nothing sent yet\n");
+	health_free(n.health);
+	privacy_free(n.privacy);
+	health_free(NULL);
+}
+
+static void without_an_endpoint_there_is_nothing_to_tell(void **state)
+{
+	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+	struct config config = {.endpoints = NULL};
+	struct node n = {.privacy = privacy_new(&params, "node-a", 1, NULL, NULL)};
+	const struct export_status *list;
+
+	(void)state;
+	n.health = health_new(&config, n.privacy);
+	assert_non_null(n.health);
+	health_update(n.health, NULL);
+	assert_int_equal(health_endpoints(n.health, &list), 0);
+	assert_words(&n, now_ns(), "");
+	health_free(n.health);
+	privacy_free(n.privacy);
+}
+
+static void what_is_acknowledged_is_counted_once_however_often_it_is_asked(void **state)
+{
+	struct collector c = {0};
+	const struct export_status *s;
+	const struct released_point *p;
+	struct released *r;
+	struct node n;
+	char words[512];
+
+	(void)state;
+	collector_start(&c);
+	node_start(&n, &c, AUDIENCE_OWN, 0);
+	for (uint64_t i = 1; i <= 3; i++) {
+		post(&n);
+		wait_for(&n, 0, i);
+	}
+	for (int i = 0; i < 3; i++)
+		health_update(n.health, n.exporter);
+	s = endpoint(&n, 0);
+	assert_int_equal(s->exports, 3);
+	assert_true(s->last_bytes > 0 && s->bytes > 2 * s->last_bytes);
+	assert_int_equal(value(&n, METRIC_EXPORTS, c.authority), 3);
+	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, c.authority), s->bytes);
+	assert_int_equal(value(&n, METRIC_EXPORT_STATUS, c.authority), 0);
+	assert_int_equal(value(&n, METRIC_EXPORT_LAST_SUCCESS, c.authority),
+			 s->last_success_unix_ns / 1000000000);
+	p = point(&n, METRIC_EXPORT_TIME, c.authority, &r);
+	assert_int_equal(p->count, 3);
+	assert_true(p->sum_ms > 0);
+	released_unref(r);
+	snprintf(words, sizeof(words),
+		 "# export to %s (own): well; acknowledged last 7 s ago, within %.1f ms; %" PRIu64
+		 " bytes last, %" PRIu64 " in all\n",
+		 c.authority, (double)s->latency_ns / 1e6, s->last_bytes, s->bytes);
+	assert_words(&n, s->last_success_unix_ns + 7900000000, words);
+	/* A clock that has been set back does not make an age of centuries. */
+	memcpy(strstr(words, "7 s"), "0 s", 3);
+	assert_words(&n, s->last_success_unix_ns - 7900000000, words);
+	node_stop(&n);
+	collector_stop(&c);
+}
+
+static void failures_are_told_with_the_last_ones_words_on_one_line(void **state)
+{
+	struct collector c = {
+		.answers = {{GRPC_STATUS_INVALID_ARGUMENT, "no\n# TYPE evil counter\nevil 1"},
+			    {GRPC_STATUS_UNAUTHENTICATED, "who are you?"},
+			    {GRPC_STATUS_OK, NULL},
+			    {GRPC_STATUS_PERMISSION_DENIED, ""}},
+	};
+	struct node n;
+	char words[512], *text;
+
+	(void)state;
+	collector_start(&c);
+	node_start(&n, &c, AUDIENCE_NETWORK, 0);
+	post(&n);
+	wait_for(&n, 0, 1);
+	snprintf(words, sizeof(words),
+		 "# export to %s (network): 1 attempt failed in a row, the last one: "
+		 "INVALID_ARGUMENT: no # TYPE evil counter evil 1; never acknowledged\n",
+		 c.authority);
+	assert_words(&n, now_ns(), words);
+	post(&n);
+	wait_for(&n, 0, 2);
+	snprintf(words, sizeof(words),
+		 "# export to %s (network): 2 attempts failed in a row, the last one: "
+		 "UNAUTHENTICATED: who are you?; never acknowledged\n",
+		 c.authority);
+	assert_words(&n, now_ns(), words);
+	assert_int_equal(value(&n, METRIC_EXPORT_FAILURES, c.authority), 2);
+	assert_int_equal(value(&n, METRIC_EXPORT_FAILING, c.authority), 2);
+	assert_int_equal(value(&n, METRIC_EXPORT_STATUS, c.authority), GRPC_STATUS_UNAUTHENTICATED);
+	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, c.authority), 0);
+	post(&n);
+	wait_for(&n, 0, 3);
+	assert_int_equal(value(&n, METRIC_EXPORT_FAILING, c.authority), 0);
+	assert_int_equal(value(&n, METRIC_EXPORT_STATUS, c.authority), 0);
+	/* One that fails after a success says both. */
+	post(&n);
+	wait_for(&n, 0, 4);
+	text = health_words(n.health, endpoint(&n, 0)->last_success_unix_ns);
+	assert_non_null(text);
+	assert_non_null(strstr(text, ": 1 attempt failed in a row, the last one: "
+				     "PERMISSION_DENIED; acknowledged last 0 s ago, within "));
+	free(text);
+	assert_int_equal(value(&n, METRIC_EXPORTS, c.authority), 1);
+	assert_int_equal(value(&n, METRIC_EXPORT_FAILURES, c.authority), 3);
+	node_stop(&n);
+	collector_stop(&c);
+}
+
+static void one_address_for_both_audiences_makes_two_series(void **state)
+{
+	struct collector c = {0};
+	char own[64], network[64];
+	struct node n;
+
+	(void)state;
+	collector_start(&c);
+	node_start(&n, &c, AUDIENCE_NETWORK, AUDIENCE_OWN);
+	post(&n);
+	wait_for(&n, 0, 1);
+	wait_for(&n, 1, 1);
+	snprintf(own, sizeof(own), "%s (own)", c.authority);
+	snprintf(network, sizeof(network), "%s (network)", c.authority);
+	assert_int_equal(value(&n, METRIC_EXPORTS, own), 1);
+	assert_int_equal(value(&n, METRIC_EXPORTS, network), 1);
+	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, own), endpoint(&n, 1)->bytes);
+	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, network), endpoint(&n, 0)->bytes);
+	/* The operator's has more in it. */
+	assert_true(endpoint(&n, 1)->bytes > endpoint(&n, 0)->bytes);
+	node_stop(&n);
+	collector_stop(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(before_anything_is_sent_there_are_zeros_and_no_verdict),
+		cmocka_unit_test(without_an_endpoint_there_is_nothing_to_tell),
+		cmocka_unit_test(what_is_acknowledged_is_counted_once_however_often_it_is_asked),
+		cmocka_unit_test(failures_are_told_with_the_last_ones_words_on_one_line),
+		cmocka_unit_test(one_address_for_both_audiences_makes_two_series),
+	};
+
+	/* gRPC would go through one. */
+	unsetenv("grpc_proxy");
+	unsetenv("https_proxy");
+	unsetenv("http_proxy");
+	return cmocka_run_group_tests_name("health", tests, NULL, NULL);
+}

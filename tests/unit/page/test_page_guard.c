@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may ask the page, and who is sent away. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/support/serving.h"
+
+/* --- who may ask --------------------------------------------------------------------------------
+ */
+
+#define TOKEN "0123456789abcdef0123456789abcdef"
+
+static void restart_with(struct fixture *f, const char *listen, const char *token)
+{
+	page_stop(f->page);
+	f->page = NULL;
+	f->options = (struct page_options){.listen = listen, .token = token};
+	if (page_start(&f->options, &f->page, f->why, sizeof(f->why)))
+		fail_msg("%s", f->why);
+	post(f, 1);
+}
+
+static void ask_with(struct fixture *f, const char *header)
+{
+	char request[512];
+
+	snprintf(request, sizeof(request),
+		 "GET /metrics HTTP/1.1\r\nHost: probe.example\r\n%sConnection: close\r\n\r\n",
+		 header);
+	ask(f, request);
+}
+
+static void who_has_the_token_may_ask_by_any_name_and_nobody_else(void **state)
+{
+	/* basic: "x:" and the token; "x:" and another; without a colon; not base64 */
+	static const char *const bad[] = {
+		"",
+		"Authorization: Bearer 0123456789abcdef0123456789abcdee\r\n",
+		"Authorization: Bearer 0123456789abcdef\r\n",
+		"Authorization: Bearer " TOKEN "0\r\n",
+		"Authorization: Bearer\r\n",
+		"Authorization: " TOKEN "\r\n",
+		"Authorization: Basic eDowMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZQ==\r\n",
+		"Authorization: Basic MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\r\n",
+		"Authorization: Basic !!!!\r\n",
+		"Authorization: Basic e\r\n",
+		"Authorization: Basic \r\n",
+		/* nothing but what pads: less than no bytes, if each pad took one off */
+		"Authorization: Basic ====\r\n",
+		"Authorization: Basic ========\r\n",
+		"Authorization: Basic e===\r\n",
+	};
+	struct fixture *f = *state;
+	char listen[32];
+
+	strcpy(listen, f->listen);
+	restart_with(f, listen, TOKEN);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ask_with(f, bad[i]);
+		assert_status(f, "401");
+		assert_says(f, "WWW-Authenticate: Basic");
+		assert_null(strstr(f->answer, "transactions_total"));
+	}
+	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
+	assert_status(f, "200");
+	ask_with(f, "authorization: basic eDowMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg==\r\n");
+	assert_status(f, "200");
+	assert_says(f, "transactions_total");
+}
+
+static void with_a_token_it_listens_anywhere(void **state)
+{
+	struct fixture *f = *state;
+	char listen[32];
+
+	snprintf(listen, sizeof(listen), "0.0.0.0:%u", f->port);
+	restart_with(f, listen, TOKEN);
+	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
+	assert_status(f, "200");
+}
+
+static void on_a_unix_socket_only_its_owner_may_ask(void **state)
+{
+	struct fixture *f = *state;
+	char listen[160], path[128];
+	struct stat st;
+
+	strcpy(path, f->control);
+	snprintf(listen, sizeof(listen), "unix:%s", path);
+	restart_with(f, listen, NULL);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	ask_control(f, GET("/metrics", "whatever"));
+	assert_status(f, "200");
+	assert_says(f, "transactions_total");
+	page_stop(f->page);
+	f->page = NULL;
+	assert_int_equal(stat(path, &st), -1);
+}
+
+static int token_of(const struct fixture *f, const char *text, mode_t mode, char *token, char *why)
+{
+	char path[128];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "%s/token", f->directory);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	why[0] = '\0';
+	err = page_token_load(path, token, why, 256);
+	unlink(path);
+	return err;
+}
+
+static void a_token_is_read_from_a_file_of_its_owners_only(void **state)
+{
+	struct fixture *f = *state;
+	char token[PAGE_TOKEN_MAX + 1], why[256], longest[PAGE_TOKEN_MAX + 3];
+
+	assert_int_equal(token_of(f, "  " TOKEN "\n\n", 0600, token, why), 0);
+	assert_string_equal(token, TOKEN);
+	assert_int_equal(token_of(f, TOKEN, 0644, token, why), -EPERM);
+	assert_non_null(strstr(why, "chmod 600"));
+	assert_int_equal(token_of(f, TOKEN, 0640, token, why), -EPERM);
+	assert_int_equal(token_of(f, "short", 0600, token, why), -EINVAL);
+	assert_non_null(strstr(why, "openssl rand"));
+	assert_int_equal(token_of(f, "", 0600, token, why), -EINVAL);
+	assert_int_equal(token_of(f, TOKEN " " TOKEN, 0600, token, why), -EINVAL);
+	assert_null(strstr(why, TOKEN));
+	memset(longest, 'x', sizeof(longest));
+	longest[PAGE_TOKEN_MAX] = '\0';
+	assert_int_equal(token_of(f, longest, 0600, token, why), 0);
+	longest[PAGE_TOKEN_MAX] = 'x';
+	longest[PAGE_TOKEN_MAX + 1] = '\0';
+	assert_int_equal(token_of(f, longest, 0600, token, why), -EINVAL);
+	assert_int_equal(page_token_load("/nonexistent/token", token, why, sizeof(why)), -ENOENT);
+}
+
+static void only_reading_is_allowed(void **state)
+{
+	struct fixture *f = *state;
+
+	post(f, 1);
+	ask(f, "HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	assert_status(f, "200");
+	assert_null(strstr(f->answer, "transactions_total"));
+	ask(f, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
+	       "Connection: close\r\n\r\nabc");
+	assert_status(f, "405");
+	assert_says(f, "Allow: GET, HEAD\r\n");
+	ask_control(f, "DELETE /peers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	assert_status(f, "405");
+}
+
+static void a_name_pointed_at_loopback_from_elsewhere_is_refused(void **state)
+{
+	static const char *const good[] = {"localhost",      "LocalHost:9464", "127.0.0.1",
+					   "127.0.0.1:9464", "127.9.9.9",      "[::1]",
+					   "[::1]:9464"};
+	static const char *const bad[] = {"evil.example",
+					  "evil.example:9464",
+					  "localhost.evil.example",
+					  "127.0.0.1.evil.example",
+					  "10.0.0.1",
+					  "[::2]",
+					  "[::1].evil.example",
+					  "[::1]evil.example:80",
+					  "127.0.0.1:evil.example",
+					  "localhost:",
+					  "[",
+					  "[]",
+					  ":",
+					  "::1"};
+	struct fixture *f = *state;
+	char request[256];
+
+	post(f, 1);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]) + sizeof(bad) / sizeof(bad[0]); i++) {
+		size_t goods = sizeof(good) / sizeof(good[0]);
+
+		snprintf(request, sizeof(request),
+			 "GET /metrics HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+			 i < goods ? good[i] : bad[i - goods]);
+		ask(f, request);
+		assert_status(f, i < goods ? "200" : "403");
+		if (i >= goods)
+			assert_null(strstr(f->answer, "transactions_total"));
+	}
+}
+
+static void garbage_gets_no_metrics_and_the_page_lives_on(void **state)
+{
+	struct fixture *f = *state;
+	char *request = calloc(1, 40000);
+
+	assert_non_null(request);
+	post(f, 1);
+	ask(f, "\x16\x03\x01\x02 what\r\n\r\n");
+	assert_null(strstr(f->answer, "transactions_total"));
+	strcpy(request, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Long: ");
+	memset(request + strlen(request), 'x', 30000);
+	strcat(request, "\r\n\r\n");
+	ask(f, request);
+	assert_null(strstr(f->answer, "transactions_total"));
+	ask(f, GET("/metrics", "localhost"));
+	assert_status(f, "200");
+	free(request);
+}
+
+static int connected(const struct fixture *f)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(f->port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_true(!connect(fd, (struct sockaddr *)&a, sizeof(a)) || errno == EINPROGRESS);
+	return fd;
+}
+
+/* They send a byte each time the page runs, so that no connection is ever idle. */
+static void clients_that_never_finish_keep_nobody_out(void **state)
+{
+	struct fixture *f = *state;
+	int slow[40];
+	char byte;
+	bool ended = false;
+
+	f->options.request_ms = 50;
+	post(f, 1);
+	for (size_t i = 0; i < 40; i++)
+		slow[i] = connected(f);
+	for (int rounds = 0; rounds < 10000 && !ended; rounds++) {
+		for (size_t i = 0; i < 40; i++)
+			send(slow[i], rounds ? "x" : "GET /", rounds ? 1 : 5,
+			     MSG_NOSIGNAL | MSG_DONTWAIT);
+		page_run(f->page);
+		poll(NULL, 0, 1);
+		/* Whoever waited for a place gets one, and is sent away in turn. */
+		ended = true;
+		for (size_t i = 0; i < 40; i++)
+			ended = ended && (recv(slow[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0 ||
+					  errno == ECONNRESET);
+	}
+	assert_true(ended);
+	ask(f, GET("/metrics", "localhost"));
+	assert_status(f, "200");
+	for (size_t i = 0; i < 40; i++)
+		close(slow[i]);
+}
+
+static void one_address_does_not_get_all_places_of_a_page_for_others(void **state)
+{
+	struct fixture *f = *state;
+	char listen[32], byte;
+	int fds[32], refused = 0;
+
+	strcpy(listen, f->listen);
+	restart_with(f, listen, TOKEN);
+	for (size_t i = 0; i < 32; i++)
+		fds[i] = connected(f);
+	for (int rounds = 0; rounds < 1000 && refused < 16; rounds++) {
+		page_run(f->page);
+		poll(NULL, 0, 1);
+		refused = 0;
+		for (size_t i = 0; i < 32; i++)
+			refused += recv(fds[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0 ||
+				   errno == ECONNRESET;
+	}
+	assert_int_equal(refused, 16);
+	for (size_t i = 0; i < 32; i++)
+		close(fds[i]);
+	/* It has to see that they are gone. */
+	for (int rounds = 0; rounds < 20; rounds++)
+		page_run(f->page);
+	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
+	assert_status(f, "200");
+}
+
+static void only_loopback_may_be_listened_on(void **state)
+{
+	static const char *const bad[] = {"0.0.0.0:9464",
+					  "10.1.2.3:9464",
+					  "[::]:9464",
+					  "127.0.0.1",
+					  "9464",
+					  "127.0.0.1:http",
+					  "127.0.0.1:99999999999",
+					  "127.0.0.1:70000",
+					  "127.0.0.1:-1",
+					  "127.0.0.1:",
+					  "127.0.0.1:0",
+					  ":9464"};
+	struct fixture *f = *state;
+	struct page *p;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct page_options options = {.listen = bad[i]};
+		int err = page_start(&options, &p, f->why, sizeof(f->why));
+
+		assert_int_equal(err, -EINVAL);
+		assert_non_null(strstr(f->why, "127.0.0.1:9464"));
+	}
+}
+
+static void a_port_that_is_taken_is_told_with_the_mend(void **state)
+{
+	struct fixture *f = *state;
+	struct page *p;
+
+	assert_int_equal(
+		page_start(&(struct page_options){.listen = f->listen}, &p, f->why, sizeof(f->why)),
+		-EADDRINUSE);
+	assert_non_null(strstr(f->why, f->listen));
+	assert_non_null(strstr(f->why, "another port"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		over_http(who_has_the_token_may_ask_by_any_name_and_nobody_else),
+		over_http(with_a_token_it_listens_anywhere),
+		over_http(on_a_unix_socket_only_its_owner_may_ask),
+		over_http(a_token_is_read_from_a_file_of_its_owners_only),
+		over_http(only_reading_is_allowed),
+		over_http(a_name_pointed_at_loopback_from_elsewhere_is_refused),
+		over_http(garbage_gets_no_metrics_and_the_page_lives_on),
+		over_http(clients_that_never_finish_keep_nobody_out),
+		over_http(one_address_does_not_get_all_places_of_a_page_for_others),
+		over_http(only_loopback_may_be_listened_on),
+		over_http(a_port_that_is_taken_is_told_with_the_mend),
+	};
+
+	return cmocka_run_group_tests_name("page guard", tests, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the network sees with continual. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/record.h"
+#include "tests/unit/support/releasing.h"
+#include "privacy/entropy.h"
+
+#define DAY   86400000000000ULL
+#define START (20454 * DAY)
+
+static struct privacy *continual(struct seeded *s, uint64_t epsilon_milli)
+{
+	const struct privacy_params all = {
+		.mechanism = PRIVACY_CONTINUAL,
+		.bucket = BUCKET_LAPLACE_DEFAULT,
+		.budget = {.epsilon_milli = epsilon_milli,
+			   .day_clip = 1000000,
+			   .hour_clip = 0,
+			   .packet_clip = 16},
+	};
+	struct privacy *p;
+
+	s->state = SEED;
+	p = privacy_new(&all, "here", START, seeded_fill, s);
+	assert_non_null(p);
+	return p;
+}
+
+static void pay(struct privacy *p, enum origin origin, bool partial)
+{
+	struct contribution c = packet(origin, OUTCOME_FULFILLED, 100000);
+
+	for (int i = 0; i < 10; i++)
+		privacy_observe(p, &c);
+	c = (struct contribution){.kind = CONTRIBUTION_TRANSACTION, .origin = origin};
+	privacy_observe(p, &c);
+	c.kind = CONTRIBUTION_PAYMENT_END;
+	c.total_value = 1000000;
+	c.fulfilled = c.prepared = 10;
+	c.pay_ns = c.round_trip_ns = 60 * MS;
+	c.partial = partial;
+	privacy_observe(p, &c);
+}
+
+static void the_network_sees_a_fixed_set_of_series_and_none_of_the_operators(void **state)
+{
+	static const enum metric wanted[] = {
+		METRIC_TRANSACTIONS,  METRIC_PACKET_PREPARE, METRIC_PACKET_FULFILL,
+		METRIC_PACKET_REJECT, METRIC_AMOUNT_FULFILL, METRIC_PAY_TIME,
+		METRIC_ROUND_TRIP,
+	};
+	struct seeded s;
+	struct privacy *p = continual(&s, 1000);
+	struct released *r;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		pay(p, ORIGIN_ORIGINATED, false);
+		privacy_add(p, privacy_series(p, METRIC_COVERAGE, NULL, NULL), 1);
+	}
+	r = privacy_release(p, START + DAY + 123456789);
+	assert_string_equal(r->mechanism, "bucket-laplace");
+	assert_null(r->epsilon);
+	assert_non_null(r->network);
+	assert_string_equal(r->network->mechanism, "continual");
+	assert_string_equal(r->network->epsilon, "1.000");
+	assert_string_equal(r->network->source, "here");
+	assert_int_equal(r->network->time_unix_ns % 1000000000, 0);
+	assert_int_equal(r->network->points_len, sizeof(wanted) / sizeof(wanted[0]));
+	for (size_t i = 0; i < r->network->points_len; i++) {
+		const struct released_point *point = &r->network->points[i];
+
+		assert_int_equal(point->metric, wanted[i]);
+		assert_int_equal(point->labels_len, 0);
+		assert_int_equal(metric_infos[point->metric].audience, AUDIENCE_NETWORK);
+		assert_true(point->sum_ms == 0);
+		if (metric_infos[point->metric].shape == METRIC_HISTOGRAM) {
+			uint64_t all = 0;
+
+			assert_true(point->without_sum);
+			for (size_t b = 0; b <= METRIC_BOUNDS; b++)
+				all += point->buckets[b];
+			assert_int_equal(all, point->count);
+		}
+	}
+	/* All Prepares that count are those that were answered. */
+	assert_int_equal(r->network->points[1].value,
+			 r->network->points[2].value + r->network->points[3].value);
+	/* The operator's view stays. */
+	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 100);
+	assert_int_equal(find(r, METRIC_PAY_TIME, NULL, NULL)->count, 100);
+	released_unref(r);
+	privacy_free(p);
+}
+
+static void two_nodes_that_differ_in_one_payment_show_the_same_until_midnight(void **state)
+{
+	struct seeded s, t;
+	struct privacy *one = continual(&s, 1000), *other = continual(&t, 1000);
+	struct released *a, *b;
+
+	(void)state;
+	pay(one, ORIGIN_ORIGINATED, false);
+	for (uint64_t hour = 0; hour < 24; hour++) {
+		a = privacy_release(one, START + hour * 3600000000000ULL);
+		b = privacy_release(other, START + hour * 3600000000000ULL);
+		for (size_t i = 0; i < a->network->points_len; i++)
+			assert_memory_equal(&a->network->points[i], &b->network->points[i],
+					    sizeof(a->network->points[i]));
+		released_unref(a);
+		released_unref(b);
+	}
+	privacy_free(one);
+	privacy_free(other);
+}
+
+/* With epsilon 20 the noise has a scale of a sixteenth of a payment. */
+static void only_whole_payments_originated_here_count_for_the_network(void **state)
+{
+	struct seeded s;
+	struct privacy *p = continual(&s, 20000);
+	struct released *r;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		pay(p, ORIGIN_ORIGINATED, false);
+		pay(p, ORIGIN_ORIGINATED, true);
+		pay(p, ORIGIN_FORWARDED, false);
+		pay(p, ORIGIN_RECEIVED, false);
+		pay(p, ORIGIN_UNKNOWN, false);
+	}
+	r = privacy_release(p, START + DAY);
+	assert_in_range(r->network->points[0].value, 28, 32);
+	assert_in_range(r->network->points[4].value, 28 * 1000000, 32 * 1000000);
+	/* The operator's has the partial ones too. */
+	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 60);
+	released_unref(r);
+	privacy_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_network_sees_a_fixed_set_of_series_and_none_of_the_operators),
+		cmocka_unit_test(two_nodes_that_differ_in_one_payment_show_the_same_until_midnight),
+		cmocka_unit_test(only_whole_payments_originated_here_count_for_the_network),
+	};
+
+	return cmocka_run_group_tests_name("privacy, continual", tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipelining.h - a pipeline with everything real but the ring: for the tests of pipeline.
+ */
+#ifndef TELLTALE_TESTS_PIPELINING_H
+#define TELLTALE_TESTS_PIPELINING_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "daemon/pipeline.h"
+#include "tests/unit/support/records.h"
+
+#define CLIENT RECORD_ROLE_CLIENT
+#define SERVER RECORD_ROLE_SERVER
+
+#define IDLE (30 * S)
+
+static const struct asset usd = {"USD", 4}, dollars = {"USD", 0}, nowhere = {"XYZ", 2};
+
+/* What a test works with: everything real but the ring. */
+static struct bench {
+	struct peers *peers;
+	struct rates *rates;
+	struct privacy *privacy;
+	struct pipeline *pipeline;
+	unsigned opaque;
+} b;
+
+static inline void seeded(void *context, void *buf, size_t len)
+{
+	uint64_t *state = context;
+
+	for (size_t i = 0; i < len; i++) {
+		*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
+		((uint8_t *)buf)[i] = (uint8_t)(*state >> 56);
+	}
+}
+
+static inline void opaque(void *context, const struct record_opaque *record)
+{
+	assert_ptr_equal(context, &b);
+	assert_int_equal(record->reason, RECORD_OPAQUE_TLS);
+	b.opaque++;
+}
+
+/* Without ASSET nothing is attributed. */
+static inline void build(const struct asset *asset, size_t exchanges)
+{
+	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+	static const struct rates_source_config no_rates[RATES_SOURCES];
+	static uint64_t seed;
+	struct config config = {.has_default_asset = asset != NULL};
+
+	if (asset)
+		config.default_asset = *asset;
+	seed = 0x7e117a1e;
+	memset(&b, 0, sizeof(b));
+	b.peers = peers_new(&config, 16);
+	b.rates = rates_new(no_rates);
+	b.privacy = privacy_new(&params, "test", 1, seeded, &seed);
+	assert_non_null(b.peers);
+	assert_non_null(b.rates);
+	assert_non_null(b.privacy);
+	b.pipeline = pipeline_new(&(struct pipeline_config){
+		.exchanges = exchanges,
+		.conditions = 16,
+		.payments = 16,
+		.idle_ns = IDLE,
+		.max_ns = 20 * IDLE,
+		.realtime_offset_ns = REALTIME_OFFSET,
+		.peers = b.peers,
+		.rates = b.rates,
+		.privacy = b.privacy,
+		.opaque = opaque,
+		.context = &b,
+	});
+	assert_non_null(b.pipeline);
+}
+
+static inline int setup(void **state)
+{
+	(void)state;
+	build(&usd, 16);
+	return 0;
+}
+
+static inline int teardown(void **state)
+{
+	(void)state;
+	pipeline_free(b.pipeline);
+	privacy_free(b.privacy);
+	rates_free(b.rates);
+	peers_free(b.peers);
+	return 0;
+}
+
+static inline void rebuild(const struct asset *asset, size_t exchanges)
+{
+	teardown(NULL);
+	build(asset, exchanges);
+}
+
+static inline void give(struct record_message message)
+{
+	pipeline_record(b.pipeline, &message, sizeof(message));
+}
+
+/* A value as the operator's own endpoints see it. */
+static inline int64_t released(enum metric metric, const char *label)
+{
+	struct released *r = privacy_release(b.privacy, 2);
+	int64_t value = -1;
+
+	assert_non_null(r);
+	for (size_t i = 0; i < r->points_len; i++) {
+		const struct released_point *point = &r->points[i];
+
+		if (point->metric == metric &&
+		    (!label ? !point->labels_len : !strcmp(point->labels[0].value, label)))
+			value = point->value;
+	}
+	released_unref(r);
+	return value;
+}
+
+static inline struct privacy_truth truth(void)
+{
+	return privacy_truth(b.privacy);
+}
+
+static inline struct pipeline_stats stats(void)
+{
+	return pipeline_stats(b.pipeline);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/privilege.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include "base/log.h"
+
+static void keep(cap_t then, cap_t now, cap_value_t cap)
+{
+	cap_flag_value_t has = CAP_CLEAR;
+
+	if (cap_get_flag(now, cap, CAP_PERMITTED, &has) || has == CAP_CLEAR)
+		return;
+	cap_set_flag(then, CAP_PERMITTED, 1, &cap, CAP_SET);
+	cap_set_flag(then, CAP_EFFECTIVE, 1, &cap, CAP_SET);
+}
+
+int privilege_drop(bool keep_admin)
+{
+	static const cap_value_t kept[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
+					   CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
+	cap_t now = cap_get_proc(), then = cap_init();
+	int err = -ENOMEM;
+
+	if (!now || !then)
+		goto out;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		keep(then, now, kept[i]);
+	if (keep_admin)
+		keep(then, now, CAP_SYS_ADMIN);
+	err = 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || cap_set_proc(then))
+		err = -errno;
+out:
+	cap_free(now);
+	cap_free(then);
+	if (err)
+		log_err("run", "cannot give up privileges: %s", strerror(-err));
+	return err;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_check.c - `telltale check`: what works on this host, what does not, and the mend for each. */
+#include <argp.h>
+#include <errno.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "config/config.h"
+#include "export/export.h"
+#include "base/fetch.h"
+#include "tap/host.h"
+#include "base/log.h"
+#include "page/guard.h"
+#include "page/socket.h"
+#include "tap/probe.h"
+#include "tap/processes.h"
+#include "rates/rates.h"
+#include "target/target.h"
+#include "tap/tlslib.h"
+
+#define COLLECTOR_TIMEOUT_MS 3000
+#define RATES_TIMEOUT_MS     5000
+
+enum { OPTION_PRINT = 256 };
+
+struct arguments {
+	struct command_config config;
+	bool print;
+};
+
+static const struct argp_option options[] = {
+	{"print-config", OPTION_PRINT, NULL, 0,
+	 "Print the effective configuration, with where each value came from, and check nothing",
+	 1},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	(void)arg;
+	switch (key) {
+	case OPTION_PRINT: a->print = true; return 0;
+	case ARGP_KEY_INIT: state->child_inputs[0] = &a->config; return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&command_config_argp, 0, NULL, 0}, {0}};
+
+static const struct argp parser = {
+	.options = options,
+	.parser = parse_option,
+	.children = children,
+	.doc = "Looks at this host and the configuration and says, one line each, what works, what "
+	       "does not, and the mend. Nothing is observed and nothing of the connector is sent; "
+	       "each collector receives one empty export.\v"
+	       "Exit status: 0 when `telltale run` would start and see all it should; 1 when "
+	       "something failed. Warnings do not fail.",
+};
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static unsigned failures, warnings;
+
+__attribute__((format(printf, 3, 4))) static void say(enum host_verdict verdict, const char *what,
+						      const char *format, ...)
+{
+	static const char *const words[] = {
+		[HOST_OK] = "ok  ", [HOST_WARN] = "warn", [HOST_FAIL] = "FAIL"};
+	va_list args;
+
+	failures += verdict == HOST_FAIL;
+	warnings += verdict == HOST_WARN;
+	printf("%s  %-14s ", words[verdict], what);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+static void check_consent(const struct config *config)
+{
+	const char *why = config_consent(config);
+
+	if (why)
+		say(HOST_FAIL, "consent", "%s", why);
+	else
+		say(HOST_OK, "consent", "given, for %s", config_network_text(config->network));
+	why = config_runnable(config);
+	if (why)
+		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));
+	else
+		say(HOST_OK, "configuration", "%s", config_file(config));
+	if (config->rafiki_telemetry_on)
+		say(HOST_WARN, "consent",
+		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
+		    "would count every payment twice; turn one off");
+}
+
+static void check_host(void)
+{
+	char words[512];
+
+	for (size_t i = 0; i < host_checks_len; i++) {
+		enum host_verdict verdict = host_checks[i].look(words, sizeof(words));
+
+		say(verdict, host_checks[i].name, "%s", words);
+	}
+}
+
+/* --- targets ------------------------------------------------------------------------------------
+ */
+
+struct seen {
+	struct tlslib_cache *cache;
+	struct tlslib *libraries;
+	unsigned readable, others, closed;
+	char names[256]; /* of the others */
+};
+
+static void add_name(char *names, size_t len, pid_t pid, const char *remark)
+{
+	char path[64], name[32] = "?";
+	size_t used = strlen(names);
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	f = fopen(path, "re");
+	if (f && fgets(name, sizeof(name), f))
+		name[strcspn(name, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	snprintf(names + used, len - used, "%s%s (%d%s)", used ? ", " : "", name, (int)pid, remark);
+}
+
+static void look_at_process(void *context, pid_t pid)
+{
+	struct seen *s = context;
+	int n = tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX);
+
+	s->readable += n > 0;
+	s->closed += n == -EACCES || n == -EPERM;
+	if (n > 0 || n == -EACCES || n == -EPERM)
+		return;
+	s->others++;
+	add_name(s->names, sizeof(s->names), pid,
+		 n == -ESTALE ? ", its library was replaced on disk: restart it" : "");
+}
+
+static void look_for_filter(void *context, pid_t pid)
+{
+	struct seen *s = context;
+
+	if (processes_filtered(pid))
+		add_name(s->names, sizeof(s->names), pid, "");
+}
+
+static void check_filtered(const struct probe *probe, const struct target *targets, size_t len)
+{
+	struct seen s = {0};
+
+	if (!probe_harms_filtered(probe)) {
+		say(HOST_OK, "seccomp", "reading TLS does not harm processes under a filter here");
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		target_each_process(&targets[i], look_for_filter, &s);
+	say(HOST_WARN, "seccomp",
+	    "this kernel would kill processes under a filter when their TLS is read, so they are "
+	    "left alone; in the targets: %s; run a kernel with the mend (6.12.14, 6.13.3, 6.14 or "
+	    "newer)",
+	    s.names[0] ? s.names : "none now");
+}
+
+static void check_processes(const struct target *t)
+{
+	struct seen s = {.cache = tlslib_cache_new(),
+			 .libraries = calloc(TLSLIB_MAX, sizeof(*s.libraries))};
+
+	if (s.cache && s.libraries) {
+		target_each_process(t, look_at_process, &s);
+		say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", t->path,
+		    s.readable, s.readable == 1 ? "" : "es");
+		if (s.closed)
+			say(HOST_WARN, "target",
+			    "%s: %u process%s this user may not look into; run as root, or with "
+			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+			    t->path, s.closed, s.closed == 1 ? "" : "es");
+		if (s.others)
+			say(HOST_WARN, "target",
+			    "%s: no readable TLS library in %s; if one of them speaks TLS, let it "
+			    "speak plain HTTP to a local proxy that does the TLS",
+			    t->path, s.names);
+	}
+	free(s.libraries);
+	tlslib_cache_free(s.cache);
+}
+
+/* What the kernel took, piece by piece. */
+static void check_programs(const struct probe *probe, const struct target *targets, size_t len)
+{
+	const char *refused = probe_tls_refused(probe);
+
+	if (refused) {
+		say(HOST_OK, "programs", "the kernel takes the programs for plain HTTP");
+		say(HOST_WARN, "programs",
+		    "TLS cannot be read: %s; let the connector speak plain HTTP to a local proxy "
+		    "that does the TLS",
+		    refused);
+		return;
+	}
+	say(HOST_OK, "programs", "the kernel takes the BPF programs");
+	if (!probe_tells_execs(probe))
+		say(HOST_WARN, "programs",
+		    "this kernel does not tell of processes that begin: TLS that one speaks in its "
+		    "first second may be missed; Linux 5.15 and newer do");
+	check_filtered(probe, targets, len);
+}
+
+/* Resolves, locks and loads as `run` would; attaches nothing. */
+static void check_targets(const struct config *config)
+{
+	static const struct siphash_key none;
+	struct target targets[CONFIG_TARGETS_MAX];
+	struct probe *probe = NULL;
+	char why[512] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->targets_len; i++) {
+		const char *name = config->targets[i].name;
+
+		if (target_resolve(&config->targets[i], &targets[n], why, sizeof(why))) {
+			say(HOST_FAIL, "target", "%s: %s", name, why);
+			continue;
+		}
+		if (target_disjoint(&targets[n], targets, n, why, sizeof(why)))
+			say(HOST_FAIL, "target", "%s: %s", name, why);
+		else if (target_lock(&targets[n], why, sizeof(why)))
+			say(HOST_WARN, "target", "%s: %s", name, why);
+		check_processes(&targets[n]);
+		n++;
+	}
+	if (probe_open(&none, &none, targets, n, config->tls_connections, &probe, why, sizeof(why)))
+		say(HOST_FAIL, "programs", "%s", why);
+	else
+		check_programs(probe, targets, n);
+	probe_close(probe);
+	while (n > 0)
+		target_fini(&targets[--n]);
+}
+
+/* --- what it talks to ---------------------------------------------------------------------------
+ */
+
+static void say_rates_failed(const char *whose, const char *location, const char *error)
+{
+	char *shown = fetch_location_shown(location);
+
+	say(HOST_WARN, "rates", "the %s, %s: %s", whose, shown ? shown : "?", error);
+	free(shown);
+}
+
+static void check_rates(const struct config *config)
+{
+	static const char *const names[RATES_SOURCES] = {"operator's", "network's"};
+	struct rates *rates = rates_new(config->rates);
+
+	if (!rates)
+		return;
+	rates_load(rates, RATES_TIMEOUT_MS);
+	for (unsigned i = 0; i < RATES_SOURCES; i++) {
+		struct rates_status s = rates_status(rates, i, 0);
+
+		if (!s.configured)
+			continue;
+		if (s.loaded)
+			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
+			    s.base);
+		else
+			say_rates_failed(names[i], config->rates[i].location, s.error);
+	}
+	if (!config->rates[RATES_OPERATOR].location && !config->rates[RATES_NETWORK].location)
+		say(HOST_WARN, "rates",
+		    "none configured: only amounts in " RATES_BASE_CODE
+		    " have a value; name a source under `rates:`");
+	rates_free(rates);
+}
+
+/* A directory that can be written, or can be made in one, MADE then: 0 or -errno. */
+static int try_directory(const char *path, bool *made)
+{
+	char *copy = strdup(path);
+	const char *above = copy ? dirname(copy) : "/";
+	int err = access(path, W_OK | X_OK) ? -errno : 0;
+
+	*made = err == -ENOENT;
+	if (*made)
+		err = access(above, W_OK | X_OK) ? -errno : 0;
+	free(copy);
+	return err;
+}
+
+static void check_directory(const char *key, const char *path)
+{
+	bool made;
+	int err = try_directory(path, &made);
+
+	if (err)
+		say(HOST_FAIL, key, "%s cannot be written: %s; run as root, or set %s", path,
+		    strerror(-err), key);
+	else
+		say(HOST_OK, key, "%s%s", path, made ? " will be made" : "");
+}
+
+static void check_token(const struct config *config)
+{
+	char token[PAGE_TOKEN_MAX + 1], why[192] = "";
+
+	if (!config->listen_token)
+		return;
+	if (page_token_load(config->listen_token, token, why, sizeof(why)))
+		say(HOST_FAIL, "listen_token", "%s %s", config->listen_token, why);
+	else
+		say(HOST_OK, "listen_token", "%s", config->listen_token);
+	explicit_bzero(token, sizeof(token));
+}
+
+static void check_unix(const char *listen, const char *path)
+{
+	char *copy = strdup(path);
+	bool made;
+	int err = copy ? try_directory(dirname(copy), &made) : -ENOMEM;
+
+	if (err)
+		say(HOST_FAIL, "listen",
+		    "%s cannot be made: %s; set listen to a place that can be written, in a "
+		    "directory that is there",
+		    listen, strerror(-err));
+	else
+		say(HOST_OK, "listen", "%s, for this user and root alone", listen);
+	free(copy);
+}
+
+static void check_page(const struct config *config)
+{
+	char why[256] = "";
+	int fd = -1;
+
+	if (!config->listen) {
+		say(HOST_OK, "listen", "none: neither the page nor /metrics");
+		return;
+	}
+	check_token(config);
+	if (page_unix_path(config->listen)) {
+		check_unix(config->listen, page_unix_path(config->listen));
+		return;
+	}
+	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
+	if (fd == -EADDRINUSE)
+		say(HOST_WARN, "listen", "%s, unless it is a telltale that runs already", why);
+	else if (fd < 0)
+		say(HOST_FAIL, "listen", "%s", why);
+	else if (!config_listen_is_local(config->listen))
+		say(HOST_WARN, "listen",
+		    "http://%s/ is open to other hosts: whoever has the token sees exact figures, "
+		    "and so does whoever is on the way, since there is no TLS; put a proxy with "
+		    "TLS "
+		    "before it, or listen on loopback and use ssh -L",
+		    config->listen);
+	else
+		say(HOST_OK, "listen", "http://%s/", config->listen);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void check_collectors(const struct config *config)
+{
+	char why[512];
+
+	if (!config->endpoints_len)
+		say(HOST_OK, "collector", "none: nothing leaves this host");
+	for (size_t i = 0; i < config->endpoints_len; i++) {
+		const struct config_endpoint *e = &config->endpoints[i];
+		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
+
+		why[0] = '\0';
+		if (export_try(config, e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
+			say(HOST_FAIL, "collector",
+			    "%s (%s): %s; see that it runs and that scheme, host and port are "
+			    "right",
+			    e->url, audience, why);
+		else
+			say(HOST_OK, "collector", "%s (%s): answers", e->url, audience);
+	}
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct arguments a = {0};
+	struct config *config;
+
+	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
+		return EXIT_FAILURE;
+	log_route_libbpf();
+	log_set_level(LOG_LEVEL_ERR); /* each line says it better than libbpf, gRPC and the rates */
+	config = command_config_load(&a.config);
+	if (!config)
+		return EXIT_FAILURE;
+	if (a.print) {
+		config_print(config, stdout);
+	} else {
+		check_consent(config);
+		check_host();
+		check_targets(config);
+		check_directory("state_dir", config->state_dir);
+		check_directory("run_dir", config->run_dir);
+		check_page(config);
+		check_rates(config);
+		check_collectors(config);
+		printf("%u failed, %u warning%s\n", failures, warnings, warnings == 1 ? "" : "s");
+	}
+	config_free(config);
+	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command_config.c - the options that say which configuration, and which targets beside its own. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "base/log.h"
+
+enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };
+
+static const struct argp_option options[] = {
+	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
+	{"cgroup", OPTION_CGROUP, "PATH", 0, "Watch this cgroup too", 0},
+	{"unit", OPTION_UNIT, "NAME", 0, "Watch this systemd unit too", 0},
+	{"pid", OPTION_PID, "PID", 0, "Watch the cgroup of this process too", 0},
+	{0},
+};
+
+static error_t add_target(struct argp_state *state, enum config_target_kind kind, char *name)
+{
+	struct command_config *a = state->input;
+
+	if (a->targets_len == CONFIG_TARGETS_MAX)
+		argp_error(state, "more than %d targets; watch a cgroup above them instead",
+			   CONFIG_TARGETS_MAX);
+	a->targets[a->targets_len].kind = kind;
+	a->targets[a->targets_len++].name = name;
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct command_config *a = state->input;
+
+	switch (key) {
+	case 'c':
+		if (!*arg)
+			argp_error(state, "--config wants a file's path, not ''");
+		a->path = arg;
+		return 0;
+	case OPTION_PID:
+		if (!*arg || arg[strspn(arg, "0123456789")])
+			argp_error(state, "--pid wants a process number, not '%s'", arg);
+		return add_target(state, TARGET_PID, arg);
+	case OPTION_CGROUP: return add_target(state, TARGET_CGROUP, arg);
+	case OPTION_UNIT: return add_target(state, TARGET_UNIT, arg);
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp command_config_argp = {.options = options, .parser = parse_option};
+
+/* The command line's targets come after the file's. */
+static int append_targets(const struct command_config *a, struct config *config)
+{
+	size_t len = config->targets_len + a->targets_len;
+	struct config_target *targets;
+
+	if (!a->targets_len)
+		return 0;
+	if (len > CONFIG_TARGETS_MAX)
+		return -E2BIG;
+	targets = realloc(config->targets, len * sizeof(*targets));
+	if (!targets)
+		return -ENOMEM;
+	config->targets = targets;
+	for (size_t i = 0; i < a->targets_len; i++) {
+		targets[config->targets_len] = a->targets[i];
+		targets[config->targets_len].name = strdup(a->targets[i].name);
+		if (!targets[config->targets_len].name)
+			return -ENOMEM;
+		config->targets_len++;
+	}
+	return 0;
+}
+
+struct config *command_config_load(const struct command_config *a)
+{
+	const char *path = a->path ? a->path : CONFIG_DEFAULT_PATH;
+	struct config *config = NULL;
+	int err;
+
+	if (!a->path && access(path, F_OK) && errno == ENOENT)
+		path = NULL;
+	if (config_load(path, environ, stderr, &config))
+		return NULL;
+	err = append_targets(a, config);
+	if (err) {
+		log_err("configuration", "%s",
+			err == -E2BIG ? "too many targets; watch a cgroup above them instead"
+				      : "out of memory");
+		config_free(config);
+		return NULL;
+	}
+	return config;
+}

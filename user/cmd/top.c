@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_top.c - `telltale top`: the page's figures, live in a terminal. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/commands.h"
+#include "config/config.h"
+#include "base/log.h"
+#include "top/data.h"
+#include "top/screen.h"
+
+#define ASK_MS   1500  /* for an answer: a key or a signal waits as long when there is none */
+#define FIRST_MS 15000 /* ... and at first, when the daemon may be starting */
+#define POLL_MIN 1000
+#define POLL_MAX 15000
+#define KEY_MS   250 /* to wait for a key: a signal is seen as late as this */
+
+static const struct argp_option options[] = {
+	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct command_config *a = state->input;
+
+	switch (key) {
+	case 'c':
+		if (!*arg)
+			argp_error(state, "--config wants a file's path, not ''");
+		a->path = arg;
+		return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp parser = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "Shows what a running telltale measures, live: transactions, value and average over "
+	       "the last hour, day, week, month and year, packet outcomes, payment times, exports, "
+	       "and what could not be seen.\v"
+	       "It reads the local page where the configuration says `listen`, and wants a "
+	       "terminal of 60 columns and 16 lines. Keys: h, d, w, m, y choose the window, so do "
+	       "the arrows; v changes between the exact figures and the network's, where they "
+	       "differ; q ends it.",
+};
+
+static volatile sig_atomic_t ended;
+
+static void end(int signal)
+{
+	(void)signal;
+	ended = 1;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* The first figures, before the screen is touched: whoever forgot to start the daemon is told so in
+ * plain text. */
+static int ask_first(struct top_source *source, struct top_choice choice, struct top_data *data,
+		     char *why, size_t why_len)
+{
+	int64_t deadline_ms = now_ms() + FIRST_MS;
+	int err;
+
+	do {
+		const struct timespec pause = {0, KEY_MS * 1000000L};
+
+		err = top_source_ask(source, choice.window, choice.view, ASK_MS, data, why,
+				     why_len);
+		if (err == -EAGAIN)
+			nanosleep(&pause, NULL);
+	} while (err == -EAGAIN && !ended && now_ms() < deadline_ms);
+	return err;
+}
+
+static void show(struct top_source *source, struct top_data *data, struct top_choice choice)
+{
+	char why[256] = "";
+	int64_t next_ms = 0;
+	int err = 0;
+
+	while (!ended) {
+		enum top_key key;
+
+		if (now_ms() >= next_ms) {
+			uint32_t every = data->interval_ms;
+
+			err = top_source_ask(source, choice.window, choice.view, ASK_MS, data, why,
+					     sizeof(why));
+			every = every < POLL_MIN ? POLL_MIN : every > POLL_MAX ? POLL_MAX : every;
+			next_ms = now_ms() + (err ? POLL_MIN : every);
+			top_screen_draw(data, choice, err ? why : NULL);
+		}
+		key = top_screen_key(&choice, data->views, KEY_MS);
+		if (key == TOP_QUIT)
+			return;
+		if (key == TOP_RESIZED)
+			top_screen_draw(data, choice, err ? why : NULL);
+		if (key == TOP_CHOSEN)
+			next_ms = 0;
+	}
+}
+
+int cmd_top(int argc, char **argv)
+{
+	const struct sigaction on_end = {.sa_handler = end};
+	struct top_choice choice = {HISTORY_HOUR, HISTORY_OWN};
+	struct command_config a = {0};
+	struct top_source *source = NULL;
+	struct top_data *data = calloc(1, sizeof(*data));
+	struct config *config = NULL;
+	char why[512] = "";
+	int err = -EINVAL;
+
+	if (!data || argp_parse(&parser, argc, argv, 0, NULL, &a))
+		goto out;
+	config = command_config_load(&a);
+	if (!config)
+		goto out;
+	sigaction(SIGINT, &on_end, NULL);
+	sigaction(SIGTERM, &on_end, NULL);
+	sigaction(SIGHUP, &on_end, NULL);
+	err = top_source_open(config, &source, why, sizeof(why));
+	if (!err)
+		err = ask_first(source, choice, data, why, sizeof(why));
+	if (!err)
+		err = top_screen_open(why, sizeof(why));
+	if (err) {
+		log_err("top", "%s", why);
+		goto out;
+	}
+	show(source, data, choice);
+	top_screen_close();
+out:
+	top_source_close(source);
+	config_free(config);
+	free(data);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - the operator's configuration: a YAML file, then the environment, then defaults.
+ *
+ * Every error names file, line and column and says the mend; unknown keys are errors. Rafiki's
+ * variables fill in what the file leaves out; the OTEL_EXPORTER_OTLP_* family overrides both for
+ * the transport. Consent is stricter than either: see config_consent.
+ */
+#ifndef TELLTALE_CONFIG_H
+#define TELLTALE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "exchange/exchange.h"
+#include "release/metrics.h"
+#include "privacy/privacy.h"
+#include "rates/rates.h"
+
+#define CONFIG_DEFAULT_PATH  "/etc/telltale/telltale.yaml"
+#define CONFIG_FILE_MAX      (1u << 20) /* bytes; a larger file is refused */
+#define CONFIG_TARGETS_MAX   16
+#define CONFIG_PEERS_MAX     16384
+#define CONFIG_ENDPOINTS_MAX 16
+#define CONFIG_PAIRS_MAX     64 /* headers of an endpoint; resource attributes */
+
+enum network { NETWORK_TESTNET, NETWORK_LIVENET };
+
+static inline const char *config_network_text(enum network network)
+{
+	return network == NETWORK_LIVENET ? "livenet" : "testnet";
+}
+
+enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
+
+struct config_target {
+	enum config_target_kind kind;
+	char *name; /* cgroup path (below the cgroup2 mount, or absolute), pid in decimal, or unit
+		     */
+	bool never_forwards; /* operator's word: outgoing payments are all its own */
+	unsigned line;       /* in the file; 0: from the command line */
+};
+
+struct config_peer {
+	char *name;     /* for people; may be NULL */
+	char *endpoint; /* host[:port]/path, normalised: lower-case host, no scheme, no default port
+			 */
+	bool has_token;
+	uint64_t token; /* fingerprint */
+	struct asset asset;
+};
+
+struct config_endpoint {
+	char *url;       /* as given */
+	char *authority; /* host:port for the gRPC channel */
+	bool tls;
+	enum audience audience;               /* NETWORK or OWN */
+	char *ca_file, *cert_file, *key_file; /* NULL: gRPC's defaults, no client certificate */
+	struct config_header {
+		char *name, *value;
+	} * headers;
+	size_t headers_len;
+	uint32_t timeout_ms; /* default 10000 */
+	bool gzip;
+	bool exponential;     /* histograms; OWN only */
+	enum network network; /* whose collector it is; of NETWORK it must be the node's own */
+};
+
+struct config_attribute {
+	char *key, *value;
+};
+
+struct config {
+	bool enabled;
+	bool livenet_enabled;     /* the consent that livenet needs beside `enabled` */
+	bool opted_out;           /* ENABLE_TELEMETRY=false */
+	bool sdk_disabled;        /* OTEL_SDK_DISABLED=true */
+	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: the network might count twice */
+	char *instance;           /* default: the host's name */
+	enum network network;
+	struct config_target *targets;
+	size_t targets_len;
+	struct config_peer *peers;
+	size_t peers_len;
+	bool has_default_asset;
+	struct asset default_asset;
+	struct rates_source_config rates[RATES_SOURCES];
+	struct privacy_params privacy;
+	struct config_endpoint *endpoints;
+	size_t endpoints_len;
+	uint32_t export_interval_ms; /* default 15000; 1000 to 3600000 */
+	char *service_name;          /* default "telltale" */
+	struct config_attribute
+		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
+	size_t attributes_len;
+	char *listen;             /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
+	char *listen_token;       /* path of a file; NULL: the page asks for no token */
+	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
+	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
+	uint64_t tls_connections; /* carrying ILP, followed at once; 1024 */
+	char *state_dir;          /* "/var/lib/telltale" */
+	char *run_dir;            /* "/run/telltale" */
+	struct config_provenance *provenance; /* where each value came from, for --print-config */
+};
+
+/*
+ * Reads PATH (NULL: no file, everything from VARIABLES and defaults) and VARIABLES, which is
+ * environ(7) or the like. Errors go to ERRORS, one a line, as "file:line:column: what; mend" or
+ * "environment: VARIABLE: what; mend"; all of them, not just the first. Returns 0, -EINVAL after
+ * errors in the content, or -errno when PATH cannot be read (ERRORS says that too). *OUT is set
+ * on 0. Targets and endpoints are not required here: see config_runnable.
+ *
+ * Rafiki's variables fill in what the file leaves out; its collectors become endpoints of audience
+ * NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one, whose audience is OWN when
+ * theirs all were, and otherwise, or when there were none, NETWORK: exact figures go only where
+ * they were declared to go; it inherits nothing else. Without it the family's other variables act
+ * on every endpoint, save headers, which may be one collector's credentials: with several endpoints
+ * they are an error. _INSECURE is for an _ENDPOINT without a scheme.
+ *
+ * A collector of the network is testnet's unless it is declared livenet's, in the file by
+ * `network`, in Rafiki's list by LIVENET; one of the other network than the node's is an error.
+ */
+int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
+void config_free(struct config *c);
+/* Where what is counted for the node's network is kept: nothing of testnet's ever becomes
+ * livenet's. The directory may have to be made. */
+void config_state_dir(const struct config *c, char *dir, size_t dir_len);
+
+/* The path that was read, or the words that there was none. */
+const char *config_file(const struct config *c);
+
+/* Why `run` may not start, in one sentence with the mend; NULL when consent is given. */
+const char *config_consent(const struct config *c);
+
+/* What `run` lacks although it may start: a target, or a place for what it measures. One sentence
+ * with the mend; NULL when nothing is lacking. */
+const char *config_runnable(const struct config *c);
+
+/* The effective configuration as YAML, each value with a comment that says where it came from.
+ * Header values are masked. */
+void config_print(const struct config *c, FILE *out);
+
+/*
+ * "host[:port][/path]" or an http(s) URL, normalised as struct config_peer has it: lower-case host,
+ * no scheme, no port 80 or 443 (whichever the scheme: TLS may end at a hop between), no query, and
+ * "/" where there is no path. malloc'ed; NULL: not an endpoint, or memory is short.
+ */
+char *config_normalise_endpoint(const char *text);
+
+/* Whether LISTEN, as in struct config, is a loopback address or a Unix socket. */
+bool config_listen_is_local(const char *listen);
+
+/* TEXT as a YAML scalar on one line: plain where that is safe, else in double quotes. */
+void config_print_scalar(FILE *out, const char *text);
+
+#endif

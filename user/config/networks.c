@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_network.c - testnet and livenet are separate services: what belongs to one of them may not
+ * go to the other. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/internal.h"
+
+int config_parse_network(const char *text, enum network *network, char *why)
+{
+	if (!strcmp(text, "testnet"))
+		*network = NETWORK_TESTNET;
+	else if (!strcmp(text, "livenet"))
+		*network = NETWORK_LIVENET;
+	else
+		return config_refuse(why, "no network '%.40s'; write testnet or livenet", text);
+	return 0;
+}
+
+void config_state_dir(const struct config *c, char *dir, size_t dir_len)
+{
+	snprintf(dir, dir_len, "%s%s", c->state_dir,
+		 c->network == NETWORK_LIVENET ? "/livenet" : "");
+}
+
+/* Says it of the value called NAME, or of the one called OTHER where NAME is a default. */
+static void complain(struct config_loader *l, const char *name, const char *other, const char *what)
+{
+	struct config_source source = config_noted(l->config, name);
+
+	if (!source.line && !source.variable)
+		source = config_noted(l->config, other);
+	if (source.variable)
+		config_error_env(l, source.variable, "%s", what);
+	else
+		config_error(l, source.line, 1, "%s", what);
+}
+
+static void check_endpoint(struct config_loader *l, size_t i)
+{
+	const struct config *c = l->config;
+	const struct config_endpoint *e = &c->endpoints[i];
+	char name[CONFIG_PATH], url[CONFIG_PATH], what[CONFIG_WHY];
+	bool said;
+
+	snprintf(name, sizeof(name), "endpoints.%zu.network", i);
+	snprintf(url, sizeof(url), "endpoints.%zu.url", i);
+	said = config_noted(c, name).line > 0;
+	/* The operator's own collector may serve both; what arrives there says whose it is. */
+	if (e->network == c->network || (e->audience != AUDIENCE_NETWORK && !said))
+		return;
+	snprintf(what, sizeof(what),
+		 "endpoint %.120s is %s's%s, and this node is on %s; %s, or remove the endpoint",
+		 e->url ? e->url : "", config_network_text(e->network),
+		 said ? "" : " unless it says otherwise", config_network_text(c->network),
+		 c->network == NETWORK_LIVENET
+			 ? "write `network: livenet` at a collector of livenet"
+			 : "name a collector of testnet");
+	complain(l, name, url, what);
+}
+
+void config_check_networks(struct config_loader *l)
+{
+	const struct config *c = l->config;
+
+	if (c->livenet_enabled && c->network != NETWORK_LIVENET)
+		complain(l, "livenet_enabled", "network",
+			 "`livenet_enabled: true` opts in to livenet, and this node is on testnet; "
+			 "write `network: livenet`, or remove livenet_enabled");
+	for (size_t i = 0; i < c->endpoints_len; i++)
+		check_endpoint(l, i);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_schema.c - the keys of the configuration file, from the root. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/walk.h"
+
+/* --- rates, privacy, payments ------------------------------------------------------------ */
+
+static void set_location(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			 void *field)
+{
+	char why[CONFIG_WHY];
+	const char *text = walk_text(w, value);
+	int err = text ? config_parse_rates_location(text, why) : -EINVAL;
+
+	(void)key;
+	if (!err)
+		walk_copy(w, value, field);
+	else if (text)
+		walk_refuse(w, value, err, why);
+}
+
+static const struct walk_key source_keys[] = {
+	WALK_KEY("url", set_location, WALK_FIELD(rates_source_config, location), .required = true),
+	WALK_KEY("lifetime", walk_set_duration, WALK_FIELD(rates_source_config, lifetime_ms),
+		 .min = CONFIG_LIFETIME_MIN_MS, .max = CONFIG_LIFETIME_MAX_MS),
+};
+WALK_SCHEMA(source_schema, "a source of rates", source_keys);
+
+static void set_source(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	struct rates_source_config *source = field;
+	size_t mark;
+
+	if (value->type == YAML_MAPPING_NODE) {
+		walk_mapping(w, value, &source_schema, source);
+		return;
+	}
+	mark = walk_enter(w, "url");
+	walk_note(w, value);
+	walk_leave(w, mark);
+	set_location(w, value, key, &source->location);
+}
+
+static const struct walk_key rates_keys[] = {
+	WALK_KEY("operator", set_source, RATES_OPERATOR * sizeof(struct rates_source_config)),
+	WALK_KEY("network", set_source, RATES_NETWORK * sizeof(struct rates_source_config)),
+};
+WALK_SCHEMA(rates_schema, "rates", rates_keys);
+
+static void set_rates(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	(void)key;
+	walk_mapping(w, value, &rates_schema, field);
+}
+
+static void set_mechanism(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			  void *field)
+{
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (!text)
+		return;
+	if (!strcmp(text, privacy_mechanisms[PRIVACY_BUCKET_LAPLACE]))
+		*(enum privacy_mechanism *)field = PRIVACY_BUCKET_LAPLACE;
+	else if (!strcmp(text, privacy_mechanisms[PRIVACY_CONTINUAL]))
+		*(enum privacy_mechanism *)field = PRIVACY_CONTINUAL;
+	else
+		walk_error(w, value, "%s: no mechanism '%.40s'; write bucket-laplace or continual",
+			   w->path, text);
+}
+
+static void set_rounding(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			 void *field)
+{
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (!text)
+		return;
+	if (!strcmp(text, "published"))
+		*(bool *)field = false;
+	else if (!strcmp(text, "unbiased"))
+		*(bool *)field = true;
+	else
+		walk_error(w, value, "%s: no rounding '%.40s'; write published or unbiased",
+			   w->path, text);
+}
+
+static void set_epsilon(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	char why[CONFIG_WHY];
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (text)
+		walk_refuse(w, value, config_parse_thousandths(text, field, why), why);
+}
+
+#define BUCKET(field)                                                                              \
+	(offsetof(struct privacy_params, bucket) + offsetof(struct bucket_laplace, field))
+#define BUDGET(field)                                                                              \
+	(offsetof(struct privacy_params, budget) + offsetof(struct privacy_budget, field))
+
+static const struct walk_key privacy_keys[] = {
+	WALK_KEY("mechanism", set_mechanism, WALK_FIELD(privacy_params, mechanism)),
+	WALK_KEY("min_bucket", walk_set_number, BUCKET(min_bucket), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("max_bucket", walk_set_number, BUCKET(max_bucket), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("min_value", walk_set_number, BUCKET(min_value), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("max_value", walk_set_number, BUCKET(max_value), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("rounding", set_rounding, BUCKET(unbiased)),
+	WALK_KEY("epsilon", set_epsilon, BUDGET(epsilon_milli)),
+	WALK_KEY("day_clip", walk_set_number, BUDGET(day_clip), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("hour_clip", walk_set_number, BUDGET(hour_clip), .min = 0, .max = UINT64_MAX),
+	WALK_KEY("packet_clip", walk_set_number, BUDGET(packet_clip), .min = 0, .max = UINT64_MAX),
+};
+WALK_SCHEMA(privacy_schema, "privacy", privacy_keys);
+
+static void set_privacy(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	const struct privacy_params *privacy = field;
+	char why[CONFIG_WHY] = "";
+	unsigned before = w->l->errors_len;
+	int err;
+
+	(void)key;
+	walk_mapping(w, value, &privacy_schema, field);
+	if (w->l->errors_len != before)
+		return;
+	err = bucket_laplace_check(&privacy->bucket, why, sizeof(why));
+	if (!err)
+		err = budget_check(&privacy->budget, why, sizeof(why));
+	walk_refuse(w, value, err, why);
+}
+
+static const struct walk_key payments_keys[] = {
+	WALK_KEY("idle", walk_set_duration, WALK_FIELD(config, idle_ms), .min = 1000,
+		 .max = 3600000),
+	WALK_KEY("max", walk_set_duration, WALK_FIELD(config, max_payment_ms), .min = 1000,
+		 .max = 86400000),
+};
+WALK_SCHEMA(payments_schema, "payments", payments_keys);
+
+static void set_payments(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			 void *field)
+{
+	const struct config *c = field;
+	unsigned before = w->l->errors_len;
+
+	(void)key;
+	walk_mapping(w, value, &payments_schema, field);
+	if (w->l->errors_len == before && c->max_payment_ms < c->idle_ms)
+		walk_error(w, value,
+			   "%s: max (%u ms) is shorter than idle (%u ms); raise max or "
+			   "lower idle",
+			   w->path, c->max_payment_ms, c->idle_ms);
+}
+
+static void set_listen(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	char why[CONFIG_WHY], *listen = NULL;
+	const char *text = walk_text(w, value);
+	int err = text ? config_parse_listen(text, &listen, why) : -EINVAL;
+
+	(void)key;
+	if (text)
+		walk_refuse(w, value, err, why);
+	if (err)
+		return;
+	free(*(char **)field);
+	*(char **)field = listen;
+}
+
+static const struct walk_key root_keys[] = {
+	WALK_KEY("enabled", walk_set_flag, WALK_FIELD(config, enabled)),
+	WALK_KEY("instance", walk_set_text, WALK_FIELD(config, instance)),
+	WALK_KEY("livenet_enabled", walk_set_flag, WALK_FIELD(config, livenet_enabled)),
+	WALK_KEY("network", walk_set_network, WALK_FIELD(config, network)),
+	WALK_KEY("targets", config_set_targets, 0),
+	WALK_KEY("peers", config_set_peers, 0),
+	WALK_KEY("default_asset", config_set_default_asset, 0),
+	WALK_KEY("rates", set_rates, WALK_FIELD(config, rates)),
+	WALK_KEY("privacy", set_privacy, WALK_FIELD(config, privacy)),
+	WALK_KEY("endpoints", config_set_endpoints, 0),
+	WALK_KEY("export_interval", walk_set_duration, WALK_FIELD(config, export_interval_ms),
+		 .min = CONFIG_INTERVAL_MIN_MS, .max = CONFIG_INTERVAL_MAX_MS),
+	WALK_KEY("cardinality_limit", walk_set_number,
+		 WALK_FIELD(config, privacy.cardinality_limit), .min = 32, .max = 10000),
+	WALK_KEY("resource", config_set_resource, 0),
+	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),
+	WALK_KEY("listen_token", walk_set_path, WALK_FIELD(config, listen_token)),
+	WALK_KEY("payments", set_payments, 0),
+	WALK_KEY("tls_connections", walk_set_number, WALK_FIELD(config, tls_connections), .min = 16,
+		 .max = 65536),
+	WALK_KEY("state_dir", walk_set_path, WALK_FIELD(config, state_dir)),
+	WALK_KEY("run_dir", walk_set_path, WALK_FIELD(config, run_dir)),
+};
+WALK_SCHEMA(root_schema, "the configuration", root_keys);
+
+/* What stands at KEY of the mapping ROOT; ROOT: nothing. */
+static const yaml_node_t *value_of(struct walk *w, const yaml_node_t *root, const char *key)
+{
+	yaml_node_pair_t *pairs = root->data.mapping.pairs.start;
+	size_t len = (size_t)(root->data.mapping.pairs.top - pairs);
+
+	for (size_t i = 0; i < len; i++) {
+		const yaml_node_t *k = yaml_document_get_node(w->document, pairs[i].key);
+
+		if (k->type == YAML_SCALAR_NODE && !strcmp((const char *)k->data.scalar.value, key))
+			return yaml_document_get_node(w->document, pairs[i].value);
+	}
+	return root;
+}
+
+/* Who the page is open to depends on two keys together. */
+static void check_listen(struct walk *w, const yaml_node_t *root)
+{
+	const struct config *c = w->l->config;
+
+	if (!c->listen || c->listen_token || config_listen_is_local(c->listen))
+		return;
+	walk_error(w, value_of(w, root, "listen"),
+		   "listen: %.80s is not a loopback address, and the page shows figures that "
+		   "must not leave the host; write 127.0.0.1:9464 or [::1]:9464, or let "
+		   "listen_token name a file with a token that readers must show",
+		   c->listen);
+}
+
+void config_schema_root(struct walk *w, yaml_node_t *root)
+{
+	walk_mapping(w, root, &root_schema, w->l->config);
+	if (root->type == YAML_MAPPING_NODE)
+		check_listen(w, root);
+}

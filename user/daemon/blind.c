@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/blind.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "tap/sockets.h"
+
+enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, UPGRADED, REASONS };
+
+static const struct {
+	const char *label; /* of telltale_opaque_connections_total */
+	const char *words;
+} reasons[REASONS] = {
+	[NO_LIBRARY] = {"tls-no-library",
+			"its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local "
+			"proxy that does the TLS"},
+	[UNATTACHED] = {"tls-unattached", "its TLS library could not be attached to"},
+	[REFUSED] = {"tls-refused",
+		     "the kernel refuses the programs that read TLS; `telltale check` says why"},
+	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
+				   "run a kernel with the "
+				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
+	[UNKNOWN_OWNER] =
+		{"tls-unknown-owner",
+		 "the connection was gone, or others took too long to look up, before its "
+		 "owner was found"},
+	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
+	[UPGRADED] = {"upgraded",
+		      "they went over from HTTP/1.1 to another protocol or to a tunnel, "
+		      "which is left alone; let ILP packets go by POST"},
+};
+
+/* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
+ * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
+#define LOOK_SHARE 10
+#define LOOK_NS    100000000
+
+/* Programs already named in the log; past that only the counters speak. */
+#define SAID_MAX 64
+
+struct blind {
+	struct processes *processes;
+	const struct target *targets;
+	size_t targets_len;
+	struct privacy *privacy;
+	struct pipeline *pipeline;
+	int series[REASONS];
+	uint64_t count;
+	struct {
+		unsigned target;
+		enum reason reason;
+		enum record_role role;
+		char program[32];
+	} said[SAID_MAX];
+	size_t said_len;
+	struct of_target {
+		bool unknown_origin;
+		uint64_t looked_ns, left_ns;
+		/* One of those for which there was no time and which may tell the origin. */
+		bool waits;
+		struct record_opaque waiting;
+	} of[CONFIG_TARGETS_MAX];
+};
+
+struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
+			struct privacy *privacy)
+{
+	struct blind *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->processes = ps;
+	b->targets = targets;
+	b->targets_len = targets_len;
+	b->privacy = privacy;
+	for (size_t i = 0; i < REASONS; i++)
+		b->series[i] = privacy_series(privacy, METRIC_OPAQUE, "reason", reasons[i].label);
+	return b;
+}
+
+void blind_free(struct blind *b)
+{
+	free(b);
+}
+
+void blind_set_pipeline(struct blind *b, struct pipeline *pipeline)
+{
+	b->pipeline = pipeline;
+}
+
+uint64_t blind_count(const struct blind *b)
+{
+	return b->count;
+}
+
+/* Once for each program, reason and role. */
+static void say(struct blind *b, unsigned target, enum reason reason,
+		const struct sockets_owner *owner)
+{
+	const char *program = owner->program[0] ? owner->program : "a process";
+
+	for (size_t i = 0; i < b->said_len; i++) {
+		if (b->said[i].target == target && b->said[i].reason == reason &&
+		    b->said[i].role == owner->role && !strcmp(b->said[i].program, program))
+			return;
+	}
+	if (b->said_len == SAID_MAX)
+		return;
+	b->said[b->said_len].target = target;
+	b->said[b->said_len].reason = reason;
+	b->said[b->said_len].role = owner->role;
+	snprintf(b->said[b->said_len++].program, sizeof(b->said[0].program), "%s", program);
+	log_warn("blind", "connections that %s %s in %s cannot be read: %s", program,
+		 owner->role == RECORD_ROLE_SERVER ? "accepts" : "opens", b->targets[target].name,
+		 reasons[reason].words);
+}
+
+static void origin_unknown(struct blind *b, unsigned target)
+{
+	b->of[target].unknown_origin = true;
+	b->of[target].waits = false;
+	pipeline_set_blind(b->pipeline, target, true);
+	log_warn("blind",
+		 "%s accepts connections that cannot be read, so a payment it sends may be one it "
+		 "forwards: none is counted as its own from now on; if it never forwards, say so "
+		 "with `forwards: never` at the target",
+		 b->targets[target].name);
+}
+
+/* Anybody may begin TLS or HTTP/2 with a target; that it accepts it, its own words say. */
+static bool may_tell_origin(const struct blind *b, unsigned target, const struct record_opaque *r)
+{
+	return (r->said & RECORD_OPAQUE_OURS) && r->head.role != RECORD_ROLE_CLIENT &&
+	       !b->of[target].unknown_origin && !b->targets[target].never_forwards;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Has the target time left for looking? */
+static bool may_look(struct of_target *of, uint64_t now)
+{
+	of->left_ns += (now - of->looked_ns) / LOOK_SHARE;
+	if (of->left_ns > LOOK_NS)
+		of->left_ns = LOOK_NS;
+	of->looked_ns = now;
+	return of->left_ns > 0;
+}
+
+/* Who has the connection. False: nobody was looked for, as the time for that is used up. */
+static bool look(struct blind *b, unsigned target, const struct record_opaque *r,
+		 struct sockets_owner *owner)
+{
+	enum record_role role = (enum record_role)r->head.role;
+	struct of_target *of = &b->of[target];
+	uint64_t begun = now_ns(), took;
+
+	*owner = (struct sockets_owner){.verdict = SOCKETS_UNKNOWN, .role = role};
+	if (r->reason == RECORD_OPAQUE_TLS && sockets_all_read(b->processes, target)) {
+		owner->verdict = SOCKETS_READ;
+		return true;
+	}
+	if (!may_look(of, begun))
+		return false;
+	/* Its process may have started since the last look. */
+	processes_scan_soon(b->processes, r->at_ns);
+	*owner = sockets_find(b->processes, target, &r->remote, role);
+	took = now_ns() - begun;
+	of->left_ns -= took < of->left_ns ? took : of->left_ns;
+	return true;
+}
+
+static enum reason reason_of(const struct blind *b, const struct record_opaque *r,
+			     enum sockets_verdict verdict)
+{
+	if (r->reason == RECORD_OPAQUE_HTTP2)
+		return HTTP2;
+	if (r->reason == RECORD_OPAQUE_UPGRADED)
+		return UPGRADED;
+	switch (verdict) {
+	case SOCKETS_NO_LIBRARY: return NO_LIBRARY;
+	case SOCKETS_UNATTACHED: return processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
+	case SOCKETS_SPARED: return SPARED;
+	default: return UNKNOWN_OWNER;
+	}
+}
+
+void blind_opaque(void *context, const struct record_opaque *record)
+{
+	struct blind *b = context;
+	unsigned target = record->head.target;
+	bool again = record->said & RECORD_OPAQUE_AGAIN, tells, looked = true;
+	struct sockets_owner owner = {.role = (enum record_role)record->head.role};
+
+	if (target >= b->targets_len)
+		return;
+	tells = may_tell_origin(b, target, record);
+	if (again && !tells)
+		return;
+	if (record->flow.pid) /* inside TLS that is read */
+		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
+	else
+		looked = look(b, target, record, &owner);
+	if (record->reason == RECORD_OPAQUE_TLS && owner.verdict == SOCKETS_READ)
+		return;
+	if (!again) {
+		enum reason reason = reason_of(b, record, owner.verdict);
+
+		b->count++;
+		privacy_add(b->privacy, b->series[reason], 1);
+		say(b, target, reason, &owner);
+	}
+	if (!tells)
+		return;
+	if (!looked && record->reason == RECORD_OPAQUE_TLS) {
+		b->of[target].waits = true;
+		b->of[target].waiting = *record;
+	} else if (owner.role == RECORD_ROLE_SERVER) {
+		origin_unknown(b, target);
+	}
+}
+
+void blind_tick(struct blind *b)
+{
+	for (unsigned i = 0; i < b->targets_len; i++) {
+		struct record_opaque again = b->of[i].waiting;
+
+		if (!b->of[i].waits)
+			continue;
+		b->of[i].waits = false;
+		again.said |= RECORD_OPAQUE_AGAIN;
+		blind_opaque(b, &again);
+	}
+}

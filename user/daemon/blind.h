@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blind.h - what is in scope and cannot be read: counts it, says it, and keeps volume back where it
+ * makes origins unknown.
+ *
+ * In: opaque records. Out: counters by reason, one line in the log for each program and reason, and
+ * "this target's origins are unknown" to the pipeline when a connection that the target accepted is
+ * among them and the operator has not said that it never forwards. What the other end says is not
+ * enough for that, for it may be anybody: the target itself has to answer so.
+ */
+#ifndef TELLTALE_BLIND_H
+#define TELLTALE_BLIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/record.h"
+#include "daemon/pipeline.h"
+#include "privacy/privacy.h"
+#include "tap/processes.h"
+#include "target/target.h"
+
+struct blind;
+
+/* All are borrowed. The pipeline is given later because it takes the opaque records in. */
+struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
+			struct privacy *privacy);
+void blind_free(struct blind *b);
+void blind_set_pipeline(struct blind *b, struct pipeline *pipeline);
+
+/* An opaque record, as the pipeline hands it over; CONTEXT is the struct blind. */
+void blind_opaque(void *context, const struct record_opaque *record);
+/* Now and then: looks at what there was no time for. */
+void blind_tick(struct blind *b);
+/* Connections that could not be read, so far. */
+uint64_t blind_count(const struct blind *b);
+
+#endif

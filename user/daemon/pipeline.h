@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipeline.h - the way of a record from the ring to privacy: match, origins, peers, rates,
+ * payments, one call each.
+ *
+ * In: records, as the ring has them. Out: calls of privacy_observe and privacy_exchange, and the
+ * operational counters of these stages. Nothing is allocated after pipeline_new.
+ */
+#ifndef TELLTALE_PIPELINE_H
+#define TELLTALE_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/record.h"
+#include "exchange/match.h"
+#include "exchange/payments.h"
+#include "exchange/peers.h"
+#include "privacy/privacy.h"
+#include "rates/rates.h"
+
+/* Table sizes that hold for any connector we know of; a full one costs counted evictions. */
+#define PIPELINE_EXCHANGES  16384
+#define PIPELINE_CONDITIONS 16384
+#define PIPELINE_PAYMENTS   32768
+
+struct pipeline_config {
+	size_t exchanges;  /* open at once */
+	size_t conditions; /* pending at once */
+	size_t payments;   /* alive at once */
+	uint64_t idle_ns, max_ns;
+	uint64_t begin_ns;          /* CLOCK_MONOTONIC; 0: no payment began before we looked */
+	int64_t realtime_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC */
+	/* Borrowed; they must outlive the pipeline. */
+	struct peers *peers;
+	const struct rates *rates;
+	struct privacy *privacy;
+	/* A connection that cannot be read; whose it is, the daemon finds out. May be NULL. */
+	void (*opaque)(void *context, const struct record_opaque *record);
+	void *context;
+};
+
+struct pipeline_stats {
+	struct match_stats match;
+	struct payment_stats payments;
+	uint64_t conditions_evicted;
+	uint64_t unknown; /* records of a type this version does not know: skipped */
+	uint64_t invalid; /* records of another version, a wrong size or impossible fields: refused
+			   */
+	uint64_t gaps;    /* of all causes */
+	uint64_t unattributed, unconverted, saturated; /* fulfilled packets */
+};
+
+struct pipeline;
+
+/* NULL when memory is short or a table size is out of range. */
+struct pipeline *pipeline_new(const struct pipeline_config *config);
+void pipeline_free(struct pipeline *p); /* accepts NULL; what is open is not drained */
+
+/* One record of SIZE bytes, 8-byte aligned as those of the ring are. Never fails: what cannot be
+ * used is counted. */
+void pipeline_record(struct pipeline *p, const void *data, size_t size);
+/* As match_settle: after the records that are there have been given. */
+void pipeline_settle(struct pipeline *p, uint64_t dropped);
+/* Ends what is over at NOW_NS (CLOCK_MONOTONIC) and brings privacy's counters up to date: call it
+ * before privacy_release. */
+void pipeline_tick(struct pipeline *p, uint64_t now_ns);
+/* Ends everything, at shutdown. */
+void pipeline_drain(struct pipeline *p, uint64_t now_ns);
+
+void pipeline_set_clock(struct pipeline *p, int64_t realtime_offset_ns);
+/* As origins_set_blind. */
+void pipeline_set_blind(struct pipeline *p, unsigned target, bool blind);
+struct pipeline_stats pipeline_stats(const struct pipeline *p);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/stages.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/hostkey.h"
+#include "base/log.h"
+#include "base/privilege.h"
+
+#define FLUSH_MS   4000 /* for the last export; SIGTERM is done within five seconds */
+#define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
+
+static int resolve_targets(struct daemon *d)
+{
+	char why[512] = "";
+
+	for (size_t i = 0; i < d->config->targets_len; i++) {
+		struct target *t = &d->targets[d->targets_len];
+		int err = target_resolve(&d->config->targets[i], t, why, sizeof(why));
+
+		if (!err) {
+			err = target_disjoint(t, d->targets, d->targets_len, why, sizeof(why));
+			d->targets_len++;
+		}
+		if (!err)
+			err = target_lock(t, why, sizeof(why));
+		if (err) {
+			log_err("run", "target %s: %s", d->config->targets[i].name, why);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int open_probe(struct daemon *d)
+{
+	struct siphash_key session, host;
+	struct hostkey key;
+	char why[512] = "";
+	int err = hostkey_load(d->config->state_dir, &key);
+
+	if (err) {
+		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
+		log_err("run", "%s", why);
+		return err;
+	}
+	host.k0 = key.k0;
+	host.k1 = key.k1;
+	privacy_random_kernel(NULL, &session, sizeof(session));
+	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
+	err = probe_open(&session, &host, d->targets, d->targets_len, d->config->tls_connections,
+			 &d->probe, why, sizeof(why));
+	explicit_bzero(&session, sizeof(session));
+	explicit_bzero(&host, sizeof(host));
+	explicit_bzero(&key, sizeof(key));
+	if (!err && probe_tls_refused(d->probe))
+		log_warn("run", "TLS cannot be read, plain HTTP can: %s",
+			 probe_tls_refused(d->probe));
+	if (!err) {
+		d->processes = processes_new(d->probe, d->targets, d->targets_len);
+		if (!d->processes)
+			return -ENOMEM;
+		processes_scan(d->processes);
+		err = probe_attach_sockets(d->probe, why, sizeof(why));
+	}
+	if (!err)
+		processes_scan(d->processes); /* again: from here on it is told of what begins */
+	if (err)
+		log_err("run", "%s", why);
+	return err;
+}
+
+static int open_series(struct daemon *d)
+{
+	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
+	static const char *const events[3] = {"corrupt", "foreign", "unsaved"};
+
+	d->health = health_new(d->config, d->privacy);
+	if (!d->health)
+		return -ENOMEM;
+	d->series_dropped = privacy_series(d->privacy, METRIC_RECORDS_DROPPED, NULL, NULL);
+	d->series_coverage = privacy_series(d->privacy, METRIC_COVERAGE, NULL, NULL);
+	d->series_tls = privacy_series(d->privacy, METRIC_TLS_PROCESSES, NULL, NULL);
+	for (size_t i = 0; i < RATES_SOURCES; i++) {
+		d->series_rates_age[i] =
+			privacy_series(d->privacy, METRIC_RATES_AGE, "document", documents[i]);
+		d->series_rates_failures[i] =
+			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
+	}
+	for (size_t i = 0; i < 3; i++)
+		d->series_history[i] =
+			privacy_series(d->privacy, METRIC_HISTORY_FAILURES, "event", events[i]);
+	return 0;
+}
+
+/* Where the network's counters are kept. */
+static int privacy_dir(const struct config *c, char *dir, size_t dir_len, char *why, size_t why_len)
+{
+	int err = 0;
+
+	config_state_dir(c, dir, dir_len);
+	if (c->network == NETWORK_LIVENET && mkdir(dir, 0700) && errno != EEXIST) {
+		err = -errno;
+		snprintf(why, why_len, "cannot make %s: %s; let this user write there", dir,
+			 strerror(-err));
+	}
+	return err;
+}
+
+/* The network's counters outlive the process. */
+static int keep_privacy(struct daemon *d)
+{
+	struct hostkey key;
+	char dir[PATH_MAX], why[PATH_MAX + 256] = "";
+	int err = hostkey_load(d->config->state_dir, &key);
+
+	if (err)
+		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
+	else
+		err = privacy_dir(d->config, dir, sizeof(dir), why, sizeof(why));
+	if (!err)
+		err = privacy_keep(d->privacy, dir, &key, why, sizeof(why));
+	explicit_bzero(&key, sizeof(key));
+	if (err)
+		log_err("run", "%s", why);
+	return err;
+}
+
+static int open_stages(struct daemon *d)
+{
+	const struct config *c = d->config;
+	struct pipeline_config pipeline;
+	int err;
+
+	d->clock_offset = clock_offset();
+	pipeline = (struct pipeline_config){
+		.exchanges = PIPELINE_EXCHANGES,
+		.conditions = PIPELINE_CONDITIONS,
+		.payments = PIPELINE_PAYMENTS,
+		.idle_ns = (uint64_t)c->idle_ms * 1000000,
+		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
+		.begin_ns = now_ns(CLOCK_MONOTONIC),
+		.realtime_offset_ns = d->clock_offset,
+		.opaque = blind_opaque,
+	};
+	d->peers = peers_new(c, PEERS_SEEN);
+	d->rates = rates_new(c->rates);
+	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
+	if (!d->peers || !d->rates || !d->privacy)
+		return -ENOMEM;
+	err = keep_privacy(d);
+	if (!err)
+		err = open_series(d);
+	if (err)
+		return err;
+	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->privacy);
+	if (!d->blind)
+		return -ENOMEM;
+	pipeline.peers = d->peers;
+	pipeline.rates = d->rates;
+	pipeline.privacy = d->privacy;
+	pipeline.context = d->blind;
+	d->pipeline = pipeline_new(&pipeline);
+	if (!d->pipeline)
+		return -ENOMEM;
+	blind_set_pipeline(d->blind, d->pipeline);
+	return 0;
+}
+
+/* A peer that hangs up in the middle of a write is an error there, not the end of the daemon. Each
+ * process with a TLS library takes some descriptors. */
+static void prepare_process(void)
+{
+	struct rlimit files;
+
+	signal(SIGPIPE, SIG_IGN);
+	/* So is a limit on the size of files. */
+	signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		log_debug("run", "cannot raise the limit of open files: %s", strerror(errno));
+}
+
+/* The answer to `telltale peers`. */
+static char *answer_control(void *context, const char *path)
+{
+	struct daemon *d = context;
+
+	return !strcmp(path, "/peers") ? peers_json(d->peers) : NULL;
+}
+
+/* Tells a second instance, a port that is taken and a run_dir that cannot be written. */
+static int open_page(struct daemon *d)
+{
+	char path[PATH_MAX], why[256] = "";
+	int err;
+
+	snprintf(path, sizeof(path), "%s/control.sock", d->config->run_dir);
+	d->control_path = strdup(path);
+	if (!d->control_path)
+		return -ENOMEM;
+	d->control.control_path = d->control_path;
+	d->control.control = answer_control;
+	d->control.context = d;
+	err = page_start(&d->control, &d->page, why, sizeof(why));
+	if (!err && d->config->listen)
+		err = local_open(d->config, &d->local, why, sizeof(why));
+	if (err)
+		log_err("run", "%s", why);
+	else if (d->config->listen && !config_listen_is_local(d->config->listen))
+		log_warn("run",
+			 "the page on %s is open to other hosts: whoever has the token sees exact "
+			 "figures, and without TLS so does whoever is on the way",
+			 d->config->listen);
+	return err;
+}
+
+static int open_exporter(struct daemon *d)
+{
+	int err = d->config->endpoints_len ? export_start(d->config, &d->exporter) : 0;
+
+	if (err)
+		log_err("run", "cannot start the exporter: %s", strerror(-err));
+	return err;
+}
+
+int daemon_open(struct daemon *d)
+{
+	int err;
+
+	prepare_process();
+	d->base = event_base_new();
+	err = d->base ? resolve_targets(d) : -ENOMEM;
+	if (!err)
+		err = open_page(d);
+	if (!err)
+		err = open_probe(d);
+	if (!err)
+		err = open_stages(d);
+	if (!err)
+		err = privilege_drop(probe_needs_admin(d->probe));
+	if (!err)
+		err = open_exporter(d); /* gRPC never runs with privileges */
+	if (!err && d->local)
+		err = local_start(d->local, d->exporter);
+	return err;
+}
+
+void daemon_close(struct daemon *d)
+{
+	for (size_t i = 0; i < d->events_len; i++)
+		event_free(d->events[i]);
+	if (d->base)
+		event_base_free(d->base);
+	/* It looks at the exporter. */
+	local_stop(d->local);
+	if (d->exporter)
+		export_stop(d->exporter, FLUSH_MS);
+	page_stop(d->page);
+	health_free(d->health);
+	free(d->control_path);
+	pipeline_free(d->pipeline);
+	blind_free(d->blind);
+	privacy_free(d->privacy);
+	rates_free(d->rates);
+	peers_free(d->peers);
+	processes_free(d->processes);
+	probe_close(d->probe);
+	for (size_t i = 0; i < d->targets_len; i++)
+		target_fini(&d->targets[i]);
+}

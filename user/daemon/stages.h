@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon_impl.h - what daemon.c, which runs, and daemon_open.c, which builds up, share. */
+#ifndef TELLTALE_DAEMON_IMPL_H
+#define TELLTALE_DAEMON_IMPL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "daemon/blind.h"
+#include "daemon/daemon.h"
+#include "export/export.h"
+#include "daemon/health.h"
+#include "page/local.h"
+#include "page/page.h"
+#include "exchange/peers.h"
+#include "daemon/pipeline.h"
+#include "privacy/privacy.h"
+#include "tap/probe.h"
+#include "tap/processes.h"
+#include "rates/rates.h"
+#include "target/target.h"
+
+struct daemon {
+	const struct config *config;
+	const char *truth_path;
+	struct target targets[CONFIG_TARGETS_MAX];
+	size_t targets_len;
+
+	struct probe *probe;
+	struct processes *processes;
+	struct blind *blind;
+	struct peers *peers;
+	struct rates *rates;
+	struct privacy *privacy;
+	struct pipeline *pipeline;
+	struct exporter *exporter;
+	struct page_options control; /* the socket of the commands ... */
+	char *control_path;
+	struct page *page;   /* ... is served in this loop */
+	struct local *local; /* NULL: `listen` is none */
+
+	struct event_base *base;
+	struct event *events[16];
+	size_t events_len;
+
+	int series_dropped, series_coverage, series_tls;
+	int series_rates_age[RATES_SOURCES], series_rates_failures[RATES_SOURCES];
+	struct health *health;
+	int series_history[3]; /* corrupt, foreign, unsaved */
+	struct history_stats history;
+	int64_t clock_offset; /* when the ring was last read */
+	uint64_t dropped, rates_failures[RATES_SOURCES];
+};
+
+static inline uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline int64_t clock_offset(void)
+{
+	return (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC));
+}
+
+/*
+ * Everything that is there before the first record is read, what can be found wrong at once first:
+ * loading the programs takes seconds. 0 or -errno, which has been logged but for -ENOMEM. What was
+ * built, daemon_close takes down, also after a failure.
+ */
+int daemon_open(struct daemon *d);
+void daemon_close(struct daemon *d);
+
+#endif

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An open exchange stands in up to three indexes: by flow and stream (where a response finds it),
+ * by flow (for the flow's end) and, if its Prepare had one, by Request-Id (where an asynchronous
+ * reply finds it). Answered with 202 it leaves the first two, because its connection has done its
+ * part. All open exchanges of a target stand in one list, oldest first; those whose connection has
+ * ended also in another one, until they are settled.
+ */
+#include "exchange/match.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+
+#define NS_PER_S        1000000000ULL
+#define AFTER_EXPIRY_NS (30 * NS_PER_S)
+#define AFTER_START_NS  (60 * NS_PER_S)
+
+/* Request-Ids answered lately, to know a repeated reply from one that answers nothing. A power of
+ * two; an id pushed out by another of the same place is forgotten. */
+#define ANSWERED_LEN 1024
+
+struct open {
+	struct table_node node;
+	struct table_place age, ending;
+	struct table_hook by_stream, by_flow, by_request;
+	struct record_flow flow;
+	uint64_t request_id;
+	int64_t expires_ns; /* since 1970 ... */
+	int64_t offset_ns;  /* ... by the wall clock as it was when the Prepare was seen */
+	uint32_t stream;
+	uint64_t dropped; /* records lost so far, when it was opened */
+	uint64_t ended_ns;
+	uint8_t on_flow;   /* in by_stream and by_flow */
+	uint8_t is_ending; /* in the list of that name */
+	struct exchange exchange;
+};
+
+struct match {
+	struct table table;
+	struct table_index by_stream, by_flow, by_request;
+	struct table_shares age;
+	struct table_list ending;
+	uint64_t dropped;
+	int64_t realtime_offset_ns;
+	const struct match_ops *ops;
+	void *context;
+	struct match_stats stats;
+	uint64_t answered[ANSWERED_LEN];
+};
+
+struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
+			void *context)
+{
+	struct match *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	if (table_init(&m->table, capacity, sizeof(struct open)) ||
+	    table_index_init(&m->by_stream, &m->table, offsetof(struct open, by_stream)) ||
+	    table_index_init(&m->by_flow, &m->table, offsetof(struct open, by_flow)) ||
+	    table_index_init(&m->by_request, &m->table, offsetof(struct open, by_request))) {
+		match_free(m);
+		return NULL;
+	}
+	table_shares_init(&m->age, &m->table, offsetof(struct open, age));
+	table_list_init(&m->ending, &m->table, offsetof(struct open, ending));
+	m->realtime_offset_ns = realtime_offset_ns;
+	m->ops = ops;
+	m->context = context;
+	return m;
+}
+
+void match_free(struct match *m)
+{
+	if (!m)
+		return;
+	table_index_fini(&m->by_request);
+	table_index_fini(&m->by_flow);
+	table_index_fini(&m->by_stream);
+	table_fini(&m->table);
+	free(m);
+}
+
+void match_set_clock(struct match *m, int64_t realtime_offset_ns)
+{
+	m->realtime_offset_ns = realtime_offset_ns;
+}
+
+struct match_stats match_stats(const struct match *m)
+{
+	struct match_stats stats = m->stats;
+
+	stats.open = m->table.used;
+	return stats;
+}
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+static uint64_t hash_flow(uint8_t tap, const struct record_flow *flow)
+{
+	return table_hash(flow->id,
+			  ((uint64_t)flow->pid << 32 | flow->generation) ^ (uint64_t)tap << 56);
+}
+
+static uint64_t hash_stream(uint64_t flow_hash, uint32_t stream)
+{
+	return table_hash(flow_hash, stream);
+}
+
+static uint64_t hash_request(uint8_t target, uint64_t request_id)
+{
+	return table_hash(request_id, target);
+}
+
+static bool same_flow(const struct open *o, uint8_t tap, const struct record_flow *flow)
+{
+	return o->flow.id == flow->id && o->flow.generation == flow->generation &&
+	       o->flow.pid == flow->pid && o->exchange.tap == tap;
+}
+
+static struct open *find_stream(const struct match *m, const struct record_message *message)
+{
+	uint64_t flow = hash_flow(message->head.tap, &message->flow);
+	struct open *o = table_index_first(&m->by_stream, hash_stream(flow, message->stream));
+
+	while (o &&
+	       !(o->stream == message->stream && same_flow(o, message->head.tap, &message->flow)))
+		o = table_index_next(&m->by_stream, o);
+	return o;
+}
+
+static struct open *find_request(const struct match *m, uint8_t target, uint8_t role,
+				 uint64_t request_id)
+{
+	struct open *o = table_index_first(&m->by_request, hash_request(target, request_id));
+
+	while (o && !(o->request_id == request_id && o->exchange.target == target &&
+		      o->exchange.role == role))
+		o = table_index_next(&m->by_request, o);
+	return o;
+}
+
+/* --- one exchange's life --------------------------------------------------------------------- */
+
+static void leave_flow(struct match *m, struct open *o)
+{
+	if (!o->on_flow)
+		return;
+	table_index_remove(&m->by_stream, o);
+	table_index_remove(&m->by_flow, o);
+	o->on_flow = 0;
+}
+
+static void close_exchange(struct match *m, struct open *o, enum outcome outcome, uint64_t done_ns)
+{
+	leave_flow(m, o);
+	if (o->request_id)
+		table_index_remove(&m->by_request, o);
+	table_list_remove(table_shares_of(&m->age, o->exchange.target), o);
+	if (o->is_ending)
+		table_list_remove(&m->ending, o);
+	o->exchange.outcome = outcome;
+	o->exchange.reply_done_ns = done_ns;
+	m->ops->closed(m->context, &o->exchange);
+	table_release(&m->table, o);
+}
+
+/* CAUSE, unless records were dropped in its time: then nothing else can be told. */
+static void lose(struct match *m, struct open *o, enum lost cause, uint64_t now_ns)
+{
+	o->exchange.lost = m->dropped != o->dropped ? LOST_RING : cause;
+	close_exchange(m, o, OUTCOME_LOST, now_ns);
+}
+
+static struct open *take(struct match *m, unsigned target, uint64_t now_ns)
+{
+	struct open *o = table_take(&m->table);
+
+	if (o)
+		return o;
+	o = table_list_first(table_shares_longest(&m->age, target));
+	m->stats.evicted++;
+	o->exchange.lost = LOST_EVICTED;
+	close_exchange(m, o, OUTCOME_LOST, now_ns);
+	return table_take(&m->table);
+}
+
+static void open_exchange(struct match *m, const struct record_message *message)
+{
+	struct open *o = find_stream(m, message);
+	uint64_t flow_hash = hash_flow(message->head.tap, &message->flow);
+	struct exchange *e;
+
+	/* The reply to the one before it was lost on the way here. */
+	if (o)
+		lose(m, o, LOST_REPLACED, message->first_ns);
+	o = take(m, message->head.target, message->first_ns);
+	o->flow = message->flow;
+	o->stream = message->stream;
+	o->request_id = message->request_id;
+	o->dropped = m->dropped;
+	o->expires_ns = match_expiry_ns(message->expires_at);
+	o->offset_ns = m->realtime_offset_ns;
+	e = &o->exchange;
+	e->target = message->head.target;
+	e->role = message->head.role;
+	e->tap = message->head.tap;
+	e->peer_protocol = message->flags & RECORD_PEER;
+	e->amount = message->amount;
+	e->destination = message->destination;
+	e->condition = message->condition;
+	e->endpoint = message->endpoint;
+	e->token = message->token;
+	e->prepare_ns = message->first_ns;
+	e->prepare_done_ns = message->last_ns;
+
+	table_index_add(&m->by_stream, o, hash_stream(flow_hash, o->stream));
+	table_index_add(&m->by_flow, o, flow_hash);
+	o->on_flow = 1;
+	if (o->request_id)
+		table_index_add(&m->by_request, o, hash_request(e->target, o->request_id));
+	table_list_append(table_shares_of(&m->age, e->target), o);
+	m->stats.opened++;
+	m->ops->opened(m->context, e);
+}
+
+/* --- replies --------------------------------------------------------------------------------- */
+
+/* Codes become label values further on: what the RFC does not have is one value, whatever a peer
+ * sends. */
+static void copy_reject_code(char out[4], const uint8_t code[3])
+{
+	bool known = (code[0] == 'F' || code[0] == 'T' || code[0] == 'R') && code[1] >= '0' &&
+		     code[1] <= '9' && code[2] >= '0' && code[2] <= '9';
+
+	memcpy(out, known ? (const char *)code : "???", 3);
+	out[3] = '\0';
+}
+
+static bool expired(const struct open *o, uint64_t reply_done_ns)
+{
+	int64_t wall_ns;
+
+	return __builtin_add_overflow(reply_done_ns, o->offset_ns, &wall_ns) ||
+	       wall_ns > o->expires_ns;
+}
+
+static enum outcome outcome_of(const struct open *o, const struct record_message *reply)
+{
+	switch (reply->kind) {
+	case RECORD_KIND_FULFILL:
+		return expired(o, reply->last_ns) ? OUTCOME_EXPIRED : OUTCOME_FULFILLED;
+	case RECORD_KIND_REJECT: return OUTCOME_REJECTED;
+	default: break;
+	}
+	if (reply->http_status && reply->http_status != 200)
+		return OUTCOME_HTTP_ERROR;
+	/* Whether a packet stood in what was not seen cannot be known. */
+	return reply->flags & RECORD_CUT ? OUTCOME_LOST : OUTCOME_NOT_ILP;
+}
+
+static uint64_t *answered_place(struct match *m, uint64_t request_id)
+{
+	return &m->answered[request_id % ANSWERED_LEN];
+}
+
+static void answer(struct match *m, struct open *o, const struct record_message *reply)
+{
+	struct exchange *e = &o->exchange;
+	enum outcome outcome = outcome_of(o, reply);
+
+	if (outcome == OUTCOME_REJECTED)
+		copy_reject_code(e->reject_code, reply->reject_code);
+	if (reply->http_status)
+		e->http_status = reply->http_status;
+	e->reply_ns = reply->first_ns;
+	if (outcome == OUTCOME_LOST)
+		e->lost = LOST_GAP;
+	if (o->request_id)
+		*answered_place(m, o->request_id) = o->request_id;
+	close_exchange(m, o, outcome, reply->last_ns);
+}
+
+static bool carries_reply(const struct record_message *message)
+{
+	return message->kind == RECORD_KIND_FULFILL || message->kind == RECORD_KIND_REJECT;
+}
+
+static void response(struct match *m, const struct record_message *message)
+{
+	struct open *o = find_stream(m, message);
+
+	if (!o) {
+		m->stats.unmatched += carries_reply(message);
+		return;
+	}
+	if (!carries_reply(message) && message->http_status == 202) {
+		o->exchange.http_status = 202;
+		if (o->request_id)
+			leave_flow(m, o);
+		return;
+	}
+	answer(m, o, message);
+}
+
+/* RFC 35, asynchronous mode: the reply is a request of its own, and comes from the other side. */
+static void asynchronous_reply(struct match *m, const struct record_message *message)
+{
+	uint8_t role =
+		message->head.role == RECORD_ROLE_SERVER ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	uint64_t id = message->request_id;
+	struct open *o = id ? find_request(m, message->head.target, role, id) : NULL;
+
+	if (o)
+		answer(m, o, message);
+	else if (id && *answered_place(m, id) == id)
+		m->stats.repeated++;
+	else
+		m->stats.unmatched++;
+}
+
+void match_message(struct match *m, const struct record_message *message)
+{
+	if (!(message->flags & RECORD_REQUEST))
+		response(m, message);
+	else if (message->kind == RECORD_KIND_PREPARE)
+		open_exchange(m, message);
+	else if (carries_reply(message))
+		asynchronous_reply(m, message);
+	else
+		m->stats.bad++;
+}
+
+/* --- ends without a reply -------------------------------------------------------------------- */
+
+void match_flow_close(struct match *m, const struct record_flow_close *close)
+{
+	uint64_t hash = hash_flow(close->head.tap, &close->flow);
+	struct open *o = table_index_first(&m->by_flow, hash);
+
+	while (o) {
+		struct open *next = table_index_next(&m->by_flow, o);
+
+		if (same_flow(o, close->head.tap, &close->flow)) {
+			leave_flow(m, o);
+			o->is_ending = 1;
+			o->ended_ns = close->at_ns;
+			table_list_append(&m->ending, o);
+		}
+		o = next;
+	}
+}
+
+/* Are replies to O among the bytes that were missed? */
+static bool hides_reply(const struct open *o, const struct record_gap *gap)
+{
+	enum record_role role = o->exchange.role;
+
+	return role == RECORD_ROLE_UNKNOWN || gap->ingress == (role == RECORD_ROLE_CLIENT);
+}
+
+/* What is open on a flow; with GAP, what waits for a reply that may lie in it. */
+static void lose_on(struct match *m, const struct record_head *head, const struct record_flow *flow,
+		    const struct record_gap *gap, enum lost cause, uint64_t at_ns)
+{
+	struct open *o = table_index_first(&m->by_flow, hash_flow(head->tap, flow));
+
+	while (o) {
+		struct open *next = table_index_next(&m->by_flow, o);
+
+		if (same_flow(o, head->tap, flow) && (!gap || hides_reply(o, gap)))
+			lose(m, o, cause, at_ns);
+		o = next;
+	}
+}
+
+void match_gap(struct match *m, const struct record_gap *gap)
+{
+	lose_on(m, &gap->head, &gap->flow, gap, LOST_GAP, gap->at_ns);
+}
+
+void match_opaque(struct match *m, const struct record_opaque *opaque)
+{
+	lose_on(m, &opaque->head, &opaque->flow, NULL, LOST_OPAQUE, opaque->at_ns);
+}
+
+static void settle(struct match *m)
+{
+	struct open *o;
+
+	while ((o = table_list_first(&m->ending))) {
+		if (m->dropped == o->dropped)
+			close_exchange(m, o, OUTCOME_CLOSED, o->ended_ns);
+		else
+			lose(m, o, LOST_RING, o->ended_ns);
+	}
+}
+
+void match_settle(struct match *m, uint64_t dropped)
+{
+	m->dropped = dropped;
+	settle(m);
+}
+
+/* How long after its start O is given up, from AFTER_EXPIRY_NS to AFTER_START_NS. */
+static uint64_t patience_ns(const struct open *o)
+{
+	uint64_t latest = AFTER_START_NS - AFTER_EXPIRY_NS;
+	int64_t left;
+
+	/* Dates so far off that the difference has no room are past or future by their sign. */
+	if (__builtin_sub_overflow(o->expires_ns, o->offset_ns, &left) ||
+	    __builtin_sub_overflow(left, o->exchange.prepare_ns, &left))
+		left = o->expires_ns;
+	if (left < 0)
+		left = 0;
+	return AFTER_EXPIRY_NS + ((uint64_t)left < latest ? (uint64_t)left : latest);
+}
+
+static uint64_t age_ns(const struct open *o, uint64_t now_ns)
+{
+	return now_ns > o->exchange.prepare_ns ? now_ns - o->exchange.prepare_ns : 0;
+}
+
+static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
+{
+	struct open *o = table_list_first(age);
+
+	/* Nothing ends before it is AFTER_EXPIRY_NS old, so the walk stops at the first younger
+	 * one: it passes what ends now and what has waited unusually long already. */
+	while (o && age_ns(o, now_ns) > AFTER_EXPIRY_NS) {
+		struct open *next = table_list_next(age, o);
+
+		if (age_ns(o, now_ns) > patience_ns(o))
+			lose(m, o, LOST_TIMEOUT, now_ns);
+		o = next;
+	}
+}
+
+void match_tick(struct match *m, uint64_t now_ns)
+{
+	settle(m);
+	for (unsigned target = 0; target < TABLE_SHARES; target++)
+		tick(m, table_shares_of(&m->age, target), now_ns);
+}
+
+void match_drain(struct match *m, uint64_t now_ns)
+{
+	struct open *o;
+
+	settle(m);
+	while ((o = table_list_first(table_shares_longest(&m->age, 0))))
+		lose(m, o, LOST_SHUTDOWN, now_ns);
+}
+
+/* --- expiry ---------------------------------------------------------------------------------- */
+
+static bool is_leap(int64_t year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* Days from 1970-01-01 in the proleptic Gregorian calendar; YEAR from 0, MONTH and DAY from 1. */
+static int64_t days_since_1970(int64_t year, unsigned month, unsigned day)
+{
+	static const uint16_t before_month[12] = {0,   31,  59,  90,  120, 151,
+						  181, 212, 243, 273, 304, 334};
+	int64_t last = year - 1;
+	/* Leap days of the years before; year 0 is one, and "last" is -1 there. */
+	int64_t leaps = year ? last / 4 - last / 100 + last / 400 + 1 : 0;
+
+	return year * 365 + leaps + before_month[month - 1] + (month > 2 && is_leap(year)) +
+	       (day - 1) - 719528;
+}
+
+int64_t match_expiry_ns(uint64_t expires_at)
+{
+	static const unsigned month_days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	uint64_t rest = expires_at;
+	unsigned ms = rest % 1000, second, minute, hour, day, month;
+	int64_t year, ns;
+
+	rest /= 1000;
+	second = rest % 100, rest /= 100;
+	minute = rest % 100, rest /= 100;
+	hour = rest % 100, rest /= 100;
+	day = rest % 100, rest /= 100;
+	month = rest % 100, rest /= 100;
+	year = (int64_t)rest;
+
+	if (year > 9999 || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 ||
+	    second > 59 || day > month_days[month - 1] + (month == 2 && is_leap(year)))
+		return INT64_MAX;
+	ns = days_since_1970(year, month, day) * 86400 + hour * 3600LL + minute * 60LL + second;
+	if (__builtin_mul_overflow(ns * 1000 + ms, 1000000, &ns))
+		return year < 1970 ? INT64_MIN : INT64_MAX;
+	return ns;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * match.h - pairs each Prepare with its reply.
+ *
+ * In: records, in ring order. Out: an exchange opened when its Prepare is seen and closed once,
+ * with its outcome. A reply belongs to the Prepare with the same flow (tap, process, id,
+ * generation) and stream; one that answers none is counted as unmatched. Only a Fulfill or Reject
+ * is a reply in that sense: an answer without one that meets no Prepare may as well acknowledge an
+ * asynchronous reply or refuse a bad request. A second Prepare where one is open closes the first
+ * as OUTCOME_LOST. The table is bounded: when it is full the oldest exchange of the target that has
+ * most in it is closed as OUTCOME_LOST and counted as evicted.
+ *
+ * Each exchange ends once, and never by a guess. Bytes missing where replies come end all that is
+ * open on that connection as lost, because which answer the next one is can no longer be known.
+ * When a connection ends while records found no room in the ring, the reply may have been among
+ * them: so how its exchanges ended is decided at match_settle.
+ *
+ * The asynchronous mode of RFC 35 enters here: 202 keeps the exchange open, and a Fulfill or Reject
+ * that comes as a request of its own, from the other side, is matched by Request-Id. One that comes
+ * again is counted as repeated and changes nothing; the last thousand or so ids are remembered for
+ * that.
+ */
+#ifndef TELLTALE_MATCH_H
+#define TELLTALE_MATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/record.h"
+#include "exchange/exchange.h"
+
+struct match_ops {
+	/* E stays valid and at the same address until closed() returns. */
+	void (*opened)(void *context, struct exchange *e);
+	void (*closed)(void *context, struct exchange *e);
+};
+
+struct match_stats {
+	uint64_t opened;
+	uint64_t evicted;   /* closed as lost because the table was full */
+	uint64_t unmatched; /* replies that answered no Prepare seen */
+	uint64_t repeated;  /* asynchronous replies to what has been answered already */
+	uint64_t bad;       /* requests announced as ILP that hold no Prepare */
+	uint64_t open;      /* exchanges open now */
+};
+
+struct match;
+
+/*
+ * CAPACITY exchanges may be open at once (at least 1). REALTIME_OFFSET_NS is CLOCK_REALTIME minus
+ * CLOCK_MONOTONIC, for comparing a reply's time with a Prepare's expiry; match_set_clock renews
+ * it, for Prepares to come: a step of the clock does not make those under way expire. Returns NULL
+ * when memory is short.
+ */
+struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
+			void *context);
+void match_free(struct match *m); /* closes nothing; accepts NULL */
+void match_set_clock(struct match *m, int64_t realtime_offset_ns);
+
+void match_message(struct match *m, const struct record_message *message);
+/* The flow ended: its open exchanges close at the next match_settle; asynchronous ones stay. */
+void match_flow_close(struct match *m, const struct record_flow_close *close);
+/* Bytes of a flow could not be read. */
+void match_gap(struct match *m, const struct record_gap *gap);
+/* A flow is not read any further, if it ever was: what is open on it is lost. */
+void match_opaque(struct match *m, const struct record_opaque *opaque);
+/*
+ * DROPPED records have found no room so far, as known after the last record given was read. Closes
+ * the exchanges of ended flows: as OUTCOME_CLOSED, or as OUTCOME_LOST if records were dropped since
+ * they were opened.
+ */
+void match_settle(struct match *m, uint64_t dropped);
+/* Closes as OUTCOME_LOST what has had no reply 30 s after its expiry (after its start, when it came
+ * expired), or 60 s after its start, whichever is first. */
+void match_tick(struct match *m, uint64_t now_ns);
+/* Closes everything still open as OUTCOME_LOST, at shutdown. */
+void match_drain(struct match *m, uint64_t now_ns);
+struct match_stats match_stats(const struct match *m);
+
+/* An expiry as records carry it (YYYYMMDDHHMMSSmmm UTC, decimal) in ns since 1970, or INT64_MAX
+ * when it is no possible date: connectors take such packets, so they never expire here. */
+int64_t match_expiry_ns(uint64_t expires_at);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* export_lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep
+ * count.
+ */
+#include "export/lane.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/log.h"
+
+#define STAGE    "export"
+#define NS_PER_S 1000000000ULL
+
+int64_t export_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
+}
+
+int64_t export_now_ms(void)
+{
+	return export_now_ns() / 1000000;
+}
+
+/* Counts a failure and says it once for a row of them. */
+static void note_failure(struct exporter *x, struct lane *l, bool for_good, int code,
+			 const char *words)
+{
+	bool first;
+
+	pthread_mutex_lock(&x->lock);
+	first = !l->status.consecutive_failures++;
+	l->status.failures += for_good;
+	l->status.last_code = code;
+	snprintf(l->status.last_error, sizeof(l->status.last_error), "%s", words);
+	pthread_mutex_unlock(&x->lock);
+	log_write(first ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, STAGE, "%s: %s%s", l->status.url, words,
+		  for_good ? "; not sent again" : "; trying again");
+}
+
+static void note_success(struct exporter *x, struct lane *l, const struct export_answer *answer)
+{
+	struct timespec t;
+	unsigned failures;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	pthread_mutex_lock(&x->lock);
+	failures = l->status.consecutive_failures;
+	l->status.consecutive_failures = 0;
+	l->status.last_code = GRPC_STATUS_OK;
+	l->status.last_error[0] = '\0';
+	l->status.exports++;
+	l->status.bytes += l->sending_bytes;
+	l->status.last_bytes = l->sending_bytes;
+	l->status.last_success_unix_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+	l->status.latency_ns = (uint64_t)(export_now_ns() - l->sent_ns);
+	histogram_add(&l->status.latency, l->status.latency_ns);
+	if (answer->rejected > 0)
+		l->status.rejected_points += (uint64_t)answer->rejected;
+	pthread_mutex_unlock(&x->lock);
+	if (failures)
+		log_info(STAGE, "%s: accepted again after %u failures", l->status.url, failures);
+	if (answer->rejected > 0 && !l->partial_said) {
+		log_warn(STAGE, "%s: refused %lld points: %s (said once, then only counted)",
+			 l->status.url, (long long)answer->rejected,
+			 answer->words[0] ? answer->words : "no reason given");
+		l->partial_said = true;
+	} else if (answer->rejected <= 0 && answer->words[0] && !l->warning_said) {
+		log_warn(STAGE, "%s: accepted everything, and warns: %s (said once)", l->status.url,
+			 answer->words);
+		l->warning_said = true;
+	}
+}
+
+/* --- sending --- */
+
+static int64_t at(const struct parcel *parcel)
+{
+	return (int64_t)parcel->released->time_unix_ns + parcel->shift_ns;
+}
+
+static int64_t time_of(const struct exporter *x, const struct parcel *parcel)
+{
+	return parcel == &x->first ? timeline_first(at(parcel), at(&x->newest)) : at(parcel);
+}
+
+/* What L's audience may see of PARCEL, as bytes. */
+static int encode(const struct exporter *x, const struct lane *l, const struct parcel *parcel,
+		  uint8_t **bytes, size_t *len)
+{
+	const struct config_endpoint *e = l->channel.endpoint;
+	const struct released *view = parcel->released;
+	bool own = e->audience == AUDIENCE_OWN;
+	struct otlp_form form = {
+		.audiences = own ? AUDIENCE_OWN | AUDIENCE_NETWORK : AUDIENCE_NETWORK,
+		.exponential = own && e->exponential,
+	};
+
+	if (!own && view->network)
+		view = view->network;
+	form.time_unix_ns = (uint64_t)time_of(x, parcel);
+	/* Of the network's view no more than the whole second is anybody's business. */
+	if (view != parcel->released)
+		form.time_unix_ns -= form.time_unix_ns % NS_PER_S;
+	/* The counters may be older than this process, and the clock have gone back since. */
+	if (form.time_unix_ns < view->start_unix_ns)
+		form.time_unix_ns = view->start_unix_ns;
+	return otlp_encode(view, &x->resource, &form, bytes, len);
+}
+
+static void refuse(struct exporter *x, struct lane *l, uint64_t number, int err, size_t len)
+{
+	char words[96];
+
+	if (err == -EMSGSIZE)
+		snprintf(words, sizeof(words),
+			 "the request has %zu bytes, and OTLP allows 64 MiB: it is not sent", len);
+	else
+		snprintf(words, sizeof(words), "%s", strerror(-err));
+	l->settled = number;
+	l->retrying = false;
+	note_failure(x, l, true, GRPC_STATUS_RESOURCE_EXHAUSTED, words);
+}
+
+void lane_send(struct exporter *x, struct lane *l)
+{
+	const struct parcel *parcel = l->settled ? &x->newest : &x->first;
+	uint64_t number = l->settled ? x->newest_number : 1;
+	int64_t timeout_ms = l->channel.endpoint->timeout_ms;
+	uint8_t *bytes = NULL;
+	size_t len = 0, sent = 0;
+	int err;
+
+	if (x->flushing && x->stop_ms - export_now_ms() < timeout_ms)
+		timeout_ms = x->stop_ms - export_now_ms();
+	err = encode(x, l, parcel, &bytes, &len);
+	if (!err)
+		err = export_channel_send(&l->channel, x->cq, l, bytes, len, timeout_ms,
+					  x->flushing, &sent);
+	free(bytes);
+	if (err) {
+		refuse(x, l, number, err, len);
+		return;
+	}
+	l->sending = number;
+	l->sending_bytes = sent;
+	l->sent_ns = export_now_ns();
+	pthread_mutex_lock(&x->lock);
+	l->status.retries += l->retrying;
+	pthread_mutex_unlock(&x->lock);
+}
+
+/* --- the answer --- */
+
+void lane_settle(struct exporter *x, struct lane *l)
+{
+	struct export_answer answer;
+	uint32_t random, delay_ms;
+	bool cut;
+
+	export_channel_finish(&l->channel, &answer);
+	l->retrying = answer.verdict == EXPORT_RETRY;
+	if (answer.verdict != EXPORT_RETRY)
+		l->settled = l->sending;
+	l->sending = 0;
+	if (answer.verdict == EXPORT_DONE) {
+		note_success(x, l, &answer);
+		return;
+	}
+	/* That the flush's time is up says less than what went wrong before it. */
+	cut = x->flushing && l->status.last_error[0] &&
+	      (answer.status == GRPC_STATUS_CANCELLED ||
+	       answer.status == GRPC_STATUS_DEADLINE_EXCEEDED);
+	if (!cut)
+		note_failure(x, l, answer.verdict == EXPORT_DROP, (int)answer.status, answer.words);
+	if (answer.verdict == EXPORT_DROP)
+		return;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = UINT32_MAX;
+	l->asked = answer.delay_ms != 0;
+	delay_ms = answer.delay_ms ? answer.delay_ms
+				   : export_backoff_ms(l->status.consecutive_failures, random);
+	l->not_before_ms = export_now_ms() + delay_ms;
+}

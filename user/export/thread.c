@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/capability.h>
+
+#include <grpc/grpc.h>
+#include <grpc/support/log.h>
+
+#include "base/log.h"
+
+int export_thread_start(pthread_t *thread, void *(*body)(void *), void *arg)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = -pthread_create(thread, NULL, body, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!err)
+		pthread_setname_np(*thread, "telltale-export");
+	return err;
+}
+
+static int drop_capabilities(void)
+{
+	cap_t none = cap_init();
+	int err = 0;
+
+	if (!none)
+		return -errno;
+	/* Of this thread only; threads it starts later inherit none. */
+	if (cap_set_proc(none))
+		err = -errno;
+	cap_free(none);
+	return err;
+}
+
+static void grpc_message(gpr_log_func_args *args)
+{
+	enum log_level level =
+		args->severity == GPR_LOG_SEVERITY_ERROR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+
+	/* Of a proxy's address that it cannot read it shows all, the password too. */
+	const char *proxy = strstr(args->message, "_proxy' env var");
+	size_t len = proxy ? strcspn(proxy, ".") + (size_t)(proxy - args->message)
+			   : strlen(args->message);
+
+	log_write(level, "grpc", "%.*s", (int)len, args->message);
+}
+
+int export_thread_enter(void)
+{
+	int err = drop_capabilities();
+
+	if (err)
+		return err;
+	gpr_set_log_function(grpc_message);
+	/* Whatever GRPC_VERBOSITY says: gRPC's traces print headers, tokens among them. */
+	gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+	grpc_init();
+	return 0;
+}
+
+void export_thread_leave(void)
+{
+	grpc_shutdown();
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* export_try.c - one attempt to reach an endpoint, for `telltale check`. */
+#include "export/export.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "export/channel.h"
+#include "export/thread.h"
+
+struct attempt {
+	struct export_channel channel;
+	unsigned timeout_ms;
+	struct export_answer answer;
+	int err;
+};
+
+static void *attempt_thread(void *arg)
+{
+	struct attempt *a = arg;
+	grpc_completion_queue *cq;
+	size_t sent;
+
+	a->err = export_thread_enter();
+	if (a->err)
+		return NULL;
+	cq = grpc_completion_queue_create_for_next(NULL);
+	a->err = export_channel_open(&a->channel, a->answer.words, sizeof(a->answer.words));
+	if (!a->err)
+		a->err = export_channel_send(&a->channel, cq, a, NULL, 0, a->timeout_ms, false,
+					     &sent);
+	if (!a->err) {
+		grpc_completion_queue_next(cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+		export_channel_finish(&a->channel, &a->answer);
+	}
+	export_channel_fini(&a->channel);
+	grpc_completion_queue_shutdown(cq);
+	grpc_completion_queue_next(cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+	grpc_completion_queue_destroy(cq);
+	export_thread_leave();
+	return NULL;
+}
+
+static int errno_of(grpc_status_code status)
+{
+	switch (status) {
+	case GRPC_STATUS_OK: return 0;
+	case GRPC_STATUS_DEADLINE_EXCEEDED: return -ETIMEDOUT;
+	case GRPC_STATUS_UNAVAILABLE: return -ENOTCONN;
+	case GRPC_STATUS_UNAUTHENTICATED:
+	case GRPC_STATUS_PERMISSION_DENIED: return -EACCES;
+	default: return -EPROTO;
+	}
+}
+
+int export_try(const struct config *config, const struct config_endpoint *endpoint,
+	       unsigned timeout_ms, char *why, size_t why_len)
+{
+	struct attempt a = {.timeout_ms = timeout_ms};
+	pthread_t thread;
+	int err;
+
+	(void)config; /* an empty export says nothing of whose it is */
+	err = export_channel_read(&a.channel, endpoint, why, why_len);
+	if (err)
+		goto out;
+	err = export_thread_start(&thread, attempt_thread, &a);
+	if (err) {
+		snprintf(why, why_len, "cannot start a thread: %s", strerror(-err));
+		goto out;
+	}
+	pthread_join(thread, NULL);
+	err = a.err ? a.err : errno_of(a.answer.status);
+	snprintf(why, why_len, "%s", err && !a.answer.words[0] ? strerror(-err) : a.answer.words);
+out:
+	export_channel_fini(&a.channel);
+	return err;
+}

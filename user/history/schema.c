@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* history_schema.c - the tables of the history's file, and its statements. */
+#include "history/file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const history_tables[HISTORY_TABLES] = {"minutes", "hours", "last"};
+
+#define TIMES(n)          [HISTORY_PAY_TIMES + (n)] = {METRIC_PAY_TIME, NULL, "pay_time." #n}
+#define OUTCOME(n, label) [HISTORY_OUTCOMES + (n)] = {METRIC_OUTCOMES, label, "outcome." label}
+#define GAP(n, label)     [HISTORY_GAPS + (n)] = {METRIC_GAPS, label, "gap." label}
+#define OPAQUE(n, label)  [HISTORY_OPAQUE + (n)] = {METRIC_OPAQUE, label, "opaque." label}
+
+const struct history_figure_info history_figures[HISTORY_FIGURES] = {
+	[HISTORY_COVERED_MS] = {METRICS_LEN, NULL, "covered_ms"},
+	[HISTORY_TRANSACTIONS] = {METRIC_TRANSACTIONS, NULL, "transactions"},
+	[HISTORY_VALUE] = {METRIC_AMOUNT_FULFILL, NULL, "value"},
+	[HISTORY_PREPARED] = {METRIC_PACKET_PREPARE, NULL, "prepared"},
+	[HISTORY_FULFILLED] = {METRIC_PACKET_FULFILL, NULL, "fulfilled"},
+	[HISTORY_REJECTED] = {METRIC_PACKET_REJECT, NULL, "rejected"},
+	TIMES(0),
+	TIMES(1),
+	TIMES(2),
+	TIMES(3),
+	TIMES(4),
+	TIMES(5),
+	TIMES(6),
+	TIMES(7),
+	TIMES(8),
+	TIMES(9),
+	TIMES(10),
+	TIMES(11),
+	TIMES(12),
+	TIMES(13),
+	TIMES(14),
+	TIMES(15),
+	OUTCOME(0, "fulfilled"),
+	OUTCOME(1, "rejected"),
+	OUTCOME(2, "expired"),
+	OUTCOME(3, "http_error"),
+	OUTCOME(4, "not_ilp"),
+	OUTCOME(5, "closed"),
+	OUTCOME(6, "lost"),
+	GAP(0, "hole"),
+	GAP(1, "http"),
+	GAP(2, "complex"),
+	GAP(3, "reorder"),
+	GAP(4, "load"),
+	GAP(5, "full"),
+	OPAQUE(0, "tls-no-library"),
+	OPAQUE(1, "tls-unattached"),
+	OPAQUE(2, "tls-refused"),
+	OPAQUE(3, "tls-seccomp"),
+	OPAQUE(4, "tls-unknown-owner"),
+	OPAQUE(5, "http2"),
+	OPAQUE(6, "upgraded"),
+	[HISTORY_DROPPED] = {METRIC_RECORDS_DROPPED, NULL, "dropped"},
+	[HISTORY_UNMATCHED] = {METRIC_UNMATCHED, NULL, "unmatched"},
+	[HISTORY_BAD_REQUESTS] = {METRIC_BAD_REQUESTS, NULL, "bad_requests"},
+	[HISTORY_EVICTED] = {METRIC_EVICTED, NULL, "evicted"},
+	[HISTORY_UNATTRIBUTED] = {METRIC_UNATTRIBUTED, NULL, "unattributed"},
+	[HISTORY_UNCONVERTED] = {METRIC_UNCONVERTED, NULL, "unconverted"},
+};
+
+_Static_assert(HISTORY_TIMES_LEN == 16, "TIMES lists every bucket");
+
+const struct history_window_info history_windows[HISTORY_WINDOWS] = {
+	[HISTORY_HOUR] = {.name = "hour", .length_s = 3600, .row_s = 60, .step_s = 60},
+	[HISTORY_DAY] = {.name = "day", .length_s = 86400, .row_s = 60, .step_s = 600},
+	[HISTORY_WEEK] = {.name = "week", .length_s = 604800, .row_s = 3600, .step_s = 3600},
+	[HISTORY_MONTH] = {.name = "month", .length_s = 2592000, .row_s = 3600, .step_s = 14400},
+	[HISTORY_YEAR] = {.name = "year", .length_s = 31536000, .row_s = 3600, .step_s = 86400},
+};
+
+/* --- statements --------------------------------------------------------------------------------
+ */
+
+static const char *column(size_t i)
+{
+	static const char *const noise[] = {"noise_value", "noise_count", "noise_packets",
+					    "noise_times"};
+
+	return i < HISTORY_FIGURES ? history_figures[i].column : noise[i - HISTORY_FIGURES];
+}
+
+static const char *column_type(size_t i)
+{
+	return i < HISTORY_FIGURES ? "INTEGER" : "REAL";
+}
+
+struct text {
+	char *at;
+	size_t room;
+};
+
+static void put(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* HISTORY_SQL_MAX holds the longest of them three times over. */
+static void put(struct text *t, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(t->at, t->room, format, args);
+	va_end(args);
+	if (len > 0 && (size_t)len < t->room) {
+		t->at += len;
+		t->room -= (size_t)len;
+	}
+}
+
+/* FORMAT, which takes a column's name once, for every column, with commas between. */
+#define PUT_COLUMNS(t, format)                                                                     \
+	do {                                                                                       \
+		for (size_t i_ = 0; i_ < HISTORY_COLUMNS; i_++)                                    \
+			put(t, "%s" format, i_ ? "," : "", column(i_));                            \
+	} while (0)
+
+static void put_insert(struct text *t, const char *verb, enum history_table table)
+{
+	put(t, "%s INTO %s(view,at,", verb, history_tables[table]);
+	PUT_COLUMNS(t, "\"%s\"");
+	put(t, ") VALUES(?,?");
+	for (size_t i = 0; i < HISTORY_COLUMNS; i++)
+		put(t, ",?");
+	put(t, ")");
+}
+
+void history_sql_add(char *sql, enum history_table table)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put_insert(&t, "INSERT", table);
+	put(&t, " ON CONFLICT(view,at) DO UPDATE SET ");
+	for (size_t i = 0; i < HISTORY_COLUMNS; i++)
+		put(&t, "%s\"%s\"=\"%s\"+excluded.\"%s\"", i ? "," : "", column(i), column(i),
+		    column(i));
+}
+
+void history_sql_set(char *sql)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put_insert(&t, "REPLACE", HISTORY_TABLE_LAST);
+}
+
+void history_sql_last(char *sql)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put(&t, "SELECT view,at,");
+	PUT_COLUMNS(&t, "\"%s\"");
+	put(&t, " FROM %s", history_tables[HISTORY_TABLE_LAST]);
+}
+
+void history_sql_points(char *sql, enum history_table table)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put(&t, "SELECT at/?4*?4 AS step,");
+	PUT_COLUMNS(&t, "SUM(\"%s\")");
+	put(&t, " FROM %s WHERE view=?1 AND at BETWEEN ?2 AND ?3 GROUP BY step ORDER BY step",
+	    history_tables[table]);
+}
+
+void history_sql_prune(char *sql, enum history_table table)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put(&t,
+	    "DELETE FROM %s WHERE view=?1 AND at IN ("
+	    "SELECT at FROM (SELECT at FROM %s WHERE view=?1 AND at<=?3"
+	    " ORDER BY at DESC LIMIT -1 OFFSET ?2) UNION ALL "
+	    "SELECT at FROM (SELECT at FROM %s WHERE view=?1 AND at>?3"
+	    " ORDER BY at DESC LIMIT -1 OFFSET ?2))",
+	    history_tables[table], history_tables[table], history_tables[table]);
+}
+
+void history_sql_since(char *sql)
+{
+	struct text t = {sql, HISTORY_SQL_MAX};
+
+	put(&t, "SELECT MIN(at) FROM %s WHERE view=%d AND at BETWEEN ?1 AND ?2",
+	    history_tables[HISTORY_TABLE_HOURS], HISTORY_OWN);
+}
+
+/* --- making it ---------------------------------------------------------------------------------
+ */
+
+static int make_table(sqlite3 *db, enum history_table table)
+{
+	char sql[HISTORY_SQL_MAX];
+	struct text t = {sql, sizeof(sql)};
+
+	put(&t, "CREATE TABLE IF NOT EXISTS %s(view INTEGER NOT NULL,at INTEGER NOT NULL",
+	    history_tables[table]);
+	for (size_t i = 0; i < HISTORY_COLUMNS; i++)
+		put(&t, ",\"%s\" %s NOT NULL DEFAULT 0", column(i), column_type(i));
+	put(&t, ",PRIMARY KEY(view%s)) WITHOUT ROWID", table == HISTORY_TABLE_LAST ? "" : ",at");
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static bool has_column(sqlite3 *db, enum history_table table, const char *name)
+{
+	return sqlite3_table_column_metadata(db, NULL, history_tables[table], name, NULL, NULL,
+					     NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static int add_columns(sqlite3 *db, enum history_table table)
+{
+	char sql[256];
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; i < HISTORY_COLUMNS && rc == SQLITE_OK; i++) {
+		if (has_column(db, table, column(i)))
+			continue;
+		snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN \"%s\" %s NOT NULL DEFAULT 0",
+			 history_tables[table], column(i), column_type(i));
+		rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	}
+	return rc;
+}
+
+int history_schema_make(sqlite3 *db)
+{
+	char sql[96];
+	int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d;PRAGMA user_version=%d",
+		 HISTORY_APPLICATION, HISTORY_LAYOUT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	for (int table = 0; table < HISTORY_TABLES && rc == SQLITE_OK; table++) {
+		rc = make_table(db, (enum history_table)table);
+		if (rc == SQLITE_OK)
+			rc = add_columns(db, (enum history_table)table);
+	}
+	if (rc == SQLITE_OK)
+		return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * page_json.h - what the local page and `telltale top` are drawn from, as JSON.
+ *
+ * /status.json: who this is, sums over every window, the state of each endpoint.
+ *
+ * /history.json?window=W&view=V: a window in points, and what was seen and not seen in it. W is
+ * hour, day, week, month or year, V is own or network.
+ *
+ * /sent.json: what the last snapshot holds, as each audience gets it.
+ *
+ * Values are in units of 0.0001 of the base currency; `_sd` is a standard deviation (noise.h).
+ */
+#ifndef TELLTALE_PAGE_JSON_H
+#define TELLTALE_PAGE_JSON_H
+
+#include "config/config.h"
+#include "export/export.h"
+#include "history/history.h"
+#include "release/released.h"
+
+struct page_facts {
+	const struct config *config;
+	const struct released *snapshot; /* NULL: none yet */
+	struct history *history;
+	struct exporter *exporter; /* NULL: no endpoint is configured */
+};
+
+/* malloc'ed; NULL: there is nothing at PATH, or memory is short. WINDOW and VIEW may be NULL: hour,
+ * own. */
+char *page_json(const struct page_facts *f, const char *path, const char *window, const char *view);
+
+#endif

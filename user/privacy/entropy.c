@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "privacy/entropy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+
+void privacy_random_kernel(void *context, void *buf, size_t len)
+{
+	unsigned char *at = buf;
+
+	(void)context;
+	while (len) {
+		ssize_t n = getrandom(at, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			/* Only a sandbox that forbids the call gets here. Without randomness
+			 * nothing may be released, and there is nobody to return an error to. */
+			log_err("privacy", "getrandom failed: %s; allow the call in the sandbox",
+				strerror(errno));
+			abort();
+		}
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+void entropy_init(struct entropy *e, privacy_random *random, void *random_context)
+{
+	e->random = random;
+	e->random_context = random_context;
+	e->left = 0;
+}
+
+void entropy_fini(struct entropy *e)
+{
+	explicit_bzero(e->block, sizeof(e->block));
+	e->left = 0;
+}
+
+void entropy_take(void *entropy, void *buf, size_t len)
+{
+	struct entropy *e = entropy;
+	unsigned char *at;
+
+	if (e->left < len) {
+		e->random(e->random_context, e->block, sizeof(e->block));
+		e->left = sizeof(e->block);
+	}
+	at = e->block + sizeof(e->block) - e->left;
+	memcpy(buf, at, len);
+	memset(at, 0, len);
+	e->left -= len;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "privacy/privacy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/record.h"
+#include "base/log.h"
+#include "release/released_new.h"
+#include "privacy/series.h"
+
+#define NS_PER_S 1000000000ULL
+/* Ticks come each second, later only while a disk is slow (state.c bounds that) or nothing runs; a
+ * node that ended in a longer pause may not be closed. */
+#define GAP_NS (60 * NS_PER_S)
+
+struct privacy {
+	struct privacy_params params;
+	char *source;
+	char epsilon[32]; /* continual's, as text */
+	uint64_t start_unix_ns;
+	struct entropy entropy;
+	struct privacy_truth truth;
+	struct state *state;         /* NULL: nothing is kept */
+	struct continual *continual; /* NULL: the network sees what the operator sees */
+	struct continual_stats told; /* what the series of the state count already */
+	struct series series;
+};
+
+static int make_continual(struct privacy *p, uint64_t now_unix_ns)
+{
+	struct continual_options options = {
+		.budget = p->params.budget,
+		.state = p->state,
+		.gap_ns = p->state ? GAP_NS : 0,
+		.random = entropy_take,
+		.random_context = &p->entropy,
+	};
+
+	continual_free(p->continual);
+	p->continual = NULL;
+	return continual_new(&options, now_unix_ns, &p->continual);
+}
+
+struct privacy *privacy_new(const struct privacy_params *params, const char *source,
+			    uint64_t start_unix_ns, privacy_random *random, void *random_context)
+{
+	struct privacy *p = calloc(1, sizeof(*p));
+	uint64_t milli = params->budget.epsilon_milli;
+
+	if (!p)
+		return NULL;
+	p->params = *params;
+	p->start_unix_ns = start_unix_ns;
+	snprintf(p->epsilon, sizeof(p->epsilon), "%" PRIu64 ".%03" PRIu64, milli / 1000,
+		 milli % 1000);
+	entropy_init(&p->entropy, random ? random : privacy_random_kernel, random_context);
+	p->source = strdup(source);
+	if (series_init(&p->series, params->cardinality_limit) || !p->source ||
+	    (params->mechanism == PRIVACY_CONTINUAL && make_continual(p, start_unix_ns))) {
+		privacy_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void privacy_free(struct privacy *p)
+{
+	if (!p)
+		return;
+	continual_free(p->continual);
+	state_close(p->state);
+	series_fini(&p->series);
+	entropy_fini(&p->entropy);
+	free(p->source);
+	free(p);
+}
+
+/* --- what outlives the process --- */
+
+static void explain(const char *dir, int err, char *why, size_t why_len)
+{
+	if (err == -EBUSY)
+		snprintf(
+			why, why_len,
+			"another telltale keeps its privacy state in %s; stop it, or give this one "
+			"a state_dir of its own",
+			dir);
+	else
+		snprintf(why, why_len,
+			 "the privacy state in %s cannot be opened, read or written: %s; nothing "
+			 "in it was replaced: make room and let this user read and write there, or "
+			 "set state_dir to another directory",
+			 dir, strerror(-err));
+}
+
+int privacy_keep(struct privacy *p, const char *state_dir, const struct hostkey *key, char *why,
+		 size_t why_len)
+{
+	int err;
+
+	if (!p->continual)
+		return 0;
+	err = state_open(state_dir, key, &p->state);
+	if (!err)
+		err = make_continual(p, p->start_unix_ns);
+	if (err)
+		explain(state_dir, err, why, why_len);
+	return err;
+}
+
+void privacy_save(struct privacy *p)
+{
+	if (p->continual)
+		continual_save(p->continual);
+}
+
+/* --- what happens --- */
+
+/* One draw for one value, whatever counters it enters: two draws of the same value would let their
+ * mean come closer to it. */
+static int64_t publish(struct privacy *p, uint64_t value)
+{
+	return bucket_laplace_apply(&p->params.bucket, value, entropy_take, &p->entropy);
+}
+
+/* The packet of an originated stream, in the counters of all packets. */
+static void count_packet(struct privacy *p, const struct contribution *c, unsigned stream)
+{
+	series_count(&p->series, METRIC_PACKETS, SERIES_PREPARE * SERIES_STREAMS + stream, 1);
+	if (c->outcome == OUTCOME_FULFILLED)
+		series_count(&p->series, METRIC_PACKETS, SERIES_FULFILL * SERIES_STREAMS + stream,
+			     1);
+	if (c->outcome == OUTCOME_REJECTED) {
+		series_count(&p->series, METRIC_PACKETS, SERIES_REJECT * SERIES_STREAMS + stream,
+			     1);
+		series_count(&p->series, METRIC_REJECTS, series_reject(c->reject_code), 1);
+	}
+}
+
+static void observe_packet(struct privacy *p, const struct contribution *c)
+{
+	bool originated = c->origin == ORIGIN_ORIGINATED;
+	bool fulfilled = c->outcome == OUTCOME_FULFILLED;
+	bool rejected = c->outcome == OUTCOME_REJECTED;
+
+	if (fulfilled && c->converted) {
+		int64_t noisy = publish(p, c->value);
+
+		series_count(&p->series, METRIC_AMOUNT_BY_ORIGIN, c->origin, noisy);
+		if (originated) {
+			series_count(&p->series, METRIC_AMOUNT_FULFILL, 0, noisy);
+			if (__builtin_add_overflow(p->truth.value, c->value, &p->truth.value))
+				p->truth.value = UINT64_MAX;
+		}
+	}
+	if (!originated)
+		return;
+	count_packet(p, c, SERIES_PAYMENT);
+	series_count(&p->series, METRIC_PACKET_PREPARE, 0, 1);
+	series_count(&p->series, METRIC_PACKET_FULFILL, 0, fulfilled);
+	series_count(&p->series, METRIC_PACKET_REJECT, 0, rejected);
+	p->truth.prepares++;
+	p->truth.fulfills += fulfilled;
+	p->truth.rejects += rejected;
+}
+
+void privacy_observe(void *privacy, const struct contribution *c)
+{
+	struct privacy *p = privacy;
+	bool originated = c->origin == ORIGIN_ORIGINATED;
+
+	switch (c->kind) {
+	case CONTRIBUTION_TRANSACTION:
+		series_count(&p->series, METRIC_TRANSACTIONS_BY_ORIGIN, c->origin, 1);
+		series_count(&p->series, METRIC_TRANSACTIONS, 0, originated);
+		p->truth.transactions += originated;
+		break;
+	case CONTRIBUTION_PACKET: observe_packet(p, c); break;
+	case CONTRIBUTION_PROBE_PACKET:
+		if (!originated)
+			break;
+		count_packet(p, c, SERIES_PROBE);
+		p->truth.probe_prepares++;
+		p->truth.probe_rejects += c->outcome == OUTCOME_REJECTED;
+		break;
+	case CONTRIBUTION_PAYMENT_END:
+		if (!originated)
+			break;
+		series_time(&p->series, METRIC_PAY_TIME, 0, c->pay_ns);
+		series_time(&p->series, METRIC_ROUND_TRIP, 0, c->round_trip_ns);
+		if (p->continual && !c->partial)
+			continual_observe(p->continual, c);
+		break;
+	}
+}
+
+static uint64_t elapsed(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+/* Which value of METRIC_HTTP_ERRORS. */
+static unsigned status_class(uint16_t status)
+{
+	return status >= 200 && status < 600 ? status / 100u - 2 : 4;
+}
+
+static void count_outcome(struct privacy *p, const struct exchange *e)
+{
+	series_count(&p->series, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	p->truth.outcomes[e->outcome]++;
+	if (e->outcome == OUTCOME_HTTP_ERROR)
+		series_count(&p->series, METRIC_HTTP_ERRORS, status_class(e->http_status), 1);
+	if (e->outcome == OUTCOME_LOST) {
+		series_count(&p->series, METRIC_LOST, e->lost - LOST_GAP, 1);
+		p->truth.lost[e->lost]++;
+	}
+}
+
+void privacy_exchange(struct privacy *p, const struct exchange *e)
+{
+	if (e->outcome == OUTCOME_OPEN)
+		return;
+	count_outcome(p, e);
+	series_count(&p->series, METRIC_ORIGINS, e->origin, 1);
+	if (!e->reply_ns)
+		return;
+	series_time(&p->series, METRIC_EXCHANGE_TIME, e->origin,
+		    elapsed(e->prepare_ns, e->reply_done_ns));
+	if (e->role != RECORD_ROLE_SERVER)
+		return;
+	/* A copy is the same Prepare a second time; its first sight says how long it took. */
+	if (e->origin == ORIGIN_RECEIVED)
+		series_time(&p->series, METRIC_PREPARE_PROCESSING, SERIES_RECEIVE,
+			    elapsed(e->prepare_done_ns, e->reply_ns));
+	else if (e->origin == ORIGIN_FORWARDED)
+		series_time(&p->series, METRIC_PREPARE_PROCESSING, SERIES_FORWARD,
+			    elapsed(e->prepare_done_ns, e->reply_ns));
+}
+
+struct privacy_truth privacy_truth(const struct privacy *p)
+{
+	return p->truth;
+}
+
+/* --- operational series --- */
+
+int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value)
+{
+	return series_find(&p->series, metric, key, value);
+}
+
+void privacy_add(struct privacy *p, int series, uint64_t delta)
+{
+	if (series >= 0 && series < p->series.len)
+		p->series.entries[series].sum += delta;
+}
+
+void privacy_set(struct privacy *p, int series, int64_t value)
+{
+	if (series >= 0 && series < p->series.len)
+		p->series.entries[series].sum = value;
+}
+
+void privacy_set_times(struct privacy *p, int series, const struct histogram *times)
+{
+	if (series >= 0 && series < p->series.len && p->series.entries[series].histogram)
+		*p->series.entries[series].histogram = *times;
+}
+
+/* What continual says of its state, into the operator's series. */
+static void tell_state(struct privacy *p)
+{
+	struct continual_stats now = continual_stats(p->continual);
+
+	if (now.loaded != p->told.loaded && now.loaded >= STATE_CORRUPT)
+		series_count(&p->series, METRIC_PRIVACY_STATE,
+			     SERIES_STATE_CORRUPT + (now.loaded - STATE_CORRUPT), 1);
+	series_count(&p->series, METRIC_PRIVACY_STATE, SERIES_STATE_DROPPED,
+		     (int64_t)(now.dropped - p->told.dropped));
+	series_count(&p->series, METRIC_PRIVACY_STATE, SERIES_STATE_UNSAVED,
+		     (int64_t)(now.unsaved - p->told.unsaved));
+	p->told = now;
+}
+
+/* --- release --- */
+
+static struct released_point *put_value(struct released_point *point, enum metric metric,
+					int64_t value)
+{
+	point->metric = metric;
+	point->value = value;
+	return point + 1;
+}
+
+static struct released_point *put_times(struct released_point *point, enum metric metric,
+					const uint64_t buckets[BUDGET_TIME_CELLS])
+{
+	point->metric = metric;
+	point->without_sum = true;
+	for (size_t i = 0; i < BUDGET_TIME_CELLS; i++) {
+		point->buckets[i] = buckets[i];
+		point->count += buckets[i];
+	}
+	return point + 1;
+}
+
+/* The points of the network's view, each made of what continual has released; sorted by metric. */
+static size_t put_points(struct released_point *points, const struct continual_released *c)
+{
+	struct released_point *at = points;
+	int64_t fulfilled = c->counters[CONTINUAL_FULFILLED];
+	int64_t rejected = c->counters[CONTINUAL_REJECTED], prepared;
+
+	if (__builtin_add_overflow(fulfilled, rejected, &prepared))
+		prepared = INT64_MAX;
+	at = put_value(at, METRIC_TRANSACTIONS, c->counters[CONTINUAL_TRANSACTIONS]);
+	at = put_value(at, METRIC_PACKET_PREPARE, prepared);
+	at = put_value(at, METRIC_PACKET_FULFILL, fulfilled);
+	at = put_value(at, METRIC_PACKET_REJECT, rejected);
+	at = put_value(at, METRIC_AMOUNT_FULFILL, c->counters[CONTINUAL_VALUE]);
+	at = put_times(at, METRIC_PAY_TIME, c->times[CONTINUAL_PAY_TIME]);
+	at = put_times(at, METRIC_ROUND_TRIP, c->times[CONTINUAL_ROUND_TRIP]);
+	return (size_t)(at - points);
+}
+
+#define NETWORK_POINTS 7
+
+static struct released *release_network(const struct privacy *p, uint64_t now_unix_ns)
+{
+	size_t source_len = strlen(p->source) + 1;
+	char *text;
+	struct released *r = released_new(NETWORK_POINTS, source_len + sizeof(p->epsilon), &text);
+
+	if (!r)
+		return NULL;
+	/* Whole seconds: how busy the host was when the timer fired is nobody's business. */
+	r->time_unix_ns = now_unix_ns / NS_PER_S * NS_PER_S;
+	r->start_unix_ns = continual_start_unix_ns(p->continual);
+	r->mechanism = privacy_mechanisms[PRIVACY_CONTINUAL];
+	r->source = memcpy(text, p->source, source_len);
+	r->epsilon = memcpy(text + source_len, p->epsilon, sizeof(p->epsilon));
+	r->points_len = put_points(r->points, continual_released(p->continual));
+	return r;
+}
+
+void privacy_tick(struct privacy *p, uint64_t now_unix_ns)
+{
+	if (p->continual)
+		continual_tick(p->continual, now_unix_ns);
+}
+
+struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns)
+{
+	size_t source_len = strlen(p->source) + 1;
+	char *text;
+	struct released *r = released_new((size_t)p->series.len,
+					  source_len + series_text_len(&p->series), &text);
+
+	if (!r)
+		return NULL;
+	if (p->continual) {
+		privacy_tick(p, now_unix_ns);
+		tell_state(p);
+		r->network = release_network(p, now_unix_ns);
+		/* Without it the network would get the operator's view. */
+		if (!r->network) {
+			released_unref(r);
+			return NULL;
+		}
+	}
+	r->start_unix_ns = p->start_unix_ns;
+	r->time_unix_ns = now_unix_ns;
+	r->source = memcpy(text, p->source, source_len);
+	r->mechanism = privacy_mechanisms[PRIVACY_BUCKET_LAPLACE];
+	text += source_len;
+	series_release(&p->series, r->points, &text);
+	return r;
+}

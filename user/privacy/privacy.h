@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * privacy.h - holds every counter and histogram that can leave the host, and is the only maker of
+ * struct released.
+ *
+ * Two calls are the mechanism: privacy_observe as things happen, privacy_release on the clock.
+ *
+ *   bucket-laplace  the network's published scheme (bucket_laplace.h), acts on each value as it is
+ *                   observed. It gives no finite epsilon; counts and times carry no noise in it.
+ *   continual       epsilon-differential privacy for each payment (continual.h), acts on each
+ *                   release.
+ *
+ * The mechanism is what the network gets. A snapshot has the operator's view: values through
+ * bucket-laplace, counts and times exact, in every case. With continual it has the network's view
+ * in `network` beside it, which shares nothing with the first, and in which everything has noise.
+ *
+ * A released sum never falls: noise that would lower it holds the released value until the
+ * underlying sum has caught up (running maximum).
+ *
+ * Operational counters (what was lost, what is blind) are kept here too, so that one snapshot says
+ * everything; they go to the operator's own endpoints only (metrics.h says which).
+ */
+#ifndef TELLTALE_PRIVACY_H
+#define TELLTALE_PRIVACY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "privacy/bucket_laplace.h"
+#include "privacy/continual.h"
+#include "exchange/payments.h"
+#include "release/released.h"
+
+enum privacy_mechanism { PRIVACY_BUCKET_LAPLACE, PRIVACY_CONTINUAL };
+
+struct privacy_params {
+	enum privacy_mechanism mechanism;
+	struct bucket_laplace bucket;
+	struct privacy_budget budget; /* of continual */
+	uint64_t cardinality_limit;   /* series of one metric; 0: SERIES_LIMIT */
+};
+
+#define PRIVACY_PARAMS_DEFAULT                                                                     \
+	{                                                                                          \
+		.bucket = BUCKET_LAPLACE_DEFAULT, .budget = BUDGET_DEFAULT                         \
+	}
+
+/* "bucket-laplace", "continual". */
+extern const char *const privacy_mechanisms[];
+
+struct privacy;
+
+/*
+ * SOURCE is the instance name (copied). RANDOM NULL means the kernel's. START_UNIX_NS is the
+ * process's start, carried by every release. Returns NULL when memory is short.
+ */
+struct privacy *privacy_new(const struct privacy_params *params, const char *source,
+			    uint64_t start_unix_ns, privacy_random *random, void *random_context);
+void privacy_free(struct privacy *p);
+
+/*
+ * Lets the counters of continual outlive the process, in STATE_DIR under the host's KEY; once,
+ * before anything is observed. 0, or -errno with "what; mend" in WHY. Does nothing for
+ * bucket-laplace.
+ */
+int privacy_keep(struct privacy *p, const char *state_dir, const struct hostkey *key, char *why,
+		 size_t why_len);
+/* Saves what is kept, at shutdown. */
+void privacy_save(struct privacy *p);
+
+/*
+ * Signature payment_sink, with the struct privacy as context. Packet counters, rejects by code and
+ * payment times take originated payments and probes only; what others originated enters the
+ * operator's transactions and amounts by origin.
+ */
+void privacy_observe(void *privacy, const struct contribution *c);
+/* One exchange closed: times and outcomes by origin (the operator's own view). */
+void privacy_exchange(struct privacy *p, const struct exchange *e);
+
+/*
+ * Operational series. Every series exists from the start, at zero: privacy_new makes those with
+ * fixed labels; privacy_series adds one with a label value known only at run time (KEY and VALUE
+ * copied), and returns its handle: beyond the cardinality limit that of the overflow series, -1
+ * when memory is short.
+ */
+int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value);
+void privacy_add(struct privacy *p, int series, uint64_t delta);
+void privacy_set(struct privacy *p, int series, int64_t value);
+void privacy_set_times(struct privacy *p, int series, const struct histogram *times);
+
+/* On the clock, each second or so: closes what of continual is over. */
+void privacy_tick(struct privacy *p, uint64_t now_unix_ns);
+
+/* A snapshot of all of it, never lower than the one before; the caller owns one reference. NULL
+ * when memory is short. */
+struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns);
+
+/*
+ * Exact totals of what was observed: for tests and the demonstration (`run --truth`), never
+ * exported.
+ */
+struct privacy_truth {
+	uint64_t transactions, prepares, fulfills, rejects; /* originated payments */
+	uint64_t value;                                     /* base currency, scale 4 */
+	uint64_t probe_prepares, probe_rejects;
+	uint64_t outcomes[OUTCOMES]; /* all exchanges, whosever */
+	uint64_t lost[LOSTS];        /* OUTCOME_LOST by cause */
+};
+struct privacy_truth privacy_truth(const struct privacy *p);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "privacy/series.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/record.h"
+#include "exchange/exchange.h"
+#include "base/log.h"
+
+#define NS_PER_MS 1000000
+
+/* --- the fixed series --- */
+
+#define VALUES(...)                                                                                \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
+
+#define ORIGIN_VALUES VALUES("unknown", "originated", "forwarded", "received", "proxy_copy")
+#define LOST_VALUES   VALUES("gap", "ring", "evicted", "replaced", "timeout", "shutdown", "opaque")
+#define GAP_VALUES    VALUES("hole", "http", "complex", "reorder", "load", "full")
+#define SOURCE_VALUES VALUES("operator", "network")
+
+/* The codes of RFC 27; the last one stands for all others. */
+static const char *const reject_codes[] = {
+	"F00", "F01", "F02", "F03", "F04", "F05", "F06", "F07", "F08", "F99",   "T00", "T01",
+	"T02", "T03", "T04", "T05", "T99", "R00", "R01", "R02", "R99", "other", NULL,
+};
+#define REJECT_OTHER (sizeof(reject_codes) / sizeof(reject_codes[0]) - 2)
+
+_Static_assert(ORIGINS == 5 && ORIGIN_PROXY_COPY == 4, "ORIGIN_VALUES follow enum origin");
+_Static_assert(OUTCOMES == 8 && OUTCOME_LOST == 7, "the outcomes' values follow enum outcome");
+_Static_assert(LOSTS == 8 && LOST_OPAQUE == 7, "LOST_VALUES follow enum lost");
+_Static_assert(RECORD_GAP_CAUSES == 6 && RECORD_GAP_FULL == 6, "GAP_VALUES follow the record's");
+
+/* Metrics that are not here have one series without labels. */
+static const struct spec {
+	bool at_run_time; /* label values are known only then */
+	struct {
+		const char *key;
+		const char *const *values;
+	} labels[RELEASED_LABELS];
+} specs[METRICS_LEN] = {
+	[METRIC_PREPARE_PROCESSING] = {.labels = {{"operation", VALUES("receive", "forward")}}},
+	[METRIC_EXCHANGE_TIME] = {.labels = {{"origin", ORIGIN_VALUES}}},
+	[METRIC_TRANSACTIONS_BY_ORIGIN] = {.labels = {{"origin", ORIGIN_VALUES}}},
+	[METRIC_AMOUNT_BY_ORIGIN] = {.labels = {{"origin", ORIGIN_VALUES}}},
+	[METRIC_PACKETS] = {.labels = {{"kind", VALUES("prepare", "fulfill", "reject")},
+				       {"stream", VALUES("payment", "probe")}}},
+	[METRIC_REJECTS] = {.labels = {{"code", reject_codes}}},
+	[METRIC_OUTCOMES] = {.labels = {{"outcome",
+					 VALUES("fulfilled", "rejected", "expired", "http_error",
+						"not_ilp", "closed", "lost")}}},
+	[METRIC_HTTP_ERRORS] = {.labels = {{"status",
+					    VALUES("2xx", "3xx", "4xx", "5xx", "other")}}},
+	[METRIC_LOST] = {.labels = {{"cause", LOST_VALUES}}},
+	[METRIC_ORIGINS] = {.labels = {{"origin", ORIGIN_VALUES}}},
+	[METRIC_RECORDS] = {.labels = {{"type", VALUES("message", "endpoint", "flow_close", "gap",
+						       "opaque", "unknown")}}},
+	[METRIC_GAPS] = {.labels = {{"cause", GAP_VALUES}}},
+	[METRIC_GAP_BYTES] = {.labels = {{"cause", GAP_VALUES}}},
+	[METRIC_EVICTED] = {.labels = {{"table", VALUES("exchanges", "conditions", "payments")}}},
+	[METRIC_OPAQUE] = {.labels = {{"reason",
+				       VALUES("tls-no-library", "tls-unattached", "tls-refused",
+					      "tls-seccomp", "tls-unknown-owner", "http2",
+					      "upgraded")}}},
+	[METRIC_EXPORTS] = {.at_run_time = true},
+	[METRIC_EXPORT_FAILURES] = {.at_run_time = true},
+	[METRIC_EXPORT_STATUS] = {.at_run_time = true},
+	[METRIC_EXPORT_FAILING] = {.at_run_time = true},
+	[METRIC_EXPORT_LAST_SUCCESS] = {.at_run_time = true},
+	[METRIC_EXPORT_TIME] = {.at_run_time = true},
+	[METRIC_EXPORT_BYTES] = {.at_run_time = true},
+	[METRIC_EXPORT_REJECTED] = {.at_run_time = true},
+	[METRIC_EXPORT_RETRIES] = {.at_run_time = true},
+	[METRIC_PRIVACY_STATE] = {.labels = {{"event", VALUES("corrupt", "foreign", "older",
+							      "dropped", "unsaved")}}},
+	[METRIC_HISTORY_FAILURES] = {.labels = {{"event",
+						 VALUES("corrupt", "foreign", "unsaved")}}},
+	[METRIC_RATES_AGE] = {.labels = {{"document", SOURCE_VALUES}}},
+	[METRIC_RATES_FAILURES] = {.labels = {{"document", SOURCE_VALUES}}},
+};
+
+/* NULL when memory is short. */
+static struct series_entry *entry_add(struct series *s, enum metric metric)
+{
+	struct histogram *histogram = NULL;
+	struct series_entry *e;
+
+	if (s->len == s->room) {
+		int room = s->room ? 2 * s->room : 256;
+		struct series_entry *more = reallocarray(s->entries, (size_t)room, sizeof(*more));
+
+		if (!more)
+			return NULL;
+		s->entries = more;
+		s->room = room;
+	}
+	if (metric_infos[metric].shape == METRIC_HISTOGRAM) {
+		histogram = malloc(sizeof(*histogram));
+		if (!histogram)
+			return NULL;
+		histogram_init(histogram);
+	}
+	e = &s->entries[s->len++];
+	*e = (struct series_entry){.metric = metric, .histogram = histogram};
+	e->sum = metric == METRIC_RATES_AGE || metric == METRIC_EXPORT_STATUS ? -1
+									      : 0; /* none yet */
+	return e;
+}
+
+/* One series for each combination of label values, the first label's varying slowest. */
+static int add_fixed(struct series *s, enum metric metric)
+{
+	static const char *const none[] = {"", NULL};
+	const struct spec *spec = &specs[metric];
+	const char *const *outer = spec->labels[0].key ? spec->labels[0].values : none;
+
+	s->first[metric] = s->len;
+	if (spec->at_run_time)
+		return 0;
+	for (; *outer; outer++) {
+		const char *const *inner = spec->labels[1].key ? spec->labels[1].values : none;
+
+		for (; *inner; inner++) {
+			struct series_entry *e = entry_add(s, metric);
+			const char *values[RELEASED_LABELS] = {*outer, *inner};
+
+			if (!e)
+				return -ENOMEM;
+			for (; e->labels_len < RELEASED_LABELS && spec->labels[e->labels_len].key;
+			     e->labels_len++)
+				e->labels[e->labels_len] = (struct released_label){
+					spec->labels[e->labels_len].key, values[e->labels_len]};
+		}
+	}
+	return 0;
+}
+
+int series_init(struct series *s, size_t limit)
+{
+	int err = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->limit = limit ? limit : SERIES_LIMIT;
+	for (int metric = 0; metric < METRICS_LEN && !err; metric++)
+		err = add_fixed(s, (enum metric)metric);
+	return err;
+}
+
+void series_fini(struct series *s)
+{
+	for (int i = 0; i < s->len; i++) {
+		if (s->entries[i].own_text) {
+			free((char *)s->entries[i].labels[0].key);
+			free((char *)s->entries[i].labels[0].value);
+		}
+		free(s->entries[i].histogram);
+	}
+	free(s->entries);
+}
+
+/* --- what happens --- */
+
+void series_count(struct series *s, enum metric metric, unsigned which, int64_t n)
+{
+	s->entries[s->first[metric] + (int)which].sum += n;
+}
+
+void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns)
+{
+	histogram_add(s->entries[s->first[metric] + (int)which].histogram, ns);
+}
+
+unsigned series_reject(const char *code)
+{
+	unsigned i = 0;
+
+	while (i < REJECT_OTHER && strncmp(reject_codes[i], code, 4) != 0)
+		i++;
+	return i;
+}
+
+static bool entry_is(const struct series_entry *e, enum metric metric, const char *key,
+		     const char *value)
+{
+	if (e->metric != metric || e->labels_len != (key != NULL))
+		return false;
+	return !key || (!strcmp(e->labels[0].key, key) && !strcmp(e->labels[0].value, value));
+}
+
+static struct series_entry *add_named(struct series *s, enum metric metric, const char *key,
+				      const char *value)
+{
+	struct released_label label = {strdup(key), strdup(value)};
+	struct series_entry *e = label.key && label.value ? entry_add(s, metric) : NULL;
+
+	if (!e) {
+		free((char *)label.key);
+		free((char *)label.value);
+		return NULL;
+	}
+	e->labels[e->labels_len++] = label;
+	e->own_text = true;
+	return e;
+}
+
+int series_find(struct series *s, enum metric metric, const char *key, const char *value)
+{
+	size_t of_metric = 0;
+
+	for (int i = 0; i < s->len; i++) {
+		if (entry_is(&s->entries[i], metric, key, value))
+			return i;
+		of_metric += s->entries[i].metric == metric;
+	}
+	if (!key)
+		return -1;
+	if (of_metric + 1 >= s->limit && strcmp(key, RELEASED_OVERFLOW) != 0) {
+		if (of_metric + 1 == s->limit)
+			log_warn("privacy",
+				 "%s has %zu series; what others would count is counted together, "
+				 "under " RELEASED_OVERFLOW ": raise cardinality_limit",
+				 metric_infos[metric].name, of_metric);
+		return series_find(s, metric, RELEASED_OVERFLOW, "true");
+	}
+	return add_named(s, metric, key, value) ? s->len - 1 : -1;
+}
+
+/* --- release --- */
+
+size_t series_text_len(const struct series *s)
+{
+	size_t len = _Alignof(struct histogram_exponential);
+
+	for (int i = 0; i < s->len; i++) {
+		const struct series_entry *e = &s->entries[i];
+
+		if (e->histogram)
+			len += sizeof(e->histogram->exponential);
+		if (e->own_text)
+			len += strlen(e->labels[0].key) + 1 + strlen(e->labels[0].value) + 1;
+	}
+	return len;
+}
+
+/* Copies STRING to *AT and moves *AT behind it. */
+static const char *put_text(char **at, const char *string)
+{
+	char *copy = *at;
+
+	*at = stpcpy(copy, string) + 1;
+	return copy;
+}
+
+/* The sum, or what has already left if that is more: a released sum never falls. */
+static int64_t release_sum(struct series_entry *e)
+{
+	__int128 sum = e->sum > INT64_MAX ? INT64_MAX : e->sum;
+
+	if (sum > e->released)
+		e->released = (int64_t)sum;
+	return e->released;
+}
+
+static void release_times(const struct histogram *h, struct released_point *point,
+			  struct histogram_exponential *exponential)
+{
+	point->count = h->count;
+	point->sum_ms = (double)h->sum_ns / NS_PER_MS;
+	memcpy(point->buckets, h->buckets, sizeof(point->buckets));
+	*exponential = h->exponential;
+	point->exponential = exponential;
+}
+
+static void release_point(struct series_entry *e, struct released_point *point, char **text)
+{
+	point->metric = e->metric;
+	point->labels_len = e->labels_len;
+	memcpy(point->labels, e->labels, sizeof(point->labels));
+	if (e->own_text) {
+		point->labels[0].key = put_text(text, e->labels[0].key);
+		point->labels[0].value = put_text(text, e->labels[0].value);
+	}
+	switch (metric_infos[e->metric].shape) {
+	case METRIC_SUM: point->value = release_sum(e); break;
+	case METRIC_GAUGE: point->value = (int64_t)e->sum; break;
+	case METRIC_HISTOGRAM: break; /* has been taken */
+	}
+}
+
+void series_release(struct series *s, struct released_point *points, char **text)
+{
+	const uintptr_t align = _Alignof(struct histogram_exponential);
+	char *at = *text + (align - (uintptr_t)*text % align) % align;
+	struct histogram_exponential *exponentials = (void *)at;
+	size_t histograms = 0;
+
+	for (int i = 0; i < s->len; i++)
+		histograms += s->entries[i].histogram != NULL;
+	*text = (char *)(exponentials + histograms);
+	for (int metric = 0; metric < METRICS_LEN; metric++) {
+		for (int i = 0; i < s->len; i++) {
+			struct series_entry *e = &s->entries[i];
+
+			if (e->metric != (enum metric)metric)
+				continue;
+			if (e->histogram)
+				release_times(e->histogram, points, exponentials++);
+			release_point(e, points++, text);
+		}
+	}
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "release/histogram.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NS_PER_MS 1000000
+
+void histogram_init(struct histogram *h)
+{
+	memset(h, 0, sizeof(*h));
+	h->exponential.scale = HISTOGRAM_SCALE_MAX;
+}
+
+/* The bucket of MS, which is above zero, at the finest scale. That of a coarser scale is the same
+ * number shifted right: buckets close at their upper end, so pairs merge without a remainder. */
+static int32_t index_of(double ms)
+{
+	const double per_octave = 1 << HISTOGRAM_SCALE_MAX;
+	int exponent;
+	double fraction = frexp(ms, &exponent); /* 0.5 to below 1 */
+
+	/* A power of two is a bound; the logarithm might come out on either side of it. */
+	if (fraction == 0.5)
+		return (exponent - 1) * (1 << HISTOGRAM_SCALE_MAX) - 1;
+	return exponent * (1 << HISTOGRAM_SCALE_MAX) + (int32_t)ceil(log2(fraction) * per_octave) -
+	       1;
+}
+
+static void halve(struct histogram_exponential *e)
+{
+	int32_t offset = e->offset >> 1;
+	uint32_t len = 0;
+
+	for (uint32_t i = 0; i < e->len; i++) {
+		uint32_t to = (uint32_t)(((e->offset + (int32_t)i) >> 1) - offset);
+		uint64_t count = e->counts[i];
+
+		e->counts[i] = 0;
+		e->counts[to] += count;
+		len = to + 1;
+	}
+	e->offset = offset;
+	e->len = len;
+	e->scale--;
+}
+
+static void add_exponential(struct histogram_exponential *e, double ms)
+{
+	int32_t finest = index_of(ms), index, first, last;
+
+	for (;; halve(e)) {
+		index = finest >> (HISTOGRAM_SCALE_MAX - e->scale);
+		first = e->len && e->offset < index ? e->offset : index;
+		last = e->offset + (int32_t)e->len - 1;
+		if (!e->len || last < index)
+			last = index;
+		if (last - first < HISTOGRAM_EXPONENTIAL)
+			break;
+	}
+	if (e->len && first < e->offset) {
+		uint32_t by = (uint32_t)(e->offset - first);
+
+		memmove(e->counts + by, e->counts, e->len * sizeof(e->counts[0]));
+		memset(e->counts, 0, by * sizeof(e->counts[0]));
+	}
+	e->offset = first;
+	e->len = (uint32_t)(last - first) + 1;
+	e->counts[index - first]++;
+}
+
+void histogram_add(struct histogram *h, uint64_t ns)
+{
+	h->buckets[metric_bucket(ns)]++;
+	h->count++;
+	if (__builtin_add_overflow(h->sum_ns, ns, &h->sum_ns))
+		h->sum_ns = UINT64_MAX;
+	if (ns)
+		add_exponential(&h->exponential, (double)ns / NS_PER_MS);
+	else
+		h->exponential.zeros++;
+}

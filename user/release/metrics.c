@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "release/metrics.h"
+
+#define SUM       METRIC_SUM
+#define GAUGE     METRIC_GAUGE
+#define HISTOGRAM METRIC_HISTOGRAM
+#define NETWORK   AUDIENCE_NETWORK
+#define OWN       AUDIENCE_OWN
+
+const struct metric_info metric_infos[METRICS_LEN] = {
+#define METRIC(id, name, shape, audience, description)                                             \
+	[METRIC_##id] = {name, description, shape, audience},
+	METRICS(METRIC)
+#undef METRIC
+};
+
+const double metric_bounds_ms[METRIC_BOUNDS] = {0,   5,   10,   25,   50,   75,   100,  250,
+						500, 750, 1000, 2500, 5000, 7500, 10000};
+
+#define NS_PER_MS 1000000
+
+unsigned metric_bucket(uint64_t ns)
+{
+	unsigned i = 0;
+
+	/* The bounds are whole numbers: nothing is rounded here. */
+	while (i < METRIC_BOUNDS && ns > (uint64_t)metric_bounds_ms[i] * NS_PER_MS)
+		i++;
+	return i;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+static void refuse_tls(struct load_plan *plan, const char *what)
+{
+	plan->tls = false;
+	snprintf(plan->tls_why, sizeof(plan->tls_why),
+		 "the kernel refuses the TLS programs (%s): it has no uprobes, or its security "
+		 "policy forbids tracing",
+		 what);
+}
+
+void load_plan(struct load_plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->tls = true;
+	if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_KPROBE, NULL) != 1)
+		refuse_tls(plan, "not even an empty one is taken");
+	/* Linux 5.10 has no such helper for tracing programs. */
+	plan->execs = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
+					      BPF_FUNC_get_current_ancestor_cgroup_id, NULL) == 1;
+}
+
+void load_without_tls(struct load_plan *plan, int err)
+{
+	refuse_tls(plan, strerror(-err));
+}
+
+void load_choose(struct bpf_object *object, const struct load_plan *plan)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+	{
+		enum bpf_prog_type type = bpf_program__type(program);
+
+		if ((type == BPF_PROG_TYPE_KPROBE && !plan->tls) ||
+		    (type == BPF_PROG_TYPE_RAW_TRACEPOINT && !plan->execs))
+			bpf_program__set_autoload(program, false);
+	}
+}
+
+/* Runs after the library has made its replacements and before the kernel sees the program. */
+static int restore_user_reads(struct bpf_program *program, struct bpf_prog_load_opts *opts,
+			      long cookie)
+{
+	struct bpf_insn *instructions = (struct bpf_insn *)bpf_program__insns(program);
+
+	(void)opts;
+	(void)cookie;
+	for (size_t i = 0; i < bpf_program__insn_cnt(program); i++) {
+		struct bpf_insn *in = &instructions[i];
+
+		if (in->code == (BPF_JMP | BPF_CALL) && !in->src_reg &&
+		    in->imm == BPF_FUNC_probe_read)
+			in->imm = BPF_FUNC_probe_read_user;
+	}
+	return 0;
+}
+
+int load_keep_user_reads(void)
+{
+	static const struct {
+		const char *section;
+		enum bpf_prog_type type;
+		enum bpf_attach_type attach;
+	} sections[] = {
+		{"cgroup_skb/ingress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_INGRESS},
+		{"cgroup_skb/egress", BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS},
+		{"uprobe", BPF_PROG_TYPE_KPROBE, 0},
+		{"uretprobe", BPF_PROG_TYPE_KPROBE, 0},
+	};
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = restore_user_reads);
+	static bool done;
+
+	for (size_t i = 0; !done && i < sizeof(sections) / sizeof(sections[0]); i++) {
+		int err = libbpf_register_prog_handler(sections[i].section, sections[i].type,
+						       sections[i].attach, &opts);
+
+		if (err < 0)
+			return err;
+	}
+	done = true;
+	return 0;
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/shared.h"
+#include "bpf/telltale.skel.h"
+#include "tap/detacher.h"
+#include "tap/load.h"
+#include "base/log.h"
+#include "tap/tls_flows.h"
+#include "tap/uprobe.h"
+
+_Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
+
+/* Connections followed at once, over all targets, each with its share: some 50 MB at the most. */
+#define PROBE_FLOWS_MAX 8192
+#define DETACH_MS       3000 /* for breakpoints, at the end; SIGTERM is done within five seconds */
+
+#define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
+
+struct probe {
+	struct telltale_bpf *skel;
+	struct ring_buffer *ring;
+	const struct target *targets;
+	size_t targets_len;
+	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
+	struct bpf_link *releases[CONFIG_TARGETS_MAX];
+	struct bpf_link *exec;
+	struct detacher *detacher;
+	enum uprobe_way way; /* uprobes are attached */
+	bool cookies;        /* ... and tell what is known of their library */
+	bool harms_filtered;
+	struct load_plan plan;
+	size_t tls_connections;
+	int cpus;
+	uint64_t *per_cpu; /* room for one value a CPU */
+	struct tls_flows *tls_flows;
+	probe_sink *sink; /* while probe_consume runs */
+	void *sink_context;
+};
+
+#define PROBE_TLS_POINTS 7
+
+struct probe_tls {
+	struct uprobe points[PROBE_TLS_POINTS];
+	size_t points_len;
+};
+
+static int hand_over(void *context, void *record, size_t size)
+{
+	struct probe *p = context;
+
+	p->sink(p->sink_context, record, size);
+	return 0;
+}
+
+/* A run that needs more steps goes on in the program of its kind. */
+static int fill_continuations(struct telltale_bpf *skel)
+{
+	const struct {
+		const struct bpf_map *map;
+		const struct bpf_program *program;
+	} continuations[] = {
+		{skel->maps.more_ingress, skel->progs.telltale_in2},
+		{skel->maps.more_egress, skel->progs.telltale_out2},
+		{skel->maps.settle_ingress, skel->progs.telltale_in3},
+		{skel->maps.settle_egress, skel->progs.telltale_out3},
+		{skel->maps.step_ingress, skel->progs.telltale_in4},
+		{skel->maps.step_egress, skel->progs.telltale_out4},
+		{skel->maps.more_write, skel->progs.tls_write_step},
+		{skel->maps.more_read, skel->progs.tls_read_step},
+	};
+
+	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
+		uint32_t zero = 0;
+		int fd = bpf_program__fd(continuations[i].program);
+
+		if (!bpf_program__autoload(continuations[i].program))
+			continue;
+		if (bpf_map_update_elem(bpf_map__fd(continuations[i].map), &zero, &fd, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static int fill_targets(struct telltale_bpf *skel, const struct target *targets, size_t len)
+{
+	for (uint32_t i = 0; i < len; i++) {
+		struct shared_target t = {
+			.cgroup = targets[i].id, .level = targets[i].level, .index = i};
+
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.targets), &i, &t, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* When the programs that see calls return are run. */
+static enum uprobe_when returns(const struct probe *p)
+{
+	return p->way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN;
+}
+
+static void choose_uprobes(struct probe *p)
+{
+	struct bpf_program *const both[] = {
+		p->skel->progs.tls_write,      p->skel->progs.tls_read,
+		p->skel->progs.tls_write_ex,   p->skel->progs.tls_read_ex,
+		p->skel->progs.tls_write_step, p->skel->progs.tls_read_step,
+	};
+	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
+					     p->skel->progs.tls_read_enter};
+
+	p->way = uprobe_choose_way();
+	p->cookies = uprobe_has_cookies();
+	p->skel->rodata->tls_sessions = p->way == UPROBE_SESSIONS;
+	p->skel->rodata->tls_cookies = p->cookies;
+	uprobe_set_way(p->skel->progs.tls_ended, p->way, UPROBE_ENTRY);
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+		uprobe_set_way(both[i], p->way, returns(p));
+	for (size_t i = 0; i < sizeof(enter) / sizeof(enter[0]); i++) {
+		uprobe_set_way(enter[i], p->way, UPROBE_ENTRY);
+		bpf_program__set_autoload(enter[i], p->way != UPROBE_SESSIONS);
+	}
+}
+
+/* What cannot be tried is taken to be harmless: attaching will not work any better. */
+static void try_filtered(struct probe *p)
+{
+	int harms = 1;
+
+	/* A kernel that harms does so each time. A child that ends for another reason, as killed
+	 * for want of memory, is no reason to leave TLS unread for as long as this runs. */
+	for (int i = 0; i < 3 && harms > 0; i++)
+		harms = uprobe_try_filtered(p->skel->progs.tls_read, p->way, NULL);
+	p->harms_filtered = harms > 0;
+	if (harms < 0)
+		log_debug("probe", "cannot try breakpoints under a seccomp filter: %s",
+			  strerror(-harms));
+}
+
+static void explain_load(int err, char *why, size_t why_len)
+{
+	const char *mend = "`telltale check` says what this kernel lacks";
+
+	if (err == -EPERM || err == -EACCES)
+		mend = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and before "
+		       "Linux 5.11 with LimitMEMLOCK=infinity (`ulimit -l unlimited`)";
+	else if (err == -ENOMEM)
+		mend = "raise the memory limit of the service";
+	snprintf(why, why_len, "the kernel does not take the BPF programs: %s; %s", strerror(-err),
+		 mend);
+}
+
+/* Opens the programs, sets their parameters, and loads those that the plan has. */
+static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
+{
+	int err;
+
+	p->skel = telltale_bpf__open();
+	if (!p->skel)
+		return errno ? -errno : -ENOMEM;
+	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
+	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
+	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
+	p->skel->rodata->targets_len = (uint32_t)p->targets_len;
+	p->skel->rodata->tls_share = p->tls_connections / (p->targets_len ? p->targets_len : 1);
+	load_choose(p->skel->obj, &p->plan);
+	if (p->plan.tls)
+		choose_uprobes(p);
+	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
+					       (uint32_t)p->tls_connections);
+	return err ? err : telltale_bpf__load(p->skel);
+}
+
+/* Everything; or, when that is refused, everything but TLS. What is refused then is told of as the
+ * first time. */
+static int load_what_can_be(struct probe *p, const struct siphash_key *session,
+			    const struct siphash_key *host)
+{
+	int err = load_keep_user_reads(), again;
+
+	if (err)
+		return err;
+	load_plan(&p->plan);
+	err = load(p, session, host);
+	if (!err || !p->plan.tls || err == -ENOMEM)
+		return err;
+	telltale_bpf__destroy(p->skel);
+	load_without_tls(&p->plan, err);
+	again = load(p, session, host);
+	return again ? err : 0;
+}
+
+int probe_open(const struct siphash_key *session, const struct siphash_key *host,
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->targets = targets;
+	p->targets_len = targets_len;
+	p->tls_connections = tls_connections;
+	p->cpus = libbpf_num_possible_cpus();
+	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
+	p->detacher = detacher_new();
+	if (!p->per_cpu || !p->detacher) {
+		err = -ENOMEM;
+		goto out;
+	}
+	err = load_what_can_be(p, session, host);
+	if (!err)
+		err = fill_continuations(p->skel);
+	if (!err)
+		err = fill_targets(p->skel, targets, targets_len);
+	if (err)
+		goto out;
+	p->tls_flows = tls_flows_new(p->skel);
+	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), hand_over, p, NULL);
+	if (!p->tls_flows || !p->ring)
+		err = errno ? -errno : -ENOMEM;
+	else if (p->plan.tls)
+		try_filtered(p);
+out:
+	if (err) {
+		explain_load(err, why, why_len);
+		probe_close(p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+void probe_close(struct probe *p)
+{
+	if (!p)
+		return;
+	probe_detach_sockets(p);
+	detacher_free(p->detacher, DETACH_MS);
+	tls_flows_free(p->tls_flows);
+	ring_buffer__free(p->ring);
+	telltale_bpf__destroy(p->skel);
+	free(p->per_cpu);
+	free(p);
+}
+
+/* Told of every socket that a process closes, the programs know how many connections they follow,
+ * and may be given a bound. */
+static void bound_flows(struct probe *p)
+{
+	for (size_t i = 0; i < p->targets_len; i++) {
+		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.telltale_released,
+							    p->targets[i].fd);
+		if (!p->releases[i]) {
+			log_warn("probe",
+				 "cannot be told of closed sockets (%s): the number of connections "
+				 "followed, and the kernel memory they take, is not bounded",
+				 strerror(errno));
+			return;
+		}
+	}
+	if (p->targets_len)
+		p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
+}
+
+int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
+{
+	const struct bpf_program *programs[2] = {p->skel->progs.telltale_in,
+						 p->skel->progs.telltale_out};
+
+	for (size_t i = 0; i < p->targets_len; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			int err;
+
+			p->links[i][k] = bpf_program__attach_cgroup(programs[k], p->targets[i].fd);
+			if (p->links[i][k])
+				continue;
+			err = -errno;
+			snprintf(
+				why, why_len, "cannot attach to %s: %s%s", p->targets[i].path,
+				strerror(-err),
+				err == -EPERM
+					? "; is a program attached there, or above, that allows no "
+					  "other? `bpftool cgroup tree` shows it"
+					: "");
+			return err;
+		}
+	}
+	bound_flows(p);
+	if (!p->plan.tls)
+		return 0;
+	errno = EOPNOTSUPP;
+	if (p->plan.execs)
+		p->exec = bpf_program__attach_raw_tracepoint(p->skel->progs.process_exec,
+							     "sched_process_exec");
+	if (!p->exec)
+		log_warn("probe",
+			 "the kernel does not tell of programs that begin (%s): TLS that a process "
+			 "speaks in its first second may be missed",
+			 strerror(errno));
+	return 0;
+}
+
+void probe_detach_sockets(struct probe *p)
+{
+	bpf_link__destroy(p->exec);
+	p->exec = NULL;
+	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
+		for (size_t k = 0; k < 2; k++) {
+			bpf_link__destroy(p->links[i][k]);
+			p->links[i][k] = NULL;
+		}
+		bpf_link__destroy(p->releases[i]);
+		p->releases[i] = NULL;
+	}
+}
+
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+static void tls_free(struct probe *p, struct probe_tls *tls)
+{
+	for (size_t i = 0; i < tls->points_len; i++)
+		detacher_take(p->detacher, &tls->points[i]);
+	free(tls);
+}
+
+int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
+		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
+		     size_t why_len)
+{
+	const uint64_t cookie = p->cookies ? o->server | (o->typed ? SHARED_TLS_TYPED : 0u) : 0;
+	const enum uprobe_when when = returns(p);
+	/* Returns before entries: no call is then seen entering whose return is missed. */
+	const struct uprobe_point points[PROBE_TLS_POINTS] = {
+		{p->skel->progs.tls_ended, {o->free, o->clear}, UPROBE_ENTRY, 0},
+		{p->skel->progs.tls_write, {o->write}, when, cookie},
+		{p->skel->progs.tls_read, {o->read}, when, cookie},
+		{p->skel->progs.tls_write_ex, {o->write_ex}, when, cookie},
+		{p->skel->progs.tls_read_ex, {o->read_ex}, when, cookie},
+		{p->skel->progs.tls_write_enter, {o->write, o->write_ex}, UPROBE_ENTRY, cookie},
+		{p->skel->progs.tls_read_enter, {o->read, o->read_ex}, UPROBE_ENTRY, cookie},
+	};
+	const size_t points_len = when == UPROBE_SESSION ? 5 : PROBE_TLS_POINTS;
+	struct probe_tls *tls = calloc(1, sizeof(*tls));
+	uint32_t key = (uint32_t)pid;
+	uint8_t value = (uint8_t)target;
+	int err = 0;
+
+	if (!p->plan.tls) {
+		snprintf(why, why_len, "%s", p->plan.tls_why);
+		free(tls);
+		return -EOPNOTSUPP;
+	}
+	if (!tls) {
+		snprintf(why, why_len, "out of memory for process %d", (int)pid);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < points_len && !err; i++) {
+		err = uprobe_attach(&tls->points[i], &points[i], p->way, pid, path);
+		if (!err)
+			tls->points_len++;
+	}
+	if (!err &&
+	    bpf_map_update_elem(bpf_map__fd(p->skel->maps.processes), &key, &value, BPF_ANY))
+		err = -errno;
+	if (err) {
+		snprintf(why, why_len, "cannot attach to the TLS library of process %d: %s%s",
+			 (int)pid, strerror(-err),
+			 err == -EACCES || err == -EPERM
+				 ? "; CAP_PERFMON and CAP_SYS_PTRACE are needed, and CAP_SYS_ADMIN "
+				   "on kernels before 6.10"
+				 : "");
+		tls_free(p, tls);
+		return err;
+	}
+	*out = tls;
+	return 0;
+}
+
+void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool ended)
+{
+	uint32_t key = (uint32_t)pid;
+
+	if (!tls)
+		return;
+	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
+	tls_free(p, tls);
+	tls_flows_forget(p->tls_flows, ended ? pid : 0);
+}
+
+const char *probe_tls_refused(const struct probe *p)
+{
+	return p->plan.tls ? NULL : p->plan.tls_why;
+}
+
+bool probe_tells_execs(const struct probe *p)
+{
+	return p->plan.execs;
+}
+
+bool probe_harms_filtered(const struct probe *p)
+{
+	return p->harms_filtered;
+}
+
+bool probe_needs_admin(const struct probe *p)
+{
+	return p->plan.tls && p->way == UPROBE_PERF;
+}
+
+/* --- ring ------------------------------------------------------------------------------------- */
+
+int probe_fd(const struct probe *p)
+{
+	return ring_buffer__epoll_fd(p->ring);
+}
+
+size_t probe_consume(struct probe *p, probe_sink *sink, void *context)
+{
+	/* Of those found while records are handed over, the process may have more in the ring. */
+	size_t ended = tls_flows_waiting(p->tls_flows);
+	int n;
+
+	p->sink = sink;
+	p->sink_context = context;
+	n = ring_buffer__consume(p->ring);
+	tls_flows_tell(p->tls_flows, ended, sink, context);
+	return n > 0 ? (size_t)n : 0;
+}
+
+uint64_t probe_dropped(const struct probe *p)
+{
+	int fd = bpf_map__fd(p->skel->maps.dropped);
+	uint64_t sum = 0;
+
+	for (uint32_t type = 0; type < RECORD_TYPES; type++) {
+		if (bpf_map_lookup_elem(fd, &type, p->per_cpu))
+			continue;
+		for (int cpu = 0; cpu < p->cpus; cpu++)
+			sum += p->per_cpu[cpu];
+	}
+	return sum;
+}

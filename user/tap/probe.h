@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe.h - the BPF programs: load, attach, read the ring. The one stage that needs privilege.
+ *
+ * Everything hangs on descriptors of this process: when it ends, however it ends, the programs are
+ * detached and the connector has not noticed.
+ */
+#ifndef TELLTALE_PROBE_H
+#define TELLTALE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bpf/record.h"
+#include "bpf/siphash.h"
+#include "target/target.h"
+
+struct probe;
+struct probe_tls;
+
+/* Where the functions of a TLS library lie in its file; 0: it has no such function. And where its
+ * SSL objects say whose end they are, see tlscode.h; 0: not known. */
+struct probe_tls_offsets {
+	uint64_t write, read, write_ex, read_ex, free, clear;
+	uint16_t server;
+	uint8_t typed;
+};
+
+/*
+ * Loads the programs, those that read TLS only where the kernel takes them. SESSION keys what is
+ * forgotten with the process, HOST bearer tokens. TLS_CONNECTIONS that carry ILP are followed at
+ * once; each takes 6 KB of the kernel's memory from the start. 0 or -errno with a sentence and the
+ * mend in WHY.
+ */
+int probe_open(const struct siphash_key *session, const struct siphash_key *host,
+	       const struct target *targets, size_t targets_len, size_t tls_connections,
+	       struct probe **out, char *why, size_t why_len);
+void probe_close(struct probe *p); /* detaches; accepts NULL */
+
+/* Attaches the socket programs to all targets. */
+int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
+/* The connector pays nothing any more; what is in the ring can still be read. */
+void probe_detach_sockets(struct probe *p);
+
+/*
+ * Puts breakpoints on the TLS functions in PATH for process PID alone, which belongs to target
+ * number TARGET. 0 or -errno with a sentence in WHY.
+ */
+int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *path,
+		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
+		     size_t why_len);
+/* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached.
+ * ENDED: the program that had them is no more, so they have closed, and the next probe_consume says
+ * so. Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
+void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool ended);
+
+/* NULL, or why the kernel takes no program that reads TLS: plain HTTP is read all the same. */
+const char *probe_tls_refused(const struct probe *p);
+/* Does the kernel tell of programs that begin? Without, their TLS may be missed for a second. */
+bool probe_tells_execs(const struct probe *p);
+
+/* Do its breakpoints harm processes under a seccomp filter here? See uprobe_try_filtered. */
+bool probe_harms_filtered(const struct probe *p);
+
+/* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */
+bool probe_needs_admin(const struct probe *p);
+
+/* Becomes readable only when the ring is filling faster than it is read. */
+int probe_fd(const struct probe *p);
+typedef void probe_sink(void *context, const void *record, size_t size);
+/* Hands over every record waiting, and then what is known of ended processes' connections; returns
+ * how many were waiting. */
+size_t probe_consume(struct probe *p, probe_sink *sink, void *context);
+/* Records that found no room in the ring so far, of all types. */
+uint64_t probe_dropped(const struct probe *p);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/uprobe.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* From the kernel's interface; the headers this is built with may be older. */
+#define TRACE_UPROBE_MULTI   48
+#define TRACE_UPROBE_SESSION 57
+#define UPROBE_MULTI_RETURN  1
+
+/* The part of union bpf_attr that BPF_LINK_CREATE reads for a uprobe_multi link. */
+struct link_create_attr {
+	uint32_t prog_fd, target_fd, attach_type, flags;
+	uint64_t path;
+	uint64_t offsets;
+	uint64_t ref_ctr_offsets;
+	uint64_t cookies;
+	uint32_t cnt;
+	uint32_t uprobe_flags;
+	uint32_t pid;
+	uint32_t pad;
+};
+
+static int link_create(int program_fd, pid_t pid, const char *path, const uint64_t *offsets,
+		       size_t len, enum uprobe_when when, uint64_t cookie)
+{
+	const uint64_t cookies[UPROBE_PLACES] = {cookie, cookie};
+	struct link_create_attr attr = {
+		.prog_fd = (uint32_t)program_fd,
+		.attach_type = when == UPROBE_SESSION ? TRACE_UPROBE_SESSION : TRACE_UPROBE_MULTI,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)offsets,
+		.cookies = cookie ? (uintptr_t)cookies : 0,
+		.cnt = (uint32_t)len,
+		.uprobe_flags = when == UPROBE_RETURN ? UPROBE_MULTI_RETURN : 0,
+		.pid = (uint32_t)pid,
+	};
+	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* A link on a directory: a kernel that knows the kind complains of the directory. For a process
+ * that cannot be, one that sees all threads of a process complains of the process first; older ones
+ * saw its first thread alone. */
+static bool has_links(enum uprobe_when when)
+{
+	static const struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int type = when == UPROBE_SESSION ? TRACE_UPROBE_SESSION : TRACE_UPROBE_MULTI;
+	DECLARE_LIBBPF_OPTS(bpf_prog_load_opts, opts,
+			    .expected_attach_type = (enum bpf_attach_type)type);
+	uint64_t offset = 0;
+	int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "telltale_try", "GPL", nothing, 2, &opts);
+	int known, threads;
+
+	if (fd < 0)
+		return false;
+	known = link_create(fd, 0, "/", &offset, 1, when, 0);
+	threads = link_create(fd, -1, "/", &offset, 1, when, 0);
+	close(fd);
+	if (known >= 0)
+		close(known);
+	if (threads >= 0)
+		close(threads);
+	return known == -EBADF && threads == -EINVAL;
+}
+
+bool uprobe_has_multi(void)
+{
+	return has_links(UPROBE_ENTRY);
+}
+
+enum uprobe_way uprobe_choose_way(void)
+{
+	if (!uprobe_has_multi())
+		return UPROBE_PERF;
+	return has_links(UPROBE_SESSION) ? UPROBE_SESSIONS : UPROBE_MULTI;
+}
+
+bool uprobe_has_cookies(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) == 1;
+}
+
+void uprobe_set_way(struct bpf_program *program, enum uprobe_way way, enum uprobe_when when)
+{
+	int type = when == UPROBE_SESSION ? TRACE_UPROBE_SESSION : TRACE_UPROBE_MULTI;
+
+	if (way != UPROBE_PERF)
+		bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)type);
+}
+
+static int attach_perf(struct uprobe *u, const struct uprobe_point *point, pid_t pid,
+		       const char *path, uint64_t offset)
+{
+	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = point->when == UPROBE_RETURN,
+			    .bpf_cookie = point->cookie);
+	struct bpf_link *link =
+		bpf_program__attach_uprobe_opts(point->program, pid, path, offset, &opts);
+
+	if (!link)
+		return -errno;
+	u->links[u->links_len++] = link;
+	return 0;
+}
+
+int uprobe_attach(struct uprobe *u, const struct uprobe_point *point, enum uprobe_way way,
+		  pid_t pid, const char *path)
+{
+	uint64_t places[UPROBE_PLACES];
+	bool multi = way != UPROBE_PERF;
+	size_t n = 0;
+	int err = 0;
+
+	memset(u, 0, sizeof(*u));
+	u->fd = -1;
+	for (size_t i = 0; i < UPROBE_PLACES; i++) {
+		if (point->offsets[i])
+			places[n++] = point->offsets[i];
+	}
+	if (!n)
+		return 0;
+	if (multi) {
+		u->fd = link_create(bpf_program__fd(point->program), pid, path, places, n,
+				    point->when, point->cookie);
+		err = u->fd < 0 ? u->fd : 0;
+	}
+	for (size_t i = 0; i < n && !multi && !err; i++)
+		err = attach_perf(u, point, pid, path, places[i]);
+	if (err)
+		uprobe_detach(u);
+	return err;
+}
+
+void uprobe_detach(struct uprobe *u)
+{
+	if (u->fd >= 0)
+		close(u->fd);
+	u->fd = -1;
+	for (size_t i = 0; i < u->links_len; i++)
+		bpf_link__destroy(u->links[i]);
+	u->links_len = 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * top_data.h - what `telltale top` shows: asked of the running daemon's page, as page_json.h has
+ * it.
+ */
+#ifndef TELLTALE_TOP_DATA_H
+#define TELLTALE_TOP_DATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "history/history.h"
+
+#define TOP_POINTS_MAX 400 /* the year has 366 */
+
+struct top_sum {
+	int64_t covered_ms;
+	bool all_measured;
+	int64_t transactions, value, fulfilled; /* value: scale 4 */
+	double fulfilled_sd, transactions_sd, value_sd;
+};
+
+struct top_endpoint {
+	char url[128], last_error[192];
+	bool network; /* its audience */
+	int64_t exports, consecutive_failures, last_success_s, bytes;
+	double latency_ms; /* of the last export that arrived */
+};
+
+struct top_data {
+	char instance[128], network[16], mechanism[32], epsilon[16], trouble[256];
+	bool complete; /* nothing was missed since the start */
+	bool history_kept;
+	int64_t time_s;
+	uint32_t interval_ms;
+	unsigned views; /* 2 where the network's differs */
+	struct top_sum windows[HISTORY_WINDOWS];
+	struct top_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
+	size_t endpoints_len;
+	/* Of the window that was asked for. Steps in which nothing was measured hold -1. */
+	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX];
+	size_t points_len;
+	int64_t from_s, step_s;
+	int64_t figures[HISTORY_FIGURES]; /* sums, but for what top_sum has */
+};
+
+struct top_source;
+
+/* 0, or -EINVAL or -ENOMEM with "what; mend" in WHY. */
+int top_source_open(const struct config *config, struct top_source **out, char *why,
+		    size_t why_len);
+void top_source_close(struct top_source *s); /* accepts NULL */
+/* Waits TIMEOUT_MS at most. 0, or -errno with a sentence in WHY; *DATA is changed only on 0.
+ * -EAGAIN: the daemon is there, and may be starting. */
+int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
+		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len);
+
+#endif
