@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * audit_subjects.h - the mechanisms as audit.h takes them: two neighbouring inputs, the very code
+ * subjects.h - the mechanisms as audit.h takes them: two neighbouring inputs, the very code
  * path that releases values, and what can be read off its releases.
  */
 #ifndef TELLTALE_AUDIT_SUBJECTS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_check.c - `telltale check`: what works on this host, what does not, and the mend for each. */
+/* check.c - `telltale check`: what works on this host, what does not, and the mend for each. */
 #include <argp.h>
 #include <errno.h>
 #include <libgen.h>

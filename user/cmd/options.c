@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command_config.c - the options that say which configuration, and which targets beside its own. */
+/* options.c - the options that say which configuration, and which targets beside its own. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_peers.c - `telltale peers` and `telltale peers import`. */
+/* peers.c - `telltale peers` and `telltale peers import`. */
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>

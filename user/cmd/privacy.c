@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_privacy.c - `telltale privacy`, and of its actions `apply`: bucket-laplace over values. */
+/* privacy.c - `telltale privacy`, and of its actions `apply`: bucket-laplace over values. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_privacy_audit.c - `telltale privacy audit`: what epsilon a mechanism really gives. */
+/* privacy_audit.c - `telltale privacy audit`: what epsilon a mechanism really gives. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

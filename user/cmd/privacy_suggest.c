@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_privacy_suggest.c - `telltale privacy suggest`: clips for continual, from stated figures. */
+/* privacy_suggest.c - `telltale privacy suggest`: clips for continual, from stated figures. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

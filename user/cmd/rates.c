@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_rates.c - `telltale rates show`: the exchange rates as the daemon would use them now. */
+/* rates.c - `telltale rates show`: the exchange rates as the daemon would use them now. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

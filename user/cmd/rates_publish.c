@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_rates_publish.c - `telltale rates publish`: the network's daily job. */
+/* rates_publish.c - `telltale rates publish`: the network's daily job. */
 #include <argp.h>
 #include <errno.h>
 #include <stdarg.h>

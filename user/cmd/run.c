@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_run.c - `telltale run`: the daemon. */
+/* run.c - `telltale run`: the daemon. */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>

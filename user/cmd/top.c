@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_top.c - `telltale top`: the page's figures, live in a terminal. */
+/* top.c - `telltale top`: the page's figures, live in a terminal. */
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>

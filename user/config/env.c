@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_env.c - the environment: consent and Rafiki's variables; config_env_otel.c has
+ * env.c - the environment: consent and Rafiki's variables; env_otel.c has
  * OpenTelemetry's.
  *
  * An empty variable counts as not set, as OpenTelemetry's specification has it.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_env_impl.h - what config_env.c, which reads the environment, and config_env_otel.c and
- * config_env_sdk.c, which know OpenTelemetry's part of it, share. */
+/* env.h - what env.c, which reads the environment, and env_otel.c and
+ * env_sdk.c, which know OpenTelemetry's part of it, share. */
 #ifndef TELLTALE_CONFIG_ENV_IMPL_H
 #define TELLTALE_CONFIG_ENV_IMPL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_env_otel.c - the environment: OpenTelemetry's variables. */
+/* env_otel.c - the environment: OpenTelemetry's variables. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

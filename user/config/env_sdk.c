@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_env_sdk.c - the environment: OpenTelemetry's variables that say whether and in which form
- * to export; config_env_otel.c has those that say where to.
+ * env_sdk.c - the environment: OpenTelemetry's variables that say whether and in which form
+ * to export; env_otel.c has those that say where to.
  *
  * What telltale cannot do as asked is an error: to do something else in silence would be worse.
  */

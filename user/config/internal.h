@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_impl.h - what the files of the configuration share; beside them only peers_import.c
+ * internal.h - what the files of the configuration share; beside them only peers_import.c
  * and cmd_privacy_*.c, which take the same texts, include it.
  *
- * config_yaml.c walks a YAML document by tables of keys, config_schema.c holds the tables,
- * config_env.c reads the environment, config_text.c turns single texts into values for both,
- * config_print.c prints the result, config.c puts them in order.
+ * walk.c walks a YAML document by tables of keys, schema.c holds the tables,
+ * env.c reads the environment, text.c turns single texts into values for both,
+ * print.c prints the result, config.c puts them in order.
  */
 #ifndef TELLTALE_CONFIG_IMPL_H
 #define TELLTALE_CONFIG_IMPL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_lists.c - the lists of the configuration: targets, peers, endpoints; no two alike. */
+/* lists.c - the lists of the configuration: targets, peers, endpoints; no two alike. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_network.c - testnet and livenet are separate services: what belongs to one of them may not
+/* networks.c - testnet and livenet are separate services: what belongs to one of them may not
  * go to the other. */
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_print.c - the effective configuration as YAML, each value with where it came from. */
+/* print.c - the effective configuration as YAML, each value with where it came from. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>

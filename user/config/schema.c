@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_schema.c - the keys of the configuration file, from the root. */
+/* schema.c - the keys of the configuration file, from the root. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

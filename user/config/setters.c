@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_set.c - setters of single values, for the tables of keys. */
+/* setters.c - setters of single values, for the tables of keys. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

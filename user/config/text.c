@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_text.c - single texts of the configuration to values; the file's and the environment's. */
+/* text.c - single texts of the configuration to values; the file's and the environment's. */
 #include "config/internal.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_url.c - URLs and lists of pairs of the configuration, taken apart by libcurl. */
+/* url.c - URLs and lists of pairs of the configuration, taken apart by libcurl. */
 #include "config/internal.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_yaml.c - the walk over a YAML document; see config_yaml.h. */
+/* walk.c - the walk over a YAML document; see walk.h. */
 #include "config/walk.h"
 
 #include <errno.h>

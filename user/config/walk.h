@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_yaml.h - walks a YAML document by tables of keys and reports what does not fit, with its
+ * walk.h - walks a YAML document by tables of keys and reports what does not fit, with its
  * place.
  *
  * libyaml resolves aliases, so a node may be met more than once; nothing here is recursive beyond
@@ -74,16 +74,16 @@ size_t walk_enter(struct walk *w, const char *name);
 size_t walk_enter_item(struct walk *w, size_t index);
 void walk_leave(struct walk *w, size_t mark);
 
-/* config_set.c: FIELD is a bool, char *, char * (absolute path), uint32_t (ms, between the key's
+/* setters.c: FIELD is a bool, char *, char * (absolute path), uint32_t (ms, between the key's
  * limits), uint64_t (likewise), struct asset, enum network. */
 walk_set walk_set_flag, walk_set_text, walk_set_path, walk_set_duration, walk_set_number,
 	walk_set_asset, walk_set_network;
 
-/* config_lists.c: FIELD is the struct config. */
+/* lists.c: FIELD is the struct config. */
 walk_set config_set_targets, config_set_peers, config_set_default_asset, config_set_endpoints,
 	config_set_resource;
 
-/* config_schema.c: the whole file, from its root. */
+/* schema.c: the whole file, from its root. */
 void config_schema_root(struct walk *w, yaml_node_t *root);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon_impl.h - what daemon.c, which runs, and daemon_open.c, which builds up, share. */
+/* stages.h - what daemon.c, which runs, and stages.c, which builds up, share. */
 #ifndef TELLTALE_DAEMON_IMPL_H
 #define TELLTALE_DAEMON_IMPL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export_channel.h - one endpoint's gRPC channel and the one export that may be under way on it.
+ * channel.h - one endpoint's gRPC channel and the one export that may be under way on it.
  *
  * read -> open -> (send -> finish)* -> fini. Everything after read happens on one thread, which
  * owns the completion queue; read alone may need privilege, for the key files.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export_keys.h - the certificates and the key of one endpoint: read, checked against each other,
+ * keys.h - the certificates and the key of one endpoint: read, checked against each other,
  * and read again when their files are replaced.
  *
  * Rotation is seen by what a path leads to (device, inode, size, time of change), so that a file

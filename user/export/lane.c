@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep
+/* lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep
  * count.
  */
 #include "export/lane.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_impl.h - what export.c, the thread and its mailbox, and export_lane.c, the way of one
+/* lane.h - what export.c, the thread and its mailbox, and lane.c, the way of one
  * snapshot to one endpoint, share. */
 #ifndef TELLTALE_EXPORT_IMPL_H
 #define TELLTALE_EXPORT_IMPL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export_policy.h - what an endpoint's answer means: done, try again and when, or give up.
+ * policy.h - what an endpoint's answer means: done, try again and when, or give up.
  *
  * Pure functions, after the OTLP specification's "OTLP/gRPC Response" and gRPC's status codes.
  */

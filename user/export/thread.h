@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * export_thread.h - the thread that speaks gRPC: no signal reaches it and it has no capability,
+ * thread.h - the thread that speaks gRPC: no signal reaches it and it has no capability,
  * nor have the threads that gRPC starts from it.
  */
 #ifndef TELLTALE_EXPORT_THREAD_H

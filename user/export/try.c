@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* export_try.c - one attempt to reach an endpoint, for `telltale check`. */
+/* try.c - one attempt to reach an endpoint, for `telltale check`. */
 #include "export/export.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* history_file.c - the history's file: opened, judged, set aside. */
+/* file.c - the history's file: opened, judged, set aside. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

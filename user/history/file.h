@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * history_impl.h - what the files of the history share: history.c takes and looks back,
- * history_file.c opens and sets aside, history_schema.c has the tables.
+ * file.h - what the files of the history share: history.c takes and looks back,
+ * file.c opens and sets aside, schema.c has the tables.
  */
 #ifndef TELLTALE_HISTORY_IMPL_H
 #define TELLTALE_HISTORY_IMPL_H
@@ -42,7 +42,7 @@ struct history {
 	struct history_stats stats;
 };
 
-/* --- history_file.c --- */
+/* --- file.c --- */
 
 /* Opens the file, or a new one in the place of one that is of no use, or memory, and reads the last
  * snapshots that are not known yet. 0 or -ENOMEM; the rest is noted. */
@@ -55,7 +55,7 @@ int history_file_set_aside(struct history *h, bool foreign);
 /* Logs it and shows it on the page. */
 void history_note(struct history *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- history_schema.c --- */
+/* --- schema.c --- */
 
 /* In the file's head: that it is ours, and which layout it has. */
 #define HISTORY_APPLICATION 0x74656c6c /* "tell" */

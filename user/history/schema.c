@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* history_schema.c - the tables of the history's file, and its statements. */
+/* schema.c - the tables of the history's file, and its statements. */
 #include "history/file.h"
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * page_clients.h - who is connected, and for how long with one request.
+ * clients.h - who is connected, and for how long with one request.
  *
  * microhttpd closes a connection on which nothing moves; one on which a byte moves now and then it
  * keeps for ever, and some of these would keep everybody else out. A bounded table: one slot for

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page_guard.h - who may ask the page. */
+/* guard.h - who may ask the page. */
 #ifndef TELLTALE_PAGE_GUARD_H
 #define TELLTALE_PAGE_GUARD_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page_html.h - the page itself, in the program since it was built. */
+/* html.h - the page itself, in the program since it was built. */
 #ifndef TELLTALE_PAGE_HTML_H
 #define TELLTALE_PAGE_HTML_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * page_json.h - what the local page and `telltale top` are drawn from, as JSON.
+ * json.h - what the local page and `telltale top` are drawn from, as JSON.
  *
  * /status.json: who this is, sums over every window, the state of each endpoint.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page_socket.h - the two sockets that the page is served on. */
+/* socket.h - the two sockets that the page is served on. */
 #ifndef TELLTALE_PAGE_SOCKET_H
 #define TELLTALE_PAGE_SOCKET_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* page_text.c - a snapshot in the Prometheus text exposition format, version 0.0.4. */
+/* text.c - a snapshot in the Prometheus text exposition format, version 0.0.4. */
 #include "page/page.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* privacy_mechanisms.c - their names, which the configuration needs without the rest. */
+/* params.c - their names, which the configuration needs without the rest. */
 #include "privacy/privacy.h"
 
 const char *const privacy_mechanisms[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rates_text.h - what every format of rates has in common: strict JSON, and one rate read exactly.
+ * text.h - what every format of rates has in common: strict JSON, and one rate read exactly.
  *
  * Each returns 0, or -EINVAL or -ENOMEM with a sentence in WHY.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * top_data.h - what `telltale top` shows: asked of the running daemon's page, as page_json.h has
+ * data.h - what `telltale top` shows: asked of the running daemon's page, as page/json.h has
  * it.
  */
 #ifndef TELLTALE_TOP_DATA_H

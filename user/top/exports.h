@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* top_exports.h - how each endpoint does, on the screen of `telltale top`. */
+/* exports.h - how each endpoint does, on the screen of `telltale top`. */
 #ifndef TELLTALE_TOP_EXPORTS_H
 #define TELLTALE_TOP_EXPORTS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* top_format.h - figures as `telltale top` writes them: noisy ones rounded to what their error
+/* format.h - figures as `telltale top` writes them: noisy ones rounded to what their error
  * leaves of them, as the page does (page_format.js). All return BUF. */
 #ifndef TELLTALE_TOP_FORMAT_H
 #define TELLTALE_TOP_FORMAT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* top_lines.h - text at a place of the screen, that cannot steer the terminal nor leave its line.
+/* lines.h - text at a place of the screen, that cannot steer the terminal nor leave its line.
  */
 #ifndef TELLTALE_TOP_LINES_H
 #define TELLTALE_TOP_LINES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* top_screen.h - `telltale top` on a terminal, by ncurses. */
+/* screen.h - `telltale top` on a terminal, by ncurses. */
 #ifndef TELLTALE_TOP_SCREEN_H
 #define TELLTALE_TOP_SCREEN_H
 
