@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "privacy/continual.h"
 
 /* --- bucket-laplace -----------------------------------------------------------------------------
@@ -59,8 +60,7 @@ int audit_bucket_search(struct audit_bucket_pair *pair, struct audit_subject *su
 /* --- continual ----------------------------------------------------------------------------------
  */
 
-#define HOUR_NS  3600000000000ULL
-#define START_NS (20454ULL * 24 * HOUR_NS)
+#define START_NS ((uint64_t)20454 * 24 * NS_PER_HOUR)
 #define CELL     4 /* of the payment's times: up to 50 ms */
 
 /* What is released after the first hour, after the first day and after the second. */
@@ -117,8 +117,8 @@ static void observe(struct continual *c, uint64_t value, uint32_t fulfilled, uin
 		.total_value = value,
 		.fulfilled = fulfilled,
 		.rejected = rejected,
-		.pay_ns = 40000000,
-		.round_trip_ns = 40000000,
+		.pay_ns = 40 * NS_PER_MS,
+		.round_trip_ns = 40 * NS_PER_MS,
 	};
 
 	continual_observe(c, &payment);
@@ -183,7 +183,7 @@ static void draw_continual(const void *context, unsigned input, privacy_random *
 	for (unsigned moment = 0; moment < MOMENTS; moment++) {
 		if (moment == AFTER_SECOND)
 			observe_others(c, pair);
-		continual_tick(c, START_NS + hours[moment] * HOUR_NS);
+		continual_tick(c, START_NS + hours[moment] * NS_PER_HOUR);
 		seen[moment] = *continual_released(c);
 	}
 	continual_free(c);

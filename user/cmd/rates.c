@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "rates/decimal.h"
@@ -117,18 +117,10 @@ static void print_rate(void *context, const char *code, struct rate rate)
 
 static const char *const source_names[RATES_SOURCES] = {"operator", "network"};
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Returns whether there were rates to print. */
 static bool print_source(const struct rates *r, enum rates_source source, const char *location)
 {
-	struct rates_status status = rates_status(r, source, monotonic_ms());
+	struct rates_status status = rates_status(r, source, clock_mono_ms());
 	struct line line = {.document = rates_in_use(r, source)};
 	char header[32], value[64], *shown;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "base/log.h"
@@ -58,30 +59,22 @@ static void end(int signal)
 	ended = 1;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 /* The first figures, before the screen is touched: whoever forgot to start the daemon is told so in
  * plain text. */
 static int ask_first(struct top_source *source, struct top_choice choice, struct top_data *data,
 		     char *why, size_t why_len)
 {
-	int64_t deadline_ms = now_ms() + FIRST_MS;
+	int64_t deadline_ms = clock_mono_ms() + FIRST_MS;
 	int err;
 
 	do {
-		const struct timespec pause = {0, KEY_MS * 1000000L};
+		const struct timespec pause = {0, KEY_MS * NS_PER_MS};
 
 		err = top_source_ask(source, choice.window, choice.view, ASK_MS, data, why,
 				     why_len);
 		if (err == -EAGAIN)
 			nanosleep(&pause, NULL);
-	} while (err == -EAGAIN && !ended && now_ms() < deadline_ms);
+	} while (err == -EAGAIN && !ended && clock_mono_ms() < deadline_ms);
 	return err;
 }
 
@@ -94,13 +87,13 @@ static void show(struct top_source *source, struct top_data *data, struct top_ch
 	while (!ended) {
 		enum top_key key;
 
-		if (now_ms() >= next_ms) {
+		if (clock_mono_ms() >= next_ms) {
 			uint32_t every = data->interval_ms;
 
 			err = top_source_ask(source, choice.window, choice.view, ASK_MS, data, why,
 					     sizeof(why));
 			every = every < POLL_MIN ? POLL_MIN : every > POLL_MAX ? POLL_MAX : every;
-			next_ms = now_ms() + (err ? POLL_MIN : every);
+			next_ms = clock_mono_ms() + (err ? POLL_MIN : every);
 			top_screen_draw(data, choice, err ? why : NULL);
 		}
 		key = top_screen_key(&choice, data->views, KEY_MS);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "tap/sockets.h"
 
@@ -37,7 +37,7 @@ static const struct {
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
  * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
 #define LOOK_SHARE 10
-#define LOOK_NS    100000000
+#define LOOK_NS    (100 * NS_PER_MS)
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
@@ -138,14 +138,6 @@ static bool may_tell_origin(const struct blind *b, unsigned target, const struct
 	       !b->of[target].unknown_origin && !b->targets[target].never_forwards;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Has the target time left for looking? */
 static bool may_look(struct of_target *of, uint64_t now)
 {
@@ -162,7 +154,7 @@ static bool look(struct blind *b, unsigned target, const struct record_opaque *r
 {
 	enum record_role role = (enum record_role)r->head.role;
 	struct of_target *of = &b->of[target];
-	uint64_t begun = now_ns(), took;
+	uint64_t begun = clock_mono_ns(), took;
 
 	*owner = (struct sockets_owner){.verdict = SOCKETS_UNKNOWN, .role = role};
 	if (r->reason == RECORD_OPAQUE_TLS && sockets_all_read(b->processes, target)) {
@@ -174,7 +166,7 @@ static bool look(struct blind *b, unsigned target, const struct record_opaque *r
 	/* Its process may have started since the last look. */
 	processes_scan_soon(b->processes, r->at_ns);
 	*owner = sockets_find(b->processes, target, &r->remote, role);
-	took = now_ns() - begun;
+	took = clock_mono_ns() - begun;
 	of->left_ns -= took < of->left_ns ? took : of->left_ns;
 	return true;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "daemon/stages.h"
 #include "base/log.h"
 #include "daemon/truth.h"
@@ -32,7 +33,7 @@ static void take_record(void *context, const void *record, size_t size)
  * from before it would look expired, and that a Prepare expires too late costs nothing. */
 static void set_clock(struct daemon *d)
 {
-	int64_t now = clock_offset();
+	int64_t now = clock_offset_ns();
 
 	pipeline_set_clock(d->pipeline, now < d->clock_offset ? now : d->clock_offset);
 	d->clock_offset = now;
@@ -51,8 +52,7 @@ static void drain_ring(struct daemon *d)
 static void hand_over_rates(struct daemon *d)
 {
 	for (unsigned i = 0; i < RATES_SOURCES; i++) {
-		struct rates_status s =
-			rates_status(d->rates, i, now_ns(CLOCK_MONOTONIC) / 1000000);
+		struct rates_status s = rates_status(d->rates, i, clock_mono_ms());
 
 		privacy_set(d->privacy, d->series_rates_age[i],
 			    s.loaded ? (int64_t)(s.age_ms / 1000) : -1);
@@ -110,7 +110,7 @@ static void post(struct daemon *d)
 	struct released *r;
 
 	hand_over(d);
-	r = privacy_release(d->privacy, now_ns(CLOCK_REALTIME));
+	r = privacy_release(d->privacy, clock_wall_ns());
 	if (!r) {
 		log_err("run", "out of memory for a snapshot; the next one carries everything");
 		return;
@@ -118,14 +118,14 @@ static void post(struct daemon *d)
 	if (d->exporter)
 		export_post(d->exporter, r);
 	if (d->local)
-		local_post(d->local, r, health_words(d->health, now_ns(CLOCK_REALTIME)));
+		local_post(d->local, r, health_words(d->health, clock_wall_ns()));
 	released_unref(r);
 }
 
 static void release(struct daemon *d)
 {
 	drain_ring(d);
-	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
+	pipeline_tick(d->pipeline, clock_mono_ns());
 	post(d);
 }
 
@@ -139,7 +139,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	drain_ring(d);
 	processes_catch_up(d->processes);
-	rates_tick(d->rates, now_ns(CLOCK_MONOTONIC) / 1000000);
+	rates_tick(d->rates, clock_mono_ms());
 }
 
 /* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
@@ -159,8 +159,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	processes_scan(d->processes);
 	drain_ring(d);
 	blind_tick(d->blind);
-	pipeline_tick(d->pipeline, now_ns(CLOCK_MONOTONIC));
-	privacy_tick(d->privacy, now_ns(CLOCK_REALTIME));
+	pipeline_tick(d->pipeline, clock_mono_ns());
+	privacy_tick(d->privacy, clock_wall_ns());
 	write_truth(d);
 	run_page(d);
 }
@@ -274,7 +274,7 @@ int daemon_run(const struct daemon_options *options)
 		event_base_dispatch(d->base);
 		probe_detach_sockets(d->probe);
 		drain_ring(d);
-		pipeline_drain(d->pipeline, now_ns(CLOCK_MONOTONIC));
+		pipeline_drain(d->pipeline, clock_mono_ns());
 		release(d);
 		privacy_save(d->privacy);
 		write_truth(d);

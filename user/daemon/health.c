@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_S 1000000000ULL
+#include "base/clock.h"
 
 enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, COUNTERS };
 enum gauge { LAST_SUCCESS, FAILING, STATUS, GAUGES };

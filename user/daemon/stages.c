@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/hostkey.h"
 #include "base/log.h"
 #include "base/privilege.h"
@@ -139,20 +140,20 @@ static int open_stages(struct daemon *d)
 	struct pipeline_config pipeline;
 	int err;
 
-	d->clock_offset = clock_offset();
+	d->clock_offset = clock_offset_ns();
 	pipeline = (struct pipeline_config){
 		.exchanges = PIPELINE_EXCHANGES,
 		.conditions = PIPELINE_CONDITIONS,
 		.payments = PIPELINE_PAYMENTS,
-		.idle_ns = (uint64_t)c->idle_ms * 1000000,
-		.max_ns = (uint64_t)c->max_payment_ms * 1000000,
-		.begin_ns = now_ns(CLOCK_MONOTONIC),
+		.idle_ns = (uint64_t)c->idle_ms * NS_PER_MS,
+		.max_ns = (uint64_t)c->max_payment_ms * NS_PER_MS,
+		.begin_ns = clock_mono_ns(),
 		.realtime_offset_ns = d->clock_offset,
 		.opaque = blind_opaque,
 	};
 	d->peers = peers_new(c, PEERS_SEEN);
 	d->rates = rates_new(c->rates);
-	d->privacy = privacy_new(&c->privacy, c->instance, now_ns(CLOCK_REALTIME), NULL, NULL);
+	d->privacy = privacy_new(&c->privacy, c->instance, clock_wall_ns(), NULL, NULL);
 	if (!d->peers || !d->rates || !d->privacy)
 		return -ENOMEM;
 	err = keep_privacy(d);

@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include <event2/event.h>
 
@@ -54,19 +53,6 @@ struct daemon {
 	int64_t clock_offset; /* when the ring was last read */
 	uint64_t dropped, rates_failures[RATES_SOURCES];
 };
-
-static inline uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static inline int64_t clock_offset(void)
-{
-	return (int64_t)(now_ns(CLOCK_REALTIME) - now_ns(CLOCK_MONOTONIC));
-}
 
 /*
  * Everything that is there before the first record is read, what can be found wrong at once first:

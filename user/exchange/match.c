@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/table.h"
 
-#define NS_PER_S        1000000000ULL
 #define AFTER_EXPIRY_NS (30 * NS_PER_S)
 #define AFTER_START_NS  (60 * NS_PER_S)
 
@@ -494,7 +494,7 @@ int64_t match_expiry_ns(uint64_t expires_at)
 	    second > 59 || day > month_days[month - 1] + (month == 2 && is_leap(year)))
 		return INT64_MAX;
 	ns = days_since_1970(year, month, day) * 86400 + hour * 3600LL + minute * 60LL + second;
-	if (__builtin_mul_overflow(ns * 1000 + ms, 1000000, &ns))
+	if (__builtin_mul_overflow(ns * 1000 + ms, NS_PER_MS, &ns))
 		return year < 1970 ? INT64_MIN : INT64_MAX;
 	return ns;
 }

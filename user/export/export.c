@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "export/lane.h"
 #include "export/thread.h"
 #include "base/log.h"
@@ -67,7 +67,7 @@ static int make_resource(struct exporter *x)
 /* Starts every export that is due; returns when the next one will be. */
 static int64_t start_due(struct exporter *x)
 {
-	int64_t next = NEVER, now = export_now_ms();
+	int64_t next = NEVER, now = clock_mono_ms();
 
 	for (size_t i = 0; i < x->lanes_len && !x->late; i++) {
 		struct lane *l = &x->lanes[i];
@@ -166,13 +166,13 @@ static void serve(struct exporter *x)
 		if (until != NEVER)
 			deadline = gpr_time_add(
 				gpr_now(GPR_CLOCK_MONOTONIC),
-				gpr_time_from_millis(until - export_now_ms(), GPR_TIMESPAN));
+				gpr_time_from_millis(until - clock_mono_ms(), GPR_TIMESPAN));
 		event = grpc_completion_queue_next(x->cq, deadline, NULL);
 		if (event.type == GRPC_OP_COMPLETE && event.tag == x)
 			read_mailbox(x);
 		else if (event.type == GRPC_OP_COMPLETE)
 			lane_settle(x, event.tag);
-		if (x->flushing && !x->late && export_now_ms() >= x->stop_ms) {
+		if (x->flushing && !x->late && clock_mono_ms() >= x->stop_ms) {
 			x->late = true;
 			for (size_t i = 0; i < x->lanes_len; i++)
 				export_channel_cancel(&x->lanes[i].channel);
@@ -379,18 +379,11 @@ static void look_for_new_keys(struct exporter *x, struct lane *l)
 	log_info(STAGE, "%s: its certificates were replaced and have been read again", e->url);
 }
 
-static int64_t boot_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void export_post(struct exporter *x, struct released *snapshot)
 {
 	int64_t at = (int64_t)snapshot->time_unix_ns;
-	struct parcel parcel = {snapshot, timeline_next(&x->timeline, at, boot_ns()) - at};
+	struct parcel parcel = {snapshot,
+				timeline_next(&x->timeline, at, (int64_t)clock_boot_ns()) - at};
 	struct parcel old;
 
 	for (size_t i = 0; i < x->lanes_len; i++)
@@ -426,7 +419,7 @@ void export_stop(struct exporter *x, unsigned timeout_ms)
 {
 	pthread_mutex_lock(&x->lock);
 	x->stopping = true;
-	x->stop_ms = export_now_ms() + timeout_ms;
+	x->stop_ms = clock_mono_ms() + timeout_ms;
 	wake(x);
 	pthread_mutex_unlock(&x->lock);
 	pthread_join(x->thread, NULL);

@@ -11,6 +11,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/clock.h"
+
 #define PEM_MAX (1 << 20)
 
 static void wipe(char **secret)
@@ -28,15 +30,10 @@ void export_keys_wipe(struct export_keys *k)
 	wipe(&k->ca);
 }
 
-static int64_t ns_of(struct timespec t)
-{
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static struct export_file file_of(const struct stat *st)
 {
-	return (struct export_file){st->st_dev, st->st_ino, st->st_size, ns_of(st->st_ctim),
-				    ns_of(st->st_mtim)};
+	return (struct export_file){st->st_dev, st->st_ino, st->st_size, clock_ns_of(st->st_ctim),
+				    clock_ns_of(st->st_mtim)};
 }
 
 static int read_pem(const char *path, const char *what, char **out, struct export_file *id,

@@ -9,25 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-#define STAGE    "export"
-#define NS_PER_S 1000000000ULL
-
-int64_t export_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec;
-}
-
-int64_t export_now_ms(void)
-{
-	return export_now_ns() / 1000000;
-}
+#define STAGE "export"
 
 /* Counts a failure and says it once for a row of them. */
 static void note_failure(struct exporter *x, struct lane *l, bool for_good, int code,
@@ -47,10 +33,8 @@ static void note_failure(struct exporter *x, struct lane *l, bool for_good, int 
 
 static void note_success(struct exporter *x, struct lane *l, const struct export_answer *answer)
 {
-	struct timespec t;
 	unsigned failures;
 
-	clock_gettime(CLOCK_REALTIME, &t);
 	pthread_mutex_lock(&x->lock);
 	failures = l->status.consecutive_failures;
 	l->status.consecutive_failures = 0;
@@ -59,8 +43,8 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 	l->status.exports++;
 	l->status.bytes += l->sending_bytes;
 	l->status.last_bytes = l->sending_bytes;
-	l->status.last_success_unix_ns = (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-	l->status.latency_ns = (uint64_t)(export_now_ns() - l->sent_ns);
+	l->status.last_success_unix_ns = clock_wall_ns();
+	l->status.latency_ns = clock_mono_ns() - l->sent_ns;
 	histogram_add(&l->status.latency, l->status.latency_ns);
 	if (answer->rejected > 0)
 		l->status.rejected_points += (uint64_t)answer->rejected;
@@ -138,8 +122,8 @@ void lane_send(struct exporter *x, struct lane *l)
 	size_t len = 0, sent = 0;
 	int err;
 
-	if (x->flushing && x->stop_ms - export_now_ms() < timeout_ms)
-		timeout_ms = x->stop_ms - export_now_ms();
+	if (x->flushing && x->stop_ms - clock_mono_ms() < timeout_ms)
+		timeout_ms = x->stop_ms - clock_mono_ms();
 	err = encode(x, l, parcel, &bytes, &len);
 	if (!err)
 		err = export_channel_send(&l->channel, x->cq, l, bytes, len, timeout_ms,
@@ -151,7 +135,7 @@ void lane_send(struct exporter *x, struct lane *l)
 	}
 	l->sending = number;
 	l->sending_bytes = sent;
-	l->sent_ns = export_now_ns();
+	l->sent_ns = clock_mono_ns();
 	pthread_mutex_lock(&x->lock);
 	l->status.retries += l->retrying;
 	pthread_mutex_unlock(&x->lock);
@@ -187,5 +171,5 @@ void lane_settle(struct exporter *x, struct lane *l)
 	l->asked = answer.delay_ms != 0;
 	delay_ms = answer.delay_ms ? answer.delay_ms
 				   : export_backoff_ms(l->status.consecutive_failures, random);
-	l->not_before_ms = export_now_ms() + delay_ms;
+	l->not_before_ms = clock_mono_ms() + delay_ms;
 }

@@ -18,7 +18,7 @@ struct lane {
 	uint64_t settled; /* the snapshot that was acknowledged or dropped for good */
 	uint64_t sending; /* the one under way; 0: none */
 	size_t sending_bytes;
-	int64_t sent_ns;
+	uint64_t sent_ns;
 	int64_t not_before_ms;
 	bool asked; /* not_before_ms is what the endpoint asked for */
 	bool retrying;
@@ -66,9 +66,6 @@ struct exporter {
 	int started;     /* 1: not yet; else the result of starting */
 	char why[256];
 };
-
-int64_t export_now_ns(void); /* CLOCK_MONOTONIC */
-int64_t export_now_ms(void);
 
 /* Sends the first snapshot where L has not had it, else the newest. */
 void lane_send(struct exporter *x, struct lane *l);

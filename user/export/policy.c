@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "proto/status.pb-c.h"
 #include "base/utf8.h"
 
@@ -43,7 +44,7 @@ static uint32_t delay_of(const Rpc__Duration *d)
 	if (d->seconds >= EXPORT_RETRY_DELAY_MAX_MS / 1000)
 		return EXPORT_RETRY_DELAY_MAX_MS;
 	/* Rounded up: not a moment earlier than asked. */
-	ms = (uint32_t)d->seconds * 1000 + ((uint32_t)d->nanos + 999999) / 1000000;
+	ms = (uint32_t)d->seconds * 1000 + ((uint32_t)d->nanos + NS_PER_MS - 1) / NS_PER_MS;
 	return ms < EXPORT_RETRY_DELAY_MAX_MS ? ms : EXPORT_RETRY_DELAY_MAX_MS;
 }
 

@@ -18,7 +18,7 @@ static int64_t place(struct timeline *t, int64_t wall_ns, int64_t boot_ns)
 		log_warn("export",
 			 "the clock was set by %lld s: exports keep to the time before for %lld "
 			 "minutes, in case it is put right",
-			 (long long)(off / 1000000000), TIMELINE_PATIENCE_NS / 60000000000LL);
+			 (long long)(off / NS_PER_S), TIMELINE_PATIENCE_NS / NS_PER_MINUTE);
 	}
 	if (boot_ns - t->since_ns < TIMELINE_PATIENCE_NS)
 		return expected;

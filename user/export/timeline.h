@@ -15,8 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TIMELINE_TOLERANCE_NS 1000000000LL   /* what is no step, but a clock being disciplined */
-#define TIMELINE_PATIENCE_NS  600000000000LL /* ten minutes */
+#include "base/clock.h"
+
+#define TIMELINE_TOLERANCE_NS NS_PER_S /* what is no step, but a clock being disciplined */
+#define TIMELINE_PATIENCE_NS  (10 * NS_PER_MINUTE)
 #define TIMELINE_SLOWED       8
 
 struct timeline {
@@ -35,7 +37,7 @@ int64_t timeline_next(struct timeline *t, int64_t wall_ns, int64_t boot_ns);
  * before the newest one: its own, unless an endpoint was out of reach for so long that a store
  * might refuse it as too late. Prometheus does after an hour, and would not see the restart.
  */
-#define TIMELINE_LATE_NS 1800000000000LL /* half an hour */
+#define TIMELINE_LATE_NS (30 * NS_PER_MINUTE)
 int64_t timeline_first(int64_t first_ns, int64_t newest_ns);
 
 #endif

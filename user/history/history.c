@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "history/file.h"
 #include "base/log.h"
 
 #define STAGE "history"
 
-#define NS_PER_S 1000000000u
-#define HOUR_S   3600
-#define DAY_S    86400
+#define HOUR_S 3600
+#define DAY_S  86400
 
 static const int64_t row_s[2] = {60, HOUR_S};
 static const int rows_kept[2] = {HISTORY_MINUTES, HISTORY_HOURS};

@@ -2,14 +2,13 @@
 #include "page/clients.h"
 
 #include <sys/socket.h>
-#include <time.h>
 
+#include "base/clock.h"
+
+/* Never 0, which marks a free slot. */
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return 1 + t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+	return 1 + clock_mono_ms();
 }
 
 void page_clients_notify(void *clients, struct MHD_Connection *connection, void **slot,

@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#define NS_PER_S 1000000000u
+#include "base/clock.h"
 
 static const char *const view_names[HISTORY_VIEWS] = {"own", "network"};
 

@@ -12,9 +12,9 @@
 #include <sys/capability.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "page/page.h"
 #include "page/guard.h"
@@ -105,15 +105,6 @@ static int drop_capabilities(void)
 	return err;
 }
 
-/* By a clock that nobody sets. */
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 /* Puts what is in the mailbox before everybody. Whether to stop. */
 static bool take_mail(struct local *l)
 {
@@ -130,7 +121,7 @@ static bool take_mail(struct local *l)
 	pthread_mutex_unlock(&l->lock);
 	if (!mail)
 		return stopping;
-	history_take(l->facts.history, mail, now_ms() - l->begin_ms);
+	history_take(l->facts.history, mail, clock_mono_ms() - l->begin_ms);
 	page_post(l->page, mail);
 	page_set_notes(l->page, notes);
 	released_unref((struct released *)l->facts.snapshot);
@@ -191,7 +182,7 @@ int local_start(struct local *l, struct exporter *x)
 	int err;
 
 	l->facts.exporter = x;
-	l->begin_ms = now_ms();
+	l->begin_ms = clock_mono_ms();
 	/* Signals are the event loop's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);

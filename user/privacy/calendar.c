@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "privacy/discrete_laplace.h"
 
-#define NS_PER_HOUR   3600000000000ULL
 #define HOURS_PER_DAY 24
 
 int64_t calendar_hour(uint64_t unix_ns)

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "privacy/calendar.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #define STAGE         "privacy"
-#define CHECKPOINT_NS (300 * 1000000000ULL)
+#define CHECKPOINT_NS (5 * NS_PER_MINUTE)
 #define PAST_DAYS     28
 #define SCALE_MAX     4 /* hours' values are scaled by 1 to this */
 

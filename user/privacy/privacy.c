@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "bpf/record.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "release/released_new.h"
 #include "privacy/series.h"
 
-#define NS_PER_S 1000000000ULL
 /* Ticks come each second, later only while a disk is slow (state.c bounds that) or nothing runs; a
  * node that ended in a longer pause may not be closed. */
-#define GAP_NS (60 * NS_PER_S)
+#define GAP_NS NS_PER_MINUTE
 
 struct privacy {
 	struct privacy_params params;

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "bpf/record.h"
+#include "base/clock.h"
 #include "exchange/exchange.h"
 #include "base/log.h"
-
-#define NS_PER_MS 1000000
 
 /* --- the fixed series --- */
 

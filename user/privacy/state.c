@@ -13,10 +13,10 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bpf/siphash.h"
+#include "base/clock.h"
 
 #define NAME      "privacy.state"
 #define NEW_NAME  ".privacy.state.new"
@@ -25,7 +25,6 @@
 #define MAGIC     0x5652505441544c54ULL /* "TLTATPRV" */
 #define VERSION   2
 
-#define NS_PER_S    1000000000LL
 #define EARLY_S     5  /* clocks are stepped while we run */
 #define LATE_S      90 /* a file may be this much younger than it says */
 #define WRITE_MAX_S 30 /* ... of which writing may take this */
@@ -77,14 +76,6 @@ static uint64_t hash(const struct siphash_key *key, const struct header *h, cons
 	feed(&s, blob, len);
 	memcpy(&tail, (const char *)blob + len / 8 * 8, len % 8);
 	return siphash_end(&s, le64toh(tail), offsetof(struct header, checksum) + len);
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
 /* 0 for a host without a machine id. Returns 0 or -errno. */
@@ -190,7 +181,7 @@ static int read_all(int fd, void *buf, size_t len)
  * file that is there leaves the file's identity, which is not the one written. */
 static bool is_in_place(const struct header *h, const struct identity *file, const struct stat *st)
 {
-	int64_t changed = st->st_ctim.tv_sec * NS_PER_S + st->st_ctim.tv_nsec;
+	int64_t changed = clock_ns_of(st->st_ctim);
 	int64_t late = changed - (int64_t)h->written_unix_ns;
 
 	return h->file.inode == file->inode && h->file.born_unix_ns == file->born_unix_ns &&
@@ -289,7 +280,7 @@ static int write_file(const struct state *s, int fd, const void *blob, size_t le
 
 	if (err)
 		return err;
-	h.written_unix_ns = (uint64_t)now_ns();
+	h.written_unix_ns = clock_wall_ns();
 	h.checksum = hash(&no_key, &h, blob, len);
 	h.seal = hash(&s->key, &h, blob, len);
 	err = write_all(fd, &h, sizeof(h));
@@ -298,7 +289,7 @@ static int write_file(const struct state *s, int fd, const void *blob, size_t le
 	if (!err && fsync(fd))
 		err = -errno;
 	/* It would look like a copy put back; the next attempt has another time. */
-	if (!err && now_ns() - (int64_t)h.written_unix_ns > WRITE_MAX_S * NS_PER_S)
+	if (!err && (int64_t)(clock_wall_ns() - h.written_unix_ns) > WRITE_MAX_S * NS_PER_S)
 		err = -ETIMEDOUT;
 	return err;
 }

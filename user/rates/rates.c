@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
 
@@ -49,14 +50,6 @@ struct source {
 struct rates {
 	struct source sources[RATES_SOURCES];
 };
-
-static uint64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* --- sources --- */
 
@@ -258,7 +251,7 @@ int rates_wait_ms(const struct rates *r, uint64_t now_ms)
 
 int rates_load(struct rates *r, unsigned timeout_ms)
 {
-	uint64_t start = monotonic_ms(), now = start;
+	uint64_t start = clock_mono_ms(), now = start;
 	bool waiting;
 	int error = 0;
 
@@ -273,7 +266,7 @@ int rates_load(struct rates *r, unsigned timeout_ms)
 			if (!s->fetch)
 				continue;
 			fetch_wait(s->fetch, STEP_MS);
-			now = monotonic_ms();
+			now = clock_mono_ms();
 			tick_source(s, now);
 			if (s->fetch && now - start >= timeout_ms)
 				finish(s, -ETIMEDOUT, "no whole answer in time", now);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000
+#include "base/clock.h"
 
 void histogram_init(struct histogram *h)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "release/metrics.h"
 
+#include "base/clock.h"
+
 #define SUM       METRIC_SUM
 #define GAUGE     METRIC_GAUGE
 #define HISTOGRAM METRIC_HISTOGRAM
@@ -16,8 +18,6 @@ const struct metric_info metric_infos[METRICS_LEN] = {
 
 const double metric_bounds_ms[METRIC_BOUNDS] = {0,   5,   10,   25,   50,   75,   100,  250,
 						500, 750, 1000, 2500, 5000, 7500, 10000};
-
-#define NS_PER_MS 1000000
 
 unsigned metric_bucket(uint64_t ns)
 {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 #define THREADS_MAX 8
 
 struct job {
@@ -91,13 +93,11 @@ void detacher_take(struct detacher *d, struct uprobe *u)
 
 void detacher_free(struct detacher *d, unsigned timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = clock_mono_after(timeout_ms);
 	int err = 0;
 
 	if (!d)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
 	pthread_mutex_lock(&d->lock);
 	while (d->threads > 0 && !err)
 		err = pthread_cond_timedwait(&d->idle, &d->lock, &until);

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "bpf/shared.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "tap/tlslib.h"
 
@@ -20,7 +20,7 @@
 #define LOOK_AGAIN  5
 #define FIRST_LOOKS 10
 /* How long one that has ended is remembered: until its last records have come through the ring. */
-#define REMEMBER_NS 2000000000u
+#define REMEMBER_NS (2 * NS_PER_S)
 /* Scans out of turn take no larger share of the time than one in so many. */
 #define SCAN_SHARE 10
 
@@ -145,14 +145,6 @@ static bool identify(pid_t pid, struct identity *id)
 static bool same(const struct identity *a, const struct identity *b)
 {
 	return a->started == b->started && a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static bool thread_filtered(pid_t pid, const char *thread)
@@ -339,7 +331,7 @@ static void miss(struct processes *ps, struct process *p)
 void processes_scan(struct processes *ps)
 {
 	ps->scan++;
-	ps->begun_ns = now_ns();
+	ps->begun_ns = clock_mono_ns();
 	for (ps->target = 0; ps->target < ps->targets_len; ps->target++)
 		target_each_process(&ps->targets[ps->target], meet, ps);
 	for (size_t i = 0; i < ps->len;) {
@@ -352,7 +344,7 @@ void processes_scan(struct processes *ps)
 		else
 			i++;
 	}
-	ps->ended_ns = now_ns();
+	ps->ended_ns = clock_mono_ns();
 }
 
 void processes_scan_soon(struct processes *ps, uint64_t seen_ns)
@@ -365,7 +357,8 @@ void processes_scan_soon(struct processes *ps, uint64_t seen_ns)
 
 void processes_catch_up(struct processes *ps)
 {
-	if (!ps->put_off || now_ns() - ps->ended_ns < (ps->ended_ns - ps->begun_ns) * SCAN_SHARE)
+	if (!ps->put_off ||
+	    clock_mono_ns() - ps->ended_ns < (ps->ended_ns - ps->begun_ns) * SCAN_SHARE)
 		return;
 	ps->put_off = false;
 	ps->all = true;

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -12,6 +11,7 @@
 #include "bpf/shared.h"
 #include "bpf/siphash.h"
 #include "bpf/telltale.skel.h"
+#include "base/clock.h"
 
 struct tls_flows {
 	int flows, processes, forgotten; /* the maps */
@@ -52,11 +52,8 @@ void tls_flows_free(struct tls_flows *t)
 
 static void closed(struct tls_flows *t, const struct shared_tls_flow *flow)
 {
-	struct timespec now;
-
 	if (t->ends_len == t->max)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	t->ends[t->ends_len++] = (struct record_flow_close){
 		.head = {.len = sizeof(struct record_flow_close),
 			 .version = RECORD_VERSION,
@@ -65,7 +62,7 @@ static void closed(struct tls_flows *t, const struct shared_tls_flow *flow)
 			 .role = flow->role,
 			 .target = flow->target},
 		.flow = {.id = flow->id, .generation = flow->generation, .pid = flow->pid},
-		.at_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+		.at_ns = clock_mono_ns(),
 	};
 }
 

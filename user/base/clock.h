@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clock.h - the clocks, and the units of time.
+ *
+ *   mono  CLOCK_MONOTONIC: nobody sets it, and it stands still while the host sleeps. How long
+ *         something took, and what the kernel programs write into records.
+ *   wall  CLOCK_REALTIME: nanoseconds since 1970. It may be set forwards or back at any moment.
+ *   boot  CLOCK_BOOTTIME: nobody sets it, and it goes on while the host sleeps.
+ *
+ * Every clock_gettime of the program is here.
+ */
+#ifndef TELLTALE_CLOCK_H
+#define TELLTALE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define NS_PER_MS     1000000LL
+#define NS_PER_S      (1000 * NS_PER_MS)
+#define NS_PER_MINUTE (60 * NS_PER_S)
+#define NS_PER_HOUR   (60 * NS_PER_MINUTE)
+
+/* Also of a file's times, which may be before 1970. */
+static inline int64_t clock_ns_of(struct timespec t)
+{
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static inline uint64_t clock_read_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)clock_ns_of(t);
+}
+
+static inline uint64_t clock_mono_ns(void)
+{
+	return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+static inline uint64_t clock_wall_ns(void)
+{
+	return clock_read_ns(CLOCK_REALTIME);
+}
+
+static inline uint64_t clock_boot_ns(void)
+{
+	return clock_read_ns(CLOCK_BOOTTIME);
+}
+
+/* Signed, for deadlines: what is left of one that has passed is below 0. */
+static inline int64_t clock_mono_ms(void)
+{
+	return (int64_t)clock_mono_ns() / NS_PER_MS;
+}
+
+/* What is added to a mono time to get the wall time of the same moment. */
+static inline int64_t clock_offset_ns(void)
+{
+	return (int64_t)(clock_wall_ns() - clock_mono_ns());
+}
+
+/* The mono time TIMEOUT_MS from now, as pthread_cond_timedwait takes it. */
+static inline struct timespec clock_mono_after(unsigned timeout_ms)
+{
+	uint64_t ns = clock_mono_ns() + timeout_ms * (uint64_t)NS_PER_MS;
+
+	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
+				 .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+#endif
