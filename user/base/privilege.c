@@ -41,3 +41,14 @@ out:
 		log_err("run", "cannot give up privileges: %s", strerror(-err));
 	return err;
 }
+
+int privilege_drop_all(void)
+{
+	cap_t none = cap_init();
+	int err = 0;
+
+	if (!none || cap_set_proc(none))
+		err = -errno;
+	cap_free(none);
+	return err;
+}

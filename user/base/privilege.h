@@ -13,4 +13,8 @@
  */
 int privilege_drop(bool keep_admin);
 
+/* Gives up every capability of the calling thread, for good; threads that it starts later inherit
+ * none. The process's other threads keep theirs. 0 or -errno, which is not logged. */
+int privilege_drop_all(void);
+
 #endif

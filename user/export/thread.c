@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/thread.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/capability.h>
 
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 
 #include "base/log.h"
+#include "base/privilege.h"
 
 int export_thread_start(pthread_t *thread, void *(*body)(void *), void *arg)
 {
@@ -22,20 +21,6 @@ int export_thread_start(pthread_t *thread, void *(*body)(void *), void *arg)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!err)
 		pthread_setname_np(*thread, "telltale-export");
-	return err;
-}
-
-static int drop_capabilities(void)
-{
-	cap_t none = cap_init();
-	int err = 0;
-
-	if (!none)
-		return -errno;
-	/* Of this thread only; threads it starts later inherit none. */
-	if (cap_set_proc(none))
-		err = -errno;
-	cap_free(none);
 	return err;
 }
 
@@ -54,7 +39,7 @@ static void grpc_message(gpr_log_func_args *args)
 
 int export_thread_enter(void)
 {
-	int err = drop_capabilities();
+	int err = privilege_drop_all();
 
 	if (err)
 		return err;

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "page/page.h"
 #include "page/guard.h"
 #include "page/json.h"
+#include "base/privilege.h"
 
 #define STAGE "page"
 
@@ -94,17 +94,6 @@ int local_open(const struct config *config, struct local **out, char *why, size_
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-static int drop_capabilities(void)
-{
-	cap_t none = cap_init();
-	int err = 0;
-
-	if (!none || cap_set_proc(none))
-		err = -errno;
-	cap_free(none);
-	return err;
-}
-
 /* Puts what is in the mailbox before everybody. Whether to stop. */
 static bool take_mail(struct local *l)
 {
@@ -160,7 +149,7 @@ static int open_history(struct local *l)
 static void *body(void *context)
 {
 	struct local *l = context;
-	int err = drop_capabilities();
+	int err = privilege_drop_all();
 
 	if (err)
 		log_err(STAGE, "cannot give up privileges: %s; there is no page", strerror(-err));
