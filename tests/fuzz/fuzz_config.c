@@ -23,6 +23,7 @@
 #include "config/walk.c"
 #include "base/fetch.c"
 #include "privacy/params.c"
+#include "base/utf8.c"
 
 #define VARIABLES_MAX 64
 

@@ -11,6 +11,7 @@
 
 #include "bpf/record.h"
 #include "base/fetch.h"
+#include "base/utf8.h"
 
 int config_refuse(char *why, const char *format, ...)
 {
@@ -22,29 +23,14 @@ int config_refuse(char *why, const char *format, ...)
 	return -EINVAL;
 }
 
-/* The length of the UTF-8 sequence at S, or 0: overlong forms, surrogates and more are none. */
-static size_t utf8_len(const unsigned char *s, size_t len)
+/* One of ASCII's, NUL among them, or of U+0080 to U+009F. */
+static bool is_control(const unsigned char *s)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 0;
-	uint32_t code;
-
-	if (n <= 1 || n > len || s[0] > 0xf4)
-		return n == 1;
-	code = s[0] & (0x7f >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	return n;
+	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0);
 }
 
 int config_check_text(const char *text, size_t len, char *why)
 {
-	const unsigned char *s = (const unsigned char *)text;
 	size_t n;
 
 	if (!len)
@@ -52,16 +38,16 @@ int config_check_text(const char *text, size_t len, char *why)
 	if (len > CONFIG_TEXT_MAX)
 		return config_refuse(why, "has %zu bytes; shorten it to %d", len, CONFIG_TEXT_MAX);
 	for (size_t i = 0; i < len; i += n) {
-		n = utf8_len(s + i, len - i);
-		if (!n)
-			return config_refuse(why, "is not UTF-8 at byte %zu; write it in UTF-8",
-					     i + 1);
-		if (s[i] < 0x20 || s[i] == 0x7f || (s[i] == 0xc2 && s[i + 1] < 0xa0))
+		if (is_control((const unsigned char *)text + i))
 			return config_refuse(
 				why,
 				"has a control character (a line break, say) at byte %zu; "
 				"remove it",
 				i + 1);
+		n = utf8_sequence(text + i);
+		if (!n)
+			return config_refuse(why, "is not UTF-8 at byte %zu; write it in UTF-8",
+					     i + 1);
 	}
 	return 0;
 }
