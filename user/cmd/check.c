@@ -19,6 +19,7 @@
 #include "page/socket.h"
 #include "tap/probe.h"
 #include "tap/processes.h"
+#include "base/procname.h"
 #include "rates/rates.h"
 #include "target/target.h"
 #include "tap/tlslib.h"
@@ -127,16 +128,10 @@ struct seen {
 
 static void add_name(char *names, size_t len, pid_t pid, const char *remark)
 {
-	char path[64], name[32] = "?";
 	size_t used = strlen(names);
-	FILE *f;
+	char name[32] = "?";
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	f = fopen(path, "re");
-	if (f && fgets(name, sizeof(name), f))
-		name[strcspn(name, "\n")] = '\0';
-	if (f)
-		fclose(f);
+	procname_read(pid, name, sizeof(name));
 	snprintf(names + used, len - used, "%s%s (%d%s)", used ? ", " : "", name, (int)pid, remark);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/procname.h"
 #include "tap/sockets.h"
 
 enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, UPGRADED, REASONS };
@@ -199,7 +200,7 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	if (again && !tells)
 		return;
 	if (record->flow.pid) /* inside TLS that is read */
-		sockets_program((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
+		procname_read((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
 	else
 		looked = look(b, target, record, &owner);
 	if (record->reason == RECORD_OPAQUE_TLS && owner.verdict == SOCKETS_READ)

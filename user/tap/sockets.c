@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/procname.h"
+
 #define TCP_LISTENING 0x0a /* the state column of /proc/net/tcp */
 
 struct search {
@@ -126,19 +128,6 @@ static bool owns(pid_t pid, unsigned long inode, bool *any)
 	return found;
 }
 
-void sockets_program(pid_t pid, char *out, size_t len)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	f = fopen(path, "re");
-	if (f && fgets(out, (int)len, f))
-		out[strcspn(out, "\n")] = '\0';
-	if (f)
-		fclose(f);
-}
-
 static int find_owner(void *context, pid_t pid, enum process_tls state)
 {
 	struct search *s = context;
@@ -150,7 +139,7 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 		return 0;
 	}
 	s->owner.pid = pid;
-	sockets_program(pid, s->owner.program, sizeof(s->owner.program));
+	procname_read(pid, s->owner.program, sizeof(s->owner.program));
 	if (state == PROCESS_TAPPED)
 		s->owner.verdict = SOCKETS_READ;
 	else if (state == PROCESS_UNATTACHED)

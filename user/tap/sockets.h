@@ -46,7 +46,5 @@ bool sockets_all_read(const struct processes *ps, unsigned target);
  * the record knows of it. */
 struct sockets_owner sockets_find(const struct processes *ps, unsigned target,
 				  const struct record_remote *remote, enum record_role role);
-/* The name of process PID; OUT stays as it is when there is none any more. */
-void sockets_program(pid_t pid, char *out, size_t len);
 
 #endif

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/procname.h"
 
 char *target_mount(void)
 {
@@ -218,14 +219,10 @@ static int depth_of(const char *path)
 static int namespace_depth(void)
 {
 	char name[32] = "", path[PATH_MAX] = "";
-	FILE *f = fopen("/proc/2/comm", "re");
 	struct stat st;
 
-	if (f && !fgets(name, sizeof(name), f))
-		name[0] = '\0';
-	if (f)
-		fclose(f);
-	if (!strcmp(name, "kthreadd\n") && !cgroup_of_pid("2", path, sizeof(path)))
+	procname_read(2, name, sizeof(name));
+	if (!strcmp(name, "kthreadd") && !cgroup_of_pid("2", path, sizeof(path)))
 		return -depth_of(path);
 	if (!stat("/proc/self/ns/cgroup", &st) && st.st_ino == CGROUP_INITIAL)
 		return 0;
