@@ -258,7 +258,7 @@ void config_free(struct config *c)
 	}
 	free(c->peers);
 	for (size_t i = 0; i < RATES_SOURCES; i++)
-		free((char *)c->rates[i].location);
+		free(c->rates[i].location);
 	for (size_t i = 0; i < c->endpoints_len; i++)
 		config_endpoint_fini(&c->endpoints[i]);
 	free(c->endpoints);

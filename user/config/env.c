@@ -138,7 +138,7 @@ static void read_rates(struct env *e)
 			err = config_parse_rates_location(url, why);
 			env_refuse(e, variables[i].url, err, why);
 			if (!err)
-				env_replace(e, (char **)&source->location, url);
+				env_replace(e, &source->location, url);
 			env_note(e, variables[i].url_name, variables[i].url);
 		}
 		if (lifetime && !in_file(e, variables[i].lifetime_name)) {

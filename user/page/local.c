@@ -30,12 +30,13 @@ struct local {
 	int wake; /* eventfd */
 	bool started;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of the rest but the facts, which are the thread's */
+	pthread_mutex_t lock; /* of the rest but the last two, which are the thread's */
 	struct released *mail;
 	char *mail_notes; /* of it; NULL: none */
 	bool stopping;
 	struct history_stats stats;
-	int64_t begin_ms; /* of the thread, and so about of the counters */
+	int64_t begin_ms;        /* of the thread, and so about of the counters */
+	struct released *newest; /* what the facts show */
 	struct page_facts facts;
 };
 
@@ -113,7 +114,8 @@ static bool take_mail(struct local *l)
 	history_take(l->facts.history, mail, clock_mono_ms() - l->begin_ms);
 	page_post(l->page, mail);
 	page_set_notes(l->page, notes);
-	released_unref((struct released *)l->facts.snapshot);
+	released_unref(l->newest);
+	l->newest = mail;
 	l->facts.snapshot = mail;
 	pthread_mutex_lock(&l->lock);
 	l->stats = history_stats(l->facts.history);
@@ -230,7 +232,7 @@ void local_stop(struct local *l)
 	}
 	page_stop(l->page);
 	history_close(l->facts.history);
-	released_unref((struct released *)l->facts.snapshot);
+	released_unref(l->newest);
 	released_unref(l->mail);
 	free(l->mail_notes);
 	pthread_mutex_destroy(&l->lock);

@@ -47,22 +47,24 @@ struct page {
 struct reply {
 	unsigned status;
 	const char *type;
-	const char *body;
+	const char *body; /* without `owned` */
 	size_t len;
-	bool owned; /* freed with the answer */
+	char *owned; /* the body, when it is to be freed with the answer; NULL: it stays */
 	const char *policy;
 };
 
 static enum MHD_Result answer(struct MHD_Connection *connection, const struct reply *reply)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(
-		reply->len, (void *)reply->body,
-		reply->owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	/* microhttpd does not write to a body that stays. */
+	struct MHD_Response *r =
+		reply->owned ? MHD_create_response_from_buffer(reply->len, reply->owned,
+							       MHD_RESPMEM_MUST_FREE)
+			     : MHD_create_response_from_buffer(reply->len, (void *)reply->body,
+							       MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
 	if (!r) {
-		if (reply->owned)
-			free((void *)reply->body);
+		free(reply->owned);
 		return MHD_NO;
 	}
 	MHD_add_response_header(r, "Content-Type", reply->type);
@@ -93,7 +95,7 @@ static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, c
 /* TEXT is freed; NULL: there is nothing. */
 static enum MHD_Result answer_json(struct MHD_Connection *connection, char *text)
 {
-	struct reply reply = {.status = MHD_HTTP_OK, .type = JSON, .body = text, .owned = true};
+	struct reply reply = {.status = MHD_HTTP_OK, .type = JSON, .owned = text};
 
 	if (!text)
 		return say(connection, MHD_HTTP_NOT_FOUND, "nothing here\n");
@@ -120,7 +122,7 @@ static bool is_read(const char *method)
 
 static enum MHD_Result answer_metrics(struct page *p, struct MHD_Connection *connection)
 {
-	struct reply reply = {.status = MHD_HTTP_OK, .type = PROMETHEUS, .owned = true};
+	struct reply reply = {.status = MHD_HTTP_OK, .type = PROMETHEUS};
 	size_t notes_len = p->notes ? strlen(p->notes) : 0;
 	char *text, *whole;
 
@@ -134,7 +136,7 @@ static enum MHD_Result answer_metrics(struct page *p, struct MHD_Connection *con
 		return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
 	}
 	memcpy(whole + reply.len, p->notes ? p->notes : "", notes_len + 1);
-	reply.body = whole;
+	reply.owned = whole;
 	reply.len += notes_len;
 	return answer(connection, &reply);
 }

@@ -2,6 +2,7 @@
 #include "privacy/series.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,10 +154,7 @@ int series_init(struct series *s, size_t limit)
 void series_fini(struct series *s)
 {
 	for (int i = 0; i < s->len; i++) {
-		if (s->entries[i].own_text) {
-			free((char *)s->entries[i].labels[0].key);
-			free((char *)s->entries[i].labels[0].value);
-		}
+		free(s->entries[i].own_text);
 		free(s->entries[i].histogram);
 	}
 	free(s->entries);
@@ -194,16 +192,18 @@ static bool entry_is(const struct series_entry *e, enum metric metric, const cha
 static struct series_entry *add_named(struct series *s, enum metric metric, const char *key,
 				      const char *value)
 {
-	struct released_label label = {strdup(key), strdup(value)};
-	struct series_entry *e = label.key && label.value ? entry_add(s, metric) : NULL;
+	size_t key_size = strlen(key) + 1, value_size = strlen(value) + 1;
+	char *text = malloc(key_size + value_size);
+	struct series_entry *e = text ? entry_add(s, metric) : NULL;
 
 	if (!e) {
-		free((char *)label.key);
-		free((char *)label.value);
+		free(text);
 		return NULL;
 	}
-	e->labels[e->labels_len++] = label;
-	e->own_text = true;
+	memcpy(text, key, key_size);
+	memcpy(text + key_size, value, value_size);
+	e->labels[e->labels_len++] = (struct released_label){text, text + key_size};
+	e->own_text = text;
 	return e;
 }
 

@@ -9,7 +9,6 @@
 #ifndef TELLTALE_SERIES_H
 #define TELLTALE_SERIES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +21,7 @@ struct series_entry {
 	enum metric metric;
 	size_t labels_len;
 	struct released_label labels[RELEASED_LABELS];
-	bool own_text;               /* key and value were copied */
+	char *own_text;              /* the copies of key and value; NULL: they are fixed */
 	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
 	int64_t released;            /* SUM: the highest value that has left */
 	struct histogram *histogram; /* HISTOGRAM only */

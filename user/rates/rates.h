@@ -62,7 +62,7 @@ enum rates_result rates_document_convert(const struct rates_document *d, uint64_
 enum rates_source { RATES_OPERATOR, RATES_NETWORK, RATES_SOURCES };
 
 struct rates_source_config {
-	const char *location; /* path, http:// or https:// URL; NULL: none */
+	char *location;       /* path, http:// or https:// URL; NULL: none */
 	uint32_t lifetime_ms; /* how long a document is used before it is fetched again */
 };
 

@@ -146,7 +146,7 @@ static int stop_server(void **state)
 }
 
 /* Valid until the next call. */
-static const char *url_of(const char *path)
+static char *url_of(const char *path)
 {
 	static char url[128];
 

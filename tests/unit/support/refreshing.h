@@ -11,7 +11,7 @@
 #define EUR_DOCUMENT "{\"base\":\"EUR\",\"rates\":{\"USD\":4}}"
 #define DAY_MS       86400000u
 
-static inline struct rates *rates_at(const char *operator_location, const char *network_location)
+static inline struct rates *rates_at(char *operator_location, char *network_location)
 {
 	struct rates_source_config config[RATES_SOURCES] = {
 		{operator_location, DAY_MS},
