@@ -26,27 +26,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "privacy/bucket_laplace.h"
 #include "privacy/continual.h"
 #include "exchange/payments.h"
+#include "privacy/params.h"
 #include "release/released.h"
-
-enum privacy_mechanism { PRIVACY_BUCKET_LAPLACE, PRIVACY_CONTINUAL };
-
-struct privacy_params {
-	enum privacy_mechanism mechanism;
-	struct bucket_laplace bucket;
-	struct privacy_budget budget; /* of continual */
-	uint64_t cardinality_limit;   /* series of one metric; 0: SERIES_LIMIT */
-};
-
-#define PRIVACY_PARAMS_DEFAULT                                                                     \
-	{                                                                                          \
-		.bucket = BUCKET_LAPLACE_DEFAULT, .budget = BUDGET_DEFAULT                         \
-	}
-
-/* "bucket-laplace", "continual". */
-extern const char *const privacy_mechanisms[];
 
 struct privacy;
 
