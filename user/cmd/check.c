@@ -93,7 +93,7 @@ static void check_consent(const struct config *config)
 	if (why)
 		say(HOST_FAIL, "consent", "%s", why);
 	else
-		say(HOST_OK, "consent", "given, for %s", config_network_text(config->network));
+		say(HOST_OK, "consent", "given, for %s", network_text(config->network));
 	why = config_runnable(config);
 	if (why)
 		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "exchange/exchange.h"
+#include "rates/asset.h"
 #include "base/hostkey.h"
 
 /* One item of the list. NAME may be NULL, TOKEN 0, ASSET NULL (then it is left to be filled in);

@@ -14,10 +14,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "exchange/exchange.h"
-#include "release/metrics.h"
+#include "rates/asset.h"
+#include "release/audience.h"
+#include "release/network.h"
 #include "privacy/privacy.h"
-#include "rates/rates.h"
+#include "rates/source.h"
 
 #define CONFIG_DEFAULT_PATH  "/etc/telltale/telltale.yaml"
 #define CONFIG_FILE_MAX      (1u << 20) /* bytes; a larger file is refused */
@@ -25,13 +26,6 @@
 #define CONFIG_PEERS_MAX     16384
 #define CONFIG_ENDPOINTS_MAX 16
 #define CONFIG_PAIRS_MAX     64 /* headers of an endpoint; resource attributes */
-
-enum network { NETWORK_TESTNET, NETWORK_LIVENET };
-
-static inline const char *config_network_text(enum network network)
-{
-	return network == NETWORK_LIVENET ? "livenet" : "testnet";
-}
 
 enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
 

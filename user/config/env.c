@@ -105,7 +105,7 @@ static void read_network(struct env *e)
 			e->l, "LIVENET",
 			"%s contradicts `network: %s` at %s:%u; make them agree, or remove "
 			"one",
-			livenet ? "true" : "false", config_network_text(c->network), e->l->file,
+			livenet ? "true" : "false", network_text(c->network), e->l->file,
 			config_noted(c, "network").line);
 		return;
 	}

@@ -51,8 +51,8 @@ static void check_endpoint(struct config_loader *l, size_t i)
 		return;
 	snprintf(what, sizeof(what),
 		 "endpoint %.120s is %s's%s, and this node is on %s; %s, or remove the endpoint",
-		 e->url ? e->url : "", config_network_text(e->network),
-		 said ? "" : " unless it says otherwise", config_network_text(c->network),
+		 e->url ? e->url : "", network_text(e->network),
+		 said ? "" : " unless it says otherwise", network_text(c->network),
 		 c->network == NETWORK_LIVENET
 			 ? "write `network: livenet` at a collector of livenet"
 			 : "name a collector of testnet");

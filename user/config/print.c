@@ -262,7 +262,7 @@ static void print_endpoint(struct print *p, size_t i, const struct config_endpoi
 	if (e->audience != AUDIENCE_NETWORK)
 		return;
 	name_value(p, "endpoints.%zu.network", i);
-	print_text(p, "    network: ", config_network_text(e->network));
+	print_text(p, "    network: ", network_text(e->network));
 }
 
 static void print_export(struct print *p)
@@ -311,7 +311,7 @@ void config_print(const struct config *c, FILE *out)
 	name_value(p, "instance");
 	print_text(p, "instance: ", c->instance);
 	name_value(p, "network");
-	print_text(p, "network: ", config_network_text(c->network));
+	print_text(p, "network: ", network_text(c->network));
 	name_value(p, "livenet_enabled");
 	fprintf(out, "livenet_enabled: %s", c->livenet_enabled ? "true" : "false");
 	print_source(p);

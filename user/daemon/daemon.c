@@ -250,7 +250,7 @@ static void say_ready(const struct daemon *d)
 		 "exporting %s as %s on %s%s",
 		 d->targets_len, d->targets_len == 1 ? "" : "s", processes,
 		 processes == 1 ? "" : "es", processes_tapped(d->processes), collectors,
-		 c->instance, config_network_text(c->network), page);
+		 c->instance, network_text(c->network), page);
 }
 
 int daemon_run(const struct daemon_options *options)

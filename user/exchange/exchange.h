@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rates/asset.h"
+
 /* How an exchange ended; each ends in exactly one way. */
 enum outcome {
 	OUTCOME_OPEN = 0,   /* no reply yet */
@@ -45,12 +47,6 @@ enum origin {
 	ORIGIN_RECEIVED,    /* came in and ended here, as far as was seen */
 	ORIGIN_PROXY_COPY,  /* the same Prepare on a second connection of the target, or a retry */
 	ORIGINS,
-};
-
-/* An ILP packet carries no asset: configuration says it. */
-struct asset {
-	char code[12]; /* as the peering has it, such as "USD"; empty: not attributed */
-	uint8_t scale; /* 10^scale units make one of the asset; 0 to 255 by the RFC, 0 to 38 here */
 };
 
 struct exchange {

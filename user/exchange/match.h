@@ -77,8 +77,4 @@ void match_tick(struct match *m, uint64_t now_ns);
 void match_drain(struct match *m, uint64_t now_ns);
 struct match_stats match_stats(const struct match *m);
 
-/* An expiry as records carry it (YYYYMMDDHHMMSSmmm UTC, decimal) in ns since 1970, or INT64_MAX
- * when it is no possible date: connectors take such packets, so they never expire here. */
-int64_t match_expiry_ns(uint64_t expires_at);
-
 #endif

@@ -47,7 +47,7 @@ static int make_resource(struct exporter *x)
 	if (!a)
 		return -ENOMEM;
 	a[n++] = (struct otlp_attribute){"service.name", c->service_name};
-	a[n++] = (struct otlp_attribute){"telltale.network", config_network_text(c->network)};
+	a[n++] = (struct otlp_attribute){"telltale.network", network_text(c->network)};
 	if (!replaced(c, "service.instance.id"))
 		a[n++] = (struct otlp_attribute){"service.instance.id", c->instance};
 	for (size_t i = 0; i < c->attributes_len; i++) {

@@ -20,27 +20,8 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "release/histogram.h"
-#include "export/otlp.h"
+#include "export/status.h"
 #include "release/released.h"
-
-/* How an endpoint does: what /metrics, the page and the commands show of it. */
-struct export_status {
-	const char *url; /* lives as long as the configuration */
-	enum audience audience;
-	uint64_t exports;  /* acknowledged */
-	uint64_t failures; /* dropped for good */
-	uint64_t retries;
-	uint64_t rejected_points;      /* by partial_success */
-	uint64_t bytes;                /* of acknowledged requests, compressed where they are */
-	uint64_t last_bytes;           /* ... of the last one */
-	uint64_t last_success_unix_ns; /* 0: never */
-	uint64_t latency_ns;           /* of the last acknowledged export */
-	struct histogram latency;      /* of all of them */
-	unsigned consecutive_failures; /* attempts */
-	int last_code;        /* gRPC's status of the last attempt; 0: well, -1: none yet */
-	char last_error[256]; /* in words; empty when the last attempt went well */
-};
 
 struct exporter;
 

@@ -10,6 +10,7 @@
 
 #include "export/export.h"
 #include "export/channel.h"
+#include "export/otlp.h"
 #include "export/timeline.h"
 
 /* One endpoint. The thread owns all of it but what is marked. */

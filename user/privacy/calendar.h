@@ -13,7 +13,7 @@
 
 #include "privacy/budget.h"
 #include "privacy/entropy.h"
-#include "exchange/payments.h"
+#include "exchange/contribution.h"
 
 struct calendar {
 	int64_t hour; /* since 1970, of the open nodes */

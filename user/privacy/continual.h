@@ -26,7 +26,7 @@
 
 #include "privacy/budget.h"
 #include "privacy/entropy.h"
-#include "exchange/payments.h"
+#include "exchange/contribution.h"
 #include "privacy/state.h"
 
 enum continual_counter {

@@ -29,6 +29,7 @@
 #include "privacy/continual.h"
 #include "exchange/payments.h"
 #include "privacy/params.h"
+#include "exchange/contribution.h"
 #include "release/released.h"
 
 struct privacy;

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#include "exchange/exchange.h"
+#include "rates/asset.h"
 #include "rates/rates.h"
 
 #define QUOTES_MAX 4096 /* in one document */

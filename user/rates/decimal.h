@@ -8,7 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rates/rates.h"
+/* mantissa * 10^exponent, exactly. Zero and negative rates do not exist. */
+struct rate {
+	uint64_t mantissa;
+	int32_t exponent;
+};
 
 /* 10^DIGITS; 0 <= DIGITS <= DECIMAL_POWER_MAX. */
 #define DECIMAL_POWER_MAX 19

@@ -18,17 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exchange/exchange.h"
+#include "rates/asset.h"
+#include "rates/decimal.h"
+#include "rates/source.h"
 
 #define RATES_BASE_CODE    "USD"
 #define RATES_BASE_SCALE   4
 #define RATES_DOCUMENT_MAX (1u << 20) /* bytes; a larger document is refused */
-
-/* mantissa * 10^exponent, exactly. Zero and negative rates do not exist. */
-struct rate {
-	uint64_t mantissa;
-	int32_t exponent;
-};
 
 struct rates_document;
 
@@ -58,13 +54,6 @@ enum rates_result {
  * only the base currency itself converts. */
 enum rates_result rates_document_convert(const struct rates_document *d, uint64_t amount,
 					 const struct asset *asset, uint64_t *value);
-
-enum rates_source { RATES_OPERATOR, RATES_NETWORK, RATES_SOURCES };
-
-struct rates_source_config {
-	char *location;       /* path, http:// or https:// URL; NULL: none */
-	uint32_t lifetime_ms; /* how long a document is used before it is fetched again */
-};
 
 struct rates_status {
 	bool configured;

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "release/audience.h"
+
 /* clang-format off */
 #define METRICS(METRIC) \
 	METRIC(TRANSACTIONS, "transactions_total", SUM, NETWORK, \
@@ -111,9 +113,6 @@ enum metric {
 };
 
 enum metric_shape { METRIC_SUM, METRIC_GAUGE, METRIC_HISTOGRAM };
-
-/* Bits: what an endpoint receives. An endpoint of audience OWN receives both. */
-enum audience { AUDIENCE_NETWORK = 1, AUDIENCE_OWN = 2 };
 
 struct metric_info {
 	const char *name;

@@ -176,62 +176,6 @@ static void test_a_reject_after_the_expiry_is_a_reject(void **state)
 	assert_int_equal(only_exchange()->outcome, OUTCOME_REJECTED);
 }
 
-static void test_expiry_dates(void **state)
-{
-	(void)state;
-	assert_int_equal(match_expiry_ns(19700101000000000), 0);
-	assert_int_equal(match_expiry_ns(19700101000000001), 1000000);
-	assert_int_equal(match_expiry_ns(19691231235959999), -1000000);
-	assert_int_equal(match_expiry_ns(20260101000000000), REALTIME_OFFSET);
-	assert_int_equal(match_expiry_ns(20240229235959999), 1709251199999000000);
-	assert_int_equal(match_expiry_ns(20000229000000000), 951782400000000000);
-	assert_int_equal(match_expiry_ns(22620411234716854), 9223372036854000000);
-
-	/* No dates. */
-	assert_int_equal(match_expiry_ns(0), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260001000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20261301000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260100000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260132000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260431000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20250229000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(19000229000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260101240000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260101006000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(20260101000060000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(120260101000000000), INT64_MAX);
-	assert_int_equal(match_expiry_ns(UINT64_MAX), INT64_MAX);
-
-	/* Dates that 64 bits of nanoseconds do not reach. */
-	assert_int_equal(match_expiry_ns(99991231235959999), INT64_MAX);
-	assert_int_equal(match_expiry_ns(101000000000), INT64_MIN); /* year 0 */
-}
-
-/* The C library's calendar is the reference, for one day in every month from 1690 to 2260. */
-static void test_expiry_agrees_with_the_c_library(void **state)
-{
-	(void)state;
-	for (int year = 1690; year < 2260; year++) {
-		for (int month = 0; month < 12; month++) {
-			struct tm tm = {.tm_year = year - 1900,
-					.tm_mon = month,
-					.tm_mday = 1 + (year * 7 + month * 5) % 28,
-					.tm_hour = year % 24,
-					.tm_min = (year + month) % 60,
-					.tm_sec = (year * month) % 60};
-			uint64_t digits =
-				((((uint64_t)year * 100 + month + 1) * 100 + tm.tm_mday) * 100 +
-				 tm.tm_hour) *
-					100 +
-				tm.tm_min;
-
-			digits = (digits * 100 + tm.tm_sec) * 1000 + 7;
-			assert_int_equal(match_expiry_ns(digits),
-					 timegm(&tm) * 1000000000LL + 7000000);
-		}
-	}
-}
-
 /* --- answers without a packet ---------------------------------------------------------------- */
 
 static enum outcome answered_with(struct record_message answer)
@@ -313,8 +257,6 @@ int main(void)
 		T(expiry_follows_the_wall_clock_when_it_is_set),
 		T(an_impossible_expiry_never_comes),
 		T(a_reject_after_the_expiry_is_a_reject),
-		T(expiry_dates),
-		T(expiry_agrees_with_the_c_library),
 		T(answers_without_a_packet),
 		T(an_answer_that_is_no_reply_is_not_called_unmatched),
 		T(a_second_prepare_in_its_place_closes_the_first_as_lost),

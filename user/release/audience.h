@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audience.h - whom a figure is for. */
+#ifndef TELLTALE_AUDIENCE_H
+#define TELLTALE_AUDIENCE_H
+
+/* Bits: what an endpoint receives. An endpoint of audience OWN receives both. */
+enum audience { AUDIENCE_NETWORK = 1, AUDIENCE_OWN = 2 };
+
+#endif
