@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 {
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
 	static const struct rates_source_config no_rates[RATES_SOURCES];
-	struct config config = {.has_default_asset = true, .default_asset = {"USD", 6}};
+	static const struct asset usd = {"USD", 6};
 	struct pipeline_config parts = {
 		.exchanges = PIPELINE_EXCHANGES,
 		.conditions = PIPELINE_CONDITIONS,
@@ -185,7 +185,7 @@ int main(int argc, char **argv)
 		.idle_ns = 30 * S,
 		.max_ns = 600 * S,
 		.realtime_offset_ns = REALTIME_OFFSET,
-		.peers = peers_new(&config, 64),
+		.peers = peers_new(NULL, 0, &usd, 64),
 		.rates = rates_new(no_rates),
 		.privacy = privacy_new(&params, "bench", 1, NULL, NULL),
 	};

@@ -24,6 +24,7 @@
 #include "base/fetch.c"
 #include "privacy/params.c"
 #include "base/utf8.c"
+#include "base/url.c"
 
 #define VARIABLES_MAX 64
 

@@ -17,6 +17,7 @@
 #include "rates/asset.h"
 #include "release/audience.h"
 #include "release/network.h"
+#include "exchange/peer.h"
 #include "privacy/privacy.h"
 #include "rates/source.h"
 
@@ -35,15 +36,6 @@ struct config_target {
 		     */
 	bool never_forwards; /* operator's word: outgoing payments are all its own */
 	unsigned line;       /* in the file; 0: from the command line */
-};
-
-struct config_peer {
-	char *name;     /* for people; may be NULL */
-	char *endpoint; /* host[:port]/path, normalised: lower-case host, no scheme, no default port
-			 */
-	bool has_token;
-	uint64_t token; /* fingerprint */
-	struct asset asset;
 };
 
 struct config_endpoint {
@@ -76,7 +68,7 @@ struct config {
 	enum network network;
 	struct config_target *targets;
 	size_t targets_len;
-	struct config_peer *peers;
+	struct peer *peers;
 	size_t peers_len;
 	bool has_default_asset;
 	struct asset default_asset;
@@ -135,13 +127,6 @@ const char *config_runnable(const struct config *c);
 /* The effective configuration as YAML, each value with a comment that says where it came from.
  * Header values are masked. */
 void config_print(const struct config *c, FILE *out);
-
-/*
- * "host[:port][/path]" or an http(s) URL, normalised as struct config_peer has it: lower-case host,
- * no scheme, no port 80 or 443 (whichever the scheme: TLS may end at a hop between), no query, and
- * "/" where there is no path. malloc'ed; NULL: not an endpoint, or memory is short.
- */
-char *config_normalise_endpoint(const char *text);
 
 /* Whether LISTEN, as in struct config, is a loopback address or a Unix socket. */
 bool config_listen_is_local(const char *listen);

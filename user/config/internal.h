@@ -99,10 +99,6 @@ int config_parse_peer_endpoint(const char *text, char **endpoint, char *why);
 int config_parse_rates_location(const char *text, char *why);
 int config_parse_compression(const char *text, bool *gzip, char *why);
 int config_parse_network(const char *text, enum network *network, char *why);
-/* TEXT, which was to be a URL, as a message may show it: cut short, without what can be a secret
- * (user and password, query). */
-#define CONFIG_SHOWN 128
-void config_show_url(const char *text, char shown[CONFIG_SHOWN]);
 /* Sets url, authority and tls; TLS_DEFAULT holds where TEXT has no scheme, and is then made plain
  * in url. */
 int config_parse_url(const char *text, bool tls_default, struct config_endpoint *e, char *why);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/walk.h"
+#include "base/url.h"
 
 /* --- targets ----------------------------------------------------------------------------- */
 
@@ -148,7 +149,7 @@ static void set_peer_endpoint(struct walk *w, yaml_node_t *value, const struct w
 
 static void set_token(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {
-	struct config_peer *peer = field;
+	struct peer *peer = field;
 	char why[CONFIG_WHY];
 	const char *text = walk_text(w, value);
 	int err = text ? config_parse_token(text, &peer->token, why) : -EINVAL;
@@ -160,11 +161,10 @@ static void set_token(struct walk *w, yaml_node_t *value, const struct walk_key 
 }
 
 static const struct walk_key peer_keys[] = {
-	WALK_KEY("name", walk_set_text, WALK_FIELD(config_peer, name)),
-	WALK_KEY("endpoint", set_peer_endpoint, WALK_FIELD(config_peer, endpoint),
-		 .required = true),
+	WALK_KEY("name", walk_set_text, WALK_FIELD(peer, name)),
+	WALK_KEY("endpoint", set_peer_endpoint, WALK_FIELD(peer, endpoint), .required = true),
 	WALK_KEY("token", set_token, 0),
-	WALK_KEY("asset", walk_set_asset, WALK_FIELD(config_peer, asset), .required = true),
+	WALK_KEY("asset", walk_set_asset, WALK_FIELD(peer, asset), .required = true),
 };
 WALK_SCHEMA(peer_schema, "a peer", peer_keys);
 
@@ -176,7 +176,7 @@ static void set_peer(struct walk *w, yaml_node_t *item, const struct walk_key *k
 
 /* A peer and its place, in an order that brings equal ones together. */
 struct peer_place {
-	const struct config_peer *peer;
+	const struct peer *peer;
 	size_t index;
 };
 
@@ -192,7 +192,7 @@ static int peer_place_compare(const void *a, const void *b)
 	return order;
 }
 
-static bool same_peer(const struct config_peer *a, const struct config_peer *b)
+static bool same_peer(const struct peer *a, const struct peer *b)
 {
 	return a->token == b->token && !strcmp(a->endpoint, b->endpoint);
 }
@@ -246,13 +246,13 @@ void config_set_default_asset(struct walk *w, yaml_node_t *value, const struct w
 
 static void set_url(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {
-	char why[CONFIG_WHY], shown[CONFIG_SHOWN];
+	char why[CONFIG_WHY], shown[URL_SHOWN];
 	const char *text = walk_text(w, value);
 
 	(void)key;
 	if (!text)
 		return;
-	config_show_url(text, shown);
+	url_show(text, shown);
 	/* In the clear or not is for the operator to say, not to be guessed. */
 	if (!strstr(text, "://"))
 		walk_error(w, value,

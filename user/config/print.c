@@ -130,7 +130,7 @@ static void print_peers(struct print *p)
 		fputs("peers:\n", p->out);
 	}
 	for (size_t i = 0; i < p->c->peers_len; i++) {
-		const struct config_peer *peer = &p->c->peers[i];
+		const struct peer *peer = &p->c->peers[i];
 
 		name_value(p, "peers.%zu.endpoint", i);
 		print_text(p, "  - endpoint: ", peer->endpoint);

@@ -12,6 +12,7 @@
 #include "bpf/record.h"
 #include "base/fetch.h"
 #include "base/utf8.h"
+#include "base/url.h"
 
 int config_refuse(char *why, const char *format, ...)
 {
@@ -265,10 +266,10 @@ int config_parse_asset_code(const char *text, struct asset *asset, char *why)
 
 int config_parse_peer_endpoint(const char *text, char **endpoint, char *why)
 {
-	char shown[CONFIG_SHOWN], *slash;
+	char shown[URL_SHOWN], *slash;
 
-	config_show_url(text, shown);
-	*endpoint = config_normalise_endpoint(text);
+	url_show(text, shown);
+	*endpoint = url_normalise(text);
 	if (!*endpoint)
 		return config_refuse(
 			why,

@@ -2,177 +2,62 @@
 /* url.c - URLs and lists of pairs of the configuration, taken apart by libcurl. */
 #include "config/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <curl/curl.h>
 
-/* Where a URL may be given without its scheme, "host:4317" must not be read as one; and libcurl
- * would take "http:///x" for a host x. */
-static CURLU *url_parse(const char *text)
+#include "base/url.h"
+
+/* What an endpoint's URL must not have, or lacks; SHOWN is its text for a message. */
+static int check_parts(const struct url *url, const char *shown, char *why)
 {
-	const char *rest = strstr(text, "://");
-	CURLU *url;
-	char *whole;
-
-	if (*(rest ? rest + 3 : text) == '/')
-		return NULL;
-	url = curl_url();
-	if (!url || asprintf(&whole, "%s%s", rest ? "" : "http://", text) < 0)
-		whole = NULL;
-	if (!whole ||
-	    curl_url_set(url, CURLUPART_URL, whole, CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME)) {
-		curl_url_cleanup(url);
-		url = NULL;
-	}
-	free(whole);
-	return url;
-}
-
-void config_show_url(const char *text, char shown[CONFIG_SHOWN])
-{
-	/* The last one: a password in a text that is no URL can hold anything, '@', '/' and '?'
-	 * too. */
-	const char *at = strrchr(text, '@'), *rest = at ? at + 1 : text;
-	const char *scheme = strstr(text, "://");
-
-	snprintf(shown, CONFIG_SHOWN, "%.*s%s%.*s",
-		 scheme && scheme < at ? (int)(scheme + 3 - text) : 0, text, at ? "...@" : "",
-		 (int)strcspn(rest, "?#"), rest);
-}
-
-/* A part of URL, malloc'ed by libcurl (curl_free); NULL when it has none. */
-static char *url_part(CURLU *url, CURLUPart part)
-{
-	char *text = NULL;
-
-	return curl_url_get(url, part, &text, 0) ? NULL : text;
-}
-
-static bool is_http(const char *scheme)
-{
-	return scheme && (!strcasecmp(scheme, "http") || !strcasecmp(scheme, "https"));
-}
-
-/* libcurl decodes %-escapes in a host to anything; only what a Host header has is taken. */
-static bool is_host(const char *host)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789.-_[]:";
-
-	return host && *host && !host[strspn(host, letters)];
-}
-
-char *config_normalise_endpoint(const char *text)
-{
-	char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL, *out = NULL;
-	CURLU *url;
-	size_t len;
-
-	for (const char *c = text; *c; c++) {
-		if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
-			return NULL;
-	}
-	url = url_parse(text);
-	if (!url)
-		return NULL;
-	scheme = url_part(url, CURLUPART_SCHEME);
-	host = url_part(url, CURLUPART_HOST);
-	port = url_part(url, CURLUPART_PORT);
-	path = url_part(url, CURLUPART_PATH);
-	if (!is_http(scheme) || !is_host(host))
-		goto out;
-	for (char *c = host; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	len = strlen(host);
-	if (len > 1 && host[len - 1] == '.')
-		host[len - 1] = '\0';
-	if (port && (!strcmp(port, "80") || !strcmp(port, "443"))) {
-		curl_free(port);
-		port = NULL;
-	}
-	if (asprintf(&out, "%s%s%s%s", host, port ? ":" : "", port ? port : "",
-		     path && *path ? path : "/") < 0)
-		out = NULL;
-out:
-	curl_free(path);
-	curl_free(port);
-	curl_free(host);
-	curl_free(scheme);
-	curl_url_cleanup(url);
-	return out;
-}
-
-/* What an endpoint's URL must not have, or lacks. */
-static int check_parts(CURLU *url, const char *text, char *why)
-{
-	char *user = url_part(url, CURLUPART_USER);
-	char *path = url_part(url, CURLUPART_PATH);
-	char *query = url_part(url, CURLUPART_QUERY);
-	char *fragment = url_part(url, CURLUPART_FRAGMENT);
-	char shown[CONFIG_SHOWN];
-	int err = 0;
-
-	config_show_url(text, shown);
-	if (user)
-		err = config_refuse(why, "has a user or password in the URL; put credentials into "
-					 "`headers`");
-	else if ((path && *path && strcmp(path, "/")) || query || fragment)
-		err = config_refuse(
+	if (url->user)
+		return config_refuse(why, "has a user or password in the URL; put credentials into "
+					  "`headers`");
+	if ((url->path && *url->path && strcmp(url->path, "/")) || url->query || url->fragment)
+		return config_refuse(
 			why,
 			"'%.120s' has a path, and OTLP over gRPC takes none; end it after "
 			"host:port (4317 as a rule; 4318 is OTLP over HTTP)",
 			shown);
-	curl_free(fragment);
-	curl_free(query);
-	curl_free(path);
-	curl_free(user);
-	return err;
+	if (!url_is_http(url))
+		return config_refuse(why,
+				     "'%.120s' has a scheme telltale does not speak; write http:// "
+				     "or, with TLS, https://",
+				     shown);
+	if (!url_has_host(url))
+		return config_refuse(why, "'%.120s' has no host; write http://host:4317", shown);
+	return 0;
 }
 
 int config_parse_url(const char *text, bool tls_default, struct config_endpoint *e, char *why)
 {
-	char *scheme = NULL, *host = NULL, *port = NULL;
-	char shown[CONFIG_SHOWN];
-	CURLU *url = url_parse(text);
+	bool has_scheme = strstr(text, "://");
+	char shown[URL_SHOWN];
+	struct url url;
 	int err;
 
-	config_show_url(text, shown);
-	if (!url)
-		return config_refuse(why,
-				     "'%.120s' is not a URL; write http://host:4317 or, with TLS, "
-				     "https://host:4317",
-				     shown);
-	scheme = url_part(url, CURLUPART_SCHEME);
-	host = url_part(url, CURLUPART_HOST);
-	port = url_part(url, CURLUPART_PORT);
-	err = check_parts(url, text, why);
-	if (err)
-		goto out;
-	if (!is_http(scheme)) {
+	url_show(text, shown);
+	if (!url_parse(text, &url)) {
 		err = config_refuse(why,
-				    "'%.120s' has a scheme telltale does not speak; write http:// "
-				    "or, with TLS, https://",
+				    "'%.120s' is not a URL; write http://host:4317 or, with TLS, "
+				    "https://host:4317",
 				    shown);
 		goto out;
 	}
-	if (!is_host(host)) {
-		err = config_refuse(why, "'%.120s' has no host; write http://host:4317", shown);
+	err = check_parts(&url, shown, why);
+	if (err)
 		goto out;
-	}
-	e->tls = strstr(text, "://") ? !strcasecmp(scheme, "https") : tls_default;
-	if (asprintf(&e->url, "%s%s", e->tls && !strstr(text, "://") ? "https://" : "", text) < 0)
+	e->tls = has_scheme ? !strcasecmp(url.scheme, "https") : tls_default;
+	if (asprintf(&e->url, "%s%s", e->tls && !has_scheme ? "https://" : "", text) < 0)
 		e->url = NULL;
-	if (asprintf(&e->authority, "%s:%s", host, port ? port : "4317") < 0)
+	if (asprintf(&e->authority, "%s:%s", url.host, url.port ? url.port : "4317") < 0)
 		e->authority = NULL;
 	err = e->url && e->authority ? 0 : -ENOMEM;
 out:
-	curl_free(port);
-	curl_free(host);
-	curl_free(scheme);
-	curl_url_cleanup(url);
+	url_fini(&url);
 	return err;
 }
 

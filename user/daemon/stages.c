@@ -151,7 +151,8 @@ static int open_stages(struct daemon *d)
 		.realtime_offset_ns = d->clock_offset,
 		.opaque = blind_opaque,
 	};
-	d->peers = peers_new(c, PEERS_SEEN);
+	d->peers = peers_new(c->peers, c->peers_len,
+			     c->has_default_asset ? &c->default_asset : NULL, PEERS_SEEN);
 	d->rates = rates_new(c->rates);
 	d->privacy = privacy_new(&c->privacy, c->instance, clock_wall_ns(), NULL, NULL);
 	if (!d->peers || !d->rates || !d->privacy)

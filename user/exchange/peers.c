@@ -9,7 +9,7 @@
 
 #include <json-c/json.h>
 
-#include "config/config.h"
+#include "base/url.h"
 
 #define NONE      UINT32_MAX
 #define GROUP_ANY 0 /* the token alone, whatever the endpoint */
@@ -135,15 +135,15 @@ static uint32_t find_group(const struct peers *p, const char *endpoint)
 	return found ? (uint32_t)(found - p->groups) + 1 : GROUP_ANY;
 }
 
-static int copy_groups(struct peers *p, const struct config *config)
+static int copy_groups(struct peers *p, const struct peer *list, size_t list_len)
 {
 	size_t len = 0;
 
-	p->groups = calloc(config->peers_len + 1, sizeof(*p->groups));
+	p->groups = calloc(list_len + 1, sizeof(*p->groups));
 	if (!p->groups)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->peers_len; i++) {
-		p->groups[i] = strdup(config->peers[i].endpoint);
+	for (size_t i = 0; i < list_len; i++) {
+		p->groups[i] = strdup(list[i].endpoint);
 		if (!p->groups[i])
 			return -ENOMEM;
 		p->groups_len++;
@@ -179,10 +179,11 @@ static void add_known(struct peers *p, uint32_t group, uint64_t token, const str
 	index_put(&p->known_index, p->known_len++, group, token);
 }
 
-struct peers *peers_new(const struct config *config, size_t capacity)
+struct peers *peers_new(const struct peer *list, size_t list_len, const struct asset *default_asset,
+			size_t capacity)
 {
 	/* Each peer stands under its endpoint, and those with a token under the token alone. */
-	size_t known = 2 * config->peers_len + 1;
+	size_t known = 2 * list_len + 1;
 	struct peers *p = calloc(1, sizeof(*p));
 
 	if (!p)
@@ -193,14 +194,15 @@ struct peers *peers_new(const struct config *config, size_t capacity)
 	p->tokens = calloc(p->capacity, sizeof(*p->tokens));
 	if (!p->known || !p->endpoints || !p->tokens || index_init(&p->known_index, known) ||
 	    index_init(&p->endpoint_index, p->capacity) ||
-	    index_init(&p->token_index, p->capacity) || copy_groups(p, config)) {
+	    index_init(&p->token_index, p->capacity) || copy_groups(p, list, list_len)) {
 		peers_free(p);
 		return NULL;
 	}
-	p->has_default = config->has_default_asset;
-	p->default_asset = config->default_asset;
-	for (size_t i = 0; i < config->peers_len; i++) {
-		const struct config_peer *peer = &config->peers[i];
+	p->has_default = default_asset;
+	if (default_asset)
+		p->default_asset = *default_asset;
+	for (size_t i = 0; i < list_len; i++) {
+		const struct peer *peer = &list[i];
 		uint64_t token = peer->has_token ? peer->token : 0;
 
 		add_known(p, find_group(p, peer->endpoint), token, &peer->asset);
@@ -286,7 +288,7 @@ static void set_text(struct seen_endpoint *e, const struct peers *p, const char 
 		snprintf(whole, sizeof(whole), "%s%s", host, path);
 	else
 		snprintf(whole, sizeof(whole), "%s", path);
-	normal = config_normalise_endpoint(whole);
+	normal = url_normalise(whole);
 	slash = normal ? strchr(normal, '/') : NULL;
 	if (slash) {
 		e->group = find_group(p, normal);

@@ -27,9 +27,10 @@
 #include <stdint.h>
 
 #include "bpf/record.h"
+#include "rates/asset.h"
 #include "exchange/exchange.h"
+#include "exchange/peer.h"
 
-struct config;
 struct peers;
 
 /* What an attribution rests on. */
@@ -52,8 +53,10 @@ struct peer_seen {
 	enum peers_by by;
 };
 
-/* CONFIG's peers and default asset are copied. At most CAPACITY endpoints seen are kept. */
-struct peers *peers_new(const struct config *config, size_t capacity);
+/* LIST and DEFAULT_ASSET (NULL: none) are copied. At most CAPACITY endpoints seen are kept. NULL
+ * when memory is short. */
+struct peers *peers_new(const struct peer *list, size_t list_len, const struct asset *default_asset,
+			size_t capacity);
 void peers_free(struct peers *p);
 /* First sight of an endpoint: its text is normalised as the configured ones are (lower-case host,
  * default port dropped) and held against them. It may come again. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config: defaults, every key, what is printed, and the endpoints of peers. */
+/* config: defaults, every key, and what is printed. */
 #include "tests/unit/support/configuring.h"
 
 /* --- defaults and every key -------------------------------------------------------------- */
@@ -264,47 +264,6 @@ static void an_opt_out_in_the_environment_is_shown_with_enabled(void **state)
 	config_free(c);
 }
 
-/* --- endpoints of peers ------------------------------------------------------------------ */
-
-static void endpoints_are_normalised(void **state)
-{
-	static const struct {
-		const char *text, *normal;
-	} table[] = {
-		{"https://Happy-Life.Example/ILP", "happy-life.example/ILP"},
-		{"happy-life.example", "happy-life.example/"},
-		{"http://h:80/ilp", "h/ilp"},
-		{"https://h:443/ilp", "h/ilp"},
-		{"h:443", "h/"},
-		{"h:3002/ilp", "h:3002/ilp"},
-		{"h./ilp", "h/ilp"},
-		{"h/ilp?x=1#y", "h/ilp"},
-		{"http://u:p@h/ilp", "h/ilp"},
-		{"[::1]:3002/", "[::1]:3002/"},
-		{"h/a/../b//c", "h/a/../b//c"},
-		{"ftp://h/", NULL},
-		{"h h", NULL},
-		{"", NULL},
-		{"/ilp", NULL},
-		{"h%0a/ilp", NULL},
-		{"h%2fx/ilp", NULL},
-		{"h:99999/", NULL},
-		{"h\xc3\xa9/", NULL},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		char *normal = config_normalise_endpoint(table[i].text);
-
-		if (!normal != !table[i].normal || (normal && strcmp(normal, table[i].normal))) {
-			print_error("%s: expected %s, got %s\n", table[i].text, table[i].normal,
-				    normal);
-			fail();
-		}
-		free(normal);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,7 +275,6 @@ int main(void)
 		cmocka_unit_test(a_replaced_endpoint_keeps_no_source_of_the_old_one),
 		cmocka_unit_test(what_is_printed_loads_as_the_same_configuration),
 		cmocka_unit_test(an_opt_out_in_the_environment_is_shown_with_enabled),
-		cmocka_unit_test(endpoints_are_normalised),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, make_directory, remove_directory);

@@ -16,7 +16,6 @@
 
 #include "tests/unit/support/records.h"
 #include "tests/unit/support/seeded.h"
-#include "config/config.h"
 #include "daemon/pipeline.h"
 
 #define RUNS    100
@@ -43,16 +42,14 @@ static uint64_t below(uint64_t bound)
 static void build(uint64_t seed)
 {
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct config *config = calloc(1, sizeof(*config));
+	static const struct rates_source_config no_rates[RATES_SOURCES];
 
 	memset(&b, 0, sizeof(b));
 	b.seed = seed;
 	b.random.state = seed;
 	b.now_ns = 1 * S;
-	assert_non_null(config);
-	b.peers = peers_new(config, 8);
-	b.rates = rates_new(config->rates);
-	free(config);
+	b.peers = peers_new(NULL, 0, NULL, 8);
+	b.rates = rates_new(no_rates);
 	b.privacy = privacy_new(&params, "node", 1, seeded_fill, &b.random);
 	assert_true(b.peers && b.rates && b.privacy);
 	b.pipeline = pipeline_new(&(struct pipeline_config){

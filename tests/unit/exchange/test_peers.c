@@ -27,7 +27,7 @@
 static const struct asset usd = USD, eur = EUR;
 
 /* one.example tells two assets apart by token; two.example has one, without token. */
-static struct config_peer configured[] = {
+static const struct peer configured[] = {
 	{.endpoint = "one.example/ilp", .has_token = true, .token = 11, .asset = USD},
 	{.endpoint = "one.example/ilp", .has_token = true, .token = 12, .asset = EUR},
 	{.endpoint = "two.example/", .asset = EUR},
@@ -36,13 +36,19 @@ static struct config_peer configured[] = {
 	{.endpoint = "own.example/", .asset = EUR},
 };
 
-static struct config config = {.peers = configured,
-			       .peers_len = sizeof(configured) / sizeof(configured[0])};
+#define CONFIGURED_LEN (sizeof(configured) / sizeof(configured[0]))
 
-static struct config with_default = {.peers = configured,
-				     .peers_len = sizeof(configured) / sizeof(configured[0]),
-				     .has_default_asset = true,
-				     .default_asset = {"MXN", 9}};
+static const struct asset mxn = {"MXN", 9};
+
+static struct peers *new_peers(size_t capacity)
+{
+	return peers_new(configured, CONFIGURED_LEN, NULL, capacity);
+}
+
+static struct peers *new_peers_with_default(size_t capacity)
+{
+	return peers_new(configured, CONFIGURED_LEN, &mxn, capacity);
+}
 
 static void see_tap(struct peers *p, uint64_t endpoint, uint64_t token, const char *host,
 		    const char *path, uint8_t role)
@@ -87,7 +93,7 @@ static void assert_asset(struct asset found, const struct asset *expected)
 
 static void two_assets_behind_one_endpoint_are_told_apart_by_token(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	see(p, 100, "one.example", "/ilp");
@@ -98,7 +104,7 @@ static void two_assets_behind_one_endpoint_are_told_apart_by_token(void **state)
 
 static void an_unknown_token_at_a_known_endpoint_is_not_guessed(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	see(p, 100, "one.example", "/ilp");
@@ -109,7 +115,7 @@ static void an_unknown_token_at_a_known_endpoint_is_not_guessed(void **state)
 
 static void a_peer_without_token_is_known_by_its_endpoint(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	see(p, 200, "two.example", "/");
@@ -122,7 +128,7 @@ static void a_peer_without_token_is_known_by_its_endpoint(void **state)
 
 static void an_endpoint_matches_exactly(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	see(p, 1, "two.example", "/ilp");
@@ -145,7 +151,7 @@ static void host_case_default_port_and_query_do_not_matter(void **state)
 		    {"two.example", ""},
 		    {"two.example", "/?x=1"},
 		    {"two.example", "http://two.example/"}};
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
@@ -159,7 +165,7 @@ static void host_case_default_port_and_query_do_not_matter(void **state)
 
 static void an_exchange_whose_endpoint_record_was_lost_is_known_by_its_token(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	assert_asset(attribute(p, 777, 11, CLIENT), &usd);
@@ -172,7 +178,7 @@ static void an_exchange_whose_endpoint_record_was_lost_is_known_by_its_token(voi
 
 static void an_incoming_exchange_is_known_by_its_token_before_the_own_endpoint(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 
 	(void)state;
 	see_tap(p, 300, 11, "own.example", "/", SERVER);
@@ -184,21 +190,20 @@ static void an_incoming_exchange_is_known_by_its_token_before_the_own_endpoint(v
 
 static void the_default_asset_is_last(void **state)
 {
-	struct peers *p = peers_new(&with_default, 16);
+	struct peers *p = new_peers_with_default(16);
 
 	(void)state;
 	see(p, 100, "one.example", "/ilp");
 	assert_asset(attribute(p, 100, 11, CLIENT), &usd);
 	assert_asset(attribute(p, 777, 12, CLIENT), &eur);
-	assert_asset(attribute(p, 100, 99, CLIENT), &with_default.default_asset);
-	assert_asset(attribute(p, 0, 0, CLIENT), &with_default.default_asset);
+	assert_asset(attribute(p, 100, 99, CLIENT), &mxn);
+	assert_asset(attribute(p, 0, 0, CLIENT), &mxn);
 	peers_free(p);
 }
 
 static void without_any_peer_nothing_is_attributed(void **state)
 {
-	struct config none = {0};
-	struct peers *p = peers_new(&none, 0);
+	struct peers *p = peers_new(NULL, 0, NULL, 0);
 
 	(void)state;
 	see(p, 1, "h", "/");
@@ -208,7 +213,7 @@ static void without_any_peer_nothing_is_attributed(void **state)
 
 static void each_token_at_an_endpoint_is_listed_once(void **state)
 {
-	struct peers *p = peers_new(&with_default, 16);
+	struct peers *p = new_peers_with_default(16);
 	struct peer_seen seen[16];
 
 	(void)state;
@@ -232,7 +237,7 @@ static void each_token_at_an_endpoint_is_listed_once(void **state)
 
 static void junk_hosts_do_not_push_out_what_is_configured(void **state)
 {
-	struct peers *p = peers_new(&config, 4);
+	struct peers *p = new_peers(4);
 	struct peer_seen seen[8];
 	char host[32];
 
@@ -254,7 +259,7 @@ static void junk_hosts_do_not_push_out_what_is_configured(void **state)
 
 static void a_table_full_of_configured_endpoints_keeps_them_and_counts_the_rest(void **state)
 {
-	struct peers *p = peers_new(&config, 2);
+	struct peers *p = new_peers(2);
 
 	(void)state;
 	see(p, 100, "one.example", "/ilp");
@@ -268,7 +273,7 @@ static void a_table_full_of_configured_endpoints_keeps_them_and_counts_the_rest(
 
 static void bytes_of_the_wire_are_shown_printable(void **state)
 {
-	struct peers *p = peers_new(&config, 4);
+	struct peers *p = new_peers(4);
 	struct record_endpoint record = {.endpoint = 5, .host_len = 60000, .path_len = 60000};
 	struct peer_seen seen[4];
 
@@ -298,7 +303,7 @@ static char *yaml_of(const char *json)
 
 static void the_daemons_answer_prints_as_items_to_paste(void **state)
 {
-	struct peers *p = peers_new(&config, 16);
+	struct peers *p = new_peers(16);
 	char *json, *yaml;
 
 	(void)state;

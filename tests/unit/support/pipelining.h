@@ -56,13 +56,10 @@ static inline void build(const struct asset *asset, size_t exchanges)
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
 	static const struct rates_source_config no_rates[RATES_SOURCES];
 	static uint64_t seed;
-	struct config config = {.has_default_asset = asset != NULL};
 
-	if (asset)
-		config.default_asset = *asset;
 	seed = 0x7e117a1e;
 	memset(&b, 0, sizeof(b));
-	b.peers = peers_new(&config, 16);
+	b.peers = peers_new(NULL, 0, asset, 16);
 	b.rates = rates_new(no_rates);
 	b.privacy = privacy_new(&params, "test", 1, seeded, &seed);
 	assert_non_null(b.peers);
