@@ -11,6 +11,8 @@
 #include "publish/quotes.c"
 #include "publish/quotes_ecb.c"
 #include "publish/quotes_merchant.c"
+#include "publish/quotes_parse.c"
+#include "publish/quotes_rafiki.c"
 #include "rates/document.c"
 #include "rates/text.c"
 

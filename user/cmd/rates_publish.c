@@ -13,6 +13,7 @@
 #include "rates/decimal.h"
 #include "publish/place.h"
 #include "publish/publish.h"
+#include "rates/rates.h"
 #include "publish/sources.h"
 #include "base/utf8.h"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "rates/decimal.h"
+#include "rates/rates.h"
 
 #define POWER_MAX 18 /* rates are from 10^-18 to 10^18 */
 

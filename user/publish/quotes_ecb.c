@@ -10,7 +10,7 @@
  * One EUR buys that many of each currency. A document type, with which XML grows entities that
  * expand without end or name files, is refused: this format has none.
  */
-#include "publish/quotes.h"
+#include "publish/quotes_formats.h"
 
 #include <errno.h>
 #include <expat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quotes_merchant.c - {"merchant": {"EUR": {"USD": "1.08"}}}: what one EUR is worth in USD. */
-#include "publish/quotes.h"
+#include "publish/quotes_formats.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,6 +10,7 @@
 
 #include "config/internal.h"
 #include "base/fetch.h"
+#include "rates/rates.h"
 
 #define TIMEOUT_MS 10000u
 #define AGE_MAX_MS (7u * 24 * 3600 * 1000) /* longer than any row of bank holidays */

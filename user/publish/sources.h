@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "publish/publish.h"
-#include "publish/quotes.h"
+#include "publish/quotes_parse.h"
 
 #define SOURCES_WHY 256
 

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "publish/publish.h"
+#include "publish/quotes_parse.h"
+#include "rates/rates.h"
 
 #define MAX 4
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "publish/quotes.h"
+#include "publish/quotes_parse.h"
 
 #define ECB(day, cubes)                                                                            \
 	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gesmes:Envelope "                            \
