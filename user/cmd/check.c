@@ -11,6 +11,7 @@
 
 #include "cmd/commands.h"
 #include "config/config.h"
+#include "config/text.h"
 #include "export/export.h"
 #include "base/fetch.h"
 #include "tap/host.h"

@@ -10,7 +10,9 @@
 #include <json-c/json.h>
 #include <json-c/printbuf.h>
 
-#include "config/internal.h"
+#include "config/config.h"
+#include "config/text.h"
+#include "config/url.h"
 #include "cmd/peers_yaml.h"
 
 /* One item to print. */

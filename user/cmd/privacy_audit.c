@@ -12,7 +12,7 @@
 #include "audit/subjects.h"
 #include "cmd/commands.h"
 #include "config/config.h"
-#include "config/internal.h"
+#include "config/text.h"
 #include "base/log.h"
 #include "privacy/privacy.h"
 

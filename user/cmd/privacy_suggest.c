@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "cmd/commands.h"
-#include "config/internal.h"
+#include "config/text.h"
 #include "base/log.h"
 #include "audit/suggest.h"
 

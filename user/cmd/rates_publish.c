@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "cmd/commands.h"
-#include "config/internal.h"
+#include "config/text.h"
 #include "rates/decimal.h"
 #include "publish/place.h"
 #include "publish/publish.h"

@@ -2,7 +2,7 @@
 /*
  * config.h - the operator's configuration: a YAML file, then the environment, then defaults.
  *
- * Every error names file, line and column and says the mend; unknown keys are errors. Rafiki's
+ * Every error names file, line and column and says the fix; unknown keys are errors. Rafiki's
  * variables fill in what the file leaves out; the OTEL_EXPORTER_OTLP_* family overrides both for
  * the transport. Consent is stricter than either: see config_consent.
  */
@@ -15,48 +15,16 @@
 #include <stdio.h>
 
 #include "rates/asset.h"
-#include "release/audience.h"
+#include "config/endpoint.h"
+#include "config/target.h"
 #include "release/network.h"
 #include "exchange/peer.h"
 #include "privacy/privacy.h"
 #include "rates/source.h"
 
-#define CONFIG_DEFAULT_PATH  "/etc/telltale/telltale.yaml"
-#define CONFIG_FILE_MAX      (1u << 20) /* bytes; a larger file is refused */
-#define CONFIG_TARGETS_MAX   16
-#define CONFIG_PEERS_MAX     16384
-#define CONFIG_ENDPOINTS_MAX 16
-#define CONFIG_PAIRS_MAX     64 /* headers of an endpoint; resource attributes */
-
-enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
-
-struct config_target {
-	enum config_target_kind kind;
-	char *name; /* cgroup path (below the cgroup2 mount, or absolute), pid in decimal, or unit
-		     */
-	bool never_forwards; /* operator's word: outgoing payments are all its own */
-	unsigned line;       /* in the file; 0: from the command line */
-};
-
-struct config_endpoint {
-	char *url;       /* as given */
-	char *authority; /* host:port for the gRPC channel */
-	bool tls;
-	enum audience audience;               /* NETWORK or OWN */
-	char *ca_file, *cert_file, *key_file; /* NULL: gRPC's defaults, no client certificate */
-	struct config_header {
-		char *name, *value;
-	} * headers;
-	size_t headers_len;
-	uint32_t timeout_ms; /* default 10000 */
-	bool gzip;
-	bool exponential;     /* histograms; OWN only */
-	enum network network; /* whose collector it is; of NETWORK it must be the node's own */
-};
-
-struct config_attribute {
-	char *key, *value;
-};
+#define CONFIG_DEFAULT_PATH "/etc/telltale/telltale.yaml"
+#define CONFIG_FILE_MAX     (1u << 20) /* bytes; a larger file is refused */
+#define CONFIG_PEERS_MAX    16384
 
 struct config {
 	bool enabled;
@@ -93,8 +61,8 @@ struct config {
 
 /*
  * Reads PATH (NULL: no file, everything from VARIABLES and defaults) and VARIABLES, which is
- * environ(7) or the like. Errors go to ERRORS, one a line, as "file:line:column: what; mend" or
- * "environment: VARIABLE: what; mend"; all of them, not just the first. Returns 0, -EINVAL after
+ * environ(7) or the like. Errors go to ERRORS, one a line, as "file:line:column: what; fix" or
+ * "environment: VARIABLE: what; fix"; all of them, not just the first. Returns 0, -EINVAL after
  * errors in the content, or -errno when PATH cannot be read (ERRORS says that too). *OUT is set
  * on 0. Targets and endpoints are not required here: see config_runnable.
  *
@@ -117,19 +85,16 @@ void config_state_dir(const struct config *c, char *dir, size_t dir_len);
 /* The path that was read, or the words that there was none. */
 const char *config_file(const struct config *c);
 
-/* Why `run` may not start, in one sentence with the mend; NULL when consent is given. */
+/* Why `run` may not start, in one sentence with the fix; NULL when consent is given. */
 const char *config_consent(const struct config *c);
 
 /* What `run` lacks although it may start: a target, or a place for what it measures. One sentence
- * with the mend; NULL when nothing is lacking. */
+ * with the fix; NULL when nothing is lacking. */
 const char *config_runnable(const struct config *c);
 
 /* The effective configuration as YAML, each value with a comment that says where it came from.
  * Header values are masked. */
 void config_print(const struct config *c, FILE *out);
-
-/* Whether LISTEN, as in struct config, is a loopback address or a Unix socket. */
-bool config_listen_is_local(const char *listen);
 
 /* TEXT as a YAML scalar on one line: plain where that is safe, else in double quotes. */
 void config_print_scalar(FILE *out, const char *text);

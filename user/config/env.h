@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* env.h - what env.c, which reads the environment, and env_otel.c and
- * env_sdk.c, which know OpenTelemetry's part of it, share. */
-#ifndef TELLTALE_CONFIG_ENV_IMPL_H
-#define TELLTALE_CONFIG_ENV_IMPL_H
+/*
+ * env.h - one variable of the environment to one value: for those that read Rafiki's and
+ * OpenTelemetry's.
+ *
+ * An empty variable counts as not set, as OpenTelemetry's specification has it.
+ */
+#ifndef TELLTALE_CONFIG_ENV_H
+#define TELLTALE_CONFIG_ENV_H
 
 #include "config/internal.h"
 
@@ -11,8 +15,11 @@ struct env {
 	char *const *variables;
 };
 
+/* NULL: not set. */
 const char *env_get(const struct env *e, const char *name);
+/* The value called NAME came from VARIABLE; NULL: it is a default again. */
 void env_note(struct env *e, const char *name, const char *variable);
+/* Reports WHY of VARIABLE unless ERR is 0; -ENOMEM is remembered instead. */
 void env_refuse(struct env *e, const char *variable, int err, const char *why);
 /* A copy of TEXT replaces *FIELD. */
 void env_replace(struct env *e, char **field, const char *text);
@@ -23,8 +30,9 @@ bool env_flag(struct env *e, const char *variable, bool *flag);
 /* One endpoint more, from VARIABLE; NULL after an error. */
 struct config_endpoint *env_add_endpoint(struct env *e, const char *variable, const char *url,
 					 bool tls_default, enum audience audience);
+/* The name of FIELD of endpoint INDEX into NAME (CONFIG_PATH bytes). */
 void env_endpoint_name(char *name, size_t index, const char *field);
-
+/* Frees all endpoints; there are none then. */
 void env_forget_endpoints(struct env *e);
 
 /* A variable of OTLP's and its variant for metrics, which goes first. */
@@ -38,12 +46,5 @@ struct env_otlp {
 	}
 /* As env_text; *VARIABLE is the one of the two that is set. */
 const char *env_otlp_text(struct env *e, struct env_otlp v, const char **variable);
-
-/* OpenTelemetry's other variables, after the endpoints are known. */
-void config_env_sdk(struct env *e);
-/* OTEL_EXPORTER_OTLP_*: where exports go and how, over what Rafiki's variables say. */
-void config_env_transport(struct env *e);
-/* OTEL_RESOURCE_ATTRIBUTES. */
-void config_env_resource(struct env *e);
 
 #endif

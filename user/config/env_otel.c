@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* env_otel.c - the environment: OpenTelemetry's variables. */
+/* env_otel.c - the environment: OpenTelemetry's variables that say where to export to. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/env.h"
-
-const char *env_otlp_text(struct env *e, struct env_otlp v, const char **variable)
-{
-	*variable = env_get(e, v.metrics) ? v.metrics : v.general;
-	return env_text(e, *variable);
-}
-
-void env_forget_endpoints(struct env *e)
-{
-	struct config *c = e->l->config;
-
-	for (size_t i = 0; i < c->endpoints_len; i++)
-		config_endpoint_fini(&c->endpoints[i]);
-	c->endpoints_len = 0;
-}
+#include "config/env_readers.h"
+#include "config/notes.h"
+#include "config/text.h"
+#include "config/url.h"
 
 /* What the replaced endpoint had is not the new one's: its values are defaults again. */
 static void forget_notes(struct env *e)

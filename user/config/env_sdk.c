@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "config/env.h"
+#include "config/env_readers.h"
+#include "config/notes.h"
+#include "config/text.h"
 
 static void read_disabled(struct env *e)
 {

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lists.c - the lists of the configuration: targets, peers, endpoints; no two alike. */
+#include "config/lists.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/walk.h"
+#include "config/config.h"
+#include "config/notes.h"
+#include "config/setters.h"
+#include "config/text.h"
+#include "config/url.h"
 #include "base/url.h"
 
 /* --- targets ----------------------------------------------------------------------------- */

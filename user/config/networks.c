@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* networks.c - testnet and livenet are separate services: what belongs to one of them may not
- * go to the other. */
+/* networks.c - testnet and livenet are separate services: what belongs to one of them may
+ * not go to the other. */
+#include "config/networks.h"
+
 #include <stdio.h>
-#include <string.h>
 
-#include "config/internal.h"
-
-int config_parse_network(const char *text, enum network *network, char *why)
-{
-	if (!strcmp(text, "testnet"))
-		*network = NETWORK_TESTNET;
-	else if (!strcmp(text, "livenet"))
-		*network = NETWORK_LIVENET;
-	else
-		return config_refuse(why, "no network '%.40s'; write testnet or livenet", text);
-	return 0;
-}
-
-void config_state_dir(const struct config *c, char *dir, size_t dir_len)
-{
-	snprintf(dir, dir_len, "%s%s", c->state_dir,
-		 c->network == NETWORK_LIVENET ? "/livenet" : "");
-}
+#include "config/notes.h"
+#include "config/text.h"
 
 /* Says it of the value called NAME, or of the one called OTHER where NAME is a default. */
 static void complain(struct config_loader *l, const char *name, const char *other, const char *what)

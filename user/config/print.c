@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/internal.h"
+#include "config/config.h"
+#include "config/notes.h"
+#include "config/text.h"
 #include "base/fetch.h"
 
 void config_print_scalar(FILE *out, const char *text)

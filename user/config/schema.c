@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schema.c - the keys of the configuration file, from the root. */
+#include "config/schema.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
+#include "config/lists.h"
+#include "config/notes.h"
+#include "config/setters.h"
+#include "config/text.h"
+#include "config/url.h"
 #include "config/walk.h"
+#include "privacy/privacy.h"
 
 /* --- rates, privacy, payments ------------------------------------------------------------ */
 
@@ -229,9 +238,72 @@ static void check_listen(struct walk *w, const yaml_node_t *root)
 		   c->listen);
 }
 
-void config_schema_root(struct walk *w, yaml_node_t *root)
+static void read_root(struct walk *w, yaml_node_t *root)
 {
 	walk_mapping(w, root, &root_schema, w->l->config);
 	if (root->type == YAML_MAPPING_NODE)
 		check_listen(w, root);
+}
+
+/* --- the document ------------------------------------------------------------------------ */
+
+/* libyaml gives a mark for syntax and a byte offset for bytes that are no text. */
+static void complain_syntax(struct config_loader *l, const yaml_parser_t *parser, const char *text,
+			    size_t len)
+{
+	size_t line = parser->problem_mark.line, column = parser->problem_mark.column;
+	const char *fix = "check the indentation, quotes and colons there";
+
+	if (parser->error == YAML_MEMORY_ERROR) {
+		l->no_memory = true;
+		return;
+	}
+	if (parser->error == YAML_READER_ERROR) {
+		line = column = 0;
+		for (size_t i = 0; i < parser->problem_offset && i < len; i++) {
+			column = text[i] == '\n' ? 0 : column + 1;
+			line += text[i] == '\n';
+		}
+		fix = "save the file as UTF-8, without control characters";
+	} else if (parser->problem && strstr(parser->problem, "cannot start any token")) {
+		fix = "indent with spaces, not tabs, and quote values that begin with one of "
+		      "@ ` %";
+	}
+	config_error(l, line + 1, column + 1, "not YAML: %s%s%s; %s",
+		     parser->context ? parser->context : "", parser->context ? ", " : "",
+		     parser->problem ? parser->problem : "it cannot be read", fix);
+}
+
+void config_yaml(struct config_loader *l, const char *text, size_t len)
+{
+	struct walk w = {.l = l};
+	yaml_document_t document, second;
+	yaml_parser_t parser;
+	yaml_node_t *root;
+
+	if (!yaml_parser_initialize(&parser)) {
+		l->no_memory = true;
+		return;
+	}
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	if (!yaml_parser_load(&parser, &document)) {
+		complain_syntax(l, &parser, text, len);
+		goto out;
+	}
+	w.document = &document;
+	root = yaml_document_get_root_node(&document);
+	if (root && !walk_is_null(root))
+		read_root(&w, root);
+	if (!yaml_parser_load(&parser, &second)) {
+		complain_syntax(l, &parser, text, len);
+	} else {
+		root = yaml_document_get_root_node(&second);
+		if (root)
+			config_error(l, second.start_mark.line + 1, second.start_mark.column + 1,
+				     "a second document begins; keep one");
+		yaml_document_delete(&second);
+	}
+	yaml_document_delete(&document);
+out:
+	yaml_parser_delete(&parser);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setters.c - setters of single values, for the tables of keys. */
+#include "config/setters.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/walk.h"
+#include "config/text.h"
 
 void walk_set_flag(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* text.c - single texts of the configuration to values; the file's and the environment's. */
-#include "config/internal.h"
+#include "config/text.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,7 +165,7 @@ int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why)
 	return 0;
 }
 
-/* Splits "address:port", an IPv6 address in brackets. 0, or -EINVAL with "what; mend" in WHY. */
+/* Splits "address:port", an IPv6 address in brackets. 0, or -EINVAL with "what; fix" in WHY. */
 static int parse_address(const char *text, bool *loopback, char *why)
 {
 	char host[64];
@@ -264,45 +265,15 @@ int config_parse_asset_code(const char *text, struct asset *asset, char *why)
 	return 0;
 }
 
-int config_parse_peer_endpoint(const char *text, char **endpoint, char *why)
+int config_parse_network(const char *text, enum network *network, char *why)
 {
-	char shown[URL_SHOWN], *slash;
-
-	url_show(text, shown);
-	*endpoint = url_normalise(text);
-	if (!*endpoint)
-		return config_refuse(
-			why,
-			"'%.120s' is not an endpoint; write it as the connector calls it, "
-			"like https://peer.example/ilp",
-			shown);
-	slash = strchr(*endpoint, '/');
-	if (slash - *endpoint <= RECORD_HOST_MAX && strlen(slash) <= RECORD_PATH_MAX)
-		return 0;
-	free(*endpoint);
-	*endpoint = NULL;
-	return config_refuse(
-		why,
-		"is longer than the probe can see (host %d, path %d bytes); leave the peer "
-		"to default_asset, or to its token under a shorter endpoint",
-		RECORD_HOST_MAX, RECORD_PATH_MAX);
-}
-
-int config_parse_rates_location(const char *text, char *why)
-{
-	char *shown;
-	int err;
-
-	if (text[0] == '/' || !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8))
-		return 0;
-	shown = fetch_location_shown(text);
-	err = config_refuse(
-		why,
-		"'%.120s' is neither an absolute path nor a URL; begin it with /, http:// or "
-		"https://",
-		shown ? shown : "?");
-	free(shown);
-	return err;
+	if (!strcmp(text, "testnet"))
+		*network = NETWORK_TESTNET;
+	else if (!strcmp(text, "livenet"))
+		*network = NETWORK_LIVENET;
+	else
+		return config_refuse(why, "no network '%.40s'; write testnet or livenet", text);
+	return 0;
 }
 
 int config_parse_compression(const char *text, bool *gzip, char *why)
@@ -311,54 +282,4 @@ int config_parse_compression(const char *text, bool *gzip, char *why)
 	if (*gzip || !strcmp(text, "none"))
 		return 0;
 	return config_refuse(why, "no compression '%.40s'; write gzip or none", text);
-}
-
-int config_check_header(struct config_header *headers, size_t i, char *why)
-{
-	const char *value = headers[i].value;
-	char *name = headers[i].name;
-	size_t len = strlen(name);
-
-	for (char *c = name; *c; c++) {
-		*c = (char)tolower((unsigned char)*c);
-		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
-			return config_refuse(
-				why,
-				"'%.60s' is not a header name; use letters, digits, '-', "
-				"'_' and '.'",
-				name);
-	}
-	if (!len)
-		return config_refuse(why, "has no header name; write name and value");
-	if (!strncmp(name, "grpc-", 5) || (len >= 4 && !strcmp(name + len - 4, "-bin")))
-		return config_refuse(why, "'%.60s' is a name gRPC keeps for itself; choose another",
-				     name);
-	for (const char *c = value; *c; c++) {
-		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
-			return config_refuse(
-				why,
-				"the value of header '%.60s' has a line break or another "
-				"character that no header can carry; remove it",
-				name);
-	}
-	for (size_t j = 0; j < i; j++) {
-		if (headers[j].name && !strcmp(headers[j].name, name))
-			return config_refuse(why, "header '%.60s' stands there twice; keep one",
-					     name);
-	}
-	return 0;
-}
-
-int config_check_attribute(const char *key, char *why)
-{
-	if (!strcmp(key, "service.instance.id"))
-		return config_refuse(why,
-				     "service.instance.id is the instance's name; set `instance` "
-				     "instead");
-	if (!strncmp(key, "telltale.", 9))
-		return config_refuse(why,
-				     "'%.60s' begins with telltale., which telltale sets itself; "
-				     "choose another name",
-				     key);
-	return 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* url.c - URLs and lists of pairs of the configuration, taken apart by libcurl. */
-#include "config/internal.h"
+#include "config/url.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,6 +7,9 @@
 
 #include <curl/curl.h>
 
+#include "bpf/record.h"
+#include "config/text.h"
+#include "base/fetch.h"
 #include "base/url.h"
 
 /* What an endpoint's URL must not have, or lacks; SHOWN is its text for a message. */
@@ -61,51 +63,45 @@ out:
 	return err;
 }
 
-int config_check_endpoint(const struct config_endpoint *e, char *why)
+int config_parse_peer_endpoint(const char *text, char **endpoint, char *why)
 {
-	if (!e->tls && (e->ca_file || e->cert_file || e->key_file))
+	char shown[URL_SHOWN], *slash;
+
+	url_show(text, shown);
+	*endpoint = url_normalise(text);
+	if (!*endpoint)
 		return config_refuse(
-			why, "has certificate files but no TLS; begin its URL with https://, "
-			     "or remove ca, cert and key");
-	if (!e->cert_file != !e->key_file)
-		return config_refuse(why, "has %s without %s; a client certificate needs both",
-				     e->cert_file ? "cert" : "key", e->cert_file ? "key" : "cert");
-	if (e->exponential && e->audience == AUDIENCE_NETWORK)
-		return config_refuse(
-			why, "has exponential histograms and audience network, whose dashboards "
-			     "and privacy mechanism know the explicit buckets alone; remove "
-			     "histograms");
-	return 0;
+			why,
+			"'%.120s' is not an endpoint; write it as the connector calls it, "
+			"like https://peer.example/ilp",
+			shown);
+	slash = strchr(*endpoint, '/');
+	if (slash - *endpoint <= RECORD_HOST_MAX && strlen(slash) <= RECORD_PATH_MAX)
+		return 0;
+	free(*endpoint);
+	*endpoint = NULL;
+	return config_refuse(
+		why,
+		"is longer than the probe can see (host %d, path %d bytes); leave the peer "
+		"to default_asset, or to its token under a shorter endpoint",
+		RECORD_HOST_MAX, RECORD_PATH_MAX);
 }
 
-void config_endpoint_init(struct config_endpoint *e)
+int config_parse_rates_location(const char *text, char *why)
 {
-	memset(e, 0, sizeof(*e));
-	e->audience = AUDIENCE_OWN;
-	e->timeout_ms = CONFIG_TIMEOUT_MS;
-}
+	char *shown;
+	int err;
 
-void config_endpoint_fini(struct config_endpoint *e)
-{
-	free(e->url);
-	free(e->authority);
-	free(e->ca_file);
-	free(e->cert_file);
-	free(e->key_file);
-	for (size_t i = 0; i < e->headers_len; i++) {
-		free(e->headers[i].name);
-		free(e->headers[i].value);
-	}
-	free(e->headers);
-}
-
-void config_pairs_free(struct config_attribute *pairs, size_t pairs_len)
-{
-	for (size_t i = 0; i < pairs_len; i++) {
-		free(pairs[i].key);
-		free(pairs[i].value);
-	}
-	free(pairs);
+	if (text[0] == '/' || !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8))
+		return 0;
+	shown = fetch_location_shown(text);
+	err = config_refuse(
+		why,
+		"'%.120s' is neither an absolute path nor a URL; begin it with /, http:// or "
+		"https://",
+		shown ? shown : "?");
+	free(shown);
+	return err;
 }
 
 /* TEXT without the blanks around it; cuts TEXT. */

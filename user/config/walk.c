@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* walk.c - the walk over a YAML document; see walk.h. */
 #include "config/walk.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "config/notes.h"
+#include "config/text.h"
 
 #define PAIRS_MAX 256 /* keys of any mapping; finding duplicates compares each with each */
 
@@ -59,7 +61,7 @@ void walk_note(struct walk *w, const yaml_node_t *node)
 
 /* --- scalars ----------------------------------------------------------------------------- */
 
-static bool is_null(const yaml_node_t *node)
+bool walk_is_null(const yaml_node_t *node)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
 
@@ -74,14 +76,14 @@ static bool is_null(const yaml_node_t *node)
 
 static bool is_empty_text(const yaml_node_t *node)
 {
-	return node->type == YAML_SCALAR_NODE && !node->data.scalar.length && !is_null(node);
+	return node->type == YAML_SCALAR_NODE && !node->data.scalar.length && !walk_is_null(node);
 }
 
 static bool check_null(struct walk *w, const yaml_node_t *node)
 {
-	if (is_null(node))
+	if (walk_is_null(node))
 		walk_error(w, node, "%s: has no value; give it one or remove the key", w->path);
-	return is_null(node);
+	return walk_is_null(node);
 }
 
 const char *walk_text(struct walk *w, yaml_node_t *node)
@@ -336,67 +338,4 @@ struct config_attribute *walk_pairs(struct walk *w, yaml_node_t *node, size_t *l
 		(*len)++;
 	}
 	return list;
-}
-
-/* --- the document ------------------------------------------------------------------------ */
-
-/* libyaml gives a mark for syntax and a byte offset for bytes that are no text. */
-static void complain_syntax(struct config_loader *l, const yaml_parser_t *parser, const char *text,
-			    size_t len)
-{
-	size_t line = parser->problem_mark.line, column = parser->problem_mark.column;
-	const char *mend = "check the indentation, quotes and colons there";
-
-	if (parser->error == YAML_MEMORY_ERROR) {
-		l->no_memory = true;
-		return;
-	}
-	if (parser->error == YAML_READER_ERROR) {
-		line = column = 0;
-		for (size_t i = 0; i < parser->problem_offset && i < len; i++) {
-			column = text[i] == '\n' ? 0 : column + 1;
-			line += text[i] == '\n';
-		}
-		mend = "save the file as UTF-8, without control characters";
-	} else if (parser->problem && strstr(parser->problem, "cannot start any token")) {
-		mend = "indent with spaces, not tabs, and quote values that begin with one of "
-		       "@ ` %";
-	}
-	config_error(l, line + 1, column + 1, "not YAML: %s%s%s; %s",
-		     parser->context ? parser->context : "", parser->context ? ", " : "",
-		     parser->problem ? parser->problem : "it cannot be read", mend);
-}
-
-void config_yaml(struct config_loader *l, const char *text, size_t len)
-{
-	struct walk w = {.l = l};
-	yaml_document_t document, second;
-	yaml_parser_t parser;
-	yaml_node_t *root;
-
-	if (!yaml_parser_initialize(&parser)) {
-		l->no_memory = true;
-		return;
-	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	if (!yaml_parser_load(&parser, &document)) {
-		complain_syntax(l, &parser, text, len);
-		goto out;
-	}
-	w.document = &document;
-	root = yaml_document_get_root_node(&document);
-	if (root && !is_null(root))
-		config_schema_root(&w, root);
-	if (!yaml_parser_load(&parser, &second)) {
-		complain_syntax(l, &parser, text, len);
-	} else {
-		root = yaml_document_get_root_node(&second);
-		if (root)
-			config_error(l, second.start_mark.line + 1, second.start_mark.column + 1,
-				     "a second document begins; keep one");
-		yaml_document_delete(&second);
-	}
-	yaml_document_delete(&document);
-out:
-	yaml_parser_delete(&parser);
 }

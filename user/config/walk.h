@@ -6,11 +6,12 @@
  * libyaml resolves aliases, so a node may be met more than once; nothing here is recursive beyond
  * the depth of the tables.
  */
-#ifndef TELLTALE_CONFIG_YAML_H
-#define TELLTALE_CONFIG_YAML_H
+#ifndef TELLTALE_CONFIG_WALK_H
+#define TELLTALE_CONFIG_WALK_H
 
 #include <yaml.h>
 
+#include "config/endpoint.h"
 #include "config/internal.h"
 
 struct walk {
@@ -46,7 +47,7 @@ struct walk_schema {
 		.name = key, .set = setter, .offset = field, __VA_ARGS__                           \
 	}
 
-/* "what; mend" at NODE. */
+/* "what; fix" at NODE. */
 void walk_error(struct walk *w, const yaml_node_t *node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Reports WHY at NODE with the value's name before it, unless ERR says that memory was short. */
@@ -62,6 +63,8 @@ void *walk_sequence(struct walk *w, yaml_node_t *node, size_t max, size_t size, 
 /* NODE's pairs, whose keys are free; malloc'ed. Duplicates are errors. */
 struct config_attribute *walk_pairs(struct walk *w, yaml_node_t *node, size_t *len);
 
+/* Nothing was written, or a word for nothing. */
+bool walk_is_null(const yaml_node_t *node);
 /* The text of a scalar; NULL after an error. */
 const char *walk_text(struct walk *w, yaml_node_t *node);
 /* As walk_text, and a copy of it replaces *FIELD. */
@@ -73,17 +76,5 @@ void walk_note(struct walk *w, const yaml_node_t *node);
 size_t walk_enter(struct walk *w, const char *name);
 size_t walk_enter_item(struct walk *w, size_t index);
 void walk_leave(struct walk *w, size_t mark);
-
-/* setters.c: FIELD is a bool, char *, char * (absolute path), uint32_t (ms, between the key's
- * limits), uint64_t (likewise), struct asset, enum network. */
-walk_set walk_set_flag, walk_set_text, walk_set_path, walk_set_duration, walk_set_number,
-	walk_set_asset, walk_set_network;
-
-/* lists.c: FIELD is the struct config. */
-walk_set config_set_targets, config_set_peers, config_set_default_asset, config_set_endpoints,
-	config_set_resource;
-
-/* schema.c: the whole file, from its root. */
-void config_schema_root(struct walk *w, yaml_node_t *root);
 
 #endif

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "config/config.h"
+#include "config/text.h"
 #include "base/hostkey.h"
 #include "base/log.h"
 #include "base/privilege.h"

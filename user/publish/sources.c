@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/internal.h"
+#include "config/text.h"
 #include "base/fetch.h"
 #include "rates/rates.h"
 

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "config/text.h"
 
 #define FILE_NAME "t.yaml"
 #define EP        "endpoints:\n  - url: http://c:4317\n    audience: own\n"

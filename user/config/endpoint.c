@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/endpoint.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/text.h"
+
+void config_endpoint_init(struct config_endpoint *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->audience = AUDIENCE_OWN;
+	e->timeout_ms = CONFIG_TIMEOUT_MS;
+}
+
+void config_endpoint_fini(struct config_endpoint *e)
+{
+	free(e->url);
+	free(e->authority);
+	free(e->ca_file);
+	free(e->cert_file);
+	free(e->key_file);
+	for (size_t i = 0; i < e->headers_len; i++) {
+		free(e->headers[i].name);
+		free(e->headers[i].value);
+	}
+	free(e->headers);
+}
+
+void config_pairs_free(struct config_attribute *pairs, size_t pairs_len)
+{
+	for (size_t i = 0; i < pairs_len; i++) {
+		free(pairs[i].key);
+		free(pairs[i].value);
+	}
+	free(pairs);
+}
+
+int config_check_endpoint(const struct config_endpoint *e, char *why)
+{
+	if (!e->tls && (e->ca_file || e->cert_file || e->key_file))
+		return config_refuse(
+			why, "has certificate files but no TLS; begin its URL with https://, "
+			     "or remove ca, cert and key");
+	if (!e->cert_file != !e->key_file)
+		return config_refuse(why, "has %s without %s; a client certificate needs both",
+				     e->cert_file ? "cert" : "key", e->cert_file ? "key" : "cert");
+	if (e->exponential && e->audience == AUDIENCE_NETWORK)
+		return config_refuse(
+			why, "has exponential histograms and audience network, whose dashboards "
+			     "and privacy mechanism know the explicit buckets alone; remove "
+			     "histograms");
+	return 0;
+}
+
+int config_check_header(struct config_header *headers, size_t i, char *why)
+{
+	const char *value = headers[i].value;
+	char *name = headers[i].name;
+	size_t len = strlen(name);
+
+	for (char *c = name; *c; c++) {
+		*c = (char)tolower((unsigned char)*c);
+		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+			return config_refuse(
+				why,
+				"'%.60s' is not a header name; use letters, digits, '-', "
+				"'_' and '.'",
+				name);
+	}
+	if (!len)
+		return config_refuse(why, "has no header name; write name and value");
+	if (!strncmp(name, "grpc-", 5) || (len >= 4 && !strcmp(name + len - 4, "-bin")))
+		return config_refuse(why, "'%.60s' is a name gRPC keeps for itself; choose another",
+				     name);
+	for (const char *c = value; *c; c++) {
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
+			return config_refuse(
+				why,
+				"the value of header '%.60s' has a line break or another "
+				"character that no header can carry; remove it",
+				name);
+	}
+	for (size_t j = 0; j < i; j++) {
+		if (headers[j].name && !strcmp(headers[j].name, name))
+			return config_refuse(why, "header '%.60s' stands there twice; keep one",
+					     name);
+	}
+	return 0;
+}
+
+int config_check_attribute(const char *key, char *why)
+{
+	if (!strcmp(key, "service.instance.id"))
+		return config_refuse(why,
+				     "service.instance.id is the instance's name; set `instance` "
+				     "instead");
+	if (!strncmp(key, "telltale.", 9))
+		return config_refuse(why,
+				     "'%.60s' begins with telltale., which telltale sets itself; "
+				     "choose another name",
+				     key);
+	return 0;
+}

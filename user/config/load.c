@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* load.c - a configuration from the defaults, then the file, then the environment. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "config/env.h"
+#include "config/env_readers.h"
+#include "config/networks.h"
+#include "config/notes.h"
+#include "config/schema.h"
+#include "privacy/series.h"
+
+/* *TEXT is malloc'ed. -EFBIG: larger than CONFIG_FILE_MAX. */
+static int read_file(const char *path, char **text, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	ssize_t got = 0;
+	char *buf = NULL;
+	struct stat st;
+
+	*len = 0;
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || S_ISDIR(st.st_mode)) {
+		err = -EISDIR;
+		goto out;
+	}
+	buf = malloc(CONFIG_FILE_MAX + 1);
+	if (!buf) {
+		err = -ENOMEM;
+		goto out;
+	}
+	while (*len <= CONFIG_FILE_MAX) {
+		got = read(fd, buf + *len, CONFIG_FILE_MAX + 1 - *len);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		*len += (size_t)got;
+	}
+	if (got < 0)
+		err = -errno;
+	else if (*len > CONFIG_FILE_MAX)
+		err = -EFBIG;
+out:
+	close(fd);
+	if (err) {
+		free(buf);
+		buf = NULL;
+	}
+	*text = buf;
+	return err;
+}
+
+static void complain_unreadable(FILE *errors, const char *path, int err)
+{
+	switch (-err) {
+	case ENOENT:
+		fprintf(errors,
+			"%s: there is no such file; write one (telltale(8) has an example) or "
+			"name another with --config\n",
+			path);
+		break;
+	case EACCES:
+		fprintf(errors,
+			"%s: may not be read by this user; run as root, or as a user who "
+			"may\n",
+			path);
+		break;
+	case EFBIG:
+		fprintf(errors, "%s: is larger than %u bytes; is it a configuration?\n", path,
+			CONFIG_FILE_MAX);
+		break;
+	default:
+		fprintf(errors, "%s: cannot be read: %s; name a readable file with --config\n",
+			path, strerror(-err));
+	}
+}
+
+static int set_defaults(struct config *c, const char *path)
+{
+	struct privacy_params privacy = PRIVACY_PARAMS_DEFAULT;
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (gethostname(host, sizeof(host) - 1) || !*host)
+		snprintf(host, sizeof(host), "unnamed");
+	c->provenance = calloc(1, sizeof(*c->provenance));
+	c->instance = strdup(host);
+	c->service_name = strdup("telltale");
+	c->listen = strdup("127.0.0.1:9464");
+	c->state_dir = strdup("/var/lib/telltale");
+	c->run_dir = strdup("/run/telltale");
+	if (!c->provenance || !c->instance || !c->service_name || !c->listen || !c->state_dir ||
+	    !c->run_dir)
+		return -ENOMEM;
+	if (path) {
+		c->provenance->file = strdup(path);
+		if (!c->provenance->file)
+			return -ENOMEM;
+	}
+	c->network = NETWORK_TESTNET;
+	c->privacy = privacy;
+	c->rates[RATES_OPERATOR].lifetime_ms = CONFIG_LIFETIME_OPERATOR_MS;
+	c->rates[RATES_NETWORK].lifetime_ms = CONFIG_LIFETIME_NETWORK_MS;
+	c->export_interval_ms = CONFIG_INTERVAL_MS;
+	c->privacy.cardinality_limit = SERIES_LIMIT;
+	c->idle_ms = 30000;
+	c->max_payment_ms = 600000;
+	c->tls_connections = 1024;
+	return 0;
+}
+
+/* Lays VARIABLES over what the file gave. */
+static void read_environment(struct config_loader *l, char *const *variables)
+{
+	struct env e = {.l = l, .variables = variables};
+
+	config_env_rafiki(&e);
+	config_env_transport(&e);
+	config_env_sdk(&e);
+	config_env_resource(&e);
+	config_env_names(&e);
+}
+
+int config_load(const char *path, char *const *variables, FILE *errors, struct config **out)
+{
+	struct config_loader l = {.file = path, .errors = errors};
+	char *text = NULL;
+	size_t len = 0;
+	int err;
+
+	*out = NULL;
+	if (path) {
+		err = read_file(path, &text, &len);
+		if (err) {
+			complain_unreadable(errors, path, err);
+			return err;
+		}
+	}
+	l.config = calloc(1, sizeof(*l.config));
+	err = l.config ? set_defaults(l.config, path) : -ENOMEM;
+	if (err)
+		goto out;
+	if (path)
+		config_yaml(&l, text, len);
+	read_environment(&l, variables);
+	config_check_networks(&l);
+	if (l.no_memory)
+		err = -ENOMEM;
+	else if (l.errors_len)
+		err = -EINVAL;
+out:
+	/* Header values may be credentials. */
+	if (text)
+		explicit_bzero(text, len);
+	free(text);
+	if (err == -ENOMEM)
+		fprintf(errors, "%s: memory is short\n", path ? path : "configuration");
+	if (err)
+		config_free(l.config);
+	else
+		*out = l.config;
+	return err;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->targets_len; i++)
+		free(c->targets[i].name);
+	free(c->targets);
+	for (size_t i = 0; i < c->peers_len; i++) {
+		free(c->peers[i].name);
+		free(c->peers[i].endpoint);
+	}
+	free(c->peers);
+	for (size_t i = 0; i < RATES_SOURCES; i++)
+		free(c->rates[i].location);
+	for (size_t i = 0; i < c->endpoints_len; i++)
+		config_endpoint_fini(&c->endpoints[i]);
+	free(c->endpoints);
+	config_pairs_free(c->attributes, c->attributes_len);
+	free(c->instance);
+	free(c->service_name);
+	free(c->listen);
+	free(c->listen_token);
+	free(c->state_dir);
+	free(c->run_dir);
+	config_provenance_free(c->provenance);
+	free(c);
+}

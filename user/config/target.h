@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target.h - what the operator says is to be observed. */
+#ifndef TELLTALE_CONFIG_TARGET_H
+#define TELLTALE_CONFIG_TARGET_H
+
+#include <stdbool.h>
+
+#define CONFIG_TARGETS_MAX 16
+
+enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
+
+struct config_target {
+	enum config_target_kind kind;
+	char *name; /* cgroup path (below the cgroup2 mount, or absolute), pid in decimal, or unit
+		     */
+	bool never_forwards; /* operator's word: outgoing payments are all its own */
+	unsigned line;       /* in the file; 0: from the command line */
+};
+
+#endif
