@@ -106,16 +106,16 @@ static int measure(const struct form *f, char *authority, struct privacy *p, uns
 		.gzip = f->gzip,
 		.exponential = f->exponential,
 	};
-	struct config config = {
-		.instance = (char *)"cloud-nine",
-		.service_name = (char *)"telltale",
+	const struct export_params params = {
+		.instance = "cloud-nine",
+		.service_name = "telltale",
 		.endpoints = &endpoint,
 		.endpoints_len = 1,
 	};
 	struct export_status s = {0};
 	struct exporter *x;
 	uint64_t begun;
-	int err = export_start(&config, &x);
+	int err = export_start(&params, &x);
 
 	if (err)
 		return err;

@@ -35,9 +35,9 @@ static struct config_attribute attributes[] = {
 	{(char *)"telltale.privacy.mechanism", (char *)"forged"},
 	{(char *)"service.name", (char *)"forged"},
 };
-static struct config config = {
-	.instance = (char *)"node-a",
-	.service_name = (char *)"telltale",
+static struct export_params params = {
+	.instance = "node-a",
+	.service_name = "telltale",
 	.attributes = attributes,
 	.attributes_len = 4,
 	.endpoints = endpoints,
@@ -48,8 +48,8 @@ static int endpoint_of(char *text)
 	enum { AUTHORITY, TLS, GZIP, OWN, CA, CERT, KEY, TIMEOUT, HEADER, EXPONENTIAL };
 	static char *const names[] = {"authority", "tls",     "gzip",   "own",         "ca", "cert",
 				      "key",       "timeout", "header", "exponential", NULL};
-	struct config_endpoint *e = &endpoints[config.endpoints_len];
-	struct config_header *h = &headers[config.endpoints_len];
+	struct config_endpoint *e = &endpoints[params.endpoints_len];
+	struct config_header *h = &headers[params.endpoints_len];
 	char *value, *colon;
 
 	e->audience = AUDIENCE_NETWORK;
@@ -77,7 +77,7 @@ static int endpoint_of(char *text)
 		default: return -EINVAL;
 		}
 	}
-	config.endpoints_len++;
+	params.endpoints_len++;
 	return e->authority ? 0 : -EINVAL;
 }
 
@@ -230,11 +230,11 @@ int main(int argc, char **argv)
 		}
 	}
 	if (try) {
-		err = export_try(&config, &endpoints[0], endpoints[0].timeout_ms, why, sizeof(why));
+		err = export_try(&endpoints[0], endpoints[0].timeout_ms, why, sizeof(why));
 		printf("%s: %s\n", err ? strerror(-err) : "ok", why);
 		return err ? 1 : 0;
 	}
-	err = export_start(&config, &x);
+	err = export_start(&params, &x);
 	printf("started: %s\n", err ? strerror(-err) : "ok");
 	if (!err)
 		obey(x);

@@ -19,6 +19,7 @@
 
 #include "tests/unit/support/seeded.h"
 #include "config/config.h"
+#include "export/export.h"
 #include "history/history.h"
 #include "page/local.h"
 #include "release/released_new.h"
@@ -174,6 +175,21 @@ static void end(int signal)
 	ended = 1;
 }
 
+static int start_exporter(const struct config *c, struct exporter **out)
+{
+	const struct export_params params = {
+		.endpoints = c->endpoints,
+		.endpoints_len = c->endpoints_len,
+		.service_name = c->service_name,
+		.instance = c->instance,
+		.network = c->network,
+		.attributes = c->attributes,
+		.attributes_len = c->attributes_len,
+	};
+
+	return export_start(&params, out);
+}
+
 int main(int argc, char **argv)
 {
 	struct node n = {.random = {20}};
@@ -199,7 +215,7 @@ int main(int argc, char **argv)
 	if (!is_new)
 		fill(history, &n, now_s, continual);
 	history_close(history);
-	if (config->endpoints_len && export_start(config, &exporter))
+	if (config->endpoints_len && start_exporter(config, &exporter))
 		return 1;
 	if (local_open(config, &local, why, sizeof(why)) || local_start(local, exporter)) {
 		fprintf(stderr, "%s\n", why);

@@ -180,6 +180,22 @@ static void run(struct node *n)
 	       n->value);
 }
 
+static int start_exporter(struct node *n)
+{
+	const struct config *c = n->config;
+	const struct export_params params = {
+		.endpoints = c->endpoints,
+		.endpoints_len = c->endpoints_len,
+		.service_name = c->service_name,
+		.instance = c->instance,
+		.network = c->network,
+		.attributes = c->attributes,
+		.attributes_len = c->attributes_len,
+	};
+
+	return export_start(&params, &n->exporter);
+}
+
 int main(int argc, char **argv)
 {
 	struct node n = {0};
@@ -195,8 +211,9 @@ int main(int argc, char **argv)
 	n.privacy = privacy_new(&n.config->privacy, n.config->instance, unix_ns(), NULL, NULL);
 	pipeline.privacy = n.privacy;
 	n.pipeline = n.privacy ? pipeline_new(&pipeline) : NULL;
-	n.health = n.privacy ? health_new(n.config, n.privacy) : NULL;
-	if (!n.pipeline || !n.health || export_start(n.config, &n.exporter))
+	n.health = n.privacy ? health_new(n.config->endpoints, n.config->endpoints_len, n.privacy)
+			     : NULL;
+	if (!n.pipeline || !n.health || start_exporter(&n))
 		return 1;
 	series(n.privacy);
 	puts("ready");

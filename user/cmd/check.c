@@ -387,7 +387,7 @@ static void check_collectors(const struct config *config)
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
 
 		why[0] = '\0';
-		if (export_try(config, e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
+		if (export_try(e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
 			say(HOST_FAIL, "collector",
 			    "%s (%s): %s; see that it runs and that scheme, host and port are "
 			    "right",

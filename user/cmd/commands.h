@@ -10,7 +10,7 @@
 
 #include <argp.h>
 
-#include "config/config.h"
+#include "config/target.h"
 
 #define EXIT_USAGE 2
 
@@ -33,6 +33,8 @@ struct command_config {
 };
 
 extern const struct argp command_config_argp;
+
+struct config;
 
 /* The configuration with the command line's targets added; NULL after saying why not. */
 struct config *command_config_load(const struct command_config *a);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "config/config.h"
 #include "base/log.h"
 
 enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };

@@ -125,7 +125,7 @@ int cmd_top(int argc, char **argv)
 	sigaction(SIGINT, &on_end, NULL);
 	sigaction(SIGTERM, &on_end, NULL);
 	sigaction(SIGHUP, &on_end, NULL);
-	err = top_source_open(config, &source, why, sizeof(why));
+	err = top_source_open(config->listen, config->listen_token, &source, why, sizeof(why));
 	if (!err)
 		err = ask_first(source, choice, data, why, sizeof(why));
 	if (!err)

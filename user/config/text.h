@@ -20,7 +20,8 @@
 
 /* Writes "what; fix" into WHY; returns -EINVAL. */
 int config_refuse(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* No control characters, UTF-8, not empty, at most CONFIG_TEXT_MAX bytes. */
+/* No control characters, UTF-8, not empty, at most CONFIG_TEXT_MAX bytes. TEXT has LEN bytes, NUL
+ * perhaps among them, and a NUL behind them. */
 int config_check_text(const char *text, size_t len, char *why);
 int config_check_absolute(const char *text, char *why);
 /* "15s": a whole number with the unit ms, s, m or h. */

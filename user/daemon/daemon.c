@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/config.h"
 #include "daemon/stages.h"
 #include "base/log.h"
 #include "daemon/truth.h"

@@ -8,7 +8,7 @@
 #ifndef TELLTALE_DAEMON_H
 #define TELLTALE_DAEMON_H
 
-#include "config/config.h"
+struct config;
 
 struct daemon_options {
 	const struct config *config;

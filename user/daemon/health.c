@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "export/export.h"
 
 enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, COUNTERS };
 enum gauge { LAST_SUCCESS, FAILING, STATUS, GAUGES };
@@ -37,27 +38,29 @@ struct health {
 
 /* What the series of endpoint I are told apart by: its URL, with the audience where another has the
  * same. */
-static void name(const struct config *c, size_t i, char *text, size_t len)
+static void name(const struct config_endpoint *list, size_t list_len, size_t i, char *text,
+		 size_t len)
 {
-	const struct config_endpoint *e = &c->endpoints[i];
+	const struct config_endpoint *e = &list[i];
 	bool twice = false;
 
-	for (size_t j = 0; j < c->endpoints_len; j++)
-		twice = twice || (j != i && !strcmp(c->endpoints[j].url, e->url));
+	for (size_t j = 0; j < list_len; j++)
+		twice = twice || (j != i && !strcmp(list[j].url, e->url));
 	snprintf(text, len, "%s%s", e->url,
 		 !twice                        ? ""
 		 : e->audience == AUDIENCE_OWN ? " (own)"
 					       : " (network)");
 }
 
-struct health *health_new(const struct config *config, struct privacy *privacy)
+struct health *health_new(const struct config_endpoint *endpoints, size_t len,
+			  struct privacy *privacy)
 {
 	struct health *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
 	h->privacy = privacy;
-	h->len = config->endpoints_len;
+	h->len = len;
 	h->status = calloc(h->len + 1, sizeof(*h->status));
 	h->handles = calloc(h->len + 1, sizeof(*h->handles));
 	if (!h->status || !h->handles) {
@@ -68,9 +71,9 @@ struct health *health_new(const struct config *config, struct privacy *privacy)
 		struct handles *to = &h->handles[i];
 		char url[1024];
 
-		name(config, i, url, sizeof(url));
-		h->status[i].url = config->endpoints[i].url;
-		h->status[i].audience = config->endpoints[i].audience;
+		name(endpoints, len, i, url, sizeof(url));
+		h->status[i].url = endpoints[i].url;
+		h->status[i].audience = endpoints[i].audience;
 		h->status[i].last_code = -1;
 		for (unsigned c = 0; c < COUNTERS; c++)
 			to->counters[c] = privacy_series(privacy, counters[c], "endpoint", url);

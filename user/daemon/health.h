@@ -13,14 +13,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
-#include "export/export.h"
+#include "config/endpoint.h"
+#include "export/status.h"
 #include "privacy/privacy.h"
 
+struct exporter;
 struct health;
 
-/* Makes the series. PRIVACY is borrowed. NULL when memory is short. */
-struct health *health_new(const struct config *config, struct privacy *privacy);
+/* Makes the series. PRIVACY is borrowed, as are the endpoints' URLs. NULL when memory is short. */
+struct health *health_new(const struct config_endpoint *endpoints, size_t len,
+			  struct privacy *privacy);
 void health_free(struct health *h); /* accepts NULL */
 
 /* Asks X (NULL: no endpoint is exported to) and brings the series up to date. */

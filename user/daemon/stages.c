@@ -85,7 +85,7 @@ static int open_series(struct daemon *d)
 	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
 	static const char *const events[3] = {"corrupt", "foreign", "unsaved"};
 
-	d->health = health_new(d->config, d->privacy);
+	d->health = health_new(d->config->endpoints, d->config->endpoints_len, d->privacy);
 	if (!d->health)
 		return -ENOMEM;
 	d->series_dropped = privacy_series(d->privacy, METRIC_RECORDS_DROPPED, NULL, NULL);
@@ -230,7 +230,17 @@ static int open_page(struct daemon *d)
 
 static int open_exporter(struct daemon *d)
 {
-	int err = d->config->endpoints_len ? export_start(d->config, &d->exporter) : 0;
+	const struct config *c = d->config;
+	const struct export_params params = {
+		.endpoints = c->endpoints,
+		.endpoints_len = c->endpoints_len,
+		.service_name = c->service_name,
+		.instance = c->instance,
+		.network = c->network,
+		.attributes = c->attributes,
+		.attributes_len = c->attributes_len,
+	};
+	int err = c->endpoints_len ? export_start(&params, &d->exporter) : 0;
 
 	if (err)
 		log_err("run", "cannot start the exporter: %s", strerror(-err));

@@ -14,7 +14,7 @@
 
 #include <grpc/grpc.h>
 
-#include "config/config.h"
+#include "config/endpoint.h"
 #include "export/keys.h"
 #include "export/policy.h"
 

@@ -27,10 +27,10 @@ static void wake(struct exporter *x)
 /* --- the resource ------------------------------------------------------------------------------
  */
 
-static bool replaced(const struct config *c, const char *key)
+static bool replaced(const struct export_params *p, const char *key)
 {
-	for (size_t i = 0; i < c->attributes_len; i++) {
-		if (!strcmp(c->attributes[i].key, key))
+	for (size_t i = 0; i < p->attributes_len; i++) {
+		if (!strcmp(p->attributes[i].key, key))
 			return true;
 	}
 	return false;
@@ -40,21 +40,21 @@ static bool replaced(const struct config *c, const char *key)
  * is: OTLP forbids a key twice. */
 static int make_resource(struct exporter *x)
 {
-	const struct config *c = x->config;
-	struct otlp_attribute *a = calloc(c->attributes_len + 3, sizeof(*a));
+	const struct export_params *p = &x->params;
+	struct otlp_attribute *a = calloc(p->attributes_len + 3, sizeof(*a));
 	size_t n = 0;
 
 	if (!a)
 		return -ENOMEM;
-	a[n++] = (struct otlp_attribute){"service.name", c->service_name};
-	a[n++] = (struct otlp_attribute){"telltale.network", network_text(c->network)};
-	if (!replaced(c, "service.instance.id"))
-		a[n++] = (struct otlp_attribute){"service.instance.id", c->instance};
-	for (size_t i = 0; i < c->attributes_len; i++) {
-		const char *key = c->attributes[i].key;
+	a[n++] = (struct otlp_attribute){"service.name", p->service_name};
+	a[n++] = (struct otlp_attribute){"telltale.network", network_text(p->network)};
+	if (!replaced(p, "service.instance.id"))
+		a[n++] = (struct otlp_attribute){"service.instance.id", p->instance};
+	for (size_t i = 0; i < p->attributes_len; i++) {
+		const char *key = p->attributes[i].key;
 
 		if (strcmp(key, "service.name") && strncmp(key, "telltale.", strlen("telltale.")))
-			a[n++] = (struct otlp_attribute){key, c->attributes[i].value};
+			a[n++] = (struct otlp_attribute){key, p->attributes[i].value};
 	}
 	x->attributes = a;
 	x->resource = (struct otlp_resource){a, n};
@@ -288,35 +288,35 @@ static void lane_init(struct lane *l, const struct config_endpoint *e)
 
 static int read_endpoints(struct exporter *x)
 {
-	const struct config *c = x->config;
+	const struct export_params *p = &x->params;
 	int err = 0;
 
-	x->lanes = calloc(c->endpoints_len + 1, sizeof(*x->lanes));
+	x->lanes = calloc(p->endpoints_len + 1, sizeof(*x->lanes));
 	if (!x->lanes)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->endpoints_len && !err; i++) {
+	for (size_t i = 0; i < p->endpoints_len && !err; i++) {
 		char why[192] = "";
 
 		x->lanes_len = i + 1;
-		lane_init(&x->lanes[i], &c->endpoints[i]);
-		err = export_channel_read(&x->lanes[i].channel, &c->endpoints[i], why, sizeof(why));
+		lane_init(&x->lanes[i], &p->endpoints[i]);
+		err = export_channel_read(&x->lanes[i].channel, &p->endpoints[i], why, sizeof(why));
 		memcpy(x->lanes[i].known, x->lanes[i].channel.keys.files,
 		       sizeof(x->lanes[i].known));
 		if (err)
-			log_err(STAGE, "%s: %s", c->endpoints[i].url,
+			log_err(STAGE, "%s: %s", p->endpoints[i].url,
 				why[0] ? why : strerror(-err));
 	}
 	return err;
 }
 
-int export_start(const struct config *config, struct exporter **out)
+int export_start(const struct export_params *params, struct exporter **out)
 {
 	struct exporter *x = calloc(1, sizeof(*x));
 	int err;
 
 	if (!x)
 		return -ENOMEM;
-	x->config = config;
+	x->params = *params;
 	x->started = 1;
 	pthread_mutex_init(&x->lock, NULL);
 	pthread_cond_init(&x->changed, NULL);

@@ -19,14 +19,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
+#include "config/endpoint.h"
 #include "export/status.h"
 #include "release/released.h"
 
+/* Where to export, and the resource that exports are of. */
+struct export_params {
+	const struct config_endpoint *endpoints;
+	size_t endpoints_len;
+	const char *service_name, *instance;
+	enum network network;
+	const struct config_attribute *attributes; /* the operator's own */
+	size_t attributes_len;
+};
+
 struct exporter;
 
-/* Starts the thread. CONFIG must outlive the exporter. 0 or -errno. */
-int export_start(const struct config *config, struct exporter **out);
+/* Starts the thread. PARAMS is copied; what it points to must outlive the exporter. 0 or -errno. */
+int export_start(const struct export_params *params, struct exporter **out);
 /* Takes a reference of its own. Reads certificates again that were rotated: always from the same
  * thread, the one whose privileges that needs. */
 void export_post(struct exporter *x, struct released *snapshot);
@@ -39,7 +49,7 @@ void export_stop(struct exporter *x, unsigned timeout_ms);
 
 /* One attempt to reach an endpoint, for `check`: an empty export. 0, or -errno with words in WHY.
  */
-int export_try(const struct config *config, const struct config_endpoint *endpoint,
-	       unsigned timeout_ms, char *why, size_t why_len);
+int export_try(const struct config_endpoint *endpoint, unsigned timeout_ms, char *why,
+	       size_t why_len);
 
 #endif

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "config/config.h"
+#include "config/endpoint.h"
 
 struct export_file {
 	dev_t dev;

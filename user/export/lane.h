@@ -38,7 +38,7 @@ struct parcel {
 };
 
 struct exporter {
-	const struct config *config;
+	struct export_params params;
 	struct otlp_attribute *attributes;
 	struct otlp_resource resource;
 	struct lane *lanes;

@@ -9,7 +9,7 @@
 #include "release/histogram.h"
 
 struct export_status {
-	const char *url; /* lives as long as the configuration */
+	const char *url; /* as long as that of the endpoint lives */
 	enum audience audience;
 	uint64_t exports;  /* acknowledged */
 	uint64_t failures; /* dropped for good */

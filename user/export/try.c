@@ -54,14 +54,13 @@ static int errno_of(grpc_status_code status)
 	}
 }
 
-int export_try(const struct config *config, const struct config_endpoint *endpoint,
-	       unsigned timeout_ms, char *why, size_t why_len)
+int export_try(const struct config_endpoint *endpoint, unsigned timeout_ms, char *why,
+	       size_t why_len)
 {
 	struct attempt a = {.timeout_ms = timeout_ms};
 	pthread_t thread;
 	int err;
 
-	(void)config; /* an empty export says nothing of whose it is */
 	err = export_channel_read(&a.channel, endpoint, why, why_len);
 	if (err)
 		goto out;

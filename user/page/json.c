@@ -9,6 +9,8 @@
 #include <json-c/json.h>
 
 #include "base/clock.h"
+#include "config/config.h"
+#include "export/export.h"
 
 static const char *const view_names[HISTORY_VIEWS] = {"own", "network"};
 
@@ -194,7 +196,7 @@ static char *status_json(const struct page_facts *f)
 
 	put_text(root, "version", TELLTALE_VERSION);
 	put_text(root, "instance", f->config->instance);
-	put_text(root, "network", f->config->network == NETWORK_LIVENET ? "livenet" : "testnet");
+	put_text(root, "network", network_text(f->config->network));
 	put_text(root, "currency", "USD");
 	put_int(root, "interval_ms", f->config->export_interval_ms);
 	put_snapshot(root, f->snapshot);

@@ -14,10 +14,11 @@
 #ifndef TELLTALE_PAGE_JSON_H
 #define TELLTALE_PAGE_JSON_H
 
-#include "config/config.h"
-#include "export/export.h"
 #include "history/history.h"
 #include "release/released.h"
+
+struct config;
+struct exporter;
 
 struct page_facts {
 	const struct config *config;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/config.h"
 #include "base/log.h"
 #include "page/page.h"
 #include "page/guard.h"

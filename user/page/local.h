@@ -9,11 +9,11 @@
 #ifndef TELLTALE_LOCAL_H
 #define TELLTALE_LOCAL_H
 
-#include "config/config.h"
-#include "export/export.h"
 #include "history/history.h"
 #include "release/released.h"
 
+struct config;
+struct exporter;
 struct local;
 
 /* Listens as CONFIG says (`listen` is not none there), which must outlive it. 0 or -errno, with a

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "config/config.h"
+#include "config/target.h"
 
 struct target {
 	char *name;     /* as the configuration has it, for messages */

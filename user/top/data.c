@@ -17,7 +17,7 @@
 struct top_source {
 	char where[160]; /* for people */
 	char base[160];
-	const char *unix_path; /* config's; NULL: TCP */
+	const char *unix_path; /* part of LISTEN; NULL: TCP */
 	struct curl_slist *headers;
 	CURL *curl;
 	char *answer;
@@ -72,12 +72,13 @@ static int load_token(struct top_source *s, const char *path, char *why, size_t 
 	return s->headers ? 0 : -ENOMEM;
 }
 
-int top_source_open(const struct config *config, struct top_source **out, char *why, size_t why_len)
+int top_source_open(const char *listen, const char *listen_token, struct top_source **out,
+		    char *why, size_t why_len)
 {
 	struct top_source *s;
 	int err = 0;
 
-	if (!config->listen) {
+	if (!listen) {
 		snprintf(why, why_len,
 			 "the configuration says `listen: none`, so there is no page to read from; "
 			 "set it, for example to 127.0.0.1:9464, and restart telltale");
@@ -86,9 +87,9 @@ int top_source_open(const struct config *config, struct top_source **out, char *
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		goto no_memory;
-	set_base(s, config->listen);
-	if (config->listen_token)
-		err = load_token(s, config->listen_token, why, why_len);
+	set_base(s, listen);
+	if (listen_token)
+		err = load_token(s, listen_token, why, why_len);
 	if (err && err != -ENOMEM) {
 		top_source_close(s);
 		return err;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/config.h"
+#include "config/endpoint.h"
 #include "history/history.h"
 
 #define TOP_POINTS_MAX 400 /* the year has 366 */
@@ -48,9 +48,10 @@ struct top_data {
 
 struct top_source;
 
-/* 0, or -EINVAL or -ENOMEM with "what; mend" in WHY. */
-int top_source_open(const struct config *config, struct top_source **out, char *why,
-		    size_t why_len);
+/* LISTEN and LISTEN_TOKEN are the daemon's, as in struct config; LISTEN must outlive the source. 0,
+ * or -EINVAL or -ENOMEM with "what; fix" in WHY. */
+int top_source_open(const char *listen, const char *listen_token, struct top_source **out,
+		    char *why, size_t why_len);
 void top_source_close(struct top_source *s); /* accepts NULL */
 /* Waits TIMEOUT_MS at most. 0, or -errno with a sentence in WHY; *DATA is changed only on 0.
  * -EAGAIN: the daemon is there, and may be starting. */

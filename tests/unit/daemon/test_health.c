@@ -16,6 +16,7 @@
 #include <grpc/grpc_security.h>
 #include <pthread.h>
 
+#include "export/export.h"
 #include "daemon/health.h"
 
 #define PATIENCE_S 30
@@ -128,7 +129,7 @@ static void collector_stop(struct collector *c)
 
 struct node {
 	struct config_endpoint endpoints[2];
-	struct config config;
+	struct export_params params;
 	struct privacy *privacy;
 	struct exporter *exporter;
 	struct health *health;
@@ -155,17 +156,17 @@ static void node_start(struct node *n, const struct collector *c, enum audience 
 			.audience = i ? second : first,
 			.timeout_ms = 10000,
 		};
-	n->config = (struct config){
-		.instance = (char *)"node-a",
-		.service_name = (char *)"telltale",
+	n->params = (struct export_params){
+		.instance = "node-a",
+		.service_name = "telltale",
 		.endpoints = n->endpoints,
 		.endpoints_len = second ? 2 : 1,
 	};
 	n->privacy = privacy_new(&params, "node-a", now_ns(), NULL, NULL);
 	assert_non_null(n->privacy);
-	n->health = health_new(&n->config, n->privacy);
+	n->health = health_new(n->endpoints, n->params.endpoints_len, n->privacy);
 	assert_non_null(n->health);
-	assert_int_equal(export_start(&n->config, &n->exporter), 0);
+	assert_int_equal(export_start(&n->params, &n->exporter), 0);
 }
 
 static void node_stop(struct node *n)
@@ -250,12 +251,11 @@ static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
 {
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
 	struct config_endpoint e = {.url = (char *)"http://c:1", .audience = AUDIENCE_NETWORK};
-	struct config config = {.endpoints = &e, .endpoints_len = 1};
 	struct node n = {.privacy = privacy_new(&params, "node-a", 1, NULL, NULL)};
 
 	(void)state;
 	assert_non_null(n.privacy);
-	n.health = health_new(&config, n.privacy);
+	n.health = health_new(&e, 1, n.privacy);
 	assert_non_null(n.health);
 	health_update(n.health, NULL);
 	assert_int_equal(value(&n, METRIC_EXPORTS, "http://c:1"), 0);
@@ -272,12 +272,11 @@ static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
 static void without_an_endpoint_there_is_nothing_to_tell(void **state)
 {
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct config config = {.endpoints = NULL};
 	struct node n = {.privacy = privacy_new(&params, "node-a", 1, NULL, NULL)};
 	const struct export_status *list;
 
 	(void)state;
-	n.health = health_new(&config, n.privacy);
+	n.health = health_new(NULL, 0, n.privacy);
 	assert_non_null(n.health);
 	health_update(n.health, NULL);
 	assert_int_equal(health_endpoints(n.health, &list), 0);
