@@ -116,7 +116,8 @@ static __always_inline void emit_flow(struct record_flow *flow, const struct flo
 static __always_inline void emit_endpoint(const struct flow_common *c, struct side *s,
 					  __u64 endpoint, __u64 now_ns)
 {
-	__u64 key = endpoint ^ s->head.token;
+	const struct message *m = &s->message;
+	__u64 key = endpoint ^ m->head.token;
 	struct record_endpoint *r;
 	__u8 seen = 1;
 
@@ -132,56 +133,57 @@ static __always_inline void emit_endpoint(const struct flow_common *c, struct si
 	bpf_map_update_elem(&endpoints, &key, &seen, BPF_ANY);
 	emit_head(&r->head, c, RECORD_ENDPOINT, sizeof(*r));
 	r->endpoint = endpoint;
-	r->token = s->head.token;
-	r->host_len = s->head.host_len;
-	r->path_len = s->head.path_len;
+	r->token = m->head.token;
+	r->host_len = m->head.host_len;
+	r->path_len = m->head.path_len;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
-	__builtin_memcpy(r->host, s->host, sizeof(r->host));
-	__builtin_memcpy(r->path, s->path, sizeof(r->path));
+	__builtin_memcpy(r->host, m->host, sizeof(r->host));
+	__builtin_memcpy(r->path, m->path, sizeof(r->path));
 	emit_submit(r, now_ns);
 }
 
 static __always_inline void emit_message(const struct source *src, const struct flow_common *c,
 					 struct side *s)
 {
+	const struct message *m = &s->message;
 	__u64 endpoint =
-		s->head.request
-			? s->head.host_hash ^ (s->head.path_hash << 1 | s->head.path_hash >> 63)
+		m->head.request
+			? m->head.host_hash ^ (m->head.path_hash << 1 | m->head.path_hash >> 63)
 			: 0;
 	struct record_message *r;
-	int ilp = s->kind >= RECORD_KIND_PREPARE;
+	int ilp = m->kind >= RECORD_KIND_PREPARE;
 
-	if (s->head.request)
+	if (m->head.request)
 		emit_endpoint(c, s, endpoint, src->now_ns);
 	r = emit_reserve(RECORD_MESSAGE, sizeof(*r));
 	if (!r)
 		return;
 	emit_head(&r->head, c, RECORD_MESSAGE, sizeof(*r));
 	emit_flow(&r->flow, c);
-	r->stream = s->stream;
-	r->flags = s->head.flags;
-	r->kind = s->kind;
+	r->stream = m->stream;
+	r->flags = m->head.flags;
+	r->kind = m->kind;
 	r->pad0 = 0;
-	r->first_ns = s->first_ns;
+	r->first_ns = m->first_ns;
 	r->last_ns = src->now_ns;
 	r->amount = 0;
 	r->expires_at = 0;
 	r->destination = 0;
 	r->condition = 0;
-	if (s->kind == RECORD_KIND_PREPARE) {
-		r->amount = s->ilp.amount;
-		r->expires_at = s->ilp.expires_at;
-		r->destination = s->ilp.destination;
-		r->condition = s->ilp.condition;
+	if (m->kind == RECORD_KIND_PREPARE) {
+		r->amount = m->ilp.amount;
+		r->expires_at = m->ilp.expires_at;
+		r->destination = m->ilp.destination;
+		r->condition = m->ilp.condition;
 	}
 	r->endpoint = endpoint;
-	r->token = s->head.token;
-	r->request_id = s->head.request_id;
-	r->data_len = ilp ? s->ilp.data_len : 0;
-	r->http_status = s->head.status;
+	r->token = m->head.token;
+	r->request_id = m->head.request_id;
+	r->data_len = ilp ? m->ilp.data_len : 0;
+	r->http_status = m->head.status;
 	__builtin_memset(r->reject_code, 0, sizeof(r->reject_code));
-	if (s->kind == RECORD_KIND_REJECT)
-		__builtin_memcpy(r->reject_code, s->ilp.reject_code, sizeof(r->reject_code));
+	if (m->kind == RECORD_KIND_REJECT)
+		__builtin_memcpy(r->reject_code, m->ilp.reject_code, sizeof(r->reject_code));
 	__builtin_memset(r->pad1, 0, sizeof(r->pad1));
 	r->srtt_us = 0;
 	r->retransmits = 0;

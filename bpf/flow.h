@@ -9,6 +9,46 @@
 #include "ilp.h"
 #include "record.h"
 
+enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
+
+/* --- where a run stands ---------------------------------------------------------------------- */
+
+/* The piece in hand: source[off, end) is still to be looked at. It is kept here, and not in a run's
+ * own variables, because a run may go on in another program. */
+struct cursor {
+	__u32 off, end;
+	__u64 now_ns; /* when the piece was seen */
+};
+
+/* --- what is known of a message -------------------------------------------------------------- */
+
+/* What the head of a message says, whatever its protocol. */
+struct head {
+	__u64 token, request_id, host_hash, path_hash; /* keyed hashes; 0: none */
+	__u16 status;                                  /* of a response */
+	__u16 flags;                                   /* enum record_flag of the message */
+	__u8 request; /* the message is a request, else a response */
+	__u8 wanted;  /* the body is or may be ILP */
+	__u8 host_len, path_len;
+};
+
+/* The message being read, or the one to be reported. A parser fills it, emit.h reports it. */
+struct message {
+	__u64 first_ns; /* when its first byte was seen */
+	__u64 body_len; /* bytes of the body so far */
+	__u32 stream;   /* which exchange of the connection it belongs to, from 1; 0: none known */
+	__u8 kind;      /* enum record_kind, once ready */
+	__u8 ready;     /* there is a message to report */
+	__u8 verdict;   /* enum ilp_verdict on the front of the body */
+	__u8 pad;
+	struct head head;
+	struct ilp ilp;
+	__u64 host[RECORD_HOST_MAX / 8 + 1];
+	__u64 path[RECORD_PATH_MAX / 8 + 1];
+};
+
+/* --- how far HTTP/1 has read ----------------------------------------------------------------- */
+
 /* Of a message's first bytes: one cheap load, nearly always enough. */
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
@@ -17,8 +57,6 @@
 #define FLOW_WINDOW (ILP_HEAD_MAX + FLOW_CHUNK_WINDOW)
 #define FLOW_SLACK  32   /* bytes that may be read past it */
 #define FLOW_MASK   2047 /* an offset in the window, for verifiers: see bytes_mask */
-
-enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 
 /* Header values found in the window and not yet digested: where each lies. */
 enum flow_span {
@@ -37,88 +75,83 @@ struct flow_slice {
 	__u16 len; /* 0: none */
 };
 
-/* What the head of a message says. */
-struct head {
+/* What a head says of where its message ends, and what casts doubt on that. */
+struct framing {
 	__u64 length; /* Content-Length */
-	__u64 token, request_id, host_hash, path_hash;
-	__u16 status; /* of a response */
-	__u16 flags;  /* enum record_flag of the message */
-	__u8 request; /* the message is a request, else a response */
-	__u8 wanted;  /* the body is or may be ILP */
 	__u8 typed;   /* Content-Type says ILP */
 	__u8 chunked;
 	__u8 sized;    /* Content-Length seen */
 	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
 	__u8 connect;  /* CONNECT */
-	__u8 host_len, path_len;
-	__u8 seen;  /* bit per enum flow_span: in this head already */
-	__u8 doubt; /* ... and once more, or said in a way that not all understand alike */
-	__u8 line;  /* the bit of the last line read; 0: one of no matter */
+	__u8 seen;     /* bit per enum flow_span: in this head already */
+	__u8 doubt;    /* ... and once more, or said in a way that not all understand alike */
+	__u8 line;     /* the bit of the last line read; 0: one of no matter */
 };
 
 /* The last head and its text: most messages of a connection begin as the one before did, and
  * comparing is much cheaper than reading. */
 struct last_head {
 	struct head head;
+	struct framing framing;
 	__u32 len; /* of the text; 0: none */
 	__u32 pad;
 	__u8 text[FLOW_HEAD_WINDOW];
 };
 
-enum side_phase {
-	SIDE_LOST = 0,    /* waiting for a segment that begins with a message */
-	SIDE_START,       /* the next byte begins a message */
-	SIDE_HEAD,        /* inside a head */
-	SIDE_BODY,        /* inside a body whose head is wanted: gathering */
-	SIDE_SKIP,        /* inside a body of which enough is known, or nothing wanted */
-	SIDE_CHUNK,       /* a chunk-size line comes next */
-	SIDE_TRAILER,     /* after the last chunk */
-	SIDE_UNTIL_CLOSE, /* a body that ends with the connection */
-	SIDE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade, CONNECT) */
+enum http1_phase {
+	PHASE_LOST = 0,    /* waiting for a segment that begins with a message */
+	PHASE_START,       /* the next byte begins a message */
+	PHASE_HEAD,        /* inside a head */
+	PHASE_BODY,        /* inside a body whose head is wanted: gathering */
+	PHASE_SKIP,        /* inside a body of which enough is known, or nothing wanted */
+	PHASE_CHUNK,       /* a chunk-size line comes next */
+	PHASE_TRAILER,     /* after the last chunk */
+	PHASE_UNTIL_CLOSE, /* a body that ends with the connection */
+	PHASE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade, CONNECT) */
 };
+
+struct http1 {
+	/* From one step to the next. */
+	__u64 left;     /* bytes left of the body, or of the chunk */
+	__u16 have;     /* bytes of an unfinished line at the base */
+	__u16 gathered; /* bytes of the body in the window */
+	__u8 phase;     /* enum http1_phase */
+	__u8 started;   /* the start line has been seen */
+	__u8 long_line; /* dropping the rest of a line longer than the window */
+	/* Within one step. Here, and not in variables, because the verifier keeps no history of
+	 * this memory: paths that differ only in these become one (bytes_forget). */
+	__u8 in_lines;  /* the step reads lines, not a body */
+	__u32 pos;      /* scanning: the next byte of the window to be looked at */
+	__u32 start;    /* ... and where its line begins */
+	__u32 fragment; /* bytes of the body that the step is about; 0: none */
+	__u16 base;     /* where lines are put in the window */
+	__u16 room;     /* ... and how many bytes of them */
+	__u16 filled;   /* where the bytes of the window end */
+	__u16 body_at;  /* where the body's lie in it */
+	__u8 full;      /* as many lines as the window has room for */
+	__u8 fresh;     /* the window of lines begins with the message */
+	__u8 unparsed;  /* the step gathered bytes of the body */
+	__u8 complete;  /* the window holds the whole body */
+	__u8 found;     /* enum http1_lines: what the last window of lines held */
+	__u8 span;      /* enum flow_span: of the line, or of the value, in hand */
+	__u8 untidy;    /* a value has blanks around it */
+	__u8 pad[5];
+	struct framing framing;
+	struct last_head last;
+	struct flow_slice spans[SPANS];
+	__u8 window[FLOW_WINDOW + FLOW_SLACK];
+};
+
+/* --- the connection -------------------------------------------------------------------------- */
 
 /* One direction of a connection. Worked on by one run at a time: see stream.h. */
 struct side {
-	/* The piece in hand: what of the source is still to be looked at. Here, and not in a run's
-	 * own variables, because a run may go on in another program. */
-	__u32 off, end;
-	__u64 now_ns; /* when it was seen */
-	/* http1: the message being read */
-	__u64 left;     /* bytes left of the body, or of the chunk */
-	__u64 body_len; /* bytes of the body so far */
-	__u64 first_ns;
+	struct message message;
+	struct cursor cursor;
 	__u64 announced; /* the endpoint and token of an earlier message, known to the daemon */
-	__u32 stream;    /* which exchange of the connection it belongs to, from 1; 0: none known */
-	__u32 pos, start; /* scanning: kept here so that the verifier forgets their history */
-	__u32 fragment;   /* bytes of the body that the step is about; 0: none */
-	__u16 base;       /* where lines are put in the window */
-	__u16 room;       /* ... and how many bytes of them */
-	__u16 have;       /* bytes of an unfinished line at the base */
-	__u16 filled;     /* where the bytes of the window end */
-	__u16 gathered;   /* bytes of the body in the window */
-	__u16 body_at;    /* where they lie in it */
-	__u8 phase;       /* enum side_phase */
-	__u8 in_lines;    /* the step reads lines, not a body */
-	__u8 full;        /* as many lines as the window has room for */
-	__u8 fresh;       /* the window of lines begins with the message */
-	__u8 unparsed;    /* the step gathered bytes of the body */
-	__u8 complete;    /* the window holds the whole body */
-	__u8 found;       /* enum http1_lines: what the last window of lines held */
-	__u8 started;     /* the start line has been seen */
-	__u8 span;        /* enum flow_span: of the line, or of the value, in hand */
-	__u8 untidy;      /* a value has blanks around it */
-	__u8 long_line;   /* dropping the rest of a line longer than the window */
-	__u8 out;         /* enum flow_direction, for as long as the connection lives */
-	__u8 kind;        /* enum record_kind, once ready */
-	__u8 ready;       /* a message to report */
-	__u8 verdict;     /* enum ilp_verdict on the gathered bytes */
-	struct head head;
-	struct last_head last;
-	struct flow_slice spans[SPANS];
-	struct ilp ilp;
-	__u64 host[RECORD_HOST_MAX / 8 + 1];
-	__u64 path[RECORD_PATH_MAX / 8 + 1];
-	__u8 window[FLOW_WINDOW + FLOW_SLACK];
+	__u8 out;        /* enum flow_direction, for as long as the connection lives */
+	__u8 pad[7];
+	struct http1 http1;
 };
 
 /* What both directions of a connection share. */

@@ -12,15 +12,15 @@
  * for one that begins with a message. */
 static __always_inline int follow_synchronised(const struct source *src, struct side *s)
 {
-	__u32 len = s->end - s->off;
+	__u32 len = s->cursor.end - s->cursor.off;
 
-	if (s->phase == SIDE_IGNORE)
+	if (s->http1.phase == PHASE_IGNORE)
 		return 0;
-	if (s->phase != SIDE_LOST)
+	if (s->http1.phase != PHASE_LOST)
 		return 1;
-	if (!http1_begins(source_word(src, s->off, len), len))
+	if (!http1_begins(source_word(src, s->cursor.off, len), len))
 		return 0;
-	side_reset(s, SIDE_START);
+	http1_reset(&s->http1, PHASE_START);
 	return 1;
 }
 
@@ -36,7 +36,8 @@ static __always_inline void follow_gap(const struct source *src, struct flow_com
 /* Is there more of the piece in hand to look at? */
 static __always_inline int follow_more(const struct side *s)
 {
-	return s->off < s->end && s->phase != SIDE_LOST && s->phase != SIDE_IGNORE;
+	return s->cursor.off < s->cursor.end && s->http1.phase != PHASE_LOST &&
+	       s->http1.phase != PHASE_IGNORE;
 }
 
 /*
@@ -48,8 +49,8 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 {
 	int err;
 
-	if (c->tunnel && s->phase == SIDE_START)
-		s->phase = SIDE_IGNORE;
+	if (c->tunnel && s->http1.phase == PHASE_START)
+		s->http1.phase = PHASE_IGNORE;
 	if (!follow_more(s))
 		return 0;
 	err = http1_step(src, c, s, src->now_ns);
@@ -59,8 +60,9 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 		emit_message(src, c, s);
 	if (err)
 		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
-			 s->end - s->off, src->now_ns);
-	if (s->phase == SIDE_IGNORE) /* since this step: the other side is told by c->tunnel */
+			 s->cursor.end - s->cursor.off, src->now_ns);
+	if (s->http1.phase ==
+	    PHASE_IGNORE) /* since this step: the other side is told by c->tunnel */
 		emit_opaque(c, RECORD_OPAQUE_UPGRADED, RECORD_OPAQUE_OURS, src->remote,
 			    src->now_ns);
 	return follow_more(s);

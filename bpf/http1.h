@@ -3,7 +3,7 @@
  * http1.h - the bytes of one direction of an HTTP/1.1 connection -> its messages, and of those
  * that carry ILP the packet's head (RFC 9112).
  *
- * In: bytes in order, in pieces of any size, through source_load. Out: side->ready after a step
+ * In: bytes in order, in pieces of any size, through source_load. Out: message.ready after a step
  * that ended a message that matters: a request announced as ILP, or the final answer to one. The
  * caller takes it (http1_take) before the next step. Everything else is followed only so far that
  * the next message is found.
@@ -28,27 +28,31 @@
 
 /* --- messages ------------------------------------------------------------------------------ */
 
-static __always_inline void side_reset(struct side *s, __u8 phase)
+static __always_inline void http1_reset(struct http1 *h, __u8 phase)
 {
-	s->phase = phase;
-	s->have = 0;
-	s->started = 0;
-	s->long_line = 0;
+	h->phase = phase;
+	h->have = 0;
+	h->started = 0;
+	h->long_line = 0;
 }
 
 /* The next byte begins a message: forget the last one. */
 static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 {
-	s->phase = SIDE_HEAD;
-	s->first_ns = now_ns;
-	s->body_len = 0;
-	s->left = 0;
-	s->gathered = 0;
-	s->started = 0;
-	s->verdict = ILP_MORE;
-	s->stream = 0;
-	__builtin_memset(&s->head, 0, sizeof(s->head));
-	__builtin_memset(s->spans, 0, sizeof(s->spans));
+	struct http1 *h = &s->http1;
+	struct message *m = &s->message;
+
+	h->phase = PHASE_HEAD;
+	m->first_ns = now_ns;
+	m->body_len = 0;
+	h->left = 0;
+	h->gathered = 0;
+	h->started = 0;
+	m->verdict = ILP_MORE;
+	m->stream = 0;
+	__builtin_memset(&m->head, 0, sizeof(m->head));
+	__builtin_memset(&h->framing, 0, sizeof(h->framing));
+	__builtin_memset(h->spans, 0, sizeof(h->spans));
 }
 
 /* Is this the direction of the requests, as far as is known? */
@@ -57,35 +61,38 @@ static __always_inline int http1_asks(const struct flow_common *c, const struct 
 	return c->role == (s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER);
 }
 
-/* The message is complete, or as much of it as will be seen (CUT): s->ready says whether anyone
- * wants to know. */
+/* The message is complete, or as much of it as will be seen (CUT): message.ready says whether
+ * anyone wants to know. */
 static __always_inline void http1_finish(struct flow_common *c, struct side *s, int cut)
 {
+	struct message *m = &s->message;
 	__u8 kind = RECORD_KIND_NONE;
 
-	if (s->head.wanted && s->verdict == ILP_DONE && (cut || s->ilp.size <= s->body_len)) {
-		kind = s->ilp.kind;
-		if (s->ilp.size < s->body_len)
-			s->head.flags |= RECORD_TRAILING;
-		if (kind == RECORD_KIND_PREPARE && s->ilp.peer)
-			s->head.flags |= RECORD_PEER;
-	} else if (s->head.request || (s->head.status == 200 && s->body_len)) {
+	if (m->head.wanted && m->verdict == ILP_DONE && (cut || m->ilp.size <= m->body_len)) {
+		kind = m->ilp.kind;
+		if (m->ilp.size < m->body_len)
+			m->head.flags |= RECORD_TRAILING;
+		if (kind == RECORD_KIND_PREPARE && m->ilp.peer)
+			m->head.flags |= RECORD_PEER;
+	} else if (m->head.request || (m->head.status == 200 && m->body_len)) {
 		kind = RECORD_KIND_BAD;
 	}
 	if (cut)
-		s->head.flags |= RECORD_CUT;
-	if (s->head.request && kind >= RECORD_KIND_PREPARE)
+		m->head.flags |= RECORD_CUT;
+	if (m->head.request && kind >= RECORD_KIND_PREPARE)
 		c->proven = 1;
-	if (s->head.request && kind == RECORD_KIND_BAD)
-		c->wanted &= ~(1ULL << (s->stream & 63));
-	s->kind = kind;
-	s->ready = s->head.wanted;
-	side_reset(s, SIDE_START);
+	if (m->head.request && kind == RECORD_KIND_BAD)
+		c->wanted &= ~(1ULL << (m->stream & 63));
+	m->kind = kind;
+	m->ready = m->head.wanted;
+	http1_reset(&s->http1, PHASE_START);
 }
 
 /* A request's head is complete: it is the next exchange of its connection. */
 static __always_inline void http1_request(struct flow_common *c, struct side *s)
 {
+	struct http1 *h = &s->http1;
+	struct message *m = &s->message;
 	__u64 bit;
 
 	if (c->unsure) {
@@ -94,65 +101,71 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 		c->answers = c->requests;
 		c->unsure = 0;
 	}
-	s->head.wanted = s->head.wanted && s->head.typed;
-	s->stream = ++c->requests;
-	bit = 1ULL << (s->stream & 63);
-	c->wanted = s->head.wanted ? c->wanted | bit : c->wanted & ~bit;
-	c->headless = s->head.bodiless ? c->headless | bit : c->headless & ~bit;
-	c->connects = s->head.connect ? c->connects | bit : c->connects & ~bit;
+	m->head.wanted = m->head.wanted && h->framing.typed;
+	m->stream = ++c->requests;
+	bit = 1ULL << (m->stream & 63);
+	c->wanted = m->head.wanted ? c->wanted | bit : c->wanted & ~bit;
+	c->headless = h->framing.bodiless ? c->headless | bit : c->headless & ~bit;
+	c->connects = h->framing.connect ? c->connects | bit : c->connects & ~bit;
 	/* HEAD's was about the answer. What comes after a CONNECT's head is the tunnel's. */
-	s->head.bodiless = s->head.connect;
+	h->framing.bodiless = h->framing.connect;
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-	s->head.sized = 1; /* with neither framing header a request has no body */
+	h->framing.sized = 1; /* with neither framing header a request has no body */
 }
 
 /* A response's head is complete: the next answer, an interim one, or one to a request not seen. */
 static __always_inline void http1_response(struct flow_common *c, struct side *s)
 {
-	s->head.wanted = 0;
-	if (s->head.status < 200) {
-		s->head.bodiless = 1;
+	struct http1 *h = &s->http1;
+	struct message *m = &s->message;
+
+	m->head.wanted = 0;
+	if (m->head.status < 200) {
+		h->framing.bodiless = 1;
 		return;
 	}
-	s->head.bodiless = s->head.status == 204 || s->head.status == 304;
+	h->framing.bodiless = m->head.status == 204 || m->head.status == 304;
 	if (c->answers == c->requests)
 		return;
-	s->stream = ++c->answers;
-	s->head.wanted = (c->wanted >> (s->stream & 63)) & 1;
-	s->head.bodiless |= (c->headless >> (s->stream & 63)) & 1;
-	s->head.connect = s->head.status < 300 && (c->connects >> (s->stream & 63)) & 1;
+	m->stream = ++c->answers;
+	m->head.wanted = (c->wanted >> (m->stream & 63)) & 1;
+	h->framing.bodiless |= (c->headless >> (m->stream & 63)) & 1;
+	h->framing.connect = m->head.status < 300 && (c->connects >> (m->stream & 63)) & 1;
 }
 
 /* The head is complete: what body follows? RFC 9112, 6.3. */
 static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
+	struct http1 *h = &s->http1;
+	struct message *m = &s->message;
+
 	/* Who asks does not answer, and where that is certain the other side does not ask. */
-	if (s->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
+	if (m->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
 		return HTTP1_LOST;
-	if (s->head.seen & 1 << SPAN_LENGTH && !s->head.sized)
+	if (h->framing.seen & 1 << SPAN_LENGTH && !h->framing.sized)
 		return HTTP1_LOST;
-	if (s->head.seen & 1 << SPAN_CODING && !s->head.chunked) {
-		if (s->head.request)
+	if (h->framing.seen & 1 << SPAN_CODING && !h->framing.chunked) {
+		if (m->head.request)
 			return HTTP1_LOST;
-		s->head.sized = 0; /* an answer in other codings ends with the connection */
+		h->framing.sized = 0; /* an answer in other codings ends with the connection */
 	}
-	if (s->head.request)
+	if (m->head.request)
 		http1_request(c, s);
 	else
 		http1_response(c, s);
-	s->have = 0;
-	s->left = s->head.length;
-	if (s->head.status == 101 || (!s->head.request && s->head.connect)) {
-		s->phase = SIDE_IGNORE;
+	h->have = 0;
+	h->left = h->framing.length;
+	if (m->head.status == 101 || (!m->head.request && h->framing.connect)) {
+		h->phase = PHASE_IGNORE;
 		c->tunnel = 1;
-	} else if (s->head.bodiless || (!s->head.chunked && s->head.sized && !s->left))
+	} else if (h->framing.bodiless || (!h->framing.chunked && h->framing.sized && !h->left))
 		http1_finish(c, s, 0);
-	else if (s->head.chunked)
-		s->phase = SIDE_CHUNK;
-	else if (!s->head.sized)
-		s->phase = SIDE_UNTIL_CLOSE;
+	else if (h->framing.chunked)
+		h->phase = PHASE_CHUNK;
+	else if (!h->framing.sized)
+		h->phase = PHASE_UNTIL_CLOSE;
 	else
-		s->phase = s->head.wanted ? SIDE_BODY : SIDE_SKIP;
+		h->phase = m->head.wanted ? PHASE_BODY : PHASE_SKIP;
 	return HTTP1_MORE;
 }
 
@@ -162,35 +175,36 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 static __always_inline int http1_step_lines(const struct source *src, struct flow_common *c,
 					    struct side *s)
 {
+	struct http1 *h = &s->http1;
 	__u32 before, used;
 	int err = http1_load(src, s);
 
 	if (err)
 		return err;
-	if (!bytes_forget(s->fresh) || !http1_recall(s)) {
+	if (!bytes_forget(h->fresh) || !http1_recall(s)) {
 		err = http1_read(s);
 		if (err)
 			return err;
 	}
-	before = s->base + bytes_forget(s->have);
-	if (bytes_forget(s->found) == LINES_MORE && bytes_forget(s->start) == s->base) {
-		s->off += s->filled - before;
-		s->have = s->full ? 0 : (__u16)(s->filled - s->base);
-		s->long_line |= s->full;
+	before = h->base + bytes_forget(h->have);
+	if (bytes_forget(h->found) == LINES_MORE && bytes_forget(h->start) == h->base) {
+		s->cursor.off += h->filled - before;
+		h->have = h->full ? 0 : (__u16)(h->filled - h->base);
+		h->long_line |= h->full;
 		return HTTP1_MORE;
 	}
 	/* Bytes after the last whole line are read again in the next step. */
-	used = s->found == LINES_ONE ? s->pos : s->start;
-	s->off += used - before;
-	s->have = 0;
-	if (s->found == LINES_ONE)
-		err = http1_chunk_size(s);
-	if (s->found == LINES_END && s->phase == SIDE_HEAD) {
+	used = h->found == LINES_ONE ? h->pos : h->start;
+	s->cursor.off += used - before;
+	h->have = 0;
+	if (h->found == LINES_ONE)
+		err = http1_chunk_size(h);
+	if (h->found == LINES_END && h->phase == PHASE_HEAD) {
 		err = http1_framed(c, s);
 		http1_in_window(s);
-	} else if (s->found == LINES_END) {
+	} else if (h->found == LINES_END) {
 		http1_finish(c, s, 0);
-	} else if (s->found != LINES_MORE) {
+	} else if (h->found != LINES_MORE) {
 		http1_chunk(s);
 	}
 	http1_skip(s);
@@ -200,41 +214,45 @@ static __always_inline int http1_step_lines(const struct source *src, struct flo
 /* The fragment in hand is done with. */
 static __always_inline void http1_pass(struct flow_common *c, struct side *s)
 {
-	__u32 n = s->fragment;
+	struct http1 *h = &s->http1;
+	struct message *m = &s->message;
+	__u32 n = h->fragment;
 
-	s->off += n;
-	s->body_len += n;
-	if (s->phase == SIDE_UNTIL_CLOSE)
+	s->cursor.off += n;
+	m->body_len += n;
+	if (h->phase == PHASE_UNTIL_CLOSE)
 		return;
-	s->left -= n;
-	if (s->left)
+	h->left -= n;
+	if (h->left)
 		return;
-	if (s->head.chunked)
-		s->phase = SIDE_CHUNK;
+	if (h->framing.chunked)
+		h->phase = PHASE_CHUNK;
 	else
 		http1_finish(c, s, 0);
 }
 
-/* The caller has SRC[s->off, s->end) with at least one byte, and s->phase is not LOST or IGNORE. */
+/* The cursor is at one byte or more, and h->phase is not LOST or IGNORE. */
 static __always_inline int http1_step(const struct source *src, struct flow_common *c,
 				      struct side *s, __u64 now_ns)
 {
+	struct http1 *h = &s->http1;
 	int err;
 
-	if (s->phase == SIDE_START)
+	if (h->phase == PHASE_START)
 		http1_begin(s, now_ns);
-	s->fragment = 0;
-	s->unparsed = 0;
-	s->in_lines = s->phase == SIDE_HEAD || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER;
-	if (bytes_forget(s->in_lines))
+	h->fragment = 0;
+	h->unparsed = 0;
+	h->in_lines =
+		h->phase == PHASE_HEAD || h->phase == PHASE_CHUNK || h->phase == PHASE_TRAILER;
+	if (bytes_forget(h->in_lines))
 		err = http1_step_lines(src, c, s);
 	else
 		err = http1_step_body(src, s);
 	if (err)
 		return err;
-	if (bytes_forget(s->unparsed))
+	if (bytes_forget(h->unparsed))
 		http1_parse(s);
-	if (bytes_forget(s->fragment))
+	if (bytes_forget(h->fragment))
 		http1_pass(c, s);
 	return HTTP1_MORE;
 }
@@ -243,23 +261,27 @@ static __always_inline int http1_step(const struct source *src, struct flow_comm
  * already still counts. */
 static __always_inline void http1_cut(struct flow_common *c, struct side *s, int closed)
 {
-	if (closed && s->phase == SIDE_UNTIL_CLOSE)
+	struct http1 *h = &s->http1;
+	struct message *m = &s->message;
+
+	if (closed && h->phase == PHASE_UNTIL_CLOSE)
 		http1_finish(c, s, 0);
-	else if ((s->phase == SIDE_SKIP || s->phase == SIDE_CHUNK || s->phase == SIDE_TRAILER ||
-		  s->phase == SIDE_UNTIL_CLOSE) &&
-		 s->head.wanted && s->verdict == ILP_DONE)
+	else if ((h->phase == PHASE_SKIP || h->phase == PHASE_CHUNK || h->phase == PHASE_TRAILER ||
+		  h->phase == PHASE_UNTIL_CLOSE) &&
+		 m->head.wanted && m->verdict == ILP_DONE)
 		http1_finish(c, s, 1);
 	if (!http1_asks(c, s))
 		c->unsure = 1;
-	side_reset(s, SIDE_LOST);
+	http1_reset(h, PHASE_LOST);
 }
 
 /* Is there a message to report? At most once each. */
 static __always_inline int http1_take(struct side *s)
 {
-	int ready = s->ready;
+	struct message *m = &s->message;
+	int ready = m->ready;
 
-	s->ready = 0;
+	m->ready = 0;
 	return ready;
 }
 

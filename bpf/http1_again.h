@@ -12,9 +12,9 @@
 #define HTTP1_BLOCK 32
 
 /* Not 0 when the block at AT differs from the last head's. */
-static __always_inline __u64 http1_differ(const struct side *s, __u32 at)
+static __always_inline __u64 http1_differ(const struct http1 *h, __u32 at)
 {
-	const __u8 *a = &s->window[at], *b = &s->last.text[at];
+	const __u8 *a = &h->window[at], *b = &h->last.text[at];
 
 	return (bytes_load(a) ^ bytes_load(b)) | (bytes_load(a + 8) ^ bytes_load(b + 8)) |
 	       (bytes_load(a + 16) ^ bytes_load(b + 16)) |
@@ -24,30 +24,33 @@ static __always_inline __u64 http1_differ(const struct side *s, __u32 at)
 /* Do the bytes in the window begin with the last head? Then they say the same. */
 static __always_inline int http1_recall(struct side *s)
 {
-	__u32 len = bytes_forget(s->last.len), at, i;
+	struct http1 *h = &s->http1;
+	__u32 len = bytes_forget(h->last.len), at, i;
 	__u64 differ = 0;
 
-	if (len < HTTP1_BLOCK || len > FLOW_HEAD_WINDOW || len > s->filled)
+	if (len < HTTP1_BLOCK || len > FLOW_HEAD_WINDOW || len > h->filled)
 		return 0;
 	BYTES_LOOP
 	for (i = 0; i < FLOW_HEAD_WINDOW / HTTP1_BLOCK && !differ; i++) {
 		at = i * HTTP1_BLOCK;
 		if (at > len - HTTP1_BLOCK)
 			break;
-		differ = http1_differ(s, at);
+		differ = http1_differ(h, at);
 	}
-	if (differ || http1_differ(s, bytes_mask(len - HTTP1_BLOCK, FLOW_HEAD_WINDOW - 1)))
+	if (differ || http1_differ(h, bytes_mask(len - HTTP1_BLOCK, FLOW_HEAD_WINDOW - 1)))
 		return 0;
-	s->head = s->last.head;
-	s->start = len;
-	s->found = LINES_END;
+	s->message.head = h->last.head;
+	h->framing = h->last.framing;
+	h->start = len;
+	h->found = LINES_END;
 	return 1;
 }
 
-/* The head that ends at s->start is to be known again. */
+/* The head that ends at h->start is to be known again. */
 static __always_inline void http1_remember(struct side *s)
 {
-	__u32 len = bytes_forget(s->start), at, i;
+	struct http1 *h = &s->http1;
+	__u32 len = bytes_forget(h->start), at, i;
 
 	if (len < HTTP1_BLOCK || len > FLOW_HEAD_WINDOW)
 		return;
@@ -56,10 +59,11 @@ static __always_inline void http1_remember(struct side *s)
 		at = i * HTTP1_BLOCK;
 		if (at >= len)
 			break;
-		__builtin_memcpy(&s->last.text[at], &s->window[at], HTTP1_BLOCK);
+		__builtin_memcpy(&h->last.text[at], &h->window[at], HTTP1_BLOCK);
 	}
-	s->last.head = s->head;
-	s->last.len = len;
+	h->last.head = s->message.head;
+	h->last.framing = h->framing;
+	h->last.len = len;
 }
 
 #endif

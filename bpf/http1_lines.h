@@ -3,8 +3,8 @@
  * http1_lines.h - the window of a direction: bytes of a head or of chunk framing -> lines, and
  * which of a head's lines say something that matters here.
  *
- * In: bytes through source_load. Out: side->spans, where in the window the start line and each
- * known header's value lie; side->start, where the line that comes next begins. A line may be cut
+ * In: bytes through source_load. Out: spans, where in the window the start line and each
+ * known header's value lie; start, where the line that comes next begins. A line may be cut
  * anywhere and be longer than the window: its front is then all that counts.
  */
 #ifndef TELLTALE_HTTP1_LINES_H
@@ -20,86 +20,86 @@ enum http1_verdict {
 };
 
 /* A word of the window at any position, or 0 past its end. */
-static __always_inline __u64 http1_word(const struct side *s, __u32 at)
+static __always_inline __u64 http1_word(const struct http1 *h, __u32 at)
 {
 	bytes_pin(at);
 	if (at > FLOW_WINDOW)
 		return 0;
-	return bytes_load(&s->window[at]);
+	return bytes_load(&h->window[at]);
 }
 
 /* The same for one byte. */
-static __always_inline __u8 http1_byte(const struct side *s, __u32 at)
+static __always_inline __u8 http1_byte(const struct http1 *h, __u32 at)
 {
 	bytes_pin(at);
-	return at < FLOW_WINDOW ? s->window[at] : 0;
+	return at < FLOW_WINDOW ? h->window[at] : 0;
 }
 
 /* The first of a kind counts, as in Node.js, whatever window the next one falls into; but the last
  * list of codings says how the body ends. */
-static __always_inline void http1_span(struct side *s, __u32 span, __u32 at, __u32 end)
+static __always_inline void http1_span(struct http1 *h, __u32 span, __u32 at, __u32 end)
 {
 	__u8 bit = (__u8)(1 << span);
 
-	s->head.line = bit;
-	if (s->head.seen & bit && span != SPAN_CODING) {
-		s->head.doubt |= bit;
+	h->framing.line = bit;
+	if (h->framing.seen & bit && span != SPAN_CODING) {
+		h->framing.doubt |= bit;
 		return;
 	}
-	s->head.seen |= bit;
-	s->spans[span].at = (__u16)at;
-	s->spans[span].len = at < end ? (__u16)(end - at) : 0;
+	h->framing.seen |= bit;
+	h->spans[span].at = (__u16)at;
+	h->spans[span].len = at < end ? (__u16)(end - at) : 0;
 }
 
 /* What stands after the name of a header on which framing rests, in lower case: a blank there is
  * taken for part of the name by some, and for nothing by others. */
-static __always_inline void http1_colon(struct side *s, __u32 span, __u8 c, __u32 at, __u32 end)
+static __always_inline void http1_colon(struct http1 *h, __u32 span, __u8 c, __u32 at, __u32 end)
 {
 	if (c == ':')
-		http1_span(s, span, at, end);
+		http1_span(h, span, at, end);
 	else if (c == ' ' || c == ('\t' | 0x20))
-		s->head.doubt |= (__u8)(1 << span);
+		h->framing.doubt |= (__u8)(1 << span);
 }
 
 /* Which header is it? WINDOW[at, end) is a line up to its LF. */
-static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
+static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 {
 	__u64 w0, w1, w2;
 
-	if (!s->started) {
-		s->started = 1;
-		http1_span(s, SPAN_START, at, end);
+	if (!h->started) {
+		h->started = 1;
+		http1_span(h, SPAN_START, at, end);
 		return;
 	}
-	w0 = http1_word(s, at);
+	w0 = http1_word(h, at);
 	if ((__u8)w0 == ' ' || (__u8)w0 == '\t') {
 		/* The line before goes on here (obs-fold): its value is not all there is. */
-		s->head.doubt |= s->head.line;
+		h->framing.doubt |= h->framing.line;
 		return;
 	}
 	w0 |= BYTES_CASE;
-	s->head.line = 0;
+	h->framing.line = 0;
 	if (w0 == BYTES_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-')) {
-		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		w1 = http1_word(h, at + 8) | BYTES_CASE;
 		if (bytes_low(w1, 6) == BYTES_WORD('l', 'e', 'n', 'g', 't', 'h', 0, 0))
-			http1_colon(s, SPAN_LENGTH, (__u8)(w1 >> 48), at + 15, end);
+			http1_colon(h, SPAN_LENGTH, (__u8)(w1 >> 48), at + 15, end);
 		else if (bytes_low(w1, 5) == BYTES_WORD('t', 'y', 'p', 'e', ':', 0, 0, 0))
-			http1_span(s, SPAN_TYPE, at + 13, end);
+			http1_span(h, SPAN_TYPE, at + 13, end);
 	} else if (bytes_low(w0, 5) == BYTES_WORD('h', 'o', 's', 't', ':', 0, 0, 0)) {
-		http1_span(s, SPAN_HOST, at + 5, end);
+		http1_span(h, SPAN_HOST, at + 5, end);
 	} else if (w0 == BYTES_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z')) {
-		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		w1 = http1_word(h, at + 8) | BYTES_CASE;
 		if (bytes_low(w1, 6) == BYTES_WORD('a', 't', 'i', 'o', 'n', ':', 0, 0))
-			http1_span(s, SPAN_TOKEN, at + 14, end);
+			http1_span(h, SPAN_TOKEN, at + 14, end);
 	} else if (w0 == BYTES_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
-		w1 = http1_word(s, at + 8) | BYTES_CASE;
-		w2 = http1_word(s, at + 16) | BYTES_CASE;
+		w1 = http1_word(h, at + 8) | BYTES_CASE;
+		w2 = http1_word(h, at + 16) | BYTES_CASE;
 		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && (__u8)w2 == 'g')
-			http1_colon(s, SPAN_CODING, (__u8)(w2 >> 8), at + 18, end);
+			http1_colon(h, SPAN_CODING, (__u8)(w2 >> 8), at + 18, end);
 	} else if (w0 == BYTES_WORD('r', 'e', 'q', 'u', 'e', 's', 't', '-')) {
-		w1 = http1_word(s, at + 8) | BYTES_CASE;
+		w1 = http1_word(h, at + 8) | BYTES_CASE;
 		if (bytes_low(w1, 3) == BYTES_WORD('i', 'd', ':', 0, 0, 0, 0, 0))
-			http1_span(s, SPAN_ID, at + 11, end);
+			http1_span(h, SPAN_ID, at + 11, end);
 	}
 }
 
@@ -111,36 +111,39 @@ static __always_inline void http1_classify(struct side *s, __u32 at, __u32 end)
 
 enum http1_lines {
 	LINES_MORE, /* no end in sight in this window */
-	LINES_END,  /* the blank line that ends a head or a trailer; s->pos is past it */
-	LINES_ONE,  /* one chunk-size line at s->start; s->pos is past it */
-	LINES_REST, /* the rest of one longer than the window; s->pos is past it */
+	LINES_END,  /* the blank line that ends a head or a trailer; h->pos is past it */
+	LINES_ONE,  /* one chunk-size line at h->start; h->pos is past it */
+	LINES_REST, /* the rest of one longer than the window; h->pos is past it */
 };
 
 /*
- * Scans WINDOW[s->pos, filled) for line ends; the line that s->pos lies in began at s->start. Each
+ * Scans WINDOW[h->pos, filled) for line ends; the line that h->pos lies in began at h->start. Each
  * turn takes a few words or ends one line. pos and start live in memory: in registers their ranges
  * would differ on each path, and the verifier could not see that all paths meet again.
  */
-static __always_inline int http1_lines(struct side *s, __u32 filled)
+static __always_inline int http1_lines(struct http1 *h, __u32 filled)
 {
 	__u32 turn;
 
+	/* Otherwise the compiler works from two base addresses, and the verifier has more to walk.
+	 */
+	bytes_pin(h);
 	BYTES_LOOP
 	for (turn = 0; turn < HTTP1_TURNS; turn++) {
-		__u32 pos = bytes_forget(s->pos), start;
+		__u32 pos = bytes_forget(h->pos), start;
 		__u64 found, found1, found2, found3;
 		const __u8 *at;
 
 		bytes_pin(pos);
 		if (pos >= filled || pos >= FLOW_WINDOW)
 			return LINES_MORE;
-		at = &s->window[pos];
+		at = &h->window[pos];
 		found = bytes_find(bytes_load(at), '\n');
 		found1 = bytes_find(bytes_load(at + 8), '\n');
 		found2 = bytes_find(bytes_load(at + 16), '\n');
 		found3 = bytes_find(bytes_load(at + 24), '\n');
 		if (!(found | found1 | found2 | found3)) {
-			s->pos = pos + 8 * HTTP1_STRIDE;
+			h->pos = pos + 8 * HTTP1_STRIDE;
 			continue;
 		}
 		if (!found) {
@@ -156,27 +159,27 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
 			found = found3;
 		}
 		pos += bytes_index(found);
-		start = bytes_forget(s->start);
+		start = bytes_forget(h->start);
 		if (pos >= filled)
 			return LINES_MORE;
-		s->pos = pos + 1;
-		if (s->long_line) {
-			s->long_line = 0;
-			s->start = pos + 1;
-			if (s->phase == SIDE_CHUNK)
+		h->pos = pos + 1;
+		if (h->long_line) {
+			h->long_line = 0;
+			h->start = pos + 1;
+			if (h->phase == PHASE_CHUNK)
 				return LINES_REST;
 			continue;
 		}
-		if (pos > start + 1 || (pos == start + 1 && http1_byte(s, start) != '\r')) {
-			if (s->phase == SIDE_CHUNK)
+		if (pos > start + 1 || (pos == start + 1 && http1_byte(h, start) != '\r')) {
+			if (h->phase == PHASE_CHUNK)
 				return LINES_ONE;
-			if (s->phase == SIDE_HEAD)
-				http1_classify(s, start, pos);
-		} else if (s->phase == SIDE_TRAILER || (s->phase == SIDE_HEAD && s->started)) {
-			s->start = pos + 1;
+			if (h->phase == PHASE_HEAD)
+				http1_classify(h, start, pos);
+		} else if (h->phase == PHASE_TRAILER || (h->phase == PHASE_HEAD && h->started)) {
+			h->start = pos + 1;
 			return LINES_END;
 		} /* else: a blank line before a message, or the line end after a chunk */
-		s->start = pos + 1;
+		h->start = pos + 1;
 	}
 	return LINES_MORE;
 }
@@ -186,30 +189,31 @@ static __always_inline int http1_lines(struct side *s, __u32 filled)
  */
 static __always_inline int http1_load(const struct source *src, struct side *s)
 {
+	struct http1 *h = &s->http1;
 	__u32 base, have, room, n;
 
-	s->fresh = s->phase == SIDE_HEAD && !s->started && !s->have;
-	s->base = s->phase == SIDE_HEAD ? 0 : ILP_HEAD_MAX;
-	s->room = s->phase != SIDE_HEAD ? FLOW_CHUNK_WINDOW
-		  : s->fresh            ? FLOW_HEAD_WINDOW
-					: FLOW_WINDOW;
-	base = bytes_forget(s->base);
-	room = bytes_forget(s->room);
-	have = s->have;
+	h->fresh = h->phase == PHASE_HEAD && !h->started && !h->have;
+	h->base = h->phase == PHASE_HEAD ? 0 : ILP_HEAD_MAX;
+	h->room = h->phase != PHASE_HEAD ? FLOW_CHUNK_WINDOW
+		  : h->fresh             ? FLOW_HEAD_WINDOW
+					 : FLOW_WINDOW;
+	base = bytes_forget(h->base);
+	room = bytes_forget(h->room);
+	have = h->have;
 	if (have >= room || base + have >= FLOW_WINDOW)
 		return HTTP1_LOST;
 	room -= have;
-	n = s->end - s->off;
+	n = s->cursor.end - s->cursor.off;
 	if (n > room)
 		n = room;
 	if (!bytes_from_1_to(&n, FLOW_WINDOW))
 		return HTTP1_LOST;
-	if (source_load(src, s->off, &s->window[bytes_mask(base + have, FLOW_MASK)], n))
+	if (source_load(src, s->cursor.off, &h->window[bytes_mask(base + have, FLOW_MASK)], n))
 		return HTTP1_UNREAD;
-	s->full = n == room && !s->fresh;
-	s->start = base;
-	s->pos = base + have;
-	s->filled = base + have + n;
+	h->full = n == room && !h->fresh;
+	h->start = base;
+	h->pos = base + have;
+	h->filled = base + have + n;
 	return HTTP1_MORE;
 }
 

@@ -201,10 +201,10 @@ static __always_inline void tap_miss(const struct source *src, struct socket_flo
 {
 	struct side *s = &f->flow.sides[out];
 
-	if (s->phase == SIDE_SKIP && s->left > bytes) {
-		s->left -= bytes; /* nobody wanted them */
-		s->body_len += bytes;
-	} else if (s->phase != SIDE_LOST && s->phase != SIDE_IGNORE) {
+	if (s->http1.phase == PHASE_SKIP && s->http1.left > bytes) {
+		s->http1.left -= bytes; /* nobody wanted them */
+		s->message.body_len += bytes;
+	} else if (s->http1.phase != PHASE_LOST && s->http1.phase != PHASE_IGNORE) {
 		follow_gap(src, &f->flow.common, s, cause, bytes);
 	}
 }
@@ -230,8 +230,8 @@ bytes_function int tap_choose(struct socket_flow *f, int out, __u32 settled)
 		st->taken = (__u8)f->stash.ready;
 		p = tap_place(f, bytes_forget(f->stash.ready));
 		p->state = PLACE_TAKEN;
-		s->off = st->next - p->seq;
-		s->end = p->len;
+		s->cursor.off = st->next - p->seq;
+		s->cursor.end = p->len;
 		choice = TAP_PIECE;
 	} else if (stream_give_up(st, &f->stash, settled)) {
 		if (!out && st->next - 1 - f->doubted < bytes_forget(st->missed))
@@ -261,7 +261,7 @@ bytes_function int tap_put_down(struct socket_flow *f, int out, int done)
 	key.place = st->taken;
 	p = tap_place(f, st->taken);
 	if (key.place) {
-		st->next = p->seq + (done ? p->len : f->flow.sides[out & 1].off);
+		st->next = p->seq + (done ? p->len : f->flow.sides[out & 1].cursor.off);
 		p->state = done ? PLACE_FREE : PLACE_READY;
 	}
 	st->taken = 0;
@@ -408,7 +408,7 @@ static __always_inline int tap_is_foreign(struct socket_flow *f, const struct si
 	if (!f->tentative)
 		return 0;
 	f->tentative = 0;
-	return s->phase == SIDE_LOST;
+	return s->http1.phase == PHASE_LOST;
 }
 
 /* One step of the piece in hand of direction skb->cb[1]; comes here by tail call. */

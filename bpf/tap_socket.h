@@ -163,7 +163,7 @@ static __always_inline void tap_follow(struct __sk_buff *skb, struct socket_flow
 
 	if (follow(src, c, s)) {
 		bpf_tail_call(skb, more, 0);
-		follow_gap(src, c, s, RECORD_GAP_COMPLEX, s->end - s->off);
+		follow_gap(src, c, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	}
 	tap_release(f, out);
 }
@@ -207,8 +207,8 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		src.remote = &f->remote;
 		verdict = tap_claim(f, &seg, out, &skip);
 		if (verdict == STREAM_NEXT) {
-			f->flow.sides[out].off = skip;
-			f->flow.sides[out].end = seg.len;
+			f->flow.sides[out].cursor.off = skip;
+			f->flow.sides[out].cursor.end = seg.len;
 			if (follow_synchronised(&src, &f->flow.sides[out]))
 				tap_follow(skb, f, &src, out, more);
 			else

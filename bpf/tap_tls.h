@@ -225,9 +225,9 @@ static __always_inline int tls_piece(const struct source *src, struct shared_tls
 	if (!f)
 		return 0;
 	s = &f->flow.sides[out];
-	s->off = 0;
-	s->end = len;
-	s->now_ns = src->now_ns;
+	s->cursor.off = 0;
+	s->cursor.end = len;
+	s->cursor.now_ns = src->now_ns;
 	return follow_synchronised(src, s);
 }
 
@@ -279,10 +279,11 @@ static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 	if (!f)
 		goto drop;
 	s = &f->flow.sides[out];
-	src.now_ns = s->now_ns;
+	src.now_ns = s->cursor.now_ns;
 	if (follow(&src, &f->flow.common, s)) {
 		bpf_tail_call(ctx, more, 0);
-		follow_gap(&src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->end - s->off);
+		follow_gap(&src, &f->flow.common, s, RECORD_GAP_COMPLEX,
+			   s->cursor.end - s->cursor.off);
 	}
 drop:
 	bpf_map_delete_elem(&tls_calls, &frame);

@@ -31,7 +31,7 @@ static void tell(struct decode *d, const uint8_t *data, size_t size, uint8_t fil
 	enum flow_direction dir = FLOW_OUT;
 
 	decode_init(d, filler);
-	d->flow.sides[FLOW_IN].phase = d->flow.sides[FLOW_OUT].phase = SIDE_START;
+	d->flow.sides[FLOW_IN].http1.phase = d->flow.sides[FLOW_OUT].http1.phase = PHASE_START;
 	while (data < end && !lost(d)) {
 		const uint8_t *mark = memmem(data, (size_t)(end - data), "\n%%\n", 4);
 		const uint8_t *stop = mark ? mark : end;

@@ -27,7 +27,7 @@
 #define TEXT_MAX     400
 
 /* One message as one of the two read it. */
-struct message {
+struct read_message {
 	size_t end; /* where the next one begins */
 	uint64_t body_len;
 	unsigned status; /* 0: a request */
@@ -37,7 +37,7 @@ struct message {
 };
 
 struct reading {
-	struct message messages[MESSAGES_MAX + 1];
+	struct read_message messages[MESSAGES_MAX + 1];
 	size_t len;
 	bool gave_up;
 	size_t gave_up_at;
@@ -56,7 +56,7 @@ static struct reading ours, theirs, requests;
 
 static void our_message(const struct decode *d, const struct side *s, size_t end)
 {
-	struct message *m = &ours.messages[ours.len];
+	struct read_message *m = &ours.messages[ours.len];
 
 	(void)d;
 	if (ours.len == MESSAGES_MAX) {
@@ -66,15 +66,15 @@ static void our_message(const struct decode *d, const struct side *s, size_t end
 	ours.len++;
 	memset(m, 0, sizeof(*m));
 	m->end = end;
-	m->body_len = s->body_len;
-	m->status = s->head.status;
-	m->post = s->head.request && s->head.path_hash;
-	if (!s->head.request)
+	m->body_len = s->message.body_len;
+	m->status = s->message.head.status;
+	m->post = s->message.head.request && s->message.head.path_hash;
+	if (!s->message.head.request)
 		return;
-	m->host_len = s->head.host_len;
-	memcpy(m->host, s->host, m->host_len);
-	m->target_len = s->head.path_len;
-	memcpy(m->target, s->path, m->target_len);
+	m->host_len = s->message.head.host_len;
+	memcpy(m->host, s->message.host, m->host_len);
+	m->target_len = s->message.head.path_len;
+	memcpy(m->target, s->message.path, m->target_len);
 }
 
 /* As decode_feed, but step by step: a step ends at most one message. */
@@ -87,17 +87,17 @@ static void our_piece(struct decode *d, enum flow_direction dir, size_t from, si
 
 	memcpy(copy, said[dir].bytes + from, len);
 	decode_current = d;
-	s->off = 0;
-	s->end = (__u32)len;
+	s->cursor.off = 0;
+	s->cursor.end = (__u32)len;
 	do {
 		more = follow(&src, &d->flow.common, s);
-		if ((s->phase == SIDE_START || s->phase == SIDE_IGNORE) &&
-		    s->head.request == (dir == FLOW_OUT))
-			our_message(d, s, from + s->off);
-		ours.left |= s->phase == SIDE_IGNORE;
+		if ((s->http1.phase == PHASE_START || s->http1.phase == PHASE_IGNORE) &&
+		    s->message.head.request == (dir == FLOW_OUT))
+			our_message(d, s, from + s->cursor.off);
+		ours.left |= s->http1.phase == PHASE_IGNORE;
 		/* Which side asks is not known before one has asked with a packet. */
-		ours.gave_up |= s->head.request != (dir == FLOW_OUT);
-		if (s->phase == SIDE_LOST)
+		ours.gave_up |= s->message.head.request != (dir == FLOW_OUT);
+		if (s->http1.phase == PHASE_LOST)
 			ours.gave_up = true;
 	} while (more && !ours.left && !ours.gave_up);
 }
@@ -111,13 +111,13 @@ static void read_ours(struct decode *d, enum flow_direction dir, size_t piece)
 	ours.left = ours.gave_up = false;
 	for (size_t at = 0; at < len && !ours.left && !ours.gave_up; at += piece)
 		our_piece(d, dir, at, len - at < piece ? len - at : piece);
-	if (s->phase == SIDE_UNTIL_CLOSE && !ours.left && !ours.gave_up)
+	if (s->http1.phase == PHASE_UNTIL_CLOSE && !ours.left && !ours.gave_up)
 		our_message(d, s, len);
 }
 
 /* --- theirs ---------------------------------------------------------------------------------- */
 
-static struct message *their_message(void)
+static struct read_message *their_message(void)
 {
 	return &theirs.messages[theirs.len];
 }
@@ -135,7 +135,7 @@ static bool in_host;
 static int on_message_begin(llhttp_t *p)
 {
 	(void)p;
-	memset(their_message(), 0, sizeof(struct message));
+	memset(their_message(), 0, sizeof(struct read_message));
 	in_host = false;
 	return 0;
 }
@@ -178,7 +178,7 @@ static unsigned answers; /* final ones so far */
 /* As Node.js' client tells llhttp: the answer to HEAD has no body. */
 static int on_headers_complete(llhttp_t *p)
 {
-	struct message *m = their_message();
+	struct read_message *m = their_message();
 
 	if (p->type == HTTP_REQUEST) {
 		m->head = p->method == HTTP_HEAD;
@@ -217,7 +217,7 @@ static int on_message_complete(llhttp_t *p)
 }
 
 /* Is the connection still HTTP/1 after the message just read? */
-static bool still_http(const struct message *m)
+static bool still_http(const struct read_message *m)
 {
 	return !m->connect && m->status != 101 && theirs.len < MESSAGES_MAX;
 }
@@ -294,7 +294,7 @@ static void blanks_off(const char **at, size_t *len)
 }
 
 /* The same host and path, as far as ours keeps them. Proxies' targets are another test's. */
-static bool same_place(const struct message *a, const struct message *b)
+static bool same_place(const struct read_message *a, const struct read_message *b)
 {
 	const char *host = b->host;
 	size_t host_len = b->host_len, path_len = 0;
@@ -314,7 +314,7 @@ static bool same_place(const struct message *a, const struct message *b)
 	       a->target_len == path_len && !memcmp(a->target, b->target, path_len);
 }
 
-static bool same_message(const struct message *a, const struct message *b)
+static bool same_message(const struct read_message *a, const struct read_message *b)
 {
 	return a->end == b->end && a->status == b->status && a->body_len == b->body_len &&
 	       a->post == b->post && same_place(a, b);
@@ -376,7 +376,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	piece = data[0] ? data[0] : INPUT_MAX;
 	part(data + 1, size - 1);
 	decode_init(&d, 0xff);
-	d.flow.sides[FLOW_IN].phase = d.flow.sides[FLOW_OUT].phase = SIDE_START;
+	d.flow.sides[FLOW_IN].http1.phase = d.flow.sides[FLOW_OUT].http1.phase = PHASE_START;
 	requests.len = 0;
 	read_ours(&d, FLOW_OUT, piece);
 	read_theirs(FLOW_OUT);

@@ -127,32 +127,32 @@ static inline void emit_message(const struct source *src, const struct flow_comm
 	memset(m, 0, sizeof(*m));
 	m->out = s->out;
 	m->role = c->role;
-	m->stream = s->stream;
-	m->flags = s->head.flags;
-	m->kind = s->kind;
-	m->status = s->head.status;
-	m->body_len = s->body_len;
-	if (s->kind == RECORD_KIND_PREPARE) {
-		m->amount = s->ilp.amount;
-		m->expires_at = s->ilp.expires_at;
-		m->destination = s->ilp.destination;
-		m->condition = s->ilp.condition;
+	m->stream = s->message.stream;
+	m->flags = s->message.head.flags;
+	m->kind = s->message.kind;
+	m->status = s->message.head.status;
+	m->body_len = s->message.body_len;
+	if (s->message.kind == RECORD_KIND_PREPARE) {
+		m->amount = s->message.ilp.amount;
+		m->expires_at = s->message.ilp.expires_at;
+		m->destination = s->message.ilp.destination;
+		m->condition = s->message.ilp.condition;
 	}
-	if (s->kind >= RECORD_KIND_PREPARE)
-		m->data_len = s->ilp.data_len;
-	if (s->kind == RECORD_KIND_REJECT)
-		memcpy(m->reject_code, s->ilp.reject_code, sizeof(m->reject_code));
-	m->token = s->head.token;
-	m->request_id = s->head.request_id;
-	if (s->head.request) {
-		m->host_hash = s->head.host_hash;
-		m->path_hash = s->head.path_hash;
-		m->host_len = s->head.host_len;
-		m->path_len = s->head.path_len;
-		decode_must(s->head.host_len <= sizeof(m->host) &&
-			    s->head.path_len <= sizeof(m->path));
-		memcpy(m->host, s->host, s->head.host_len);
-		memcpy(m->path, s->path, s->head.path_len);
+	if (s->message.kind >= RECORD_KIND_PREPARE)
+		m->data_len = s->message.ilp.data_len;
+	if (s->message.kind == RECORD_KIND_REJECT)
+		memcpy(m->reject_code, s->message.ilp.reject_code, sizeof(m->reject_code));
+	m->token = s->message.head.token;
+	m->request_id = s->message.head.request_id;
+	if (s->message.head.request) {
+		m->host_hash = s->message.head.host_hash;
+		m->path_hash = s->message.head.path_hash;
+		m->host_len = s->message.head.host_len;
+		m->path_len = s->message.head.path_len;
+		decode_must(s->message.head.host_len <= sizeof(m->host) &&
+			    s->message.head.path_len <= sizeof(m->path));
+		memcpy(m->host, s->message.host, s->message.head.host_len);
+		memcpy(m->path, s->message.path, s->message.head.path_len);
 	}
 }
 
@@ -184,12 +184,12 @@ static inline void decode_init(struct decode *d, uint8_t filler)
 	for (int i = 0; i < 2; i++) {
 		struct side *s = &d->flow.sides[i];
 
-		memset(s->window, filler, sizeof(s->window));
-		memset(&s->ilp, filler, sizeof(s->ilp));
-		memset(s->host, filler, sizeof(s->host));
-		memset(s->path, filler, sizeof(s->path));
-		memset(s->spans, filler, sizeof(s->spans));
-		memset(s->last.text, filler, sizeof(s->last.text));
+		memset(s->http1.window, filler, sizeof(s->http1.window));
+		memset(&s->message.ilp, filler, sizeof(s->message.ilp));
+		memset(s->message.host, filler, sizeof(s->message.host));
+		memset(s->message.path, filler, sizeof(s->message.path));
+		memset(s->http1.spans, filler, sizeof(s->http1.spans));
+		memset(s->http1.last.text, filler, sizeof(s->http1.last.text));
 	}
 	d->flow.sides[FLOW_OUT].out = 1;
 }
@@ -229,8 +229,8 @@ static inline void decode_feed(struct decode *d, enum flow_direction dir, const 
 	memcpy(copy, bytes, len);
 	decode_current = d;
 	d->runs = 0;
-	s->off = 0;
-	s->end = (__u32)len;
+	s->cursor.off = 0;
+	s->cursor.end = (__u32)len;
 	if (!follow_synchronised(&src, s))
 		return;
 	do {
