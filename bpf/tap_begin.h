@@ -10,16 +10,32 @@
 
 #define TAP_PASS 1
 
-/* What a run that goes on in tap_settle.h is about: skb->cb[0]. */
+/* What a run that goes on in tap_settle.h is about. */
 enum tap_mode {
 	TAP_KEEP = 1, /* its segment's bytes are to be kept, and what waits is to be settled */
 	TAP_SETTLE,   /* the segment has been dealt with */
-	TAP_STEP,     /* the same, and the run has claimed direction skb->cb[1] */
+	TAP_STEP,     /* the same, and the run has claimed a direction */
 	/* A connection that is not followed, so far: */
 	TAP_EARLY,    /* a listening socket's: see tap_early.h */
 	TAP_ADOPT,    /* there may have been an early request on it */
 	TAP_OVERTOOK, /* the segment has overtaken the connection's first */
 };
+
+/* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
+ * that before a hook's first program runs, and restores it afterwards. */
+struct tap_state {
+	__u32 mode; /* enum tap_mode */
+	__u32 dir;  /* enum flow_direction: the one that is claimed */
+	__u32 kept; /* bytes of the segment that have been dealt with */
+};
+
+_Static_assert(sizeof(struct tap_state) <= sizeof(((struct __sk_buff *)0)->cb),
+	       "it lies over skb->cb");
+
+static __always_inline struct tap_state *tap_state(struct __sk_buff *skb)
+{
+	return (struct tap_state *)skb->cb;
+}
 
 #define tap_lock(f)   bpf_spin_lock(&(f)->lock)
 #define tap_unlock(f) bpf_spin_unlock(&(f)->lock)

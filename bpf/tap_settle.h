@@ -133,14 +133,14 @@ bytes_function int tap_is_fresh(struct __sk_buff *skb, const struct segment *seg
 }
 
 /*
- * Keeps what of the segment is new, from its byte skb->cb[2] on. FRESH: it seems to begin a
- * message, and then begins a piece: one that has been lost is found again at the front of a piece
- * only. Returns 1 when there may be more to be kept.
+ * Keeps what of the segment is new, from byte tap_state(skb)->kept on. FRESH: it seems to
+ * begin a message, and then begins a piece: one that has been lost is found again at the front of a
+ * piece only. Returns 1 when there may be more to be kept.
  */
 bytes_function int tap_keep(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
 			    int out, int fresh)
 {
-	__u32 done = skb->cb[2], turn, n;
+	__u32 done = tap_state(skb)->kept, turn, n;
 
 	BYTES_LOOP
 	for (turn = 0; turn < TAP_KEEP_TURNS; turn++) {
@@ -160,7 +160,7 @@ bytes_function int tap_keep(struct __sk_buff *skb, struct socket_flow *f, const 
 			return 0;
 		done += n;
 	}
-	skb->cb[2] = done;
+	tap_state(skb)->kept = done;
 	return 1;
 }
 
@@ -315,7 +315,9 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 	struct side *s = &f->flow.sides[dir];
 
 	switch (tap_choose(f, dir, tap_settled(sk, st, dir))) {
-	case TAP_NOTHING: skb->cb[1] = FLOW_OUT; return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
+	case TAP_NOTHING:
+		tap_state(skb)->dir = FLOW_OUT;
+		return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
 	case TAP_OVER: tap_close(sk, f, src, s, bytes_forget(st->ended) & STREAM_RST); return 0;
 	case TAP_MISSED:
 		tap_miss(src, f, dir, st->missed,
@@ -330,7 +332,7 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct segment *seg, int out)
 {
 	struct bpf_sock *sk = skb->sk;
-	int mode = skb->cb[0];
+	int mode = tap_state(skb)->mode;
 
 	if (!sk || (!out && !segment_sound(skb, seg)))
 		return 0;
@@ -348,14 +350,14 @@ static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct se
 	return tap_begin(skb, seg, out, mode == TAP_OVERTOOK);
 }
 
-/* Comes here by tail call, with skb->cb set. */
+/* Comes here by tail call, with its state in skb->cb. */
 static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self, void *step)
 {
 	struct segment seg;
 	struct source src = {.skb = skb};
 	struct socket_flow *f;
 	struct bpf_sock *sk;
-	int mode = skb->cb[0], dir;
+	int mode = tap_state(skb)->mode, dir;
 
 	if (!segment_read(skb, &seg))
 		return TAP_PASS;
@@ -376,14 +378,14 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
 	if (mode == TAP_KEEP && tap_keep(skb, f, &seg, out, tap_is_fresh(skb, &seg))) {
-		skb->cb[0] = TAP_KEEP;
+		tap_state(skb)->mode = TAP_KEEP;
 		bpf_tail_call(skb, self, 0);
 	}
 	if (mode != TAP_STEP) {
-		skb->cb[0] = TAP_STEP;
-		skb->cb[1] = FLOW_IN;
+		tap_state(skb)->mode = TAP_STEP;
+		tap_state(skb)->dir = FLOW_IN;
 		if (!tap_enter(f, FLOW_IN)) {
-			skb->cb[1] = FLOW_OUT;
+			tap_state(skb)->dir = FLOW_OUT;
 			/* Where a run is at ingress, it goes on with egress: an answer is not read
 			 * before the rest of its request. */
 			if ((out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN)) ||
@@ -391,12 +393,12 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 				return TAP_PASS;
 		}
 	}
-	dir = skb->cb[1] & 1;
+	dir = tap_state(skb)->dir & 1;
 	bytes_pin(dir);
 	if (!tap_settle_one(skb, sk, f, &src, dir & 1, step))
 		return TAP_PASS;
 	bpf_tail_call(skb, self, 0);
-	tap_put_down(f, skb->cb[1] & 1, 0);
+	tap_put_down(f, tap_state(skb)->dir & 1, 0);
 	return TAP_PASS;
 }
 
@@ -411,7 +413,7 @@ static __always_inline int tap_is_foreign(struct socket_flow *f, const struct si
 	return s->http1.phase == PHASE_LOST;
 }
 
-/* One step of the piece in hand of direction skb->cb[1]; comes here by tail call. */
+/* One step of the piece in hand of the claimed direction. Comes here by tail call. */
 static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, void *settle)
 {
 	struct source src = {.skb = skb};
@@ -420,7 +422,7 @@ static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, 
 	struct socket_flow *f;
 	struct stream *st;
 	struct side *s;
-	int dir = skb->cb[1];
+	int dir = tap_state(skb)->dir;
 
 	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
 	if (!f)

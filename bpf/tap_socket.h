@@ -76,8 +76,8 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 
 static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void *settle)
 {
-	skb->cb[0] = mode;
-	skb->cb[2] = 0;
+	tap_state(skb)->mode = mode;
+	tap_state(skb)->kept = 0;
 	bpf_tail_call(skb, settle, 0);
 }
 

@@ -16,47 +16,47 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("cgroup_skb/ingress") int telltale_in(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int ingress_run(struct __sk_buff *skb)
 {
 	return tap_run(skb, FLOW_IN, &more_ingress, &settle_ingress);
 }
 
-SEC("cgroup_skb/egress") int telltale_out(struct __sk_buff *skb)
+SEC("cgroup_skb/egress") int egress_run(struct __sk_buff *skb)
 {
 	return tap_run(skb, FLOW_OUT, &more_egress, &settle_egress);
 }
 
-SEC("cgroup_skb/ingress") int telltale_in2(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int ingress_resume(struct __sk_buff *skb)
 {
 	return tap_resume(skb, FLOW_IN, &more_ingress, &settle_ingress);
 }
 
-SEC("cgroup_skb/egress") int telltale_out2(struct __sk_buff *skb)
+SEC("cgroup_skb/egress") int egress_resume(struct __sk_buff *skb)
 {
 	return tap_resume(skb, FLOW_OUT, &more_egress, &settle_egress);
 }
 
-SEC("cgroup_skb/ingress") int telltale_in3(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int ingress_settle(struct __sk_buff *skb)
 {
 	return tap_settle(skb, FLOW_IN, &settle_ingress, &step_ingress);
 }
 
-SEC("cgroup_skb/egress") int telltale_out3(struct __sk_buff *skb)
+SEC("cgroup_skb/egress") int egress_settle(struct __sk_buff *skb)
 {
 	return tap_settle(skb, FLOW_OUT, &settle_egress, &step_egress);
 }
 
-SEC("cgroup_skb/ingress") int telltale_in4(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int ingress_step(struct __sk_buff *skb)
 {
 	return tap_step(skb, FLOW_IN, &step_ingress, &settle_ingress);
 }
 
-SEC("cgroup_skb/egress") int telltale_out4(struct __sk_buff *skb)
+SEC("cgroup_skb/egress") int egress_step(struct __sk_buff *skb)
 {
 	return tap_step(skb, FLOW_OUT, &step_egress, &settle_egress);
 }
 
-SEC("cgroup/sock_release") int telltale_released(struct bpf_sock *sk)
+SEC("cgroup/sock_release") int socket_released(struct bpf_sock *sk)
 {
 	return tap_released(sk);
 }

@@ -46,7 +46,7 @@
 
 #define PROGRAMS_MAX 8 /* attached to one cgroup, one way */
 
-enum program { TELLTALE_IN, TELLTALE_OUT, EMPTY_IN, EMPTY_OUT, PROGRAMS };
+enum program { INGRESS_RUN, EGRESS_RUN, EMPTY_IN, EMPTY_OUT, PROGRAMS };
 
 struct cost {
 	uint64_t runs, ns;
@@ -124,8 +124,8 @@ static void attach(struct bench *b)
 	    probe_open(&session, &host, &b->target, 1, 1024, &b->probe, why, sizeof(why)) ||
 	    probe_attach_sockets(b->probe, why, sizeof(why)))
 		errx(1, "%s", why);
-	b->programs[TELLTALE_IN] = find_program(b, BPF_CGROUP_INET_INGRESS, "telltale_in");
-	b->programs[TELLTALE_OUT] = find_program(b, BPF_CGROUP_INET_EGRESS, "telltale_out");
+	b->programs[INGRESS_RUN] = find_program(b, BPF_CGROUP_INET_INGRESS, "ingress_run");
+	b->programs[EGRESS_RUN] = find_program(b, BPF_CGROUP_INET_EGRESS, "egress_run");
 	attach_empty(b, BPF_CGROUP_INET_INGRESS, &b->programs[EMPTY_IN], &b->links[0]);
 	attach_empty(b, BPF_CGROUP_INET_EGRESS, &b->programs[EMPTY_OUT], &b->links[1]);
 }
@@ -218,9 +218,9 @@ static struct sample measure(const struct bench *b, struct traffic *t, unsigned 
 		if (!runs)
 			errx(1, "a program did not run: is something else attached that ends it?");
 		s.ns[i] = (double)(after[i].ns - before[i].ns) / (double)runs;
-		s.runs += i == TELLTALE_IN || i == TELLTALE_OUT ? runs : 0;
+		s.runs += i == INGRESS_RUN || i == EGRESS_RUN ? runs : 0;
 	}
-	s.ratio = (s.ns[TELLTALE_IN] + s.ns[TELLTALE_OUT]) / (s.ns[EMPTY_IN] + s.ns[EMPTY_OUT]);
+	s.ratio = (s.ns[INGRESS_RUN] + s.ns[EGRESS_RUN]) / (s.ns[EMPTY_IN] + s.ns[EMPTY_OUT]);
 	return s;
 }
 
@@ -239,7 +239,7 @@ static void report(const char *name, const char *reach, struct sample *samples, 
 	qsort(samples, len, sizeof(*samples), by_ratio);
 	printf("%-15s ns a run: telltale in %4.0f, out %4.0f; empty in %3.0f, out %3.0f "
 	       "(median round, %.2f runs an exchange)\n",
-	       name, s->ns[TELLTALE_IN], s->ns[TELLTALE_OUT], s->ns[EMPTY_IN], s->ns[EMPTY_OUT],
+	       name, s->ns[INGRESS_RUN], s->ns[EGRESS_RUN], s->ns[EMPTY_IN], s->ns[EMPTY_OUT],
 	       (double)s->runs / exchanges);
 	printf("%-15s telltale / empty: median %.2f (min %.2f, max %.2f of %u rounds)%s\n", name,
 	       s->ratio, samples[0].ratio, samples[len - 1].ratio, len, reach);

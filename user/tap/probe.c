@@ -70,12 +70,12 @@ static int fill_continuations(struct telltale_bpf *skel)
 		const struct bpf_map *map;
 		const struct bpf_program *program;
 	} continuations[] = {
-		{skel->maps.more_ingress, skel->progs.telltale_in2},
-		{skel->maps.more_egress, skel->progs.telltale_out2},
-		{skel->maps.settle_ingress, skel->progs.telltale_in3},
-		{skel->maps.settle_egress, skel->progs.telltale_out3},
-		{skel->maps.step_ingress, skel->progs.telltale_in4},
-		{skel->maps.step_egress, skel->progs.telltale_out4},
+		{skel->maps.more_ingress, skel->progs.ingress_resume},
+		{skel->maps.more_egress, skel->progs.egress_resume},
+		{skel->maps.settle_ingress, skel->progs.ingress_settle},
+		{skel->maps.settle_egress, skel->progs.egress_settle},
+		{skel->maps.step_ingress, skel->progs.ingress_step},
+		{skel->maps.step_egress, skel->progs.egress_step},
 		{skel->maps.more_write, skel->progs.tls_write_step},
 		{skel->maps.more_read, skel->progs.tls_read_step},
 	};
@@ -263,7 +263,7 @@ void probe_close(struct probe *p)
 static void bound_flows(struct probe *p)
 {
 	for (size_t i = 0; i < p->targets_len; i++) {
-		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.telltale_released,
+		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.socket_released,
 							    p->targets[i].fd);
 		if (!p->releases[i]) {
 			log_warn("probe",
@@ -279,8 +279,8 @@ static void bound_flows(struct probe *p)
 
 int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 {
-	const struct bpf_program *programs[2] = {p->skel->progs.telltale_in,
-						 p->skel->progs.telltale_out};
+	const struct bpf_program *programs[2] = {p->skel->progs.ingress_run,
+						 p->skel->progs.egress_run};
 
 	for (size_t i = 0; i < p->targets_len; i++) {
 		for (size_t k = 0; k < 2; k++) {
