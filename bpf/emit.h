@@ -5,66 +5,7 @@
 #ifndef TELLTALE_EMIT_H
 #define TELLTALE_EMIT_H
 
-#include "maps.h"
-
-/* Where the bytes come from: a piece kept, a socket buffer, or the memory of a process. */
-struct source {
-	const struct piece *piece; /* NULL: one of the others */
-	struct __sk_buff *skb;     /* NULL: user memory */
-	__u64 user;
-	__u32 base; /* of the payload in the socket buffer */
-	__u64 now_ns;
-	const struct record_remote *remote; /* NULL: not known */
-};
-
-/*
- * Programs may not copy memory by a helper under all lockdowns. Up to 7 bytes past LEN are written,
- * which the windows have room for.
- */
-bytes_function int source_copy(const struct piece *piece, __u32 off, void *dst, __u32 len)
-{
-	__u32 i, at;
-
-	BYTES_LOOP
-	for (i = 0; i < FLOW_WINDOW; i += 8) {
-		at = off + i;
-		bytes_pin(at);
-		if (i >= len || at >= STREAM_PIECE_MAX)
-			break;
-		*(__u64 *)(dst + i) =
-			bytes_load(&piece->bytes[bytes_mask(at, STREAM_PIECE_MAX - 1)]);
-	}
-	return 0;
-}
-
-static __always_inline int source_load(const struct source *src, __u32 off, void *dst, __u32 len)
-{
-	if (src->piece)
-		return source_copy(src->piece, off, dst, len);
-	if (src->skb)
-		return bpf_skb_load_bytes(src->skb, src->base + off, dst, len);
-	return bpf_probe_read_user(dst, len, (const void *)(src->user + off));
-}
-
-/* The first bytes of a piece of LEN, at most 8, as a word; 0 when there are none or they cannot be
- * read. */
-static __always_inline __u64 source_word(const struct source *src, __u32 off, __u32 len)
-{
-	__u64 word = 0;
-
-	if (src->piece) {
-		bytes_pin(off);
-		if (off >= STREAM_PIECE_MAX)
-			return 0;
-		word = bytes_load(&src->piece->bytes[bytes_mask(off, STREAM_PIECE_MAX - 1)]);
-		return len >= 8 ? word : bytes_low(word, len);
-	}
-	if (len >= 8)
-		return source_load(src, off, &word, 8) ? 0 : word;
-	if (!bytes_from_1_to(&len, 7) || source_load(src, off, &word, len))
-		return 0;
-	return word;
-}
+#include "source.h"
 
 /* Room in the ring, or NULL, counted. */
 static __always_inline void *emit_reserve(__u32 type, __u64 size)
@@ -239,9 +180,9 @@ bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, 
 	emit_submit(r, now_ns);
 }
 
-/* TLS may be the first word of a process that is not read yet: the sooner the daemon looks, the
- * less it misses. It is woken once for each connection. */
-/* SAID: enum record_opaque_said. */
+/* Wakes the daemon, once or twice for each connection: TLS may be the first thing seen of a process
+ * that is not read yet, and the sooner the daemon looks, the less it misses. SAID: enum
+ * record_opaque_said. */
 bytes_function void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
 				const struct record_remote *remote, __u64 now_ns)
 {

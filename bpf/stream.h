@@ -11,7 +11,7 @@
  * A hole is given up only when TCP itself has got past it (stream_give_up): its bytes went by
  * unseen, or found no place, and will never come again.
  *
- * Here is the logic alone; the bytes themselves are tap_stash.h's to keep.
+ * Here is the logic alone. tap_settle.h keeps the bytes themselves.
  *
  * Who may work is settled by counting in and looking at the count: of runs that meet here at most
  * one sees that it is alone. Adding is all that kernels before 5.12 let programs do atomically. The
