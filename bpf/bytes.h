@@ -16,15 +16,15 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-/* A function of its own: when it returns the verifier forgets the paths inside it. At most five
- * arguments. */
+/* A function that is not inlined: when it returns, the verifier forgets the paths inside it. It
+ * takes at most five arguments. */
 #define bytes_function static __attribute__((noinline))
 
 #ifdef __bpf__
 /* The BPF back end splits a load it thinks unaligned into bytes; this one is whole. The machines
  * BPF runs on here load unaligned words, and the verifier knows it. */
 #define bytes_load(p) (*(const __u64 *)(const void *)(p))
-/* A loop stays a loop: unrolled it would only be longer for the verifier. */
+/* Keeps a loop a loop. Unrolled, it would only be longer for the verifier. */
 #define BYTES_LOOP _Pragma("clang loop unroll(disable)")
 /* Keeps the compiler from checking one register and using another that it knows to be equal: the
  * verifier does not know. */
@@ -42,15 +42,15 @@ static __always_inline __u64 bytes_load(const void *p)
 #endif
 
 /*
- * Reads a variable that lives in a map's value from memory, whatever the compiler knows of it: the
+ * Reads a variable in a map's value from memory, even where the compiler knows its value. The
  * verifier keeps no history of such memory, so paths that differ only in how the value came about
  * become one.
  */
 #define bytes_forget(x) (*(volatile __typeof__(x) *)&(x))
 
 /*
- * Is *N from 1 to MAX (a constant)? In a form that every kernel's verifier follows: not all of them
- * learn a lower bound from "not 0".
+ * Is *N from 1 to MAX (a constant)? It is written in a form that every kernel's verifier follows:
+ * not all of them learn a lower bound from "not 0".
  */
 static __always_inline int bytes_from_1_to(__u32 *n, __u32 max)
 {
@@ -65,9 +65,9 @@ static __always_inline int bytes_from_1_to(__u32 *n, __u32 max)
 }
 
 /*
- * X where it is known to be no larger than MASK (one less than a power of two), for an offset just
- * before its use: verifiers before Linux 6.8 do not carry what was checked in a register over to
- * its copy on the stack, and it is the compiler's choice which of them is used.
+ * X, which is known to be no larger than MASK (one less than a power of two), masked just before it
+ * is used as an offset. Verifiers before Linux 6.8 do not carry what was checked in a register over
+ * to its copy on the stack, and the compiler chooses which of the two is used.
  */
 #define bytes_mask(x, mask)                                                                        \
 	({                                                                                         \
@@ -107,10 +107,10 @@ static __always_inline __u32 bytes_index(__u64 found)
 }
 
 /*
- * SipHash of BUF[from, from + len). At most MAX bytes are read (a constant, a multiple of 8), and
- * none from SIZE - 8 on (the size of BUF). FOLD is or'ed into every byte: 0x20 folds case. COPY,
- * where not NULL, has room for MAX + 8 bytes and receives the bytes read, not folded; the last
- * word's spare bytes are zero.
+ * SipHash of BUF[from, from + len). MAX is a constant and a multiple of 8, SIZE is the size of BUF.
+ * At most MAX bytes are read, and no word that begins after SIZE - 8. FOLD is or'ed into every
+ * byte: 0x20 folds case. COPY may be NULL; else it has room for MAX + 8 bytes and receives the
+ * bytes read, not folded. The spare bytes of its last word are zero.
  */
 static __always_inline __u64 bytes_hash(const __u8 *buf, __u32 size, __u32 from, __u32 len,
 					__u32 max, __u8 fold, __u64 *copy,
@@ -123,7 +123,7 @@ static __always_inline __u64 bytes_hash(const __u8 *buf, __u32 size, __u32 from,
 	if (len > max)
 		len = max;
 	words = len / 8;
-	bytes_pin(words); /* what the loop teaches of it is not to be known of LEN */
+	bytes_pin(words); /* what the verifier learns of it in the loop must not apply to LEN */
 	siphash_begin(&s, key);
 	BYTES_LOOP
 	for (i = 0; i < max / 8; i++) {

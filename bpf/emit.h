@@ -7,7 +7,7 @@
 
 #include "source.h"
 
-/* Room in the ring, or NULL, counted. */
+/* Room in the ring; NULL when there is none, which is counted. */
 static __always_inline void *emit_reserve(__u32 type, __u64 size)
 {
 	void *record = bpf_ringbuf_reserve(&ring, size, 0);
@@ -21,9 +21,9 @@ static __always_inline void *emit_reserve(__u32 type, __u64 size)
 	return 0;
 }
 
-/* A wake-up costs the sender an interrupt: the daemon comes by on a timer, and is called only when
- * the ring is filling faster than that. About one record in eight asks whether it is: those whose
- * time ends in three zero bits. */
+/* A wake-up costs the sender an interrupt. So the daemon reads the ring on a timer, and is woken
+ * only when the ring fills faster than that. About one record in eight checks how full it is: those
+ * whose time ends in three zero bits. */
 static __always_inline void emit_submit(void *record, __u64 now_ns)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP;
@@ -52,8 +52,8 @@ static __always_inline void emit_flow(struct record_flow *flow, const struct flo
 	flow->pid = c->pid;
 }
 
-/* First sight of the endpoint a request went to. A connection remembers its last one, which is
- * nearly always the next one too. */
+/* Reports the endpoint of a request when it is seen for the first time. A connection remembers its
+ * last endpoint, which is nearly always the next one too. */
 static __always_inline void emit_endpoint(const struct flow_common *c, struct side *s,
 					  __u64 endpoint, __u64 now_ns)
 {
@@ -144,7 +144,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	emit_submit(r, src->now_ns);
 }
 
-/* The same where it is rarely wanted, and the verifier need not walk it once more. */
+/* The same for places that seldom need it: a call, so that the verifier does not walk it again. */
 bytes_function void emit_message_apart(const struct source *src, const struct flow_common *c,
 				       struct side *s)
 {

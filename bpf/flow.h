@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * flow.h - what is remembered of one connection: a struct side for each direction, and what both
- * share.
+ * share. A side is a cursor (which bytes are in hand), a message (what is known of it) and the
+ * state of the parser that reads it.
  */
 #ifndef TELLTALE_FLOW_H
 #define TELLTALE_FLOW_H
@@ -17,7 +18,7 @@ enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
  * own variables, because a run may go on in another program. */
 struct cursor {
 	__u32 off, end;
-	__u64 now_ns; /* when the piece was seen */
+	__u64 now_ns; /* when the piece was seen, CLOCK_MONOTONIC */
 };
 
 /* --- what is known of a message -------------------------------------------------------------- */
@@ -49,7 +50,7 @@ struct message {
 
 /* --- how far HTTP/1 has read ----------------------------------------------------------------- */
 
-/* Of a message's first bytes: one cheap load, nearly always enough. */
+/* The first load of a message takes so many bytes: cheap, and nearly always enough. */
 #define FLOW_HEAD_WINDOW  512
 #define FLOW_CHUNK_WINDOW 128
 /* The window: header lines while a head is read, and with the last of them as much of the body as
@@ -58,7 +59,7 @@ struct message {
 #define FLOW_SLACK  32   /* bytes that may be read past it */
 #define FLOW_MASK   2047 /* an offset in the window, for verifiers: see bytes_mask */
 
-/* Header values found in the window and not yet digested: where each lies. */
+/* Header values found in the window and not yet read: where each lies. */
 enum flow_span {
 	SPAN_START, /* the start line */
 	SPAN_HOST,
@@ -75,7 +76,7 @@ struct flow_slice {
 	__u16 len; /* 0: none */
 };
 
-/* What a head says of where its message ends, and what casts doubt on that. */
+/* What an HTTP/1 head says of where its message ends, and what casts doubt on that. */
 struct framing {
 	__u64 length; /* Content-Length */
 	__u8 typed;   /* Content-Type says ILP */
@@ -83,13 +84,13 @@ struct framing {
 	__u8 sized;    /* Content-Length seen */
 	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */
 	__u8 connect;  /* CONNECT */
-	__u8 seen;     /* bit per enum flow_span: in this head already */
-	__u8 doubt;    /* ... and once more, or said in a way that not all understand alike */
-	__u8 line;     /* the bit of the last line read; 0: one of no matter */
+	__u8 seen;     /* a bit for each enum flow_span: the header is in this head */
+	__u8 doubt;    /* the header came twice, or implementations read it differently */
+	__u8 line;     /* the bit of the last line read; 0: a line that does not matter here */
 };
 
-/* The last head and its text: most messages of a connection begin as the one before did, and
- * comparing is much cheaper than reading. */
+/* The last head and its text. Most messages of a connection begin as the one before did, and
+ * comparing bytes is much cheaper than reading them. */
 struct last_head {
 	struct head head;
 	struct framing framing;
@@ -169,7 +170,7 @@ struct flow_common {
 	__u64 headless; /* bit n % 64: the answer to request n has no body whatever its head says */
 	__u64 connects; /* bit n % 64: request n asks for a tunnel */
 	__u8 tunnel;    /* the connection has been given over to another protocol */
-	__u8 proven;    /* role: an ILP packet has been asked with */
+	__u8 proven;    /* the role is certain: a request with an ILP packet has been seen */
 	__u8 pad[6];
 };
 
@@ -177,8 +178,8 @@ struct flow_common {
 struct flow {
 	struct flow_common common;
 	struct side sides[2]; /* by enum flow_direction */
-	/* The verifier adds the largest offset to the largest length, which no load ever has at
-	 * once; for its sake there is this much room after the last window. */
+	/* The verifier adds the largest offset to the largest length, though no load ever has both.
+	 * The room after the last window is for its sake. */
 	__u8 guard[FLOW_MASK + 1];
 };
 

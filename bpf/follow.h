@@ -9,7 +9,7 @@
 #include "http1.h"
 
 /* Is there something to look at in the piece in hand? A direction that is not synchronised waits
- * for one that begins with a message. */
+ * for a piece that begins with a message. */
 static __always_inline int follow_synchronised(const struct source *src, struct side *s)
 {
 	__u32 len = s->cursor.end - s->cursor.off;
@@ -41,9 +41,9 @@ static __always_inline int follow_more(const struct side *s)
 }
 
 /*
- * Looks at the piece in hand for one step: a message in one segment takes one. 0: all of it is done
- * with; 1: there is more. A run goes on by tail call, up to the kernel's 33, and what is left then
- * is a GAP_COMPLEX.
+ * Looks at the piece in hand for one step; a message in one segment takes one step. Returns 0 when
+ * all of the piece is done with, 1 when there is more. A run goes on by tail call, of which the
+ * kernel allows 33. What is left after the last one is a GAP_COMPLEX.
  */
 static __always_inline int follow(const struct source *src, struct flow_common *c, struct side *s)
 {
@@ -61,8 +61,8 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	if (err)
 		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
 			 s->cursor.end - s->cursor.off, src->now_ns);
-	if (s->http1.phase ==
-	    PHASE_IGNORE) /* since this step: the other side is told by c->tunnel */
+	/* Since this step: the other direction learns it from c->tunnel. */
+	if (s->http1.phase == PHASE_IGNORE)
 		emit_opaque(c, RECORD_OPAQUE_UPGRADED, RECORD_OPAQUE_OURS, src->remote,
 			    src->now_ns);
 	return follow_more(s);

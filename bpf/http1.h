@@ -10,10 +10,10 @@
  *
  * http1_step does one piece of work: one window of header lines, with the body where the window
  * holds all of it, or one fragment of a body, or one chunk-size line. Steps are small because the
- * verifier walks all of them; a run does one, and comes back by a tail call for more.
+ * verifier walks all of them. A run does one step and comes back by a tail call for more.
  *
- * What a run costs is mostly calls: a return from a function is slow on processors that must not
- * speculate past it. So a message in one segment takes one load and no call that can be spared.
+ * Most of a run's cost is calls: a return from a function is slow on processors that must not
+ * speculate past it. So a message in one segment takes one load, and no call that can be avoided.
  *
  * The includer provides, for its side of the world:
  *   struct source;
@@ -107,7 +107,8 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	c->wanted = m->head.wanted ? c->wanted | bit : c->wanted & ~bit;
 	c->headless = h->framing.bodiless ? c->headless | bit : c->headless & ~bit;
 	c->connects = h->framing.connect ? c->connects | bit : c->connects & ~bit;
-	/* HEAD's was about the answer. What comes after a CONNECT's head is the tunnel's. */
+	/* That the answer to a HEAD has no body is noted above. What follows the head of a CONNECT
+	 * belongs to the tunnel. */
 	h->framing.bodiless = h->framing.connect;
 	c->role = s->out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	h->framing.sized = 1; /* with neither framing header a request has no body */

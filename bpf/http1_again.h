@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * http1_again.h - a head that is, byte for byte, the one that came before says the same, and is not
- * read again: what it said and its text are kept.
+ * http1_again.h - remembers the last head. A head that equals it byte for byte says the same, and
+ * is not read again.
  */
 #ifndef TELLTALE_HTTP1_AGAIN_H
 #define TELLTALE_HTTP1_AGAIN_H
@@ -46,7 +46,7 @@ static __always_inline int http1_recall(struct side *s)
 	return 1;
 }
 
-/* The head that ends at h->start is to be known again. */
+/* Remembers the head that ends at h->start. */
 static __always_inline void http1_remember(struct side *s)
 {
 	struct http1 *h = &s->http1;

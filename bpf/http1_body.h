@@ -48,7 +48,7 @@ static __always_inline void http1_chunk(struct side *s)
 		h->phase = m->head.wanted && m->verdict == ILP_MORE ? PHASE_BODY : PHASE_SKIP;
 }
 
-/* When the window holds the whole body too, it is read where it lies. */
+/* When the window also holds the whole body, the body is read where it lies. */
 static __always_inline void http1_in_window(struct side *s)
 {
 	struct http1 *h = &s->http1;
@@ -62,7 +62,7 @@ static __always_inline void http1_in_window(struct side *s)
 	h->unparsed = 1;
 }
 
-/* Of a body that nobody wants, as much as there is can be passed at once. */
+/* A body that is not wanted is passed over at once, as far as its bytes are there. */
 static __always_inline void http1_skip(struct side *s)
 {
 	struct http1 *h = &s->http1;

@@ -58,10 +58,11 @@ static __always_inline __u64 http1_zero(__u64 x)
 #define HTTP1_BLANKS 64
 
 /*
- * Takes the blanks off both ends of all values in the window. Seldom called: a value has one blank
- * at its front and none at its end. A turn takes what there is off one value, or goes on to the
- * next, and does not branch: the verifier would walk the turns that are left for each branch. Tabs
- * around codings stay: for some, Node.js among them, they are part of the name.
+ * Takes the blanks off both ends of all values in the window. It is seldom called, because most
+ * values have one blank at the front and none at the end. A turn takes one blank off each end of a
+ * value, or goes on to the next value. It does not branch: for each branch the verifier would walk
+ * all turns that are left. Tabs around codings stay, because some implementations, Node.js among
+ * them, take them for part of the name.
  */
 bytes_function int http1_strip(struct http1 *h)
 {
@@ -157,7 +158,7 @@ static __always_inline int http1_decimal(const struct http1 *h, __u32 at, __u32 
 }
 
 /*
- * Is "chunked" the last coding of the list at AT? HTTP1_LOST when that is not to be told for sure.
+ * Is "chunked" the last coding of the list at AT? HTTP1_LOST when that cannot be said for certain.
  */
 static __always_inline int http1_coding(struct http1 *h, __u32 at, __u32 len)
 {
@@ -346,7 +347,7 @@ static __always_inline int http1_framing(struct http1 *h)
 	__u32 at, len;
 
 	if (h->framing.doubt & (1 << SPAN_LENGTH | 1 << SPAN_CODING))
-		return HTTP1_LOST; /* not to be guessed at */
+		return HTTP1_LOST; /* the framing must not be guessed */
 	if (http1_value(h, SPAN_LENGTH, &at, &len)) {
 		h->spans[SPAN_LENGTH].len = 0;
 		if (!http1_decimal(h, at, len, &h->framing.length))

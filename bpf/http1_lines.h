@@ -35,8 +35,8 @@ static __always_inline __u8 http1_byte(const struct http1 *h, __u32 at)
 	return at < FLOW_WINDOW ? h->window[at] : 0;
 }
 
-/* The first of a kind counts, as in Node.js, whatever window the next one falls into; but the last
- * list of codings says how the body ends. */
+/* Of headers with the same name the first counts, as in Node.js, even if the next one is in another
+ * window. Transfer-Encoding is the exception: its last list of codings says how the body ends. */
 static __always_inline void http1_span(struct http1 *h, __u32 span, __u32 at, __u32 end)
 {
 	__u8 bit = (__u8)(1 << span);
@@ -51,8 +51,8 @@ static __always_inline void http1_span(struct http1 *h, __u32 span, __u32 at, __
 	h->spans[span].len = at < end ? (__u16)(end - at) : 0;
 }
 
-/* What stands after the name of a header on which framing rests, in lower case: a blank there is
- * taken for part of the name by some, and for nothing by others. */
+/* C is the character after the name of a header that framing depends on, in lower case. Some
+ * implementations take a blank there for part of the name, others ignore it. */
 static __always_inline void http1_colon(struct http1 *h, __u32 span, __u8 c, __u32 at, __u32 end)
 {
 	if (c == ':')
@@ -105,8 +105,8 @@ static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 
 /* Words looked at in one turn; FLOW_SLACK has room for all but the first. */
 #define HTTP1_STRIDE 4
-/* Enough to cross the window without a line end. Heads of very many very short lines need another
- * step. */
+/* Enough to cross the window when it has no line end. A head of very many very short lines needs
+ * another step. */
 #define HTTP1_TURNS (FLOW_WINDOW / (8 * HTTP1_STRIDE) + 32)
 
 enum http1_lines {
@@ -184,8 +184,9 @@ static __always_inline int http1_lines(struct http1 *h, __u32 filled)
 	return LINES_MORE;
 }
 
-/* Puts more bytes into the window of lines. What is known of it then stands in memory, where paths
- * meet again for the verifier. A head of which the first window was not enough gets all there is.
+/* Puts more bytes into the window of lines. What is then known of the window stands in memory,
+ * where the verifier's paths meet again. A head that does not fit into the first load gets the
+ * whole window.
  */
 static __always_inline int http1_load(const struct source *src, struct side *s)
 {

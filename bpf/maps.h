@@ -15,7 +15,7 @@
 const volatile struct siphash_key session_secret;
 /* Kept on the host: bearer tokens, so that a fingerprint in the configuration stays true. */
 const volatile struct siphash_key host_secret;
-/* Bytes waiting in the ring from which on a submission wakes the daemon. */
+/* A submission wakes the daemon when this many bytes or more wait in the ring. */
 const volatile __u64 ring_high_water = 512 * 1024;
 const volatile __u32 targets_len;
 /* TLS connections that one target may have in the table. */
@@ -51,7 +51,7 @@ struct {
 	__type(value, __u64);
 } dropped SEC(".maps");
 
-/* The cgroups opted in. Written by the daemon before it attaches. */
+/* The cgroups that are opted in. Written by the daemon before it attaches. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SHARED_TARGETS_MAX);
@@ -120,8 +120,9 @@ struct early_key {
 	__u32 pad;
 };
 
-/* Bytes that came with the segment that completes a handshake: the hook sees it with the listening
- * socket, before there is another one. Removed when that is followed, or evicted. */
+/* Bytes that came with the segment that completes a handshake. The hook sees it with the listening
+ * socket, before the connection has a socket of its own. Removed when the connection is followed,
+ * or evicted. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 256);
@@ -129,16 +130,17 @@ struct {
 	__type(value, struct piece);
 } early SEC(".maps");
 
-/* Where the bytes after an early segment begin, by its ports: so that looking whether there is one
- * costs other connections next to nothing. Of two that share an entry, which takes two far ends
- * with ports that fall together, one is not found. */
+/* Where the bytes after an early segment begin, by its ports. A look here costs other connections
+ * next to nothing. Two early segments share an entry when the ports of two far ends fall together;
+ * then one of them is not found. */
 #define EARLY_SLOTS 65536
 #define EARLY_REACH (1u << 16) /* how far off the next segment may be */
 __u32 early_next[EARLY_SLOTS];
 
-/* How many connections are followed, by target: each costs some kilobytes of the kernel's memory,
- * so no target may have more than flows_max; GAP_FULL tells of the others. Counted down when one
- * ends or its process closes it, whichever is first. Written here only. */
+/* How many connections are followed, by target. Each costs some kilobytes of the kernel's memory,
+ * so no target may have more than flows_max; a GAP_FULL reports each of the others. The count goes
+ * down when a connection ends or its process closes it, whichever is first. Only the programs write
+ * it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SHARED_TARGETS_MAX);
@@ -146,12 +148,12 @@ struct {
 	__type(value, __u64);
 } followed SEC(".maps");
 
-/* Set by the daemon once it is told of sockets that processes close; until then there is no bound,
- * for what ends unseen would be counted for ever. */
+/* The daemon sets it once it is notified of sockets that processes close. Until then there is no
+ * bound: a connection whose end is not seen would stay counted forever. */
 volatile __u64 flows_max;
 
-/* The same for TLS connections, where the table itself bounds them all. The daemon counts those it
- * removed apart: only one side writes each. */
+/* The same for TLS connections, which the size of their table bounds as a whole. The daemon counts
+ * those that it removed in tls_forgotten: each map has one writer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SHARED_TARGETS_MAX);
@@ -159,7 +161,7 @@ struct {
 	__type(value, __u64);
 } tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
-/* Sockets announced as opaque already, and as whose words. Lives with the socket. */
+/* Sockets announced as opaque already, and which end showed it. Lives with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -247,8 +249,9 @@ struct {
 	__type(value, struct tls_call);
 } tls_calls SEC(".maps");
 
-/* A run that has more to look at than its steps allow goes on in the program of its kind. One array
- * each: recent kernels want all programs of an array to attach alike. Filled by the daemon. */
+/* A run that has more to look at than one step allows goes on in another program, by tail call.
+ * There is an array for each, because recent kernels want all programs of an array to attach alike.
+ * The daemon fills them. */
 struct continuation {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * opaque.h - what is not decoded is announced, and by whose words it is known. HTTP/2 (RFC 9113,
- * section 3.4) is told by how a client begins, which anybody can send, and by how a server does,
- * which only one that speaks it sends.
+ * opaque.h - announces a connection whose protocol is not decoded, and says which end showed that.
+ * HTTP/2 is recognised (RFC 9113, section 3.4) by the first bytes of the client, which anybody can
+ * send, or of the server, which only a server that speaks it sends.
  */
 #ifndef TELLTALE_OPAQUE_H
 #define TELLTALE_OPAQUE_H
@@ -23,9 +23,10 @@ static __always_inline int http2_is_settings(__u64 word)
 }
 
 /*
- * Not negative: a connection is to be announced now, as this set of enum record_opaque_said. WORD:
- * how what its end OUT says begins. KNOWN: what was said before, and now this too. Others' words
- * may look like SETTINGS: without a client's they announce nothing.
+ * Returns a set of enum record_opaque_said when the connection is to be announced now, and -1 when
+ * it is not. WORD holds the first bytes that were sent in direction OUT. KNOWN holds what was seen
+ * of this connection before, and is updated. Bytes of another protocol may look like SETTINGS: they
+ * announce nothing unless a client's first bytes were seen too.
  */
 static __always_inline int opaque_says(__u8 *known, __u64 word, int out)
 {

@@ -64,7 +64,7 @@ enum record_gap_cause {
 	RECORD_GAP_HOLE = 1, /* TCP went on over bytes that this hook has not seen */
 	RECORD_GAP_HTTP,     /* a head that is not HTTP/1.1, or not one that can be followed */
 	RECORD_GAP_COMPLEX,  /* more message parts in one segment than a run may look at */
-	RECORD_GAP_REORDER,  /* bytes that came too early found no place to wait in */
+	RECORD_GAP_REORDER,  /* there was no place to keep bytes that came too early */
 	RECORD_GAP_LOAD,     /* a helper could not copy the bytes (a page not present, say) */
 	RECORD_GAP_FULL,     /* no room to follow one connection more */
 	RECORD_GAP_CAUSES = RECORD_GAP_FULL,
@@ -74,14 +74,14 @@ enum record_opaque_reason {
 	RECORD_OPAQUE_TLS = 1,  /* TLS on the socket; whether a tap reads it in the process is not
 				 * known here */
 	RECORD_OPAQUE_HTTP2,    /* HTTP/2, which is not decoded */
-	RECORD_OPAQUE_UPGRADED, /* followed until it was given over to another protocol: 101, or a
+	RECORD_OPAQUE_UPGRADED, /* followed until it went over to another protocol: 101, or a
 				 * CONNECT that was accepted */
 };
 
-/* A connection that its other end alone has spoken so on may be announced again, when this one
- * answers. */
+/* A connection on which only the other end has spoken this protocol may be announced again, when
+ * this end answers in it. */
 enum record_opaque_said {
-	RECORD_OPAQUE_OURS = 1,  /* this end speaks it; else the other does, which may be anybody */
+	RECORD_OPAQUE_OURS = 1,  /* this end speaks it; else only the other end, perhaps anybody */
 	RECORD_OPAQUE_AGAIN = 2, /* announced before */
 };
 

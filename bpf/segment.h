@@ -120,8 +120,8 @@ static __always_inline __u64 segment_sum_block(const __u32 *block)
 	return sum;
 }
 
-/* SUM and the sum of the segment from its header on. A helper for it is not for programs of this
- * type. */
+/* SUM plus the sum of the segment from its TCP header on. The kernel's helper for this is not open
+ * to programs of this type. */
 bytes_function __u32 segment_sum(struct __sk_buff *skb, __u32 head, __u64 sum)
 {
 	__u32 block[SEGMENT_SUM_BLOCK / 4], i, n, at = head;
@@ -145,9 +145,9 @@ bytes_function __u32 segment_sum(struct __sk_buff *skb, __u32 head, __u64 sum)
 
 /*
  * Will TCP find the checksum right? The hook comes before TCP has looked, where the network card
- * has not; a segment it drops comes again, perhaps with other bytes. What never was on a wire, or
- * was put together from segments that had been looked at, carries the pseudo-header's sum alone, or
- * says the size of its segments.
+ * has not; a segment it drops comes again, perhaps with other bytes. A segment that never was on a
+ * wire carries only the pseudo-header's sum. One that was put together from checked segments does
+ * too, or says their size.
  */
 static __always_inline int segment_sound(struct __sk_buff *skb, const struct segment *seg)
 {

@@ -26,13 +26,13 @@ struct shared_tls_flow {
 	__u8 pad[5];
 };
 
-/* The cookie of breakpoints on SSL_read: where an SSL object says whether its end is the server, 4
- * bytes; 0: that is not known. And: does its first word say which kind of object it is, 0 being a
- * connection? */
+/* The cookie of breakpoints on SSL_read. Its low bits are the offset in an SSL object of the 4
+ * bytes that say whether this end is the server; 0: the offset is not known. SHARED_TLS_TYPED says
+ * that the object's first word is its type, of which 0 is a connection. */
 #define SHARED_TLS_SERVER_AT 0xffff
 #define SHARED_TLS_TYPED     (1u << 16)
 
-/* Names a TLS connection: the daemon removes those of processes that are gone. */
+/* The key of a TLS connection. The daemon removes connections of processes that are gone. */
 struct shared_tls_key {
 	__u64 ssl; /* address of the SSL object */
 	__u64 pid;

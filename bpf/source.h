@@ -19,8 +19,8 @@ struct source {
 };
 
 /*
- * Programs may not copy memory by a helper under all lockdowns. Up to 7 bytes past LEN are written,
- * which the windows have room for.
+ * Copies LEN bytes of a kept piece. No helper that copies memory is allowed in every lockdown mode,
+ * so this is a loop. It writes up to 7 bytes more than LEN, for which the windows have room.
  */
 bytes_function int source_copy(const struct piece *piece, __u32 off, void *dst, __u32 len)
 {

@@ -9,7 +9,7 @@
  * works, is kept in places (struct stream_stash) and taken from there when its turn has come.
  *
  * A hole is given up only when TCP itself has got past it (stream_give_up): its bytes went by
- * unseen, or found no place, and will never come again.
+ * unseen, or there was no place for them, and they will never come again.
  *
  * Here is the logic alone. tap_settle.h keeps the bytes themselves.
  *
@@ -18,9 +18,9 @@
  * claim of a segment in order takes no lock where the machine keeps loads and stores in order
  * around an atomic addition; everything else here is called with the flow's lock held.
  *
- * No byte is left lying: a run that finds another one inside keeps its bytes, sets the bit in
- * waiting, and then tries to enter; each run looks at waiting after it has left. So of two that
- * meet, the one inside sees the bit when it leaves, or the other one enters.
+ * No byte is forgotten. A run that finds another one inside keeps its bytes, sets the bit in
+ * waiting, and then tries to enter. Each run looks at waiting after it has left. So when two runs
+ * meet, either the one inside sees the bit when it leaves, or the other one enters.
  */
 #ifndef TELLTALE_STREAM_H
 #define TELLTALE_STREAM_H
@@ -32,12 +32,13 @@
 /* Pieces kept of one connection, and the bytes of each. */
 #define STREAM_PLACES    32
 #define STREAM_PIECE_MAX 2048
-/* ... of which so many are for bytes going out alone: those are never missing because others are.
+/* So many of them are only for bytes going out: bytes that come in too early cannot take them all.
  */
 #define STREAM_PLACES_OUT 8
 /* More bytes are put behind others in a piece as long as both are at most this many. */
 #define STREAM_APPEND_MAX (STREAM_PIECE_MAX / 2)
-/* A segment further ahead is no data of this connection, or more than there are places for. */
+/* A segment further ahead is not data of this connection, or there are not enough places for what
+ * comes before it. */
 #define STREAM_REACH (1u << 20)
 
 /* One direction of a TCP connection. Only the run that has claimed it writes next. */
@@ -129,8 +130,8 @@ static __always_inline int stream_claim(struct stream *st, __u32 seq, __u32 len,
 /* --- with the lock held ---------------------------------------------------------------------- */
 
 /*
- * In both searches every turn reads all of a place first: a turn too short for the verifier to note
- * where it stands would have it walk all ways through two.
+ * In both searches every turn first reads all of a place. The verifier notes its state only every
+ * so many instructions; with shorter turns it would walk all ways through two of them.
  */
 
 /* Finds a place for bytes of direction OUT from SEQ on: stash->held, else stash->append or
@@ -190,7 +191,7 @@ static __always_inline void stream_search_next(struct stream_stash *stash, int o
 }
 
 /*
- * The next byte is not to be had (stream_search_next): has TCP got past it all the same? SETTLED is
+ * The next byte is not there (stream_search_next). Has TCP got past it all the same? SETTLED is
  * how far it has, by its own account. Returns the bytes that are to be given up, and moves past
  * them.
  */
@@ -211,7 +212,7 @@ static __always_inline __u32 stream_give_up(struct stream *st, const struct stre
 	return (__u32)bytes;
 }
 
-/* A segment says that the direction ends at SEQ. One that is old, or out of reach, says nothing. */
+/* A segment says that the direction ends at SEQ. One that is old, or out of reach, is ignored. */
 static __always_inline int stream_note_end(struct stream *st, __u32 seq, __u8 how)
 {
 	if (seq - st->next >= STREAM_REACH)

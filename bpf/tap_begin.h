@@ -40,8 +40,8 @@ static __always_inline struct tap_state *tap_state(struct __sk_buff *skb)
 #define tap_lock(f)   bpf_spin_lock(&(f)->lock)
 #define tap_unlock(f) bpf_spin_unlock(&(f)->lock)
 
-/* TCP notes on each segment it sends when it is to leave, in CLOCK_MONOTONIC. Asking for the time
- * is one of the dearer calls. */
+/* The time in CLOCK_MONOTONIC. TCP notes on each segment it sends when the segment is to leave;
+ * asking for the time is one of the more expensive calls. */
 static __always_inline __u64 tap_now(const struct __sk_buff *skb, int out)
 {
 	__u64 ns = out ? skb->tstamp : 0;
@@ -71,7 +71,7 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 		if (!t || i >= targets_len)
 			break;
 		if (bpf_skb_ancestor_cgroup_id(skb, t->level) == t->cgroup)
-			return t->index; /* = i, of which the verifier would follow each value */
+			return t->index; /* = i, but the verifier would follow every value of i */
 	}
 	return 0;
 }
@@ -85,7 +85,8 @@ static __always_inline int tap_has_room(__u32 target)
 	return !max || !n || (__s64)*n < (__s64)max;
 }
 
-/* A connection counts once, and is counted down once: its end and its process closing it may meet.
+/* A connection is counted once and counted down once, though its end and its process closing it may
+ * meet.
  */
 enum tap_counted { TAP_COUNTED = 1, TAP_UNCOUNTED };
 
@@ -106,8 +107,8 @@ bytes_function int tap_count(struct socket_flow *f, __u32 how)
 	return 0;
 }
 
-/* The process has closed the socket. A client then reads no reply any more, and the other side's
- * FIN may meet a socket in TIME_WAIT, of which no program is told. */
+/* The process has closed the socket. A client then reads no more replies, and the other side's FIN
+ * may meet a socket in TIME_WAIT, for which no program runs. */
 static __always_inline int tap_released(struct bpf_sock *sk)
 {
 	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
@@ -127,7 +128,8 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
-/* Makes the segment's connection one that is followed, or finds that another run has. */
+/* Begins to follow the segment's connection, or finds that another run has done so. Returns 1 when
+ * the connection is followed. */
 bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out,
 			     int tentative)
 {
@@ -151,8 +153,9 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	return 0;
 }
 
-/* Where TCP stands in a direction: SETTLED, up to where it is done with; else what it has sent so
- * far, where that differs. Each field is read by an offset known to the verifier. */
+/* How far TCP has got in a direction. Going out that is what it has sent, or with SETTLED what has
+ * been acknowledged; coming in, what it has received. Each field is read by an offset known to the
+ * verifier. */
 static __always_inline __u32 tap_tcp(struct bpf_tcp_sock *tcp, int out, int settled)
 {
 	__u32 in = bytes_forget(tcp->rcv_nxt);
@@ -178,8 +181,8 @@ static __always_inline __u32 *tap_early_next(const struct segment *seg)
 	return &early_next[bytes_mask(seg->sport ^ seg->dport, EARLY_SLOTS - 1)];
 }
 
-/* The first segment seen of a direction: TCP knows where that stands. Two runs may be here at once,
- * and write the same of the flow. */
+/* The first segment of a direction is seen: TCP knows how far that direction has got. Two runs may
+ * be here at once; they write the same values. */
 bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
 			    int from_out, int out)
 {

@@ -43,7 +43,8 @@ bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
 	return 0;
 }
 
-/* Was there an early segment on this connection? Then it is followed from its first byte on. */
+/* Was there an early segment on this connection? Then the connection is followed from its first
+ * byte on. */
 bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, int out)
 {
 	struct bpf_sock *sk = skb->sk;

@@ -24,9 +24,9 @@ static __always_inline struct stream_place *tap_place(struct socket_flow *f, __u
 	return &f->stash.places[(number - 1) & (STREAM_PLACES - 1)];
 }
 
-/* Where the bytes of direction OUT from SEQ on go: in the highest 32 bits how many of them need no
- * place, else in the lowest 16 a place's number, or 0 where there is none, and above that how many
- * bytes are in it. FRESH: a place of their own. */
+/* Finds where the bytes of direction OUT from SEQ on go. The highest 32 bits say how many of them
+ * need no place. If they are 0, the lowest 16 bits are a place's number (0: there is no place), and
+ * the 16 bits above say how many bytes are in it. FRESH: only a place of their own will do. */
 bytes_function __u64 tap_find_place(struct socket_flow *f, int out, __u32 seq, int fresh)
 {
 	struct stream *st = &f->streams[out & 1];
@@ -166,8 +166,9 @@ bytes_function int tap_keep(struct __sk_buff *skb, struct socket_flow *f, const 
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
-/* The direction is over, with it perhaps the connection: no more answers will come after a FIN of
- * the answering side, of both, or an RST. At most once for a connection. The lock is held. */
+/* The direction is over. Is the connection over too? It is after a FIN of the answering side, a FIN
+ * of both, or an RST: no more answers will come. Returns 1 at most once for a connection. The lock
+ * is held. */
 static __always_inline int tap_is_over(struct socket_flow *f, struct stream *st, int out)
 {
 	int asking = (f->flow.common.role == RECORD_ROLE_CLIENT) == out;
@@ -328,7 +329,7 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 	}
 }
 
-/* A connection that is not followed yet. 0: nor will it be. */
+/* A connection that is not followed yet. Returns 0 when it will not be. */
 static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct segment *seg, int out)
 {
 	struct bpf_sock *sk = skb->sk;
@@ -404,7 +405,8 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* A connection followed because its first bytes came out of order turns out to be none of ours. */
+/* Does a connection turn out not to be ours? It was followed only because its first bytes came out
+ * of order. */
 static __always_inline int tap_is_foreign(struct socket_flow *f, const struct side *s)
 {
 	if (!f->tentative)

@@ -71,7 +71,8 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 
 /* --- meeting --------------------------------------------------------------------------------- */
 
-/* Bytes received on a connection of which the first segments may still be in hand. */
+/* A connection with at most so many bytes received is young: its first segments may still be on
+ * their way through here. */
 #define TAP_YOUNG 4096
 
 static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void *settle)
@@ -82,8 +83,9 @@ static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void 
 }
 
 /*
- * Has the first segment of the connection been overtaken by this one? Then it goes on elsewhere. Or
- * was it seen by another run meanwhile? Not 0: look again. Later on a connection neither matters.
+ * Has this segment overtaken the connection's first one? Then the run goes on in tap_settle.h. Or
+ * has another run seen the first one meanwhile? Returns not 0 when it is worth looking again. Later
+ * in a connection neither matters.
  */
 static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *sk,
 					const struct segment *seg, void *settle)

@@ -15,8 +15,9 @@
  *
  * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
  *
- * Four functions return into programs that only find the flow, and go on by tail call in the one
- * program for their direction that reads bytes: the verifier takes its time over each of those.
+ * Each of the four functions has a program for its return, which only finds the flow. It goes on by
+ * tail call in a program that reads bytes, one for each direction: the verifier has much to walk in
+ * those.
  */
 #ifndef TELLTALE_TAP_TLS_H
 #define TELLTALE_TAP_TLS_H
@@ -51,13 +52,13 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 	return frame;
 }
 
-/* Does a request begin with this, for all that its first LEN bytes say? */
+/* May a request begin with WORD, as far as its first LEN bytes say? */
 static __always_inline int tls_begins(__u64 word, __u32 len)
 {
 	return (__u8)word == 'P' && (http2_is_preface(word) || http1_begins(word, len));
 }
 
-/* Can what CALL is about to write not be the beginning of a request? */
+/* Is what CALL is about to write certainly not the beginning of a request? */
 static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tls_call *call)
 {
 	struct source src = {.user = call->buf};
@@ -130,8 +131,8 @@ static __always_inline void tls_count(__u32 target, __s64 n)
 		__sync_fetch_and_add(count, n);
 }
 
-/* LEN bytes of a call that could not be copied, of a connection that is followed or, for all that
- * is known, should be. 0: not even how many they are. */
+/* Reports LEN bytes of a call that could not be copied. The connection is followed, or might be one
+ * to follow. LEN is 0 when the number is not known either. */
 bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, __u8 target)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl, .pid = (__u32)key->pid};
@@ -145,7 +146,7 @@ bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, _
 		emit_gap(&c, RECORD_GAP_LOAD, (__u8)out, len, src.now_ns);
 }
 
-/* Is a first word of 0 one that could not be read? */
+/* A first word is 0: could it not be read? */
 static __always_inline void tls_recheck(const struct source *src, struct shared_tls_key *key,
 					__u32 len, int out, __u8 target)
 {
@@ -155,7 +156,7 @@ static __always_inline void tls_recheck(const struct source *src, struct shared_
 		tls_unread(key, len, out, target);
 }
 
-/* HTTP/2, as one of its ends says. */
+/* Announces a connection as HTTP/2, as one of its ends shows. */
 static __always_inline void tls_announce(struct flow_common *c, struct shared_tls_key *key,
 					 __u64 word, int out, __u64 now_ns)
 {
