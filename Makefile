@@ -80,7 +80,7 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
-		-I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
 
 # The marks keep clang-tidy from judging what bpftool wrote. Made anew when this file changes: one
 # made before the marks were put in would be judged.

@@ -5,7 +5,7 @@
 #ifndef TELLTALE_EMIT_H
 #define TELLTALE_EMIT_H
 
-#include "source.h"
+#include "bpf/tap/source.h"
 
 /* Room in the ring; NULL when there is none, which is counted. */
 static __always_inline void *emit_reserve(__u32 type, __u64 size)

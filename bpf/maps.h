@@ -5,9 +5,9 @@
 #ifndef TELLTALE_MAPS_H
 #define TELLTALE_MAPS_H
 
-#include "flow.h"
+#include "bpf/decode/flow.h"
 #include "shared.h"
-#include "stream.h"
+#include "bpf/decode/stream.h"
 
 /* --- parameters: read-only data, set by the daemon between open and load ---------------------- */
 

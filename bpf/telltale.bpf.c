@@ -10,9 +10,9 @@
 
 #include "maps.h"
 
-#include "tap_settle.h"
-#include "tap_socket.h"
-#include "tap_tls.h"
+#include "bpf/tap/tap_settle.h"
+#include "bpf/tap/tap_socket.h"
+#include "bpf/tap/tap_tls.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -31,7 +31,7 @@ const e2e = createRequire(path.join(__dirname, '../e2e/package.json'))
 const ilp = e2e('ilp-packet')
 const { version } = e2e('ilp-packet/package.json')
 
-const WINDOW = 1152 - 16 // where bpf/ilp.h stops looking for lengths
+const WINDOW = 1152 - 16 // where bpf/decode/ilp.h stops looking for lengths
 const BATCH = 5000
 
 const [decode, countText = '120000', seedText = '1'] = process.argv.slice(2)

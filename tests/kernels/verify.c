@@ -17,7 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/shared.h"
-#include "bpf/siphash.h"
+#include "bpf/decode/siphash.h"
 #include "tap/load.h"
 #include "bpf/telltale.skel.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bpf/record.h"
-#include "bpf/siphash.h"
+#include "bpf/decode/siphash.h"
 
 #define KEY_NAME "host.key"
 #define KEY_LEN  16

@@ -15,8 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bpf/siphash.h"
+#include "bpf/decode/siphash.h"
 #include "base/clock.h"
+#include "bpf/decode/siphash.h"
 
 #define NAME      "privacy.state"
 #define NEW_NAME  ".privacy.state.new"

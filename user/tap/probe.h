@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #include "bpf/record.h"
-#include "bpf/siphash.h"
+#include "bpf/decode/siphash.h"
 #include "target/target.h"
 
 struct probe;

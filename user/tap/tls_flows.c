@@ -9,7 +9,7 @@
 
 #include "bpf/record.h"
 #include "bpf/shared.h"
-#include "bpf/siphash.h"
+#include "bpf/decode/siphash.h"
 #include "bpf/telltale.skel.h"
 #include "base/clock.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* By whose words a connection that is not decoded is known: bpf/opaque.h. */
+/* By whose words a connection that is not decoded is known: bpf/decode/opaque.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bpf/opaque.h"
+#include "bpf/decode/opaque.h"
 
 #define PREFACE   BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')
 #define SETTINGS  BYTES_WORD(0, 0, 18, 4, 0, 0, 0, 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decode.h - the BPF decoders, driven natively for tests and fuzzing: bpf/follow.h itself, over
+ * decode.h - the BPF decoders, driven natively for tests and fuzzing: bpf/tap/follow.h itself, over
  * pieces of bytes in memory instead of socket buffers. What would be records is kept in a list.
  *
  * Each piece ends where an unmapped page begins, and a load outside of it is refused loudly.
@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bpf/flow.h"
-#include "bpf/stream.h"
+#include "bpf/decode/flow.h"
+#include "bpf/decode/stream.h"
 
 /* --- what the BPF side's maps.h and emit.h provide ------------------------------------------- */
 
@@ -84,7 +84,7 @@ static inline void emit_message_apart(const struct source *src, const struct flo
 	emit_message(src, c, s);
 }
 
-#include "bpf/follow.h"
+#include "bpf/tap/follow.h"
 
 /* --- one connection -------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #ifndef TELLTALE_SOURCE_H
 #define TELLTALE_SOURCE_H
 
-#include "maps.h"
+#include "bpf/maps.h"
 
 /* Where the bytes come from: a piece kept, a socket buffer, or the memory of a process. */
 struct source {

@@ -8,7 +8,7 @@
 #define TELLTALE_OPAQUE_H
 
 #include "bytes.h"
-#include "record.h"
+#include "bpf/record.h"
 
 /* WORD: the first 8 bytes, the first of them lowest. */
 static __always_inline int http2_is_preface(__u64 word)

@@ -13,7 +13,7 @@
 #ifndef TELLTALE_TAP_SOCKET_H
 #define TELLTALE_TAP_SOCKET_H
 
-#include "opaque.h"
+#include "bpf/decode/opaque.h"
 #include "tap_begin.h"
 
 /* See stream.h. x86 keeps loads and stores in order around an atomic addition. */

@@ -23,7 +23,7 @@
 #define TELLTALE_TAP_TLS_H
 
 #include "follow.h"
-#include "opaque.h"
+#include "bpf/decode/opaque.h"
 
 static __always_inline int tls_target(__u8 *target)
 {

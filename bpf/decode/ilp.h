@@ -18,7 +18,7 @@
 #include <linux/types.h>
 
 #include "bytes.h"
-#include "record.h"
+#include "bpf/record.h"
 
 /* Enough for a Prepare with the longest address, 1,023 bytes, and every length in its widest form.
  */

@@ -8,7 +8,7 @@
 #define TELLTALE_FLOW_H
 
 #include "ilp.h"
-#include "record.h"
+#include "bpf/record.h"
 
 enum flow_direction { FLOW_IN = 0, FLOW_OUT = 1 };
 

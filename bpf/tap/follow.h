@@ -5,8 +5,8 @@
 #ifndef TELLTALE_FOLLOW_H
 #define TELLTALE_FOLLOW_H
 
-#include "emit.h"
-#include "http1.h"
+#include "bpf/emit.h"
+#include "bpf/decode/http1.h"
 
 /* Is there something to look at in the piece in hand? A direction that is not synchronised waits
  * for a piece that begins with a message. */

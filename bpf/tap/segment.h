@@ -12,7 +12,7 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
-#include "maps.h"
+#include "bpf/maps.h"
 
 struct segment {
 	__u32 seq; /* of the payload's first byte */
