@@ -32,10 +32,11 @@ static const struct form {
 	{"own, exponential histograms, gzip", "own_exponential_gzip", AUDIENCE_OWN, true, true},
 };
 
-static struct privacy *busy_node(void)
+static struct privacy *busy_node(struct series *series)
 {
 	struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct privacy *p = privacy_new(&params, "cloud-nine", 1700000000000000000ULL, NULL, NULL);
+	struct privacy *p =
+		privacy_new(&params, series, "cloud-nine", 1700000000000000000ULL, NULL, NULL);
 	uint32_t dice = 1;
 
 	if (!p)
@@ -140,7 +141,8 @@ static int measure(const struct form *f, char *authority, struct privacy *p, uns
 int main(int argc, char **argv)
 {
 	unsigned exports = argc > 2 ? (unsigned)atoi(argv[2]) : 500;
-	struct privacy *p = busy_node();
+	struct series *series = series_new(0);
+	struct privacy *p = series ? busy_node(series) : NULL;
 	int err = p ? 0 : -ENOMEM;
 
 	if (argc < 2 || !exports) {
@@ -151,6 +153,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && !err; i++)
 		err = measure(&forms[i], argv[1], p, exports);
 	privacy_free(p);
+	series_free(series);
 	if (err)
 		fprintf(stderr, "bench_export: %s\n", strerror(-err));
 	return err ? 1 : 0;

@@ -187,11 +187,13 @@ int main(int argc, char **argv)
 		.realtime_offset_ns = REALTIME_OFFSET,
 		.peers = peers_new(NULL, 0, &usd, 64),
 		.rates = rates_new(no_rates),
-		.privacy = privacy_new(&params, "bench", 1, NULL, NULL),
+		.series = series_new(0),
 	};
 	struct pipeline *p = NULL;
 	int status = EXIT_FAILURE;
 
+	if (parts.series)
+		parts.privacy = privacy_new(&params, parts.series, "bench", 1, NULL, NULL);
 	if (parts.peers && parts.rates && parts.privacy)
 		p = pipeline_new(&parts);
 	if (!p) {
@@ -202,6 +204,7 @@ int main(int argc, char **argv)
 out:
 	pipeline_free(p);
 	privacy_free(parts.privacy);
+	series_free(parts.series);
 	rates_free((struct rates *)parts.rates);
 	peers_free(parts.peers);
 	return status;

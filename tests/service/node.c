@@ -29,6 +29,7 @@
 
 struct node {
 	struct config *config;
+	struct series *series;
 	struct privacy *privacy;
 	struct pipeline *pipeline; /* for its series only */
 	struct health *health;
@@ -45,18 +46,12 @@ static uint64_t unix_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void series(struct privacy *p)
+/* As a daemon sets them that has lost nothing and has rates. */
+static void set_gauges(struct series *s)
 {
-	static const char *const documents[] = {"operator", "network"};
-
-	privacy_series(p, METRIC_RECORDS_DROPPED, NULL, NULL);
-	privacy_set(p, privacy_series(p, METRIC_COVERAGE, NULL, NULL), 1);
-	privacy_series(p, METRIC_TLS_PROCESSES, NULL, NULL);
-	privacy_series(p, METRIC_OPAQUE, "reason", "tls-go");
-	for (size_t i = 0; i < 2; i++) {
-		privacy_set(p, privacy_series(p, METRIC_RATES_AGE, "document", documents[i]), 60);
-		privacy_series(p, METRIC_RATES_FAILURES, "document", documents[i]);
-	}
+	series_set(s, METRIC_COVERAGE, 0, 1);
+	series_set(s, METRIC_RATES_AGE, RATES_OPERATOR, 60);
+	series_set(s, METRIC_RATES_AGE, RATES_NETWORK, 60);
 }
 
 static void exchange(struct node *n, enum outcome outcome, enum origin origin, uint8_t role)
@@ -208,19 +203,24 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc != 2 || config_load(argv[1], environ, stderr, &n.config))
 		return 2;
-	n.privacy = privacy_new(&n.config->privacy, n.config->instance, unix_ns(), NULL, NULL);
+	n.series = series_new(n.config->privacy.cardinality_limit);
+	n.privacy = n.series ? privacy_new(&n.config->privacy, n.series, n.config->instance,
+					   unix_ns(), NULL, NULL)
+			     : NULL;
 	pipeline.privacy = n.privacy;
+	pipeline.series = n.series;
 	n.pipeline = n.privacy ? pipeline_new(&pipeline) : NULL;
-	n.health = n.privacy ? health_new(n.config->endpoints, n.config->endpoints_len, n.privacy)
+	n.health = n.privacy ? health_new(n.config->endpoints, n.config->endpoints_len, n.series)
 			     : NULL;
 	if (!n.pipeline || !n.health || start_exporter(&n))
 		return 1;
-	series(n.privacy);
+	set_gauges(n.series);
 	puts("ready");
 	run(&n);
 	health_free(n.health);
 	pipeline_free(n.pipeline);
 	privacy_free(n.privacy);
+	series_free(n.series);
 	config_free(n.config);
 	return 0;
 }

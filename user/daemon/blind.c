@@ -47,9 +47,9 @@ struct blind {
 	struct processes *processes;
 	const struct target *targets;
 	size_t targets_len;
-	struct privacy *privacy;
+	struct series *series;
 	struct pipeline *pipeline;
-	int series[REASONS];
+	int handles[REASONS];
 	uint64_t count;
 	struct {
 		unsigned target;
@@ -68,7 +68,7 @@ struct blind {
 };
 
 struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
-			struct privacy *privacy)
+			struct series *series)
 {
 	struct blind *b = calloc(1, sizeof(*b));
 
@@ -77,9 +77,9 @@ struct blind *blind_new(struct processes *ps, const struct target *targets, size
 	b->processes = ps;
 	b->targets = targets;
 	b->targets_len = targets_len;
-	b->privacy = privacy;
+	b->series = series;
 	for (size_t i = 0; i < REASONS; i++)
-		b->series[i] = privacy_series(privacy, METRIC_OPAQUE, "reason", reasons[i].label);
+		b->handles[i] = series_find(series, METRIC_OPAQUE, "reason", reasons[i].label);
 	return b;
 }
 
@@ -209,7 +209,7 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		enum reason reason = reason_of(b, record, owner.verdict);
 
 		b->count++;
-		privacy_add(b->privacy, b->series[reason], 1);
+		series_add(b->series, b->handles[reason], 1);
 		say(b, target, reason, &owner);
 	}
 	if (!tells)

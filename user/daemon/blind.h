@@ -16,15 +16,15 @@
 
 #include "bpf/record.h"
 #include "daemon/pipeline.h"
-#include "privacy/privacy.h"
 #include "tap/processes.h"
+#include "privacy/series.h"
 #include "target/target.h"
 
 struct blind;
 
 /* All are borrowed. The pipeline is given later because it takes the opaque records in. */
 struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
-			struct privacy *privacy);
+			struct series *series);
 void blind_free(struct blind *b);
 void blind_set_pipeline(struct blind *b, struct pipeline *pipeline);
 

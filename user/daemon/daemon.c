@@ -48,18 +48,16 @@ static void drain_ring(struct daemon *d)
 	pipeline_settle(d->pipeline, probe_dropped(d->probe));
 }
 
-/* --- what the stages outside the pipeline counted since the last time --- */
+/* --- what the stages outside the pipeline have counted --- */
 
 static void hand_over_rates(struct daemon *d)
 {
 	for (unsigned i = 0; i < RATES_SOURCES; i++) {
 		struct rates_status s = rates_status(d->rates, i, clock_mono_ms());
 
-		privacy_set(d->privacy, d->series_rates_age[i],
-			    s.loaded ? (int64_t)(s.age_ms / 1000) : -1);
-		privacy_add(d->privacy, d->series_rates_failures[i],
-			    s.failures - d->rates_failures[i]);
-		d->rates_failures[i] = s.failures;
+		series_set(d->series, METRIC_RATES_AGE, i,
+			   s.loaded ? (int64_t)(s.age_ms / 1000) : -1);
+		series_total(d->series, METRIC_RATES_FAILURES, i, s.failures);
 	}
 }
 
@@ -75,22 +73,20 @@ static bool covered(const struct daemon *d, uint64_t dropped)
 
 static void hand_over_history(struct daemon *d)
 {
-	struct history_stats now = local_stats(d->local);
+	struct history_stats s = local_stats(d->local);
 
-	privacy_add(d->privacy, d->series_history[0], now.corrupt - d->history.corrupt);
-	privacy_add(d->privacy, d->series_history[1], now.foreign - d->history.foreign);
-	privacy_add(d->privacy, d->series_history[2], now.unsaved - d->history.unsaved);
-	d->history = now;
+	series_total(d->series, METRIC_HISTORY_FAILURES, SERIES_HISTORY_CORRUPT, s.corrupt);
+	series_total(d->series, METRIC_HISTORY_FAILURES, SERIES_HISTORY_FOREIGN, s.foreign);
+	series_total(d->series, METRIC_HISTORY_FAILURES, SERIES_HISTORY_UNSAVED, s.unsaved);
 }
 
 static void hand_over(struct daemon *d)
 {
 	uint64_t dropped = probe_dropped(d->probe);
 
-	privacy_add(d->privacy, d->series_dropped, dropped - d->dropped);
-	d->dropped = dropped;
-	privacy_set(d->privacy, d->series_tls, (int64_t)processes_tapped(d->processes));
-	privacy_set(d->privacy, d->series_coverage, covered(d, dropped));
+	series_total(d->series, METRIC_RECORDS_DROPPED, 0, dropped);
+	series_set(d->series, METRIC_TLS_PROCESSES, 0, (int64_t)processes_tapped(d->processes));
+	series_set(d->series, METRIC_COVERAGE, 0, covered(d, dropped));
 	health_update(d->health, d->exporter);
 	hand_over_rates(d);
 	if (d->local)

@@ -30,7 +30,7 @@ struct handles {
 };
 
 struct health {
-	struct privacy *privacy;
+	struct series *series;
 	size_t len;
 	struct export_status *status;
 	struct handles *handles;
@@ -53,13 +53,13 @@ static void name(const struct config_endpoint *list, size_t list_len, size_t i, 
 }
 
 struct health *health_new(const struct config_endpoint *endpoints, size_t len,
-			  struct privacy *privacy)
+			  struct series *series)
 {
 	struct health *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return NULL;
-	h->privacy = privacy;
+	h->series = series;
 	h->len = len;
 	h->status = calloc(h->len + 1, sizeof(*h->status));
 	h->handles = calloc(h->len + 1, sizeof(*h->handles));
@@ -76,10 +76,10 @@ struct health *health_new(const struct config_endpoint *endpoints, size_t len,
 		h->status[i].audience = endpoints[i].audience;
 		h->status[i].last_code = -1;
 		for (unsigned c = 0; c < COUNTERS; c++)
-			to->counters[c] = privacy_series(privacy, counters[c], "endpoint", url);
+			to->counters[c] = series_find(series, counters[c], "endpoint", url);
 		for (unsigned g = 0; g < GAUGES; g++)
-			to->gauges[g] = privacy_series(privacy, gauges[g], "endpoint", url);
-		to->times = privacy_series(privacy, METRIC_EXPORT_TIME, "endpoint", url);
+			to->gauges[g] = series_find(series, gauges[g], "endpoint", url);
+		to->times = series_find(series, METRIC_EXPORT_TIME, "endpoint", url);
 	}
 	return h;
 }
@@ -106,12 +106,12 @@ void health_update(struct health *h, struct exporter *x)
 						s->consecutive_failures, s->last_code};
 
 		for (unsigned c = 0; c < COUNTERS; c++) {
-			privacy_add(h->privacy, to->counters[c], now[c] - to->told[c]);
+			series_add(h->series, to->counters[c], now[c] - to->told[c]);
 			to->told[c] = now[c];
 		}
 		for (unsigned g = 0; g < GAUGES; g++)
-			privacy_set(h->privacy, to->gauges[g], values[g]);
-		privacy_set_times(h->privacy, to->times, &s->latency);
+			series_put(h->series, to->gauges[g], values[g]);
+		series_put_times(h->series, to->times, &s->latency);
 	}
 }
 

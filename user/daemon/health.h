@@ -15,14 +15,15 @@
 
 #include "config/endpoint.h"
 #include "export/status.h"
-#include "privacy/privacy.h"
+#include "privacy/series.h"
 
 struct exporter;
 struct health;
 
-/* Makes the series. PRIVACY is borrowed, as are the endpoints' URLs. NULL when memory is short. */
+/* Makes its series in SERIES, which is borrowed, as are the endpoints' URLs. NULL when memory is
+ * short. */
 struct health *health_new(const struct config_endpoint *endpoints, size_t len,
-			  struct privacy *privacy);
+			  struct series *series);
 void health_free(struct health *h); /* accepts NULL */
 
 /* Asks X (NULL: no endpoint is exported to) and brings the series up to date. */

@@ -37,7 +37,7 @@ enum counter {
 static const struct {
 	enum metric metric;
 	const char *key, *value;
-} series[COUNTERS] = {
+} counter_series[COUNTERS] = {
 	[RECORDS_UNKNOWN] = {METRIC_RECORDS, "type", "unknown"},
 	[RECORDS_INVALID] = {METRIC_RECORDS, "type", "invalid"},
 	[RECORDS(RECORD_MESSAGE)] = {METRIC_RECORDS, "type", "message"},
@@ -80,6 +80,7 @@ struct pipeline {
 	struct peers *peers;
 	const struct rates *rates;
 	struct privacy *privacy;
+	struct series *series;
 	void (*opaque)(void *context, const struct record_opaque *record);
 	void *context;
 	struct {
@@ -221,7 +222,7 @@ static void tell(struct pipeline *p)
 		uint64_t delta = p->counters[i].value - p->counters[i].told;
 
 		if (delta && p->counters[i].handle >= 0)
-			privacy_add(p->privacy, p->counters[i].handle, delta);
+			series_add(p->series, p->counters[i].handle, delta);
 		p->counters[i].told = p->counters[i].value;
 	}
 }
@@ -279,13 +280,14 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 static void find_series(struct pipeline *p)
 {
 	for (size_t i = 0; i < COUNTERS; i++) {
-		int handle = privacy_series(p->privacy, series[i].metric, series[i].key,
-					    series[i].value);
+		int handle = series_find(p->series, counter_series[i].metric, counter_series[i].key,
+					 counter_series[i].value);
 
 		if (handle < 0)
 			log_warn("pipeline", "no room for the series %s of %s: it is not exported",
-				 series[i].value ? series[i].value : "without label",
-				 metric_infos[series[i].metric].name);
+				 counter_series[i].value ? counter_series[i].value
+							 : "without label",
+				 metric_infos[counter_series[i].metric].name);
 		p->counters[i].handle = handle;
 	}
 }
@@ -299,6 +301,7 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 	p->peers = config->peers;
 	p->rates = config->rates;
 	p->privacy = config->privacy;
+	p->series = config->series;
 	p->opaque = config->opaque;
 	p->context = config->context;
 	p->match = match_new(config->exchanges, config->realtime_offset_ns, &match_ops, p);

@@ -4,7 +4,8 @@
  * payments, one call each.
  *
  * In: records, as the ring has them. Out: calls of privacy_observe and privacy_exchange, and the
- * operational counters of these stages. Nothing is allocated after pipeline_new.
+ * operational counters of these stages in the registry of series. Nothing is allocated after
+ * pipeline_new.
  */
 #ifndef TELLTALE_PIPELINE_H
 #define TELLTALE_PIPELINE_H
@@ -19,6 +20,7 @@
 #include "exchange/peers.h"
 #include "privacy/privacy.h"
 #include "rates/rates.h"
+#include "privacy/series.h"
 
 /* Table sizes that hold for any connector we know of; a full one costs counted evictions. */
 #define PIPELINE_EXCHANGES  16384
@@ -36,6 +38,7 @@ struct pipeline_config {
 	struct peers *peers;
 	const struct rates *rates;
 	struct privacy *privacy;
+	struct series *series;
 	/* A connection that cannot be read; whose it is, the daemon finds out. May be NULL. */
 	void (*opaque)(void *context, const struct record_opaque *record);
 	void *context;
@@ -63,7 +66,7 @@ void pipeline_free(struct pipeline *p); /* accepts NULL; what is open is not dra
 void pipeline_record(struct pipeline *p, const void *data, size_t size);
 /* As match_settle: after the records that are there have been given. */
 void pipeline_settle(struct pipeline *p, uint64_t dropped);
-/* Ends what is over at NOW_NS (CLOCK_MONOTONIC) and brings privacy's counters up to date: call it
+/* Ends what is over at NOW_NS (CLOCK_MONOTONIC) and brings the registry up to date: call it
  * before privacy_release. */
 void pipeline_tick(struct pipeline *p, uint64_t now_ns);
 /* Ends everything, at shutdown. */

@@ -80,29 +80,6 @@ static int open_probe(struct daemon *d)
 	return err;
 }
 
-static int open_series(struct daemon *d)
-{
-	static const char *const documents[RATES_SOURCES] = {"operator", "network"};
-	static const char *const events[3] = {"corrupt", "foreign", "unsaved"};
-
-	d->health = health_new(d->config->endpoints, d->config->endpoints_len, d->privacy);
-	if (!d->health)
-		return -ENOMEM;
-	d->series_dropped = privacy_series(d->privacy, METRIC_RECORDS_DROPPED, NULL, NULL);
-	d->series_coverage = privacy_series(d->privacy, METRIC_COVERAGE, NULL, NULL);
-	d->series_tls = privacy_series(d->privacy, METRIC_TLS_PROCESSES, NULL, NULL);
-	for (size_t i = 0; i < RATES_SOURCES; i++) {
-		d->series_rates_age[i] =
-			privacy_series(d->privacy, METRIC_RATES_AGE, "document", documents[i]);
-		d->series_rates_failures[i] =
-			privacy_series(d->privacy, METRIC_RATES_FAILURES, "document", documents[i]);
-	}
-	for (size_t i = 0; i < 3; i++)
-		d->series_history[i] =
-			privacy_series(d->privacy, METRIC_HISTORY_FAILURES, "event", events[i]);
-	return 0;
-}
-
 /* Where the network's counters are kept. */
 static int privacy_dir(const struct config *c, char *dir, size_t dir_len, char *why, size_t why_len)
 {
@@ -156,20 +133,23 @@ static int open_stages(struct daemon *d)
 	d->peers = peers_new(c->peers, c->peers_len,
 			     c->has_default_asset ? &c->default_asset : NULL, PEERS_SEEN);
 	d->rates = rates_new(c->rates);
-	d->privacy = privacy_new(&c->privacy, c->instance, clock_wall_ns(), NULL, NULL);
-	if (!d->peers || !d->rates || !d->privacy)
+	d->series = series_new(c->privacy.cardinality_limit);
+	if (!d->peers || !d->rates || !d->series)
+		return -ENOMEM;
+	d->privacy = privacy_new(&c->privacy, d->series, c->instance, clock_wall_ns(), NULL, NULL);
+	if (!d->privacy)
 		return -ENOMEM;
 	err = keep_privacy(d);
-	if (!err)
-		err = open_series(d);
 	if (err)
 		return err;
-	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->privacy);
-	if (!d->blind)
+	d->health = health_new(c->endpoints, c->endpoints_len, d->series);
+	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->series);
+	if (!d->health || !d->blind)
 		return -ENOMEM;
 	pipeline.peers = d->peers;
 	pipeline.rates = d->rates;
 	pipeline.privacy = d->privacy;
+	pipeline.series = d->series;
 	pipeline.context = d->blind;
 	d->pipeline = pipeline_new(&pipeline);
 	if (!d->pipeline)
@@ -285,6 +265,7 @@ void daemon_close(struct daemon *d)
 	pipeline_free(d->pipeline);
 	blind_free(d->blind);
 	privacy_free(d->privacy);
+	series_free(d->series);
 	rates_free(d->rates);
 	peers_free(d->peers);
 	processes_free(d->processes);

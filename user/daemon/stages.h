@@ -20,6 +20,7 @@
 #include "tap/probe.h"
 #include "tap/processes.h"
 #include "rates/rates.h"
+#include "privacy/series.h"
 #include "target/target.h"
 
 struct daemon {
@@ -33,6 +34,7 @@ struct daemon {
 	struct blind *blind;
 	struct peers *peers;
 	struct rates *rates;
+	struct series *series;
 	struct privacy *privacy;
 	struct pipeline *pipeline;
 	struct exporter *exporter;
@@ -45,13 +47,8 @@ struct daemon {
 	struct event *events[16];
 	size_t events_len;
 
-	int series_dropped, series_coverage, series_tls;
-	int series_rates_age[RATES_SOURCES], series_rates_failures[RATES_SOURCES];
 	struct health *health;
-	int series_history[3]; /* corrupt, foreign, unsaved */
-	struct history_stats history;
 	int64_t clock_offset; /* when the ring was last read */
-	uint64_t dropped, rates_failures[RATES_SOURCES];
 };
 
 /*

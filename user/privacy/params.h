@@ -18,7 +18,7 @@ struct privacy_params {
 	enum privacy_mechanism mechanism;
 	struct bucket_laplace bucket;
 	struct privacy_budget budget; /* of continual */
-	uint64_t cardinality_limit;   /* series of one metric; 0: SERIES_LIMIT */
+	uint64_t cardinality_limit;   /* of the registry: series of one metric; 0: SERIES_LIMIT */
 };
 
 #define PRIVACY_PARAMS_DEFAULT                                                                     \

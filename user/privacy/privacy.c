@@ -27,7 +27,7 @@ struct privacy {
 	struct state *state;         /* NULL: nothing is kept */
 	struct continual *continual; /* NULL: the network sees what the operator sees */
 	struct continual_stats told; /* what the series of the state count already */
-	struct series series;
+	struct series *series;       /* borrowed */
 };
 
 static int make_continual(struct privacy *p, uint64_t now_unix_ns)
@@ -45,8 +45,9 @@ static int make_continual(struct privacy *p, uint64_t now_unix_ns)
 	return continual_new(&options, now_unix_ns, &p->continual);
 }
 
-struct privacy *privacy_new(const struct privacy_params *params, const char *source,
-			    uint64_t start_unix_ns, privacy_random *random, void *random_context)
+struct privacy *privacy_new(const struct privacy_params *params, struct series *series,
+			    const char *source, uint64_t start_unix_ns, privacy_random *random,
+			    void *random_context)
 {
 	struct privacy *p = calloc(1, sizeof(*p));
 	uint64_t milli = params->budget.epsilon_milli;
@@ -54,12 +55,13 @@ struct privacy *privacy_new(const struct privacy_params *params, const char *sou
 	if (!p)
 		return NULL;
 	p->params = *params;
+	p->series = series;
 	p->start_unix_ns = start_unix_ns;
 	snprintf(p->epsilon, sizeof(p->epsilon), "%" PRIu64 ".%03" PRIu64, milli / 1000,
 		 milli % 1000);
 	entropy_init(&p->entropy, random ? random : privacy_random_kernel, random_context);
 	p->source = strdup(source);
-	if (series_init(&p->series, params->cardinality_limit) || !p->source ||
+	if (!p->source ||
 	    (params->mechanism == PRIVACY_CONTINUAL && make_continual(p, start_unix_ns))) {
 		privacy_free(p);
 		return NULL;
@@ -73,7 +75,6 @@ void privacy_free(struct privacy *p)
 		return;
 	continual_free(p->continual);
 	state_close(p->state);
-	series_fini(&p->series);
 	entropy_fini(&p->entropy);
 	free(p->source);
 	free(p);
@@ -130,14 +131,13 @@ static int64_t publish(struct privacy *p, uint64_t value)
 /* The packet of an originated stream, in the counters of all packets. */
 static void count_packet(struct privacy *p, const struct contribution *c, unsigned stream)
 {
-	series_count(&p->series, METRIC_PACKETS, SERIES_PREPARE * SERIES_STREAMS + stream, 1);
+	series_count(p->series, METRIC_PACKETS, SERIES_PREPARE * SERIES_STREAMS + stream, 1);
 	if (c->outcome == OUTCOME_FULFILLED)
-		series_count(&p->series, METRIC_PACKETS, SERIES_FULFILL * SERIES_STREAMS + stream,
+		series_count(p->series, METRIC_PACKETS, SERIES_FULFILL * SERIES_STREAMS + stream,
 			     1);
 	if (c->outcome == OUTCOME_REJECTED) {
-		series_count(&p->series, METRIC_PACKETS, SERIES_REJECT * SERIES_STREAMS + stream,
-			     1);
-		series_count(&p->series, METRIC_REJECTS, series_reject(c->reject_code), 1);
+		series_count(p->series, METRIC_PACKETS, SERIES_REJECT * SERIES_STREAMS + stream, 1);
+		series_count(p->series, METRIC_REJECTS, series_reject(c->reject_code), 1);
 	}
 }
 
@@ -150,9 +150,9 @@ static void observe_packet(struct privacy *p, const struct contribution *c)
 	if (fulfilled && c->converted) {
 		int64_t noisy = publish(p, c->value);
 
-		series_count(&p->series, METRIC_AMOUNT_BY_ORIGIN, c->origin, noisy);
+		series_count(p->series, METRIC_AMOUNT_BY_ORIGIN, c->origin, noisy);
 		if (originated) {
-			series_count(&p->series, METRIC_AMOUNT_FULFILL, 0, noisy);
+			series_count(p->series, METRIC_AMOUNT_FULFILL, 0, noisy);
 			if (__builtin_add_overflow(p->truth.value, c->value, &p->truth.value))
 				p->truth.value = UINT64_MAX;
 		}
@@ -160,9 +160,9 @@ static void observe_packet(struct privacy *p, const struct contribution *c)
 	if (!originated)
 		return;
 	count_packet(p, c, SERIES_PAYMENT);
-	series_count(&p->series, METRIC_PACKET_PREPARE, 0, 1);
-	series_count(&p->series, METRIC_PACKET_FULFILL, 0, fulfilled);
-	series_count(&p->series, METRIC_PACKET_REJECT, 0, rejected);
+	series_count(p->series, METRIC_PACKET_PREPARE, 0, 1);
+	series_count(p->series, METRIC_PACKET_FULFILL, 0, fulfilled);
+	series_count(p->series, METRIC_PACKET_REJECT, 0, rejected);
 	p->truth.prepares++;
 	p->truth.fulfills += fulfilled;
 	p->truth.rejects += rejected;
@@ -175,8 +175,8 @@ void privacy_observe(void *privacy, const struct contribution *c)
 
 	switch (c->kind) {
 	case CONTRIBUTION_TRANSACTION:
-		series_count(&p->series, METRIC_TRANSACTIONS_BY_ORIGIN, c->origin, 1);
-		series_count(&p->series, METRIC_TRANSACTIONS, 0, originated);
+		series_count(p->series, METRIC_TRANSACTIONS_BY_ORIGIN, c->origin, 1);
+		series_count(p->series, METRIC_TRANSACTIONS, 0, originated);
 		p->truth.transactions += originated;
 		break;
 	case CONTRIBUTION_PACKET: observe_packet(p, c); break;
@@ -190,8 +190,8 @@ void privacy_observe(void *privacy, const struct contribution *c)
 	case CONTRIBUTION_PAYMENT_END:
 		if (!originated)
 			break;
-		series_time(&p->series, METRIC_PAY_TIME, 0, c->pay_ns);
-		series_time(&p->series, METRIC_ROUND_TRIP, 0, c->round_trip_ns);
+		series_time(p->series, METRIC_PAY_TIME, 0, c->pay_ns);
+		series_time(p->series, METRIC_ROUND_TRIP, 0, c->round_trip_ns);
 		if (p->continual && !c->partial)
 			continual_observe(p->continual, c);
 		break;
@@ -211,12 +211,12 @@ static unsigned status_class(uint16_t status)
 
 static void count_outcome(struct privacy *p, const struct exchange *e)
 {
-	series_count(&p->series, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	series_count(p->series, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
 	p->truth.outcomes[e->outcome]++;
 	if (e->outcome == OUTCOME_HTTP_ERROR)
-		series_count(&p->series, METRIC_HTTP_ERRORS, status_class(e->http_status), 1);
+		series_count(p->series, METRIC_HTTP_ERRORS, status_class(e->http_status), 1);
 	if (e->outcome == OUTCOME_LOST) {
-		series_count(&p->series, METRIC_LOST, e->lost - LOST_GAP, 1);
+		series_count(p->series, METRIC_LOST, e->lost - LOST_GAP, 1);
 		p->truth.lost[e->lost]++;
 	}
 }
@@ -226,19 +226,19 @@ void privacy_exchange(struct privacy *p, const struct exchange *e)
 	if (e->outcome == OUTCOME_OPEN)
 		return;
 	count_outcome(p, e);
-	series_count(&p->series, METRIC_ORIGINS, e->origin, 1);
+	series_count(p->series, METRIC_ORIGINS, e->origin, 1);
 	if (!e->reply_ns)
 		return;
-	series_time(&p->series, METRIC_EXCHANGE_TIME, e->origin,
+	series_time(p->series, METRIC_EXCHANGE_TIME, e->origin,
 		    elapsed(e->prepare_ns, e->reply_done_ns));
 	if (e->role != RECORD_ROLE_SERVER)
 		return;
 	/* A copy is the same Prepare a second time; its first sight says how long it took. */
 	if (e->origin == ORIGIN_RECEIVED)
-		series_time(&p->series, METRIC_PREPARE_PROCESSING, SERIES_RECEIVE,
+		series_time(p->series, METRIC_PREPARE_PROCESSING, SERIES_RECEIVE,
 			    elapsed(e->prepare_done_ns, e->reply_ns));
 	else if (e->origin == ORIGIN_FORWARDED)
-		series_time(&p->series, METRIC_PREPARE_PROCESSING, SERIES_FORWARD,
+		series_time(p->series, METRIC_PREPARE_PROCESSING, SERIES_FORWARD,
 			    elapsed(e->prepare_done_ns, e->reply_ns));
 }
 
@@ -247,30 +247,7 @@ struct privacy_truth privacy_truth(const struct privacy *p)
 	return p->truth;
 }
 
-/* --- operational series --- */
-
-int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value)
-{
-	return series_find(&p->series, metric, key, value);
-}
-
-void privacy_add(struct privacy *p, int series, uint64_t delta)
-{
-	if (series >= 0 && series < p->series.len)
-		p->series.entries[series].sum += delta;
-}
-
-void privacy_set(struct privacy *p, int series, int64_t value)
-{
-	if (series >= 0 && series < p->series.len)
-		p->series.entries[series].sum = value;
-}
-
-void privacy_set_times(struct privacy *p, int series, const struct histogram *times)
-{
-	if (series >= 0 && series < p->series.len && p->series.entries[series].histogram)
-		*p->series.entries[series].histogram = *times;
-}
+/* --- release --- */
 
 /* What continual says of its state, into the operator's series. */
 static void tell_state(struct privacy *p)
@@ -278,16 +255,14 @@ static void tell_state(struct privacy *p)
 	struct continual_stats now = continual_stats(p->continual);
 
 	if (now.loaded != p->told.loaded && now.loaded >= STATE_CORRUPT)
-		series_count(&p->series, METRIC_PRIVACY_STATE,
+		series_count(p->series, METRIC_PRIVACY_STATE,
 			     SERIES_STATE_CORRUPT + (now.loaded - STATE_CORRUPT), 1);
-	series_count(&p->series, METRIC_PRIVACY_STATE, SERIES_STATE_DROPPED,
+	series_count(p->series, METRIC_PRIVACY_STATE, SERIES_STATE_DROPPED,
 		     (int64_t)(now.dropped - p->told.dropped));
-	series_count(&p->series, METRIC_PRIVACY_STATE, SERIES_STATE_UNSAVED,
+	series_count(p->series, METRIC_PRIVACY_STATE, SERIES_STATE_UNSAVED,
 		     (int64_t)(now.unsaved - p->told.unsaved));
 	p->told = now;
 }
-
-/* --- release --- */
 
 static struct released_point *put_value(struct released_point *point, enum metric metric,
 					int64_t value)
@@ -358,8 +333,8 @@ struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns)
 {
 	size_t source_len = strlen(p->source) + 1;
 	char *text;
-	struct released *r = released_new((size_t)p->series.len,
-					  source_len + series_text_len(&p->series), &text);
+	struct released *r =
+		released_new(series_len(p->series), source_len + series_text_len(p->series), &text);
 
 	if (!r)
 		return NULL;
@@ -378,6 +353,6 @@ struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns)
 	r->source = memcpy(text, p->source, source_len);
 	r->mechanism = privacy_mechanisms[PRIVACY_BUCKET_LAPLACE];
 	text += source_len;
-	series_release(&p->series, r->points, &text);
+	series_release(p->series, r->points, &text);
 	return r;
 }

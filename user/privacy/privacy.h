@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * privacy.h - holds every counter and histogram that can leave the host, and is the only maker of
- * struct released.
+ * privacy.h - counts payments, with noise, and is the only maker of struct released.
  *
  * Two calls are the mechanism: privacy_observe as things happen, privacy_release on the clock.
  *
@@ -17,8 +16,8 @@
  * A released sum never falls: noise that would lower it holds the released value until the
  * underlying sum has caught up (running maximum).
  *
- * Operational counters (what was lost, what is blind) are kept here too, so that one snapshot says
- * everything; they go to the operator's own endpoints only (metrics.h says which).
+ * A snapshot holds the whole registry of series (series.h), so that it says everything: also what
+ * other stages have counted of themselves. metrics.h says what goes to the network.
  */
 #ifndef TELLTALE_PRIVACY_H
 #define TELLTALE_PRIVACY_H
@@ -31,15 +30,18 @@
 #include "privacy/params.h"
 #include "exchange/contribution.h"
 #include "release/released.h"
+#include "privacy/series.h"
 
 struct privacy;
 
 /*
- * SOURCE is the instance name (copied). RANDOM NULL means the kernel's. START_UNIX_NS is the
- * process's start, carried by every release. Returns NULL when memory is short.
+ * SERIES is the registry to count in and to release; borrowed, and must outlive the result. SOURCE
+ * is the instance name (copied). RANDOM NULL means the kernel's. START_UNIX_NS is the process's
+ * start, carried by every release. Returns NULL when memory is short.
  */
-struct privacy *privacy_new(const struct privacy_params *params, const char *source,
-			    uint64_t start_unix_ns, privacy_random *random, void *random_context);
+struct privacy *privacy_new(const struct privacy_params *params, struct series *series,
+			    const char *source, uint64_t start_unix_ns, privacy_random *random,
+			    void *random_context);
 void privacy_free(struct privacy *p);
 
 /*
@@ -60,17 +62,6 @@ void privacy_save(struct privacy *p);
 void privacy_observe(void *privacy, const struct contribution *c);
 /* One exchange closed: times and outcomes by origin (the operator's own view). */
 void privacy_exchange(struct privacy *p, const struct exchange *e);
-
-/*
- * Operational series. Every series exists from the start, at zero: privacy_new makes those with
- * fixed labels; privacy_series adds one with a label value known only at run time (KEY and VALUE
- * copied), and returns its handle: beyond the cardinality limit that of the overflow series, -1
- * when memory is short.
- */
-int privacy_series(struct privacy *p, enum metric metric, const char *key, const char *value);
-void privacy_add(struct privacy *p, int series, uint64_t delta);
-void privacy_set(struct privacy *p, int series, int64_t value);
-void privacy_set_times(struct privacy *p, int series, const struct histogram *times);
 
 /* On the clock, each second or so: closes what of continual is over. */
 void privacy_tick(struct privacy *p, uint64_t now_unix_ns);

@@ -11,6 +11,23 @@
 #include "exchange/exchange.h"
 #include "base/log.h"
 
+struct series_entry {
+	enum metric metric;
+	size_t labels_len;
+	struct released_label labels[RELEASED_LABELS];
+	char *own_text;              /* the copies of key and value; NULL: they are fixed */
+	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
+	int64_t released;            /* SUM: the highest value that has left */
+	struct histogram *histogram; /* HISTOGRAM only */
+};
+
+struct series {
+	size_t limit;
+	int first[METRICS_LEN]; /* the first fixed series of each metric */
+	int len, room;
+	struct series_entry *entries;
+};
+
 /* --- the fixed series --- */
 
 #define VALUES(...)                                                                                \
@@ -140,36 +157,60 @@ static int add_fixed(struct series *s, enum metric metric)
 	return 0;
 }
 
-int series_init(struct series *s, size_t limit)
+struct series *series_new(size_t limit)
 {
+	struct series *s = calloc(1, sizeof(*s));
 	int err = 0;
 
-	memset(s, 0, sizeof(*s));
+	if (!s)
+		return NULL;
 	s->limit = limit ? limit : SERIES_LIMIT;
 	for (int metric = 0; metric < METRICS_LEN && !err; metric++)
 		err = add_fixed(s, (enum metric)metric);
-	return err;
+	if (err) {
+		series_free(s);
+		return NULL;
+	}
+	return s;
 }
 
-void series_fini(struct series *s)
+void series_free(struct series *s)
 {
+	if (!s)
+		return;
 	for (int i = 0; i < s->len; i++) {
 		free(s->entries[i].own_text);
 		free(s->entries[i].histogram);
 	}
 	free(s->entries);
+	free(s);
 }
 
 /* --- what happens --- */
 
+static struct series_entry *fixed(struct series *s, enum metric metric, unsigned which)
+{
+	return &s->entries[s->first[metric] + (int)which];
+}
+
 void series_count(struct series *s, enum metric metric, unsigned which, int64_t n)
 {
-	s->entries[s->first[metric] + (int)which].sum += n;
+	fixed(s, metric, which)->sum += n;
+}
+
+void series_total(struct series *s, enum metric metric, unsigned which, uint64_t total)
+{
+	fixed(s, metric, which)->sum = total;
+}
+
+void series_set(struct series *s, enum metric metric, unsigned which, int64_t value)
+{
+	fixed(s, metric, which)->sum = value;
 }
 
 void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns)
 {
-	histogram_add(s->entries[s->first[metric] + (int)which].histogram, ns);
+	histogram_add(fixed(s, metric, which)->histogram, ns);
 }
 
 unsigned series_reject(const char *code)
@@ -229,7 +270,41 @@ int series_find(struct series *s, enum metric metric, const char *key, const cha
 	return add_named(s, metric, key, value) ? s->len - 1 : -1;
 }
 
+static struct series_entry *handled(struct series *s, int handle)
+{
+	return handle >= 0 && handle < s->len ? &s->entries[handle] : NULL;
+}
+
+void series_add(struct series *s, int handle, uint64_t rose)
+{
+	struct series_entry *e = handled(s, handle);
+
+	if (e)
+		e->sum += rose;
+}
+
+void series_put(struct series *s, int handle, int64_t value)
+{
+	struct series_entry *e = handled(s, handle);
+
+	if (e)
+		e->sum = value;
+}
+
+void series_put_times(struct series *s, int handle, const struct histogram *times)
+{
+	struct series_entry *e = handled(s, handle);
+
+	if (e && e->histogram)
+		*e->histogram = *times;
+}
+
 /* --- release --- */
+
+size_t series_len(const struct series *s)
+{
+	return (size_t)s->len;
+}
 
 size_t series_text_len(const struct series *s)
 {

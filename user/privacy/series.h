@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * series.h - every series that the operator sees: what is counted under which labels.
+ * series.h - the registry of every series that the operator sees: what is counted under which
+ * labels.
  *
- * Each exists from the start, at zero: those with fixed labels from series_init on, those with a
- * label value known only at run time from series_find on. A metric has at most `limit` series; the
- * last of them is RELEASED_OVERFLOW's, which takes what all further ones would have counted.
+ * The daemon owns one. Stages count operational figures (what was lost, how an export went) in it,
+ * privacy counts payments in it, with their noise. Only privacy turns it into a snapshot.
+ *
+ * Each series exists from the start, at zero: those with fixed labels from series_new on, those
+ * with a label value known only at run time from series_find on. A metric has at most `limit`
+ * series; the last of them is RELEASED_OVERFLOW's, which takes what all further ones would have
+ * counted.
  */
 #ifndef TELLTALE_SERIES_H
 #define TELLTALE_SERIES_H
@@ -17,22 +22,7 @@
 
 #define SERIES_LIMIT 2000 /* OpenTelemetry's default */
 
-struct series_entry {
-	enum metric metric;
-	size_t labels_len;
-	struct released_label labels[RELEASED_LABELS];
-	char *own_text;              /* the copies of key and value; NULL: they are fixed */
-	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
-	int64_t released;            /* SUM: the highest value that has left */
-	struct histogram *histogram; /* HISTOGRAM only */
-};
-
-struct series {
-	size_t limit;
-	int first[METRICS_LEN]; /* the first fixed series of each metric */
-	int len, room;
-	struct series_entry *entries;
-};
+struct series;
 
 /* The order of the fixed labels' values. */
 enum { SERIES_PREPARE, SERIES_FULFILL, SERIES_REJECT };
@@ -45,24 +35,43 @@ enum {
 	SERIES_STATE_DROPPED,
 	SERIES_STATE_UNSAVED,
 };
+enum { SERIES_HISTORY_CORRUPT, SERIES_HISTORY_FOREIGN, SERIES_HISTORY_UNSAVED };
 
-/* 0 or -ENOMEM; then series_fini is due all the same. */
-int series_init(struct series *s, size_t limit);
-void series_fini(struct series *s);
+/* LIMIT: series that one metric may have; 0: SERIES_LIMIT. NULL when memory is short. */
+struct series *series_new(size_t limit);
+void series_free(struct series *s); /* accepts NULL */
 
-/* The WHICHth fixed series of METRIC. */
+/* --- fixed series: the WHICHth of METRIC, from 0, in the order of its label's values --- */
+
+/* Adds N to a SUM. */
 void series_count(struct series *s, enum metric metric, unsigned which, int64_t n);
+/* What a SUM has come to, where a stage keeps the counter itself. */
+void series_total(struct series *s, enum metric metric, unsigned which, uint64_t total);
+/* Sets a GAUGE. */
+void series_set(struct series *s, enum metric metric, unsigned which, int64_t value);
+/* Adds one time, in nanoseconds, to a HISTOGRAM. */
 void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns);
 /* Which of METRIC_REJECTS' series CODE belongs to. */
 unsigned series_reject(const char *code);
 
-/* Finds or makes a series (KEY and VALUE, both or neither NULL, are copied); beyond the limit the
- * metric's series of what is beyond. -1 when memory is short or there is none without a key. */
-int series_find(struct series *s, enum metric metric, const char *key, const char *value);
+/* --- series with a label value that is known only at run time, by handle --- */
 
+/* Finds or makes a series (KEY and VALUE, both or neither NULL, are copied) and returns its handle;
+ * beyond the limit that of the metric's series of what is beyond. -1 when memory is short or there
+ * is none without a key. */
+int series_find(struct series *s, enum metric metric, const char *key, const char *value);
+/* These ignore a handle of -1. Several callers share the series beyond the limit: a total is told
+ * as what it ROSE by. */
+void series_add(struct series *s, int handle, uint64_t rose);
+void series_put(struct series *s, int handle, int64_t value);
+void series_put_times(struct series *s, int handle, const struct histogram *times);
+
+/* --- release, for privacy alone --- */
+
+size_t series_len(const struct series *s);
 /* Bytes of text and histograms that series_release needs at *TEXT, which it moves on. */
 size_t series_text_len(const struct series *s);
-/* s->len points, sorted by metric. A released sum never falls. */
+/* series_len points, sorted by metric. A released sum never falls. */
 void series_release(struct series *s, struct released_point *points, char **text);
 
 #endif

@@ -130,6 +130,7 @@ static void collector_stop(struct collector *c)
 struct node {
 	struct config_endpoint endpoints[2];
 	struct export_params params;
+	struct series *series;
 	struct privacy *privacy;
 	struct exporter *exporter;
 	struct health *health;
@@ -162,9 +163,11 @@ static void node_start(struct node *n, const struct collector *c, enum audience 
 		.endpoints = n->endpoints,
 		.endpoints_len = second ? 2 : 1,
 	};
-	n->privacy = privacy_new(&params, "node-a", now_ns(), NULL, NULL);
+	n->series = series_new(0);
+	assert_non_null(n->series);
+	n->privacy = privacy_new(&params, n->series, "node-a", now_ns(), NULL, NULL);
 	assert_non_null(n->privacy);
-	n->health = health_new(n->endpoints, n->params.endpoints_len, n->privacy);
+	n->health = health_new(n->endpoints, n->params.endpoints_len, n->series);
 	assert_non_null(n->health);
 	assert_int_equal(export_start(&n->params, &n->exporter), 0);
 }
@@ -174,6 +177,7 @@ static void node_stop(struct node *n)
 	export_stop(n->exporter, 0);
 	health_free(n->health);
 	privacy_free(n->privacy);
+	series_free(n->series);
 }
 
 static void post(struct node *n)
@@ -251,11 +255,13 @@ static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
 {
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
 	struct config_endpoint e = {.url = (char *)"http://c:1", .audience = AUDIENCE_NETWORK};
-	struct node n = {.privacy = privacy_new(&params, "node-a", 1, NULL, NULL)};
+	struct node n = {.series = series_new(0)};
 
 	(void)state;
+	assert_non_null(n.series);
+	n.privacy = privacy_new(&params, n.series, "node-a", 1, NULL, NULL);
 	assert_non_null(n.privacy);
-	n.health = health_new(&e, 1, n.privacy);
+	n.health = health_new(&e, 1, n.series);
 	assert_non_null(n.health);
 	health_update(n.health, NULL);
 	assert_int_equal(value(&n, METRIC_EXPORTS, "http://c:1"), 0);
@@ -266,23 +272,24 @@ static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
 	assert_words(&n, now_ns(), "# export to http://c:1 (network): nothing sent yet\n");
 	health_free(n.health);
 	privacy_free(n.privacy);
+	series_free(n.series);
 	health_free(NULL);
 }
 
 static void without_an_endpoint_there_is_nothing_to_tell(void **state)
 {
-	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct node n = {.privacy = privacy_new(&params, "node-a", 1, NULL, NULL)};
+	struct node n = {.series = series_new(0)};
 	const struct export_status *list;
 
 	(void)state;
-	n.health = health_new(NULL, 0, n.privacy);
+	assert_non_null(n.series);
+	n.health = health_new(NULL, 0, n.series);
 	assert_non_null(n.health);
 	health_update(n.health, NULL);
 	assert_int_equal(health_endpoints(n.health, &list), 0);
 	assert_words(&n, now_ns(), "");
 	health_free(n.health);
-	privacy_free(n.privacy);
+	series_free(n.series);
 }
 
 static void what_is_acknowledged_is_counted_once_however_often_it_is_asked(void **state)

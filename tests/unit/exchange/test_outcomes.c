@@ -30,6 +30,7 @@ static struct bed {
 	uint64_t seed, now_ns, dropped, prepares;
 	struct peers *peers;
 	struct rates *rates;
+	struct series *series;
 	struct privacy *privacy;
 	struct pipeline *pipeline;
 } b;
@@ -50,7 +51,9 @@ static void build(uint64_t seed)
 	b.now_ns = 1 * S;
 	b.peers = peers_new(NULL, 0, NULL, 8);
 	b.rates = rates_new(no_rates);
-	b.privacy = privacy_new(&params, "node", 1, seeded_fill, &b.random);
+	b.series = series_new(0);
+	assert_non_null(b.series);
+	b.privacy = privacy_new(&params, b.series, "node", 1, seeded_fill, &b.random);
 	assert_true(b.peers && b.rates && b.privacy);
 	b.pipeline = pipeline_new(&(struct pipeline_config){
 		.exchanges = ROOM,
@@ -62,6 +65,7 @@ static void build(uint64_t seed)
 		.peers = b.peers,
 		.rates = b.rates,
 		.privacy = b.privacy,
+		.series = b.series,
 	});
 	assert_non_null(b.pipeline);
 }
@@ -70,6 +74,7 @@ static void tear_down(void)
 {
 	pipeline_free(b.pipeline);
 	privacy_free(b.privacy);
+	series_free(b.series);
 	rates_free(b.rates);
 	peers_free(b.peers);
 }

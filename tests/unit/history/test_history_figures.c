@@ -25,11 +25,14 @@ static bool has_column(const struct released_point *p)
 static void every_outcome_cause_and_reason_has_a_column(void **state)
 {
 	const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct privacy *privacy = privacy_new(&params, "node", 1, NULL, NULL);
+	struct series *series = series_new(0);
+	struct privacy *privacy;
 	struct released *r;
 	int looked_at = 0;
 
 	(void)state;
+	assert_non_null(series);
+	privacy = privacy_new(&params, series, "node", 1, NULL, NULL);
 	assert_non_null(privacy);
 	r = privacy_release(privacy, 2);
 	assert_non_null(r);
@@ -47,6 +50,7 @@ static void every_outcome_cause_and_reason_has_a_column(void **state)
 	assert_int_equal(looked_at, HISTORY_OUTCOMES_LEN + HISTORY_GAPS_LEN + HISTORY_OPAQUE_LEN);
 	released_unref(r);
 	privacy_free(privacy);
+	series_free(series);
 }
 
 int main(void)

@@ -19,22 +19,19 @@ static const struct bucket_laplace defaults = BUCKET_LAPLACE_DEFAULT;
 
 /* --- counters --- */
 
-static struct privacy *fresh(const struct bucket_laplace *params, struct seeded *s)
+static struct privacy *fresh(const struct bucket_laplace *params, struct seeded *s,
+			     struct series **series)
 {
-	struct privacy *p;
-
 	struct privacy_params all = {.bucket = *params, .budget = BUDGET_DEFAULT};
 
-	s->state = SEED;
-	p = privacy_new(&all, "here", 1000, seeded_fill, s);
-	assert_non_null(p);
-	return p;
+	return node_new(&all, 1000, s, series);
 }
 
 static void every_series_is_there_from_the_start_at_zero(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct released *r = privacy_release(p, 2000);
 	bool seen[METRICS_LEN] = {false};
 
@@ -63,13 +60,14 @@ static void every_series_is_there_from_the_start_at_zero(void **state)
 	find(r, METRIC_OPAQUE, "tls-unattached", NULL);
 	find(r, METRIC_RATES_FAILURES, "network", NULL);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void packets_of_originated_payments_are_counted_by_outcome(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct contribution c;
 	struct privacy_truth truth;
 	struct released *r;
@@ -105,14 +103,15 @@ static void packets_of_originated_payments_are_counted_by_outcome(void **state)
 	assert_int_equal(truth.transactions, 1);
 	assert_int_equal(truth.value, 8300);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void what_others_originated_stays_out_of_the_networks_totals(void **state)
 {
 	static const enum origin others[] = {ORIGIN_UNKNOWN, ORIGIN_FORWARDED, ORIGIN_RECEIVED};
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct released *r;
 
 	(void)state;
@@ -143,13 +142,14 @@ static void what_others_originated_stays_out_of_the_networks_totals(void **state
 	assert_int_equal(privacy_truth(p).value, 0);
 	assert_int_equal(privacy_truth(p).prepares, 0);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void packets_of_a_rate_probe_are_counted_apart(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_REJECTED, 0);
 	struct released *r;
 
@@ -168,13 +168,14 @@ static void packets_of_a_rate_probe_are_counted_apart(void **state)
 	assert_int_equal(privacy_truth(p).probe_rejects, 1);
 	assert_int_equal(privacy_truth(p).prepares, 0);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void one_value_gets_one_draw_of_noise_whatever_counters_it_enters(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_FULFILLED, 5000000);
 	struct released *r;
 
@@ -186,13 +187,14 @@ static void one_value_gets_one_draw_of_noise_whatever_counters_it_enters(void **
 			 value_of(r, METRIC_AMOUNT_BY_ORIGIN, "originated", NULL));
 	assert_int_not_equal(value_of(r, METRIC_AMOUNT_FULFILL, NULL, NULL), 100 * 5120000);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void what_did_not_move_or_convert_adds_no_value(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_FULFILLED, 0);
 	struct released *r;
 
@@ -207,7 +209,7 @@ static void what_did_not_move_or_convert_adds_no_value(void **state)
 	assert_int_equal(value_of(r, METRIC_PACKET_FULFILL, NULL, NULL), 1);
 	assert_int_equal(privacy_truth(p).value, 0);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
@@ -219,7 +221,8 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 					      .max_value = 100000000};
 	struct seeded s, mirrored = {SEED};
 	struct entropy *mirror = malloc(sizeof(*mirror));
-	struct privacy *p = fresh(&params, &s);
+	struct series *series;
+	struct privacy *p = fresh(&params, &s, &series);
 	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_FULFILLED, 2500);
 	int64_t sum = 0, highest = 0, before = 0;
 	int falls = 0;
@@ -245,7 +248,7 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 		before = now;
 	}
 	assert_true(falls > 5);
-	privacy_free(p);
+	node_free(p, series);
 	free(mirror);
 }
 
@@ -254,7 +257,8 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 static void times_fall_into_the_bucket_whose_bound_takes_them_in(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct contribution c = {.kind = CONTRIBUTION_PAYMENT_END, .origin = ORIGIN_ORIGINATED};
 	static const uint64_t times[] = {0, 1, 5 * MS, 5 * MS + 1, 10000 * MS, 10000 * MS + 1};
 	static const int buckets[] = {0, 1, 1, 2, METRIC_BOUNDS - 1, METRIC_BOUNDS};
@@ -276,13 +280,14 @@ static void times_fall_into_the_bucket_whose_bound_takes_them_in(void **state)
 	assert_int_equal(point->buckets[1], 2);
 	assert_int_equal(find(r, METRIC_ROUND_TRIP, NULL, NULL)->buckets[5], 6);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct exchange e = {
 		.role = RECORD_ROLE_SERVER,
 		.origin = ORIGIN_FORWARDED,
@@ -312,7 +317,7 @@ static void an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply
 	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "forward", NULL)->buckets[6], 1);
 	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "receive", NULL)->count, 0);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 /* --- operational series --- */
@@ -320,21 +325,21 @@ static void an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply
 static void a_fixed_series_is_found_and_not_made_again(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct released *before = privacy_release(p, 1), *after;
-	int gap = privacy_series(p, METRIC_GAPS, "cause", "hole");
-	int dropped = privacy_series(p, METRIC_RECORDS_DROPPED, NULL, NULL);
-	int coverage = privacy_series(p, METRIC_COVERAGE, NULL, NULL);
-	int age = privacy_series(p, METRIC_RATES_AGE, "document", "network");
+	int gap = series_find(series, METRIC_GAPS, "cause", "hole");
+	int dropped = series_find(series, METRIC_RECORDS_DROPPED, NULL, NULL);
+	int age = series_find(series, METRIC_RATES_AGE, "document", "network");
 
 	(void)state;
-	assert_true(gap >= 0 && dropped >= 0 && coverage >= 0 && age >= 0);
-	privacy_add(p, gap, 2);
-	privacy_add(p, gap, 1);
-	privacy_add(p, dropped, UINT64_MAX);
-	privacy_set(p, coverage, 1);
-	privacy_set(p, age, 17);
-	privacy_add(p, -1, 1);
+	assert_true(gap >= 0 && dropped >= 0 && age >= 0);
+	series_add(series, gap, 2);
+	series_add(series, gap, 1);
+	series_add(series, dropped, UINT64_MAX);
+	series_put(series, age, 17);
+	series_set(series, METRIC_COVERAGE, 0, 1);
+	series_add(series, -1, 1);
 	after = privacy_release(p, 2);
 	assert_int_equal(after->points_len, before->points_len);
 	assert_int_equal(value_of(after, METRIC_GAPS, "hole", NULL), 3);
@@ -342,32 +347,33 @@ static void a_fixed_series_is_found_and_not_made_again(void **state)
 	assert_int_equal(value_of(after, METRIC_COVERAGE, NULL, NULL), 1);
 	assert_int_equal(value_of(after, METRIC_RATES_AGE, "network", NULL), 17);
 	/* A gauge may fall, and what was released before does not change. */
-	privacy_set(p, coverage, 0);
+	series_set(series, METRIC_COVERAGE, 0, 0);
 	released_unref(after);
 	after = privacy_release(p, 3);
 	assert_int_equal(value_of(after, METRIC_COVERAGE, NULL, NULL), 0);
 	assert_int_equal(value_of(before, METRIC_GAPS, "hole", NULL), 0);
 	released_unref(before);
 	released_unref(after);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void a_snapshot_outlives_everything_it_was_made_from(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	char url[] = "https://one.example";
-	int series = privacy_series(p, METRIC_EXPORTS, "endpoint", url);
+	int handle = series_find(series, METRIC_EXPORTS, "endpoint", url);
 	struct released *r;
 
 	(void)state;
-	assert_true(series >= 0);
+	assert_true(handle >= 0);
 	memset(url, 'x', sizeof(url) - 1);
-	assert_int_equal(privacy_series(p, METRIC_EXPORTS, "endpoint", "https://one.example"),
-			 series);
-	privacy_add(p, series, 5);
+	assert_int_equal(series_find(series, METRIC_EXPORTS, "endpoint", "https://one.example"),
+			 handle);
+	series_add(series, handle, 5);
 	r = privacy_release(p, 1);
-	privacy_free(p);
+	node_free(p, series);
 	released_ref(r);
 	released_unref(r);
 	assert_string_equal(r->source, "here");
@@ -381,49 +387,50 @@ static void a_snapshot_outlives_everything_it_was_made_from(void **state)
 static void what_is_beyond_the_limit_of_series_is_counted_together(void **state)
 {
 	struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct seeded s = {SEED};
+	struct series *series;
+	struct seeded s;
 	struct privacy *p;
 	struct released *r;
 	char url[32];
 	int64_t sum = 0;
-	size_t series = 0;
+	size_t found = 0;
 
 	(void)state;
 	params.cardinality_limit = 40;
-	p = privacy_new(&params, "here", 1000, seeded_fill, &s);
-	assert_non_null(p);
+	p = node_new(&params, 1000, &s, &series);
 	for (int i = 0; i < 100; i++) {
 		int at;
 
 		snprintf(url, sizeof(url), "%d", i);
-		at = privacy_series(p, METRIC_EXPORTS, "endpoint", url);
+		at = series_find(series, METRIC_EXPORTS, "endpoint", url);
 		assert_true(at >= 0);
-		privacy_add(p, at, 1);
+		series_add(series, at, 1);
 	}
 	/* Another metric has a limit of its own. */
-	assert_true(privacy_series(p, METRIC_EXPORT_BYTES, "endpoint", "0") >= 0);
+	assert_true(series_find(series, METRIC_EXPORT_BYTES, "endpoint", "0") >= 0);
 	r = privacy_release(p, 1);
 	for (size_t i = 0; i < r->points_len; i++) {
 		if (r->points[i].metric != METRIC_EXPORTS)
 			continue;
-		series++;
+		found++;
 		sum += r->points[i].value;
 	}
 	/* The limit counts the series of the rest, and nothing is lost. */
-	assert_int_equal(series, 40);
+	assert_int_equal(found, 40);
 	assert_int_equal(sum, 100);
 	assert_int_equal(value_of(r, METRIC_EXPORTS, "true", NULL), 61);
 	assert_string_equal(find(r, METRIC_EXPORTS, "true", NULL)->labels[0].key,
 			    RELEASED_OVERFLOW);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void times_are_released_in_both_forms(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
-	int series = privacy_series(p, METRIC_EXPORT_TIME, "endpoint", "x");
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
+	int handle = series_find(series, METRIC_EXPORT_TIME, "endpoint", "x");
 	struct histogram times;
 	const struct released_point *point;
 	struct released *r;
@@ -431,9 +438,9 @@ static void times_are_released_in_both_forms(void **state)
 	(void)state;
 	histogram_init(&times);
 	histogram_add(&times, 3000000);
-	privacy_set_times(p, series, &times);
+	series_put_times(series, handle, &times);
 	r = privacy_release(p, 1);
-	privacy_free(p);
+	node_free(p, series);
 	point = find(r, METRIC_EXPORT_TIME, "x", NULL);
 	assert_int_equal(point->count, 1);
 	assert_int_equal(point->buckets[1], 1);
@@ -448,13 +455,14 @@ static void times_are_released_in_both_forms(void **state)
 static void bucket_laplace_has_one_view_for_all(void **state)
 {
 	struct seeded s;
-	struct privacy *p = fresh(&defaults, &s);
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
 	struct released *r = privacy_release(p, 1);
 
 	(void)state;
 	assert_null(r->network);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 int main(void)

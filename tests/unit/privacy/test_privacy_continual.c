@@ -17,7 +17,7 @@
 #define DAY   86400000000000ULL
 #define START (20454 * DAY)
 
-static struct privacy *continual(struct seeded *s, uint64_t epsilon_milli)
+static struct privacy *continual(struct seeded *s, uint64_t epsilon_milli, struct series **series)
 {
 	const struct privacy_params all = {
 		.mechanism = PRIVACY_CONTINUAL,
@@ -27,12 +27,8 @@ static struct privacy *continual(struct seeded *s, uint64_t epsilon_milli)
 			   .hour_clip = 0,
 			   .packet_clip = 16},
 	};
-	struct privacy *p;
 
-	s->state = SEED;
-	p = privacy_new(&all, "here", START, seeded_fill, s);
-	assert_non_null(p);
-	return p;
+	return node_new(&all, START, s, series);
 }
 
 static void pay(struct privacy *p, enum origin origin, bool partial)
@@ -59,13 +55,14 @@ static void the_network_sees_a_fixed_set_of_series_and_none_of_the_operators(voi
 		METRIC_ROUND_TRIP,
 	};
 	struct seeded s;
-	struct privacy *p = continual(&s, 1000);
+	struct series *series;
+	struct privacy *p = continual(&s, 1000, &series);
 	struct released *r;
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
 		pay(p, ORIGIN_ORIGINATED, false);
-		privacy_add(p, privacy_series(p, METRIC_COVERAGE, NULL, NULL), 1);
+		series_count(series, METRIC_RECORDS_DROPPED, 0, 1);
 	}
 	r = privacy_release(p, START + DAY + 123456789);
 	assert_string_equal(r->mechanism, "bucket-laplace");
@@ -99,13 +96,14 @@ static void the_network_sees_a_fixed_set_of_series_and_none_of_the_operators(voi
 	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 100);
 	assert_int_equal(find(r, METRIC_PAY_TIME, NULL, NULL)->count, 100);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 static void two_nodes_that_differ_in_one_payment_show_the_same_until_midnight(void **state)
 {
 	struct seeded s, t;
-	struct privacy *one = continual(&s, 1000), *other = continual(&t, 1000);
+	struct series *ones, *others;
+	struct privacy *one = continual(&s, 1000, &ones), *other = continual(&t, 1000, &others);
 	struct released *a, *b;
 
 	(void)state;
@@ -119,15 +117,16 @@ static void two_nodes_that_differ_in_one_payment_show_the_same_until_midnight(vo
 		released_unref(a);
 		released_unref(b);
 	}
-	privacy_free(one);
-	privacy_free(other);
+	node_free(one, ones);
+	node_free(other, others);
 }
 
 /* With epsilon 20 the noise has a scale of a sixteenth of a payment. */
 static void only_whole_payments_originated_here_count_for_the_network(void **state)
 {
 	struct seeded s;
-	struct privacy *p = continual(&s, 20000);
+	struct series *series;
+	struct privacy *p = continual(&s, 20000, &series);
 	struct released *r;
 
 	(void)state;
@@ -144,7 +143,7 @@ static void only_whole_payments_originated_here_count_for_the_network(void **sta
 	/* The operator's has the partial ones too. */
 	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 60);
 	released_unref(r);
-	privacy_free(p);
+	node_free(p, series);
 }
 
 int main(void)

@@ -28,6 +28,7 @@ static const struct asset usd = {"USD", 4}, dollars = {"USD", 0}, nowhere = {"XY
 static struct bench {
 	struct peers *peers;
 	struct rates *rates;
+	struct series *series;
 	struct privacy *privacy;
 	struct pipeline *pipeline;
 	unsigned opaque;
@@ -61,7 +62,9 @@ static inline void build(const struct asset *asset, size_t exchanges)
 	memset(&b, 0, sizeof(b));
 	b.peers = peers_new(NULL, 0, asset, 16);
 	b.rates = rates_new(no_rates);
-	b.privacy = privacy_new(&params, "test", 1, seeded, &seed);
+	b.series = series_new(0);
+	assert_non_null(b.series);
+	b.privacy = privacy_new(&params, b.series, "test", 1, seeded, &seed);
 	assert_non_null(b.peers);
 	assert_non_null(b.rates);
 	assert_non_null(b.privacy);
@@ -75,6 +78,7 @@ static inline void build(const struct asset *asset, size_t exchanges)
 		.peers = b.peers,
 		.rates = b.rates,
 		.privacy = b.privacy,
+		.series = b.series,
 		.opaque = opaque,
 		.context = &b,
 	});
@@ -93,6 +97,7 @@ static inline int teardown(void **state)
 	(void)state;
 	pipeline_free(b.pipeline);
 	privacy_free(b.privacy);
+	series_free(b.series);
 	rates_free(b.rates);
 	peers_free(b.peers);
 	return 0;

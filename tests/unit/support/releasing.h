@@ -11,6 +11,26 @@
 #define SEED 0xfeedULL
 #define MS   1000000ULL
 
+/* A node that counts in *SERIES, which is made for it; node_free takes both down. */
+static inline struct privacy *node_new(const struct privacy_params *params, uint64_t start_ns,
+				       struct seeded *random, struct series **series)
+{
+	struct privacy *p;
+
+	random->state = SEED;
+	*series = series_new(params->cardinality_limit);
+	assert_non_null(*series);
+	p = privacy_new(params, *series, "here", start_ns, seeded_fill, random);
+	assert_non_null(p);
+	return p;
+}
+
+static inline void node_free(struct privacy *p, struct series *series)
+{
+	privacy_free(p);
+	series_free(series);
+}
+
 /* The point of METRIC whose labels' values are A and B (NULL: none). */
 static const struct released_point *find(const struct released *r, enum metric metric,
 					 const char *a, const char *b)
