@@ -97,7 +97,12 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 DYGRAPHS         ?= /usr/share/javascript/dygraphs/dygraph.min.js
 DYGRAPHS_LICENCE ?= /usr/share/doc/libjs-dygraphs/copyright
 WEB := user/page/web
-PAGE := $(WEB)/page.html $(WEB)/page.css $(wildcard $(WEB)/*.js)
+PAGE := $(WEB)/page.html $(WEB)/page.css $(wildcard $(WEB)/*.js) $(BUILD)/page/words.js
+
+$(BUILD)/page/words.js: $(WEB)/page_words.js.in user/release/words.h
+	$(call say,PAGE,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -E -P -undef -Iuser -x c -o $@ $<
 
 $(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
 	$(call say,PAGE,$@)

@@ -7,6 +7,7 @@
 #define TELLTALE_TESTS_CONFORMANCE_SEEN_H
 
 #include "case.h"
+#include "release/words.h"
 
 /* In the order in which files list them. */
 enum seen_what { SEEN_MESSAGE, SEEN_GAP, SEEN_OPAQUE };
@@ -23,7 +24,11 @@ struct seen {
 };
 
 static const char *const seen_kinds[] = {"none", "bad", [12] = "prepare", "fulfill", "reject"};
-static const char *const seen_causes[] = {"", "hole", "http", "complex", "reorder", "load", "full"};
+static const char *const seen_causes[] = {"",
+#define WORD(id, label, ...) [RECORD_GAP_##id] = (label),
+					  GAP_WORDS(WORD)
+#undef WORD
+};
 static const char *const seen_flags[] = {"", "PEER", "CUT", "LONG", "TRAILING"};
 static const char *const seen_reasons[] = {"", "tls", "http2", "upgraded"};
 

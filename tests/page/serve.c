@@ -23,6 +23,7 @@
 #include "history/history.h"
 #include "page/local.h"
 #include "release/released_new.h"
+#include "release/vocabulary.h"
 
 #define NS     1000000000ull
 #define HOUR_S 3600
@@ -117,8 +118,6 @@ static struct released *network_view(const struct node *n, int64_t at_s)
 
 static struct released *look(const struct node *n, int64_t at_s, bool continual)
 {
-	static const char *const outcomes[] = {"fulfilled", "rejected", "expired", "http_error",
-					       "not_ilp",   "closed",   "lost"};
 	struct released *r = snapshot(n->start_s, at_s);
 	struct released_point *times;
 	int64_t paid = (int64_t)n->transactions, rejected = (int64_t)n->rejected;
@@ -135,7 +134,7 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	times->sum_ms = 700 * n->transactions;
 	add(r, METRIC_COVERAGE, NULL, NULL, n->gaps == 0);
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++)
-		add(r, METRIC_OUTCOMES, "outcome", outcomes[i], ends[i]);
+		add(r, METRIC_OUTCOMES, "outcome", vocabulary_outcomes.words[i].label, ends[i]);
 	add(r, METRIC_GAPS, "cause", "hole", (int64_t)n->gaps);
 	add(r, METRIC_OPAQUE, "reason", "tls-no-library", (int64_t)n->gaps / 3);
 	if (continual)

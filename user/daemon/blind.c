@@ -9,30 +9,12 @@
 #include "base/log.h"
 #include "base/procname.h"
 #include "tap/sockets.h"
+#include "release/vocabulary.h"
 
-enum reason { NO_LIBRARY, UNATTACHED, REFUSED, SPARED, UNKNOWN_OWNER, HTTP2, UPGRADED, REASONS };
-
-static const struct {
-	const char *label; /* of telltale_opaque_connections_total */
-	const char *words;
-} reasons[REASONS] = {
-	[NO_LIBRARY] = {"tls-no-library",
-			"its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local "
-			"proxy that does the TLS"},
-	[UNATTACHED] = {"tls-unattached", "its TLS library could not be attached to"},
-	[REFUSED] = {"tls-refused",
-		     "the kernel refuses the programs that read TLS; `telltale check` says why"},
-	[SPARED] = {"tls-seccomp", "it is under a seccomp filter, and this kernel would kill it; "
-				   "run a kernel with the "
-				   "mend (6.12.14, 6.13.3, 6.14 or newer)"},
-	[UNKNOWN_OWNER] =
-		{"tls-unknown-owner",
-		 "the connection was gone, or others took too long to look up, before its "
-		 "owner was found"},
-	[HTTP2] = {"http2", "HTTP/2 is not decoded; let it speak HTTP/1.1"},
-	[UPGRADED] = {"upgraded",
-		      "they went over from HTTP/1.1 to another protocol or to a tunnel, "
-		      "which is left alone; let ILP packets go by POST"},
+static const char *const words[OPAQUE_REASONS] = {
+#define WORD(id, label, loss, brief, name, why, log) [OPAQUE_##id] = (log),
+	OPAQUE_WORDS(WORD)
+#undef WORD
 };
 
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
@@ -49,11 +31,10 @@ struct blind {
 	size_t targets_len;
 	struct series *series;
 	struct pipeline *pipeline;
-	int handles[REASONS];
 	uint64_t count;
 	struct {
 		unsigned target;
-		enum reason reason;
+		enum opaque_reason reason;
 		enum record_role role;
 		char program[32];
 	} said[SAID_MAX];
@@ -78,8 +59,6 @@ struct blind *blind_new(struct processes *ps, const struct target *targets, size
 	b->targets = targets;
 	b->targets_len = targets_len;
 	b->series = series;
-	for (size_t i = 0; i < REASONS; i++)
-		b->handles[i] = series_find(series, METRIC_OPAQUE, "reason", reasons[i].label);
 	return b;
 }
 
@@ -99,7 +78,7 @@ uint64_t blind_count(const struct blind *b)
 }
 
 /* Once for each program, reason and role. */
-static void say(struct blind *b, unsigned target, enum reason reason,
+static void say(struct blind *b, unsigned target, enum opaque_reason reason,
 		const struct sockets_owner *owner)
 {
 	const char *program = owner->program[0] ? owner->program : "a process";
@@ -117,7 +96,7 @@ static void say(struct blind *b, unsigned target, enum reason reason,
 	snprintf(b->said[b->said_len++].program, sizeof(b->said[0].program), "%s", program);
 	log_warn("blind", "connections that %s %s in %s cannot be read: %s", program,
 		 owner->role == RECORD_ROLE_SERVER ? "accepts" : "opens", b->targets[target].name,
-		 reasons[reason].words);
+		 words[reason]);
 }
 
 static void origin_unknown(struct blind *b, unsigned target)
@@ -172,18 +151,19 @@ static bool look(struct blind *b, unsigned target, const struct record_opaque *r
 	return true;
 }
 
-static enum reason reason_of(const struct blind *b, const struct record_opaque *r,
-			     enum sockets_verdict verdict)
+static enum opaque_reason reason_of(const struct blind *b, const struct record_opaque *r,
+				    enum sockets_verdict verdict)
 {
 	if (r->reason == RECORD_OPAQUE_HTTP2)
-		return HTTP2;
+		return OPAQUE_HTTP2;
 	if (r->reason == RECORD_OPAQUE_UPGRADED)
-		return UPGRADED;
+		return OPAQUE_UPGRADED;
 	switch (verdict) {
-	case SOCKETS_NO_LIBRARY: return NO_LIBRARY;
-	case SOCKETS_UNATTACHED: return processes_tls_refused(b->processes) ? REFUSED : UNATTACHED;
-	case SOCKETS_SPARED: return SPARED;
-	default: return UNKNOWN_OWNER;
+	case SOCKETS_NO_LIBRARY: return OPAQUE_NO_LIBRARY;
+	case SOCKETS_UNATTACHED:
+		return processes_tls_refused(b->processes) ? OPAQUE_REFUSED : OPAQUE_UNATTACHED;
+	case SOCKETS_SPARED: return OPAQUE_SECCOMP;
+	default: return OPAQUE_UNKNOWN_OWNER;
 	}
 }
 
@@ -206,10 +186,10 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	if (record->reason == RECORD_OPAQUE_TLS && owner.verdict == SOCKETS_READ)
 		return;
 	if (!again) {
-		enum reason reason = reason_of(b, record, owner.verdict);
+		enum opaque_reason reason = reason_of(b, record, owner.verdict);
 
 		b->count++;
-		series_add(b->series, b->handles[reason], 1);
+		series_count(b->series, METRIC_OPAQUE, reason, 1);
 		say(b, target, reason, &owner);
 	}
 	if (!tells)

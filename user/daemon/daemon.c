@@ -12,6 +12,7 @@
 #include "daemon/stages.h"
 #include "base/log.h"
 #include "daemon/truth.h"
+#include "release/vocabulary.h"
 
 #define DRAIN_MS    50   /* between two looks into the ring */
 #define TICK_MS     1000 /* between two looks at processes, time-outs and the export's state */
@@ -50,6 +51,10 @@ static void drain_ring(struct daemon *d)
 
 /* --- what the stages outside the pipeline have counted --- */
 
+_Static_assert(DOCUMENT_OPERATOR == (int)RATES_OPERATOR && DOCUMENT_NETWORK == (int)RATES_NETWORK &&
+		       DOCUMENTS == (int)RATES_SOURCES,
+	       "a word for each source of rates");
+
 static void hand_over_rates(struct daemon *d)
 {
 	for (unsigned i = 0; i < RATES_SOURCES; i++) {
@@ -75,9 +80,9 @@ static void hand_over_history(struct daemon *d)
 {
 	struct history_stats s = local_stats(d->local);
 
-	series_total(d->series, METRIC_HISTORY_FAILURES, SERIES_HISTORY_CORRUPT, s.corrupt);
-	series_total(d->series, METRIC_HISTORY_FAILURES, SERIES_HISTORY_FOREIGN, s.foreign);
-	series_total(d->series, METRIC_HISTORY_FAILURES, SERIES_HISTORY_UNSAVED, s.unsaved);
+	series_total(d->series, METRIC_HISTORY_FAILURES, HISTORY_EVENT_CORRUPT, s.corrupt);
+	series_total(d->series, METRIC_HISTORY_FAILURES, HISTORY_EVENT_FOREIGN, s.foreign);
+	series_total(d->series, METRIC_HISTORY_FAILURES, HISTORY_EVENT_UNSAVED, s.unsaved);
 }
 
 static void hand_over(struct daemon *d)

@@ -4,74 +4,12 @@
 #include <stdlib.h>
 
 #include "bpf/shared.h"
-#include "base/log.h"
 #include "exchange/origins.h"
 #include "base/table.h"
-
-/* What this file counts itself, or passes on from the stages at each tick. */
-enum counter {
-	RECORDS_UNKNOWN,
-	RECORDS_INVALID,
-	RECORDS_FIRST, /* + type - 1 */
-	RECORDS_LAST = RECORDS_FIRST + RECORD_EXEC - RECORD_MESSAGE,
-	GAPS_FIRST, /* + cause - 1 */
-	GAPS_LAST = GAPS_FIRST + RECORD_GAP_CAUSES - 1,
-	GAP_BYTES_FIRST,
-	GAP_BYTES_LAST = GAP_BYTES_FIRST + RECORD_GAP_CAUSES - 1,
-	EVICTED_EXCHANGES,
-	EVICTED_CONDITIONS,
-	EVICTED_PAYMENTS,
-	UNMATCHED,
-	REPEATED,
-	BAD_REQUESTS,
-	UNATTRIBUTED,
-	UNCONVERTED,
-	SATURATED,
-	COUNTERS,
-};
-
-#define RECORDS(type)    (RECORDS_FIRST + (type)-RECORD_MESSAGE)
-#define GAPS(cause)      (GAPS_FIRST + (cause)-1)
-#define GAP_BYTES(cause) (GAP_BYTES_FIRST + (cause)-1)
-
-static const struct {
-	enum metric metric;
-	const char *key, *value;
-} counter_series[COUNTERS] = {
-	[RECORDS_UNKNOWN] = {METRIC_RECORDS, "type", "unknown"},
-	[RECORDS_INVALID] = {METRIC_RECORDS, "type", "invalid"},
-	[RECORDS(RECORD_MESSAGE)] = {METRIC_RECORDS, "type", "message"},
-	[RECORDS(RECORD_ENDPOINT)] = {METRIC_RECORDS, "type", "endpoint"},
-	[RECORDS(RECORD_FLOW_CLOSE)] = {METRIC_RECORDS, "type", "flow_close"},
-	[RECORDS(RECORD_GAP)] = {METRIC_RECORDS, "type", "gap"},
-	[RECORDS(RECORD_OPAQUE)] = {METRIC_RECORDS, "type", "opaque"},
-	[RECORDS(RECORD_EXEC)] = {METRIC_RECORDS, "type", "exec"},
-	[GAPS(RECORD_GAP_HOLE)] = {METRIC_GAPS, "cause", "hole"},
-	[GAPS(RECORD_GAP_HTTP)] = {METRIC_GAPS, "cause", "http"},
-	[GAPS(RECORD_GAP_COMPLEX)] = {METRIC_GAPS, "cause", "complex"},
-	[GAPS(RECORD_GAP_REORDER)] = {METRIC_GAPS, "cause", "reorder"},
-	[GAPS(RECORD_GAP_LOAD)] = {METRIC_GAPS, "cause", "load"},
-	[GAPS(RECORD_GAP_FULL)] = {METRIC_GAPS, "cause", "full"},
-	[GAP_BYTES(RECORD_GAP_HOLE)] = {METRIC_GAP_BYTES, "cause", "hole"},
-	[GAP_BYTES(RECORD_GAP_HTTP)] = {METRIC_GAP_BYTES, "cause", "http"},
-	[GAP_BYTES(RECORD_GAP_COMPLEX)] = {METRIC_GAP_BYTES, "cause", "complex"},
-	[GAP_BYTES(RECORD_GAP_REORDER)] = {METRIC_GAP_BYTES, "cause", "reorder"},
-	[GAP_BYTES(RECORD_GAP_LOAD)] = {METRIC_GAP_BYTES, "cause", "load"},
-	[GAP_BYTES(RECORD_GAP_FULL)] = {METRIC_GAP_BYTES, "cause", "full"},
-	[EVICTED_EXCHANGES] = {METRIC_EVICTED, "table", "exchanges"},
-	[EVICTED_CONDITIONS] = {METRIC_EVICTED, "table", "conditions"},
-	[EVICTED_PAYMENTS] = {METRIC_EVICTED, "table", "payments"},
-	[UNMATCHED] = {METRIC_UNMATCHED, NULL, NULL},
-	[REPEATED] = {METRIC_REPEATED, NULL, NULL},
-	[BAD_REQUESTS] = {METRIC_BAD_REQUESTS, NULL, NULL},
-	[UNATTRIBUTED] = {METRIC_UNATTRIBUTED, NULL, NULL},
-	[UNCONVERTED] = {METRIC_UNCONVERTED, NULL, NULL},
-	[SATURATED] = {METRIC_SATURATED, NULL, NULL},
-};
+#include "release/vocabulary.h"
 
 _Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
-_Static_assert(RECORD_EXEC == 6, "a new record type needs a name and a case below");
-_Static_assert(RECORD_GAP_CAUSES == 6, "a new cause needs a name above");
+_Static_assert(RECORD_EXEC == 6, "a new record type needs a case below");
 
 struct pipeline {
 	struct match *match;
@@ -83,10 +21,9 @@ struct pipeline {
 	struct series *series;
 	void (*opaque)(void *context, const struct record_opaque *record);
 	void *context;
-	struct {
-		int handle;
-		uint64_t value, told;
-	} counters[COUNTERS];
+	/* As vocabulary.h numbers them. */
+	uint64_t records[RECORD_WORDS_LEN], gaps[RECORD_GAP_CAUSES], gap_bytes[RECORD_GAP_CAUSES];
+	uint64_t unattributed, unconverted, saturated;
 };
 
 /* --- what match calls ------------------------------------------------------------------------ */
@@ -114,14 +51,14 @@ static bool moved_money(const struct exchange *e)
 static void find_value(struct pipeline *p, struct exchange *e)
 {
 	if (!peers_attribute(p->peers, e)) {
-		p->counters[UNATTRIBUTED].value++;
+		p->unattributed++;
 		return;
 	}
 	switch (rates_convert(p->rates, e->amount, &e->asset, &e->value)) {
-	case RATES_SATURATED: p->counters[SATURATED].value++; /* fall through */
+	case RATES_SATURATED: p->saturated++; /* fall through */
 	case RATES_OK: e->converted = true; break;
 	case RATES_UNKNOWN:
-		p->counters[UNCONVERTED].value++;
+		p->unconverted++;
 		e->value = 0;
 		break;
 	}
@@ -165,8 +102,8 @@ static bool take_gap(struct pipeline *p, const struct record_gap *r)
 {
 	if (r->cause < 1 || r->cause > RECORD_GAP_CAUSES)
 		return false;
-	p->counters[GAPS(r->cause)].value++;
-	p->counters[GAP_BYTES(r->cause)].value += r->bytes;
+	p->gaps[r->cause - 1]++;
+	p->gap_bytes[r->cause - 1] += r->bytes;
 	match_gap(p->match, r);
 	return true;
 }
@@ -197,13 +134,13 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
 	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
-		p->counters[RECORDS_INVALID].value++;
+		p->records[RECORD_WORD_INVALID]++;
 	else if (head->type < RECORD_MESSAGE || head->type > RECORD_EXEC)
-		p->counters[RECORDS_UNKNOWN].value++;
+		p->records[RECORD_WORD_UNKNOWN]++;
 	else if (head->len != record_len[head->type] || !take(p, head))
-		p->counters[RECORDS_INVALID].value++;
+		p->records[RECORD_WORD_INVALID]++;
 	else
-		p->counters[RECORDS(head->type)].value++;
+		p->records[head->type - 1]++;
 }
 
 /* --- the clock ------------------------------------------------------------------------------- */
@@ -211,20 +148,23 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 static void tell(struct pipeline *p)
 {
 	struct match_stats match = match_stats(p->match);
+	struct series *s = p->series;
 
-	p->counters[UNMATCHED].value = match.unmatched;
-	p->counters[REPEATED].value = match.repeated;
-	p->counters[BAD_REQUESTS].value = match.bad;
-	p->counters[EVICTED_EXCHANGES].value = match.evicted;
-	p->counters[EVICTED_CONDITIONS].value = origins_evicted(p->origins);
-	p->counters[EVICTED_PAYMENTS].value = payments_stats(p->payments).evicted;
-	for (size_t i = 0; i < COUNTERS; i++) {
-		uint64_t delta = p->counters[i].value - p->counters[i].told;
-
-		if (delta && p->counters[i].handle >= 0)
-			series_add(p->series, p->counters[i].handle, delta);
-		p->counters[i].told = p->counters[i].value;
+	for (unsigned i = 0; i < RECORD_WORDS_LEN; i++)
+		series_total(s, METRIC_RECORDS, i, p->records[i]);
+	for (unsigned i = 0; i < RECORD_GAP_CAUSES; i++) {
+		series_total(s, METRIC_GAPS, i, p->gaps[i]);
+		series_total(s, METRIC_GAP_BYTES, i, p->gap_bytes[i]);
 	}
+	series_total(s, METRIC_EVICTED, EVICTED_EXCHANGES, match.evicted);
+	series_total(s, METRIC_EVICTED, EVICTED_CONDITIONS, origins_evicted(p->origins));
+	series_total(s, METRIC_EVICTED, EVICTED_PAYMENTS, payments_stats(p->payments).evicted);
+	series_total(s, METRIC_UNMATCHED, 0, match.unmatched);
+	series_total(s, METRIC_REPEATED, 0, match.repeated);
+	series_total(s, METRIC_BAD_REQUESTS, 0, match.bad);
+	series_total(s, METRIC_UNATTRIBUTED, 0, p->unattributed);
+	series_total(s, METRIC_UNCONVERTED, 0, p->unconverted);
+	series_total(s, METRIC_SATURATED, 0, p->saturated);
 }
 
 void pipeline_settle(struct pipeline *p, uint64_t dropped)
@@ -260,37 +200,22 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 {
 	uint64_t gaps = 0;
 
-	for (unsigned cause = 1; cause <= RECORD_GAP_CAUSES; cause++)
-		gaps += p->counters[GAPS(cause)].value;
+	for (unsigned i = 0; i < RECORD_GAP_CAUSES; i++)
+		gaps += p->gaps[i];
 	return (struct pipeline_stats){
 		.gaps = gaps,
 		.match = match_stats(p->match),
 		.payments = payments_stats(p->payments),
 		.conditions_evicted = origins_evicted(p->origins),
-		.unknown = p->counters[RECORDS_UNKNOWN].value,
-		.invalid = p->counters[RECORDS_INVALID].value,
-		.unattributed = p->counters[UNATTRIBUTED].value,
-		.unconverted = p->counters[UNCONVERTED].value,
-		.saturated = p->counters[SATURATED].value,
+		.unknown = p->records[RECORD_WORD_UNKNOWN],
+		.invalid = p->records[RECORD_WORD_INVALID],
+		.unattributed = p->unattributed,
+		.unconverted = p->unconverted,
+		.saturated = p->saturated,
 	};
 }
 
 /* --- making ---------------------------------------------------------------------------------- */
-
-static void find_series(struct pipeline *p)
-{
-	for (size_t i = 0; i < COUNTERS; i++) {
-		int handle = series_find(p->series, counter_series[i].metric, counter_series[i].key,
-					 counter_series[i].value);
-
-		if (handle < 0)
-			log_warn("pipeline", "no room for the series %s of %s: it is not exported",
-				 counter_series[i].value ? counter_series[i].value
-							 : "without label",
-				 metric_infos[counter_series[i].metric].name);
-		p->counters[i].handle = handle;
-	}
-}
 
 struct pipeline *pipeline_new(const struct pipeline_config *config)
 {
@@ -314,7 +239,6 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 	}
 	if (config->begin_ns)
 		payments_begin(p->payments, config->begin_ns);
-	find_series(p);
 	return p;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "release/vocabulary.h"
 
 static FILE *create(const char *path)
 {
@@ -21,26 +22,13 @@ static FILE *create(const char *path)
 	return f;
 }
 
-static const char *const outcomes[OUTCOMES] = {
-	[OUTCOME_FULFILLED] = "fulfilled", [OUTCOME_REJECTED] = "rejected",
-	[OUTCOME_EXPIRED] = "expired",     [OUTCOME_HTTP_ERROR] = "http_error",
-	[OUTCOME_NOT_ILP] = "not_ilp",     [OUTCOME_CLOSED] = "closed",
-	[OUTCOME_LOST] = "lost",
-};
-
-static const char *const losts[LOSTS] = {
-	[LOST_GAP] = "gap",           [LOST_RING] = "ring",       [LOST_EVICTED] = "evicted",
-	[LOST_REPLACED] = "replaced", [LOST_TIMEOUT] = "timeout", [LOST_SHUTDOWN] = "shutdown",
-	[LOST_OPAQUE] = "opaque",
-};
-
-/* The first of the N names is that of no count. */
-static void write_counts(FILE *f, const char *key, const char *const *names, const uint64_t *counts,
-			 size_t n)
+/* COUNTS: one for each word, after that of what has none. */
+static void write_counts(FILE *f, const char *key, const struct vocabulary *v,
+			 const uint64_t *counts)
 {
 	fprintf(f, ", \"%s\": {", key);
-	for (size_t i = 1; i < n; i++)
-		fprintf(f, "%s\"%s\": %" PRIu64, i > 1 ? ", " : "", names[i], counts[i]);
+	for (size_t i = 0; i < v->len; i++)
+		fprintf(f, "%s\"%s\": %" PRIu64, i ? ", " : "", v->words[i].label, counts[i + 1]);
 	fprintf(f, "}");
 }
 
@@ -62,8 +50,8 @@ void truth_write(const char *path, const struct privacy_truth *truth)
 		", \"probe_rejects\": %" PRIu64,
 		truth->transactions, truth->prepares, truth->fulfills, truth->rejects, truth->value,
 		truth->probe_prepares, truth->probe_rejects);
-	write_counts(f, "outcomes", outcomes, truth->outcomes, OUTCOMES);
-	write_counts(f, "lost", losts, truth->lost, LOSTS);
+	write_counts(f, "outcomes", &vocabulary_outcomes, truth->outcomes);
+	write_counts(f, "lost", &vocabulary_losts, truth->lost);
 	fprintf(f, "}\n");
 	if (fclose(f) || rename(new, path))
 		log_warn("run", "cannot write %s: %s", path, strerror(errno));

@@ -12,41 +12,34 @@
 #include <stdint.h>
 
 #include "rates/asset.h"
+#include "release/words.h"
+
+/* words.h says what each of these means. */
 
 /* How an exchange ended; each ends in exactly one way. */
 enum outcome {
-	OUTCOME_OPEN = 0,   /* no reply yet */
-	OUTCOME_FULFILLED,  /* the amount moved */
-	OUTCOME_REJECTED,   /* an ILP Reject came back */
-	OUTCOME_EXPIRED,    /* a Fulfill came after the Prepare's expiry: nothing moved */
-	OUTCOME_HTTP_ERROR, /* an HTTP status other than 200 and no packet */
-	OUTCOME_NOT_ILP,    /* status 200 and a body that is no ILP reply */
-	OUTCOME_CLOSED,     /* the connection ended before the reply */
-	OUTCOME_LOST,       /* what became of it was not seen: enum lost says why */
-	OUTCOMES,
+	OUTCOME_OPEN = 0, /* no reply yet */
+#define WORD(id, ...) OUTCOME_##id,
+	OUTCOME_WORDS(WORD)
+#undef WORD
+		OUTCOMES,
 };
 
 /* Why an outcome was not seen. */
 enum lost {
 	LOST_NOT = 0,
-	LOST_GAP,      /* bytes were missing where replies come on its connection */
-	LOST_RING,     /* records found no room while it was open */
-	LOST_EVICTED,  /* the table was full */
-	LOST_REPLACED, /* another Prepare came in its place */
-	LOST_TIMEOUT,  /* no reply long past the expiry */
-	LOST_SHUTDOWN, /* telltale ended first */
-	LOST_OPAQUE,   /* its connection went over to a protocol that is not read */
-	LOSTS,
+#define WORD(id, ...) LOST_##id,
+	LOST_WORDS(WORD)
+#undef WORD
+		LOSTS,
 };
 
 /* Whose payment it is, from where the target stands. */
 enum origin {
-	ORIGIN_UNKNOWN = 0, /* the target also accepts connections that cannot be read */
-	ORIGIN_ORIGINATED,  /* the target started it: the network's volume */
-	ORIGIN_FORWARDED,   /* an incoming Prepare with the same condition was pending */
-	ORIGIN_RECEIVED,    /* came in and ended here, as far as was seen */
-	ORIGIN_PROXY_COPY,  /* the same Prepare on a second connection of the target, or a retry */
-	ORIGINS,
+#define WORD(id, ...) ORIGIN_##id,
+	ORIGIN_WORDS(WORD)
+#undef WORD
+		ORIGINS,
 };
 
 struct exchange {

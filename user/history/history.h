@@ -25,9 +25,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/record.h"
+#include "exchange/exchange.h"
 #include "privacy/noise.h"
 #include "privacy/privacy.h"
 #include "release/released.h"
+#include "release/vocabulary.h"
 
 #define HISTORY_FILE      "history.db"
 #define HISTORY_ASIDE     "history.db.set-aside"
@@ -40,9 +43,9 @@ enum history_view { HISTORY_OWN, HISTORY_NETWORK, HISTORY_VIEWS };
 
 /* Runs of figures begin where a name without a number stands; *_LEN is the run's length. */
 #define HISTORY_TIMES_LEN    (METRIC_BOUNDS + 1)
-#define HISTORY_OUTCOMES_LEN 7
-#define HISTORY_GAPS_LEN     6
-#define HISTORY_OPAQUE_LEN   7
+#define HISTORY_OUTCOMES_LEN (OUTCOMES - 1)
+#define HISTORY_GAPS_LEN     RECORD_GAP_CAUSES
+#define HISTORY_OPAQUE_LEN   OPAQUE_REASONS
 
 enum history_figure {
 	HISTORY_COVERED_MS, /* how long something was measured */
@@ -55,13 +58,11 @@ enum history_figure {
 	HISTORY_OUTCOMES = HISTORY_PAY_TIMES + HISTORY_TIMES_LEN,
 	HISTORY_GAPS = HISTORY_OUTCOMES + HISTORY_OUTCOMES_LEN,
 	HISTORY_OPAQUE = HISTORY_GAPS + HISTORY_GAPS_LEN,
-	HISTORY_DROPPED = HISTORY_OPAQUE + HISTORY_OPAQUE_LEN,
-	HISTORY_UNMATCHED,
-	HISTORY_BAD_REQUESTS,
-	HISTORY_EVICTED,
-	HISTORY_UNATTRIBUTED,
-	HISTORY_UNCONVERTED,
-	HISTORY_FIGURES,
+	HISTORY_OPAQUE_LAST = HISTORY_OPAQUE + HISTORY_OPAQUE_LEN - 1,
+#define FIGURE(id, ...) HISTORY_##id,
+	FIGURE_WORDS(FIGURE)
+#undef FIGURE
+		HISTORY_FIGURES,
 };
 
 struct history_sum {
@@ -91,6 +92,7 @@ struct history_figure_info {
 	enum metric metric; /* that of COVERED_MS is none */
 	const char *label;  /* value of the metric's label; NULL: all series together */
 	const char *column;
+	const char *brief; /* for people, of an outcome and of what was not seen; else NULL */
 };
 
 extern const struct history_figure_info history_figures[HISTORY_FIGURES];

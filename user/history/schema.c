@@ -8,18 +8,23 @@
 
 const char *const history_tables[HISTORY_TABLES] = {"minutes", "hours", "last"};
 
-#define TIMES(n)          [HISTORY_PAY_TIMES + (n)] = {METRIC_PAY_TIME, NULL, "pay_time." #n}
-#define OUTCOME(n, label) [HISTORY_OUTCOMES + (n)] = {METRIC_OUTCOMES, label, "outcome." label}
-#define GAP(n, label)     [HISTORY_GAPS + (n)] = {METRIC_GAPS, label, "gap." label}
-#define OPAQUE(n, label)  [HISTORY_OPAQUE + (n)] = {METRIC_OPAQUE, label, "opaque." label}
+#define TIMES(n) [HISTORY_PAY_TIMES + (n)] = {METRIC_PAY_TIME, NULL, "pay_time." #n, NULL}
+#define OUTCOME(id, label, loss, brief, ...)                                                       \
+	[HISTORY_OUTCOMES + OUTCOME_##id - 1] = {METRIC_OUTCOMES, label, "outcome." label, brief},
+#define GAP(id, label, loss, brief, ...)                                                           \
+	[HISTORY_GAPS + RECORD_GAP_##id - 1] = {METRIC_GAPS, label, "gap." label, brief},
+#define OPAQUE(id, label, loss, brief, ...)                                                        \
+	[HISTORY_OPAQUE + OPAQUE_##id] = {METRIC_OPAQUE, label, "opaque." label, brief},
+#define FIGURE(id, metric, column, brief, ...)                                                     \
+	[HISTORY_##id] = {METRIC_##metric, NULL, column, brief},
 
 const struct history_figure_info history_figures[HISTORY_FIGURES] = {
-	[HISTORY_COVERED_MS] = {METRICS_LEN, NULL, "covered_ms"},
-	[HISTORY_TRANSACTIONS] = {METRIC_TRANSACTIONS, NULL, "transactions"},
-	[HISTORY_VALUE] = {METRIC_AMOUNT_FULFILL, NULL, "value"},
-	[HISTORY_PREPARED] = {METRIC_PACKET_PREPARE, NULL, "prepared"},
-	[HISTORY_FULFILLED] = {METRIC_PACKET_FULFILL, NULL, "fulfilled"},
-	[HISTORY_REJECTED] = {METRIC_PACKET_REJECT, NULL, "rejected"},
+	[HISTORY_COVERED_MS] = {METRICS_LEN, NULL, "covered_ms", NULL},
+	[HISTORY_TRANSACTIONS] = {METRIC_TRANSACTIONS, NULL, "transactions", NULL},
+	[HISTORY_VALUE] = {METRIC_AMOUNT_FULFILL, NULL, "value", NULL},
+	[HISTORY_PREPARED] = {METRIC_PACKET_PREPARE, NULL, "prepared", NULL},
+	[HISTORY_FULFILLED] = {METRIC_PACKET_FULFILL, NULL, "fulfilled", NULL},
+	[HISTORY_REJECTED] = {METRIC_PACKET_REJECT, NULL, "rejected", NULL},
 	TIMES(0),
 	TIMES(1),
 	TIMES(2),
@@ -36,32 +41,12 @@ const struct history_figure_info history_figures[HISTORY_FIGURES] = {
 	TIMES(13),
 	TIMES(14),
 	TIMES(15),
-	OUTCOME(0, "fulfilled"),
-	OUTCOME(1, "rejected"),
-	OUTCOME(2, "expired"),
-	OUTCOME(3, "http_error"),
-	OUTCOME(4, "not_ilp"),
-	OUTCOME(5, "closed"),
-	OUTCOME(6, "lost"),
-	GAP(0, "hole"),
-	GAP(1, "http"),
-	GAP(2, "complex"),
-	GAP(3, "reorder"),
-	GAP(4, "load"),
-	GAP(5, "full"),
-	OPAQUE(0, "tls-no-library"),
-	OPAQUE(1, "tls-unattached"),
-	OPAQUE(2, "tls-refused"),
-	OPAQUE(3, "tls-seccomp"),
-	OPAQUE(4, "tls-unknown-owner"),
-	OPAQUE(5, "http2"),
-	OPAQUE(6, "upgraded"),
-	[HISTORY_DROPPED] = {METRIC_RECORDS_DROPPED, NULL, "dropped"},
-	[HISTORY_UNMATCHED] = {METRIC_UNMATCHED, NULL, "unmatched"},
-	[HISTORY_BAD_REQUESTS] = {METRIC_BAD_REQUESTS, NULL, "bad_requests"},
-	[HISTORY_EVICTED] = {METRIC_EVICTED, NULL, "evicted"},
-	[HISTORY_UNATTRIBUTED] = {METRIC_UNATTRIBUTED, NULL, "unattributed"},
-	[HISTORY_UNCONVERTED] = {METRIC_UNCONVERTED, NULL, "unconverted"},
+	/* clang-format off */
+	OUTCOME_WORDS(OUTCOME)
+	GAP_WORDS(GAP)
+	OPAQUE_WORDS(OPAQUE)
+	FIGURE_WORDS(FIGURE)
+	/* clang-format on */
 };
 
 _Static_assert(HISTORY_TIMES_LEN == 16, "TIMES lists every bucket");

@@ -264,7 +264,7 @@ static void put_unseen(struct json_object *root, const struct history_sum *sum)
 
 	put_run(o, "gaps", sum, HISTORY_GAPS, HISTORY_GAPS_LEN);
 	put_run(o, "opaque", sum, HISTORY_OPAQUE, HISTORY_OPAQUE_LEN);
-	for (int i = HISTORY_DROPPED; i < HISTORY_FIGURES; i++)
+	for (int i = HISTORY_OPAQUE_LAST + 1; i < HISTORY_FIGURES; i++)
 		put_int(o, history_figures[i].column, sum->figures[i]);
 }
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "release/released_new.h"
-#include "privacy/series.h"
+#include "release/vocabulary.h"
 
 /* Ticks come each second, later only while a disk is slow (state.c bounds that) or nothing runs; a
  * node that ended in a longer pause may not be closed. */
@@ -131,13 +131,12 @@ static int64_t publish(struct privacy *p, uint64_t value)
 /* The packet of an originated stream, in the counters of all packets. */
 static void count_packet(struct privacy *p, const struct contribution *c, unsigned stream)
 {
-	series_count(p->series, METRIC_PACKETS, SERIES_PREPARE * SERIES_STREAMS + stream, 1);
+	series_count(p->series, METRIC_PACKETS, KIND_PREPARE * STREAMS + stream, 1);
 	if (c->outcome == OUTCOME_FULFILLED)
-		series_count(p->series, METRIC_PACKETS, SERIES_FULFILL * SERIES_STREAMS + stream,
-			     1);
+		series_count(p->series, METRIC_PACKETS, KIND_FULFILL * STREAMS + stream, 1);
 	if (c->outcome == OUTCOME_REJECTED) {
-		series_count(p->series, METRIC_PACKETS, SERIES_REJECT * SERIES_STREAMS + stream, 1);
-		series_count(p->series, METRIC_REJECTS, series_reject(c->reject_code), 1);
+		series_count(p->series, METRIC_PACKETS, KIND_REJECT * STREAMS + stream, 1);
+		series_count(p->series, METRIC_REJECTS, vocabulary_code(c->reject_code), 1);
 	}
 }
 
@@ -159,7 +158,7 @@ static void observe_packet(struct privacy *p, const struct contribution *c)
 	}
 	if (!originated)
 		return;
-	count_packet(p, c, SERIES_PAYMENT);
+	count_packet(p, c, STREAM_PAYMENT);
 	series_count(p->series, METRIC_PACKET_PREPARE, 0, 1);
 	series_count(p->series, METRIC_PACKET_FULFILL, 0, fulfilled);
 	series_count(p->series, METRIC_PACKET_REJECT, 0, rejected);
@@ -183,7 +182,7 @@ void privacy_observe(void *privacy, const struct contribution *c)
 	case CONTRIBUTION_PROBE_PACKET:
 		if (!originated)
 			break;
-		count_packet(p, c, SERIES_PROBE);
+		count_packet(p, c, STREAM_PROBE);
 		p->truth.probe_prepares++;
 		p->truth.probe_rejects += c->outcome == OUTCOME_REJECTED;
 		break;
@@ -206,17 +205,17 @@ static uint64_t elapsed(uint64_t from_ns, uint64_t to_ns)
 /* Which value of METRIC_HTTP_ERRORS. */
 static unsigned status_class(uint16_t status)
 {
-	return status >= 200 && status < 600 ? status / 100u - 2 : 4;
+	return status >= 200 && status < 600 ? STATUS_2XX + status / 100u - 2 : STATUS_OTHER;
 }
 
 static void count_outcome(struct privacy *p, const struct exchange *e)
 {
-	series_count(p->series, METRIC_OUTCOMES, e->outcome - OUTCOME_FULFILLED, 1);
+	series_count(p->series, METRIC_OUTCOMES, e->outcome - 1, 1);
 	p->truth.outcomes[e->outcome]++;
 	if (e->outcome == OUTCOME_HTTP_ERROR)
 		series_count(p->series, METRIC_HTTP_ERRORS, status_class(e->http_status), 1);
 	if (e->outcome == OUTCOME_LOST) {
-		series_count(p->series, METRIC_LOST, e->lost - LOST_GAP, 1);
+		series_count(p->series, METRIC_LOST, e->lost - 1, 1);
 		p->truth.lost[e->lost]++;
 	}
 }
@@ -235,10 +234,10 @@ void privacy_exchange(struct privacy *p, const struct exchange *e)
 		return;
 	/* A copy is the same Prepare a second time; its first sight says how long it took. */
 	if (e->origin == ORIGIN_RECEIVED)
-		series_time(p->series, METRIC_PREPARE_PROCESSING, SERIES_RECEIVE,
+		series_time(p->series, METRIC_PREPARE_PROCESSING, OPERATION_RECEIVE,
 			    elapsed(e->prepare_done_ns, e->reply_ns));
 	else if (e->origin == ORIGIN_FORWARDED)
-		series_time(p->series, METRIC_PREPARE_PROCESSING, SERIES_FORWARD,
+		series_time(p->series, METRIC_PREPARE_PROCESSING, OPERATION_FORWARD,
 			    elapsed(e->prepare_done_ns, e->reply_ns));
 }
 
@@ -252,14 +251,18 @@ struct privacy_truth privacy_truth(const struct privacy *p)
 /* What continual says of its state, into the operator's series. */
 static void tell_state(struct privacy *p)
 {
+	static const enum state_event events[] = {
+		[STATE_CORRUPT] = STATE_EVENT_CORRUPT,
+		[STATE_FOREIGN] = STATE_EVENT_FOREIGN,
+		[STATE_OLDER] = STATE_EVENT_OLDER,
+	};
 	struct continual_stats now = continual_stats(p->continual);
 
 	if (now.loaded != p->told.loaded && now.loaded >= STATE_CORRUPT)
-		series_count(p->series, METRIC_PRIVACY_STATE,
-			     SERIES_STATE_CORRUPT + (now.loaded - STATE_CORRUPT), 1);
-	series_count(p->series, METRIC_PRIVACY_STATE, SERIES_STATE_DROPPED,
+		series_count(p->series, METRIC_PRIVACY_STATE, events[now.loaded], 1);
+	series_count(p->series, METRIC_PRIVACY_STATE, STATE_EVENT_DROPPED,
 		     (int64_t)(now.dropped - p->told.dropped));
-	series_count(p->series, METRIC_PRIVACY_STATE, SERIES_STATE_UNSAVED,
+	series_count(p->series, METRIC_PRIVACY_STATE, STATE_EVENT_UNSAVED,
 		     (int64_t)(now.unsaved - p->told.unsaved));
 	p->told = now;
 }

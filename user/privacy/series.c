@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "exchange/exchange.h"
 #include "base/log.h"
+#include "release/vocabulary.h"
 
 struct series_entry {
 	enum metric metric;
@@ -30,60 +31,26 @@ struct series {
 
 /* --- the fixed series --- */
 
-#define VALUES(...)                                                                                \
-	(const char *const[])                                                                      \
-	{                                                                                          \
-		__VA_ARGS__, NULL                                                                  \
-	}
-
-#define ORIGIN_VALUES VALUES("unknown", "originated", "forwarded", "received", "proxy_copy")
-#define LOST_VALUES   VALUES("gap", "ring", "evicted", "replaced", "timeout", "shutdown", "opaque")
-#define GAP_VALUES    VALUES("hole", "http", "complex", "reorder", "load", "full")
-#define SOURCE_VALUES VALUES("operator", "network")
-
-/* The codes of RFC 27; the last one stands for all others. */
-static const char *const reject_codes[] = {
-	"F00", "F01", "F02", "F03", "F04", "F05", "F06", "F07", "F08", "F99",   "T00", "T01",
-	"T02", "T03", "T04", "T05", "T99", "R00", "R01", "R02", "R99", "other", NULL,
-};
-#define REJECT_OTHER (sizeof(reject_codes) / sizeof(reject_codes[0]) - 2)
-
-_Static_assert(ORIGINS == 5 && ORIGIN_PROXY_COPY == 4, "ORIGIN_VALUES follow enum origin");
-_Static_assert(OUTCOMES == 8 && OUTCOME_LOST == 7, "the outcomes' values follow enum outcome");
-_Static_assert(LOSTS == 8 && LOST_OPAQUE == 7, "LOST_VALUES follow enum lost");
-_Static_assert(RECORD_GAP_CAUSES == 6 && RECORD_GAP_FULL == 6, "GAP_VALUES follow the record's");
-
 /* Metrics that are not here have one series without labels. */
 static const struct spec {
 	bool at_run_time; /* label values are known only then */
-	struct {
-		const char *key;
-		const char *const *values;
-	} labels[RELEASED_LABELS];
+	const struct vocabulary *labels[RELEASED_LABELS];
 } specs[METRICS_LEN] = {
-	[METRIC_PREPARE_PROCESSING] = {.labels = {{"operation", VALUES("receive", "forward")}}},
-	[METRIC_EXCHANGE_TIME] = {.labels = {{"origin", ORIGIN_VALUES}}},
-	[METRIC_TRANSACTIONS_BY_ORIGIN] = {.labels = {{"origin", ORIGIN_VALUES}}},
-	[METRIC_AMOUNT_BY_ORIGIN] = {.labels = {{"origin", ORIGIN_VALUES}}},
-	[METRIC_PACKETS] = {.labels = {{"kind", VALUES("prepare", "fulfill", "reject")},
-				       {"stream", VALUES("payment", "probe")}}},
-	[METRIC_REJECTS] = {.labels = {{"code", reject_codes}}},
-	[METRIC_OUTCOMES] = {.labels = {{"outcome",
-					 VALUES("fulfilled", "rejected", "expired", "http_error",
-						"not_ilp", "closed", "lost")}}},
-	[METRIC_HTTP_ERRORS] = {.labels = {{"status",
-					    VALUES("2xx", "3xx", "4xx", "5xx", "other")}}},
-	[METRIC_LOST] = {.labels = {{"cause", LOST_VALUES}}},
-	[METRIC_ORIGINS] = {.labels = {{"origin", ORIGIN_VALUES}}},
-	[METRIC_RECORDS] = {.labels = {{"type", VALUES("message", "endpoint", "flow_close", "gap",
-						       "opaque", "unknown")}}},
-	[METRIC_GAPS] = {.labels = {{"cause", GAP_VALUES}}},
-	[METRIC_GAP_BYTES] = {.labels = {{"cause", GAP_VALUES}}},
-	[METRIC_EVICTED] = {.labels = {{"table", VALUES("exchanges", "conditions", "payments")}}},
-	[METRIC_OPAQUE] = {.labels = {{"reason",
-				       VALUES("tls-no-library", "tls-unattached", "tls-refused",
-					      "tls-seccomp", "tls-unknown-owner", "http2",
-					      "upgraded")}}},
+	[METRIC_PREPARE_PROCESSING] = {.labels = {&vocabulary_operations}},
+	[METRIC_EXCHANGE_TIME] = {.labels = {&vocabulary_origins}},
+	[METRIC_TRANSACTIONS_BY_ORIGIN] = {.labels = {&vocabulary_origins}},
+	[METRIC_AMOUNT_BY_ORIGIN] = {.labels = {&vocabulary_origins}},
+	[METRIC_PACKETS] = {.labels = {&vocabulary_kinds, &vocabulary_streams}},
+	[METRIC_REJECTS] = {.labels = {&vocabulary_codes}},
+	[METRIC_OUTCOMES] = {.labels = {&vocabulary_outcomes}},
+	[METRIC_HTTP_ERRORS] = {.labels = {&vocabulary_statuses}},
+	[METRIC_LOST] = {.labels = {&vocabulary_losts}},
+	[METRIC_ORIGINS] = {.labels = {&vocabulary_origins}},
+	[METRIC_RECORDS] = {.labels = {&vocabulary_records}},
+	[METRIC_GAPS] = {.labels = {&vocabulary_gaps}},
+	[METRIC_GAP_BYTES] = {.labels = {&vocabulary_gaps}},
+	[METRIC_EVICTED] = {.labels = {&vocabulary_evicted}},
+	[METRIC_OPAQUE] = {.labels = {&vocabulary_opaque}},
 	[METRIC_EXPORTS] = {.at_run_time = true},
 	[METRIC_EXPORT_FAILURES] = {.at_run_time = true},
 	[METRIC_EXPORT_STATUS] = {.at_run_time = true},
@@ -93,12 +60,10 @@ static const struct spec {
 	[METRIC_EXPORT_BYTES] = {.at_run_time = true},
 	[METRIC_EXPORT_REJECTED] = {.at_run_time = true},
 	[METRIC_EXPORT_RETRIES] = {.at_run_time = true},
-	[METRIC_PRIVACY_STATE] = {.labels = {{"event", VALUES("corrupt", "foreign", "older",
-							      "dropped", "unsaved")}}},
-	[METRIC_HISTORY_FAILURES] = {.labels = {{"event",
-						 VALUES("corrupt", "foreign", "unsaved")}}},
-	[METRIC_RATES_AGE] = {.labels = {{"document", SOURCE_VALUES}}},
-	[METRIC_RATES_FAILURES] = {.labels = {{"document", SOURCE_VALUES}}},
+	[METRIC_PRIVACY_STATE] = {.labels = {&vocabulary_state}},
+	[METRIC_HISTORY_FAILURES] = {.labels = {&vocabulary_history}},
+	[METRIC_RATES_AGE] = {.labels = {&vocabulary_documents}},
+	[METRIC_RATES_FAILURES] = {.labels = {&vocabulary_documents}},
 };
 
 /* NULL when memory is short. */
@@ -129,32 +94,36 @@ static struct series_entry *entry_add(struct series *s, enum metric metric)
 	return e;
 }
 
+/* The fixed series of METRIC with these values of its labels. 0 or -ENOMEM. */
+static int add_words(struct series *s, enum metric metric, const struct word *outer,
+		     const struct word *inner)
+{
+	const struct word *words[RELEASED_LABELS] = {outer, inner};
+	struct series_entry *e = entry_add(s, metric);
+
+	if (!e)
+		return -ENOMEM;
+	for (; e->labels_len < RELEASED_LABELS && words[e->labels_len]; e->labels_len++)
+		e->labels[e->labels_len] = (struct released_label){
+			specs[metric].labels[e->labels_len]->key, words[e->labels_len]->label};
+	return 0;
+}
+
 /* One series for each combination of label values, the first label's varying slowest. */
 static int add_fixed(struct series *s, enum metric metric)
 {
-	static const char *const none[] = {"", NULL};
-	const struct spec *spec = &specs[metric];
-	const char *const *outer = spec->labels[0].key ? spec->labels[0].values : none;
+	const struct vocabulary *outer = specs[metric].labels[0], *inner = specs[metric].labels[1];
+	int err = 0;
 
 	s->first[metric] = s->len;
-	if (spec->at_run_time)
+	if (specs[metric].at_run_time)
 		return 0;
-	for (; *outer; outer++) {
-		const char *const *inner = spec->labels[1].key ? spec->labels[1].values : none;
-
-		for (; *inner; inner++) {
-			struct series_entry *e = entry_add(s, metric);
-			const char *values[RELEASED_LABELS] = {*outer, *inner};
-
-			if (!e)
-				return -ENOMEM;
-			for (; e->labels_len < RELEASED_LABELS && spec->labels[e->labels_len].key;
-			     e->labels_len++)
-				e->labels[e->labels_len] = (struct released_label){
-					spec->labels[e->labels_len].key, values[e->labels_len]};
-		}
+	for (size_t i = 0; i < (outer ? outer->len : 1) && !err; i++) {
+		for (size_t j = 0; j < (inner ? inner->len : 1) && !err; j++)
+			err = add_words(s, metric, outer ? &outer->words[i] : NULL,
+					inner ? &inner->words[j] : NULL);
 	}
-	return 0;
+	return err;
 }
 
 struct series *series_new(size_t limit)
@@ -211,15 +180,6 @@ void series_set(struct series *s, enum metric metric, unsigned which, int64_t va
 void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns)
 {
 	histogram_add(fixed(s, metric, which)->histogram, ns);
-}
-
-unsigned series_reject(const char *code)
-{
-	unsigned i = 0;
-
-	while (i < REJECT_OTHER && strncmp(reject_codes[i], code, 4) != 0)
-		i++;
-	return i;
 }
 
 static bool entry_is(const struct series_entry *e, enum metric metric, const char *key,

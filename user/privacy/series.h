@@ -24,24 +24,11 @@
 
 struct series;
 
-/* The order of the fixed labels' values. */
-enum { SERIES_PREPARE, SERIES_FULFILL, SERIES_REJECT };
-enum { SERIES_PAYMENT, SERIES_PROBE, SERIES_STREAMS };
-enum { SERIES_RECEIVE, SERIES_FORWARD };
-enum {
-	SERIES_STATE_CORRUPT,
-	SERIES_STATE_FOREIGN,
-	SERIES_STATE_OLDER,
-	SERIES_STATE_DROPPED,
-	SERIES_STATE_UNSAVED,
-};
-enum { SERIES_HISTORY_CORRUPT, SERIES_HISTORY_FOREIGN, SERIES_HISTORY_UNSAVED };
-
 /* LIMIT: series that one metric may have; 0: SERIES_LIMIT. NULL when memory is short. */
 struct series *series_new(size_t limit);
 void series_free(struct series *s); /* accepts NULL */
 
-/* --- fixed series: the WHICHth of METRIC, from 0, in the order of its label's values --- */
+/* --- fixed series: the WHICHth of METRIC, from 0, as vocabulary.h numbers its label --- */
 
 /* Adds N to a SUM. */
 void series_count(struct series *s, enum metric metric, unsigned which, int64_t n);
@@ -51,8 +38,6 @@ void series_total(struct series *s, enum metric metric, unsigned which, uint64_t
 void series_set(struct series *s, enum metric metric, unsigned which, int64_t value);
 /* Adds one time, in nanoseconds, to a HISTOGRAM. */
 void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns);
-/* Which of METRIC_REJECTS' series CODE belongs to. */
-unsigned series_reject(const char *code);
 
 /* --- series with a label value that is known only at run time, by handle --- */
 

@@ -300,7 +300,7 @@ static void read_figures(struct json_object *o, struct top_data *d)
 	for (int i = 0; i < HISTORY_OPAQUE_LEN; i++)
 		d->figures[HISTORY_OPAQUE + i] =
 			number(at(unseen, "opaque"), history_figures[HISTORY_OPAQUE + i].label);
-	for (int i = HISTORY_DROPPED; i < HISTORY_FIGURES; i++)
+	for (int i = HISTORY_OPAQUE_LAST + 1; i < HISTORY_FIGURES; i++)
 		d->figures[i] = number(unseen, history_figures[i].column);
 	for (size_t i = 0; i < HISTORY_TIMES_LEN && i < length(buckets); i++)
 		d->figures[HISTORY_PAY_TIMES + i] =

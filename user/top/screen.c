@@ -294,9 +294,6 @@ static int put_number(int line, int column, int look, const char *name, int64_t 
 
 static void put_outcomes(int line, const struct top_data *d, enum history_view view)
 {
-	static const char *const names[HISTORY_OUTCOMES_LEN] = {
-		"fulfilled", "rejected", "expired", "HTTP error",
-		"no packet", "closed",   "not seen"};
 	int column = 11;
 
 	top_put(line, 1, top_colour(SOFT), "Outcomes");
@@ -308,7 +305,8 @@ static void put_outcomes(int line, const struct top_data *d, enum history_view v
 		int64_t n = d->figures[HISTORY_OUTCOMES + i];
 
 		if (n || i < 2)
-			column = put_number(line, column, A_BOLD, names[i], n);
+			column = put_number(line, column, A_BOLD,
+					    history_figures[HISTORY_OUTCOMES + i].brief, n);
 	}
 }
 
@@ -334,13 +332,6 @@ static void put_times(int line, const struct top_data *d)
 	}
 }
 
-/* As the page calls them (page_parts.js), in the order of history_figures. */
-static const char *const unseen[HISTORY_FIGURES - HISTORY_GAPS] = {
-	"bytes missed", "unclear HTTP",   "too many parts",  "out of order", "two processors",
-	"no room",      "TLS of its own", "TLS not reached", "TLS refused",  "TLS seccomp",
-	"TLS owner?",   "HTTP/2",         "other protocol",  "ring drops",   "replies alone",
-	"not ILP",      "pushed out",     "asset not known", "no rate"};
-
 static void put_unseen(int line, const struct top_data *d, enum history_view view)
 {
 	int column = 11;
@@ -353,7 +344,7 @@ static void put_unseen(int line, const struct top_data *d, enum history_view vie
 	for (int i = HISTORY_GAPS; i < HISTORY_FIGURES; i++) {
 		if (d->figures[i])
 			column = put_number(line, column, A_BOLD | top_colour(WARN),
-					    unseen[i - HISTORY_GAPS], d->figures[i]);
+					    history_figures[i].brief, d->figures[i]);
 	}
 	if (column == 11)
 		top_put(line, column, top_colour(GOOD), "nothing was missed in this window");

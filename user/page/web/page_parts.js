@@ -60,16 +60,6 @@ function drawAll() {
 
 /* --- outcomes, times --------------------------------------------------------------------------- */
 
-const OUTCOMES = {
-  fulfilled: ["Fulfilled", "the amount moved"],
-  rejected: ["Rejected", "a Reject came back"],
-  expired: ["Expired", "the Fulfill came too late"],
-  http_error: ["HTTP error", "answered without a packet"],
-  not_ilp: ["No packet", "answered 200, but not with ILP"],
-  closed: ["Closed", "the connection ended first"],
-  lost: ["Not seen", "telltale missed how it ended"],
-};
-
 function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
@@ -150,34 +140,6 @@ function drawEndpoints() {
 }
 
 /* --- what was not seen ------------------------------------------------------------------------- */
-
-const UNSEEN = [
-  ["Gaps in connections that were followed", "gaps", {
-    hole: ["Bytes missed", "the connection got them, telltale did not"],
-    reorder: ["Out of order", "came too early, and there was no room to wait"],
-    http: ["Unclear HTTP", "a head that implementations read differently, or none"],
-    complex: ["Too many parts", "more messages in one segment than are looked at"],
-    load: ["Two processors", "handled one connection at once"],
-    full: ["No room", "more connections at once than are followed (tls_connections)"],
-  }],
-  ["Connections that cannot be read", "opaque", {
-    "tls-no-library": ["TLS of its own", "Go, Java, rustls, or OpenSSL without symbols: let it speak plain HTTP to a local proxy"],
-    "tls-unattached": ["TLS not reached", "its library could not be attached to; the log says why"],
-    "tls-refused": ["TLS refused", "this kernel lets nobody read TLS libraries"],
-    "tls-seccomp": ["TLS under seccomp", "this kernel would kill the process; take a newer one"],
-    "tls-unknown-owner": ["TLS owner unknown", "the process was gone before it could be found"],
-    http2: ["HTTP/2", "announced, and not decoded"],
-    upgraded: ["Other protocol", "after 101 or CONNECT the connection speaks something else"],
-  }],
-  ["Records and packets", null, {
-    dropped: ["Ring drops", "records that found no room on their way from the kernel"],
-    unmatched: ["Replies alone", "their Prepare was not seen"],
-    bad_requests: ["Not ILP", "requests announced as ILP that hold no packet"],
-    evicted: ["Pushed out", "of a full table"],
-    unattributed: ["Asset not known", "fulfilled, but in which asset is not known: see telltale peers"],
-    unconverted: ["No rate", "fulfilled, but no rate converts its asset"],
-  }],
-];
 
 function unseenItem(n, name, why, key) {
   return make("div", {"data-zero": !n, "data-cause": key}, make("dt", {}, name), make("dd", {}, whole(n)),

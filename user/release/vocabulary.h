@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vocabulary.h - the vocabularies of words.h in C: what a label of a metric may say, in the order
+ * of the metric's series.
+ *
+ * Numbers of record.h, enum outcome and enum lost begin at 1, so their word's position is the
+ * number less one; the position in every other vocabulary is the constant itself.
+ */
+#ifndef TELLTALE_VOCABULARY_H
+#define TELLTALE_VOCABULARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "release/words.h"
+
+struct word {
+	const char *label;
+	bool loss; /* what is so counted is missing in the totals */
+};
+
+struct vocabulary {
+	const char *key; /* of the label */
+	const struct word *words;
+	size_t len;
+};
+
+extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary_origins,
+	vocabulary_records, vocabulary_gaps, vocabulary_opaque, vocabulary_evicted,
+	vocabulary_state, vocabulary_history, vocabulary_kinds, vocabulary_streams,
+	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes;
+
+/* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
+unsigned vocabulary_code(const char *code);
+
+/* Record types, then what is refused. */
+enum record_word {
+#define WORD(id, ...) RECORD_WORD_##id,
+	RECORD_WORDS(WORD) REFUSED_WORDS(WORD)
+#undef WORD
+		RECORD_WORDS_LEN
+};
+
+enum opaque_reason {
+#define WORD(id, ...) OPAQUE_##id,
+	OPAQUE_WORDS(WORD)
+#undef WORD
+		OPAQUE_REASONS
+};
+
+enum evicted_table {
+#define WORD(id, ...) EVICTED_##id,
+	EVICTED_WORDS(WORD)
+#undef WORD
+		EVICTED_TABLES
+};
+
+enum state_event {
+#define WORD(id, ...) STATE_EVENT_##id,
+	STATE_WORDS(WORD)
+#undef WORD
+		STATE_EVENTS
+};
+
+enum history_event {
+#define WORD(id, ...) HISTORY_EVENT_##id,
+	HISTORY_WORDS(WORD)
+#undef WORD
+		HISTORY_EVENTS
+};
+
+/* The rest are used where they are counted only. */
+enum {
+#define WORD(id, ...) KIND_##id,
+	KIND_WORDS(WORD)
+#undef WORD
+};
+enum {
+#define WORD(id, ...) STREAM_##id,
+	STREAM_WORDS(WORD)
+#undef WORD
+		STREAMS
+};
+enum {
+#define WORD(id, ...) OPERATION_##id,
+	OPERATION_WORDS(WORD)
+#undef WORD
+};
+enum {
+#define WORD(id, ...) STATUS_##id,
+	STATUS_WORDS(WORD)
+#undef WORD
+};
+enum {
+#define WORD(id, ...) DOCUMENT_##id,
+	DOCUMENT_WORDS(WORD)
+#undef WORD
+		DOCUMENTS
+};
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * words.h - one table for each vocabulary: what the labels of metrics may say, and what it means.
+ *
+ * Metrics, the history's columns, the local page, `telltale top`, the log and the file of truth
+ * take their words from here. Only macros stand here, because the page's script is made from it as
+ * well (page_words.js.in); vocabulary.h has the same in C.
+ *
+ * WORD(id, label, loss[, brief, name, why[, log]])
+ *   id     makes the constant: RECORD_GAP_HOLE, OUTCOME_EXPIRED, OPAQUE_HTTP2 ...
+ *   label  on the wire, in the history's columns and in the page's JSON; never changed
+ *   loss   LOSS: what is so counted is missing in the totals; else NO_LOSS. metrics.h names the
+ *          metrics whose coverage depends on it.
+ *   brief  in `telltale top`
+ *   name, why  on the page; each is one string, as JavaScript does not join them
+ *   log    in the log
+ */
+#ifndef TELLTALE_WORDS_H
+#define TELLTALE_WORDS_H
+
+/* clang-format off */
+
+/* How an exchange ended. The numbers of enum outcome follow this order. */
+#define OUTCOME_WORDS(WORD) \
+	WORD(FULFILLED, "fulfilled", NO_LOSS, "fulfilled", "Fulfilled", "the amount moved") \
+	WORD(REJECTED, "rejected", NO_LOSS, "rejected", "Rejected", "a Reject came back") \
+	/* After the Prepare's expiry: nothing moved. */ \
+	WORD(EXPIRED, "expired", NO_LOSS, "expired", "Expired", "the Fulfill came too late") \
+	/* A status other than 200. */ \
+	WORD(HTTP_ERROR, "http_error", NO_LOSS, "HTTP error", "HTTP error", "answered without a packet") \
+	WORD(NOT_ILP, "not_ilp", NO_LOSS, "no packet", "No packet", "answered 200, but not with ILP") \
+	WORD(CLOSED, "closed", NO_LOSS, "closed", "Closed", "the connection ended first") \
+	/* LOST_WORDS say why. What made telltale miss it is counted as a loss by itself. */ \
+	WORD(LOST, "lost", NO_LOSS, "not seen", "Not seen", "telltale missed how it ended")
+
+/* Why an outcome was not seen. The numbers of enum lost follow this order. */
+#define LOST_WORDS(WORD) \
+	WORD(GAP, "gap", NO_LOSS)           /* bytes were missing where replies come on its connection */ \
+	WORD(RING, "ring", NO_LOSS)         /* records found no room while it was open */ \
+	WORD(EVICTED, "evicted", NO_LOSS)   /* the table was full */ \
+	WORD(REPLACED, "replaced", NO_LOSS) /* another Prepare came in its place */ \
+	WORD(TIMEOUT, "timeout", NO_LOSS)   /* no reply long past the expiry */ \
+	WORD(SHUTDOWN, "shutdown", NO_LOSS) /* telltale ended first */ \
+	WORD(OPAQUE, "opaque", NO_LOSS)     /* its connection went over to a protocol that is not read */
+
+/* Whose payment it is, from where the target stands. The numbers of enum origin follow this order. */
+#define ORIGIN_WORDS(WORD) \
+	WORD(UNKNOWN, "unknown", NO_LOSS)       /* the target also accepts connections that cannot be read */ \
+	WORD(ORIGINATED, "originated", NO_LOSS) /* the target started it: the network's volume */ \
+	WORD(FORWARDED, "forwarded", NO_LOSS)   /* an incoming Prepare with the same condition was pending */ \
+	WORD(RECEIVED, "received", NO_LOSS)     /* came in and ended here, as far as was seen */ \
+	/* The same Prepare on a second connection of the target, or a retry. */ \
+	WORD(PROXY_COPY, "proxy_copy", NO_LOSS)
+
+/* Types of records: enum record_type. */
+#define RECORD_WORDS(WORD) \
+	WORD(MESSAGE, "message", NO_LOSS) \
+	WORD(ENDPOINT, "endpoint", NO_LOSS) \
+	WORD(FLOW_CLOSE, "flow_close", NO_LOSS) \
+	WORD(GAP, "gap", NO_LOSS) /* its cause says whether that is a loss */ \
+	WORD(OPAQUE, "opaque", NO_LOSS) /* so does its reason */ \
+	WORD(EXEC, "exec", NO_LOSS)
+
+/* Records that were not taken. They stand beside the types. */
+#define REFUSED_WORDS(WORD) \
+	WORD(UNKNOWN, "unknown", NO_LOSS) /* of a type this version does not know: skipped */ \
+	WORD(INVALID, "invalid", LOSS)    /* another version, a wrong size or impossible fields */
+
+/* Why bytes of a followed connection could not be read: enum record_gap_cause. In the order that the
+ * page shows them in. */
+#define GAP_WORDS(WORD) \
+	WORD(HOLE, "hole", LOSS, "bytes missed", "Bytes missed", \
+	     "the connection got them, telltale did not") \
+	WORD(REORDER, "reorder", LOSS, "out of order", "Out of order", \
+	     "came too early, and there was no room to wait") \
+	WORD(HTTP, "http", LOSS, "unclear HTTP", "Unclear HTTP", \
+	     "a head that implementations read differently, or none") \
+	WORD(COMPLEX, "complex", LOSS, "too many parts", "Too many parts", \
+	     "more messages in one segment than are looked at") \
+	WORD(LOAD, "load", LOSS, "two processors", "Two processors", \
+	     "handled one connection at once") \
+	WORD(FULL, "full", LOSS, "no room", "No room", \
+	     "more connections at once than are followed (tls_connections)")
+
+/* Why a connection in scope cannot be read: enum opaque_reason. */
+#define OPAQUE_WORDS(WORD) \
+	WORD(NO_LIBRARY, "tls-no-library", LOSS, "TLS of its own", "TLS of its own", \
+	     "Go, Java, rustls, or OpenSSL without symbols: let it speak plain HTTP to a local proxy", \
+	     "its TLS is not OpenSSL with symbols; let it speak plain HTTP to a local proxy that " \
+	     "does the TLS") \
+	WORD(UNATTACHED, "tls-unattached", LOSS, "TLS not reached", "TLS not reached", \
+	     "its library could not be attached to; the log says why", \
+	     "its TLS library could not be attached to") \
+	WORD(REFUSED, "tls-refused", LOSS, "TLS refused", "TLS refused", \
+	     "this kernel lets nobody read TLS libraries", \
+	     "the kernel refuses the programs that read TLS; `telltale check` says why") \
+	WORD(SECCOMP, "tls-seccomp", LOSS, "TLS seccomp", "TLS under seccomp", \
+	     "this kernel would kill the process; take a newer one", \
+	     "it is under a seccomp filter, and this kernel would kill it; run a kernel with the " \
+	     "mend (6.12.14, 6.13.3, 6.14 or newer)") \
+	WORD(UNKNOWN_OWNER, "tls-unknown-owner", LOSS, "TLS owner?", "TLS owner unknown", \
+	     "the process was gone before it could be found", \
+	     "the connection was gone, or others took too long to look up, before its owner was found") \
+	WORD(HTTP2, "http2", LOSS, "HTTP/2", "HTTP/2", \
+	     "announced, and not decoded", \
+	     "HTTP/2 is not decoded; let it speak HTTP/1.1") \
+	WORD(UPGRADED, "upgraded", LOSS, "other protocol", "Other protocol", \
+	     "after 101 or CONNECT the connection speaks something else", \
+	     "they went over from HTTP/1.1 to another protocol or to a tunnel, which is left alone; " \
+	     "let ILP packets go by POST")
+
+/* Tables that push out an entry when they are full: enum evicted_table. */
+#define EVICTED_WORDS(WORD) \
+	WORD(EXCHANGES, "exchanges", LOSS) \
+	WORD(CONDITIONS, "conditions", LOSS) \
+	WORD(PAYMENTS, "payments", LOSS)
+
+/* What went wrong with the state of the continual mechanism: enum state_event. */
+#define STATE_WORDS(WORD) \
+	WORD(CORRUPT, "corrupt", NO_LOSS) /* damaged, of another version, or no file */ \
+	WORD(FOREIGN, "foreign", NO_LOSS) /* another host wrote it */ \
+	WORD(OLDER, "older", NO_LOSS)     /* copied, put back or touched since it was written */ \
+	WORD(DROPPED, "dropped", NO_LOSS) /* a node that was never released */ \
+	WORD(UNSAVED, "unsaved", NO_LOSS) /* an attempt to save failed */
+
+/* What went wrong with the file of the history: enum history_event. */
+#define HISTORY_WORDS(WORD) \
+	WORD(CORRUPT, "corrupt", NO_LOSS) /* damaged: set aside */ \
+	WORD(FOREIGN, "foreign", NO_LOSS) /* not ours: set aside */ \
+	WORD(UNSAVED, "unsaved", NO_LOSS) /* a write failed */
+
+/* Packets, and what their stream proved to be. */
+#define KIND_WORDS(WORD) \
+	WORD(PREPARE, "prepare", NO_LOSS) \
+	WORD(FULFILL, "fulfill", NO_LOSS) \
+	WORD(REJECT, "reject", NO_LOSS)
+#define STREAM_WORDS(WORD) \
+	WORD(PAYMENT, "payment", NO_LOSS) \
+	WORD(PROBE, "probe", NO_LOSS)
+
+/* What the target did with an incoming Prepare. */
+#define OPERATION_WORDS(WORD) \
+	WORD(RECEIVE, "receive", NO_LOSS) \
+	WORD(FORWARD, "forward", NO_LOSS)
+
+/* HTTP statuses without packet, by class. */
+#define STATUS_WORDS(WORD) \
+	WORD(2XX, "2xx", NO_LOSS) \
+	WORD(3XX, "3xx", NO_LOSS) \
+	WORD(4XX, "4xx", NO_LOSS) \
+	WORD(5XX, "5xx", NO_LOSS) \
+	WORD(OTHER, "other", NO_LOSS)
+
+/* Whose rates: enum rates_source. */
+#define DOCUMENT_WORDS(WORD) \
+	WORD(OPERATOR, "operator", NO_LOSS) \
+	WORD(NETWORK, "network", NO_LOSS)
+
+/*
+ * Metrics that the history keeps as a figure each, beside those by label, because they count what
+ * was not seen. FIGURE(id, metric, column, brief, name, why): column is the history's and the key in
+ * the page's JSON, the rest as above. enum history_figure follows this order.
+ */
+#define FIGURE_WORDS(FIGURE) \
+	FIGURE(DROPPED, RECORDS_DROPPED, "dropped", "ring drops", "Ring drops", \
+	       "records that found no room on their way from the kernel") \
+	FIGURE(UNMATCHED, UNMATCHED, "unmatched", "replies alone", "Replies alone", \
+	       "their Prepare was not seen") \
+	FIGURE(BAD_REQUESTS, BAD_REQUESTS, "bad_requests", "not ILP", "Not ILP", \
+	       "requests announced as ILP that hold no packet") \
+	FIGURE(EVICTED, EVICTED, "evicted", "pushed out", "Pushed out", \
+	       "of a full table") \
+	FIGURE(UNATTRIBUTED, UNATTRIBUTED, "unattributed", "asset not known", "Asset not known", \
+	       "fulfilled, but in which asset is not known: see telltale peers") \
+	FIGURE(UNCONVERTED, UNCONVERTED, "unconverted", "no rate", "No rate", \
+	       "fulfilled, but no rate converts its asset")
+
+/* clang-format on */
+
+#endif
