@@ -46,10 +46,9 @@ static uint64_t unix_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* As a daemon sets them that has lost nothing and has rates. */
+/* As a daemon sets them that has rates. */
 static void set_gauges(struct series *s)
 {
-	series_set(s, METRIC_COVERAGE, 0, 1);
 	series_set(s, METRIC_RATES_AGE, RATES_OPERATOR, 60);
 	series_set(s, METRIC_RATES_AGE, RATES_NETWORK, 60);
 }

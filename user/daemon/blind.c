@@ -31,7 +31,6 @@ struct blind {
 	size_t targets_len;
 	struct series *series;
 	struct pipeline *pipeline;
-	uint64_t count;
 	struct {
 		unsigned target;
 		enum opaque_reason reason;
@@ -70,11 +69,6 @@ void blind_free(struct blind *b)
 void blind_set_pipeline(struct blind *b, struct pipeline *pipeline)
 {
 	b->pipeline = pipeline;
-}
-
-uint64_t blind_count(const struct blind *b)
-{
-	return b->count;
 }
 
 /* Once for each program, reason and role. */
@@ -188,7 +182,6 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	if (!again) {
 		enum opaque_reason reason = reason_of(b, record, owner.verdict);
 
-		b->count++;
 		series_count(b->series, METRIC_OPAQUE, reason, 1);
 		say(b, target, reason, &owner);
 	}

@@ -32,7 +32,5 @@ void blind_set_pipeline(struct blind *b, struct pipeline *pipeline);
 void blind_opaque(void *context, const struct record_opaque *record);
 /* Now and then: looks at what there was no time for. */
 void blind_tick(struct blind *b);
-/* Connections that could not be read, so far. */
-uint64_t blind_count(const struct blind *b);
 
 #endif

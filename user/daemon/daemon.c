@@ -66,16 +66,6 @@ static void hand_over_rates(struct daemon *d)
 	}
 }
 
-/* 1 when nothing in scope was unreadable, unattributed, unconverted or lost since the start. */
-static bool covered(const struct daemon *d, uint64_t dropped)
-{
-	struct pipeline_stats s = pipeline_stats(d->pipeline);
-
-	return !dropped && !blind_count(d->blind) && !s.unattributed && !s.unconverted &&
-	       !s.match.evicted && !s.conditions_evicted && !s.payments.evicted && !s.invalid &&
-	       !s.gaps;
-}
-
 static void hand_over_history(struct daemon *d)
 {
 	struct history_stats s = local_stats(d->local);
@@ -87,11 +77,8 @@ static void hand_over_history(struct daemon *d)
 
 static void hand_over(struct daemon *d)
 {
-	uint64_t dropped = probe_dropped(d->probe);
-
-	series_total(d->series, METRIC_RECORDS_DROPPED, 0, dropped);
+	series_total(d->series, METRIC_RECORDS_DROPPED, 0, probe_dropped(d->probe));
 	series_set(d->series, METRIC_TLS_PROCESSES, 0, (int64_t)processes_tapped(d->processes));
-	series_set(d->series, METRIC_COVERAGE, 0, covered(d, dropped));
 	health_update(d->health, d->exporter);
 	hand_over_rates(d);
 	if (d->local)

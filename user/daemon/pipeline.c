@@ -198,12 +198,7 @@ void pipeline_set_blind(struct pipeline *p, unsigned target, bool blind)
 
 struct pipeline_stats pipeline_stats(const struct pipeline *p)
 {
-	uint64_t gaps = 0;
-
-	for (unsigned i = 0; i < RECORD_GAP_CAUSES; i++)
-		gaps += p->gaps[i];
 	return (struct pipeline_stats){
-		.gaps = gaps,
 		.match = match_stats(p->match),
 		.payments = payments_stats(p->payments),
 		.conditions_evicted = origins_evicted(p->origins),

@@ -51,7 +51,6 @@ struct pipeline_stats {
 	uint64_t unknown; /* records of a type this version does not know: skipped */
 	uint64_t invalid; /* records of another version, a wrong size or impossible fields: refused
 			   */
-	uint64_t gaps;    /* of all causes */
 	uint64_t unattributed, unconverted, saturated; /* fulfilled packets */
 };
 

@@ -17,6 +17,7 @@ struct series_entry {
 	size_t labels_len;
 	struct released_label labels[RELEASED_LABELS];
 	char *own_text;              /* the copies of key and value; NULL: they are fixed */
+	bool loss;                   /* what is counted here is missing in the totals */
 	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
 	int64_t released;            /* SUM: the highest value that has left */
 	struct histogram *histogram; /* HISTOGRAM only */
@@ -89,6 +90,8 @@ static struct series_entry *entry_add(struct series *s, enum metric metric)
 	}
 	e = &s->entries[s->len++];
 	*e = (struct series_entry){.metric = metric, .histogram = histogram};
+	/* Where the label decides and its value is in no vocabulary, be careful. */
+	e->loss = metric_infos[metric].loss != METRIC_NO_LOSS;
 	e->sum = metric == METRIC_RATES_AGE || metric == METRIC_EXPORT_STATUS ? -1
 									      : 0; /* none yet */
 	return e;
@@ -103,6 +106,8 @@ static int add_words(struct series *s, enum metric metric, const struct word *ou
 
 	if (!e)
 		return -ENOMEM;
+	if (metric_infos[metric].loss == METRIC_BY_LABEL)
+		e->loss = (outer && outer->loss) || (inner && inner->loss);
 	for (; e->labels_len < RELEASED_LABELS && words[e->labels_len]; e->labels_len++)
 		e->labels[e->labels_len] = (struct released_label){
 			specs[metric].labels[e->labels_len]->key, words[e->labels_len]->label};
@@ -326,6 +331,16 @@ static void release_point(struct series_entry *e, struct released_point *point, 
 	}
 }
 
+/* Whether nothing has been counted as a loss. */
+static bool complete(const struct series *s)
+{
+	for (int i = 0; i < s->len; i++) {
+		if (s->entries[i].loss && s->entries[i].sum)
+			return false;
+	}
+	return true;
+}
+
 void series_release(struct series *s, struct released_point *points, char **text)
 {
 	const uintptr_t align = _Alignof(struct histogram_exponential);
@@ -333,6 +348,7 @@ void series_release(struct series *s, struct released_point *points, char **text
 	struct histogram_exponential *exponentials = (void *)at;
 	size_t histograms = 0;
 
+	series_set(s, METRIC_COVERAGE, 0, complete(s));
 	for (int i = 0; i < s->len; i++)
 		histograms += s->entries[i].histogram != NULL;
 	*text = (char *)(exponentials + histograms);

@@ -3,6 +3,8 @@
  * series.h - the registry of every series that the operator sees: what is counted under which
  * labels.
  *
+ * What metrics.h and words.h call a loss sets METRIC_COVERAGE to 0 in every snapshot from then on.
+ *
  * The daemon owns one. Stages count operational figures (what was lost, how an export went) in it,
  * privacy counts payments in it, with their noise. Only privacy turns it into a snapshot.
  *
@@ -56,7 +58,7 @@ void series_put_times(struct series *s, int handle, const struct histogram *time
 size_t series_len(const struct series *s);
 /* Bytes of text and histograms that series_release needs at *TEXT, which it moves on. */
 size_t series_text_len(const struct series *s);
-/* series_len points, sorted by metric. A released sum never falls. */
+/* series_len points, sorted by metric. A released sum never falls; METRIC_COVERAGE is set here. */
 void series_release(struct series *s, struct released_point *points, char **text);
 
 #endif

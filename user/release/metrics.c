@@ -8,10 +8,13 @@
 #define HISTOGRAM METRIC_HISTOGRAM
 #define NETWORK   AUDIENCE_NETWORK
 #define OWN       AUDIENCE_OWN
+#define NO_LOSS   METRIC_NO_LOSS
+#define LOSS      METRIC_LOSS
+#define BY_LABEL  METRIC_BY_LABEL
 
 const struct metric_info metric_infos[METRICS_LEN] = {
-#define METRIC(id, name, shape, audience, description)                                             \
-	[METRIC_##id] = {name, description, shape, audience},
+#define METRIC(id, name, shape, audience, loss, description)                                       \
+	[METRIC_##id] = {name, description, shape, audience, loss},
 	METRICS(METRIC)
 #undef METRIC
 };

@@ -7,9 +7,11 @@
  * Collector rename it). A metric has at most one attribute of its own beside `source`; where two
  * belong together (kind and stream) they are two keys of one value table.
  *
- * METRIC(id, name, shape, audience, description)
+ * METRIC(id, name, shape, audience, loss, description)
  *   shape     SUM (monotonic, cumulative), GAUGE, HISTOGRAM (cumulative)
  *   audience  NETWORK: to the network's collectors and the operator's own; OWN: only the latter
+ *   loss      LOSS: what is counted here is missing in the totals, so that COVERAGE is 0 from then
+ *             on; BY_LABEL: the label's word says so (words.h); else NO_LOSS
  */
 #ifndef TELLTALE_METRICS_H
 #define TELLTALE_METRICS_H
@@ -21,92 +23,95 @@
 
 /* clang-format off */
 #define METRICS(METRIC) \
-	METRIC(TRANSACTIONS, "transactions_total", SUM, NETWORK, \
+	METRIC(TRANSACTIONS, "transactions_total", SUM, NETWORK, NO_LOSS, \
 	       "Payments originated here whose first packet was fulfilled") \
-	METRIC(PACKET_PREPARE, "packet_count_prepare", SUM, NETWORK, \
+	METRIC(PACKET_PREPARE, "packet_count_prepare", SUM, NETWORK, NO_LOSS, \
 	       "Prepare packets of originated payments") \
-	METRIC(PACKET_FULFILL, "packet_count_fulfill", SUM, NETWORK, \
+	METRIC(PACKET_FULFILL, "packet_count_fulfill", SUM, NETWORK, NO_LOSS, \
 	       "Fulfill packets of originated payments") \
-	METRIC(PACKET_REJECT, "packet_count_reject", SUM, NETWORK, \
+	METRIC(PACKET_REJECT, "packet_count_reject", SUM, NETWORK, NO_LOSS, \
 	       "Reject packets of originated payments") \
-	METRIC(AMOUNT_FULFILL, "packet_amount_fulfill", SUM, NETWORK, \
+	METRIC(AMOUNT_FULFILL, "packet_amount_fulfill", SUM, NETWORK, NO_LOSS, \
 	       "Value of fulfilled packets of originated payments, base currency at scale 4") \
-	METRIC(PAY_TIME, "pay_time_ms", HISTOGRAM, NETWORK, \
+	METRIC(PAY_TIME, "pay_time_ms", HISTOGRAM, NETWORK, NO_LOSS, \
 	       "Time of a payment, from the first Prepare of its stream to its last Fulfill") \
-	METRIC(ROUND_TRIP, "ilp_payment_round_trip_ms", HISTOGRAM, NETWORK, \
+	METRIC(ROUND_TRIP, "ilp_payment_round_trip_ms", HISTOGRAM, NETWORK, NO_LOSS, \
 	       "Time of a payment, from its first non-zero Prepare to its last Fulfill") \
-	METRIC(COVERAGE, "telltale_coverage_complete", GAUGE, NETWORK, \
+	METRIC(COVERAGE, "telltale_coverage_complete", GAUGE, NETWORK, NO_LOSS, \
 	       "1 when nothing in scope is unreadable, unattributed, unconverted or lost, else 0") \
-	METRIC(PREPARE_PROCESSING, "ilp_prepare_packet_processing_ms", HISTOGRAM, OWN, \
+	METRIC(PREPARE_PROCESSING, "ilp_prepare_packet_processing_ms", HISTOGRAM, OWN, NO_LOSS, \
 	       "Time from an incoming Prepare to its reply, the wait downstream included") \
-	METRIC(EXCHANGE_TIME, "telltale_exchange_ms", HISTOGRAM, OWN, \
+	METRIC(EXCHANGE_TIME, "telltale_exchange_ms", HISTOGRAM, OWN, NO_LOSS, \
 	       "Time from a Prepare to its reply, by origin") \
-	METRIC(TRANSACTIONS_BY_ORIGIN, "telltale_transactions_total", SUM, OWN, \
+	METRIC(TRANSACTIONS_BY_ORIGIN, "telltale_transactions_total", SUM, OWN, NO_LOSS, \
 	       "Payments by origin") \
-	METRIC(AMOUNT_BY_ORIGIN, "telltale_amount_fulfill_total", SUM, OWN, \
+	METRIC(AMOUNT_BY_ORIGIN, "telltale_amount_fulfill_total", SUM, OWN, NO_LOSS, \
 	       "Value of fulfilled packets by origin, base currency at scale 4") \
-	METRIC(PACKETS, "telltale_packets_total", SUM, OWN, \
+	METRIC(PACKETS, "telltale_packets_total", SUM, OWN, NO_LOSS, \
 	       "Packets of amount above zero, by kind and by what their stream proved to be") \
-	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, "Reject packets by code") \
-	METRIC(OUTCOMES, "telltale_exchanges_total", SUM, OWN, "Exchanges by outcome") \
-	METRIC(HTTP_ERRORS, "telltale_http_errors_total", SUM, OWN, \
+	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, NO_LOSS, "Reject packets by code") \
+	METRIC(OUTCOMES, "telltale_exchanges_total", SUM, OWN, BY_LABEL, "Exchanges by outcome") \
+	METRIC(HTTP_ERRORS, "telltale_http_errors_total", SUM, OWN, NO_LOSS, \
 	       "Exchanges that ended in an HTTP status other than 200 without packet, by class") \
-	METRIC(LOST, "telltale_lost_total", SUM, OWN, \
+	METRIC(LOST, "telltale_lost_total", SUM, OWN, BY_LABEL, \
 	       "Exchanges whose outcome was not seen, by cause") \
-	METRIC(ORIGINS, "telltale_exchanges_by_origin_total", SUM, OWN, "Exchanges by origin") \
-	METRIC(RECORDS, "telltale_records_total", SUM, OWN, "Records read from the ring, by type") \
-	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, \
+	METRIC(ORIGINS, "telltale_exchanges_by_origin_total", SUM, OWN, NO_LOSS, \
+	       "Exchanges by origin") \
+	METRIC(RECORDS, "telltale_records_total", SUM, OWN, BY_LABEL, \
+	       "Records read from the ring, by type") \
+	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, LOSS, \
 	       "Records that found no room in the ring") \
-	METRIC(GAPS, "telltale_gaps_total", SUM, OWN, \
+	METRIC(GAPS, "telltale_gaps_total", SUM, OWN, BY_LABEL, \
 	       "Times that bytes of a followed connection could not be read, by cause") \
-	METRIC(GAP_BYTES, "telltale_gap_bytes_total", SUM, OWN, "Bytes missed in gaps, by cause") \
-	METRIC(UNMATCHED, "telltale_unmatched_total", SUM, OWN, \
+	METRIC(GAP_BYTES, "telltale_gap_bytes_total", SUM, OWN, NO_LOSS, \
+	       "Bytes missed in gaps, by cause") \
+	METRIC(UNMATCHED, "telltale_unmatched_total", SUM, OWN, NO_LOSS, \
 	       "Replies whose Prepare was not seen") \
-	METRIC(REPEATED, "telltale_repeated_total", SUM, OWN, \
+	METRIC(REPEATED, "telltale_repeated_total", SUM, OWN, NO_LOSS, \
 	       "Asynchronous replies to what had been answered already") \
-	METRIC(BAD_REQUESTS, "telltale_bad_requests_total", SUM, OWN, \
+	METRIC(BAD_REQUESTS, "telltale_bad_requests_total", SUM, OWN, NO_LOSS, \
 	       "Requests announced as ILP that hold no ILP packet") \
-	METRIC(EVICTED, "telltale_evicted_total", SUM, OWN, \
+	METRIC(EVICTED, "telltale_evicted_total", SUM, OWN, BY_LABEL, \
 	       "Entries pushed out of a full table, by table") \
-	METRIC(UNATTRIBUTED, "telltale_unattributed_total", SUM, OWN, \
+	METRIC(UNATTRIBUTED, "telltale_unattributed_total", SUM, OWN, LOSS, \
 	       "Fulfilled packets whose asset no configuration says") \
-	METRIC(UNCONVERTED, "telltale_unconverted_total", SUM, OWN, \
+	METRIC(UNCONVERTED, "telltale_unconverted_total", SUM, OWN, LOSS, \
 	       "Fulfilled packets whose asset no rate converts") \
-	METRIC(SATURATED, "telltale_saturated_total", SUM, OWN, \
+	METRIC(SATURATED, "telltale_saturated_total", SUM, OWN, NO_LOSS, \
 	       "Amounts too large to be converted, counted as the largest value") \
-	METRIC(OPAQUE, "telltale_opaque_connections_total", SUM, OWN, \
+	METRIC(OPAQUE, "telltale_opaque_connections_total", SUM, OWN, BY_LABEL, \
 	       "Connections in scope whose bytes cannot be read, by reason") \
-	METRIC(TLS_PROCESSES, "telltale_tls_processes", GAUGE, OWN, \
+	METRIC(TLS_PROCESSES, "telltale_tls_processes", GAUGE, OWN, NO_LOSS, \
 	       "Processes whose TLS library is being read") \
-	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, "Exports by endpoint") \
-	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, \
+	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, NO_LOSS, "Exports by endpoint") \
+	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, NO_LOSS, \
 	       "Exports that failed for good, by endpoint") \
-	METRIC(EXPORT_RETRIES, "telltale_export_retries_total", SUM, OWN, \
+	METRIC(EXPORT_RETRIES, "telltale_export_retries_total", SUM, OWN, NO_LOSS, \
 	       "Exports that were tried again, by endpoint") \
-	METRIC(EXPORT_REJECTED, "telltale_export_rejected_points_total", SUM, OWN, \
+	METRIC(EXPORT_REJECTED, "telltale_export_rejected_points_total", SUM, OWN, NO_LOSS, \
 	       "Data points that a collector refused of an export it accepted, by endpoint") \
-	METRIC(EXPORT_BYTES, "telltale_export_bytes_total", SUM, OWN, \
+	METRIC(EXPORT_BYTES, "telltale_export_bytes_total", SUM, OWN, NO_LOSS, \
 	       "Bytes of acknowledged requests, compressed where they are, by endpoint") \
-	METRIC(EXPORT_TIME, "telltale_export_ms", HISTOGRAM, OWN, \
+	METRIC(EXPORT_TIME, "telltale_export_ms", HISTOGRAM, OWN, NO_LOSS, \
 	       "Time of an export, from the request to its acknowledgement, by endpoint") \
-	METRIC(EXPORT_LAST_SUCCESS, "telltale_export_last_success_seconds", GAUGE, OWN, \
+	METRIC(EXPORT_LAST_SUCCESS, "telltale_export_last_success_seconds", GAUGE, OWN, NO_LOSS, \
 	       "When an export was acknowledged last, as seconds since 1970, by endpoint; 0: never") \
-	METRIC(EXPORT_FAILING, "telltale_export_consecutive_failures", GAUGE, OWN, \
+	METRIC(EXPORT_FAILING, "telltale_export_consecutive_failures", GAUGE, OWN, NO_LOSS, \
 	       "Attempts that have failed since the last acknowledged one, by endpoint") \
-	METRIC(EXPORT_STATUS, "telltale_export_last_status", GAUGE, OWN, \
+	METRIC(EXPORT_STATUS, "telltale_export_last_status", GAUGE, OWN, NO_LOSS, \
 	       "How the last attempt ended, as gRPC status code, by endpoint; 0: well, -1: none yet") \
-	METRIC(PRIVACY_STATE, "telltale_privacy_state_total", SUM, OWN, \
+	METRIC(PRIVACY_STATE, "telltale_privacy_state_total", SUM, OWN, BY_LABEL, \
 	       "What went wrong with the state of the continual mechanism, by event") \
-	METRIC(HISTORY_FAILURES, "telltale_history_failures_total", SUM, OWN, \
+	METRIC(HISTORY_FAILURES, "telltale_history_failures_total", SUM, OWN, BY_LABEL, \
 	       "What went wrong with the file of the local page's history, by event") \
-	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, \
+	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, NO_LOSS, \
 	       "Age of the rates in use, by document; -1 when there are none") \
-	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, \
+	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, NO_LOSS, \
 	       "Failed refreshes of the rates, by document")
 /* clang-format on */
 
 enum metric {
-#define METRIC(id, name, shape, audience, description) METRIC_##id,
+#define METRIC(id, name, shape, audience, loss, description) METRIC_##id,
 	METRICS(METRIC)
 #undef METRIC
 		METRICS_LEN
@@ -114,11 +119,14 @@ enum metric {
 
 enum metric_shape { METRIC_SUM, METRIC_GAUGE, METRIC_HISTOGRAM };
 
+enum metric_loss { METRIC_NO_LOSS, METRIC_LOSS, METRIC_BY_LABEL };
+
 struct metric_info {
 	const char *name;
 	const char *description;
 	enum metric_shape shape;
 	enum audience audience;
+	enum metric_loss loss;
 };
 
 extern const struct metric_info metric_infos[METRICS_LEN];

@@ -44,7 +44,9 @@ static void every_series_is_there_from_the_start_at_zero(void **state)
 		const struct released_point *point = &r->points[i];
 
 		assert_true(!i || point->metric >= r->points[i - 1].metric);
-		assert_int_equal(point->value, point->metric == METRIC_RATES_AGE ? -1 : 0);
+		assert_int_equal(point->value, point->metric == METRIC_RATES_AGE  ? -1
+					       : point->metric == METRIC_COVERAGE ? 1
+										  : 0);
 		assert_int_equal(point->count, 0);
 		seen[point->metric] = true;
 	}
@@ -130,9 +132,11 @@ static void what_others_originated_stays_out_of_the_networks_totals(void **state
 	}
 	r = privacy_release(p, 1);
 	for (size_t i = 0; i < r->points_len; i++) {
-		if (metric_infos[r->points[i].metric].audience == AUDIENCE_NETWORK) {
-			assert_int_equal(r->points[i].value, 0);
-			assert_int_equal(r->points[i].count, 0);
+		const struct released_point *point = &r->points[i];
+
+		if (metric_infos[point->metric].audience == AUDIENCE_NETWORK) {
+			assert_int_equal(point->value, point->metric == METRIC_COVERAGE);
+			assert_int_equal(point->count, 0);
 		}
 	}
 	assert_true(value_of(r, METRIC_AMOUNT_BY_ORIGIN, "forwarded", NULL) > 0);
@@ -338,19 +342,17 @@ static void a_fixed_series_is_found_and_not_made_again(void **state)
 	series_add(series, gap, 1);
 	series_add(series, dropped, UINT64_MAX);
 	series_put(series, age, 17);
-	series_set(series, METRIC_COVERAGE, 0, 1);
 	series_add(series, -1, 1);
 	after = privacy_release(p, 2);
 	assert_int_equal(after->points_len, before->points_len);
 	assert_int_equal(value_of(after, METRIC_GAPS, "hole", NULL), 3);
 	assert_true(value_of(after, METRIC_RECORDS_DROPPED, NULL, NULL) == INT64_MAX);
-	assert_int_equal(value_of(after, METRIC_COVERAGE, NULL, NULL), 1);
 	assert_int_equal(value_of(after, METRIC_RATES_AGE, "network", NULL), 17);
 	/* A gauge may fall, and what was released before does not change. */
-	series_set(series, METRIC_COVERAGE, 0, 0);
+	series_put(series, age, 3);
 	released_unref(after);
 	after = privacy_release(p, 3);
-	assert_int_equal(value_of(after, METRIC_COVERAGE, NULL, NULL), 0);
+	assert_int_equal(value_of(after, METRIC_RATES_AGE, "network", NULL), 3);
 	assert_int_equal(value_of(before, METRIC_GAPS, "hole", NULL), 0);
 	released_unref(before);
 	released_unref(after);
