@@ -14,7 +14,7 @@
 #include "config/networks.h"
 #include "config/notes.h"
 #include "config/schema.h"
-#include "privacy/series.h"
+#include "release/series.h"
 
 /* *TEXT is malloc'ed. -EFBIG: larger than CONFIG_FILE_MAX. */
 static int read_file(const char *path, char **text, size_t *len)

@@ -17,7 +17,7 @@
 #include "bpf/record.h"
 #include "daemon/pipeline.h"
 #include "tap/processes.h"
-#include "privacy/series.h"
+#include "release/series.h"
 #include "target/target.h"
 
 struct blind;

@@ -15,7 +15,7 @@
 
 #include "config/endpoint.h"
 #include "export/status.h"
-#include "privacy/series.h"
+#include "release/series.h"
 
 struct exporter;
 struct health;

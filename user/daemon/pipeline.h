@@ -20,7 +20,7 @@
 #include "exchange/peers.h"
 #include "privacy/privacy.h"
 #include "rates/rates.h"
-#include "privacy/series.h"
+#include "release/series.h"
 
 /* Table sizes that hold for any connector we know of; a full one costs counted evictions. */
 #define PIPELINE_EXCHANGES  16384

@@ -20,7 +20,7 @@
 #include "tap/probe.h"
 #include "tap/processes.h"
 #include "rates/rates.h"
-#include "privacy/series.h"
+#include "release/series.h"
 #include "target/target.h"
 
 struct daemon {

@@ -30,7 +30,7 @@
 #include "privacy/params.h"
 #include "exchange/contribution.h"
 #include "release/released.h"
-#include "privacy/series.h"
+#include "release/series.h"
 
 struct privacy;
 

@@ -18,6 +18,7 @@
 
 #include "export/export.h"
 #include "daemon/health.h"
+#include "privacy/privacy.h"
 
 #define PATIENCE_S 30
 #define ANSWERS    4

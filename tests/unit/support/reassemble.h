@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reassemble.h - bpf/decode/stream.h with the bytes it is about: the value of each is known from its
- * sequence number, so that every byte read is held against what it must be. What tap_settle.h does
- * with pieces and locks, in the same steps; a run of struct race can be left between any two.
+ * reassemble.h - bpf/decode/stream.h with the bytes it is about: the value of each is known from
+ * its sequence number, so that every byte read is held against what it must be. What tap_settle.h
+ * does with pieces and locks, in the same steps; a run of struct race can be left between any two.
  */
 #ifndef TELLTALE_TESTS_REASSEMBLE_H
 #define TELLTALE_TESTS_REASSEMBLE_H

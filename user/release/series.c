@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "privacy/series.h"
+#include "release/series.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/record.h"
 #include "base/clock.h"
-#include "exchange/exchange.h"
 #include "base/log.h"
+#include "bpf/record.h"
 #include "release/vocabulary.h"
 
 struct series_entry {
