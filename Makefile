@@ -252,6 +252,12 @@ CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kern
 conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root also in the kernel (TAP)
 	$(Q)tests/conformance/run
 
+# What several parts of scripts/check, which run at once, would else each make.
+test-programs: $(BUILD)/telltale-san $(UNIT_BIN) $(CONFORMANCE) \
+	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode) \
+	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) \
+	$(BUILD)/venv/ready $(BUILD)/venv-service/ready ## build all that the tests run
+
 vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: scripts/vm (TAP)
 	$(Q)scripts/vm
 
@@ -344,7 +350,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit vm tls stacks hostile soak outages service scale network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls stacks hostile soak outages service scale network bench bench-privacy \
 	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
