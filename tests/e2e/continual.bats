@@ -31,7 +31,9 @@ start_of_transactions() {
 clock_set() {
   local now
   now=$(date +%s)
-  echo $(($(date -u -d "1970-01-01 $1" +%s) - now % 86400 - 86400)) >"$BED/clock.new"
+  # The first call says which day: the true one may end while the test lasts.
+  yesterday=${yesterday:-$((now / 86400 - 1))}
+  echo $((86400 * yesterday + $(date -u -d "1970-01-01 $1" +%s) - now)) >"$BED/clock.new"
   mv "$BED/clock.new" "$BED/clock"
   clock=("LD_PRELOAD=$ROOT/build/tests/clock.so" "CLOCK_FILE=$BED/clock")
 }
@@ -46,7 +48,7 @@ node() { # [CONFIGURATION...]
   sender alice "$bob"
   collector_start network
   telltale_config tt "$(connector_cgroup alice)" \
-    "${1:-privacy: {mechanism: continual\}}" 'payments: {idle: 1s}' 'endpoints:' \
+    "${1:-privacy: {mechanism: continual\}}" 'payments: {idle: 3s}' 'endpoints:' \
     "$(telltale_endpoint "$(collector_url network)" network)"
 }
 

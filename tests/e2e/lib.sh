@@ -33,7 +33,7 @@ bed_fini() {
 bed_end() {
   local dir pid
   while read -r dir; do
-    for _ in {1..200}; do
+    for _ in {1..2400}; do
       while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
       if rmdir "$dir" 2>/dev/null; then break; else sleep 0.05; fi
     done
@@ -56,9 +56,11 @@ bed_cgroup_mount() {
 }
 
 # bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS
-# are those of a machine that does nothing else; three times as many are allowed.
+# are those of a machine that does nothing else; three times as many are allowed, and at least two minutes:
+# the deadline ends a hang, and says nothing of how fast a machine has to be.
 bed_wait() {
-  local deadline=$((SECONDS + 3 * $1)) what=$2
+  local deadline what=$2
+  deadline=$((SECONDS + (3 * $1 > 120 ? 3 * $1 : 120)))
   shift 2
   until "$@" >/dev/null 2>&1; do
     if ((SECONDS >= deadline)); then
@@ -110,28 +112,38 @@ bed_stop() {
   pid=$(bed_pid "$1")
   kill -"${2:-TERM}" "$pid" 2>/dev/null || true
   # A process that ignores the signal must not hold up the run for ever.
-  for _ in {1..600}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+  for _ in {1..2400}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
   if kill -0 "$pid" 2>/dev/null; then
-    echo "$1 ignored SIG${2:-TERM} for 30 s" >&2
+    echo "$1 ignored SIG${2:-TERM} for two minutes" >&2
     kill -KILL "$pid" 2>/dev/null || true
   fi
   wait "$pid" 2>/dev/null || status=$?
   return "$status"
 }
 
-# One that the kernel gives to no outgoing connection before it is listened to.
+# One that the kernel gives to no outgoing connection before it is listened to, and that no other test
+# of this tree gets meanwhile: they take turns through all there are.
 bed_free_port() {
-  python3 -c '
-import random, socket
+  python3 - "$ROOT/build" "${TMPDIR:-/tmp}" <<'PYTHON'
+import fcntl, os, random, socket, sys
+where = next(path for path in sys.argv[1:] if os.access(path, os.W_OK))
 low = max(11000, int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0]))
-while True:
-    try:
-        s = socket.socket()
-        s.bind(("127.0.0.1", random.randrange(10000, low)))
-        break
-    except OSError:
-        pass
-print(s.getsockname()[1])'
+with open(f"{where}/telltale-port.{os.geteuid()}", "a+") as last:
+    fcntl.flock(last, fcntl.LOCK_EX)
+    last.seek(0)
+    port = int(last.read() or random.randrange(10000, low))
+    while True:
+        port = port + 1 if port + 1 < low else 10000
+        try:
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+            break
+        except OSError:
+            pass
+    last.truncate(0)
+    last.write(str(port))
+print(port)
+PYTHON
 }
 
 bed_has_ipv6() {
@@ -393,6 +405,28 @@ telltale_metric() {
     { split($1, part, "{") }
     (part[1] == name || part[1] == name "_total") && (label == "" || index($0, label)) { sum += $NF; seen = 1 }
     END { if (!seen) exit 1; printf "%d\n", sum }'
+}
+
+# telltale_quiet NAME: it has counted no record between the snapshot of an earlier look and one that is two
+# seconds later; for bed_wait. How long a look takes, and how often one is made, makes no difference.
+telltale_quiet() {
+  local begun now ended was_ended=0 was=
+  begun=$(telltale_snapshot "$1") && now=$(telltale_metric "$1" telltale_records_total) &&
+    ended=$(telltale_snapshot "$1") || return
+  [[ ! -e $BED/$1.quiet ]] || read -r was_ended was <"$BED/$1.quiet"
+  if [[ $now == "$was" ]] && ((begun > was_ended + 1)); then
+    rm "$BED/$1.quiet"
+    return
+  fi
+  # The first look at a figure stands until a later snapshot is there to be held against it.
+  [[ $now == "$was" ]] || echo "$ended $now" >"$BED/$1.quiet"
+  return 1
+}
+
+# The second at which it made the figures that it shows now.
+telltale_snapshot() {
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/$1.yaml")/status.json" >"$BED/$1.status" &&
+    bed_json "$BED/$1.status" time_s
 }
 
 # telltale_peers NAME PEERS: PEERS (a list like main.js's, and names) as lines of configuration, their

@@ -12,7 +12,7 @@ load helper
 # expression) in few lines.
 wrong() {
   local want=$1 words=$2
-  run timeout 20 "${@:3}" </dev/null
+  run timeout 120 "${@:3}" </dev/null
   if [[ $status != "$want" ]] || ! grep -qE -- "$words" <<<"$output" || ((${#lines[@]} > 3)); then
     printf 'command: %s\nwanted %s and: %s\ngot %s and:\n%s\n' "${*:3}" "$want" "$words" "$status" "$output"
     return 1
@@ -123,7 +123,7 @@ TABLE
   mount -t tmpfs -o size=4k,mode=700 none "$BED/full" || skip 'needs to mount a tmpfs'
   head -c 4096 /dev/zero >"$BED/full/filler"
   sed -i "s,^state_dir.*,state_dir: $BED/full," "$BED/c.yaml"
-  run timeout 20 "$TELLTALE" run -c "$BED/c.yaml"
+  run timeout 120 "$TELLTALE" run -c "$BED/c.yaml"
   left=$(ls -A "$BED/full")
   umount "$BED/full"
   echo "$output"

@@ -74,7 +74,7 @@ CONFINED
   done
 
   telltale_config broken /no/such/cgroup 'endpoints:' \
-    "$(telltale_endpoint http://127.0.0.1:9 own 1s)"
+    "$(telltale_endpoint http://127.0.0.1:9 own 60s)"
   sed -i 's/^enabled: true/enabled: false/; s/rates.json/none.json/' "$BED/broken.yaml"
   sed -i "s|^listen: .*|listen: unix:/no/such/page.sock|" "$BED/broken.yaml"
   run "$TELLTALE" check --config "$BED/broken.yaml"
@@ -93,7 +93,7 @@ CONFINED
 
 @test "check names a process whose TLS cannot be read, and one that already watches" {
   mkdir "$BED_CGROUP/shell"
-  bed_spawn shell "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/shell" sleep 60
+  bed_spawn shell "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/shell" sleep infinity
   telltale_config tt "$BED_CGROUP/shell"
   telltale_start tt
   bed_wait 5 'the process' at_least 1 grep -c . "$BED_CGROUP/shell/cgroup.procs"
@@ -146,8 +146,9 @@ seen_endpoint() {
   mkdir "$BED_CGROUP/none"
   bed_spawn silent python3 "$BATS_TEST_DIRNAME/listener.py" "$BED/silent" 0
   bed_wait 10 'the silent collector' test -e "$BED/silent.ready"
+  # Whoever waits for this one's answer waits longer than the test does.
   telltale_config tt "$BED_CGROUP/none" 'endpoints:' \
-    "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 10s)"
+    "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 5m)"
   telltale_start tt
   kill -TERM "$(bed_pid tt)"
   bed_wait 5 'telltale to end' not bed_alive tt

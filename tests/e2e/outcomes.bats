@@ -193,7 +193,7 @@ PYTHON
   url=http://127.0.0.1:$(bed_json "$BED/peer.ready" port)/
   # The peer ends on what it cannot read, and telltale need not care.
   for body in 'no packet at all' ''; do
-    "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/client" curl --silent --max-time 5 \
+    "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/client" curl --silent --max-time 120 \
       --header 'Content-Type: application/octet-stream' --data-binary "$body" "$url" || true
   done
   bed_wait 10 'them to be counted' at_least 1 telltale_metric tt telltale_bad_requests_total

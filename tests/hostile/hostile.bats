@@ -103,7 +103,7 @@ honest_load() {
 honest_agrees() {
   touch "$BED/enough"
   wait "$load"
-  bed_wait 30 'the ring to be read' settled
+  bed_wait 30 'the ring to be read' telltale_quiet tt
   dropped=$(telltale_metric tt telltale_records_dropped_total)
   telltale_stop tt
   connector_count alice
@@ -126,13 +126,6 @@ PYTHON
 
 nobody_in() {
   ! find "$1" -name cgroup.procs -exec cat {} + | grep -q .
-}
-
-# Two looks at what was read show the same.
-settled() {
-  local before
-  before=$(telltale_metric tt telltale_records_total 'type="message"') && sleep 1.1 &&
-    [[ $(telltale_metric tt telltale_records_total 'type="message"') == "$before" ]]
 }
 
 # every_attack SCALE: the counts of all that need nothing looked at meanwhile.

@@ -99,7 +99,7 @@ network_run() {
   connector_hammer alice "{\"count\":$count,\"concurrency\":${2:-32},\"receiver\":\"test.bob\"}"
   agree alice originated bob received
   for side in alice bob; do
-    bed_wait 10 "$side's telltale to have read its ring" network_quiet "tt-$side"
+    bed_wait 10 "$side's telltale to have read its ring" telltale_quiet "tt-$side"
     telltale_stop "tt-$side"
     counted=$(network_counted "tt-$side")
     gaps=$(network_gaps "tt-$side")
@@ -111,15 +111,4 @@ network_run() {
     }
   done
   return "$status"
-}
-
-# No record has been counted since the last look, at figures that telltale renews each second.
-network_quiet() {
-  local now
-  now=$(telltale_metric "$1" telltale_records_total) || return
-  [[ $now == "$(cat "$BED/$1.quiet" 2>/dev/null)" ]] || {
-    echo "$now" >"$BED/$1.quiet"
-    sleep 1.5
-    return 1
-  }
 }

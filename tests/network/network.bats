@@ -113,7 +113,7 @@ hammer_on() {
   done
   touch "$BED/enough"
   wait "$hammer"
-  bed_wait 10 'the ring to be read' network_quiet tt-alice
+  bed_wait 10 'the ring to be read' telltale_quiet tt-alice
   telltale_stop tt-alice
   seen=$((seen + $(network_counted tt-alice)))
   # Nothing twice; and who is put back counts all of what comes later, on connections that were open
@@ -122,7 +122,7 @@ hammer_on() {
   connector_count alice
   cp "$BED/alice.count" "$BED/before"
   connector_hammer alice '{"count":300,"concurrency":16,"receiver":"test.bob"}'
-  bed_wait 10 'the ring to be read' network_quiet tt-alice
+  bed_wait 10 'the ring to be read' telltale_quiet tt-alice
   telltale_stop tt-alice
   [ "$(network_counted tt-alice)" = 300 ]
   exactly tt-alice alice "$BED/before"

@@ -8,7 +8,7 @@ const assert = require('assert')
 const fs = require('fs')
 const { chromium } = require('playwright-core')
 
-const PATIENCE_MS = 30000
+const PATIENCE_MS = 180000 // far off: a busy machine only takes longer
 const SIZES = { screen: { width: 1280, height: 900 }, phone: { width: 390, height: 844 }, narrow: { width: 320, height: 640 } }
 const CHROMIUM = process.env.CHROMIUM ||
   ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => fs.existsSync(path))
@@ -60,6 +60,19 @@ async function sentRows (page, audience) {
   return page.$$eval('#sent tbody tr', (rows) => rows.map((row) => ({ ...row.dataset })))
 }
 
+// What was sent, and the metrics of the same snapshot: none came between two equal answers.
+async function oneSnapshot () {
+  const deadline = Date.now() + PATIENCE_MS
+  const sent = async () => (await fetch(url + 'sent.json')).text()
+  for (let before = await sent(); Date.now() < deadline;) {
+    const all = await metrics()
+    const after = await sent()
+    if (after === before) return { sent: after, all }
+    before = after
+  }
+  throw new Error('the figures never stood still between three answers')
+}
+
 // /metrics' value of a row: sums without _total have got that ending there.
 function exported (all, row) {
   for (const name of [row.metric, `${row.metric}_total`, `${row.metric}_count`]) {
@@ -73,22 +86,24 @@ const CHECKS = {
   async figures (transactions) {
     const page = await open({ query: '?window=hour' })
     await page.waitForSelector(`#kpi-transactions[data-exact="${transactions}"]`)
-    // Both at one moment: of a snapshot that did not change while it was read.
-    for (let round = 0; ; round++) {
-      const before = await metrics()
+    // Both at one moment: the page gets this snapshot and no later one, until it has drawn it.
+    const { sent, all } = await oneSnapshot()
+    await page.route('**/sent.json', (route) => route.fulfill({ contentType: 'application/json', body: sent }))
+    const deadline = Date.now() + PATIENCE_MS
+    for (;;) {
       const own = await sentRows(page, 'own')
       const network = await sentRows(page, 'network')
-      const differ = [...own, ...network].filter((row) => exported(before, row) !== row.value)
-        .map((row) => `${row.metric}{${row.labels}}: ${row.value} on the page, ${exported(before, row)} exported`)
+      const differ = [...own, ...network].filter((row) => exported(all, row) !== row.value)
+        .map((row) => `${row.metric}{${row.labels}}: ${row.value} on the page, ${exported(all, row)} exported`)
       if (!differ.length) {
         assert(own.length > 100 && network.length === 8, `${own.length} and ${network.length} rows`)
         assert(network.every((row) => !row.metric.startsWith('telltale_') || row.metric === 'telltale_coverage_complete'))
         break
       }
-      if (round === 20) throw new Error(differ.join('\n'))
-      await page.waitForTimeout(300)
+      if (Date.now() > deadline) throw new Error(differ.join('\n'))
+      await page.waitForTimeout(100)
     }
-    const all = await metrics()
+    await page.unroute('**/sent.json')
     assert.equal(await page.textContent('#kpi-transactions'), Number(all.get('transactions_total{}')).toLocaleString('en'))
     assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('packet_amount_fulfill_total{}'))
     assert.match(await page.textContent('#kpi-value-error'), /^± \$[\d.,]+$/)
@@ -230,15 +245,20 @@ const CHECKS = {
     assert.equal(await page.title(), markup + ' · telltale')
   },
 
-  // A daemon that answers and measures nothing any more is not live. The page's clock is made to run fast.
+  // A daemon that answers and measures nothing any more is not live. The page's clock jumps ahead with
+  // each such answer, and at no other time: how fast the machine is makes no difference.
   async frozen () {
     const page = await open()
     const status = await (await fetch(url + 'status.json')).json()
     await page.evaluate(() => {
       const now = performance.now.bind(performance)
-      performance.now = () => 1000 * now()
+      window.aheadMs = 0
+      performance.now = () => now() + window.aheadMs
     })
-    await page.route('**/status.json', (route) => route.fulfill({ json: status }))
+    await page.route('**/status.json', async (route) => {
+      await page.evaluate(() => { window.aheadMs += 3600000 })
+      await route.fulfill({ json: status })
+    })
     await page.waitForSelector('#live[data-state=lost]')
     assert.match(await page.textContent('#lost'), /no new figures/)
     await page.unroute('**/status.json')
@@ -283,7 +303,7 @@ const CHECKS = {
 
 async function main ([where, check, ...args]) {
   url = where
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: PATIENCE_MS })
   try {
     for (const name of check.split('+')) await CHECKS[name](...args)
   } catch (error) {

@@ -4,7 +4,7 @@ give it one, and prints what stands on its screen.
 
 SCRIPT is a list of steps with ";" between: "wait:TEXT" until the screen holds TEXT, "gone:TEXT" until
 it does not, "key:KEYS", "size:COLUMNSxLINES", "signal:NAME" to COMMAND, "kill:PID", "show" prints the screen, "end" waits for
-COMMAND and prints its status. A step that does not come true in 30 s ends all with status 1."""
+COMMAND and prints its status. A step that does not come true in PATIENCE_S ends all with status 1."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ import time
 
 import pyte
 
-PATIENCE_S = 30
+PATIENCE_S = 180  # far off: a busy machine only takes longer
 
 
 def size(text):
@@ -61,9 +61,22 @@ class Terminal:
         return True
 
     def settle(self):
-        """Until nothing more is being drawn."""
-        while select.select([self.fd], [], [], 0.3)[0] and self.read():
-            pass
+        """Until nothing more is being drawn: there is nothing to read, and COMMAND is not just kept from
+        its work by others."""
+        while True:
+            ready = select.select([self.fd], [], [], 0.1)[0]
+            if ready and not self.read():
+                return
+            if not ready and self.is_idle():
+                return
+
+    def is_idle(self):
+        """COMMAND waits for something, or has ended."""
+        try:
+            with open(f"/proc/{self.pid}/stat") as stat:
+                return stat.read().rpartition(")")[2].split()[0] in "SZ"
+        except OSError:
+            return True
 
     def resize(self, columns, lines):
         self.screen.resize(lines, columns)
