@@ -57,17 +57,21 @@ bed_cgroup_mount() {
 
 # bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS
 # are those of a machine that does nothing else; three times as many are allowed, and at least two minutes:
-# the deadline ends a hang, and says nothing of how fast a machine has to be.
+# the deadline ends a hang, and says nothing of how fast a machine has to be. Between two looks it pauses for as
+# long as the last one took, so that looking does not keep the machine from what is waited for.
 bed_wait() {
-  local deadline what=$2
+  local deadline begun took what=$2
   deadline=$((SECONDS + (3 * $1 > 120 ? 3 * $1 : 120)))
   shift 2
-  until "$@" >/dev/null 2>&1; do
+  while begun=${EPOCHREALTIME//[^0-9]/} && ! "$@" >/dev/null 2>&1; do
     if ((SECONDS >= deadline)); then
       echo "timed out waiting for $what, at a load of $(cut -d ' ' -f 1-3 /proc/loadavg)" >&2
       return 1
     fi
-    sleep 0.05
+    took=$((${EPOCHREALTIME//[^0-9]/} - begun))
+    ((took > 50000)) || took=50000
+    ((took < 1000000)) || took=999999
+    sleep "0.$(printf %06d $took)"
   done
 }
 
