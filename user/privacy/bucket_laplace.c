@@ -7,8 +7,8 @@
 #include "privacy/dice.h"
 #include "privacy/laplace.h"
 
-#define STEP       5000  /* the smallest regular bucket, and the unit of all of them */
-#define SMALL      20000 /* below it buckets are multiples of STEP, from it on powers of two */
+#define STEP       5000  /* the smallest regular bucket; small buckets are multiples of it */
+#define SMALL      20000 /* below this, buckets are multiples of STEP; from here on they double */
 #define BUCKET_MAX (1ULL << 62)
 
 int bucket_laplace_check(const struct bucket_laplace *params, char *why, size_t why_len)
@@ -43,7 +43,8 @@ uint64_t bucket_laplace_size(const struct bucket_laplace *params, uint64_t value
 	if (value < SMALL) {
 		bucket = (value + STEP / 2) / STEP * STEP;
 	} else {
-		/* Beyond max_bucket the clamp decides, so doubling ends before it can overflow. */
+		/* The clamp limits the result to max_bucket, so doubling can stop there, before it
+		 * overflows. */
 		while (bucket < value && bucket < params->max_bucket)
 			bucket *= 2;
 	}
@@ -56,13 +57,13 @@ uint64_t bucket_laplace_round(const struct bucket_laplace *params, uint64_t valu
 	uint64_t below = clamped - clamped % bucket, rest = clamped % bucket;
 	uint64_t rounded = below;
 
-	/* A tie goes down; so does what has no multiple above it in 64 bits. */
+	/* A tie rounds down. So does a value whose next multiple does not fit into 64 bits. */
 	if (rest > bucket - rest && below <= UINT64_MAX - bucket)
 		rounded = below + bucket;
 	return rounded > bucket / 2 ? rounded : bucket / 2;
 }
 
-/* The grid's points around VALUE: *LOW <= VALUE < *HIGH. */
+/* The points of the grid on both sides of VALUE: *LOW <= VALUE < *HIGH. */
 static void neighbours(const struct bucket_laplace *params, uint64_t value, uint64_t *low,
 		       uint64_t *high)
 {
@@ -102,7 +103,7 @@ static int64_t add(uint64_t value, int64_t noise)
 	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
-/* The scale, max(rounded / 10, bucket) / 10, as a fraction that loses nothing. */
+/* The scale is max(rounded / 10, bucket) / 10, here as an exact fraction. */
 static int64_t add_noise(uint64_t rounded, uint64_t bucket, privacy_random *random,
 			 void *random_context)
 {
@@ -116,7 +117,7 @@ int64_t bucket_laplace_noisy(const struct bucket_laplace *params, uint64_t round
 {
 	int64_t result = add_noise(rounded, bucket, random, random_context);
 
-	/* Raising a result of 0 would be a bias again. */
+	/* Raising a result of 0 would bias the totals, which unbiased rounding is to avoid. */
 	return result || params->unbiased ? result : (int64_t)(bucket / 2);
 }
 

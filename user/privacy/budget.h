@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * budget.h - how the continual mechanism's epsilon is spent: which cells there are, how much one
- * payment may change them, and the noise that follows.
+ * budget.h - how the continual mechanism spends its epsilon: which cells there are, how much one
+ * payment can change them, and how much noise they therefore need.
  *
- * A cell is one sum that gets noise. One payment is in one day and in one hour, and its epsilon is
- * the sum of the shares of both, in hundredths of the whole:
+ * A cell is one sum that gets noise. A payment counts in one day and in one hour. Its epsilon is
+ * the sum of the shares of both. The shares, in hundredths of the whole:
  *
  *                                          one payment changes,     day   hour
  *     group                                in all its cells         alone: with hours:
@@ -13,9 +13,9 @@
  *     pay time, one cell of a histogram    1                          5      5
  *     round trip, likewise                 1                          5      5
  *
- * A is the sum of min(v, clip), B that of clip - min(v, clip). One payment changes the pair by
- * exactly the clip, so that value, which is A, and the number of payments, which is
- * (A + B) / clip, share one epsilon.
+ * A is the sum of min(v, clip), B that of clip - min(v, clip). One payment changes A and B together
+ * by exactly the clip. Therefore value, which is A, and the number of payments, which is (A + B) /
+ * clip, share one epsilon.
  */
 #ifndef TELLTALE_BUDGET_H
 #define TELLTALE_BUDGET_H
@@ -30,11 +30,12 @@
 #define BUDGET_EPSILON_MAX     20000 /* thousandths */
 
 struct privacy_budget {
-	uint64_t epsilon_milli; /* thousandths, for everything together; default 1000 */
-	/* Base currency, scale 4: what counts of one payment. hour_clip 0: no hourly releases. */
+	uint64_t epsilon_milli; /* thousandths, for all releases together; default 1000 */
+	/* Base currency, scale 4: the most that one payment can count. hour_clip 0: no hourly
+	 * releases. */
 	uint64_t day_clip;    /* default 5000000 */
 	uint64_t hour_clip;   /* default 0 */
-	uint64_t packet_clip; /* packets that count of one payment; default 16 */
+	uint64_t packet_clip; /* the most packets that one payment can count; default 16 */
 };
 
 #define BUDGET_DEFAULT                                                                             \
@@ -51,16 +52,16 @@ enum budget_cell {
 	BUDGET_REST,      /* B */
 	BUDGET_FULFILLED, /* packets */
 	BUDGET_REJECTED,
-	BUDGET_HOUR_CELLS, /* an hour has those above only */
+	BUDGET_HOUR_CELLS, /* an hour has only the cells above */
 	BUDGET_PAY_TIME = BUDGET_HOUR_CELLS,
 	BUDGET_ROUND_TRIP = BUDGET_PAY_TIME + BUDGET_TIME_CELLS,
 	BUDGET_CELLS = BUDGET_ROUND_TRIP + BUDGET_TIME_CELLS,
 };
 
-/* 0, or -EINVAL with "what; mend" in WHY. */
+/* 0, or -EINVAL with "what; fix" in WHY. */
 int budget_check(const struct privacy_budget *b, char *why, size_t why_len);
 
-/* How many cells LEVEL has; 0: no releases at that level. */
+/* How many cells LEVEL has; 0: nothing is released at that level. */
 size_t budget_cells(const struct privacy_budget *b, enum budget_level level);
 uint64_t budget_clip(const struct privacy_budget *b, enum budget_level level);
 

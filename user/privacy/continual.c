@@ -13,18 +13,19 @@
 #define STAGE         "privacy"
 #define CHECKPOINT_NS (5 * NS_PER_MINUTE)
 #define PAST_DAYS     28
-#define SCALE_MAX     4 /* hours' values are scaled by 1 to this */
+#define SCALE_MAX     4 /* hours' values are scaled by a factor from 1 to this */
 
-/* All that must not be forgotten, as it is saved: 64-bit words, so that there is no padding. */
+/* Everything that must survive a restart, in the form it is saved in. Only 64-bit words, so that
+ * there is no padding. */
 struct memory {
 	struct privacy_budget budget; /* of the open nodes */
 	uint64_t start_unix_ns;
 	struct calendar calendar;
 	int64_t base[CONTINUAL_COUNTERS];  /* closed days */
 	int64_t today[CONTINUAL_COUNTERS]; /* closed hours of the open day */
-	int64_t hours;                     /* their value, the last hour's too */
+	int64_t hours; /* value of all closed hours of the open day, the last one included */
 	int64_t past_days[PAST_DAYS], past_hours[PAST_DAYS];
-	uint64_t past_len; /* days ever */
+	uint64_t past_len; /* days remembered so far, in all */
 	int64_t times[CONTINUAL_TIMES][BUDGET_TIME_CELLS];
 	struct continual_released released;
 };
@@ -35,7 +36,7 @@ struct continual {
 	struct continual_stats stats;
 	uint64_t tick_ns, saved_ns;
 	bool changed, failing;
-	bool slept; /* while the open nodes may have ended */
+	bool slept; /* ticks stopped while the open nodes may have ended */
 };
 
 /* --- after the noise: arithmetic on what is public ----------------------------------------------
@@ -51,7 +52,7 @@ static void add(int64_t *sum, int64_t amount)
 	*sum = saturate((__int128)*sum + amount);
 }
 
-/* How many payments a node had: A and B together are the clip once for each. */
+/* How many payments a node had: each of them adds the clip to A and B together. */
 static int64_t payments_of(const int64_t *noisy, uint64_t clip)
 {
 	__int128 twice = 2 * ((__int128)noisy[BUDGET_VALUE] + noisy[BUDGET_REST]), unit = clip;
@@ -67,7 +68,7 @@ static void add_node(int64_t sums[CONTINUAL_COUNTERS], const int64_t *noisy, uin
 	add(&sums[CONTINUAL_REJECTED], noisy[BUDGET_REJECTED]);
 }
 
-/* VALUE of hours, scaled to what the day's node will make of it. */
+/* VALUE of the hours, scaled to what the day's node is expected to have. */
 static int64_t scale_hours(const struct memory *m, int64_t value)
 {
 	__int128 days = 0, hours = 0;
@@ -80,7 +81,7 @@ static int64_t scale_hours(const struct memory *m, int64_t value)
 		return value;
 	if (days >= SCALE_MAX * hours)
 		return saturate((__int128)SCALE_MAX * value);
-	/* Room for the product: a scale needs no more than 62 bits. */
+	/* Leaves room for the product below. 62 bits are precise enough for the scale. */
 	while (days > INT64_MAX / 2) {
 		days /= 2;
 		hours /= 2;
@@ -135,7 +136,7 @@ static void close_hour(struct continual *c, struct memory *m, bool last)
 	calendar_take(&m->calendar, &m->budget, BUDGET_HOUR, c->options.random,
 		      c->options.random_context, noisy);
 	add(&m->hours, noisy[BUDGET_VALUE]);
-	/* The last one's part is taken by the day's node. */
+	/* The day's node, which is closed next, contains the last hour too. */
 	if (!last)
 		add_node(m->today, noisy, m->budget.hour_clip);
 }
@@ -156,8 +157,8 @@ static void close_day(struct continual *c, struct memory *m)
 	begin_day(m);
 }
 
-/* What is lost when the open hour, and DAY if the day is over too, is dropped: in nodes. Without
- * hours an hour that ends is no node of its own. */
+/* How many nodes are lost when the open hour is dropped, and with DAY the open day too. Without
+ * hourly releases an hour is no node of its own. */
 static unsigned nodes_lost(const struct memory *m, bool day)
 {
 	return (budget_cells(&m->budget, BUDGET_HOUR) != 0) + day;
@@ -173,7 +174,7 @@ static void tell_lost(const struct memory *m, bool day, const char *why)
 
 static void drop_day(struct memory *m)
 {
-	/* What its hours said is all that will be known of it. */
+	/* Its hours, which were released, are all that will be known of it. */
 	add(&m->base[CONTINUAL_VALUE], scale_hours(m, m->today[CONTINUAL_VALUE]));
 	for (size_t i = CONTINUAL_TRANSACTIONS; i < CONTINUAL_COUNTERS; i++)
 		add(&m->base[i], m->today[i]);
@@ -193,16 +194,15 @@ static int save(struct continual *c, const struct memory *m)
 	c->stats.unsaved++;
 	if (!c->failing)
 		log_err(STAGE,
-			"the state cannot be saved: %s; the network's counters stand still until "
-			"it "
-			"can: make room in state_dir",
+			"the state cannot be saved: %s; the network's counters do not change until "
+			"it can be; make room in state_dir",
 			strerror(-err));
 	c->failing = true;
 	return err;
 }
 
-/* HOUR has begun. NEXT becomes what is remembered only once it is on the disk: noise that was drawn
- * for a state that is lost was seen by nobody. */
+/* HOUR has begun. NEXT replaces the memory only once it is on the disk. If saving fails, its noise
+ * is discarded, and nobody has seen it. */
 static void advance(struct continual *c, int64_t hour)
 {
 	struct memory next = c->memory;
@@ -235,7 +235,7 @@ void continual_tick(struct continual *c, uint64_t now_unix_ns)
 		   now_unix_ns - c->tick_ns > c->options.gap_ns;
 
 	c->tick_ns = now_unix_ns;
-	/* A clock set back: the open nodes go on under an earlier name. */
+	/* The clock was set back: the open nodes continue under the earlier hour. */
 	if (hour < open - 1)
 		c->memory.calendar.hour = hour;
 	if (hour > open) {
@@ -246,7 +246,7 @@ void continual_tick(struct continual *c, uint64_t now_unix_ns)
 		advance(c, hour);
 	} else if (c->changed &&
 		   (now_unix_ns < c->saved_ns || now_unix_ns - c->saved_ns >= CHECKPOINT_NS)) {
-		/* Not before the next interval, whether it works or not. */
+		/* The next attempt comes after a full interval, whether this one works or not. */
 		if (save(c, &c->memory))
 			c->saved_ns = now_unix_ns;
 	}
@@ -266,7 +266,7 @@ void continual_save(struct continual *c)
 /* --- making -------------------------------------------------------------------------------------
  */
 
-/* What is to be used, and what becomes of a file that is not. 0 or -errno. */
+/* Loads the state, or sets aside a file that cannot be used. 0 or -errno. */
 static int load(struct continual *c)
 {
 	static const char *const causes[] = {
@@ -293,7 +293,7 @@ static int load(struct continual *c)
 	return err;
 }
 
-/* What was gathered under another budget cannot be released under this one. */
+/* Sums that were gathered under another budget cannot be released under this one. */
 static void change_budget(struct continual *c)
 {
 	struct memory *m = &c->memory;
@@ -326,7 +326,7 @@ static int take_up(struct continual *c, uint64_t now_unix_ns)
 		change_budget(c);
 	if (hour == m->calendar.hour)
 		return save(c, m);
-	/* An hour to come was written by a clock that is wrong now or was then. */
+	/* The saved hour may also be in the future: the clock is wrong now or was wrong then. */
 	tell_lost(m, day_over, "");
 	c->stats.dropped += nodes_lost(m, day_over);
 	calendar_drop(&m->calendar, BUDGET_HOUR);

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * continual.h - the `continual` mechanism: pure epsilon-differential privacy, per payment, for
- * counters that are released again and again for ever.
+ * counters that are released again and again, without end.
  *
- * In: ended payments. Out: counters and histograms of the network's audience, which change only at
- * the full hour (UTC), with hour_clip, or at midnight, without. Payments are gathered by day and by
- * hour (calendar.h); when a day or an hour is over, its sums get noise once (budget.h says how
- * much) and everything after that is arithmetic on what has noise already:
+ * In: payments that have ended. Out: counters and histograms for the network, which change only at
+ * the full hour (UTC) with hour_clip, or at midnight without it. Payments are gathered by day and
+ * by hour (calendar.h). When a day or an hour is over, its sums get noise once (budget.h says how
+ * much). All later steps are arithmetic on figures that already have noise:
  *
- *   the day's node          is added to the total for good, and takes the place of its hours;
- *   the hours' nodes        are the estimate of the day that goes on; their value, clipped harder,
- *                           is scaled by what past days' nodes were to their hours';
- *   a released counter      is the highest estimate so far: it never falls.
+ *   the day's node      is added to the total for good and replaces the estimate from its hours;
+ *   the hours' nodes    are the estimate of the current day. Their clip is lower, so their value is
+ *                       scaled by the ratio of past days' nodes to those days' hours;
+ *   a released counter  is the highest estimate so far: it never falls.
  *
- * With a state, what was released is on the disk before anybody sees it, and the open nodes are
- * saved every five minutes: a crash loses at most what these gathered since, and no noise is drawn
- * twice for the same node. A node that ended while nobody was there to close it is dropped, never
- * released: a host that was switched off cannot be told from one set back to an older snapshot, on
- * which the node may have been released already.
+ * With a state, a release is on the disk before anybody sees it, and the open nodes are saved every
+ * five minutes. A crash loses at most what the nodes gathered since then, and no node gets noise
+ * twice. A node that ended while no process was running to close it is dropped and never released.
+ * The reason: a host that was switched off cannot be distinguished from one that was set back to an
+ * older snapshot, in which the node may have been released already.
  */
 #ifndef TELLTALE_CONTINUAL_H
 #define TELLTALE_CONTINUAL_H
@@ -54,7 +54,7 @@ struct continual_stats {
 struct continual_options {
 	struct privacy_budget budget;
 	struct state *state; /* borrowed; NULL: nothing outlives the process */
-	/* A node may be closed if ticks came at least this often while it ended; 0: however rarely.
+	/* A node is closed only if ticks came at least this often around its end; 0: always.
 	 */
 	uint64_t gap_ns;
 	privacy_random *random;
@@ -63,23 +63,24 @@ struct continual_options {
 
 struct continual;
 
-/* 0 or -errno: -ENOMEM, or what the state's functions say. What is there and not sound is set
- * aside. */
+/* 0 or -errno: -ENOMEM, or an error of the state's functions. A saved state that is not sound is
+ * set aside. */
 int continual_new(const struct continual_options *options, uint64_t now_unix_ns,
 		  struct continual **out);
 void continual_free(struct continual *c); /* accepts NULL; saves nothing */
 
-/* The totals of a CONTRIBUTION_PAYMENT_END, into the open nodes; each payment at most once. */
+/* Adds the totals of a CONTRIBUTION_PAYMENT_END to the open nodes. The caller adds each payment at
+ * most once. */
 void continual_observe(struct continual *c, const struct contribution *payment);
-/* Closes what is over. When that cannot be saved nothing is released, and the next tick tries
- * again. */
+/* Closes the day and the hour that are over. When the result cannot be saved, nothing is released
+ * and the next tick tries again. */
 void continual_tick(struct continual *c, uint64_t now_unix_ns);
-/* Saves what the open nodes have gathered, at shutdown. */
+/* Saves the open nodes, at shutdown. */
 void continual_save(struct continual *c);
 
-/* What may be seen, as of the last tick. */
+/* What may be shown, as of the last tick. */
 const struct continual_released *continual_released(const struct continual *c);
-/* Since when the counters count: it outlives the process as they do. */
+/* When the counters began. It outlives the process, as they do. */
 uint64_t continual_start_unix_ns(const struct continual *c);
 struct continual_stats continual_stats(const struct continual *c);
 

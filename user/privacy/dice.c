@@ -25,7 +25,7 @@ bool dice_coin(struct dice *d)
 	return byte & 1;
 }
 
-/* Without bias: Lemire 2019 (multiply, reject the short remainder). */
+/* Unbiased, by Lemire 2019: multiply, and reject draws in the short remainder. */
 uint64_t dice_uniform(struct dice *d, uint64_t bound)
 {
 	unsigned __int128 wide;
@@ -52,8 +52,9 @@ uint64_t dice_uniform(struct dice *d, uint64_t bound)
 }
 
 /*
- * True with probability exp(-n/m), for n <= m: the first K = 1, 2, … for which a coin of
- * probability n/(m K) fails is odd. That coin is two: one of n/m and one of 1/K.
+ * True with probability exp(-n/m), for n <= m. For K = 1, 2, … a coin of probability n/(m K) is
+ * thrown until it fails; the result is whether that K is odd. The coin is thrown as two: one of
+ * probability n/m and one of 1/K.
  */
 static bool bernoulli_exp_fraction(struct dice *d, uint64_t n, uint64_t m)
 {

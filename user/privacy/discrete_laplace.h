@@ -13,8 +13,8 @@
 
 #include "privacy/entropy.h"
 
-/* NUMERATOR / DENOMINATOR is the scale; both are above 0. Saturates at ±INT64_MAX, which has no
- * chance to happen while the scale is below 2^57. */
+/* NUMERATOR / DENOMINATOR is the scale; both are above 0. Saturates at ±INT64_MAX; while the scale
+ * is below 2^57 the probability of that is negligible. */
 int64_t discrete_laplace_draw(uint64_t numerator, uint32_t denominator, privacy_random *random,
 			      void *random_context);
 

@@ -19,8 +19,8 @@ void privacy_random_kernel(void *context, void *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			/* Only a sandbox that forbids the call gets here. Without randomness
-			 * nothing may be released, and there is nobody to return an error to. */
+			/* This happens only in a sandbox that forbids the call. Without randomness
+			 * nothing may be released, and a draw cannot return an error. */
 			log_err("privacy", "getrandom failed: %s; allow the call in the sandbox",
 				strerror(errno));
 			abort();

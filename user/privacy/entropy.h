@@ -2,8 +2,8 @@
 /*
  * entropy.h - a stock of random bytes, so that a draw of noise does not cost a system call.
  *
- * Filled from a privacy_random in blocks; each byte is given out once and wiped as it is. Not for
- * use across fork(2): both sides would give out the same bytes.
+ * The stock is filled from a privacy_random in blocks. Each byte is given out once and wiped then.
+ * Must not be used on both sides of a fork(2): both would give out the same bytes.
  */
 #ifndef TELLTALE_ENTROPY_H
 #define TELLTALE_ENTROPY_H

@@ -10,9 +10,9 @@
  *                  memory: given |X| >= 1/2, |X| - 1/2 is exponential with mean b again, and its
  *                  whole part geometric with ratio exp(-1/b).
  *
- * One Bernoulli(exp(-1/(2b))) and one geometric draw thus give the rounded distribution itself: not
- * the discrete Laplace distribution, which differs a little around 0, and not a floating-point
- * approximation, whose gaps give values away (Mironov 2012). Both draws are those of dice.h.
+ * So one Bernoulli(exp(-1/(2b))) draw and one geometric draw, both from dice.h, give exactly the
+ * rounded distribution. It is not the discrete Laplace distribution, which differs a little around
+ * 0. Nor is it a floating-point approximation, whose gaps reveal values (Mironov 2012).
  */
 #ifndef TELLTALE_LAPLACE_H
 #define TELLTALE_LAPLACE_H
@@ -23,8 +23,9 @@
 
 /*
  * round(Laplace(0, NUMERATOR / DENOMINATOR)). NUMERATOR is above 0; DENOMINATOR is even (so that
- * half of it is exact) and above 0. Saturates at ±INT64_MAX, which has no chance to happen while
- * the scale is below 2^57. RANDOM is asked for 1, 4 or 8 bytes at a time, about 30 in all.
+ * half of it is exact) and above 0. Saturates at ±INT64_MAX; while the scale is below 2^57 the
+ * probability of that is negligible. RANDOM is asked for 1, 4 or 8 bytes at a time, about 30 in
+ * all.
  */
 int64_t laplace_draw(uint64_t numerator, uint32_t denominator, privacy_random *random,
 		     void *random_context);

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#define SMALL 20000 /* below it bucket-laplace rounds in steps ... */
-#define STEP  5000  /* ... of this, above it by doubling */
+#define SMALL 20000 /* below this, bucket-laplace rounds in steps of STEP, */
+#define STEP  5000  /* above it in steps that double */
 
 /* The variance of a Laplace distribution of scale B. */
 static double laplace_variance(double b)
@@ -13,7 +13,8 @@ static double laplace_variance(double b)
 }
 
 /* A value in the middle of the bucket that EACH came from. Published rounding goes up to the
- * bucket's own size, where noise decides which side of its border the mean comes to lie on. */
+ * bucket's size, which is a border between two buckets: noise could move the mean EACH to either
+ * side of it. */
 static double in_bucket(const struct bucket_laplace *params, double each)
 {
 	return params->unbiased || each < SMALL ? each : each / M_SQRT2;
@@ -38,7 +39,8 @@ struct noise noise_of_buckets(const struct bucket_laplace *params, int64_t packe
 	bucket = (double)bucket_laplace_size(params, (uint64_t)in_bucket(params, each));
 	n.value = laplace_variance((each / 10 > bucket ? each / 10 : bucket) / 10);
 	if (params->unbiased) {
-		/* Up or down by chance between two points of the grid, somewhere between them. */
+		/* Rounding goes up or down at random, from anywhere between two points of the
+		 * grid. */
 		grid = each < SMALL ? STEP : bucket / 2;
 		n.value += grid * grid / 6;
 	}
@@ -60,7 +62,7 @@ struct noise noise_of_release(const struct privacy_budget *budget, enum budget_l
 			  .packets = cell_variance(budget, level, BUDGET_FULFILLED)};
 	double clip = (double)budget_clip(budget, level);
 
-	/* A payment's count is the sum of two cells over the clip (budget.h). */
+	/* The number of payments is the sum of two cells, divided by the clip (budget.h). */
 	if (clip > 0)
 		n.count = 2 * n.value / (clip * clip);
 	if (level == BUDGET_DAY)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* params.h - how privacy is set: which mechanism the network gets, and its figures. */
+/* params.h - the parameters of privacy: which mechanism the network's figures go through, and its
+ * settings. */
 #ifndef TELLTALE_PRIVACY_PARAMS_H
 #define TELLTALE_PRIVACY_PARAMS_H
 
@@ -8,7 +9,7 @@
 #include "privacy/bucket_laplace.h"
 #include "privacy/budget.h"
 
-/* privacy.h says what each does. */
+/* privacy.h describes them. */
 enum privacy_mechanism { PRIVACY_BUCKET_LAPLACE, PRIVACY_CONTINUAL };
 
 /* As the configuration and the command line write them: "bucket-laplace", "continual". */

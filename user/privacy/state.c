@@ -26,12 +26,13 @@
 #define MAGIC     0x5652505441544c54ULL /* "TLTATPRV" */
 #define VERSION   2
 
-#define EARLY_S     5  /* clocks are stepped while we run */
-#define LATE_S      90 /* a file may be this much younger than it says */
-#define WRITE_MAX_S 30 /* ... of which writing may take this */
+#define EARLY_S     5  /* a clock may be stepped back by this while we write */
+#define LATE_S      90 /* a file may change this long after the time written in it, */
+#define WRITE_MAX_S 30 /* of which writing it may take this */
 
-/* Which file it is. Inodes are used again at once: of the saves every other one may have the same.
- * When it was made and its generation tell these apart; each is 0 where the file system has none.
+/* Identifies a file. The inode alone does not: file systems reuse inodes at once, so every other
+ * save may get the same one. The time of birth and the generation distinguish these files; each is
+ * 0 where the file system has none.
  */
 struct identity {
 	uint64_t inode, born_unix_ns, generation;
@@ -43,7 +44,7 @@ struct header {
 	struct identity file;
 	uint64_t machine;  /* a hash of the machine id */
 	uint64_t checksum; /* of the above and the block */
-	uint64_t seal;     /* likewise, under the host's key */
+	uint64_t seal;     /* the same, under the host's key */
 };
 
 struct state {
@@ -54,7 +55,7 @@ struct state {
 
 static const struct siphash_key no_key = {0, 0};
 
-/* Feeds LEN bytes; all but the last call's are whole words. */
+/* Feeds the whole 64-bit words of LEN bytes; a rest is left to the caller. */
 static void feed(struct siphash *s, const void *bytes, size_t len)
 {
 	const unsigned char *at = bytes;
@@ -79,7 +80,7 @@ static uint64_t hash(const struct siphash_key *key, const struct header *h, cons
 	return siphash_end(&s, le64toh(tail), offsetof(struct header, checksum) + len);
 }
 
-/* 0 for a host without a machine id. Returns 0 or -errno. */
+/* *OUT is 0 on a host without a machine id. Returns 0 or -errno. */
 static int machine_hash(const struct siphash_key *key, uint64_t *out)
 {
 	char text[64] = "";
@@ -102,7 +103,7 @@ static int machine_hash(const struct siphash_key *key, uint64_t *out)
 static int identify(int fd, struct identity *out)
 {
 	struct statx stx;
-	int generation[2] = {0}; /* file systems write an int, whatever is asked for, or a long */
+	int generation[2] = {0}; /* some file systems write an int, others a long */
 
 	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &stx))
 		return -errno;
@@ -178,8 +179,9 @@ static int read_all(int fd, void *buf, size_t len)
 	return 0;
 }
 
-/* Renaming sets the time of change, and nobody can set it to another one. What is written into a
- * file that is there leaves the file's identity, which is not the one written. */
+/* Whether FILE is the very file that H was written to, and was not touched since. Renaming sets the
+ * time of change, which no program can set to another value. Whoever copies the bytes into another
+ * file leaves that file's identity, which differs from the one in H. */
 static bool is_in_place(const struct header *h, const struct identity *file, const struct stat *st)
 {
 	int64_t changed = clock_ns_of(st->st_ctim);
@@ -202,7 +204,8 @@ static enum state_verdict judge(const struct state *s, const struct header *h,
 	return is_in_place(h, file, st) ? STATE_SOUND : STATE_OLDER;
 }
 
-/* Something that is no file and cannot be opened as one is damage; every other error passes. */
+/* Something that is no regular file and cannot be opened as one counts as damage. Every other error
+ * is returned. */
 static int verdict_on_error(int err, enum state_verdict *verdict)
 {
 	if (err == ENOENT)
@@ -238,7 +241,7 @@ int state_load(const struct state *s, void *blob, size_t len, enum state_verdict
 	if (!err)
 		*verdict = judge(s, &h, &file, &st, bytes, len);
 	else if (err == -EPIPE)
-		err = 0; /* it was cut short meanwhile */
+		err = 0; /* somebody truncated it meanwhile */
 	if (!err && *verdict == STATE_SOUND)
 		memcpy(blob, bytes, len);
 out:
@@ -289,7 +292,8 @@ static int write_file(const struct state *s, int fd, const void *blob, size_t le
 		err = write_all(fd, blob, len);
 	if (!err && fsync(fd))
 		err = -errno;
-	/* It would look like a copy put back; the next attempt has another time. */
+	/* A file that took so long would look like a copy that was put back. The next attempt has a
+	 * new time. */
 	if (!err && (int64_t)(clock_wall_ns() - h.written_unix_ns) > WRITE_MAX_S * NS_PER_S)
 		err = -ETIMEDOUT;
 	return err;
@@ -299,7 +303,7 @@ int state_save(struct state *s, const void *blob, size_t len)
 {
 	int fd, err;
 
-	/* What a killed process left. */
+	/* A process that was killed may have left one. */
 	unlinkat(s->dir, NEW_NAME, 0);
 	fd = openat(s->dir, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
