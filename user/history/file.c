@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.c - the history's file: opened, judged, set aside. */
+/* file.c - opens the history's file, judges whether it can be used, and sets it aside if not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -113,7 +113,8 @@ static int load_last(struct history *h)
 		int64_t view = sqlite3_column_int64(s, 0);
 		struct last *last;
 
-		/* What is known already is newer: a file has been set aside. */
+		/* A snapshot that is known already is newer: the file was set aside and this one is
+		 * a new one. */
 		if (view < 0 || view >= HISTORY_VIEWS || h->last[view].known)
 			continue;
 		last = &h->last[view];
@@ -126,15 +127,15 @@ static int load_last(struct history *h)
 	return rc;
 }
 
-/* The write-ahead log needs no second file in shared memory while nobody else may open the file,
- * and one writer that syncs seldom: what a power cut takes is the last minutes, never the rest. */
+/* Uses a write-ahead log. With exclusive locking it needs no file in shared memory. The single
+ * writer syncs seldom: a power cut loses the last minutes, never the rest. */
 static int open_file(struct history *h, bool in_memory, enum verdict *verdict)
 {
 	const char *name = in_memory ? ":memory:" : h->path;
 	int rc, fd = -1;
 
 	*verdict = VERDICT_FAILED;
-	/* SQLite would make it readable by all. */
+	/* SQLite itself would make the file readable by everybody. */
 	if (!in_memory)
 		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (!in_memory && fd < 0)
@@ -175,7 +176,7 @@ void history_note(struct history *h, const char *format, ...)
 	log_warn(STAGE, "%s", h->stats.trouble);
 }
 
-/* Only one is kept aside: disks are not filled by what is broken. */
+/* Only one file is kept aside, so that broken files do not fill the disk. */
 int history_file_set_aside(struct history *h, bool foreign)
 {
 	char aside[PATH_MAX], log[PATH_MAX];
@@ -191,7 +192,8 @@ int history_file_set_aside(struct history *h, bool foreign)
 			     foreign ? "not telltale's" : "damaged", strerror(errno));
 		return -errno;
 	}
-	/* They belong to what was set aside, and would be taken for the new file's. */
+	/* These belong to the file that was set aside; SQLite would take them for the new
+	 * file's. */
 	snprintf(log, sizeof(log), "%.*s" HISTORY_FILE "-wal", (int)dir_len, h->path);
 	unlink(log);
 	snprintf(log, sizeof(log), "%.*s" HISTORY_FILE "-shm", (int)dir_len, h->path);
@@ -201,7 +203,7 @@ int history_file_set_aside(struct history *h, bool foreign)
 	return 0;
 }
 
-/* The file, or a new one in its place. */
+/* Opens the file; sets one that cannot be used aside and begins a new one. */
 static int open_or_begin(struct history *h, enum verdict *verdict)
 {
 	int rc = open_file(h, false, verdict);
@@ -219,15 +221,14 @@ static int open_or_begin(struct history *h, enum verdict *verdict)
 static void note_closed(struct history *h, enum verdict verdict, int rc)
 {
 	if (!h->stats.trouble[0] || verdict == VERDICT_FAILED)
-		history_note(
-			h,
-			"cannot open %s: %s; figures are kept in memory, and it is tried again "
-			"each minute",
-			h->path,
-			rc == SQLITE_BUSY ? "another program has it open, such as a second "
-					    "telltale with this state_dir"
-					  : sqlite3_errstr(rc));
-	/* What cannot even be set aside is in the way for good. */
+		history_note(h,
+			     "cannot open %s: %s; figures are kept in memory, and opening is tried "
+			     "again each minute",
+			     h->path,
+			     rc == SQLITE_BUSY ? "another program has it open, such as a second "
+						 "telltale with this state_dir"
+					       : sqlite3_errstr(rc));
+	/* A file that cannot even be set aside stays in the way, so it is not tried again. */
 	if (verdict != VERDICT_FAILED)
 		h->path[0] = '\0';
 }
@@ -247,8 +248,9 @@ int history_file_open(struct history *h)
 	return open_file(h, true, &verdict) == SQLITE_OK ? 0 : -ENOMEM;
 }
 
-/* Where a file's last snapshot is of another run, or there is none, all that was counted in memory
- * is in what the next snapshot rose. */
+/* Nothing is copied from memory. When the file's last snapshot is of another run, or there is none,
+ * the next snapshot is compared with the base, so its rise contains all that was counted
+ * meanwhile. */
 void history_file_again(struct history *h)
 {
 	struct history memory = *h;

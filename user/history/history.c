@@ -71,8 +71,8 @@ static void read_figures(const struct released *r, int64_t up_ms, int64_t *figur
 	figures[HISTORY_COVERED_MS] = up_ms;
 }
 
-/* How much each figure rose since LAST. Without one nothing is known to have risen: sums may have
- * gathered for long before there was a history. */
+/* How much each figure rose since LAST. Without a last snapshot every rise is 0: the sums may have
+ * been counted long before there was a history. */
 static void rises(const struct last *last, uint64_t start_ns, const int64_t *now, int64_t *rose)
 {
 	bool same = last->start_ns == start_ns;
@@ -139,7 +139,7 @@ static int write_view(struct history *h, enum history_view view, const struct re
 
 	for (int i = 0; i < 2 && rc == SQLITE_OK; i++) {
 		rc = run_row(h->add[i], view, at_s / row_s[i] * row_s[i], rose, noise);
-		/* Only a new minute or hour can be one too many. */
+		/* Only a new minute or hour can exceed the number of rows to keep. */
 		if (rc == SQLITE_OK && h->pruned_s[view][i] != at_s / row_s[i])
 			rc = prune(h->prune[i], view, rows_kept[i], at_s);
 		if (rc == SQLITE_OK)
@@ -158,16 +158,16 @@ static void note_written(struct history *h)
 	h->stats.trouble[0] = '\0';
 }
 
-/* Rises are taken from the last snapshot that was written: the next one carries this one's. */
+/* Rises are counted from the last snapshot that was written, so the next write includes this
+ * one's. */
 static void note_failed(struct history *h, int rc)
 {
 	h->stats.unsaved++;
 	if (!h->failing)
-		history_note(
-			h,
-			"cannot write %s: %s; it is tried again with the next figures, which carry "
-			"these (said once, then only counted)",
-			h->stats.kept ? h->path : "to memory", sqlite3_errstr(rc));
+		history_note(h,
+			     "cannot write %s: %s; it is tried again with the next figures, which "
+			     "include these (logged once, then only counted)",
+			     h->stats.kept ? h->path : "to memory", sqlite3_errstr(rc));
 	h->failing = true;
 }
 
@@ -181,7 +181,8 @@ static int write_all(struct history *h, const struct released *const views[],
 		if (!views[v])
 			continue;
 		rises(&h->last[v], now[v].start_ns, now[v].figures, rose[v]);
-		/* The network's counters may be older than the process; that measured no longer. */
+		/* The network's counters may be older than the process, which cannot have measured
+		 * for longer than it has run. */
 		rose[v][HISTORY_COVERED_MS] = rose[HISTORY_OWN][HISTORY_COVERED_MS];
 		rc = write_view(h, (enum history_view)v, views[v], now[v].figures, rose[v]);
 	}
@@ -192,7 +193,7 @@ static int write_all(struct history *h, const struct released *const views[],
 	return rc;
 }
 
-/* What is counted before the file can be opened is in no file's last snapshot. */
+/* Keeps the first snapshot taken while the file cannot be opened: the file does not have it. */
 static void note_base(struct history *h, const struct last now[HISTORY_VIEWS])
 {
 	for (int v = 0; v < HISTORY_VIEWS; v++) {
@@ -226,7 +227,7 @@ void history_take(struct history *h, const struct released *r, int64_t up_ms)
 		history_file_close(h);
 		if (history_file_set_aside(h, false))
 			h->path[0] = '\0';
-		/* With what is known of the last snapshot, so that nothing counts twice. */
+		/* The last snapshot is still known, so that nothing counts twice. */
 		if (!history_file_open(h))
 			rc = write_all(h, views, now);
 	}
@@ -291,7 +292,7 @@ static int look_back(struct history *h, enum history_view view, enum history_win
 	sqlite3_reset(s);
 	if (rc == SQLITE_DONE)
 		return 0;
-	/* What is shown then is too little, and must not look like the truth. */
+	/* The figures shown are then too low, and the reader must be told so. */
 	if (!h->failing)
 		history_note(h, "cannot read %s: %s; its figures are too low",
 			     h->stats.kept ? h->path : "what is kept", sqlite3_errstr(rc));
@@ -304,7 +305,8 @@ int64_t history_step_s(enum history_window window, int64_t every_ms)
 	const struct history_window_info *w = &history_windows[window];
 	int64_t steps = (2 * every_ms + w->step_s * 1000 - 1) / (w->step_s * 1000);
 
-	/* One snapshot more or less in a step must not look like traffic. */
+	/* A step that happens to hold one snapshot more or less must not look like a change of
+	 * traffic. */
 	return w->step_s * (every_ms * 4 <= w->step_s * 1000 || steps < 1 ? 1 : steps);
 }
 
@@ -355,7 +357,7 @@ int history_sum(struct history *h, enum history_view view, enum history_window w
 
 	if (!h->summed[view][window]) {
 		memset(kept, 0, sizeof(*kept));
-		/* In one step, but for where a multiple of it falls into the window. */
+		/* One step covers the window, or two when a multiple of the step falls into it. */
 		err = look_back(h, view, window, history_windows[window].length_s, add_up, kept);
 		h->summed[view][window] = !err;
 	}
