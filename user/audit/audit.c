@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CUTS     64 /* quantiles looked at in each figure, beside the tails */
+#define CUTS     64 /* quantiles tried in each figure, not counting the tails */
 #define JOINT    AUDIT_FIGURES
 #define FIGURES  ((size_t)AUDIT_FIGURES + 1)
 #define INPUTS   2
@@ -94,12 +94,13 @@ double audit_upper(uint64_t hits, uint64_t samples, double alpha)
 /* --- figures ------------------------------------------------------------------------------------
  */
 
-/* How the joint figure is put together, as the pilot found the figures. */
+/* How the joint figure is computed; the pilot sets it. */
 struct joint {
 	double from[AUDIT_FIGURES], step[AUDIT_FIGURES], weight[AUDIT_FIGURES];
 };
 
-/* Each figure's evidence for input 1, between that for 0 and for 1 where noise is Laplace's. */
+/* The weighted mean of the figures' evidence for input 1. With Laplace noise a figure's evidence
+ * rises linearly between its values for the two inputs, and is constant outside them. */
 static double join(const struct audit_subject *s, const struct joint *j, const double *figures)
 {
 	double sum = 0;
@@ -122,11 +123,11 @@ struct task {
 	const struct audit_subject *subject;
 	const struct joint *joint;
 	uint64_t runs; /* of each input */
-	/* Either figures are kept, as [input][figure][run of all], from run AT of ALL on: all of
-	 * them, or with JOINT that one. */
+	/* Either figures are kept, as [input][figure][run], from run AT of ALL on: all figures, or
+	 * with JOINT only the joint one. */
 	double *kept;
 	uint64_t at, all;
-	/* Or the event is counted. */
+	/* Or the runs in which the event happens are counted. */
 	size_t figure;
 	double low, high;
 	uint64_t hits[INPUTS];
@@ -165,7 +166,7 @@ static void *work(void *context)
 	return NULL;
 }
 
-/* RUNS of each input, shared out among threads; adds up their hits in T. */
+/* Makes RUNS runs of each input, divided among threads, and adds up their hits in T. */
 static void run_all(struct task *t, uint64_t runs)
 {
 	unsigned threads = t->subject->threads < THREADS ? t->subject->threads : THREADS;
@@ -177,7 +178,7 @@ static void run_all(struct task *t, uint64_t runs)
 		tasks[i] = *t;
 		tasks[i].at = runs * i / threads;
 		tasks[i].runs = runs * (i + 1) / threads - tasks[i].at;
-		/* The first share is this thread's own, once the others are at work. */
+		/* This thread does the first share itself, after it has started the others. */
 		started[i] = i && !pthread_create(&ids[i], NULL, work, &tasks[i]);
 	}
 	for (unsigned i = 0; i < threads; i++) {
@@ -203,7 +204,7 @@ struct choice {
 	uint64_t hits[INPUTS];
 };
 
-/* About what the bound would be, without its cost. */
+/* An approximation of the bound that is cheap to compute. */
 static double score(uint64_t likely, uint64_t unlikely)
 {
 	double low = (double)likely - 3.3 * sqrt((double)likely);
@@ -230,7 +231,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* How many of the LEN sorted VALUES are below X (or equal to it). */
+/* How many of the LEN sorted VALUES are below X, or with EQUAL at most X. */
 static uint64_t rank(const double *values, uint64_t len, double x, bool equal)
 {
 	uint64_t low = 0, high = len;
@@ -263,7 +264,8 @@ static void look_at(struct choice *best, size_t figure, const double *values[INP
 	consider(best, figure, x, x, hits);
 }
 
-/* The best event of one figure: thresholds at quantiles of either input, denser in the tails. */
+/* Finds the best event of one figure. The thresholds tried are quantiles of either input, denser in
+ * the tails. */
 static void search_figure(struct choice *best, size_t figure, double *kept, uint64_t len)
 {
 	const double *values[INPUTS];
@@ -284,7 +286,7 @@ static void search_figure(struct choice *best, size_t figure, double *kept, uint
 	}
 }
 
-/* The joint figure's weights are each figure's own evidence; they add up to 1. */
+/* Weights each figure in the joint one by its own evidence. The weights add up to 1. */
 static void weigh(const struct audit_subject *s, struct joint *j, const double *kept, uint64_t len,
 		  const struct choice *singles)
 {
@@ -292,7 +294,7 @@ static void weigh(const struct audit_subject *s, struct joint *j, const double *
 
 	memset(j, 0, sizeof(*j));
 	for (size_t i = 0; i < s->figures_len; i++) {
-		/* Sorted by now: medians. */
+		/* The values are sorted by now, so these are the medians. */
 		double from = kept[i * len + len / 2], to = kept[(FIGURES + i) * len + len / 2];
 
 		if (!(s->independent >> i & 1) || from == to || singles[i].score <= 0)
@@ -328,7 +330,8 @@ static int pilot_run(const struct audit_subject *s, uint64_t runs, struct joint 
 			*best = singles[i];
 	}
 	weigh(s, joint, t.kept, runs, singles);
-	/* Sorting tore the figures of one run apart: the joint one takes new runs. */
+	/* After sorting, the figures of one run are no longer together, so the joint figure needs
+	 * new runs. */
 	t.joint = joint;
 	run_all(&t, runs);
 	search_figure(best, JOINT, t.kept, runs);

@@ -36,7 +36,7 @@ int audit_bucket_search(struct audit_bucket_pair *pair, struct audit_subject *su
 	struct audit_bucket_pair tried = *pair;
 	double most = -1;
 
-	/* Neighbouring buckets: from 0.25 USD in the scheme's steps, then doubling. */
+	/* Tries neighbouring buckets: from 0.50 USD in the scheme's steps, then doubling. */
 	for (uint64_t value = 5000; value <= pair->params.max_value && value < UINT64_MAX / 2;
 	     value = value < 20000 ? value + 5000 : 2 * value) {
 		struct audit_bound bound;
@@ -61,15 +61,16 @@ int audit_bucket_search(struct audit_bucket_pair *pair, struct audit_subject *su
  */
 
 #define START_NS ((uint64_t)20454 * 24 * NS_PER_HOUR)
-#define CELL     4 /* of the payment's times: up to 50 ms */
+#define CELL     4 /* the histogram cell that the payment's times fall into: up to 50 ms */
 
-/* What is released after the first hour, after the first day and after the second. */
+/* The moments at which releases are read: after the first hour, the first day and the second
+ * day. */
 enum { AFTER_HOUR, AFTER_DAY, AFTER_SECOND, MOMENTS };
 
 enum figure {
 	DAY_VALUE,
 	HOUR_VALUE,
-	SECOND_VALUE, /* what the second day, in which nothing differs, adds */
+	SECOND_VALUE, /* what the second day adds; both inputs are equal then */
 	DAY_FULFILLED,
 	HOUR_FULFILLED,
 	DAY_REJECTED,
@@ -78,7 +79,7 @@ enum figure {
 	DAY_ROUND_TRIP,
 	DAY_COUNT,
 	HOUR_COUNT,
-	/* Where noise is used twice it can be taken away. */
+	/* Differences, in which noise that was used twice by mistake cancels out. */
 	VALUE_LESS_HOUR,
 	VALUE_LESS_SECOND,
 	COUNT_LESS_SECOND,
@@ -155,7 +156,8 @@ static void read_off(const struct continual_released seen[MOMENTS],
 	f[PAY_TIME_LESS_ROUND_TRIP] = f[DAY_PAY_TIME] - f[DAY_ROUND_TRIP];
 }
 
-/* The others' packets and times are many, so that a counter is seen to fall short of them. */
+/* The others have many packets and times: a counter never falls, so only above a high base does it
+ * show negative noise. */
 static void observe_others(struct continual *c, const struct audit_continual_pair *pair)
 {
 	uint32_t packets = (uint32_t)pair->budget.packet_clip;
@@ -174,7 +176,7 @@ static void draw_continual(const void *context, unsigned input, privacy_random *
 	struct continual_released seen[MOMENTS];
 	struct continual *c = NULL;
 
-	/* Without a state only memory can be short. */
+	/* Without a state, the only possible error is that memory is short. */
 	if (continual_new(&options, START_NS, &c))
 		abort();
 	observe_others(c, pair);
@@ -250,7 +252,7 @@ int audit_continual_search(struct audit_continual_pair *pair, struct audit_subje
 		finalists[at] = tried;
 		epsilons[at] = epsilon;
 	}
-	/* Chance put some of them there. */
+	/* Some of the finalists are there by chance: they are compared again with more runs. */
 	for (unsigned i = 0; !err && i < FINALISTS; i++) {
 		double epsilon = 0;
 

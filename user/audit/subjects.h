@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * subjects.h - the mechanisms as audit.h takes them: two neighbouring inputs, the very code
- * path that releases values, and what can be read off its releases.
+ * subjects.h - the mechanisms in the form that audit.h takes: two neighbouring inputs, the code
+ * that releases values in production, and the figures computed from its releases.
  */
 #ifndef TELLTALE_AUDIT_SUBJECTS_H
 #define TELLTALE_AUDIT_SUBJECTS_H
@@ -10,13 +10,14 @@
 #include "privacy/bucket_laplace.h"
 #include "privacy/budget.h"
 
-/* bucket-laplace: one report of one of two values. */
+/* bucket-laplace: reports one of two values, once. */
 struct audit_bucket_pair {
 	struct bucket_laplace params;
 	uint64_t values[2];
 };
 
-/* continual: a day of OTHERS payments at the day's clip, without and with one payment more. */
+/* continual: a day with OTHERS payments at the day's clip (input 0), and the same with one more
+ * payment (input 1). */
 struct audit_continual_pair {
 	struct privacy_budget budget;
 	unsigned others;
@@ -24,13 +25,14 @@ struct audit_continual_pair {
 	uint32_t fulfilled, rejected;
 };
 
-/* Borrows PAIR. */
+/* These borrow PAIR. */
 void audit_bucket_subject(const struct audit_bucket_pair *pair, struct audit_subject *subject);
 void audit_continual_subject(const struct audit_continual_pair *pair,
 			     struct audit_subject *subject);
 
-/* Looks for the pair that shows most: *PAIR, whose parameters are set, gets it. RUNS is for each
- * pair looked at. 0 or -ENOMEM. SUBJECT brings randomness and threads. */
+/* Searches for the pair of inputs that gives the highest epsilon and writes it into *PAIR, whose
+ * parameters are set. RUNS is the number of runs for each pair tried. SUBJECT brings the randomness
+ * and the threads. 0 or -ENOMEM. */
 int audit_bucket_search(struct audit_bucket_pair *pair, struct audit_subject *subject,
 			uint64_t runs);
 int audit_continual_search(struct audit_continual_pair *pair, struct audit_subject *subject,

@@ -3,10 +3,10 @@
 
 #include <math.h>
 
-#define POINTS      4000 /* of the distribution */
+#define POINTS      4000 /* of the numerical integral over the distribution */
 #define HOURS       24
 #define CLIP_LEAST  10000 /* 1 USD */
-#define HOURS_SPEAK 3000  /* payments a day times epsilon, from which on hours are of use */
+#define HOURS_SPEAK 3000  /* hours are useful from this many payments a day times epsilon */
 
 static double normal(double z)
 {
@@ -18,7 +18,7 @@ static double mean(const struct suggest_expected *e)
 	return e->median * exp(e->sigma * e->sigma / 2);
 }
 
-/* What is above CLIP, on average over all payments. */
+/* The value above CLIP, as a mean over all payments. */
 static double cut_off(const struct suggest_expected *e, double clip)
 {
 	double z = log(e->median / clip) / e->sigma;
@@ -47,8 +47,8 @@ struct suggest_error suggest_day(const struct suggest_expected *e,
 	};
 }
 
-/* Hours are scaled to what days say, so what is left is how much of an hour's value hangs on
- * payments above the clip, which it does not see. */
+/* Hours are scaled by what days say. The error that remains is how much an hour's value depends on
+ * payments above the clip, of which the hour sees only the part up to it. */
 struct suggest_error suggest_hour(const struct suggest_expected *e,
 				  const struct privacy_budget *budget)
 {
@@ -89,7 +89,7 @@ void suggest_clips(const struct suggest_expected *e, struct privacy_budget *budg
 	budget->epsilon_milli = e->epsilon_milli;
 	budget->hour_clip = 0;
 	tried = *budget;
-	/* Whether there are hours decides the day's share. */
+	/* The day's share of epsilon depends on whether there are hourly releases. */
 	tried.hour_clip =
 		(double)e->payments * (double)e->epsilon_milli / 1000 < HOURS_SPEAK ? 0 : 1;
 	for (uint64_t clip = CLIP_LEAST; clip <= BUDGET_CLIP_MAX; clip = next(clip)) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * suggest.h - which clips suit the continual mechanism, given what the operator expects: from
- * stated figures, never from payments, because a clip chosen by looking at them would tell of them.
+ * suggest.h - suggests clips for the continual mechanism from what the operator expects. It uses
+ * stated figures, never payments: a clip chosen by looking at payments would reveal something about
+ * them.
  *
- * Payments are taken to be lognormal. A clip that is too low cuts large payments off, which is a
- * bias; one that is too high makes noise; the one proposed has the least expected error of the
- * 1-2-5 series.
+ * Values of payments are assumed to be lognormal. A clip that is too low cuts off large payments,
+ * which biases the total; one that is too high needs more noise. Of the series 1, 2, 5, 10, … the
+ * clip with the least expected error is suggested.
  */
 #ifndef TELLTALE_SUGGEST_H
 #define TELLTALE_SUGGEST_H
@@ -22,11 +23,11 @@ struct suggest_expected {
 	uint64_t epsilon_milli; /* the stated budget */
 };
 
-/* Parts of the day's, or the hour's, total value. */
+/* As parts of the total value of the day or the hour. */
 struct suggest_error {
-	double noise;    /* mean absolute */
-	double clipping; /* what is cut off; hours: what scaling them up gets wrong */
-	double expected; /* mean absolute, of both */
+	double noise;    /* mean absolute error */
+	double clipping; /* days: what is cut off; hours: the error of scaling them up */
+	double expected; /* mean absolute error from both */
 };
 
 struct suggest_error suggest_day(const struct suggest_expected *e,
@@ -34,8 +35,8 @@ struct suggest_error suggest_day(const struct suggest_expected *e,
 struct suggest_error suggest_hour(const struct suggest_expected *e,
 				  const struct privacy_budget *budget);
 
-/* Sets day_clip and hour_clip of BUDGET and its epsilon; hour_clip is 0 where hours would say
- * little. */
+/* Sets day_clip, hour_clip and epsilon of BUDGET. hour_clip is 0 when hourly figures would be
+ * mostly noise. */
 void suggest_clips(const struct suggest_expected *e, struct privacy_budget *budget);
 
 #endif
