@@ -55,7 +55,8 @@ void page_clients_hurry(struct page_clients *c, int64_t patience_ms)
 	for (unsigned i = 0; i < PAGE_CLIENTS_MAX; i++) {
 		struct page_client *client = &c->slots[i];
 
-		/* microhttpd sees the end and closes it, now or when it looks next. */
+		/* microhttpd notices the shutdown and closes the connection, now or the next time
+		 * it runs. */
 		if (client->since_ms && now - client->since_ms > patience_ms)
 			shutdown(client->fd, SHUT_RDWR);
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clients.h - who is connected, and for how long with one request.
+ * clients.h - which clients are connected, and how long each takes for a request.
  *
- * microhttpd closes a connection on which nothing moves; one on which a byte moves now and then it
- * keeps for ever, and some of these would keep everybody else out. A bounded table: one slot for
- * each connection that is let in.
+ * microhttpd closes a connection on which nothing moves. A client that sends a byte now and then
+ * keeps its connection for ever, and a few such clients would keep everybody else out. This is a
+ * bounded table with one slot for each accepted connection.
  */
 #ifndef TELLTALE_PAGE_CLIENTS_H
 #define TELLTALE_PAGE_CLIENTS_H
@@ -31,7 +31,7 @@ void page_clients_notify(void *clients, struct MHD_Connection *connection, void 
 			 enum MHD_ConnectionNotificationCode what);
 void page_clients_answered(void *clients, struct MHD_Connection *connection, void **state,
 			   enum MHD_RequestTerminationCode how);
-/* Shuts down the sockets of whoever has taken longer than PATIENCE_MS for a request. */
+/* Shuts down the socket of every client that has taken longer than PATIENCE_MS for its request. */
 void page_clients_hurry(struct page_clients *c, int64_t patience_ms);
 
 #endif

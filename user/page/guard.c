@@ -32,8 +32,8 @@ static int trim(char *token, size_t len, char *why, size_t why_len)
 	for (size_t i = 0; i < len; i++) {
 		if (!isgraph((unsigned char)token[i])) {
 			snprintf(why, why_len,
-				 "holds something else than one word of printable ASCII; write a "
-				 "token into it, such as `openssl rand -hex 32` makes");
+				 "is not one word of printable ASCII; write a token "
+				 "into it, such as `openssl rand -hex 32` makes");
 			return -EINVAL;
 		}
 	}
@@ -62,7 +62,7 @@ int page_token_load(const char *path, char *token, char *why, size_t why_len)
 	} else if (!S_ISREG(st.st_mode) || st.st_mode & 077) {
 		err = -EPERM;
 		snprintf(why, why_len,
-			 "may be read by others than its owner, or is no file; chmod 600 it");
+			 "is not a regular file that only its owner may read; chmod 600 it");
 	} else {
 		got = read(fd, text, sizeof(text) - 1);
 		if (got < 0) {
@@ -85,7 +85,7 @@ static bool same(const char *shown, size_t len, const char *token)
 	return len == strlen(token) && !CRYPTO_memcmp(shown, token, len);
 }
 
-/* "dXNlcjp0b2tlbg==": whoever the user is, the password counts. */
+/* "dXNlcjp0b2tlbg==": the user name may be anything, only the password counts. */
 static bool basic_shows(const char *text, const char *token)
 {
 	unsigned char plain[3 * PAGE_TOKEN_MAX];
@@ -101,7 +101,8 @@ static bool basic_shows(const char *text, const char *token)
 	got = EVP_DecodeBlock(plain, (const unsigned char *)text, (int)len);
 	if (got < 0)
 		return false;
-	/* What pads the text is decoded as zeros; more than two of it would leave less than none.
+	/* EVP_DecodeBlock decodes padding as zero bytes, which are not part of the text. There are
+	 * at most two, so the length stays above zero.
 	 */
 	got -= (int)pads;
 	colon = memchr(plain, ':', (size_t)got);

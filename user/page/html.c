@@ -9,7 +9,7 @@
 
 #define SHA256_LEN 32
 
-/* The Makefile puts it together from page.html, page.css, page*.js and Debian's dygraphs. */
+/* The Makefile assembles the page from page.html, page.css, page*.js and Debian's dygraphs. */
 __asm__(".section .rodata\n"
 	".global page_html, page_html_end\n"
 	"page_html:\n"
@@ -25,7 +25,8 @@ size_t page_html_len(void)
 	return (size_t)(page_html_end - page_html);
 }
 
-/* The hash of what stands between BEGIN and END, which are in the page once, as the policy has it.
+/* Writes the hash of the text between BEGIN and END, in the form that the policy needs. Each of
+ * them occurs once in the page.
  */
 static int hash_between(const char *begin, const char *end, char *out)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* html.h - the page itself, in the program since it was built. */
+/* html.h - the page itself, which is built into the program. */
 #ifndef TELLTALE_PAGE_HTML_H
 #define TELLTALE_PAGE_HTML_H
 
@@ -10,8 +10,8 @@
 extern const char page_html[];
 size_t page_html_len(void);
 
-/* The Content-Security-Policy that lets a browser run the script and use the style which are in the
- * page, load what the page asks of this server, and nothing else. 0 or -ENOMEM. */
+/* Writes the page's Content-Security-Policy. It lets a browser run the script and use the style
+ * that are in the page, load data from this server, and nothing else. 0 or -ENOMEM. */
 int page_html_policy(char policy[PAGE_POLICY_MAX]);
 
 #endif

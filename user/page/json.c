@@ -53,7 +53,7 @@ static struct json_object *put_list(struct json_object *o, const char *key)
 	return child;
 }
 
-/* A whole number that JavaScript must not round. */
+/* Writes a whole number as text, so that JavaScript does not round it. */
 static void put_exact(struct json_object *o, const char *key, int64_t value)
 {
 	char text[24];
@@ -106,7 +106,7 @@ static void put_windows(struct json_object *root, const struct page_facts *f,
 	}
 }
 
-/* Everything that is known of an endpoint: what the exporter tells of itself is named here only. */
+/* Everything that the exporter reports about an endpoint. No other function writes these fields. */
 static struct json_object *endpoint_json(const struct config_endpoint *e,
 					 const struct export_status *s)
 {
@@ -140,7 +140,7 @@ static void put_endpoints(struct json_object *root, const struct page_facts *f)
 	free(states);
 }
 
-/* The gauges that say how far the totals are to be trusted. */
+/* The gauges that say whether the totals are complete. */
 static void put_gauges(struct json_object *root, const struct released *r)
 {
 	struct json_object *ages = put_object(root, "rates_age_s");
@@ -236,7 +236,7 @@ static void gather(void *context, int64_t at_s, const struct history_sum *sum)
 	noise_add(&g->sum.noise, &sum->noise);
 }
 
-/* The run of LEN figures from FIRST, by label. */
+/* The LEN figures from FIRST on, by label. */
 static void put_run(struct json_object *root, const char *key, const struct history_sum *sum,
 		    int first, int len)
 {

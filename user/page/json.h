@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json.h - what the local page and `telltale top` are drawn from, as JSON.
+ * json.h - the data of the local page and of `telltale top`, as JSON.
  *
- * /status.json: who this is, sums over every window, the state of each endpoint.
+ * /status.json: the name of this node, sums over every window, the state of each endpoint.
  *
- * /history.json?window=W&view=V: a window in points, and what was seen and not seen in it. W is
- * hour, day, week, month or year, V is own or network.
+ * /history.json?window=W&view=V: the points of one window's charts, and what was seen and missed in
+ * it. W is hour, day, week, month or year, V is own or network.
  *
- * /sent.json: what the last snapshot holds, as each audience gets it.
+ * /sent.json: the last snapshot, as each audience gets it.
  *
  * Values are in units of 0.0001 of the base currency; `_sd` is a standard deviation (noise.h).
  */
@@ -27,8 +27,8 @@ struct page_facts {
 	struct exporter *exporter; /* NULL: no endpoint is configured */
 };
 
-/* malloc'ed; NULL: there is nothing at PATH, or memory is short. WINDOW and VIEW may be NULL: hour,
- * own. */
+/* Returns malloc'ed text, or NULL when there is nothing at PATH or memory is short. WINDOW and VIEW
+ * may be NULL, which means hour and own. */
 char *page_json(const struct page_facts *f, const char *path, const char *window, const char *view);
 
 #endif

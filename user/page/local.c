@@ -31,12 +31,13 @@ struct local {
 	int wake; /* eventfd */
 	bool started;
 	pthread_t thread;
-	pthread_mutex_t lock; /* of the rest but the last two, which are the thread's */
+	pthread_mutex_t lock; /* protects what follows, except for the last two members, which the
+				 thread owns */
 	struct released *mail;
-	char *mail_notes; /* of it; NULL: none */
+	char *mail_notes; /* notes that go with it; NULL: none */
 	bool stopping;
 	struct history_stats stats;
-	int64_t begin_ms;        /* of the thread, and so about of the counters */
+	int64_t begin_ms;        /* when the thread started, and so about when the counters did */
 	struct released *newest; /* what the facts show */
 	struct page_facts facts;
 };
@@ -96,7 +97,7 @@ int local_open(const struct config *config, struct local **out, char *why, size_
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-/* Puts what is in the mailbox before everybody. Whether to stop. */
+/* Takes a new snapshot out of the mailbox and shows it to all readers. Returns whether to stop. */
 static bool take_mail(struct local *l)
 {
 	struct released *mail;
@@ -138,14 +139,15 @@ static void wait_for_work(struct local *l, int timeout_ms)
 		log_debug(STAGE, "eventfd: %s", strerror(errno));
 }
 
-/* Beside the network's counters: no network's figures are ever shown as the other's. */
+/* The history is in the same directory as the network's counters, one for each network, so that
+ * figures of testnet are never shown as livenet's. */
 static int open_history(struct local *l)
 {
 	char dir[PATH_MAX];
 
 	config_state_dir(l->config, dir, sizeof(dir));
 	if (l->config->network == NETWORK_LIVENET)
-		mkdir(dir, 0700); /* if it cannot be made, the history says so */
+		mkdir(dir, 0700); /* if that fails, history_open says so */
 	return history_open(dir, &l->config->privacy, &l->facts.history);
 }
 
@@ -175,7 +177,7 @@ int local_start(struct local *l, struct exporter *x)
 
 	l->facts.exporter = x;
 	l->begin_ms = clock_mono_ms();
-	/* Signals are the event loop's. */
+	/* Only the daemon's event loop handles signals. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = -pthread_create(&l->thread, NULL, body, l);

@@ -18,10 +18,10 @@
 
 #define STAGE "page"
 
-#define CONNECTION_TIMEOUT 10u /* s without a byte */
+#define CONNECTION_TIMEOUT 10u /* s without a byte, after which a connection is closed */
 #define CONNECTION_MEMORY  (16u * 1024)
-#define REQUEST_MS         30000 /* with its answer, however slow the client is */
-#define CONNECTIONS_EACH   16u   /* of one address, where others can come from elsewhere */
+#define REQUEST_MS         30000 /* for a request and its answer, however slow the client is */
+#define CONNECTIONS_EACH   16u   /* from one address, when it does not listen on loopback only */
 
 #define TEXT       "text/plain; charset=utf-8"
 #define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
@@ -37,8 +37,9 @@ struct page {
 	char *notes; /* comments that follow the snapshot; NULL: none */
 	char policy[PAGE_POLICY_MAX];
 	struct stat local_file, control_file;
-	struct page_clients clients; /* of the local daemon; who may open the other one is root */
-	bool is_unix;                /* what it listens on */
+	struct page_clients
+		clients; /* of the local server; only root may open the control socket */
+	bool is_unix;    /* the page listens on a Unix socket */
 };
 
 /* --- answers -----------------------------------------------------------------------------------
@@ -47,15 +48,15 @@ struct page {
 struct reply {
 	unsigned status;
 	const char *type;
-	const char *body; /* without `owned` */
+	const char *body; /* used when `owned` is NULL */
 	size_t len;
-	char *owned; /* the body, when it is to be freed with the answer; NULL: it stays */
+	char *owned; /* the body, freed with the answer; NULL: `body` is used and not freed */
 	const char *policy;
 };
 
 static enum MHD_Result answer(struct MHD_Connection *connection, const struct reply *reply)
 {
-	/* microhttpd does not write to a body that stays. */
+	/* microhttpd does not write to a persistent body. */
 	struct MHD_Response *r =
 		reply->owned ? MHD_create_response_from_buffer(reply->len, reply->owned,
 							       MHD_RESPMEM_MUST_FREE)
@@ -92,7 +93,7 @@ static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, c
 	return answer(connection, &reply);
 }
 
-/* TEXT is freed; NULL: there is nothing. */
+/* Frees TEXT; NULL gives 404. */
 static enum MHD_Result answer_json(struct MHD_Connection *connection, char *text)
 {
 	struct reply reply = {.status = MHD_HTTP_OK, .type = JSON, .owned = text};
@@ -103,8 +104,8 @@ static enum MHD_Result answer_json(struct MHD_Connection *connection, char *text
 	return answer(connection, &reply);
 }
 
-/* microhttpd calls a handler once for the head, then for each piece of the body (thrown away here),
- * then once more: only then may it answer. */
+/* microhttpd calls a handler once for the head, once for each piece of the body (ignored here), and
+ * once more at the end. Only the last call may answer. */
 static bool still_coming(void **connection_state, size_t *upload_len)
 {
 	static char head_seen;
@@ -162,12 +163,13 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* What is wrong with whoever asks, as an answer's status; 0: nothing. */
+/* The HTTP status that refuses this client; 0: it may ask. */
 static unsigned refusal(const struct page *p, struct MHD_Connection *connection)
 {
 	const char *host = header(connection, MHD_HTTP_HEADER_HOST);
 
-	/* Where a token is asked for, a page of another site has none under its own name. */
+	/* With a token the Host header does not matter: another site's page that points its name
+	 * here has no token. */
 	if (p->options->token)
 		return page_token_shown(header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
 					p->options->token)
@@ -235,8 +237,8 @@ static void library_message(void *context, const char *format, va_list args)
 	log_vwrite(LOG_LEVEL_DEBUG, STAGE, format, args);
 }
 
-/* Serves the listening socket FD, which becomes the daemon's; it is closed on failure too. MORE
- * are options, up to MHD_OPTION_END. */
+/* Serves the listening socket FD and takes it over; it is closed on failure too. MORE are further
+ * options, up to MHD_OPTION_END. */
 static struct MHD_Daemon *serve(int fd, MHD_AccessHandlerCallback handler, struct page *p,
 				struct MHD_OptionItem *more, char *why, size_t why_len)
 {
@@ -249,8 +251,8 @@ static struct MHD_Daemon *serve(int fd, MHD_AccessHandlerCallback handler, struc
 
 	if (!d) {
 		snprintf(why, why_len,
-			 "cannot start the HTTP server: is memory or a limit on open "
-			 "files short?");
+			 "cannot start the HTTP server: memory is short, or the limit on "
+			 "open files is too low");
 		close(fd);
 	}
 	return d;
@@ -307,7 +309,8 @@ int page_start(const struct page_options *options, struct page **out, char *why,
 		return -ENOMEM;
 	}
 	p->options = options;
-	/* The control socket first: it tells a second instance from a port that is merely taken. */
+	/* The control socket comes first: its error means that another telltale runs, while a port
+	 * may be taken by any program. */
 	if (options->control_path)
 		err = start_control(p, why, why_len);
 	if (!err && options->listen)
@@ -351,7 +354,8 @@ int page_run(struct page *p)
 	struct MHD_Daemon *daemons[] = {p->control, p->local};
 	int soonest = -1;
 
-	/* Whoever is connected makes microhttpd ask to be called in CONNECTION_TIMEOUT at most. */
+	/* While a client is connected, microhttpd asks to be called again within
+	 * CONNECTION_TIMEOUT. */
 	page_clients_hurry(&p->clients,
 			   p->options->request_ms ? p->options->request_ms : REQUEST_MS);
 	for (size_t i = 0; i < 2; i++) {
@@ -372,8 +376,8 @@ void page_stop(struct page *p)
 {
 	if (!p)
 		return;
-	/* Each file before its socket is closed: a successor must not find a dead one and lose its
-	 * own. */
+	/* Removes each file before its socket is closed: a successor must not find a dead socket,
+	 * put its own in its place, and then lose it to us. */
 	if (p->local && p->is_unix)
 		page_unlink_unix(page_unix_path(p->options->listen), &p->local_file);
 	if (p->local)

@@ -39,7 +39,7 @@ static int resolve(const char *listen_at, struct addrinfo **out)
 	unsigned long port;
 	char host[256];
 
-	/* getaddrinfo takes 70000 and listens on 4464. */
+	/* getaddrinfo would take 70000 for port 4464. */
 	if (!colon || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5)
 		return -EINVAL;
 	port = strtoul(colon + 1, NULL, 10);
@@ -61,7 +61,7 @@ const char *page_unix_path(const char *listen_at)
 	return strncmp(listen_at, "unix:", 5) ? NULL : listen_at + 5;
 }
 
-static const char *bind_mend(int err)
+static const char *bind_fix(int err)
 {
 	switch (-err) {
 	case EADDRINUSE: return "; set `listen` to another port";
@@ -96,7 +96,7 @@ int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why
 	    bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, BACKLOG)) {
 		err = -errno;
 		snprintf(why, why_len, "cannot listen on %s: %s%s", listen_at, strerror(-err),
-			 bind_mend(err));
+			 bind_fix(err));
 	}
 out:
 	freeaddrinfo(a);
@@ -105,7 +105,8 @@ out:
 	return err ? err : fd;
 }
 
-/* Whether a process listens at ADDRESS: 0 when the way is free, a dead socket removed. */
+/* Makes sure that nothing is at ADDRESS: removes a socket that nobody listens on. 0 or -errno;
+ * -EADDRINUSE when a process listens there. */
 static int clear_the_way(const struct sockaddr_un *address, const char *key, char *why,
 			 size_t why_len)
 {
@@ -116,13 +117,13 @@ static int clear_the_way(const struct sockaddr_un *address, const char *key, cha
 	if (lstat(path, &st))
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode)) {
-		snprintf(why, why_len, "%s is in the way and is no socket: remove it", path);
+		snprintf(why, why_len, "%s is in the way and is not a socket: remove it", path);
 		return -EEXIST;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* EAGAIN: its queue is full, so it lives too. */
+	/* EAGAIN means that its queue is full, so somebody listens. */
 	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) || errno == EAGAIN)
 		err = -EADDRINUSE;
 	else if (errno != ECONNREFUSED)
@@ -170,7 +171,8 @@ int page_listen_unix(const char *path, const char *key, struct stat *made, char 
 	if (err)
 		goto out;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* Linux gives the file the mode of the socket: nobody else can ever open it. */
+	/* Linux gives the file the mode that the socket has, so nobody else can open it at any
+	 * moment. */
 	if (fd < 0 || fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    lstat(path, made) || listen(fd, BACKLOG))
 		err = -errno;
@@ -178,8 +180,7 @@ out:
 	if (err && !why[0])
 		snprintf(why, why_len,
 			 "cannot make the socket %s: %s; set %s to a place that can be written, in "
-			 "a "
-			 "directory that is there",
+			 "a directory that exists",
 			 path, strerror(-err), key);
 	if (err && fd >= 0)
 		close(fd);

@@ -10,17 +10,17 @@
 /* The path in "unix:/path"; NULL: not of that form. */
 const char *page_unix_path(const char *listen_at);
 
-/* Listens on "address:port" ("[::1]:9464", "localhost:9464"), which is a loopback one unless
- * ANYWHERE. A non-blocking descriptor, or -errno with a sentence in WHY. */
+/* Listens on "address:port" ("[::1]:9464", "localhost:9464"). Unless ANYWHERE, the address must be
+ * loopback. Returns a non-blocking descriptor, or -errno with a sentence in WHY. */
 int page_listen_inet(const char *listen_at, bool anywhere, char *why, size_t why_len);
 
-/* Listens on a Unix socket at PATH, mode 0600 from its first moment; makes its directory (0755),
- * replaces a socket that nobody listens on. A non-blocking descriptor, or -errno with a sentence in
- * WHY, which names KEY as what to change in the configuration: -EADDRINUSE when another process
- * answers there. *MADE identifies the file. */
+/* Listens on a Unix socket at PATH, which has mode 0600 from its first moment. Makes its directory
+ * (mode 0755) and replaces a socket that nobody listens on. Returns a non-blocking descriptor, and
+ * in *MADE the identity of the file. On error returns -errno, with a sentence in WHY that names KEY
+ * as the key to change in the configuration; -EADDRINUSE: another process answers there. */
 int page_listen_unix(const char *path, const char *key, struct stat *made, char *why,
 		     size_t why_len);
-/* Removes the file, unless it has become someone else's. */
+/* Removes the file, unless another process has replaced it. */
 void page_unlink_unix(const char *path, const struct stat *made);
 
 #endif

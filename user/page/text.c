@@ -17,14 +17,15 @@ static bool ends_with(const char *text, const char *end)
 	return len >= end_len && !strcmp(text + len - end_len, end);
 }
 
-/* Sums get the suffix that the Collector's Prometheus exporter would give them, so that a query
- * says the same name in both places. */
+/* Sums get the suffix that the Collector's Prometheus exporter gives them, so that a query uses the
+ * same name for both sources. */
 static const char *suffix(const struct metric_info *info)
 {
 	return info->shape == METRIC_SUM && !ends_with(info->name, "_total") ? "_total" : "";
 }
 
-/* TEXT with the format's escapes; QUOTES: as a label's value, where a quotation mark is one too. */
+/* Writes TEXT with the format's escapes. QUOTES: also escapes quotation marks, as a label's value
+ * needs it. */
 static void put_escaped(FILE *out, const char *text, bool quotes)
 {
 	while (*text) {
@@ -44,7 +45,7 @@ static void put_escaped(FILE *out, const char *text, bool quotes)
 	}
 }
 
-/* The shortest of two decimal forms that reads back as V. */
+/* Writes the shorter of two decimal forms that reads back as V. */
 static void put_double(FILE *out, double v)
 {
 	char text[32];
@@ -55,7 +56,8 @@ static void put_double(FILE *out, double v)
 	fputs(text, out);
 }
 
-/* A label's name has no dots there, as the Collector's exporters have it too. */
+/* A label's name may not contain dots in this format; the Collector's exporters replace them in the
+ * same way. */
 static void put_key(FILE *out, const char *key)
 {
 	for (; *key; key++)

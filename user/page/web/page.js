@@ -1,7 +1,7 @@
 "use strict";
 // SPDX-License-Identifier: Apache-2.0
-// The local page: asks the daemon for what it measured, and draws it. What stands in page_*.js is the
-// same script; the Makefile joins them.
+// The local page: asks the daemon for its figures and draws them. The Makefile joins this file and page_*.js
+// into one script.
 
 const state = {
   window: "hour", view: "own", audience: "network", filter: "",
@@ -29,7 +29,7 @@ function setText(id, text) {
   if (e.textContent !== text) e.textContent = text;
 }
 
-// Replaces what is in E only when it changed: a selection or a focus in it survives.
+// Replaces the content of E only when it changed, so that a selection or the focus in it survives.
 function replace(e, children) {
   const next = make("div", {}, ...children);
   if (next.innerHTML !== e.innerHTML) e.replaceChildren(...next.childNodes);
@@ -40,7 +40,7 @@ function recall(key) {
 }
 
 function remember(key, value) {
-  try { localStorage.setItem("telltale." + key, value); } catch { /* private window: then not */ }
+  try { localStorage.setItem("telltale." + key, value); } catch { /* not possible in a private window */ }
 }
 
 /* --- asking ------------------------------------------------------------------------------------ */
@@ -60,7 +60,7 @@ async function refresh() {
       ask(`history.json?window=${state.window}&view=${state.view}`),
       ask("sent.json"),
     ]);
-    if (number !== state.asked) return; // another window was chosen meanwhile
+    if (number !== state.asked) return; // the reader chose another window meanwhile
     if (!state.status || status.time_s !== state.status.time_s) state.changed = performance.now();
     Object.assign(state, {status, history, sent, lost: false});
     draw();
@@ -127,13 +127,14 @@ function drawHead() {
   if (!s.windows.network && state.view !== "own") choose("view", "own");
 }
 
-// What cannot be written into the history is in no figure until it can.
+// Until the history can be written again, its figures do not contain what was counted since.
 function endInWords(s) {
   const until = s.history.until_s;
   return until && until < s.time_s ? `Figures end at ${moment(until)}, when the history could last be written. ` : "";
 }
 
-// Since when there are figures, where that is less than the window: its rows begin at full hours.
+// Says since when there are figures, if that is shorter than the window. The history's rows begin at full
+// hours.
 function beginInWords(s) {
   const since = s.history.since_s, {length_s: length} = s.windows.own.find((w) => w.window === state.window);
   const first = s.start_s > since && s.start_s < since + 3600 ? s.start_s : since;

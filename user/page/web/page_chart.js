@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three charts, by dygraphs: a line or bars, and around what is noisy the band where the truth
-// probably lies.
+// The three charts, drawn by dygraphs: a line or bars. Around noisy figures there is a band, which probably
+// contains the true figure.
 
 const charts = {};
 
-// Published rounding only goes up from 2 USD: on average by this (scripts/deploy/PRIVACY.md).
+// From 2 USD on, published rounding always rounds up, by this factor on average (scripts/deploy/PRIVACY.md).
 const OVERSTATED = 1.42;
 
 function biased() {
@@ -12,7 +12,7 @@ function biased() {
   return s.mechanism !== "continual" || state.view === "own" ? s.privacy.rounding === "published" : false;
 }
 
-// [low, shown, high] of what is kept for a point; nulls where there is nothing.
+// [low, shown, high] for a point; nulls when there is no figure.
 function band(value, error, over) {
   if (value == null) return [null, null, null];
   return [Math.max(0, (over ? value / OVERSTATED : value) - error), value, value + error];
@@ -40,7 +40,7 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-// Bars, and a whisker over each whose figure is noisy.
+// Draws bars, each with an error bar if its figure is noisy.
 function barPlotter(e) {
   const context = e.drawingContext, zero = e.dygraph.toDomYCoord(0), points = e.points;
   let gap = Infinity;
@@ -62,7 +62,7 @@ function barPlotter(e) {
   }
 }
 
-// A point without neighbours has no band to be in: it gets its error as a bar of its own.
+// A point without neighbours has no band, so this draws its error as a bar.
 function lonePlotter(e) {
   const context = e.drawingContext, points = e.points, at = (i) => i >= 0 && i < points.length && !isNaN(points[i].yval);
   context.globalAlpha = 0.3;
@@ -78,7 +78,7 @@ function lonePlotter(e) {
   context.globalAlpha = 1;
 }
 
-// Where the time axis gets its labels: at whole hours and days of the reader's own clock.
+// The distance between labels of the time axis. They are at whole hours and days of the reader's own clock.
 const TICKS = {
   hour: {minutes: 15}, day: {minutes: 360}, week: {days: 2}, month: {days: 7}, year: {months: 3},
 };
@@ -102,8 +102,8 @@ function tickLabel(at) {
   return at.toLocaleDateString("en-GB", state.window === "year" ? {month: "short"} : {day: "numeric", month: "short"});
 }
 
-// One row for each step of the window: where nothing was measured, nothing is drawn. Nor is the step
-// that has only begun, once there are others: it would always look like a fall.
+// One row for each step of the window. Steps in which nothing was measured are not drawn. Nor is the current
+// step, once there are others: it is incomplete and would always look like a fall.
 function rows(kpi) {
   const h = state.history, measured = new Map(h.points.map((p) => [p.at_s, p])), out = [];
   for (let at = Math.floor(h.from_s / h.step_s) * h.step_s; at <= h.now_s; at += h.step_s) {
@@ -134,7 +134,7 @@ function options(kpi) {
       x: {...axis, drawGrid: false, ticker: ticks},
       y: {...axis, axisLabelFormatter: (v) => write(v), axisLabelWidth: 44, pixelsPerLabel: 34},
     },
-    // No dragging and zooming: a finger that scrolls the page must not get caught in a chart.
+    // No dragging or zooming: a finger that scrolls the page must not move a chart instead.
     interactionModel: {},
     highlightCallback: (event, x, points, row) => showReadout(kpi, row),
     unhighlightCallback: () => setText("readout-" + kpi, ""),
@@ -164,7 +164,7 @@ function drawChart(kpi) {
   box.setAttribute("aria-label", describe(kpi, seen));
 }
 
-// What someone hears who cannot see the chart; the table below it has every point.
+// The chart in words, for readers who cannot see it; the table below has every point.
 function describe(kpi, seen) {
   const name = kpi === "average" ? "average value" : kpi;
   if (!seen.length) return `Chart of ${name} over the last ${state.window}: nothing measured yet`;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// How figures are written: exact ones exactly, noisy ones rounded to what their error leaves of them.
+// How figures are written: exact ones exactly, noisy ones rounded to the digits that their error leaves
+// meaningful.
 
-const SCALE = 10000; // values come in units of 0.0001
+const SCALE = 10000; // values are in units of 0.0001
 const SURE = 2;      // standard deviations: about 95 of 100 are within
 
 // A noisy figure shows no digit that its error makes meaningless: 1234 with an error of 56 is 1,230 ± 60.
@@ -20,7 +21,7 @@ function rounded(value, error, most) {
   return decimals(unit ? Math.round(value / unit) * unit : value, digits);
 }
 
-// The error, rounded up: it promises no more than is true.
+// The error, rounded up, so that it is never understated.
 function roundedError(error, most) {
   const {unit, digits} = rounding(error, most);
   return decimals(Math.ceil(error / unit - 1e-9) * unit, digits);
@@ -75,7 +76,7 @@ function clock(s) {
   return new Date(1000 * s).toLocaleTimeString("en-GB");
 }
 
-// With the year where it may not be this one.
+// With the year when the time is long ago.
 function moment(s) {
   const far = Math.abs(state.status.time_s - s) > 300 * 86400;
   return new Date(1000 * s).toLocaleString("en-GB", {day: "numeric", month: "short", year: far ? "numeric" : undefined, hour: "2-digit", minute: "2-digit"});
