@@ -25,7 +25,7 @@ int local_start(struct local *l, struct exporter *x);
 /* Takes a reference of its own to SNAPSHOT. Takes over NOTES, malloc'ed text as for
  * page_set_notes. */
 void local_post(struct local *l, struct released *snapshot, char *notes);
-/* Thread-safe; without the words. */
+/* The history's stats as of the last snapshot taken. Thread-safe. */
 struct history_stats local_stats(struct local *l);
 /* Adds a snapshot that is still in the mailbox to the history, stops the thread and frees
  * everything; accepts NULL. */

@@ -12,15 +12,16 @@ void histogram_init(struct histogram *h)
 	h->exponential.scale = HISTOGRAM_SCALE_MAX;
 }
 
-/* The bucket of MS, which is above zero, at the finest scale. That of a coarser scale is the same
- * number shifted right: buckets close at their upper end, so pairs merge without a remainder. */
+/* The bucket of MS, which is above zero, at the finest scale. At a coarser scale the bucket is the
+ * same number shifted right: buckets include their upper end, so they merge in pairs without a
+ * remainder. */
 static int32_t index_of(double ms)
 {
 	const double per_octave = 1 << HISTOGRAM_SCALE_MAX;
 	int exponent;
 	double fraction = frexp(ms, &exponent); /* 0.5 to below 1 */
 
-	/* A power of two is a bound; the logarithm might come out on either side of it. */
+	/* A power of two is exactly a bound; a rounded logarithm might be on either side of it. */
 	if (fraction == 0.5)
 		return (exponent - 1) * (1 << HISTOGRAM_SCALE_MAX) - 1;
 	return exponent * (1 << HISTOGRAM_SCALE_MAX) + (int32_t)ceil(log2(fraction) * per_octave) -

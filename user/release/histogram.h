@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * histogram.h - how long things took, in both of OpenTelemetry's forms at once: the explicit
- * buckets of metrics.h, and base-2 exponential ones, which need no bounds chosen beforehand.
+ * histogram.h - counts times in both of OpenTelemetry's forms at once: in the explicit buckets of
+ * metrics.h, and in base-2 exponential ones, which need no bounds chosen beforehand.
  *
- * The exponential form has at most HISTOGRAM_EXPONENTIAL buckets side by side. It begins at the
- * finest scale and halves its resolution whenever a value would fall outside; with 160 buckets the
+ * The exponential form has at most HISTOGRAM_EXPONENTIAL consecutive buckets. It begins at the
+ * finest scale and halves its resolution whenever a value would fall outside. With 160 buckets the
  * relative error is below 5 % over five decimal orders of magnitude.
  */
 #ifndef TELLTALE_HISTOGRAM_H
@@ -17,8 +17,8 @@
 #define HISTOGRAM_EXPONENTIAL 160
 #define HISTOGRAM_SCALE_MAX   20
 
-/* Values in ms. Bucket I, from OFFSET on, holds what is above BASE^I and at most BASE^(I+1), where
- * BASE is 2^(2^-SCALE). */
+/* Values are in ms. Bucket I, counted from OFFSET on, holds values above BASE^I and at most
+ * BASE^(I+1), where BASE is 2^(2^-SCALE). */
 struct histogram_exponential {
 	int32_t scale;
 	int32_t offset;
@@ -29,7 +29,7 @@ struct histogram_exponential {
 
 struct histogram {
 	uint64_t count;
-	uint64_t sum_ns; /* stays at the largest value rather than begin anew */
+	uint64_t sum_ns; /* saturates */
 	uint64_t buckets[METRIC_BOUNDS + 1];
 	struct histogram_exponential exponential;
 };

@@ -26,7 +26,7 @@ unsigned metric_bucket(uint64_t ns)
 {
 	unsigned i = 0;
 
-	/* The bounds are whole numbers: nothing is rounded here. */
+	/* The bounds are whole numbers, so the conversion is exact. */
 	while (i < METRIC_BOUNDS && ns > (uint64_t)metric_bounds_ms[i] * NS_PER_MS)
 		i++;
 	return i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network.h - the two networks, which are separate services: what belongs to one never goes to the
+/* network.h - the two networks. They are separate services: figures of one never go to the
  * other. */
 #ifndef TELLTALE_NETWORK_H
 #define TELLTALE_NETWORK_H

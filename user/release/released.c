@@ -6,7 +6,7 @@
 
 #include "release/released_new.h"
 
-/* What released_ref and released_unref find in front of the snapshot they are given. */
+/* The allocation around a snapshot; owned_of finds it from the snapshot's address. */
 struct owned {
 	atomic_uint references;
 	struct released released;

@@ -2,8 +2,8 @@
 /*
  * released.h - one snapshot of everything that may leave the host.
  *
- * Only privacy makes one, and the exporters take nothing else. It is immutable and
- * reference-counted (across threads); strings in it live as long as it does.
+ * Only privacy makes snapshots, and the exporters accept nothing else. A snapshot is immutable and
+ * reference-counted, also across threads. Its strings live as long as it does.
  */
 #ifndef TELLTALE_RELEASED_H
 #define TELLTALE_RELEASED_H
@@ -20,11 +20,11 @@ struct released_label {
 	const char *value;
 };
 
-/* Beside `source`, which every point carries: no label may have that key, and none a key twice, or
- * Prometheus refuses the whole page. */
+/* Labels of a point, not counting `source`, which every point carries. No label may have the key
+ * `source`, and no key may occur twice, or Prometheus refuses the whole page. */
 #define RELEASED_LABELS 2
-/* The label, with the value "true", of what is beyond a metric's limit of series. In OTLP it is an
- * attribute of type bool. */
+/* The label (value "true") of the series that counts for all series beyond a metric's limit. In
+ * OTLP it is an attribute of type bool. */
 #define RELEASED_OVERFLOW "otel.metric.overflow"
 
 struct released_point {
@@ -34,20 +34,22 @@ struct released_point {
 	int64_t value;                       /* SUM (never negative, never falls), GAUGE */
 	uint64_t count;                      /* HISTOGRAM */
 	double sum_ms;                       /* HISTOGRAM */
-	bool without_sum;                    /* HISTOGRAM: it has none */
+	bool without_sum;                    /* HISTOGRAM: sum_ms is not known */
 	uint64_t buckets[METRIC_BOUNDS + 1]; /* HISTOGRAM; not cumulative over the bounds */
-	/* HISTOGRAM: the same times in the other form, or NULL; lives as long as the snapshot. */
+	/* HISTOGRAM: the same times in exponential buckets, or NULL; lives as long as the
+	 * snapshot. */
 	const struct histogram_exponential *exponential;
 };
 
 struct released {
-	uint64_t start_unix_ns; /* since when sums count; the same while the counters live */
+	uint64_t start_unix_ns; /* when the sums began; stays the same as long as the counters live
+				 */
 	uint64_t time_unix_ns;
 	const char *source;    /* instance name */
 	const char *mechanism; /* which privacy mechanism made this, such as "bucket-laplace" */
-	const char *epsilon;   /* what it guarantees, such as "1.000"; NULL: nothing */
-	/* What goes to endpoints of audience NETWORK in place of this; NULL: this does. Lives as
-	 * long as this. */
+	const char *epsilon;   /* the epsilon that it guarantees, such as "1.000"; NULL: none */
+	/* The snapshot for endpoints of audience NETWORK; NULL: they get this one. Lives as long as
+	 * this one. */
 	struct released *network;
 	size_t points_len; /* sorted by metric */
 	struct released_point *points;

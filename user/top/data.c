@@ -98,7 +98,7 @@ int top_source_open(const char *listen, const char *listen_token, struct top_sou
 	s->curl = curl_easy_init();
 	if (err || !s->answer || !s->curl)
 		goto no_memory;
-	/* No proxy of the environment may come between: the daemon is this host's own. */
+	/* The environment's proxy must not be used: the daemon is on this host. */
 	curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, take);
@@ -190,7 +190,7 @@ static int64_t number(struct json_object *o, const char *key)
 	return json_object_get_int64(at(o, key));
 }
 
-/* Nothing in it can steer a terminal. */
+/* Copies a text and replaces its control characters, so that it cannot steer a terminal. */
 static void text(struct json_object *o, const char *key, char *out, size_t len)
 {
 	const char *value = json_object_get_string(at(o, key));

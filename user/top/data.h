@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * data.h - what `telltale top` shows: asked of the running daemon's page, as page/json.h has
- * it.
+ * data.h - the data that `telltale top` shows. It is fetched from the running daemon's page, in the
+ * form that page/json.h describes.
  */
 #ifndef TELLTALE_TOP_DATA_H
 #define TELLTALE_TOP_DATA_H
@@ -35,26 +35,27 @@ struct top_data {
 	bool history_kept;
 	int64_t time_s;
 	uint32_t interval_ms;
-	unsigned views; /* 2 where the network's differs */
+	unsigned views; /* 2 when the network's view differs, else 1 */
 	struct top_sum windows[HISTORY_WINDOWS];
 	struct top_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
 	size_t endpoints_len;
-	/* Of the window that was asked for. Steps in which nothing was measured hold -1. */
+	/* The chart of the window that was asked for. Steps in which nothing was measured hold
+	 * -1. */
 	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX];
 	size_t points_len;
 	int64_t from_s, step_s;
-	int64_t figures[HISTORY_FIGURES]; /* sums, but for what top_sum has */
+	int64_t figures[HISTORY_FIGURES]; /* sums of the window, except those in top_sum */
 };
 
 struct top_source;
 
 /* LISTEN and LISTEN_TOKEN are the daemon's, as in struct config; LISTEN must outlive the source. 0,
- * or -EINVAL or -ENOMEM with "what; fix" in WHY. */
+ * or -errno with "what; fix" in WHY. */
 int top_source_open(const char *listen, const char *listen_token, struct top_source **out,
 		    char *why, size_t why_len);
 void top_source_close(struct top_source *s); /* accepts NULL */
-/* Waits TIMEOUT_MS at most. 0, or -errno with a sentence in WHY; *DATA is changed only on 0.
- * -EAGAIN: the daemon is there, and may be starting. */
+/* Fetches *DATA, waiting TIMEOUT_MS at most. 0, or -errno with a sentence in WHY; *DATA is changed
+ * only on 0. -EAGAIN: a daemon listens, but may still be starting. */
 int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
 		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len);
 

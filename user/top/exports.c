@@ -9,7 +9,7 @@
 #include "top/format.h"
 #include "top/lines.h"
 
-/* Where the columns end, in 80 of them; more widen the first. */
+/* Where the columns begin or end on a screen of 80 columns. A wider screen widens the first one. */
 enum { URL = 11, RIGHT_SENT = 55, RIGHT_LAST = 63, RIGHT_TOOK = 71, RIGHT_BYTES = 79 };
 
 int top_exports_lines(const struct top_data *d)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exports.h - how each endpoint does, on the screen of `telltale top`. */
+/* exports.h - the state of each endpoint, on the screen of `telltale top`. */
 #ifndef TELLTALE_TOP_EXPORTS_H
 #define TELLTALE_TOP_EXPORTS_H
 
 #include "top/data.h"
 
-/* How many lines they take: what went wrong stands under its endpoint. */
+/* How many lines the endpoints take: an endpoint that fails has a second line for the error. */
 int top_exports_lines(const struct top_data *d);
-/* From LINE on, in ROOM lines at most. */
+/* Draws them from LINE on, in ROOM lines at most. */
 void top_exports_put(int line, int room, const struct top_data *d);
 
 #endif

@@ -88,7 +88,7 @@ const char *top_figure_within(double value, double error, const char *unit, int 
 	double scale = 1, most = fmax(fabs(value), error);
 
 	top_figure(value, error, unit, decimals, plus_minus, buf, len);
-	/* Less than one of a suffix would say nothing. */
+	/* A figure below one thousand gets no suffix: less than one of a unit says little. */
 	for (size_t i = 0; i < 4 && most / scale >= 1000 &&
 			   (columns(buf) > width || (scale > 1 && fabs(value / scale) >= 10000));
 	     i++) {

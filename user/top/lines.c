@@ -31,7 +31,7 @@ size_t top_widen(const char *text, wchar_t *wides, size_t room, int *width)
 	return n;
 }
 
-/* How many of the N characters fit into ROOM columns; *TAKEN: what they take. */
+/* How many of the N characters fit into ROOM columns. *TAKEN: how many columns these take. */
 static size_t fitting(const wchar_t *wides, size_t n, int room, int *taken)
 {
 	size_t i = 0;
