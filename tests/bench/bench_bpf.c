@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_bpf.c - what the socket programs cost a segment, by the kernel's own accounting, as a
- * multiple of what an empty program on the same segments costs.
+ * bench_bpf.c - measures what the socket programs cost for each segment, by the kernel's own
+ * accounting, as a multiple of what an empty program costs on the same segments.
  *
- * In a cgroup of its own, with telltale's programs and an empty one attached both ways, a client
- * and a server thread hold three conversations over loopback TCP, in turn: ILP as connectors speak
- * it, ILP whose heads are never like the one before (which is what the programs like least), and
- * one like a database's. The ring is read on a timer meanwhile, as the daemon reads it, and every
- * message must come out of it: else the programs did not do the work that was measured.
+ * telltale's programs and an empty one are attached both ways to a cgroup of the benchmark's own.
+ * In it, a client and a server thread hold three conversations over loopback TCP, in turn: ILP as
+ * connectors send it, ILP in which no head is like the one before (the programs' worst case), and
+ * one like a database's. Meanwhile the ring is read on a timer, as the daemon reads it. Every
+ * message must come out of it, else the programs did not do the work that was measured.
  *
- * The kernel's accounting (BPF_STATS_RUN_TIME) reads a clock before and after each run; that is in
- * every figure here, also in the empty program's, and so in the divisor of the ratios.
+ * The kernel's accounting (BPF_STATS_RUN_TIME) reads a clock before and after each run. That time
+ * is in every figure here, also in the empty program's, which is the divisor of the ratios.
  *
- * Usage: bench_bpf [ROUNDS [EXCHANGES]], as root. The last lines, "FIGURE ...", are for
- * tests/bench/report.
+ * Usage: bench_bpf [ROUNDS [EXCHANGES]], as root. tests/bench/report reads the last lines, "FIGURE
+ * ...".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,18 +33,19 @@
 #include "traffic.h"
 
 #define ROUNDS     15
-#define EXCHANGES  4000 /* in a round, of each conversation */
+#define EXCHANGES  4000 /* of each conversation in a round */
 #define ROUNDS_MAX 1000
 #define KINDS      (TRAFFIC_DATABASE + 1)
 #define SEED       0x7e117a1e
 
-/* The ring is read more often than the daemon reads it, since more comes in: no forced wake-up may
- * enter the figures. */
+/* The ring is read more often than by the daemon, since more records arrive: forced wake-ups must
+ * not be part of the figures. */
 #define DRAIN_US 5000
-/* Exchanges after which the reader is waited for: their records fill a quarter of the ring. */
+/* After so many exchanges the benchmark waits for the reader. Their records fill a quarter of the
+ * ring. */
 #define STRETCH 800
 
-#define PROGRAMS_MAX 8 /* attached to one cgroup, one way */
+#define PROGRAMS_MAX 8 /* attached to one cgroup in one direction */
 
 enum program { INGRESS_RUN, EGRESS_RUN, EMPTY_IN, EMPTY_OUT, PROGRAMS };
 
@@ -67,7 +68,7 @@ struct bench {
 	struct seen seen;      /* the reader's until it has ended */
 };
 
-/* What one round says of one conversation. */
+/* The result of one round of one conversation. */
 struct sample {
 	double ratio;
 	double ns[PROGRAMS]; /* a run */
@@ -93,7 +94,7 @@ static void attach_empty(struct bench *b, enum bpf_attach_type way, int *program
 		err(1, "cannot attach the empty program");
 }
 
-/* The one program called NAME that is attached to our cgroup. */
+/* Finds the one program called NAME that is attached to our cgroup. */
 static int find_program(const struct bench *b, enum bpf_attach_type way, const char *name)
 {
 	uint32_t ids[PROGRAMS_MAX], len = PROGRAMS_MAX;
@@ -184,7 +185,8 @@ static void read_costs(const struct bench *b, struct cost costs[PROGRAMS])
 	}
 }
 
-/* A reader that is held up by others on this machine must not make the programs lose records. */
+/* Waits for the reader: when other processes on this machine delay it, the programs must not lose
+ * records. */
 static void await_reader(const struct bench *b, enum traffic_kind kind)
 {
 	size_t seen = atomic_load(&b->records);
@@ -245,7 +247,7 @@ static void report(const char *name, const char *reach, struct sample *samples, 
 	       s->ratio, samples[0].ratio, samples[len - 1].ratio, len, reach);
 }
 
-/* Every exchange passes two ends, and each end sees both messages. */
+/* Every exchange has two ends, and each end sees both messages. */
 static int check(const struct bench *b, uint64_t exchanges)
 {
 	uint64_t expected = 2 * exchanges, dropped = probe_dropped(b->probe);
@@ -256,7 +258,7 @@ static int check(const struct bench *b, uint64_t exchanges)
 	if (b->seen.prepares == expected && b->seen.fulfills == expected && !b->seen.others &&
 	    !dropped)
 		return EXIT_SUCCESS;
-	fputs("bench_bpf: not everything was decoded; the figures are of other work\n", stderr);
+	fputs("bench_bpf: not everything was decoded, so the figures do not count\n", stderr);
 	return EXIT_FAILURE;
 }
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_privacy - how wrong the totals are that the privacy mechanisms release: simulated payments
- * go through the program's own mechanisms, and what comes out is held against what went in.
+ * bench_privacy - measures the error of the totals that the privacy mechanisms release. Simulated
+ * payments go through the program's own mechanisms, and the released totals are compared with the
+ * true ones.
  *
- * Usage: bench_privacy [PAYMENTS [SVG]]: about PAYMENTS payments for each line of the table (30
- * million); prints Markdown, lines "FIGURE name value" for the report, and draws SVG.
+ * Usage: bench_privacy [PAYMENTS [SVG]]. Simulates about PAYMENTS payments (30 million) for each
+ * line of the table. Prints Markdown and lines "FIGURE name value" for the report, and draws the
+ * plot into SVG.
  *
- * Hours have a Poisson number of payments, as many by day as by night. Values are lognormal (median
- * 5 USD, sigma 1.5) or Pareto (alpha 1.2, median 5 USD), the clips those that `telltale privacy
- * suggest` proposes for the lognormal ones. One payment is one packet for bucket-laplace. Seeded.
+ * The number of payments in an hour is Poisson, the same by day and by night. Values are lognormal
+ * (median 5 USD, sigma 1.5) or Pareto (alpha 1.2, median 5 USD). The clips are those that `telltale
+ * privacy suggest` proposes for the lognormal ones. For bucket-laplace one payment is one packet.
+ * The random generator is seeded.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -43,7 +46,7 @@ static const char *const distribution_names[] = {"lognormal", "Pareto"};
 
 static struct seeded seeded = {0xbe7c4};
 
-/* Of a day's value, one node: the 95th percentile of the error. */
+/* The 95th percentile of the error of one day's value at one node. */
 static struct plot_panel plotted[] = {{.title = "lognormal values"}, {.title = "Pareto values"}};
 
 static double uniform(void)
@@ -193,7 +196,7 @@ static void simulate(const struct cell *c)
 
 struct spread {
 	double median, high; /* 95th percentile */
-	bool known;          /* there were enough to tell */
+	bool known;          /* there were enough samples to know */
 };
 
 enum what { VALUE, COUNT, AVERAGE };
@@ -214,7 +217,7 @@ static double part(const struct totals *from, const struct totals *to, enum what
 	return (to->value - from->value) / fmax(to->count - from->count, 1);
 }
 
-/* Of the totals over PERIOD hours, relative. */
+/* The relative errors of the totals over PERIOD hours. */
 static struct spread errors(const struct cell *c, const struct totals *released, unsigned period,
 			    enum what what)
 {
@@ -264,7 +267,8 @@ static void put_clip(uint64_t clip)
 #define SIZES PLOT_POINTS
 static const unsigned sizes[SIZES] = {100, 1000, 10000, 100000, 1000000};
 
-/* Hours, days, weeks and four weeks of the node with the EPSILONth budget. */
+/* Prints the errors over hours, days, weeks and four weeks for the node with the EPSILONth
+ * budget. */
 static void put_periods(const struct cell *c, unsigned epsilon, enum what what)
 {
 	static const unsigned periods[] = {1, HOURS, WEEK * HOURS, MONTH * HOURS};
@@ -345,7 +349,7 @@ static void print_bucket(enum distribution d, size_t size, bool unbiased, double
 /* --- what it costs that counters never fall -----------------------------------------------------
  */
 
-/* What is released after a year, less what the clip let in: its mean and standard error. */
+/* The total released after a year minus the clipped true total: mean and standard error. */
 static void print_drift(unsigned payments)
 {
 	const struct privacy_budget budget = BUDGET_DEFAULT;
@@ -417,7 +421,7 @@ static void simulate_all(double budget)
 						 .payments = sizes[size],
 						 .nodes = many[m]};
 				double each = (double)c.payments * c.nodes;
-				/* Enough for the plot. */
+				/* These are enough for the plot. */
 				unsigned least = c.nodes == 1 ? 60 : each < 1e7 ? 3 : 1;
 				double days = fmax(budget / each, least);
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_tls.c - what a TLS call that has nothing to do with ILP costs when telltale reads its
- * process: left at entry, as where this end is the client, and followed to its return, as where it
- * is the server.
+ * bench_tls.c - measures what a TLS call that has nothing to do with ILP costs when telltale reads
+ * its process. Where this end is the client, the call is left alone at its entry; where it is the
+ * server, the call is followed to its return.
  *
- * Two children call SSL_write and SSL_read and take turns, one as it is and one with telltale's
- * breakpoints. The functions are this program's own, do next to nothing and begin as Node.js's do,
- * so that the calls' own cost does not hide what is measured. Figures are of the processes' CPU
- * time.
+ * Two children call SSL_write and SSL_read in turn, one with telltale's breakpoints and one
+ * without. The functions are this program's own. They do almost nothing and begin as Node.js's do,
+ * so that the cost of the calls themselves does not hide what is measured. Figures are of the
+ * processes' CPU time.
  *
- * Usage: bench_tls [ROUNDS [CALLS]], as root. The last line, "FIGURE ...", is for
- * tests/bench/report.
+ * Usage: bench_tls [ROUNDS [CALLS]], as root. tests/bench/report reads the last line, "FIGURE ...".
  */
 #include <err.h>
 #include <signal.h>
@@ -39,7 +38,7 @@ struct ssl {
 int SSL_write(struct ssl *ssl, const void *buf, int len);
 int SSL_read(struct ssl *ssl, void *buf, int len);
 
-/* As a compiler that keeps frame pointers makes them. */
+/* Begins as a compiler that keeps frame pointers makes functions begin. */
 #define FUNCTION(name, body)                                                                       \
 	".globl " name "\n.type " name ", @function\n" name ": push %rbp\nmov %rsp, %rbp\n" body   \
 	"\npop %rbp\nret\n.size " name ", . - " name "\n"
@@ -61,7 +60,7 @@ struct children {
 	uint64_t calls;
 };
 
-/* One turn: what a call cost, in ns of CPU. */
+/* One turn. Returns what a call cost, in ns of CPU. */
 static double turn(enum call kind, uint64_t calls)
 {
 	struct ssl ssl = {.server = kind == SERVER_READ};

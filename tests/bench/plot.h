@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plot.h - errors by the number of payments a day, both axes logarithmic, as SVG: two panels side
- * by side, a line for bucket-laplace and one for each epsilon of continual in each, one legend.
+ * plot.h - draws errors by the number of payments a day as SVG, with both axes logarithmic. There
+ * are two panels side by side and one legend. Each panel has a line for bucket-laplace and one for
+ * each epsilon of continual.
  */
 #ifndef TELLTALE_BENCH_PLOT_H
 #define TELLTALE_BENCH_PLOT_H
@@ -29,7 +30,7 @@ struct plot_panel {
 #define PLOT_LEGEND (PLOT_TOP + PLOT_HEIGHT + 66)
 
 #define PLOT_LINES (1 + PLOT_EPSILONS)
-/* Lines that lie upon each other are told apart by their dashes and by what marks their points. */
+/* Lines that overlap differ in their dashes and in the marks of their points. */
 static const struct {
 	const char *name, *colour, *dashes;
 	unsigned radius;
@@ -122,7 +123,7 @@ static inline void plot_legend(FILE *out)
 	}
 }
 
-/* Ends the program when it cannot be written. */
+/* Ends the program when the file cannot be written. */
 static inline void plot_draw(const char *path, const char *title,
 			     const struct plot_panel panels[PLOT_PANELS])
 {

@@ -3,13 +3,13 @@
  * traffic.h - requests and answers over loopback TCP, as the connections of a connector carry them,
  * between a client and a server thread of this process.
  *
- * ILP: what a Rafiki node and its peer put on the wire: a head of about 280 bytes and a Prepare of
- * 200 to 219 in one write, the answer's head and a Fulfill of 71 in another. Payments are of a
- * handful of packets, to an address and of a size of their own. ILP_NEW: the same, but no head is
- * like the one before it. DATABASE: 100 to 600 random bytes each way, framed by a type byte and a
- * length as PostgreSQL does.
+ * ILP: what a Rafiki node and its peer send. The request is a head of about 280 bytes and a Prepare
+ * of 200 to 219 bytes in one write; the answer is its head and a Fulfill of 71 bytes in one write.
+ * A payment has a handful of packets, an address and a size of its own. ILP_NEW: the same, but no
+ * head is like the one before it. DATABASE: 100 to 600 random bytes each way, framed by a type byte
+ * and a length as PostgreSQL does.
  *
- * A machine's failure ends the program: there is nothing to measure then.
+ * When a system call fails the program ends, because there is nothing to measure then.
  */
 #ifndef TELLTALE_BENCH_TRAFFIC_H
 #define TELLTALE_BENCH_TRAFFIC_H
@@ -54,7 +54,7 @@ struct traffic {
 	struct traffic_message requests[TRAFFIC_CONNECTIONS];
 };
 
-/* HEAD has room for the packet's length and for a number that makes it new. */
+/* HEAD has conversions for the packet's length and for a number that makes it new. */
 __attribute__((format(printf, 4, 0))) static inline void
 traffic_packet(struct traffic_message *m, const uint8_t *packet, size_t len, const char *head)
 {
@@ -138,7 +138,7 @@ static inline void traffic_renew_any(struct traffic_message *m, unsigned *seed)
 	traffic_random(m->bytes + 5, 16, seed);
 }
 
-/* Makes the message the next one of its conversation. */
+/* Turns the message into the next one of its conversation. */
 static inline void traffic_renew(enum traffic_kind kind, struct traffic_message *m, bool request,
 				 unsigned *seed)
 {
@@ -150,7 +150,7 @@ static inline void traffic_renew(enum traffic_kind kind, struct traffic_message 
 		traffic_renew_answer(m, kind == TRAFFIC_ILP_NEW);
 }
 
-/* How long is the message that begins with these bytes? 0: not yet known. */
+/* The length of the message that begins with these bytes; 0: not yet known. */
 static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *bytes, size_t have)
 {
 	const char *end, *length;
@@ -266,7 +266,7 @@ static inline void traffic_open(struct traffic *t, enum traffic_kind kind, unsig
 		errx(1, "traffic: no thread: %s", strerror(error));
 }
 
-/* ROUNDS exchanges on each connection, from the calling thread. */
+/* Makes ROUNDS exchanges on each connection, in the calling thread. */
 static inline void traffic_run(struct traffic *t, unsigned rounds)
 {
 	while (rounds--) {

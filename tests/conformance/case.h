@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * case.h - a conversation and what is to be read in it, from a file that needs no C to write: see
- * README.md. In: a file's path. Out: segments of bytes in order, and expected lines.
- * A file that cannot be understood ends the program and says where. What is held against the
- * expected lines: seen.h.
+ * case.h - reads a conversation, and what telltale must read in it, from a text file (README.md
+ * describes the format). In: a file's path. Out: segments of bytes in order, and the expected
+ * lines. A file that cannot be understood ends the program with a message that says where. seen.h
+ * makes the lines that are compared with the expected ones.
  */
 #ifndef TELLTALE_TESTS_CONFORMANCE_CASE_H
 #define TELLTALE_TESTS_CONFORMANCE_CASE_H
@@ -72,7 +72,7 @@ static inline void case_put(struct kase *k, const void *bytes, size_t len)
 	k->segments[k->segments_len - 1].len += len;
 }
 
-/* Is the word at AT, up to a blank, '=', '}' or a line's end, NAME? */
+/* Whether the word at AT, up to a blank, '=', '}' or the line's end, is NAME. */
 static inline bool case_word(const char *at, const char *name)
 {
 	size_t len = strlen(name);
@@ -115,7 +115,8 @@ static inline uint64_t case_number(const struct kase *k, const char *at, const c
 	return n;
 }
 
-/* The packet that "prepare", "fulfill" or "reject" at AT asks for. False: it is none of them. */
+/* Makes the packet that "prepare", "fulfill" or "reject" at AT describes. False: AT is none of
+ * them. */
 static inline bool case_packet(const struct kase *k, const char *at, struct packet *p)
 {
 	size_t from, to;
@@ -148,7 +149,7 @@ static inline bool case_packet(const struct kase *k, const char *at, struct pack
 	return true;
 }
 
-/* The length of the next packet that the same side says. */
+/* The length of the next packet of the same side. */
 static inline size_t case_next_packet(const struct kase *k, const char *at)
 {
 	static struct packet p;
@@ -167,7 +168,7 @@ static inline size_t case_next_packet(const struct kase *k, const char *at)
 	case_die(k, at, "no packet follows whose length could stand here");
 }
 
-/* One character, perhaps escaped, at *AT. */
+/* Reads one character, perhaps escaped, at *AT. */
 static inline uint8_t case_character(const struct kase *k, const char **at)
 {
 	static const char names[] = "rnt0\\{}", values[] = "\r\n\t\0\\{}";
@@ -291,7 +292,8 @@ static inline void case_load(struct kase *k, const char *path)
 		errx(2, "%s: has no '>' line, or no '#' line that says what it shows", path);
 }
 
-/* The segment from which on the connection is followed: the first that begins a POST. */
+/* The segment from which on telltale follows the connection: the first one that begins with a
+ * POST. */
 static inline size_t case_met(const struct kase *k)
 {
 	for (size_t i = 0; i < k->segments_len; i++) {

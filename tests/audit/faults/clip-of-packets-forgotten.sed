@@ -1,2 +1,2 @@
-# user/privacy/calendar.c: a payment counts with all its packets
+# user/privacy/calendar.c: the packets of a payment are not clipped
 s/least(payment->fulfilled, budget->packet_clip)/payment->fulfilled/

@@ -1,2 +1,2 @@
-# user/privacy/calendar.c: a payment counts with all its value
+# user/privacy/calendar.c: the value of a payment is not clipped
 s/least(payment->total_value, clip)/payment->total_value/

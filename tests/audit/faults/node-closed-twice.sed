@@ -1,2 +1,2 @@
-# user/privacy/calendar.c: a node that was taken is not cleared
+# user/privacy/calendar.c: a node is not cleared after it was taken
 /^	calendar_drop(c, level);$/d

@@ -1,2 +1,2 @@
-# user/privacy/budget.c: the noise has six tenths of its scale
+# user/privacy/budget.c: the noise has only six tenths of its scale
 s/numerator = HUNDREDTHS \* THOUSANDTHS/numerator = 60 * THOUSANDTHS/
