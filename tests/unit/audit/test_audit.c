@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The auditor: its limits against known ones, and mechanisms whose epsilon is known. */
+/* The auditor: its limits are compared with known ones, and it measures mechanisms whose epsilon is
+ * known. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,17 +29,17 @@ static void the_limits_are_clopper_and_pearsons(void **state)
 	assert_true(near(audit_upper(5, 10, 0.025), 0.812914, 1e-6));
 	assert_true(near(audit_lower(1, 20, 0.025), 0.001265, 1e-6));
 	assert_true(near(audit_upper(1, 20, 0.025), 0.248733, 1e-6));
-	/* Where nothing or everything came true there is a closed form. */
+	/* For no hits and for hits only there is a closed form. */
 	assert_true(audit_lower(0, 1000, 0.01) == 0);
 	assert_true(audit_upper(1000, 1000, 0.01) == 1);
 	assert_true(near(audit_upper(0, 1000, 0.01), 1 - pow(0.01, 0.001), 1e-9));
 	assert_true(near(audit_lower(1000, 1000, 0.01), pow(0.01, 0.001), 1e-9));
-	/* Large counts: near the normal approximation. */
+	/* For large counts the limits are close to the normal approximation. */
 	assert_true(
 		near(audit_lower(5000000, 10000000, 0.0005), 0.5 - 3.29 * 0.5 / sqrt(1e7), 1e-6));
 }
 
-/* Says its input, but lies once in four: epsilon is ln 3. */
+/* Outputs its input, but the wrong one in one of four runs: epsilon is ln 3. */
 static void respond(const void *context, unsigned input, privacy_random *random,
 		    void *random_context, double *figures)
 {
@@ -60,7 +61,8 @@ static void say_nothing(const void *context, unsigned input, privacy_random *ran
 	figures[0] = byte;
 }
 
-/* All but the sum of two shares, each a byte: the input. */
+/* Splits its input into two shares, each of which alone is a random byte. Their sum, the third
+ * figure, is the input. */
 static void share_out(const void *context, unsigned input, privacy_random *random,
 		      void *random_context, double *figures)
 {
@@ -103,13 +105,13 @@ static void a_known_epsilon_is_found_and_not_exceeded(void **state)
 	assert_int_equal(bound.samples, 200000);
 }
 
-static void nothing_is_found_where_nothing_is(void **state)
+static void no_epsilon_is_found_when_the_output_is_independent_of_the_input(void **state)
 {
 	(void)state;
 	assert_true(measured(say_nothing, 1).epsilon < 0.05);
 }
 
-static void what_only_two_figures_together_tell_takes_a_figure_of_both(void **state)
+static void a_leak_that_needs_two_figures_is_found_only_in_a_figure_of_both(void **state)
 {
 	(void)state;
 	assert_true(measured(share_out, 2).epsilon < 0.05);
@@ -144,8 +146,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_limits_are_clopper_and_pearsons),
 		cmocka_unit_test(a_known_epsilon_is_found_and_not_exceeded),
-		cmocka_unit_test(nothing_is_found_where_nothing_is),
-		cmocka_unit_test(what_only_two_figures_together_tell_takes_a_figure_of_both),
+		cmocka_unit_test(no_epsilon_is_found_when_the_output_is_independent_of_the_input),
+		cmocka_unit_test(a_leak_that_needs_two_figures_is_found_only_in_a_figure_of_both),
 		cmocka_unit_test(suggested_clips_grow_with_payments_and_budget),
 	};
 

@@ -94,7 +94,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	return result;
 }
 
-/* Sends spaces for ever, without saying how many there will be. */
+/* Sends spaces without end, and without a Content-Length. */
 static ssize_t endless(void *context, uint64_t at, char *buf, size_t max)
 {
 	(void)context, (void)at;
@@ -141,7 +141,7 @@ static int start_server(void **state)
 static int stop_server(void **state)
 {
 	(void)state;
-	/* Connections left suspended on purpose end with the process. */
+	/* These connections are left suspended on purpose; they end with the process. */
 	return 0;
 }
 
@@ -181,7 +181,7 @@ static void a_url_is_asked_for_the_base_and_keeps_its_own_query(void **state)
 	}
 }
 
-static void no_key_is_shown_with_a_location(void **state)
+static void a_location_is_shown_without_its_key(void **state)
 {
 	static const char *const cases[][2] = {
 		{"https://h:1/rates?key=k&base=USD#f", "https://h:1/rates?..."},
@@ -231,7 +231,7 @@ static void a_url_is_fetched_in_the_background_of_the_loop(void **state)
 	rates_free(r);
 }
 
-static void the_answers_own_base_is_believed_and_the_operator_goes_first(void **state)
+static void the_base_is_the_one_in_the_answer_and_the_operators_rates_come_first(void **state)
 {
 	char eur[128];
 	struct rates *r;
@@ -308,7 +308,7 @@ static void turn(const char *url)
 	pthread_mutex_unlock(&server.lock);
 }
 
-/* Ticks at NOW, which stands still, until the fetch that is due has ended. */
+/* Ticks at the fixed time NOW until the pending fetch has ended. */
 static void tick_through(struct rates *r, uint64_t now)
 {
 	do {
@@ -317,7 +317,7 @@ static void tick_through(struct rates *r, uint64_t now)
 	} while (rates_wait_ms(r, now) < 1000);
 }
 
-static void the_last_good_rates_stay_through_all_a_server_may_do(void **state)
+static void the_last_good_rates_stay_whatever_the_server_does(void **state)
 {
 	static const char *const turns[] = {"/500",     "/204",    "/html", "/huge", "/10MB",
 					    "/endless", "/hops/4", "/ftp",  "/file"};
@@ -350,7 +350,7 @@ static void the_last_good_rates_stay_through_all_a_server_may_do(void **state)
 	rates_free(r);
 }
 
-/* Says BEGINNING and then a byte at a time, for as long as somebody listens. */
+/* Sends BEGINNING and then one byte at a time, for as long as the client reads. */
 struct dripping {
 	int fd;
 	unsigned port;
@@ -459,13 +459,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_is_asked_for_the_base_and_keeps_its_own_query),
-		cmocka_unit_test(no_key_is_shown_with_a_location),
+		cmocka_unit_test(a_location_is_shown_without_its_key),
 		cmocka_unit_test(a_url_is_fetched_in_the_background_of_the_loop),
-		cmocka_unit_test(the_answers_own_base_is_believed_and_the_operator_goes_first),
+		cmocka_unit_test(
+			the_base_is_the_one_in_the_answer_and_the_operators_rates_come_first),
 		cmocka_unit_test(a_server_that_misbehaves_is_refused_with_its_reason),
 		cmocka_unit_test(three_redirects_are_followed),
 		cmocka_unit_test(a_server_that_never_answers_is_given_up),
-		cmocka_unit_test(the_last_good_rates_stay_through_all_a_server_may_do),
+		cmocka_unit_test(the_last_good_rates_stay_whatever_the_server_does),
 		cmocka_unit_test(a_server_that_drips_its_answer_is_given_up),
 		cmocka_unit_test(a_server_that_does_not_speak_tls_is_refused),
 		cmocka_unit_test(a_location_of_another_kind_is_refused),

@@ -38,7 +38,7 @@ static int remove_folder(void **state)
 	return rmdir(folder);
 }
 
-/* The modification time is set, so that the test does not rest on the clock's grain. */
+/* Sets the modification time, so that the test does not depend on the clock's resolution. */
 static void write_file(const char *text, time_t modified)
 {
 	struct timespec times[2] = {{.tv_sec = modified}, {.tv_sec = modified}};
@@ -117,8 +117,8 @@ static void the_last_good_rates_stay_whatever_the_file_becomes(void **state)
 	rates_free(r);
 }
 
-/* The loop's clock stands still while the host sleeps and never goes back; should it, nothing
- * breaks. The clock on the wall plays no part. */
+/* The loop's clock stops while the host sleeps and never goes back. If it did go back, nothing
+ * would break. The wall clock is not used. */
 static void a_clock_that_jumps_does_no_harm(void **state)
 {
 	uint64_t century = 100ULL * 366 * DAY_MS;
@@ -161,7 +161,8 @@ static void after_failures_the_next_try_waits_from_five_seconds_to_five_minutes(
 	write_file(USD_DOCUMENT, 1000);
 	rates_tick(r, now + 300000);
 	unlink(path);
-	/* A success forgets the failures: a day's lifetime, then 5 s again. */
+	/* After a success the failures are forgotten: the next fetch is due after the lifetime of a
+	 * day, and the next retry after 5 s. */
 	now += 300000 + DAY_MS;
 	rates_tick(r, now);
 	assert_int_equal(rates_status(r, RATES_OPERATOR, now).failures, 10);
@@ -184,7 +185,7 @@ static void a_file_url_is_the_file_it_names(void **state)
 	rates_free(r);
 }
 
-static void what_is_no_regular_file_is_refused_without_waiting(void **state)
+static void anything_but_a_regular_file_is_refused_without_waiting(void **state)
 {
 	char why[128], *body = NULL;
 	size_t len;
@@ -229,7 +230,7 @@ int main(void)
 		FILE_TEST(a_clock_that_jumps_does_no_harm),
 		FILE_TEST(after_failures_the_next_try_waits_from_five_seconds_to_five_minutes),
 		FILE_TEST(a_file_url_is_the_file_it_names),
-		FILE_TEST(what_is_no_regular_file_is_refused_without_waiting),
+		FILE_TEST(anything_but_a_regular_file_is_refused_without_waiting),
 		FILE_TEST(a_file_may_have_as_many_bytes_as_allowed_and_none_more),
 	};
 

@@ -71,7 +71,8 @@ static void a_fingerprint_is_siphash_2_4(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(vectors) / sizeof(vectors[0]); n++) {
-		/* One byte off a word's boundary, and the last byte at the buffer's end. */
+		/* The input begins one byte after a word's boundary and ends at the buffer's
+		 * end. */
 		char *exact = malloc(n ? n : 1);
 
 		for (size_t i = 0; i < n; i++)
@@ -82,7 +83,7 @@ static void a_fingerprint_is_siphash_2_4(void **state)
 	}
 }
 
-static void a_fingerprint_sees_the_first_256_bytes_of_a_token(void **state)
+static void a_fingerprint_depends_on_the_first_256_bytes_of_a_token(void **state)
 {
 	const struct hostkey key = {1, 2};
 	char a[RECORD_TOKEN_MAX + 8], b[sizeof(a)];
@@ -130,7 +131,7 @@ static void the_file_holds_the_words_in_little_endian(void **state)
 	assert_true(key.k1 == 0x0f0e0d0c0b0a0908);
 }
 
-static void a_key_others_may_read_is_refused(void **state)
+static void a_key_that_others_may_read_is_refused(void **state)
 {
 	struct hostkey key;
 
@@ -143,7 +144,7 @@ static void a_key_others_may_read_is_refused(void **state)
 	assert_int_equal(hostkey_load(state_dir, &key), 0);
 }
 
-static void a_directory_others_may_change_is_refused(void **state)
+static void a_directory_that_others_may_change_is_refused(void **state)
 {
 	struct hostkey key;
 
@@ -209,11 +210,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fingerprint_is_siphash_2_4),
-		cmocka_unit_test(a_fingerprint_sees_the_first_256_bytes_of_a_token),
+		cmocka_unit_test(a_fingerprint_depends_on_the_first_256_bytes_of_a_token),
 		cmocka_unit_test_teardown(the_key_is_made_once_and_stays, remove_state),
 		cmocka_unit_test_teardown(the_file_holds_the_words_in_little_endian, remove_state),
-		cmocka_unit_test_teardown(a_key_others_may_read_is_refused, remove_state),
-		cmocka_unit_test_teardown(a_directory_others_may_change_is_refused, remove_state),
+		cmocka_unit_test_teardown(a_key_that_others_may_read_is_refused, remove_state),
+		cmocka_unit_test_teardown(a_directory_that_others_may_change_is_refused,
+					  remove_state),
 		cmocka_unit_test_teardown(a_broken_key_is_refused_and_not_replaced, remove_state),
 		cmocka_unit_test(a_missing_parent_directory_is_an_error),
 		cmocka_unit_test_teardown(processes_that_start_together_agree_on_one_key,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_url.c - the one form of an endpoint, and what of a URL may be shown. */
+/* test_url.c - the normal form of an endpoint, and which parts of a URL may be shown. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +51,7 @@ static void every_spelling_of_an_endpoint_has_one_form(void **state)
 	}
 }
 
-static void what_can_be_a_secret_is_not_shown(void **state)
+static void parts_of_a_url_that_may_be_secret_are_not_shown(void **state)
 {
 	static const struct {
 		const char *text, *shown;
@@ -79,7 +79,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_of_an_endpoint_has_one_form),
-		cmocka_unit_test(what_can_be_a_secret_is_not_shown),
+		cmocka_unit_test(parts_of_a_url_that_may_be_secret_are_not_shown),
 	};
 
 	return cmocka_run_group_tests_name("url", tests, NULL, NULL);

@@ -139,7 +139,7 @@ static void every_key_reaches_its_field(void **state)
 	config_free(c);
 }
 
-static void the_installed_example_is_right_and_opts_in_to_nothing(void **state)
+static void the_installed_example_is_valid_and_opts_in_to_nothing(void **state)
 {
 	struct config *c = NULL;
 
@@ -202,7 +202,7 @@ static void no_key_in_a_url_of_rates_is_printed(void **state)
 	config_free(c);
 }
 
-static void a_replaced_endpoint_keeps_no_source_of_the_old_one(void **state)
+static void a_replaced_endpoint_does_not_name_the_sources_of_the_old_one(void **state)
 {
 	struct config *c =
 		right(EP "    timeout: 3s\n", ENV("OTEL_EXPORTER_OTLP_ENDPOINT=http://x"));
@@ -215,7 +215,7 @@ static void a_replaced_endpoint_keeps_no_source_of_the_old_one(void **state)
 	config_free(c);
 }
 
-/* Comments away, so that only values are compared. */
+/* Removes the comments, so that only values are compared. */
 static void cut_comments(char *text)
 {
 	char *from = text, *to = text;
@@ -229,7 +229,7 @@ static void cut_comments(char *text)
 	*to = '\0';
 }
 
-static void what_is_printed_loads_as_the_same_configuration(void **state)
+static void a_printed_configuration_loads_as_the_same_one(void **state)
 {
 	static const char *const files[] = {
 		whole, "{}\n",
@@ -269,11 +269,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_file_everything_has_its_default),
 		cmocka_unit_test(every_key_reaches_its_field),
-		cmocka_unit_test(the_installed_example_is_right_and_opts_in_to_nothing),
+		cmocka_unit_test(the_installed_example_is_valid_and_opts_in_to_nothing),
 		cmocka_unit_test(each_value_printed_says_where_it_came_from),
 		cmocka_unit_test(no_key_in_a_url_of_rates_is_printed),
-		cmocka_unit_test(a_replaced_endpoint_keeps_no_source_of_the_old_one),
-		cmocka_unit_test(what_is_printed_loads_as_the_same_configuration),
+		cmocka_unit_test(a_replaced_endpoint_does_not_name_the_sources_of_the_old_one),
+		cmocka_unit_test(a_printed_configuration_loads_as_the_same_one),
 		cmocka_unit_test(an_opt_out_in_the_environment_is_shown_with_enabled),
 	};
 

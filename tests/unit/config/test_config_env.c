@@ -4,7 +4,7 @@
 
 /* --- environment ------------------------------------------------------------------------- */
 
-static void rafikis_variables_fill_in_what_the_file_leaves_out(void **state)
+static void rafikis_variables_set_what_the_file_does_not(void **state)
 {
 	char *const *env =
 		ENV("INSTANCE_NAME=from-env", "LIVENET=true",
@@ -40,7 +40,7 @@ static void rafikis_variables_fill_in_what_the_file_leaves_out(void **state)
 	assert_string_equal(c->rates[RATES_NETWORK].location, "/n.json");
 	assert_int_equal(c->rates[RATES_NETWORK].lifetime_ms, 7000);
 	config_free(c);
-	/* An empty list is the file's word too. */
+	/* An empty list in the file counts as set, too. */
 	c = right("endpoints: []\n", env);
 	assert_int_equal(c->endpoints_len, 0);
 	config_free(c);
@@ -117,7 +117,7 @@ an_endpoint_from_the_environment_gets_exact_figures_only_if_all_it_replaces_did(
 		  env);
 	assert_int_equal(c->endpoints_len, 1);
 	assert_int_equal(c->endpoints[0].audience, AUDIENCE_NETWORK);
-	/* Credentials of the one replaced stay behind. */
+	/* The credentials of the replaced endpoint are not taken over. */
 	assert_int_equal(c->endpoints[0].headers_len, 0);
 	assert_null(c->endpoints[0].ca_file);
 	config_free(c);
@@ -293,7 +293,7 @@ static void enable_telemetry_true_is_remembered_for_the_double_counting_warning(
 	config_free(c);
 }
 
-static void the_page_leaves_loopback_with_a_token_only(void **state)
+static void the_page_listens_beyond_loopback_only_with_a_token(void **state)
 {
 	struct config *c = right("listen: 0.0.0.0:9464\nlisten_token: /etc/telltale/token\n", NULL);
 
@@ -308,7 +308,7 @@ static void the_page_leaves_loopback_with_a_token_only(void **state)
 	config_free(c);
 }
 
-static void run_needs_a_target_and_a_place_for_its_figures(void **state)
+static void run_needs_a_target_and_an_outlet_for_its_figures(void **state)
 {
 	struct config *c = right("enabled: true\n", NULL);
 
@@ -327,7 +327,7 @@ static void run_needs_a_target_and_a_place_for_its_figures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rafikis_variables_fill_in_what_the_file_leaves_out),
+		cmocka_unit_test(rafikis_variables_set_what_the_file_does_not),
 		cmocka_unit_test(a_livenet_that_contradicts_the_file_is_refused),
 		cmocka_unit_test(the_otlp_family_overrides_file_and_rafiki),
 		cmocka_unit_test(
@@ -339,8 +339,8 @@ int main(void)
 		cmocka_unit_test(only_the_file_starts_and_enable_telemetry_false_always_stops),
 		cmocka_unit_test(
 			enable_telemetry_true_is_remembered_for_the_double_counting_warning),
-		cmocka_unit_test(the_page_leaves_loopback_with_a_token_only),
-		cmocka_unit_test(run_needs_a_target_and_a_place_for_its_figures),
+		cmocka_unit_test(the_page_listens_beyond_loopback_only_with_a_token),
+		cmocka_unit_test(run_needs_a_target_and_an_outlet_for_its_figures),
 	};
 
 	return cmocka_run_group_tests_name("config_env", tests, make_directory, remove_directory);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config: files that are wrong, and what is said of them. */
+/* config: files with errors, and the messages about them. */
 #include "tests/unit/support/configuring.h"
 
 struct wrong {
 	const char *yaml;
 	const char *place; /* "line:column" */
-	const char *text;  /* a part of the message, and of its mend */
-	const char *mend;
+	const char *text;  /* part of the message; the next is part of the fix that it names */
+	const char *fix;
 };
 
 static const struct wrong wrongs[] = {
@@ -146,7 +146,7 @@ static const struct wrong wrongs[] = {
 	{"state_dir: var\n", "1:12", "not an absolute path", "begin it with /"},
 };
 
-static void each_error_names_its_place_and_mend(void **state)
+static void each_error_names_its_place_and_the_fix(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
@@ -156,11 +156,11 @@ static void each_error_names_its_place_and_mend(void **state)
 
 		snprintf(place, sizeof(place), FILE_NAME ":%s: ", wrongs[i].place);
 		if (err != -EINVAL || strncmp(errors, place, strlen(place)) ||
-		    !strstr(errors, wrongs[i].text) || !strstr(errors, wrongs[i].mend) ||
+		    !strstr(errors, wrongs[i].text) || !strstr(errors, wrongs[i].fix) ||
 		    strchr(errors, '\n') != errors + strlen(errors) - 1) {
 			print_error(
 				"from:\n%s\nexpected \"%s... %s ... %s\", one line, got %d:\n%s",
-				wrongs[i].yaml, place, wrongs[i].text, wrongs[i].mend, err, errors);
+				wrongs[i].yaml, place, wrongs[i].text, wrongs[i].fix, err, errors);
 			fail();
 		}
 		assert_null(c);
@@ -188,7 +188,7 @@ static void all_errors_are_reported_not_just_the_first(void **state)
 	free(errors);
 }
 
-static void a_token_or_header_pasted_wrongly_is_not_repeated(void **state)
+static void an_error_does_not_repeat_a_wrongly_pasted_token_or_header(void **state)
 {
 	struct config *c;
 	char *errors;
@@ -203,7 +203,7 @@ static void a_token_or_header_pasted_wrongly_is_not_repeated(void **state)
 	free(errors);
 }
 
-static void a_password_or_key_in_a_url_that_cannot_be_used_is_not_repeated(void **state)
+static void an_error_does_not_repeat_a_password_or_key_of_an_unusable_url(void **state)
 {
 	static const char *const urls[] = {
 		"https://me:planted-secret@c:99999",
@@ -235,7 +235,7 @@ static void a_password_or_key_in_a_url_that_cannot_be_used_is_not_repeated(void 
 	}
 }
 
-static void a_missing_file_is_said_with_the_mend(void **state)
+static void a_missing_file_is_reported_with_the_fix(void **state)
 {
 	struct config *c;
 	char *errors;
@@ -282,11 +282,11 @@ static void aliases_that_multiply_or_contain_themselves_do_no_harm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_error_names_its_place_and_mend),
+		cmocka_unit_test(each_error_names_its_place_and_the_fix),
 		cmocka_unit_test(all_errors_are_reported_not_just_the_first),
-		cmocka_unit_test(a_token_or_header_pasted_wrongly_is_not_repeated),
-		cmocka_unit_test(a_password_or_key_in_a_url_that_cannot_be_used_is_not_repeated),
-		cmocka_unit_test(a_missing_file_is_said_with_the_mend),
+		cmocka_unit_test(an_error_does_not_repeat_a_wrongly_pasted_token_or_header),
+		cmocka_unit_test(an_error_does_not_repeat_a_password_or_key_of_an_unusable_url),
+		cmocka_unit_test(a_missing_file_is_reported_with_the_fix),
 		cmocka_unit_test(a_file_larger_than_the_limit_is_refused),
 		cmocka_unit_test(aliases_that_multiply_or_contain_themselves_do_no_harm),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_config_networks.c - testnet and livenet, and what OpenTelemetry's variables say of the form.
+/* test_config_networks.c - testnet and livenet are kept apart, and OpenTelemetry's variables choose
+ * the form of exports.
  */
 #include "tests/unit/support/configuring.h"
 
@@ -19,16 +20,18 @@ static void testnet_and_livenet_are_kept_apart(void **state)
 		{LIVE "endpoints: [{url: 'http://c:1', audience: network}]\n", NULL,
 		 "is testnet's unless it says otherwise, and this node is on livenet; write "
 		 "`network: livenet`"},
-		/* One of the operator's own takes both, unless it is said to be another's. */
+		/* An endpoint of the operator's own takes both networks, unless the file says that
+		 * it is for one. */
 		{LIVE "endpoints: [{url: 'http://c:1', audience: own}]\n", NULL, NULL},
 		{LIVE "endpoints: [{url: 'http://c:1', audience: own, network: testnet}]\n", NULL,
 		 "is testnet's, and this node is on livenet"},
-		/* Rafiki's list is of the network that Rafiki's LIVENET says. */
+		/* Rafiki's list belongs to the network that Rafiki's LIVENET names. */
 		{LIVE, "OPEN_TELEMETRY_COLLECTOR_URLS=http://c:1",
 		 "environment: OPEN_TELEMETRY_COLLECTOR_URLS: endpoint http://c:1 is testnet's"},
 		{LIVE, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:1", NULL},
 		{LIVE AT("livenet"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1", NULL},
-		/* One of the operator's own beside it says nothing of the other's network. */
+		/* An endpoint of the operator's own beside it does not change the other one's
+		 * network. */
 		{LIVE "endpoints: [{url: 'http://o:1', audience: own},\n"
 		      "  {url: 'http://c:1', audience: network, network: livenet}]\n",
 		 "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1", NULL},
@@ -64,7 +67,7 @@ static void testnet_and_livenet_are_kept_apart(void **state)
 	}
 }
 
-static void what_shape_an_export_has_is_opentelemetrys_to_say(void **state)
+static void opentelemetrys_variables_choose_the_form_of_exports(void **state)
 {
 	static const char two[] = "endpoints:\n  - {url: 'http://a', audience: network}\n"
 				  "  - {url: 'http://b', audience: own, timeout: 2s}\n";
@@ -78,7 +81,7 @@ static void what_shape_an_export_has_is_opentelemetrys_to_say(void **state)
 	snprintf(setting, sizeof(setting), "%s", aggregation);
 	c = right(two, ENV(setting, "OTEL_METRIC_EXPORT_TIMEOUT=3000",
 			   "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_METRICS_EXPORTER=otlp"));
-	assert_false(c->endpoints[0].exponential); /* the network's are explicit, always */
+	assert_false(c->endpoints[0].exponential); /* the network always gets explicit buckets */
 	assert_true(c->endpoints[1].exponential);
 	assert_int_equal(c->endpoints[0].timeout_ms, 3000);
 	assert_int_equal(c->endpoints[1].timeout_ms, 2000);
@@ -95,7 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(testnet_and_livenet_are_kept_apart),
-		cmocka_unit_test(what_shape_an_export_has_is_opentelemetrys_to_say),
+		cmocka_unit_test(opentelemetrys_variables_choose_the_form_of_exports),
 	};
 
 	return cmocka_run_group_tests_name("config_networks", tests, make_directory,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline: what becomes of exchanges, and what is counted. */
+/* pipeline: what happens to exchanges, and what is counted. */
 #include "tests/unit/support/pipelining.h"
 
 static void test_a_payment_reaches_privacy_with_its_value(void **state)
@@ -38,7 +38,7 @@ static void test_a_quote_is_no_transaction(void **state)
 }
 
 /* C in A -> C -> B: the same condition in and out. */
-static void test_a_forwarded_packet_is_not_the_networks_and_counts_once(void **state)
+static void test_a_forwarded_packet_is_not_reported_to_the_network_and_counts_once(void **state)
 {
 	struct record_message in = prepare(7, 1, SERVER, 1 * S);
 	struct record_message out = prepare(8, 1, CLIENT, 2 * S);
@@ -56,7 +56,7 @@ static void test_a_forwarded_packet_is_not_the_networks_and_counts_once(void **s
 	assert_int_equal(released(METRIC_ORIGINS, "forwarded"), 2);
 }
 
-static void test_a_received_packet_is_not_the_networks(void **state)
+static void test_a_received_packet_is_not_reported_to_the_network(void **state)
 {
 	(void)state;
 	give(prepare(7, 1, SERVER, 1 * S));
@@ -83,8 +83,8 @@ static void test_a_proxy_inside_the_target_does_not_double_the_value(void **stat
 	assert_int_equal(truth().value, 100);
 }
 
-/* With no asset known, each packet whose value is asked for is counted. */
-static void test_the_value_of_a_packet_is_asked_for_once(void **state)
+/* No asset is known, so every request for a packet's value is counted. */
+static void test_the_value_of_a_packet_is_computed_once(void **state)
 {
 	struct record_message in = prepare(7, 1, SERVER, 1 * S);
 	struct record_message out = prepare(8, 1, CLIENT, 1 * S);
@@ -114,7 +114,7 @@ static void test_a_blind_target_gives_the_network_nothing(void **state)
 	assert_int_equal(released(METRIC_TRANSACTIONS_BY_ORIGIN, "unknown"), 1);
 }
 
-static void test_a_step_of_the_clock_expires_nothing_under_way(void **state)
+static void test_a_step_of_the_clock_expires_no_open_exchange(void **state)
 {
 	(void)state;
 	give(prepare(7, 1, CLIENT, 1 * S));
@@ -137,7 +137,7 @@ static void test_a_fulfill_after_the_expiry_has_no_value(void **state)
 	assert_int_equal(truth().probe_prepares, 1);
 }
 
-/* Packets 1 to 4: a fulfilled one, and three that have no value to find. */
+/* Packets 1 to 4: one that is fulfilled, and three that have no value. */
 static void give_four(void)
 {
 	struct record_message zero = prepare(7, 2, CLIENT, 1 * S);
@@ -182,7 +182,7 @@ static void test_a_fulfilled_packet_that_no_rate_converts_is_counted_as_such(voi
 	assert_int_equal(truth().value, 0);
 }
 
-static void test_an_amount_too_large_is_the_largest_value_and_counted(void **state)
+static void test_an_amount_too_large_becomes_the_largest_value_and_is_counted(void **state)
 {
 	struct record_message p = prepare(7, 1, CLIENT, 1 * S);
 
@@ -225,7 +225,7 @@ static void test_what_is_lost_reaches_the_counters_once(void **state)
 	assert_int_equal(stats().match.evicted, 18);
 	assert_int_equal(released(METRIC_EVICTED, "exchanges"), 18);
 	assert_int_equal(released(METRIC_EVICTED, "conditions"), 0);
-	/* 18 streams have closed exchanges, and there is room for 16. */
+	/* 18 streams have closed exchanges, but there is room for 16. */
 	assert_int_equal(released(METRIC_EVICTED, "payments"), 2);
 	assert_int_equal(released(METRIC_UNMATCHED, NULL), 1);
 	assert_int_equal(released(METRIC_RECORDS, "message"), 21);
@@ -246,7 +246,7 @@ static void test_shutdown_leaves_nothing_open(void **state)
 	assert_int_equal(released(METRIC_RECORDS, "message"), 3);
 }
 
-static void test_a_table_size_that_cannot_be_is_refused(void **state)
+static void test_an_impossible_table_size_is_refused(void **state)
 {
 	(void)state;
 	assert_null(pipeline_new(&(struct pipeline_config){.exchanges = 1, .conditions = 1}));
@@ -258,20 +258,20 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_payment_reaches_privacy_with_its_value),
 		T(a_quote_is_no_transaction),
-		T(a_forwarded_packet_is_not_the_networks_and_counts_once),
-		T(a_received_packet_is_not_the_networks),
+		T(a_forwarded_packet_is_not_reported_to_the_network_and_counts_once),
+		T(a_received_packet_is_not_reported_to_the_network),
 		T(a_proxy_inside_the_target_does_not_double_the_value),
-		T(the_value_of_a_packet_is_asked_for_once),
+		T(the_value_of_a_packet_is_computed_once),
 		T(a_blind_target_gives_the_network_nothing),
-		T(a_step_of_the_clock_expires_nothing_under_way),
+		T(a_step_of_the_clock_expires_no_open_exchange),
 		T(a_fulfill_after_the_expiry_has_no_value),
 		T(a_fulfilled_packet_of_no_known_asset_is_counted_as_such),
 		T(a_fulfilled_packet_that_no_rate_converts_is_counted_as_such),
-		T(an_amount_too_large_is_the_largest_value_and_counted),
+		T(an_amount_too_large_becomes_the_largest_value_and_is_counted),
 		T(the_end_of_a_connection_ends_its_exchanges),
 		T(what_is_lost_reaches_the_counters_once),
 		T(shutdown_leaves_nothing_open),
-		T(a_table_size_that_cannot_be_is_refused),
+		T(an_impossible_table_size_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("pipeline", tests, NULL, NULL);

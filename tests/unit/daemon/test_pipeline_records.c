@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pipeline: records, among them those that are not what they say. */
+/* pipeline: records, among them invalid ones. */
 #include "tests/unit/support/pipelining.h"
 
-/* SIZE bytes of RECORD in memory that ends where they end. */
+/* Copies SIZE bytes of RECORD into memory that ends right after them. */
 static void give_cut(const void *record, size_t size)
 {
 	void *copy = malloc(size ? size : 1);
@@ -21,7 +21,7 @@ static void test_a_record_cut_short_is_refused_and_counted(void **state)
 	(void)state;
 	for (size_t size = 0; size < sizeof(m); size++, refused++)
 		give_cut(&m, size);
-	/* ... and one that says so itself. */
+	/* A record whose own length says that it is too short. */
 	for (m.head.len = 0; m.head.len < sizeof(m); m.head.len++, refused++)
 		pipeline_record(b.pipeline, &m, sizeof(m));
 	assert_int_equal(stats().invalid, refused);

@@ -83,7 +83,8 @@ static void hash_stops_at_the_longest_and_at_the_buffers_end(void **state)
 	memset(buf, 'x', 64);
 	assert_int_equal(bytes_hash(buf, 64, 0, 5000, 40, 0, NULL, &decode_session_key),
 			 decode_hash(&decode_session_key, buf, 40, 0));
-	/* Where the slice claims to lie past the end: any value, but nothing read there. */
+	/* When the slice claims to lie past the end, any value is allowed, but nothing may be read
+	 * there. */
 	for (__u32 from = 0; from < 100; from++)
 		bytes_hash(buf, 64, from, 64, 64, 0, NULL, &decode_session_key);
 }
@@ -94,7 +95,7 @@ static void find_gives_the_first_byte_of_a_kind(void **state)
 
 	(void)state;
 	for (unsigned turn = 0; turn < 200000; turn++) {
-		/* Few different bytes, near each other: where borrows go wrong. */
+		/* Few different bytes with close values: these would show a wrong borrow. */
 		static const uint8_t near[] = {'\n', '\n' + 1, '\n' - 1, 0, 0x80, 0x8a, 0xff, 'a'};
 		uint8_t text[8];
 		uint64_t word, found;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conversations as connectors have them, cut at every byte: always the same messages. */
+/* Conversations of real connectors, cut at every byte: the decoders must always read the same
+ * messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,7 @@ static void compare(bool client, size_t turn, const size_t *cuts, size_t cuts_le
 	fail();
 }
 
-/* C reads as EXPECTED however it is cut, on either end; C is then empty. */
+/* Checks that C is read as EXPECTED, however it is cut and at either end. Empties C. */
 static void reads_as(const char *expected)
 {
 	struct seeded random = {SEED};
@@ -333,7 +334,7 @@ static void a_body_announced_as_ilp_that_is_none(void **state)
 	(void)state;
 	say(&c, ASK, "POST /up HTTP/1.1\r\nHost: h\r\n" OCTETS "Content-Length: 4\r\n\r\nblob");
 	say(&c, ANSWER, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nblob");
-	/* A packet's front alone. */
+	/* Only the beginning of a packet. */
 	packet_prepare(&c.packet, 3, EXPIRES, CONDITION, "g.us.bob", 100);
 	say(&c, ASK, "POST /up HTTP/1.1\r\nHost: h\r\n" OCTETS "Content-Length: %zu\r\n\r\n",
 	    c.packet.len - 1);
@@ -417,7 +418,7 @@ static void blank_lines_before_a_message(void **state)
 	reads_as(ASKED(1, 1) FULFILLED(1) ASKED(2, 2) FULFILLED(2));
 }
 
-static void of_headers_that_come_twice_the_first_counts(void **state)
+static void the_first_of_two_headers_of_one_name_counts(void **state)
 {
 	(void)state;
 	packet_fulfill(&c.packet, 0);
@@ -495,7 +496,7 @@ int main(void)
 		cmocka_unit_test(lines_of_any_length_are_passed_over),
 		cmocka_unit_test(heads_of_very_many_short_lines),
 		cmocka_unit_test(blank_lines_before_a_message),
-		cmocka_unit_test(of_headers_that_come_twice_the_first_counts),
+		cmocka_unit_test(the_first_of_two_headers_of_one_name_counts),
 		cmocka_unit_test(values_too_long_to_keep_are_flagged),
 		cmocka_unit_test(a_token_too_long_to_hash_whole_is_flagged),
 	};

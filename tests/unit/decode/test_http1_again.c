@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heads that are said again and again on one connection, and those that differ a little. */
+/* Heads that are repeated on one connection, and heads that differ a little from the one before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,8 @@
 static struct conversation c;
 static struct decode whole, parts;
 
-/* C in one piece a turn, and byte by byte, when no head can be known again. */
+/* Reads C with each turn in one piece, and byte by byte; in the latter case no head can be
+ * recognised. */
 static void tell(struct decode *d, bool bytes)
 {
 	decode_init(d, 0xff);
@@ -35,7 +36,7 @@ static bool reads_the_same(void)
 	return decode_same(&whole, &parts);
 }
 
-static void a_head_said_again_says_the_same(void **state)
+static void a_repeated_head_is_read_the_same(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
@@ -48,7 +49,7 @@ static void a_head_said_again_says_the_same(void **state)
 				    FULFILLED(3) ASKED(4, 1000) FULFILLED(4));
 }
 
-/* A head, and the same with the byte at AT changed; 0 when it has no such byte. */
+/* Sends a head, and the same with the byte at AT changed. 0 when it has no such byte. */
 static bool say_changed(enum speaker who, size_t at)
 {
 	size_t from = c.len;
@@ -108,7 +109,7 @@ static void say_to(const char *host, const char *more)
 	answer_fulfill(&c);
 }
 
-static void a_head_too_long_to_be_known_again_leaves_nothing_to_the_next(void **state)
+static void a_head_too_long_to_be_recognised_leaves_nothing_for_the_next(void **state)
 {
 	char more[700];
 
@@ -125,7 +126,7 @@ static void a_head_too_long_to_be_known_again_leaves_nothing_to_the_next(void **
 	assert_int_equal(whole.messages[4].host_hash, whole.messages[0].host_hash);
 }
 
-static void a_request_id_is_told_of_its_own_request_only(void **state)
+static void a_request_id_belongs_to_its_own_request_only(void **state)
 {
 	(void)state;
 	say_to("one.example", "Request-Id: " REQUEST_ID "\r\n");
@@ -140,11 +141,11 @@ static void a_request_id_is_told_of_its_own_request_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_head_said_again_says_the_same),
+		cmocka_unit_test(a_repeated_head_is_read_the_same),
 		cmocka_unit_test(a_request_head_with_any_byte_changed_is_read_anew),
 		cmocka_unit_test(an_answers_head_with_any_byte_changed_is_read_anew),
-		cmocka_unit_test(a_head_too_long_to_be_known_again_leaves_nothing_to_the_next),
-		cmocka_unit_test(a_request_id_is_told_of_its_own_request_only),
+		cmocka_unit_test(a_head_too_long_to_be_recognised_leaves_nothing_for_the_next),
+		cmocka_unit_test(a_request_id_belongs_to_its_own_request_only),
 	};
 
 	return cmocka_run_group_tests_name("http1 again", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the decoders cannot go on: heads that are none, holes, connections that end. What came
- * before is reported, the loss is counted, and the next message is found. */
+/* When the decoders cannot continue: invalid heads, holes, connections that end. They must report
+ * what came before, count the loss and find the next message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 static struct conversation c;
 static struct decode d;
 
-/* Says to D what stands in C, and forgets it. */
+/* Feeds C to D and empties C. */
 static void tell(void)
 {
 	for (size_t i = 0; i < c.turns_len; i++)
@@ -65,13 +65,13 @@ static const char *const bad_answers[] = {
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip  chunked\r\n\r\n",
 };
 
-/* One of the above, in whatever two pieces, between two good exchanges. */
+/* Sends one of the above, cut into two pieces at any place, between two good exchanges. */
 static void try_bad(enum speaker who, const char *text)
 {
 	size_t len = strlen(text);
 
 	for (size_t cut = 0; cut < len; cut++) {
-		/* A piece that may begin a message is looked at as one. */
+		/* A piece that may begin a message is read as if it did. */
 		if (cut && (text[cut] == 'P' || text[cut] == 'H'))
 			continue;
 		decode_init(&d, 0xff);
@@ -126,7 +126,7 @@ static void an_endless_start_line_without_a_target_is_given_up(void **state)
 	assert_string_equal(conversation_text(&d), ASKED(1, 1) FULFILLED(1));
 }
 
-/* A hole after the first AT bytes of an answer; then the next exchange. */
+/* Makes a hole after the first AT bytes of an answer, followed by the next exchange. */
 static const char *answer_with_a_hole(bool chunked, size_t at, bool *whole_head)
 {
 	size_t head;
@@ -268,7 +268,7 @@ static void more_exchanges_than_bits_are_told_apart(void **state)
 	}
 }
 
-/* The socket tap takes two steps in a run, and comes back at the price of a tail call. */
+/* The socket tap makes two steps in a run; each further run costs a tail call. */
 static void a_message_in_one_segment_takes_one_run(void **state)
 {
 	(void)state;
@@ -282,7 +282,7 @@ static void a_message_in_one_segment_takes_one_run(void **state)
 	assert_int_equal(d.len, 2);
 }
 
-/* 33 tail calls after the first run are the kernel's limit. */
+/* The kernel's limit is 33 tail calls after the first run. */
 static void a_segment_of_pipelined_prepares_is_read_whole(void **state)
 {
 	(void)state;

@@ -17,7 +17,8 @@
 static const char condition[] = CONDITION;
 static struct packet p;
 
-/* LEN bytes as the first of a body: in a buffer that ends at an unmapped page, FILLER past them. */
+/* Feeds LEN bytes as the first of a body, in a buffer that ends at an unmapped page and has FILLER
+ * after them. */
 static struct ilp parse_with(const uint8_t *bytes, size_t len, bool complete, uint8_t filler)
 {
 	uint8_t *buf = decode_edge(BUFFER);
@@ -51,7 +52,7 @@ static void assert_same(const struct ilp *a, const struct ilp *b)
 	assert_int_equal(a->peer, b->peer);
 }
 
-/* What lies past the bytes given, in the buffer or in an older packet, never shows. */
+/* Bytes beyond those given, in the buffer or of an older packet, must have no effect. */
 static struct ilp parse(const uint8_t *bytes, size_t len, bool complete)
 {
 	struct ilp zeros = parse_with(bytes, len, complete, 0);
@@ -66,7 +67,7 @@ static int verdict(void)
 	return parse(p.bytes, p.len, true).verdict;
 }
 
-static void a_prepare_says_everything_but_its_secrets(void **state)
+static void all_fields_of_a_prepare_are_read_and_its_secrets_only_hashed(void **state)
 {
 	struct ilp ilp;
 
@@ -84,7 +85,7 @@ static void a_prepare_says_everything_but_its_secrets(void **state)
 	assert_int_equal(ilp.condition, decode_hash(session_key(), condition, 32, 0));
 }
 
-static void a_fulfill_says_its_data_length(void **state)
+static void the_data_length_of_a_fulfill_is_read(void **state)
 {
 	struct ilp ilp;
 
@@ -99,7 +100,7 @@ static void a_fulfill_says_its_data_length(void **state)
 	}
 }
 
-static void a_reject_says_its_code_and_data_length(void **state)
+static void the_code_and_data_length_of_a_reject_are_read(void **state)
 {
 	struct ilp ilp;
 
@@ -130,7 +131,7 @@ static void a_reject_with_a_message_past_the_window_is_a_reject_all_the_same(voi
 	}
 }
 
-static void protocol_chatter_is_told_from_money(void **state)
+static void protocol_messages_are_not_taken_for_money(void **state)
 {
 	static const struct {
 		const char *destination;
@@ -149,7 +150,8 @@ static void protocol_chatter_is_told_from_money(void **state)
 	}
 }
 
-/* Every prefix of the packet in P wants more until the head is there, and then says the same. */
+/* Every prefix of the packet in P needs more bytes until the head is complete; all longer ones give
+ * the same result. */
 static void try_prefixes(size_t head)
 {
 	struct ilp whole = parse(p.bytes, p.len, true);
@@ -267,8 +269,8 @@ static void lengths_are_taken_as_ilp_packet_takes_them(void **state)
 	}
 }
 
-/* The contents in P, LEN of them, as a packet of TYPE; bytes follow the packet that would make the
- * field whole were it allowed to run on into them. */
+/* Makes a packet of TYPE from the LEN bytes of contents in P. The bytes after it would complete its
+ * last field, if a field were allowed to extend beyond the packet. */
 static int cut_contents(uint8_t type, size_t len, uint8_t filler)
 {
 	uint8_t more[300];
@@ -312,7 +314,7 @@ static void no_field_may_run_past_the_packet(void **state)
 	try_cuts(14, &contents);
 }
 
-static void bytes_after_the_packet_and_inside_it_are_let_pass(void **state)
+static void extra_bytes_after_the_packet_and_inside_it_are_allowed(void **state)
 {
 	struct ilp ilp;
 
@@ -345,7 +347,7 @@ static void an_expiry_is_seventeen_digits_whatever_the_calendar_says(void **stat
 	}
 }
 
-/* Mutants of packets, and plain noise: what is known of a prefix stays true of the whole. */
+/* Mutants of packets, and random bytes: the result for a prefix must hold for the whole. */
 static void any_bytes_give_one_answer_however_many_are_there(void **state)
 {
 	uint64_t seed = 23;
@@ -377,17 +379,17 @@ static void any_bytes_give_one_answer_however_many_are_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_prepare_says_everything_but_its_secrets),
-		cmocka_unit_test(a_fulfill_says_its_data_length),
-		cmocka_unit_test(a_reject_says_its_code_and_data_length),
+		cmocka_unit_test(all_fields_of_a_prepare_are_read_and_its_secrets_only_hashed),
+		cmocka_unit_test(the_data_length_of_a_fulfill_is_read),
+		cmocka_unit_test(the_code_and_data_length_of_a_reject_are_read),
 		cmocka_unit_test(a_reject_with_a_message_past_the_window_is_a_reject_all_the_same),
-		cmocka_unit_test(protocol_chatter_is_told_from_money),
+		cmocka_unit_test(protocol_messages_are_not_taken_for_money),
 		cmocka_unit_test(a_packet_is_known_as_soon_as_its_head_is_there),
 		cmocka_unit_test(the_longest_address_fits_and_a_longer_one_is_refused),
 		cmocka_unit_test(every_other_type_is_refused_at_its_first_byte),
 		cmocka_unit_test(lengths_are_taken_as_ilp_packet_takes_them),
 		cmocka_unit_test(no_field_may_run_past_the_packet),
-		cmocka_unit_test(bytes_after_the_packet_and_inside_it_are_let_pass),
+		cmocka_unit_test(extra_bytes_after_the_packet_and_inside_it_are_allowed),
 		cmocka_unit_test(an_expiry_is_seventeen_digits_whatever_the_calendar_says),
 		cmocka_unit_test(any_bytes_give_one_answer_however_many_are_there),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* By whose words a connection that is not decoded is known: bpf/decode/opaque.h. */
+/* Which end's first bytes show that a connection is not decoded: bpf/decode/opaque.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +55,7 @@ static void a_client_of_ours_is_announced_once(void **state)
 	assert_int_equal(opaque_says(&known, SETTINGS, OUT), -1);
 }
 
-static void what_only_looks_like_settings_announces_nothing(void **state)
+static void bytes_that_only_resemble_settings_announce_nothing(void **state)
 {
 	__u8 known = 0;
 
@@ -73,7 +73,7 @@ int main(void)
 		cmocka_unit_test(our_answer_is_announced_again_as_ours),
 		cmocka_unit_test(a_server_may_speak_first),
 		cmocka_unit_test(a_client_of_ours_is_announced_once),
-		cmocka_unit_test(what_only_looks_like_settings_announces_nothing),
+		cmocka_unit_test(bytes_that_only_resemble_settings_announce_nothing),
 	};
 
 	return cmocka_run_group_tests_name("opaque", tests, NULL, NULL);

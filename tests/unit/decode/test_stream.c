@@ -9,7 +9,7 @@
 #include "tests/unit/support/decode.h"
 #include "tests/unit/support/reassemble.h"
 
-/* A segment, claimed and at once left; the verdict. */
+/* Claims a segment and leaves it at once. Returns the verdict. */
 static int segment(struct stream *st, uint32_t seq, uint32_t len, uint32_t *skip)
 {
 	int verdict = stream_claim(st, seq, len, skip);
@@ -62,7 +62,7 @@ static void a_segment_too_early_is_not_claimed(void **state)
 	assert_int_equal(segment(&st, 1300, 1, &skip), STREAM_NEXT);
 }
 
-static void half_the_sequence_space_away_is_old(void **state)
+static void a_segment_half_the_sequence_space_away_is_old(void **state)
 {
 	struct stream st = {.next = 16};
 	uint32_t skip;
@@ -85,7 +85,7 @@ static void two_runs_never_work_on_one_direction(void **state)
 	assert_int_equal(segment(&st, 11, 10, &skip), STREAM_NEXT);
 }
 
-static void a_hole_that_tcp_got_over_is_given_up_and_no_other(void **state)
+static void only_a_hole_that_tcp_has_filled_is_given_up(void **state)
 {
 	struct reassemble r;
 
@@ -138,7 +138,7 @@ static void an_end_out_of_reach_is_not_believed(void **state)
 	assert_true(stream_is_over(&st));
 }
 
-static void what_finds_no_place_is_refused_and_the_rest_is_read(void **state)
+static void a_segment_without_a_place_is_refused_and_the_rest_is_read(void **state)
 {
 	const uint32_t places = STREAM_PLACES - STREAM_PLACES_OUT;
 	struct reassemble r;
@@ -167,8 +167,8 @@ static void places_are_not_taken_by_the_other_direction(void **state)
 }
 
 /*
- * A stream cut at random, its segments reordered, doubled and overlapping, handed to two runs that
- * take turns at every step of theirs: all bytes are read, once each, in order.
+ * A stream is cut at random. Its segments are reordered, doubled and overlap, and go to two runs
+ * that take turns at every step. All bytes must be read once, in order.
  */
 static void any_order_of_segments_on_two_cpus_gives_the_stream(void **state)
 {
@@ -193,12 +193,12 @@ int main(void)
 		cmocka_unit_test(segments_in_order_are_each_seen_once),
 		cmocka_unit_test(a_retransmission_with_more_gives_only_what_is_new),
 		cmocka_unit_test(a_segment_too_early_is_not_claimed),
-		cmocka_unit_test(half_the_sequence_space_away_is_old),
+		cmocka_unit_test(a_segment_half_the_sequence_space_away_is_old),
 		cmocka_unit_test(two_runs_never_work_on_one_direction),
-		cmocka_unit_test(a_hole_that_tcp_got_over_is_given_up_and_no_other),
+		cmocka_unit_test(only_a_hole_that_tcp_has_filled_is_given_up),
 		cmocka_unit_test(a_fin_that_overtakes_data_ends_nothing_before_them),
 		cmocka_unit_test(an_end_out_of_reach_is_not_believed),
-		cmocka_unit_test(what_finds_no_place_is_refused_and_the_rest_is_read),
+		cmocka_unit_test(a_segment_without_a_place_is_refused_and_the_rest_is_read),
 		cmocka_unit_test(places_are_not_taken_by_the_other_direction),
 		cmocka_unit_test(any_order_of_segments_on_two_cpus_gives_the_stream),
 	};

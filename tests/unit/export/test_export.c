@@ -13,7 +13,7 @@
 
 #define RETRY_INFO "type.googleapis.com/google.rpc.RetryInfo"
 
-static void only_otlps_codes_are_tried_again(void **state)
+static void only_the_codes_that_otlp_names_are_retried(void **state)
 {
 	static const bool again[] = {
 		[GRPC_STATUS_CANCELLED] = true,        [GRPC_STATUS_DEADLINE_EXCEEDED] = true,
@@ -52,7 +52,7 @@ static void the_wait_doubles_to_a_minute_and_is_spread_over_its_upper_half(void 
 	assert_int_equal(export_backoff_ms(0, UINT32_MAX), 1000);
 }
 
-/* A status with one detail of TYPE that holds INFO, through export_retry_info. */
+/* Passes a status with one detail of TYPE that holds INFO to export_retry_info. */
 static bool asked(const char *type, const Rpc__RetryInfo *info, uint32_t *delay_ms)
 {
 	Rpc__Status status = RPC__STATUS__INIT;
@@ -69,7 +69,7 @@ static bool asked(const char *type, const Rpc__RetryInfo *info, uint32_t *delay_
 	return export_retry_info(bytes, rpc__status__pack(&status, bytes), delay_ms);
 }
 
-static void the_delay_asked_for_is_found_and_never_cut_short(void **state)
+static void the_requested_delay_is_found_and_never_shortened(void **state)
 {
 	Rpc__RetryInfo info = RPC__RETRY_INFO__INIT;
 	Rpc__Duration d = RPC__DURATION__INIT;
@@ -87,7 +87,7 @@ static void the_delay_asked_for_is_found_and_never_cut_short(void **state)
 	assert_int_equal(ms, 0);
 }
 
-static void a_senseless_delay_is_bounded(void **state)
+static void an_absurd_delay_is_bounded(void **state)
 {
 	Rpc__RetryInfo info = RPC__RETRY_INFO__INIT;
 	Rpc__Duration d = RPC__DURATION__INIT;
@@ -107,7 +107,7 @@ static void a_senseless_delay_is_bounded(void **state)
 	assert_int_equal(ms, 0);
 }
 
-static void details_that_are_garbage_are_no_retry_info(void **state)
+static void garbage_details_are_not_read_as_retry_info(void **state)
 {
 	static const uint8_t garbage[] = {0x1a, 0xff, 0x01, 0x02};
 	uint32_t ms;
@@ -126,7 +126,7 @@ static void assert_words(grpc_status_code status, const char *message, bool conn
 	assert_string_equal(words, wanted);
 }
 
-static void failures_are_told_in_words_an_operator_can_act_on(void **state)
+static void failures_are_explained_in_words_an_operator_can_act_on(void **state)
 {
 	(void)state;
 	assert_words(GRPC_STATUS_UNAVAILABLE,
@@ -145,7 +145,7 @@ static void failures_are_told_in_words_an_operator_can_act_on(void **state)
 	assert_words((grpc_status_code)99, "what?", true, "UNKNOWN: what?");
 }
 
-static void a_far_ends_message_writes_no_lines_into_our_log(void **state)
+static void a_collectors_message_cannot_add_lines_to_our_log(void **state)
 {
 	(void)state;
 	assert_words(GRPC_STATUS_INTERNAL, "a\nb\x1b[31m\x7f\xff", true, "INTERNAL: a b [31m ?");
@@ -154,14 +154,15 @@ static void a_far_ends_message_writes_no_lines_into_our_log(void **state)
 		     "INTERNAL: 01234567890123456789012345678901234567890123456789012");
 }
 
-static void a_secret_is_masked_wherever_it_stands(void **state)
+static void a_secret_is_masked_wherever_it_occurs(void **state)
 {
 	static const char *const table[][3] = {
 		{"no key abcdef", "abcdef", "no key ***"},
 		{"abcdefabcdef, abcde", "abcdef", "******, abcde"},
 		{"abcd", "abcd", "***"},
 		{"aaaaaaaaa", "aaaa", "******a"},
-		/* What stands for itself is not looked at again, and an empty one ends. */
+		/* The mask itself is not searched again, and an empty secret does not loop for
+		 * ever. */
 		{"****", "****", "***"},
 		{"yes, it is", "yes", "yes, it is"},
 		{"anything", "", "anything"},
@@ -182,15 +183,15 @@ static void a_secret_is_masked_wherever_it_stands(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_otlps_codes_are_tried_again),
+		cmocka_unit_test(only_the_codes_that_otlp_names_are_retried),
 		cmocka_unit_test(retry_info_matters_for_resource_exhausted_only),
 		cmocka_unit_test(the_wait_doubles_to_a_minute_and_is_spread_over_its_upper_half),
-		cmocka_unit_test(the_delay_asked_for_is_found_and_never_cut_short),
-		cmocka_unit_test(a_senseless_delay_is_bounded),
-		cmocka_unit_test(details_that_are_garbage_are_no_retry_info),
-		cmocka_unit_test(failures_are_told_in_words_an_operator_can_act_on),
-		cmocka_unit_test(a_far_ends_message_writes_no_lines_into_our_log),
-		cmocka_unit_test(a_secret_is_masked_wherever_it_stands),
+		cmocka_unit_test(the_requested_delay_is_found_and_never_shortened),
+		cmocka_unit_test(an_absurd_delay_is_bounded),
+		cmocka_unit_test(garbage_details_are_not_read_as_retry_info),
+		cmocka_unit_test(failures_are_explained_in_words_an_operator_can_act_on),
+		cmocka_unit_test(a_collectors_message_cannot_add_lines_to_our_log),
+		cmocka_unit_test(a_secret_is_masked_wherever_it_occurs),
 	};
 
 	return cmocka_run_group_tests_name("export", tests, NULL, NULL);

@@ -248,7 +248,7 @@ static void a_text_longer_than_a_block_of_memory_is_encoded_whole(void **state)
 	free(name);
 }
 
-static void utf8_is_told_from_what_only_looks_like_it(void **state)
+static void valid_utf8_is_accepted_and_nothing_else(void **state)
 {
 	(void)state;
 	assert_int_equal(utf8_sequence("a"), 1);
@@ -290,7 +290,7 @@ static void a_partial_success_tells_how_many_and_why(void **state)
 	free(message);
 }
 
-static void an_answer_cut_short_is_not_believed(void **state)
+static void a_truncated_answer_is_not_used(void **state)
 {
 	static const uint8_t bytes[] = {0x0a, 0x08, 0x08, 0x03, 0x12};
 	int64_t rejected;
@@ -313,10 +313,10 @@ int main(void)
 		cmocka_unit_test(the_resource_says_who_speaks_and_which_mechanism_made_it),
 		cmocka_unit_test(a_label_that_is_not_utf8_does_not_spoil_the_export),
 		cmocka_unit_test(a_text_longer_than_a_block_of_memory_is_encoded_whole),
-		cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
+		cmocka_unit_test(valid_utf8_is_accepted_and_nothing_else),
 		cmocka_unit_test(an_answer_without_partial_success_refused_nothing),
 		cmocka_unit_test(a_partial_success_tells_how_many_and_why),
-		cmocka_unit_test(an_answer_cut_short_is_not_believed),
+		cmocka_unit_test(a_truncated_answer_is_not_used),
 	};
 
 	return cmocka_run_group_tests_name("otlp", tests, NULL, NULL);

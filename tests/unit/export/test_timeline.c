@@ -12,7 +12,7 @@
 #define HOUR  (3600 * S)
 #define EPOCH (1700000000 * S)
 
-/* A host: its wall clock is OFF from what is true, an export is made each 15 s. */
+/* A host whose wall clock differs from the true time by OFF and which exports every 15 s. */
 struct host {
 	struct timeline timeline;
 	int64_t up, off, last;
@@ -49,7 +49,7 @@ static void without_a_step_it_is_the_wall_clock(void **state)
 	}
 }
 
-static void a_step_that_is_put_right_leaves_no_trace(void **state)
+static void a_step_that_is_reversed_leaves_no_trace(void **state)
 {
 	const int64_t steps[] = {HOUR, -HOUR};
 
@@ -89,7 +89,8 @@ static void after_a_step_back_that_stays_time_is_slowed_until_the_clock_is_there
 	export_for(&h, 615 * S);
 	at = h.last;
 	assert_true(export_for(&h, 160 * S) - at <= 22 * S);
-	/* An hour at an eighth of the speed: it is met after an hour and a seventh. */
+	/* At an eighth of the speed, the clock makes up for the hour after an hour and a seventh of
+	 * it. */
 	export_for(&h, HOUR + HOUR / 7 + 60 * S);
 	assert_true(export_one(&h) == EPOCH + h.up + h.off);
 }
@@ -104,14 +105,14 @@ static void the_same_time_is_never_given_twice(void **state)
 	assert_true(timeline_next(&t, EPOCH - 10, 6) == EPOCH + 2);
 }
 
-static void a_first_point_that_comes_too_late_carries_a_time_that_stores_still_take(void **state)
+static void a_late_first_point_carries_a_time_that_stores_still_accept(void **state)
 {
 	(void)state;
 	assert_true(timeline_first(EPOCH, EPOCH) == EPOCH);
 	assert_true(timeline_first(EPOCH, EPOCH + 15 * S) == EPOCH);
 	assert_true(timeline_first(EPOCH, EPOCH + HOUR / 2) == EPOCH);
 	assert_true(timeline_first(EPOCH, EPOCH + HOUR) == EPOCH + HOUR / 2);
-	/* It rises as the outage lasts, and stays before the newest. */
+	/* It rises while the outage lasts, and stays before the newest point's time. */
 	assert_true(timeline_first(EPOCH, EPOCH + 24 * HOUR) == EPOCH + 24 * HOUR - HOUR / 2);
 }
 
@@ -119,12 +120,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_step_it_is_the_wall_clock),
-		cmocka_unit_test(a_step_that_is_put_right_leaves_no_trace),
+		cmocka_unit_test(a_step_that_is_reversed_leaves_no_trace),
 		cmocka_unit_test(a_step_forwards_that_stays_is_followed),
 		cmocka_unit_test(
 			after_a_step_back_that_stays_time_is_slowed_until_the_clock_is_there),
-		cmocka_unit_test(
-			a_first_point_that_comes_too_late_carries_a_time_that_stores_still_take),
+		cmocka_unit_test(a_late_first_point_carries_a_time_that_stores_still_accept),
 		cmocka_unit_test(the_same_time_is_never_given_twice),
 	};
 

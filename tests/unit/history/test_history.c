@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The history: what was released is added up over restarts and thinned out, whatever the clock
- * says. */
+/* The history: it adds up released figures across restarts and keeps a bounded number of rows,
+ * whatever the clock does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,7 +77,7 @@ static void a_restart_neither_loses_nor_doubles_anything(void **state)
 	assert_int_equal(transactions(h, HISTORY_HOUR), 16);
 	assert_int_equal(sum_of(h, HISTORY_OWN, HISTORY_HOUR).figures[HISTORY_COVERED_MS], 80000);
 	history_close(h);
-	/* A third run, that comes to more than the second had. */
+	/* A third run, which reaches more than the second had. */
 	h = opened();
 	take(h, START + 100, START + 130, 9);
 	assert_int_equal(transactions(h, HISTORY_HOUR), 25);
@@ -103,7 +103,7 @@ static void a_kill_between_two_writes_costs_nothing_that_was_written(void **stat
 	(void)state;
 	take(h, START, START, 0);
 	take(h, START, START + 60, 10);
-	/* What is on the disk at this moment, with its write-ahead log, is what a kill leaves. */
+	/* A kill leaves what is on the disk now: the file and its write-ahead log. */
 	copy(HISTORY_FILE, "killed");
 	copy(HISTORY_FILE "-wal", "killed-wal");
 	history_close(h);
@@ -122,7 +122,7 @@ static void the_networks_counters_outlive_the_process(void **state)
 	struct history_sum network;
 
 	(void)state;
-	/* They had gathered 1000 before there was a history: no hour's payments. */
+	/* They had counted 1000 before there was a history: these belong to no hour. */
 	take_both(h, with_network(START, START - 90 * DAY, START, 0, 1000));
 	take_both(h, with_network(START, START - 90 * DAY, START + HOUR, 40, 1050));
 	history_close(h);
@@ -179,7 +179,7 @@ static void charts_have_no_point_where_nothing_was_measured(void **state)
 	history_close(h);
 }
 
-static void steps_are_as_long_as_snapshots_are_apart(void **state)
+static void a_charts_step_is_not_shorter_than_the_time_between_snapshots(void **state)
 {
 	(void)state;
 	assert_int_equal(history_step_s(HISTORY_HOUR, 1000), 60);
@@ -191,14 +191,14 @@ static void steps_are_as_long_as_snapshots_are_apart(void **state)
 	assert_int_equal(history_step_s(HISTORY_YEAR, 3600000), 86400);
 }
 
-static void it_is_said_since_when_there_is_anything(void **state)
+static void the_time_of_the_first_figures_is_known(void **state)
 {
 	struct history *h = opened();
 	struct history_sum year;
 
 	(void)state;
 	assert_int_equal(history_since_s(h), 0);
-	/* Of another year: that is beyond what is shown. */
+	/* A row from an earlier year is older than what is shown. */
 	take(h, START - 400 * DAY, START - 400 * DAY, 0);
 	take(h, START - 400 * DAY, START - 400 * DAY + 60, 1);
 	take(h, START, START, 0);
@@ -232,7 +232,7 @@ static int64_t rows(const char *table)
 	return n;
 }
 
-static void the_file_stays_small_and_the_year_right(void **state)
+static void the_file_stays_small_and_the_years_sum_correct(void **state)
 {
 	struct history *h = opened();
 	uint64_t hours = 400 * 24;
@@ -249,7 +249,8 @@ static void the_file_stays_small_and_the_year_right(void **state)
 	assert_int_equal(transactions(h, HISTORY_YEAR), (365 * 24 - 50) * large);
 	assert_int_equal(transactions(h, HISTORY_WEEK), (7 * 24 - 50) * large);
 	assert_int_equal(history_stats(h).unsaved, 0);
-	/* What is not yet in the file is in the log beside it, which begins anew now and then. */
+	/* Rows that are not in the file yet are in the log beside it, which is restarted now and
+	 * then. */
 	assert_int_equal(stat(in_dir(HISTORY_FILE "-wal"), &st), 0);
 	assert_true(st.st_size <= 2 << 20);
 	history_close(h);
@@ -260,7 +261,7 @@ static void the_file_stays_small_and_the_year_right(void **state)
 	print_message("# a full history takes %lld bytes\n", (long long)st.st_size);
 }
 
-static void a_clock_gone_mad_cannot_make_it_grow(void **state)
+static void a_clock_that_jumps_at_random_cannot_make_the_file_grow(void **state)
 {
 	struct history *h = opened();
 
@@ -271,7 +272,7 @@ static void a_clock_gone_mad_cannot_make_it_grow(void **state)
 	assert_true(rows("minutes") <= 2 * HISTORY_MINUTES);
 }
 
-/* As a machine does whose clock has no battery, until it has asked the network. */
+/* A machine whose clock has no battery begins in 1970, until it gets the time from the network. */
 static void a_clock_that_begins_in_1970_costs_no_history(void **state)
 {
 	struct history *h = opened();
@@ -287,7 +288,7 @@ static void a_clock_that_begins_in_1970_costs_no_history(void **state)
 	history_close(h);
 }
 
-/* Longer than a day's minutes, so that they alone would fill the table. */
+/* For longer than a day, so that these minutes alone would fill the table. */
 static void a_clock_that_ran_a_year_ahead_leaves_room_for_the_present(void **state)
 {
 	struct history *h = opened();
@@ -318,12 +319,12 @@ int main(void)
 		TEST(the_networks_counters_outlive_the_process),
 		TEST(a_clock_set_back_counts_nothing_twice),
 		TEST(charts_have_no_point_where_nothing_was_measured),
-		TEST(the_file_stays_small_and_the_year_right),
-		TEST(a_clock_gone_mad_cannot_make_it_grow),
+		TEST(the_file_stays_small_and_the_years_sum_correct),
+		TEST(a_clock_that_jumps_at_random_cannot_make_the_file_grow),
 		TEST(a_clock_that_begins_in_1970_costs_no_history),
 		TEST(a_clock_that_ran_a_year_ahead_leaves_room_for_the_present),
-		TEST(steps_are_as_long_as_snapshots_are_apart),
-		TEST(it_is_said_since_when_there_is_anything),
+		TEST(a_charts_step_is_not_shorter_than_the_time_between_snapshots),
+		TEST(the_time_of_the_first_figures_is_known),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The history's file: damaged, not ours, held by others, or on a full disk. Nothing is lost twice.
+/* The history's file: damaged, not ours, open in another process, or on a full disk.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,7 +113,7 @@ static void another_versions_file_is_set_aside_and_nothing_else(void **state)
 	assert_int_equal(history_stats(h).foreign, 1);
 	assert_non_null(strstr(history_stats(h).trouble, "another version's"));
 	assert_anew(h);
-	/* Its figures are there for that version. */
+	/* Its figures are still there for that version. */
 	assert_int_equal(sqlite3_open(in_dir(HISTORY_ASIDE), &db), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_prepare_v2(db, "SELECT SUM(transactions) FROM hours", -1, &s, NULL),
@@ -124,8 +124,8 @@ static void another_versions_file_is_set_aside_and_nothing_else(void **state)
 	sqlite3_close(db);
 }
 
-/* Held by someone's shell, or on a disk that was full then. */
-static void a_file_that_cannot_be_opened_at_first_gets_everything_later(void **state)
+/* The file was open in somebody's shell, or the disk was full at the start. */
+static void a_file_that_cannot_be_opened_at_first_gets_all_figures_later(void **state)
 {
 	struct history *h = opened();
 	sqlite3 *db = NULL;
@@ -149,7 +149,7 @@ static void a_file_that_cannot_be_opened_at_first_gets_everything_later(void **s
 	assert_int_equal(transactions(h, HISTORY_HOUR), 8);
 	assert_int_equal(transactions(h, HISTORY_DAY), 108);
 	history_close(h);
-	/* Where there was no file at all, what it showed meanwhile is what it keeps. */
+	/* When there was no file at all, the figures shown meanwhile are kept. */
 	start_empty(NULL);
 	assert_int_equal(mkdir(in_dir("away"), 0700), 0);
 	assert_int_equal(rmdir(in_dir("away")), 0);
@@ -166,7 +166,7 @@ static void a_file_that_cannot_be_opened_at_first_gets_everything_later(void **s
 	assert_int_equal(rmdir(in_dir("away")), 0);
 }
 
-static void columns_a_newer_version_has_are_added(void **state)
+static void columns_that_an_older_version_did_not_have_are_added(void **state)
 {
 	struct history *h = opened();
 	sqlite3 *db = NULL;
@@ -232,7 +232,7 @@ static void a_second_process_keeps_its_history_in_memory(void **state)
 	history_close(h);
 }
 
-static void a_directory_that_is_missing_leaves_it_in_memory(void **state)
+static void without_its_directory_the_history_is_kept_in_memory(void **state)
 {
 	struct history *h = NULL;
 
@@ -246,14 +246,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(another_versions_file_is_set_aside_and_nothing_else),
-		TEST(a_file_that_cannot_be_opened_at_first_gets_everything_later),
+		TEST(a_file_that_cannot_be_opened_at_first_gets_all_figures_later),
 		TEST(a_file_of_rubbish_is_set_aside),
 		TEST(a_file_damaged_in_the_middle_is_set_aside),
 		TEST(another_programs_database_is_set_aside_whole),
-		TEST(columns_a_newer_version_has_are_added),
+		TEST(columns_that_an_older_version_did_not_have_are_added),
 		TEST(a_full_disk_is_counted_and_loses_nothing_once_there_is_room),
 		TEST(a_second_process_keeps_its_history_in_memory),
-		TEST(a_directory_that_is_missing_leaves_it_in_memory),
+		TEST(without_its_directory_the_history_is_kept_in_memory),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

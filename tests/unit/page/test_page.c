@@ -61,7 +61,7 @@ static void points_of_one_metric_share_one_head_and_labels_are_escaped(void **st
 	released_unref(&s->released);
 }
 
-static void what_is_beyond_the_limit_of_series_has_a_name_prometheus_takes(void **state)
+static void the_series_beyond_the_limit_has_a_name_that_prometheus_accepts(void **state)
 {
 	struct snapshot *s = snapshot_new("a", SNAPSHOT_START_NS);
 
@@ -173,7 +173,7 @@ static void the_page_may_run_its_own_script_and_load_from_nowhere_else(void **st
 	assert_null(strstr(f->answer, "Access-Control"));
 }
 
-static void questions_behind_the_page_are_passed_on(void **state)
+static void requests_for_data_are_passed_on(void **state)
 {
 	struct fixture *f = *state;
 
@@ -214,7 +214,7 @@ static void a_second_instance_is_told_that_one_is_running(void **state)
 			   &p, f->why, sizeof(f->why)),
 		-EADDRINUSE);
 	assert_non_null(strstr(f->why, "another telltale"));
-	/* ... and has not taken the first one's socket away. */
+	/* The second instance has not removed the first one's socket. */
 	assert_int_equal(stat(f->control, &st), 0);
 	ask_control(f, GET("/peers", "telltale"));
 	assert_status(f, "200");
@@ -259,7 +259,7 @@ static void a_file_in_the_way_is_left_alone(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
-static void a_path_too_long_for_a_socket_is_told(void **state)
+static void a_path_too_long_for_a_socket_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	char path[200];
@@ -292,19 +292,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_are_named_as_the_collector_names_them),
 		cmocka_unit_test(points_of_one_metric_share_one_head_and_labels_are_escaped),
-		cmocka_unit_test(what_is_beyond_the_limit_of_series_has_a_name_prometheus_takes),
+		cmocka_unit_test(the_series_beyond_the_limit_has_a_name_that_prometheus_accepts),
 		cmocka_unit_test(histogram_buckets_add_up_to_the_count),
 		cmocka_unit_test(an_empty_snapshot_is_an_empty_text),
 		over_http(metrics_show_the_last_snapshot_posted),
 		over_http(notes_follow_the_snapshot_and_are_replaced),
 		over_http(the_root_is_the_page_and_unknown_paths_are_not_found),
 		over_http(the_page_may_run_its_own_script_and_load_from_nowhere_else),
-		over_http(questions_behind_the_page_are_passed_on),
+		over_http(requests_for_data_are_passed_on),
 		over_http(the_control_socket_answers_json_to_its_owner_only),
 		over_http(a_second_instance_is_told_that_one_is_running),
 		over_http(a_socket_left_behind_by_a_crash_is_replaced),
 		over_http(a_file_in_the_way_is_left_alone),
-		over_http(a_path_too_long_for_a_socket_is_told),
+		over_http(a_path_too_long_for_a_socket_is_reported),
 		over_http(a_page_without_sockets_runs_and_does_nothing),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may ask the page, and who is sent away. */
+/* Who may use the page, and who is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ static void ask_with(struct fixture *f, const char *header)
 	ask(f, request);
 }
 
-static void who_has_the_token_may_ask_by_any_name_and_nobody_else(void **state)
+static void only_clients_with_the_token_get_answers_and_by_any_host_name(void **state)
 {
 	/* basic: "x:" and the token; "x:" and another; without a colon; not base64 */
 	static const char *const bad[] = {
@@ -49,7 +49,8 @@ static void who_has_the_token_may_ask_by_any_name_and_nobody_else(void **state)
 		"Authorization: Basic !!!!\r\n",
 		"Authorization: Basic e\r\n",
 		"Authorization: Basic \r\n",
-		/* nothing but what pads: less than no bytes, if each pad took one off */
+		/* only padding: the length would be negative if each padding character took a byte
+		 * off */
 		"Authorization: Basic ====\r\n",
 		"Authorization: Basic ========\r\n",
 		"Authorization: Basic e===\r\n",
@@ -119,7 +120,7 @@ static int token_of(const struct fixture *f, const char *text, mode_t mode, char
 	return err;
 }
 
-static void a_token_is_read_from_a_file_of_its_owners_only(void **state)
+static void a_token_is_read_only_from_a_file_private_to_its_owner(void **state)
 {
 	struct fixture *f = *state;
 	char token[PAGE_TOKEN_MAX + 1], why[256], longest[PAGE_TOKEN_MAX + 3];
@@ -159,7 +160,7 @@ static void only_reading_is_allowed(void **state)
 	assert_status(f, "405");
 }
 
-static void a_name_pointed_at_loopback_from_elsewhere_is_refused(void **state)
+static void a_foreign_host_name_that_points_at_loopback_is_refused(void **state)
 {
 	static const char *const good[] = {"localhost",      "LocalHost:9464", "127.0.0.1",
 					   "127.0.0.1:9464", "127.9.9.9",      "[::1]",
@@ -225,7 +226,7 @@ static int connected(const struct fixture *f)
 	return fd;
 }
 
-/* They send a byte each time the page runs, so that no connection is ever idle. */
+/* These clients send a byte each time the page runs, so that no connection is ever idle. */
 static void clients_that_never_finish_keep_nobody_out(void **state)
 {
 	struct fixture *f = *state;
@@ -243,7 +244,7 @@ static void clients_that_never_finish_keep_nobody_out(void **state)
 			     MSG_NOSIGNAL | MSG_DONTWAIT);
 		page_run(f->page);
 		poll(NULL, 0, 1);
-		/* Whoever waited for a place gets one, and is sent away in turn. */
+		/* Clients that waited for a place get one, and are disconnected in turn. */
 		ended = true;
 		for (size_t i = 0; i < 40; i++)
 			ended = ended && (recv(slow[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0 ||
@@ -256,7 +257,7 @@ static void clients_that_never_finish_keep_nobody_out(void **state)
 		close(slow[i]);
 }
 
-static void one_address_does_not_get_all_places_of_a_page_for_others(void **state)
+static void one_address_cannot_take_all_connections_of_a_page_beyond_loopback(void **state)
 {
 	struct fixture *f = *state;
 	char listen[32], byte;
@@ -277,7 +278,7 @@ static void one_address_does_not_get_all_places_of_a_page_for_others(void **stat
 	assert_int_equal(refused, 16);
 	for (size_t i = 0; i < 32; i++)
 		close(fds[i]);
-	/* It has to see that they are gone. */
+	/* The page must first notice that they are gone. */
 	for (int rounds = 0; rounds < 20; rounds++)
 		page_run(f->page);
 	ask_with(f, "Authorization: Bearer " TOKEN "\r\n");
@@ -310,7 +311,7 @@ static void only_loopback_may_be_listened_on(void **state)
 	}
 }
 
-static void a_port_that_is_taken_is_told_with_the_mend(void **state)
+static void a_port_that_is_taken_is_reported_with_the_fix(void **state)
 {
 	struct fixture *f = *state;
 	struct page *p;
@@ -325,17 +326,17 @@ static void a_port_that_is_taken_is_told_with_the_mend(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		over_http(who_has_the_token_may_ask_by_any_name_and_nobody_else),
+		over_http(only_clients_with_the_token_get_answers_and_by_any_host_name),
 		over_http(with_a_token_it_listens_anywhere),
 		over_http(on_a_unix_socket_only_its_owner_may_ask),
-		over_http(a_token_is_read_from_a_file_of_its_owners_only),
+		over_http(a_token_is_read_only_from_a_file_private_to_its_owner),
 		over_http(only_reading_is_allowed),
-		over_http(a_name_pointed_at_loopback_from_elsewhere_is_refused),
+		over_http(a_foreign_host_name_that_points_at_loopback_is_refused),
 		over_http(garbage_gets_no_metrics_and_the_page_lives_on),
 		over_http(clients_that_never_finish_keep_nobody_out),
-		over_http(one_address_does_not_get_all_places_of_a_page_for_others),
+		over_http(one_address_cannot_take_all_connections_of_a_page_beyond_loopback),
 		over_http(only_loopback_may_be_listened_on),
-		over_http(a_port_that_is_taken_is_told_with_the_mend),
+		over_http(a_port_that_is_taken_is_reported_with_the_fix),
 	};
 
 	return cmocka_run_group_tests_name("page guard", tests, NULL, NULL);

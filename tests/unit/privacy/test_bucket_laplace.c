@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The published mechanism: its table to the digit, its limits, its noise. */
+/* The published mechanism: its table, exactly to the digit, its limits and its noise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,12 +60,12 @@ static void small_buckets_round_half_up_and_large_ones_are_powers_of_two(void **
 	assert_int_equal(bucket_laplace_size(&wide, 0), 1);
 	assert_int_equal(bucket_laplace_size(&wide, 10240001), 20480000);
 	assert_int_equal(bucket_laplace_size(&wide, UINT64_MAX), 1ULL << 62);
-	/* 5000 * 2^49 is the last below 2^62. */
+	/* 5000 * 2^49 is the largest bucket below 2^62. */
 	assert_int_equal(bucket_laplace_size(&wide, 5000ULL << 49), 5000ULL << 49);
 	assert_int_equal(bucket_laplace_size(&wide, (5000ULL << 49) + 1), 1ULL << 62);
 }
 
-static void a_tie_goes_down_and_nothing_rounds_below_half_a_bucket(void **state)
+static void a_tie_rounds_down_and_nothing_rounds_below_half_a_bucket(void **state)
 {
 	const struct bucket_laplace wide = {
 		.min_bucket = 1, .max_bucket = 1ULL << 62, .min_value = 1, .max_value = UINT64_MAX};
@@ -108,7 +108,7 @@ static void rounding_is_nearest_for_every_64_bit_value(void **state)
 	}
 }
 
-static void crossed_or_zero_limits_are_refused_with_the_mend(void **state)
+static void crossed_or_zero_limits_are_refused_with_the_fix(void **state)
 {
 	static const struct {
 		struct bucket_laplace params;
@@ -131,7 +131,7 @@ static void crossed_or_zero_limits_are_refused_with_the_mend(void **state)
 	assert_int_equal(bucket_laplace_check(&defaults, why, sizeof(why)), 0);
 }
 
-/* Mean distance of the noisy value from ROUNDED: the scale, for Laplace. */
+/* The mean distance of the noisy value from ROUNDED. For Laplace noise it is the scale. */
 static double spread(uint64_t rounded, uint64_t bucket)
 {
 	struct seeded s = {SEED};
@@ -191,7 +191,7 @@ static void noise_on_the_largest_values_saturates(void **state)
 	}
 }
 
-/* The mean of many roundings, in units of its standard error from the value. */
+/* How far the mean of many roundings is from the value, in standard errors. */
 static double distance(uint64_t value, uint64_t *lowest, uint64_t *highest)
 {
 	struct seeded s = {SEED + value};
@@ -213,7 +213,7 @@ static double distance(uint64_t value, uint64_t *lowest, uint64_t *highest)
 	return error > 0 ? fabs(mean) / error : fabs(mean);
 }
 
-/* Five standard errors, eleven values: a false alarm in 150,000 seeds. */
+/* Five standard errors for eleven values: one in 150,000 seeds gives a false alarm. */
 static void unbiased_rounding_keeps_the_mean_between_neighbours_on_the_grid(void **state)
 {
 	static const uint64_t table[][3] = {
@@ -261,9 +261,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_published_table_comes_out_to_the_digit),
 		cmocka_unit_test(small_buckets_round_half_up_and_large_ones_are_powers_of_two),
-		cmocka_unit_test(a_tie_goes_down_and_nothing_rounds_below_half_a_bucket),
+		cmocka_unit_test(a_tie_rounds_down_and_nothing_rounds_below_half_a_bucket),
 		cmocka_unit_test(rounding_is_nearest_for_every_64_bit_value),
-		cmocka_unit_test(crossed_or_zero_limits_are_refused_with_the_mend),
+		cmocka_unit_test(crossed_or_zero_limits_are_refused_with_the_fix),
 		cmocka_unit_test(
 			noise_has_a_tenth_of_the_larger_of_bucket_and_a_tenth_of_the_value),
 		cmocka_unit_test(a_result_of_exactly_zero_becomes_half_a_bucket),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one payment may change, the noise that follows, and that they fit the stated epsilon. */
+/* How much one payment can change, how much noise there is, and that both together give the stated
+ * epsilon. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,8 +21,8 @@
 static const struct privacy_budget budget = {
 	.epsilon_milli = 1000, .day_clip = 10000000, .hour_clip = 200000, .packet_clip = 16};
 
-/* How much one payment changed a level's cells in all, in units of the noise that they get: the
- * epsilon it costs, in thousandths of a hundredth. */
+/* The epsilon that one payment costs at a level, in thousandths of a hundredth: how much it changed
+ * the level's cells in all, divided by the scale of their noise. */
 static unsigned __int128 cost(const struct privacy_budget *b, enum budget_level level,
 			      const uint64_t before[BUDGET_CELLS],
 			      const uint64_t after[BUDGET_CELLS])
@@ -34,7 +35,7 @@ static unsigned __int128 cost(const struct privacy_budget *b, enum budget_level 
 			after[i] > before[i] ? after[i] - before[i] : before[i] - after[i];
 		unsigned __int128 milli = change * s.denominator * 100 * MILLI;
 
-		/* Upwards: nothing is lost by dividing. */
+		/* Rounds up, so that the division does not understate the cost. */
 		sum += (milli + s.numerator - 1) / s.numerator;
 	}
 	return sum;
@@ -74,7 +75,7 @@ static void no_payment_costs_more_than_epsilon_over_both_levels(void **state)
 			struct calendar before = {0}, after;
 			unsigned __int128 spent = 0;
 
-			/* Among others, so that cells can fall as well as rise. */
+			/* There are other payments too, so that cells can fall as well as rise. */
 			calendar_add(&before, &budgets[b], &c);
 			after = before;
 			c = random_payment(&s);
@@ -82,7 +83,7 @@ static void no_payment_costs_more_than_epsilon_over_both_levels(void **state)
 			for (int level = 0; level < BUDGET_LEVELS; level++)
 				spent += cost(&budgets[b], (enum budget_level)level,
 					      before.sums[level], after.sums[level]);
-			/* One a cell for the division. */
+			/* The division may add one for each cell. */
 			assert_true(spent <= budgets[b].epsilon_milli * 100 + 80);
 		}
 	}
@@ -151,7 +152,7 @@ static void a_node_is_taken_once(void **state)
 	(void)state;
 	calendar_add(&cal, &budget, &c);
 	calendar_take(&cal, &budget, BUDGET_DAY, seeded_fill, &s, noisy);
-	/* The hour is a node of its own. */
+	/* The hour's node is separate. */
 	assert_int_equal(cal.sums[BUDGET_HOUR][BUDGET_VALUE], 200000);
 	calendar_take(&cal, &budget, BUDGET_HOUR, seeded_fill, &s, noisy);
 	assert_memory_equal(&cal, &empty, sizeof(cal));
@@ -184,7 +185,7 @@ static void hours_and_days_are_those_of_utc(void **state)
 	assert_int_equal(calendar_day(calendar_hour(1767225600000000000ULL - 1)), 20453);
 }
 
-static void impossible_budgets_are_refused_with_the_mend(void **state)
+static void impossible_budgets_are_refused_with_the_fix(void **state)
 {
 	static const struct {
 		struct privacy_budget budget;
@@ -218,7 +219,7 @@ int main(void)
 		cmocka_unit_test(a_node_is_taken_once),
 		cmocka_unit_test(every_cell_gets_noise_of_its_own),
 		cmocka_unit_test(hours_and_days_are_those_of_utc),
-		cmocka_unit_test(impossible_budgets_are_refused_with_the_mend),
+		cmocka_unit_test(impossible_budgets_are_refused_with_the_fix),
 	};
 
 	return cmocka_run_group_tests_name("calendar", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The continual mechanism: when what is released changes, how far it is off, what it outlives. */
+/* The continual mechanism: when released figures change, how large their error is, and what
+ * survives a restart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,12 +25,12 @@
 #define START   (20454 * DAY) /* 2026-01-01T00:00:00Z */
 #define MILLION 1000000
 
-/* Scales of the noise: 1.67 day clips a day, 5 hour clips an hour. */
+/* The noise has a scale of 1.67 day clips a day and 5 hour clips an hour. */
 static const struct privacy_budget with_hours = {
 	.epsilon_milli = 1000, .day_clip = 10 * MILLION, .hour_clip = 200000, .packet_clip = 16};
 static const struct privacy_budget days_alone = {
 	.epsilon_milli = 1000, .day_clip = 10 * MILLION, .hour_clip = 0, .packet_clip = 16};
-/* ... and of packets as many as pay() says, so that there is less noise. */
+/* The packet clip is what pay() sends, so that there is less noise. */
 static const struct privacy_budget few_packets = {
 	.epsilon_milli = 1000, .day_clip = 10 * MILLION, .hour_clip = 0, .packet_clip = 5};
 
@@ -84,7 +85,7 @@ static void assert_about(int64_t value, int64_t wanted, int64_t tolerance)
 /* --- when --------------------------------------------------------------------------------------
  */
 
-static void nothing_that_happens_shows_before_the_full_hour(void **state)
+static void nothing_that_happens_is_visible_before_the_full_hour(void **state)
 {
 	struct continual_released before, zero = {0};
 	struct continual *c;
@@ -100,7 +101,8 @@ static void nothing_that_happens_shows_before_the_full_hour(void **state)
 	continual_tick(c, START + HOUR);
 	before = *continual_released(c);
 	assert_true(before.counters[CONTINUAL_VALUE] > 0);
-	/* ... and then nothing again, nor does a second tick at the same time close it again. */
+	/* After that nothing changes, and a second tick at the same time does not close the hour
+	 * again. */
 	pay(c, 100, 150000);
 	for (unsigned minute = 0; minute < 60; minute++) {
 		continual_tick(c, START + HOUR + minute * 60 * SECOND);
@@ -109,7 +111,7 @@ static void nothing_that_happens_shows_before_the_full_hour(void **state)
 	continual_free(c);
 }
 
-static void without_an_hour_clip_only_midnight_shows_anything(void **state)
+static void without_an_hour_clip_figures_change_only_at_midnight(void **state)
 {
 	struct continual_released zero = {0};
 	struct continual *c;
@@ -123,8 +125,9 @@ static void without_an_hour_clip_only_midnight_shows_anything(void **state)
 		pay(c, 100, 150000);
 	}
 	continual_tick(c, START + DAY);
-	/* 2400 of 15 USD; the noise of 0.8 has scales of 1.25 clips, 1.25 payments, 50 packets and
-	 * 20 observations; each within 15 scales or so but once in a million. */
+	/* 2400 payments of 15 USD. The noise has scales of 1.25 clips, 1.25 payments, 50 packets
+	 * and 20 observations. Each figure is within about 15 scales, except once in a million
+	 * runs. */
 	assert_about(released(c, CONTINUAL_VALUE), 2400 * 150000LL, 19 * 10 * MILLION);
 	assert_about(released(c, CONTINUAL_TRANSACTIONS), 2400, 40);
 	assert_about(released(c, CONTINUAL_FULFILLED), 2400 * 4, 800);
@@ -134,7 +137,7 @@ static void without_an_hour_clip_only_midnight_shows_anything(void **state)
 	continual_free(c);
 }
 
-static void the_days_node_takes_the_place_of_its_hours(void **state)
+static void the_days_node_replaces_its_hours(void **state)
 {
 	struct continual *c;
 
@@ -145,14 +148,16 @@ static void the_days_node_takes_the_place_of_its_hours(void **state)
 		pay(c, 1000, 100000);
 		continual_tick(c, START + hour * HOUR);
 	}
-	/* Hours and day of 24,000 payments of 10 USD: not both. */
+	/* 24,000 payments of 10 USD, counted by the day's node or by the hours', but not by
+	 * both. */
 	assert_about(released(c, CONTINUAL_VALUE), 24000 * 100000LL, 25 * 10 * MILLION);
 	assert_about(released(c, CONTINUAL_TRANSACTIONS), 24000, 300);
 	continual_free(c);
 }
 
-/* 60 USD each: an hour shows a third of it, until days have said what hours leave out. */
-static void hours_are_scaled_by_what_past_days_were_to_theirs(void **state)
+/* Payments of 60 USD each. An hour shows a third of their value, until past days have shown how
+ * much hours leave out. */
+static void hours_are_scaled_by_the_ratio_of_past_days_to_their_hours(void **state)
 {
 	struct continual *c;
 	int64_t before;
@@ -250,7 +255,7 @@ static int start_without_file(void **state)
 	return 0;
 }
 
-/* Ticks each minute, as the daemon does each second. */
+/* Ticks once a minute; the daemon does so once a second. */
 static void tick_through(struct continual *c, uint64_t from, uint64_t to)
 {
 	for (uint64_t t = from; t <= to; t += 60 * SECOND)
@@ -274,7 +279,7 @@ static void a_restart_changes_nothing_that_can_be_seen(void **state)
 	assert_int_equal(continual_stats(c).loaded, STATE_SOUND);
 	assert_memory_equal(continual_released(c), &before, sizeof(before));
 	assert_true(continual_start_unix_ns(c) == START);
-	/* What the open nodes had gathered is there still. */
+	/* What the open nodes had gathered is still there. */
 	tick_through(c, START + HOUR + 60 * SECOND, START + 2 * HOUR);
 	assert_about(released(c, CONTINUAL_TRANSACTIONS), 10000, 200);
 	assert_int_equal(continual_stats(c).dropped, 0);
@@ -300,7 +305,7 @@ static void open_nodes_are_saved_every_five_minutes(void **state)
 	state_close(s);
 }
 
-static void a_day_that_ended_while_nobody_was_there_is_never_released(void **state)
+static void a_day_that_ended_while_no_process_ran_is_never_released(void **state)
 {
 	struct state *s = opened();
 	struct continual *c = fresh(&days_alone, s, START);
@@ -313,13 +318,13 @@ static void a_day_that_ended_while_nobody_was_there_is_never_released(void **sta
 	assert_int_equal(continual_stats(c).dropped, 1);
 	assert_int_equal(released(c, CONTINUAL_TRANSACTIONS), 0);
 	tick_through(c, START + DAY + HOUR, START + 2 * DAY);
-	/* The noise of a day without payments, and nothing else. */
+	/* The released figures are the noise of a day without payments and nothing else. */
 	assert_about(released(c, CONTINUAL_TRANSACTIONS), 0, 40);
 	continual_free(c);
 	state_close(s);
 }
 
-static void without_an_hour_clip_a_full_hour_that_nobody_saw_loses_nothing(void **state)
+static void without_an_hour_clip_a_full_hour_while_no_process_ran_loses_nothing(void **state)
 {
 	struct state *s = opened();
 	struct continual *c = fresh(&days_alone, s, START);
@@ -349,7 +354,7 @@ static void a_process_that_slept_past_the_hour_drops_it(void **state)
 	continual_tick(c, START + 3 * HOUR);
 	assert_int_equal(continual_stats(c).dropped, 1);
 	assert_int_equal(released(c, CONTINUAL_TRANSACTIONS), 0);
-	/* The day goes on and has it. */
+	/* The day's node continues and includes that hour. */
 	tick_through(c, START + 3 * HOUR, START + DAY);
 	assert_about(released(c, CONTINUAL_TRANSACTIONS), 5000, 300);
 	continual_free(c);
@@ -374,14 +379,14 @@ static void a_file_that_is_not_ours_means_new_counters_and_a_new_start(void **st
 	assert_int_equal(released(c, CONTINUAL_TRANSACTIONS), 0);
 	assert_true(continual_start_unix_ns(c) == START + 2 * HOUR);
 	continual_free(c);
-	/* ... and it is there to be looked at. */
+	/* The file is kept under another name, so that it can be examined. */
 	snprintf(path, sizeof(path), "%s/privacy.state.unused", dir);
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 	state_close(s);
 }
 
-static void a_file_that_cannot_be_read_this_time_stays_and_nothing_starts(void **state)
+static void a_file_that_cannot_be_read_this_time_is_kept_and_nothing_starts(void **state)
 {
 	struct state *s = opened();
 	struct continual *c = fresh(&with_hours, s, START);
@@ -457,27 +462,27 @@ static void what_cannot_be_saved_is_not_released(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_that_happens_shows_before_the_full_hour),
-		cmocka_unit_test(without_an_hour_clip_only_midnight_shows_anything),
-		cmocka_unit_test(the_days_node_takes_the_place_of_its_hours),
-		cmocka_unit_test(hours_are_scaled_by_what_past_days_were_to_theirs),
+		cmocka_unit_test(nothing_that_happens_is_visible_before_the_full_hour),
+		cmocka_unit_test(without_an_hour_clip_figures_change_only_at_midnight),
+		cmocka_unit_test(the_days_node_replaces_its_hours),
+		cmocka_unit_test(hours_are_scaled_by_the_ratio_of_past_days_to_their_hours),
 		cmocka_unit_test(a_released_counter_never_falls),
 		cmocka_unit_test(one_payment_counts_for_no_more_than_its_clip),
 		cmocka_unit_test(a_clock_set_back_neither_closes_nor_stops_anything),
 		cmocka_unit_test_setup(a_restart_changes_nothing_that_can_be_seen,
 				       start_without_file),
 		cmocka_unit_test_setup(open_nodes_are_saved_every_five_minutes, start_without_file),
-		cmocka_unit_test_setup(a_day_that_ended_while_nobody_was_there_is_never_released,
+		cmocka_unit_test_setup(a_day_that_ended_while_no_process_ran_is_never_released,
 				       start_without_file),
 		cmocka_unit_test_setup(
-			without_an_hour_clip_a_full_hour_that_nobody_saw_loses_nothing,
+			without_an_hour_clip_a_full_hour_while_no_process_ran_loses_nothing,
 			start_without_file),
 		cmocka_unit_test_setup(a_process_that_slept_past_the_hour_drops_it,
 				       start_without_file),
 		cmocka_unit_test_setup(a_file_that_is_not_ours_means_new_counters_and_a_new_start,
 				       start_without_file),
 		cmocka_unit_test_setup(
-			a_file_that_cannot_be_read_this_time_stays_and_nothing_starts,
+			a_file_that_cannot_be_read_this_time_is_kept_and_nothing_starts,
 			start_without_file),
 		cmocka_unit_test_setup(what_was_gathered_under_another_budget_is_dropped,
 				       start_without_file),

@@ -2,10 +2,10 @@
 /*
  * The privacy state under kill -9 at every system call.
  *
- * A child process counts payments through some hours and says over a pipe what it releases, as the
- * exporter would. Its tracer kills it as it enters or leaves its Nth system call, for every N; then
- * another child takes up the state. What was said before the kill must hold after it: noise that
- * was seen is never drawn again, and nothing falls.
+ * A child process counts payments for some hours and writes what it releases to a pipe, as the
+ * exporter would. Its tracer kills it at the entry or the exit of its Nth system call, for every N.
+ * Then another child takes up the state. What was released before the kill must hold after it: the
+ * same node never gets noise again once its figure was seen, and nothing falls.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 
 #define SECOND 1000000000ULL
 #define HOUR   (3600 * SECOND)
-#define START  (20454 * 24 * HOUR + 21 * HOUR) /* so that midnight is among the hours */
+#define START  (20454 * 24 * HOUR + 21 * HOUR) /* so that the hours include midnight */
 #define HOURS  4
 
 static char dir[] = "/tmp/telltale-crash.XXXXXX";
@@ -60,7 +60,7 @@ static void say(int to, const struct continual *c, uint64_t hour)
 		_exit(3);
 }
 
-/* Counts from hour FROM to hour UPTO and says what is released after each. */
+/* Counts from hour FROM to hour UPTO and reports what is released after each. */
 static void count_payments(int to, uint64_t from, uint64_t upto)
 {
 	struct continual_options options = {
@@ -78,7 +78,7 @@ static void count_payments(int to, uint64_t from, uint64_t upto)
 	for (uint64_t hour = from + 1; hour <= upto; hour++) {
 		for (int i = 0; i < 50; i++)
 			continual_observe(c, &payment);
-		/* Half-way the open nodes are saved. */
+		/* Half-way through the hour the open nodes are saved. */
 		continual_tick(c, START + hour * HOUR - HOUR / 2);
 		continual_tick(c, START + hour * HOUR);
 		say(to, c, hour);
@@ -86,15 +86,15 @@ static void count_payments(int to, uint64_t from, uint64_t upto)
 	_exit(0);
 }
 
-/* What an ordered run shows; the sanitizers' own calls come before and after it. */
+/* The system calls of a run without a kill. Calls of the sanitizers come before and after these. */
 struct order {
 	bool written, renamed, synced_file, synced_dir;
 	unsigned saves;
-	unsigned unsaid; /* saves since something was said */
+	unsigned unsaid; /* saves since a figure was reported */
 	bool saying;
 };
 
-/* Something is said only when the newest rename is on the disk. */
+/* A figure may be reported only when the newest rename is on the disk. */
 static void watch_order(struct order *o, long call, int fd, int to)
 {
 	if (o->saying)
@@ -129,8 +129,9 @@ static void watch_order(struct order *o, long call, int fd, int to)
 	}
 }
 
-/* Runs the child and kills it at its Nth stop at a system call, counted from the first byte said or
- * file opened; 0: never. Returns how many stops there were; what it said is in SAID. */
+/* Runs the child and kills it at its Nth stop at a system call, counted from the first byte
+ * reported or file opened; 0: never. Returns how many stops there were. SAID gets what the child
+ * reported. */
 static unsigned run(unsigned n, uint64_t from, uint64_t upto, struct said *said, size_t *said_len,
 		    struct order *order)
 {
@@ -178,7 +179,7 @@ static unsigned run(unsigned n, uint64_t from, uint64_t upto, struct said *said,
 	return stops;
 }
 
-static void it_is_on_the_disk_before_it_is_said(void **state)
+static void a_figure_is_on_the_disk_before_it_is_reported(void **state)
 {
 	struct said said[HOURS + 1];
 	struct order order = {0};
@@ -208,7 +209,8 @@ a_kill_at_any_system_call_neither_draws_noise_again_nor_lets_a_counter_fall(void
 		clean();
 		run(n, 0, HOURS, said, &len, &order);
 		hour = len ? said[len - 1].hour : 0;
-		/* Killed: whoever comes next says the same, or what is newer, never another noise.
+		/* The child was killed. The next one must report the same figures or newer ones,
+		 * but never the same node with other noise.
 		 */
 		run(0, hour, hour, after, &after_len, NULL);
 		assert_int_equal(after_len, 1);
@@ -218,7 +220,7 @@ a_kill_at_any_system_call_neither_draws_noise_again_nor_lets_a_counter_fall(void
 		for (size_t i = 0; i < CONTINUAL_COUNTERS; i++)
 			assert_true(after->released.counters[i] >=
 				    said[len - 1].released.counters[i]);
-		/* Something newer had at least begun to be saved. */
+		/* Figures newer than the reported ones had at least begun to be saved. */
 		if (memcmp(&after->released, &said[len - 1].released, sizeof(after->released)) != 0)
 			assert_true(order.unsaid > 0);
 	}
@@ -226,8 +228,8 @@ a_kill_at_any_system_call_neither_draws_noise_again_nor_lets_a_counter_fall(void
 	clean();
 }
 
-/* The same node, closed twice with other noise, is what must never be seen: here both are seen, if
- * the state forgets. */
+/* The failure that must never happen is one node released twice with different noise. Without the
+ * state it does happen, and this test shows that the check above would see it. */
 static void the_test_sees_noise_drawn_again_when_the_state_is_lost(void **state)
 {
 	struct said first[HOURS + 1], second[HOURS + 1];
@@ -246,7 +248,7 @@ static void the_test_sees_noise_drawn_again_when_the_state_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_is_on_the_disk_before_it_is_said),
+		cmocka_unit_test(a_figure_is_on_the_disk_before_it_is_reported),
 		cmocka_unit_test(
 			a_kill_at_any_system_call_neither_draws_noise_again_nor_lets_a_counter_fall),
 		cmocka_unit_test(the_test_sees_noise_drawn_again_when_the_state_is_lost),

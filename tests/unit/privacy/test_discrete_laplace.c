@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The noise of the continual mechanism against the distribution it must have, to the integer. */
+/* Compares the noise of the continual mechanism with the distribution it must have, integer by
+ * integer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +73,7 @@ static double limit(size_t degrees)
 typedef int64_t draw(uint64_t numerator, uint32_t denominator, privacy_random *random,
 		     void *random_context);
 
-/* Chi-square over its limit at p = 0.001: above 1 is a misfit. */
+/* Chi-square divided by its limit at p = 0.001: above 1, the noise is not of that distribution. */
 static double misfit(draw *noise, uint64_t numerator, uint32_t denominator)
 {
 	long double b = (long double)numerator / denominator, before = 0;
@@ -110,8 +111,8 @@ static const struct {
 	{1ULL << 61, 7},
 };
 
-/* p > 0.001 for each of six: with another seed one in 170 would be a false alarm; these seeds are
- * not. */
+/* Requires p > 0.001 for each of six scales. With other seeds one run in 170 would be a false
+ * alarm; with these seeds none is. */
 static void noise_is_discrete_laplace_to_the_integer(void **state)
 {
 	(void)state;
@@ -126,7 +127,7 @@ static void noise_is_discrete_laplace_to_the_integer(void **state)
 	}
 }
 
-/* With twice the chance of 0, as if both signs of it were kept. */
+/* Zero has twice its probability here, as if both of its signs were kept. */
 static int64_t double_zero(uint64_t numerator, uint32_t denominator, privacy_random *random,
 			   void *random_context)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The noise against the distribution it must have: Laplace, rounded to an integer. */
+/* Compares the noise with the distribution it must have: Laplace, rounded to an integer. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,8 +39,9 @@ static long double discrete_laplace(long double k, long double b)
 	return k < 0 ? powl(q, -k) / (1 + q) : 1 - powl(q, k + 1) / (1 + q);
 }
 
-/* Ends of up to BINS bins under CDF, each expecting enough draws: every integer where B is small,
- * else of about equal probability. The last end is INT64_MAX. */
+/* Writes the ends of up to BINS bins under CDF, in each of which enough draws are expected. For a
+ * small B each integer is a bin; otherwise bins have about equal probability. The last end is
+ * INT64_MAX. */
 static size_t make_bins(distribution *cdf, long double b, int64_t ends[BINS])
 {
 	const long double least = (long double)EXPECTED / DRAWS;
@@ -72,8 +73,8 @@ static size_t make_bins(distribution *cdf, long double b, int64_t ends[BINS])
 	return bins;
 }
 
-/* The statistic over the value that it exceeds once in a million times when the noise is right
- * (Wilson and Hilferty's approximation): above 1, the noise is not of that distribution. */
+/* Chi-square divided by the value that it exceeds once in a million times when the noise is right
+ * (Wilson and Hilferty's approximation). Above 1, the noise is not of that distribution. */
 static double misfit(distribution *cdf, uint64_t numerator, uint32_t denominator)
 {
 	long double b = (long double)numerator / denominator, before = 0, statistic = 0;
@@ -131,7 +132,7 @@ static void noise_is_laplace_rounded_to_the_nearest_integer(void **state)
 	}
 }
 
-/* Where the two differ enough to be seen, the test above sees it. */
+/* Where the two distributions differ enough, the test above must see it. */
 static void the_test_of_noise_tells_a_neighbouring_distribution_apart(void **state)
 {
 	(void)state;
@@ -181,7 +182,7 @@ static bool all_zero(const unsigned char *bytes, size_t len)
 	return !len;
 }
 
-static void random_bytes_are_bought_in_blocks_and_wiped_as_they_are_used(void **state)
+static void random_bytes_are_fetched_in_blocks_and_wiped_when_used(void **state)
 {
 	struct counted counted = {.seeded = {SEED}};
 	struct entropy *e = malloc(sizeof(*e));
@@ -216,7 +217,7 @@ static void the_kernels_randomness_fills_everything(void **state)
 	privacy_random_kernel(NULL, bytes, sizeof(bytes));
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		zeros += !bytes[i];
-	/* 4 are expected; 40 are not to be seen in a lifetime. */
+	/* 4 are expected; 40 would practically never happen. */
 	assert_true(zeros < 40);
 }
 
@@ -226,7 +227,7 @@ int main(void)
 		cmocka_unit_test(noise_is_laplace_rounded_to_the_nearest_integer),
 		cmocka_unit_test(the_test_of_noise_tells_a_neighbouring_distribution_apart),
 		cmocka_unit_test(noise_has_no_bias_and_the_spread_of_its_scale),
-		cmocka_unit_test(random_bytes_are_bought_in_blocks_and_wiped_as_they_are_used),
+		cmocka_unit_test(random_bytes_are_fetched_in_blocks_and_wiped_when_used),
 		cmocka_unit_test(the_kernels_randomness_fills_everything),
 	};
 

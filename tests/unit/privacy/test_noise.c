@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The error that the page states, against that of the mechanisms themselves. */
+/* Compares the error that the page states with that of the mechanisms themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #define RUNS 20000
 #define SEED 1
 
-/* What RUNS draws make of a standard deviation. */
+/* The standard deviation of RUNS draws. */
 struct spread {
 	double sum, squares;
 };
@@ -46,7 +46,7 @@ static void assert_buckets(const struct bucket_laplace *params, uint64_t value)
 			 measured, stated);
 }
 
-static void the_stated_error_of_buckets_is_theirs(void **state)
+static void the_stated_error_of_bucket_laplace_is_the_real_one(void **state)
 {
 	struct bucket_laplace params = BUCKET_LAPLACE_DEFAULT;
 	static const uint64_t values[] = {9000, 15000, 60000, 900000, 70000000};
@@ -116,7 +116,7 @@ static void errors_add_up_by_their_variances(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_stated_error_of_buckets_is_theirs),
+		cmocka_unit_test(the_stated_error_of_bucket_laplace_is_the_real_one),
 		cmocka_unit_test(the_stated_error_of_a_release_is_that_of_its_cells),
 		cmocka_unit_test(errors_add_up_by_their_variances),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state file: what was saved last comes back, and nothing else passes for it. */
+/* The state file: what was saved last is loaded again, and no other file is accepted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +71,7 @@ static void saved(const struct hostkey *with, uint64_t what)
 	state_close(s);
 }
 
-/* What a process that comes later finds. */
+/* What a later process loads. */
 static enum state_verdict found(const struct hostkey *with, uint64_t expected)
 {
 	struct state *s = opened(with);
@@ -127,7 +127,7 @@ static void a_second_process_cannot_hold_it(void **state)
 	state_close(second);
 }
 
-static void any_damaged_bit_is_told(void **state)
+static void any_damaged_bit_is_detected(void **state)
 {
 	struct stat st;
 
@@ -174,14 +174,14 @@ static void another_hosts_file_is_foreign(void **state)
 	assert_int_equal(found(&key, 7), STATE_FOREIGN);
 }
 
-static void an_older_file_put_back_is_told(void **state)
+static void an_older_file_put_back_is_detected(void **state)
 {
 	(void)state;
 	saved(&key, 1);
 	copy(in_dir("privacy.state"), in_dir("backup"));
 	saved(&key, 2);
 	assert_int_equal(found(&key, 2), STATE_SOUND);
-	/* As a backup is restored: into the file, and in its place. */
+	/* A backup may be restored by writing into the file or by replacing it. */
 	copy(in_dir("backup"), in_dir("privacy.state"));
 	assert_int_equal(found(&key, 1), STATE_OLDER);
 	saved(&key, 3);
@@ -189,8 +189,8 @@ static void an_older_file_put_back_is_told(void **state)
 	assert_int_equal(found(&key, 1), STATE_OLDER);
 }
 
-/* As on ext4, where the saves take turns with two inodes. */
-static void an_older_file_put_back_after_any_number_of_saves_is_told(void **state)
+/* On ext4 for example, saves alternate between two inodes. */
+static void an_older_file_put_back_after_any_number_of_saves_is_detected(void **state)
 {
 	(void)state;
 	for (unsigned between = 1; between <= 4; between++) {
@@ -204,7 +204,7 @@ static void an_older_file_put_back_after_any_number_of_saves_is_told(void **stat
 	}
 }
 
-/* Whatever stands in the way of reading it may be gone at the next start. */
+/* The cause why it cannot be read may be gone at the next start. */
 static void a_file_that_cannot_be_read_this_time_is_not_called_damaged(void **state)
 {
 	enum state_verdict verdict = STATE_MISSING;
@@ -247,7 +247,7 @@ static void what_is_set_aside_is_kept_as_it_was(void **state)
 	}
 }
 
-static void what_a_killed_process_left_does_not_matter(void **state)
+static void leftovers_of_a_killed_process_do_not_matter(void **state)
 {
 	int fd;
 
@@ -261,7 +261,7 @@ static void what_a_killed_process_left_does_not_matter(void **state)
 	assert_int_equal(found(&key, 2), STATE_SOUND);
 }
 
-static void a_save_that_fails_leaves_what_was(void **state)
+static void a_save_that_fails_leaves_the_old_state(void **state)
 {
 	struct rlimit before, none;
 	struct state *s;
@@ -286,17 +286,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_was_saved_last_comes_back, start_empty),
 		cmocka_unit_test_setup(a_second_process_cannot_hold_it, start_empty),
-		cmocka_unit_test_setup(any_damaged_bit_is_told, start_empty),
+		cmocka_unit_test_setup(any_damaged_bit_is_detected, start_empty),
 		cmocka_unit_test_setup(a_file_cut_short_or_of_another_kind_is_damaged, start_empty),
 		cmocka_unit_test_setup(another_hosts_file_is_foreign, start_empty),
-		cmocka_unit_test_setup(an_older_file_put_back_is_told, start_empty),
-		cmocka_unit_test_setup(an_older_file_put_back_after_any_number_of_saves_is_told,
+		cmocka_unit_test_setup(an_older_file_put_back_is_detected, start_empty),
+		cmocka_unit_test_setup(an_older_file_put_back_after_any_number_of_saves_is_detected,
 				       start_empty),
 		cmocka_unit_test_setup(a_file_that_cannot_be_read_this_time_is_not_called_damaged,
 				       start_empty),
 		cmocka_unit_test_setup(what_is_set_aside_is_kept_as_it_was, start_empty),
-		cmocka_unit_test_setup(what_a_killed_process_left_does_not_matter, start_empty),
-		cmocka_unit_test_setup(a_save_that_fails_leaves_what_was, start_empty),
+		cmocka_unit_test_setup(leftovers_of_a_killed_process_do_not_matter, start_empty),
+		cmocka_unit_test_setup(a_save_that_fails_leaves_the_old_state, start_empty),
 	};
 	int failed;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several sources and the previous publication in, the next one out. Values are held against an
- * independent implementation in tests/e2e/publish.bats; here are the rules. */
+/* From several sources and the previous publication the next one is made. These tests check the
+ * rules; tests/e2e/publish.bats compares the values with an independent implementation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,18 +145,18 @@ static void a_second_source_confirms_what_is_far_from_the_one_before(void **stat
 	assert_int_equal(COMBINE("\"ARS\":1000", "\"ARS\":1500", "\"ARS\":1540"), 0);
 	assert_published("\"ARS\":1520");
 	assert_int_equal(published->refused, 0);
-	/* Not when the two differ by more than they may. */
+	/* It does not when the two differ by more than the limit. */
 	assert_int_equal(COMBINE("\"ARS\":1000,\"B\":1", "\"ARS\":1500", "\"ARS\":1600,\"B\":1"),
 			 0);
 	assert_published("\"ARS\":1000,\"B\":1");
 	assert_int_equal(published->refused, 2);
-	/* A source that stayed where the rate was does not hold back two that agree. */
+	/* A source that still gives the old rate does not outweigh two that agree. */
 	assert_int_equal(COMBINE("\"ARS\":1000", "\"ARS\":1000", "\"ARS\":1500", "\"ARS\":1510"),
 			 0);
 	assert_published("\"ARS\":1500");
 }
 
-static void one_source_that_lies_is_refused_beside_others(void **state)
+static void one_wrong_source_among_others_is_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(COMBINE("\"EUR\":0.92", "\"EUR\":0.92", "\"EUR\":1.086", "\"EUR\":0.93"),
@@ -256,7 +256,7 @@ int main(void)
 		TEST(a_rate_far_from_the_one_before_is_refused_and_that_one_kept),
 		TEST(the_limit_itself_is_near_enough_and_one_digit_beyond_is_not),
 		TEST(a_second_source_confirms_what_is_far_from_the_one_before),
-		TEST(one_source_that_lies_is_refused_beside_others),
+		TEST(one_wrong_source_among_others_is_refused),
 		TEST(a_new_asset_is_taken_from_its_only_source_but_two_must_agree),
 		TEST(an_asset_is_dropped_only_when_every_source_answered_without_it),
 		TEST(nothing_is_published_when_no_new_rate_could_be_taken),

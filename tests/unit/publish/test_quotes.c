@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What sources say, in each format: read as what it means, or refused with its reason. */
+/* Documents of sources in each format: they are read correctly or refused with a reason. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,7 +67,7 @@ static void a_rafiki_document_is_what_one_of_its_base_buys(void **state)
 	assert_quote(q, "EUR", (struct rate){8, -1}, one);
 	assert_quote(q, "JPY", (struct rate){1573, -1}, one);
 	free(q);
-	/* In another base, through that document's own rate of USD. */
+	/* With another base, rates are converted through the document's own rate of USD. */
 	q = parse(QUOTES_RAFIKI, "{\"base\":\"EUR\",\"rates\":{\"USD\":1.25,\"GBP\":0.9}}");
 	assert_int_equal(q->len, 2);
 	assert_quote(q, "EUR", one, (struct rate){125, -2});
@@ -109,7 +109,7 @@ static void assert_refused(enum quotes_format format, const char *text, size_t l
 	struct quotes *q = NULL;
 	char why[256] = "", *copy = malloc(len ? len : 1);
 
-	/* On the heap, so that a byte read past the end is seen. */
+	/* The text is on the heap, so that ASan sees a read past its end. */
 	memcpy(copy, text, len);
 	if (!quotes_parse(format, copy, len, &q, why, sizeof(why)))
 		fail_msg("accepted: %.*s", (int)len, text);

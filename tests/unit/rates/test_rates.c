@@ -93,7 +93,7 @@ static void a_value_that_does_not_fit_saturates_and_says_so(void **state)
 	rates_document_free(d);
 }
 
-static void the_bases_own_rate_is_one_whatever_is_written(void **state)
+static void the_rate_of_the_base_itself_is_one_whatever_the_document_says(void **state)
 {
 	struct rates_document *d = parse("{\"base\":\"EUR\",\"rates\":{\"EUR\":3,\"USD\":2}}");
 
@@ -179,7 +179,7 @@ static void a_document_cut_anywhere_is_refused(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < sizeof(whole) - 1; len++) {
-		/* On the heap, so that a byte read past the end is seen. */
+		/* The text is on the heap, so that ASan sees a read past its end. */
 		char *cut = malloc(len + 1);
 
 		memcpy(cut, whole, len);
@@ -206,7 +206,7 @@ static void a_document_larger_than_a_mebibyte_is_refused(void **state)
 	free(text);
 }
 
-static void what_is_legal_is_accepted(void **state)
+static void legal_documents_are_accepted(void **state)
 {
 	static const char *const texts[] = {
 		" {\n\"base\" : \"USD\" , \"rates\" : { } } \n",
@@ -284,11 +284,11 @@ int main(void)
 		cmocka_unit_test(without_a_rate_of_usd_nothing_but_usd_converts),
 		cmocka_unit_test(an_amount_that_cannot_be_converted_is_unknown_never_guessed),
 		cmocka_unit_test(a_value_that_does_not_fit_saturates_and_says_so),
-		cmocka_unit_test(the_bases_own_rate_is_one_whatever_is_written),
+		cmocka_unit_test(the_rate_of_the_base_itself_is_one_whatever_the_document_says),
 		cmocka_unit_test(a_hostile_document_is_refused_with_its_reason),
 		cmocka_unit_test(a_document_cut_anywhere_is_refused),
 		cmocka_unit_test(a_document_larger_than_a_mebibyte_is_refused),
-		cmocka_unit_test(what_is_legal_is_accepted),
+		cmocka_unit_test(legal_documents_are_accepted),
 		cmocka_unit_test(a_long_code_is_not_cut_to_one_that_an_asset_may_have),
 		cmocka_unit_test(decimal_text_is_read_exactly),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conversion, held against exact rationals computed by GMP. */
+/* Compares conversion with exact rationals computed by GMP. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 #define PER_DOCUMENT  60
 #define PROPERTY_SEED 20240229u
 
-/* A decimal number as text, and as the rational it is. */
+/* A decimal number as text and as a rational. */
 struct number {
 	char text[64];
 	mpq_t exact;
@@ -47,8 +47,8 @@ static void shift(mpq_t q, int exponent)
 	mpq_clear(power);
 }
 
-/* At most DIGITS digits, with the decimal point so that the number is about 10^MAGNITUDE; half of
- * them in exponent notation. */
+/* A random number of at most DIGITS digits and about 10^MAGNITUDE; half of the numbers are in
+ * exponent notation. */
 static void make_number(struct seeded *s, struct number *n, unsigned digits, int magnitude)
 {
 	unsigned len = 1 + (unsigned)seeded_below(s, digits);
@@ -88,7 +88,7 @@ static uint64_t make_amount(struct seeded *s)
 	}
 }
 
-/* What the contract says, in rationals; false: it does not fit. */
+/* The value by the contract, computed in rationals; false: it does not fit. */
 static bool expected_value(uint64_t amount, unsigned scale, mpq_srcptr of_base, mpq_srcptr of_asset,
 			   uint64_t *out)
 {
@@ -184,7 +184,7 @@ static void check_property(struct property *property)
 		check_document(&s, property, numbers);
 	for (int i = 0; i < ASSETS; i++)
 		mpq_clear(numbers[i].exact);
-	/* The cases reach what they are there for. */
+	/* The cases must reach the situations that they are for. */
 	assert_true(property->saturated > 1000);
 	assert_true(property->below_one > 1000);
 	assert_true(property->documents[0] > 1000 && property->documents[1] > 1000);
@@ -208,14 +208,14 @@ static void conversion_is_exact_at_the_limits_of_rates_and_scales(void **state)
 
 /* --- one rate, three ways to it --- */
 
-/* A value that both a document in USD and others give must be the same, up to what the documents
- * themselves differ by: a reciprocal is written in 18 digits. */
+/* Documents in USD and in other bases must give the same value. The only allowed difference is that
+ * of the documents themselves, because a reciprocal is written in 18 digits. */
 struct route {
 	struct rates_document *direct, *inverse, *cross;
 	mpq_t exact[3]; /* what one asset is worth in USD, as each document has it */
 };
 
-/* 1 / Q in DIGITS significant digits, as D.DDDeX; Q becomes what was written. */
+/* Writes 1 / Q in DIGITS significant digits, as D.DDDeX. Q becomes the number that was written. */
 static void reciprocal(mpq_t q, unsigned digits, char *text, size_t text_len)
 {
 	int exponent = 0;
@@ -224,7 +224,7 @@ static void reciprocal(mpq_t q, unsigned digits, char *text, size_t text_len)
 
 	mpz_init(n);
 	mpq_inv(q, q);
-	/* To one whole number of so many digits. */
+	/* Rounds to a whole number of so many digits. */
 	for (;;) {
 		mpz_tdiv_q(n, mpq_numref(q), mpq_denref(q));
 		if (mpz_sizeinbase(n, 10) > digits) {
@@ -276,7 +276,7 @@ static void make_route(struct route *r, const struct number *of_asset, const str
 	mpq_clear(q);
 }
 
-/* Whether AMOUNT times what two documents' rates differ by is below one unit. */
+/* Whether AMOUNT times the difference of two documents' rates is below one unit. */
 static bool documents_agree(uint64_t amount, unsigned scale, mpq_srcptr a, mpq_srcptr b)
 {
 	mpq_t difference, whole;

@@ -21,7 +21,7 @@ static uint64_t counted(const struct histogram *h)
 	return sum;
 }
 
-/* The bounds of the bucket that has VALUE's only count. */
+/* The bounds of the only bucket with a count. */
 static void one(uint64_t ns, double *low, double *high)
 {
 	struct histogram h;
@@ -126,7 +126,7 @@ static void zero_is_counted_apart(void **state)
 	assert_int_equal(h.buckets[0], 1);
 }
 
-static void the_scale_gives_way_and_no_count_is_lost(void **state)
+static void the_scale_becomes_coarser_and_no_count_is_lost(void **state)
 {
 	struct histogram h;
 	unsigned seed = 6;
@@ -135,7 +135,7 @@ static void the_scale_gives_way_and_no_count_is_lost(void **state)
 	print_message("seed %u\n", seed);
 	histogram_init(&h);
 	for (unsigned i = 0; i < 100000; i++) {
-		/* Ten decimal orders, in any order. */
+		/* Values over ten decimal orders of magnitude, in random order. */
 		uint64_t ns = (uint64_t)pow(10, rand_r(&seed) % 10000 / 1000.0);
 
 		histogram_add(&h, ns);
@@ -145,15 +145,15 @@ static void the_scale_gives_way_and_no_count_is_lost(void **state)
 	assert_int_equal(counted(&h), 100000);
 	/* 1 ns to 10 s is 33 octaves: 4 buckets for each, as 160 allow. */
 	assert_int_equal(h.exponential.scale, 2);
-	/* The extremes at last: still everything is there. */
+	/* The extremes come last; no count may be lost. */
 	histogram_add(&h, UINT64_MAX);
 	histogram_add(&h, 1);
 	assert_int_equal(counted(&h), 100002);
 	assert_true(h.sum_ns == UINT64_MAX);
 }
 
-/* The cumulative count at each power of two must be what the values themselves say. */
-static void merged_buckets_still_say_the_truth(void **state)
+/* The cumulative count at each power of two must be that of the values themselves. */
+static void merged_buckets_still_count_correctly(void **state)
 {
 	uint64_t below[20] = {0};
 	struct histogram h;
@@ -189,8 +189,8 @@ int main(void)
 		cmocka_unit_test(beside_each_power_of_two_one_nanosecond_decides),
 		cmocka_unit_test(a_power_of_two_stays_in_its_bucket_at_every_scale),
 		cmocka_unit_test(zero_is_counted_apart),
-		cmocka_unit_test(the_scale_gives_way_and_no_count_is_lost),
-		cmocka_unit_test(merged_buckets_still_say_the_truth),
+		cmocka_unit_test(the_scale_becomes_coarser_and_no_count_is_lost),
+		cmocka_unit_test(merged_buckets_still_count_correctly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conversation.h - what two ends of a connection say in turn, and what the decoders made of it, as
- * text that a test can be read against.
+ * conversation.h - what two ends of a connection send in turn, and what the decoders read in it, as
+ * text that a test can compare.
  */
 #ifndef TELLTALE_TESTS_CONVERSATION_H
 #define TELLTALE_TESTS_CONVERSATION_H
@@ -17,20 +17,20 @@
 
 #define OCTETS "Content-Type: application/octet-stream\r\n"
 
-/* As a Rafiki node sends it. */
+/* A request as a Rafiki node sends it. */
 #define RAFIKI                                                                                     \
 	"POST /ilp/in HTTP/1.1\r\nAccept: application/octet-stream\r\n" OCTETS                     \
 	"Authorization: Bearer secret\r\nUser-Agent: axios/1.8.2\r\nContent-Length: %zu\r\n"       \
 	"Accept-Encoding: gzip, compress, deflate, br\r\nHost: peer.example:3002\r\n"              \
 	"Connection: keep-alive\r\n\r\n"
 
-/* As Koa answers. */
+/* An answer as Koa sends it. */
 #define KOA                                                                                        \
 	"HTTP/1.1 200 OK\r\nVary: Origin\r\nContent-Type: application/octet-stream\r\n"            \
 	"Content-Length: %zu\r\nDate: Sat, 31 Jan 2026 23:59:29 GMT\r\nConnection: keep-alive\r\n" \
 	"Keep-Alive: timeout=5\r\n\r\n"
 
-/* Texts that cross the decoders as hashes only, so that a hash can be read back. */
+/* The decoders pass these texts on only as hashes. The table turns a hash back into its text. */
 static const char *const conversation_names[] = {
 	"g.us.bob", "g.us.carol", "peer.config",    "peer.route.control", CONDITION,
 	"secret",   "other",      "Basic c2VjcmV0", REQUEST_ID,
@@ -114,7 +114,7 @@ static inline void answer_fulfill(struct conversation *c)
 	say_packet(c, ANSWER);
 }
 
-/* What ask_prepare and answer_fulfill read as. */
+/* How ask_prepare and answer_fulfill are read. */
 #define ASKED(n, amount)                                                                           \
 	"ask " #n " Prepare " #amount " to g.us.bob until " EXPIRES " if <" CONDITION              \
 	"> data 52, peer.example:3002 /ilp/in secret\n"
@@ -192,7 +192,8 @@ static inline const char *conversation_text(const struct decode *d)
 	return d->len ? text : "";
 }
 
-/* The direction in which WHO speaks, at the end that asks (CLIENT) or at the one that answers. */
+/* The direction in which WHO sends, seen at the end that asks (CLIENT) or at the one that
+ * answers. */
 static inline enum flow_direction conversation_dir(enum speaker who, bool client)
 {
 	return (who == ASK) == client ? FLOW_OUT : FLOW_IN;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decode.h - the BPF decoders, driven natively for tests and fuzzing: bpf/tap/follow.h itself, over
- * pieces of bytes in memory instead of socket buffers. What would be records is kept in a list.
+ * decode.h - runs the BPF decoders natively for tests and fuzzing. It drives bpf/tap/follow.h
+ * itself over pieces of bytes in memory instead of socket buffers, and keeps in a list what would
+ * be records.
  *
- * Each piece ends where an unmapped page begins, and a load outside of it is refused loudly.
+ * Each piece ends where an unmapped page begins. A load outside of the piece ends the program with
+ * a message.
  */
 #ifndef TELLTALE_TESTS_DECODE_H
 #define TELLTALE_TESTS_DECODE_H
@@ -88,7 +90,7 @@ static inline void emit_message_apart(const struct source *src, const struct flo
 
 /* --- one connection -------------------------------------------------------------------------- */
 
-/* What a record would say. Padding is zero, so two can be compared as bytes. */
+/* The contents of a record. Padding is zero, so that two can be compared as bytes. */
 struct decoded {
 	uint64_t amount, expires_at, destination, condition;
 	uint64_t host_hash, path_hash, token, request_id;
@@ -177,7 +179,7 @@ static inline void emit_opaque(const struct flow_common *c, __u8 reason, __u8 sa
 	decode_current->opaque++;
 }
 
-/* FILLER stands where the decoders must never look: windows, old packets, old texts. */
+/* FILLER is put where the decoders must never look: windows, old packets, old texts. */
 static inline void decode_init(struct decode *d, uint8_t filler)
 {
 	memset(d, 0, sizeof(*d));
@@ -234,7 +236,7 @@ static inline void decode_feed(struct decode *d, enum flow_direction dir, const 
 	if (!follow_synchronised(&src, s))
 		return;
 	do {
-		/* Every step gets on. */
+		/* Every step must make progress. */
 		decode_must(d->runs++ <= len);
 	} while (follow(&src, &d->flow.common, s));
 }
@@ -248,7 +250,7 @@ static inline void decode_hole(struct decode *d, enum flow_direction dir)
 	follow_gap(&src, &d->flow.common, &d->flow.sides[dir], RECORD_GAP_HOLE, 1);
 }
 
-/* The connection ends: in order, or in the middle of something. */
+/* The connection ends, in order or in the middle of a message. */
 static inline void decode_close(struct decode *d, bool in_order)
 {
 	struct source src = {.now_ns = 1, .decode = d};
@@ -261,7 +263,7 @@ static inline void decode_close(struct decode *d, bool in_order)
 	}
 }
 
-/* BYTES in pieces that end at CUTS (ascending, at most LEN). */
+/* Feeds BYTES in pieces that end at CUTS (ascending, at most LEN). */
 static inline void decode_feed_cut(struct decode *d, enum flow_direction dir, const void *bytes,
 				   size_t len, const size_t *cuts, size_t cuts_len)
 {
@@ -282,7 +284,7 @@ static inline void decode_feed_bytes(struct decode *d, enum flow_direction dir, 
 		decode_feed(d, dir, (const uint8_t *)bytes + i, 1);
 }
 
-/* Both gave the same messages. */
+/* Whether both gave the same messages. */
 static inline bool decode_same(const struct decode *a, const struct decode *b)
 {
 	return a->len == b->len &&

@@ -16,7 +16,8 @@
 #define START  (SNAPSHOT_START_NS / NS) /* 2023-11-14 22:13:20 */
 #define EACH_S 60ull
 
-/* Where nothing is ever synced, if there is such a place: some tests write for a year. */
+/* A memory file system, if there is one: some tests write a year of rows, and syncing them would
+ * take long. */
 static char dir[64] = "/dev/shm/telltale-history.XXXXXX";
 static const struct privacy_params privacy = PRIVACY_PARAMS_DEFAULT;
 
@@ -47,7 +48,7 @@ static inline struct history *opened(void)
 	return h;
 }
 
-/* Counters as a daemon started START_S has them at NOW_S. */
+/* The counters at NOW_S of a daemon that was started at START_S. */
 static inline struct snapshot *counters(uint64_t start_s, uint64_t now_s, int64_t transactions)
 {
 	struct snapshot *s = snapshot_new("node", now_s * NS);
@@ -74,7 +75,7 @@ static inline void take(struct history *h, uint64_t start_s, uint64_t now_s, int
 	released_unref(&s->released);
 }
 
-/* UP minutes after the counters began, whatever the clock says. */
+/* Takes a snapshot UP minutes after the counters began, whatever the clock says. */
 static inline void take_up(struct history *h, uint64_t start_s, uint64_t now_s, uint64_t up,
 			   int64_t transactions)
 {

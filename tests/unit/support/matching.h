@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * matching.h - a match of four places, and what came out of it: for the tests of match.
+ * matching.h - a match table of four places and the exchanges that closed in it, for the tests of
+ * match.
  */
 #ifndef TELLTALE_TESTS_MATCHING_H
 #define TELLTALE_TESTS_MATCHING_H
@@ -21,7 +22,7 @@
 #define CAPACITY 4
 #define SEEN_MAX 4096
 
-/* What came out: every exchange as it was when it closed, in order. */
+/* Every exchange as it was when it closed, in order. */
 static struct seen {
 	struct match *match;
 	size_t opened, closed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exchanges given to the stage of payments, and what comes out of it. Included after cmocka.h. */
+/* Gives exchanges to the stage of payments and collects its output. Included after cmocka.h. */
 #ifndef TELLTALE_TESTS_PAYING_H
 #define TELLTALE_TESTS_PAYING_H
 
@@ -94,7 +94,8 @@ static inline size_t count(enum contribution_kind kind)
 	return n;
 }
 
-/* What came out since the last call, a word each: T, P(fulfilled|code|outcome), E, Q... */
+/* The output since the last call, one word for each contribution: T, P(fulfilled|code|outcome), E,
+ * Q... */
 static inline const char *words(void)
 {
 	static char text[SEEN_MAX * 4];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reassemble.h - bpf/decode/stream.h with the bytes it is about: the value of each is known from
- * its sequence number, so that every byte read is held against what it must be. What tap_settle.h
- * does with pieces and locks, in the same steps; a run of struct race can be left between any two.
+ * reassemble.h - drives bpf/decode/stream.h with actual bytes. The value of each byte follows from
+ * its sequence number, so that every byte read can be checked. It handles pieces and locks in the
+ * same steps as tap_settle.h; a struct race can interrupt a run between any two steps.
  */
 #ifndef TELLTALE_TESTS_REASSEMBLE_H
 #define TELLTALE_TESTS_REASSEMBLE_H
@@ -86,7 +86,7 @@ static inline void reassemble_keep(struct reassemble *r, uint32_t seq, uint32_t 
 	}
 }
 
-/* The bytes [SEQ, SEQ + LEN) are handed on. */
+/* Passes on the bytes [SEQ, SEQ + LEN). */
 static inline void reassemble_read(struct reassemble *r, const uint8_t *bytes, uint32_t seq,
 				   uint32_t len)
 {
@@ -95,7 +95,8 @@ static inline void reassemble_read(struct reassemble *r, const uint8_t *bytes, u
 	r->read += len;
 }
 
-/* One choice of the run that has claimed; false: there was nothing, and it has left. */
+/* Makes one choice in the run that has claimed the direction. False: there was nothing to do, and
+ * the run has left. */
 static inline bool reassemble_choose(struct reassemble *r, uint32_t settled)
 {
 	struct stream *st = &r->stream;
@@ -116,7 +117,7 @@ static inline bool reassemble_choose(struct reassemble *r, uint32_t settled)
 	return false;
 }
 
-/* Reads what the last choice was, if it was a place. */
+/* Reads the place that was chosen last, if any. */
 static inline void reassemble_take(struct reassemble *r)
 {
 	struct stream *st = &r->stream;
@@ -145,7 +146,7 @@ static inline void reassemble_settle(struct reassemble *r, uint32_t settled)
 
 #define RACE_SEGMENTS 60
 
-/* Where a run stands: between two of these another one may do anything. */
+/* The state of a run. Between two of these another run may do anything. */
 enum race_at {
 	RACE_IDLE,
 	RACE_READING,
@@ -173,7 +174,7 @@ struct race {
 	struct race_run runs[2];
 };
 
-/* Segments that cover the stream, some of them twice or overlapping, each near its turn. */
+/* Makes segments that cover the stream, some twice or overlapping, in nearly the right order. */
 static inline void race_init(struct race *c, uint64_t seed)
 {
 	uint32_t at = 0;
@@ -208,7 +209,7 @@ static inline void race_init(struct race *c, uint64_t seed)
 	c->settled = c->first;
 }
 
-/* What a run does once it has left: it looks whether something waits. */
+/* What a run does after it has left: it checks whether something waits. */
 static inline enum race_at race_left(const struct race *c)
 {
 	return c->r.stash.waiting ? RACE_ENTER : RACE_IDLE;
@@ -234,7 +235,7 @@ static inline void race_keep(struct race *c, struct race_run *run)
 		run->seq += n;
 		run->len -= n;
 	} else {
-		/* Refused: TCP would send it again, and so does the test. */
+		/* It was refused. TCP would send it again, so the test does. */
 		if (!n) {
 			c->segments[c->segments_len].seq = run->seq;
 			c->segments[c->segments_len++].len = run->len;
@@ -289,7 +290,7 @@ static inline void race_run(struct race *c, struct race_run *run)
 	}
 }
 
-/* One step of one of the runs; false when all is done. */
+/* Makes one step of one of the runs; false when everything is done. */
 static inline bool race_step(struct race *c)
 {
 	if (c->handed == c->segments_len && c->runs[0].at == RACE_IDLE &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * records.h - records as the BPF programs write them, for tests and benchmarks: every builder
- * returns a whole record by value, and the test changes what it is about.
+ * records.h - makes records as the BPF programs write them, for tests and benchmarks. Every builder
+ * returns a whole record by value; the test then changes the fields that it is about.
  */
 #ifndef TELLTALE_TESTS_RECORDS_H
 #define TELLTALE_TESTS_RECORDS_H

@@ -34,7 +34,7 @@ static inline uint64_t one(const struct rates *r, const char *code)
 
 #define RATE(text) "{\"base\":\"USD\",\"rates\":{\"EUR\":" text "}}"
 
-/* What a document may never be, as text. */
+/* Texts that must never be accepted as a document. */
 static const char *const hostile[] = {
 	"",
 	"null",
@@ -57,7 +57,7 @@ static const char *const hostile[] = {
 
 #define HOSTILE_LEN (sizeof(hostile) / sizeof(hostile[0]))
 
-/* The document that came at 0 is still the one in use, and its age is told. */
+/* Checks that the document from time 0 is still in use and that its age is reported. */
 static inline void assert_last_good(const struct rates *r, uint64_t failures, uint64_t now,
 				    const char *what)
 {

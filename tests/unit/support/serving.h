@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* serving.h - a page that is served, and a client of it; after cmocka's headers. */
+/* serving.h - serves a page and has a client for it. Included after cmocka's headers. */
 #ifndef TELLTALE_TESTS_SERVING_H
 #define TELLTALE_TESTS_SERVING_H
 

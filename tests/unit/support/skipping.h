@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * skipping.h - a test that cannot run here says why. scripts/run-unit makes TAP of it: cmocka's own
- * has no room for a reason, and calls a skipped test "not ok".
+ * skipping.h - skips a test that cannot run here, with the reason. scripts/run-unit turns the
+ * output into TAP, because cmocka's own TAP has no place for a reason and calls a skipped test "not
+ * ok".
  */
 #ifndef TELLTALE_TESTS_SKIPPING_H
 #define TELLTALE_TESTS_SKIPPING_H
@@ -13,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* FORMAT and what follows it, as for printf, are the reason. Does not return. */
+/* The reason is formatted as by printf. Does not return. */
 #define SKIP(format, ...)                                                                          \
 	do {                                                                                       \
 		print_message("# skipped: " format "\n", ##__VA_ARGS__);                           \

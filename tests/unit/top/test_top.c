@@ -27,7 +27,7 @@ static void exact_figures_are_written_exactly(void **state)
 			    "$1,234,567.89");
 }
 
-static void noisy_figures_keep_what_their_error_leaves_of_them(void **state)
+static void noisy_figures_keep_only_meaningful_digits(void **state)
 {
 	(void)state;
 	assert_string_equal(top_figure(1234, 56, "", 0, "±", buf, sizeof(buf)), "1,230 ±60");
@@ -36,11 +36,11 @@ static void noisy_figures_keep_what_their_error_leaves_of_them(void **state)
 			    "$12.35 ±$0.05");
 	assert_string_equal(top_figure(12.3456, 0.41, "$", 2, "+-", buf, sizeof(buf)),
 			    "$12.3 +-$0.5");
-	/* Worth nothing: it is shown as the nothing it is. */
+	/* The error is larger than the figure, which is therefore shown as 0. */
 	assert_string_equal(top_figure(40, 1000, "", 0, "±", buf, sizeof(buf)), "0 ±1,000");
 }
 
-static void what_has_no_room_is_written_shorter(void **state)
+static void a_figure_without_room_is_written_shorter(void **state)
 {
 	(void)state;
 	assert_string_equal(top_figure_within(32750000, 6000, "$", 2, "±", 20, buf, sizeof(buf)),
@@ -127,8 +127,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_figures_are_written_exactly),
-		cmocka_unit_test(noisy_figures_keep_what_their_error_leaves_of_them),
-		cmocka_unit_test(what_has_no_room_is_written_shorter),
+		cmocka_unit_test(noisy_figures_keep_only_meaningful_digits),
+		cmocka_unit_test(a_figure_without_room_is_written_shorter),
 		cmocka_unit_test(bytes_are_short),
 		cmocka_unit_test(no_text_can_steer_the_terminal),
 		cmocka_unit_test(times_are_interpolated_within_their_bucket),
