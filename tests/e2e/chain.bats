@@ -31,7 +31,7 @@ load helper
     [ "$(telltale_truth tt-$node prepares)" = 0 ]
     [ "$(telltale_truth tt-$node value)" = 0 ]
   done
-  # The last export of each came as it ended; one line of the file holds one instance's.
+  # Each sent its last export when it ended; one line of the file holds one instance's.
   for metric in transactions_total packet_count_prepare packet_count_fulfill packet_count_reject; do
     key=${metric#packet_count_}
     key=${key%_total}

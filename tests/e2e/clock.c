@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clock.so - preloaded into telltale, it makes its clock say another time of day: what happens at
- * full hours and at midnight cannot be waited for.
+ * clock.so - preloaded into telltale, it changes the time of day that telltale sees, because a test
+ * cannot wait for full hours and midnight.
  *
- * CLOCK_FILE names a file with a whole number of seconds, which are added to the time of day; it is
- * read anew at each call. Only what the program itself asks is answered so, since gRPC waits until
- * moments of the true time. The times of files go along: telltale compares both.
+ * CLOCK_FILE names a file with a whole number of seconds, which is added to the time of day; it is
+ * read again at each call. Only calls from the program itself are changed, since gRPC waits until
+ * moments of the true time. The times of files are changed too, because telltale compares them with
+ * the clock.
  */
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* Where in memory the object at ADDRESS begins. */
+/* The address at which the object that contains ADDRESS begins in memory. */
 static const void *object_of(const void *address)
 {
 	Dl_info info;

@@ -7,7 +7,7 @@ load helper
 
 METRICS='transactions_total packet_count_prepare packet_count_fulfill packet_count_reject packet_amount_fulfill'
 
-# A sender under telltale whose lines of configuration are given.
+# A sender with a telltale; the arguments are lines of telltale's configuration.
 watched_sender() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
@@ -38,7 +38,7 @@ pay() {
   watched_sender 'endpoints:' "$(telltale_endpoint "$(collector_url main)" network)"
   pay 24
   for metric in $METRICS; do
-    # Remote write ends a sum's name in _total, where it does not already.
+    # Remote write appends _total to a sum's name that does not end so.
     query="sum({__name__=~\"$metric(_total)?\",source=\"tt\"})"
     bed_wait 30 "Prometheus to have $metric" same telltale_metric tt "$metric" -- prometheus_value "$query"
   done
@@ -56,12 +56,13 @@ pay() {
     "$(telltale_endpoint "$down" own 120s)" \
     "$(telltale_endpoint "$(collector_url good)" own 120s)"
   bed_wait 30 'the silent endpoint to be tried' at_least 1 cat "$BED/silent"
-  # An export waits 120 s for the silent one: three more to the good one meanwhile waited for none.
+  # An export to the silent endpoint waits 120 s. Three exports to the good one meanwhile show that these do
+  # not wait for it.
   had=$(collector_exports good)
   bed_wait 60 'three exports more' at_least $((had + 3)) collector_exports good
   pay 8
   bed_wait 30 'the payments to arrive' same echo 8 -- collector_sum good transactions_total
-  # How each of them does is told, in figures and in words.
+  # The state of each endpoint is reported, in figures and in words.
   good=$(collector_url good)
   bed_wait 20 'figures of the good one' at_least 3 telltale_metric tt telltale_export_ms_count "endpoint=\"$good\""
   [ "$(telltale_metric tt telltale_export_last_status "endpoint=\"$good\"")" = 0 ]
@@ -73,7 +74,7 @@ pay() {
   run -0 curl --silent "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics"
   [[ $output == *"# export to $good (own): well; acknowledged last "* ]]
   [[ $output == *"# export to $down (own): "*"the last one: cannot connect: Connection refused; never acknowledged"* ]]
-  # It has no more than its five seconds to end in, whatever an endpoint does.
+  # It must end within five seconds, whatever an endpoint does.
   telltale_stop tt
 }
 
@@ -86,7 +87,7 @@ pay() {
   pay 8
   telltale_stop tt
   bed_wait 20 'the final export' same echo 8 -- collector_sum main transactions_total
-  # The second life has a start of its own, and shows a zero before anything else.
+  # The second run has its own start time, and its first point is a zero.
   python3 - "$BED/main.otlp" <<'PYTHON'
 import json, sys
 lives = {}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The ground truth itself: two connectors that saw the same packets must have counted the same, or
-# nothing can be held against them. Needs no telltale.
+# Checks the ground truth itself: two connectors that saw the same packets must have counted the same, or
+# nothing can be compared with them. Needs no telltale.
 
 load helper
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Nobody is measured who did not say so, in the configuration, for telltale.
+# Nobody is measured without having opted in, in telltale's own configuration.
 
 load helper
 

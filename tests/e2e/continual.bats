@@ -10,7 +10,8 @@ setup_file() {
   make -C "$BATS_TEST_DIRNAME/../.." --no-print-directory build/tests/clock.so >&2
 }
 
-# network_says PYTHON: an expression over the newest export to the network: `metrics` by name, `resource`.
+# network_says PYTHON: evaluates an expression over the newest export to the network: `metrics` by name,
+# `resource`.
 network_says() {
   python3 - "$BED/network.otlp" "$1" <<'PYTHON'
 import json, sys
@@ -61,7 +62,7 @@ node() { # [CONFIGURATION...]
   telltale_start tt
   telltale_stop tt
   [ "$(start_of_transactions)" = "$first" ]
-  # With one save more or less the file may have the backup's inode again.
+  # After one save more or less the file may have the backup's inode again.
   telltale_start tt
   telltale_stop tt
   [ "$(start_of_transactions)" = "$first" ]
@@ -83,18 +84,19 @@ node() { # [CONFIGURATION...]
   telltale_stop tt
 }
 
-# ended TOTAL PAYMENTS: pays so often, and waits until so many payments in total have ended.
+# ended TOTAL PAYMENTS: makes PAYMENTS payments and waits until TOTAL have ended.
 ended() {
   connector_pay alice "{\"payments\":$2,\"concurrency\":4,$(to "$bob")}"
   bed_wait 30 "$1 payments to have ended" test_metric "$1" tt pay_time_ms_count
 }
 
 @test "the network sees payments only at full hours and midnight, with noise, over a restart; no hour that nobody closed" {
-  # So much epsilon that noise hardly moves a count.
+  # Epsilon is so large that noise hardly changes a count.
   node 'privacy: {mechanism: continual, epsilon: 20, day_clip: 1000000, hour_clip: 1000000}'
   clock_set 20:10:00
   telltale_start tt "${clock[@]}"
-  # What begins soon after the start may be the rest of a payment: the first one makes sure it is over.
+  # A stream seen soon after the start may be the rest of a payment, so it is not counted whole; the first
+  # payment makes sure that this time is over.
   ended 1 1
   ended 21 20
   before=$(collector_exports network)
@@ -119,7 +121,7 @@ ended() {
   bed_wait 20 'exports after the restart' at_least $((before + 2)) collector_exports network
   [ "$(network_transactions)" = "$hour" ]
 
-  # Past full hours at once, as if the host had slept: what the open hour had is dropped.
+  # The clock jumps past full hours, as if the host had slept: the open hour is dropped.
   clock_set 23:10:00
   bed_wait 20 'the hour to be dropped' test_metric 1 tt telltale_privacy_state_total 'event="dropped"'
   [ "$(network_transactions)" = "$hour" ]

@@ -11,7 +11,7 @@ setup() {
   cd "$BATS_TEST_DIRNAME/../.." || return
 }
 
-# Status 77 is a case's way to say that it cannot run here, and why.
+# A case that cannot run here ends with status 77 and says why.
 case_passes() {
   run build/venv/bin/python -B tests/e2e/export_cases.py "$1"
   if [ "$status" -eq 77 ]; then
@@ -21,7 +21,7 @@ case_passes() {
   [ "$status" -eq 0 ]
 }
 
-@test "a snapshot arrives as OTLP asks: resource, scope, times, sums, histograms, headers" {
+@test "a snapshot arrives as OTLP defines it: resource, scope, times, sums, histograms, headers" {
   case_passes arrives
 }
 
@@ -37,7 +37,7 @@ case_passes() {
   case_passes the_first_goes_first
 }
 
-@test "each of gRPC's 16 codes is retried or dropped as OTLP has it" {
+@test "each of gRPC's 16 codes is retried or dropped as OTLP says" {
   case_passes each_status_code
 }
 
@@ -45,23 +45,23 @@ case_passes() {
   case_passes slow
 }
 
-@test "half-closed and reset connections cost no total" {
+@test "half-closed and reset connections lose no total" {
   case_passes half_closed
 }
 
-@test "an endpoint that does not speak gRPC is told in words, and replaced by one that does" {
+@test "an endpoint that does not speak gRPC is reported in words, and may be replaced by one that does" {
   case_passes garbage
 }
 
-@test "an answer that is not OTLP's, and details that are no details, change nothing" {
+@test "an answer that is not OTLP, and details that are garbage, change nothing" {
   case_passes garbage_inside
 }
 
-@test "INVALID_ARGUMENT is counted, said once and not sent again" {
+@test "INVALID_ARGUMENT is counted, logged once and not sent again" {
   case_passes refusal_is_final
 }
 
-@test "what a collector repeats of its headers is not told on, by log, status or check" {
+@test "what a collector repeats of its headers appears in no log, status or check" {
   case_passes a_secret_is_not_repeated
 }
 
@@ -81,7 +81,7 @@ case_passes() {
   case_passes retry_info_is_honoured
 }
 
-@test "a partial success is counted, said once and not sent again" {
+@test "a partial success is counted, logged once and not sent again" {
   case_passes partial_success
 }
 
@@ -93,7 +93,7 @@ case_passes() {
   case_passes silence_ends_at_the_deadline
 }
 
-@test "a connection that died unnoticed is replaced after one deadline" {
+@test "a dead connection is replaced after one deadline" {
   case_passes a_connection_dies_unnoticed
 }
 
@@ -101,11 +101,11 @@ case_passes() {
   case_passes server_restarts
 }
 
-@test "connections closed for their age cost no export" {
+@test "connections closed for their age lose no export" {
   case_passes connection_age
 }
 
-@test "the last snapshot is delivered at shutdown though the endpoint was backing off" {
+@test "the last snapshot is delivered at shutdown although the exporter was backing off" {
   case_passes flush_delivers_the_last
 }
 
@@ -121,11 +121,11 @@ case_passes() {
   case_passes gzip
 }
 
-@test "TLS: a collector is believed by the CA file given, and by no other" {
+@test "TLS: a collector is trusted by the given CA file and by no other" {
   case_passes tls
 }
 
-@test "mutual TLS: the client certificate opens the door, without it stays shut" {
+@test "mutual TLS: exports work with the client certificate and not without it" {
   case_passes mutual_tls
 }
 
@@ -153,11 +153,11 @@ case_passes() {
   case_passes rotated
 }
 
-@test "new certificates end no pause that the collector asked for" {
+@test "new certificates do not shorten a pause that the collector asked for" {
   case_passes rotated_while_asked_to_wait
 }
 
-@test "a CA file that is damaged, gone or no file at all leaves the one read before in use" {
+@test "when a CA file is damaged, missing or not a file, the one read before stays in use" {
   case_passes a_ca_file_that_cannot_serve
 }
 
@@ -177,6 +177,6 @@ case_passes() {
   case_passes no_privilege
 }
 
-@test "one attempt tells in words why an endpoint cannot be used" {
+@test "one attempt says in words why an endpoint cannot be used" {
   case_passes trying
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the cases of the export stage are made of: scripted servers, wires that can be cut, an exporter to
+"""Parts for the cases of the export stage: scripted servers, connections that can be cut, an exporter to
 drive, a certificate authority."""
 import contextlib
 import json
@@ -37,7 +37,7 @@ def until(what, probe, patience=PATIENCE_S):
 
 
 class Server(service_grpc.MetricsServiceServicer):
-    """Answers by SCRIPT, one step a call, then OK for ever.
+    """Answers by SCRIPT, one step for each call, then always OK.
 
     A step is ("OK",), ("PARTIAL", rejected, message), or (code, message[, retry delay in s]).
     """
@@ -77,7 +77,7 @@ class Server(service_grpc.MetricsServiceServicer):
         context.abort(code, message)
 
     def values(self):
-        """What transactions_total was in each call, in order."""
+        """The values of transactions_total in the calls, in order."""
         with self.lock:
             return [metrics(c[0])["transactions_total"].sum.data_points[0].as_int
                     for c in self.calls]
@@ -123,7 +123,7 @@ class Exporter:
             raise AssertionError(f"{e}; it is {self.last}") from None
 
     def stop(self, ms=5000):
-        """Flushes and stops; the exporter must end by itself, with no complaint by ASan."""
+        """Flushes and stops; the exporter must end by itself, without a report by ASan."""
         self.say(f"stop {ms}")
         assert self.process.stdout.readline() == "stopped\n"
         status = self.process.wait(PATIENCE_S)
@@ -146,7 +146,7 @@ class Exporter:
 
 
 class Raw:
-    """A server below gRPC: for each connection SCRIPT, a function of the socket, is called."""
+    """A server that does not use gRPC: it calls SCRIPT, a function of the socket, for each connection."""
 
     def __init__(self, script, port=0):
         self.script = script
@@ -185,7 +185,7 @@ def raw_export(answer):
 
 
 def environment():
-    """This one, without the proxies that gRPC would go through."""
+    """This process's environment, without the proxies that gRPC would use."""
     return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
 
 
@@ -230,13 +230,13 @@ class Wire:
                     sink.sendall(data)
 
     def half_close(self):
-        """Says to the client that nothing more will come, and goes on listening."""
+        """Closes the direction to the client and goes on reading from it."""
         for client in self.alive:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_WR)
 
     def reset(self):
-        """Drops every connection of this moment, as a balancer does that restarts."""
+        """Drops every open connection, as a balancer does that restarts."""
         for client in self.alive:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             with contextlib.suppress(OSError):
@@ -245,8 +245,8 @@ class Wire:
         self.alive = set()
 
     def lose(self):
-        """From now on what comes through the connections of this moment vanishes without a word, as
-        when a translation table in between has forgotten them."""
+        """From now on, everything sent on the open connections is lost silently, as when an address
+        translator between the two has forgotten them."""
         self.dead |= self.alive
 
 

@@ -89,7 +89,7 @@ def retry_sends_newest():
 
 
 def the_first_goes_first():
-    """Of a daemon that starts while its collector is away: zero first, then what there is now."""
+    """A daemon starts while its collector is away: the collector gets zeros first, then the newest figures."""
     server = Server((grpc.StatusCode.UNAVAILABLE, "not yet"))
     with Exporter(f"authority={server.authority}") as x:
         for n in (0, 5, 7):
@@ -98,7 +98,7 @@ def the_first_goes_first():
         x.until_status(exports=2, retries=1, failures=0)
         x.stop()
     assert server.values() == [0, 0, 7], server.values()
-    # Refused for good, it is not offered again.
+    # A snapshot that was refused for good is not sent again.
     server = Server((grpc.StatusCode.INVALID_ARGUMENT, "too old"))
     with Exporter(f"authority={server.authority}") as x:
         x.post(0)
@@ -122,7 +122,7 @@ def refusal_is_final():
 
 
 def a_secret_is_not_repeated():
-    """Collectors that say what they were sent: the words, cut to their length or not, do not."""
+    """Collectors repeat in their message what they were sent. What telltale reports of it, cut or whole, does not."""
     refusal = "no such key: s3cret-of-ours (you sent Bearer s3cret-of-ours)"
     server = Server((grpc.StatusCode.UNAUTHENTICATED, refusal),
                     (grpc.StatusCode.UNAVAILABLE, "x" * 235 + "s3cret-of-ours"),
@@ -140,14 +140,14 @@ def a_secret_is_not_repeated():
     done = attempt(f"authority={Server((grpc.StatusCode.UNAUTHENTICATED, refusal)).authority}"
                    ",header=Authorization:Bearer s3cret-of-ours")
     assert done.returncode == 1 and "s3c" not in done.stdout + done.stderr, done
-    # Nor of the way through a proxy, whose address gRPC cannot read.
+    # Nor does it report the address of a proxy that gRPC cannot read.
     done = attempt(f"authority={Server().authority}", http_proxy="ht tp://me:s3cret@127.0.0.1:1")
     assert "cannot parse value of 'http_proxy' env var" in done.stderr, done
     assert "s3c" not in done.stdout + done.stderr, done
 
 
 def bytes_are_those_that_arrived():
-    """Neither what was refused nor what met nobody counts as delivered."""
+    """Neither a refused export nor one that reached nobody counts as delivered."""
     server = Server((grpc.StatusCode.UNAVAILABLE, "later"), OK,
                     (grpc.StatusCode.INVALID_ARGUMENT, "no"))
     with Exporter(f"authority={server.authority}") as x:
@@ -201,7 +201,7 @@ def retry_info_is_honoured():
         x.until_status(1, exports=2)
         assert asks.values() == [1], asks.values()
         x.stop()
-    # ... but the flush at the end asks once more, whatever was said.
+    # The flush at the end tries once more, whatever the collector asked for.
     assert asks.values() == [1, 1, 2], asks.values()
 
 
@@ -215,7 +215,7 @@ def partial_success():
         x.until_status(exports=4, rejected_points=5, failures=0, retries=0,
                        consecutive_failures=0)
         x.stop()
-        # That nothing was refused is a warning, and does not silence a refusal.
+        # A warning without refused points must not suppress the message about a later refusal.
         assert x.said().count("refused 3 points: too late") == 1, x.said()
         assert x.said().count("accepted everything, and warns: hm") == 1, x.said()
         assert x.said().count("\n") == 2, x.said()
@@ -229,7 +229,7 @@ def one_down_does_not_delay_the_other():
         for n in (1, 2, 3, 4, 5):
             x.post(n)
             x.until_status(1, exports=n)
-        # All that while the first export to the other was still under way.
+        # All this happened while the first export to the other endpoint was still in progress.
         assert x.status(0)["consecutive_failures"] == 0, x.status(0)
         x.post(6)
         x.stop(300)
@@ -345,7 +345,7 @@ def tls():
             assert "cannot connect: " in status["last_error"], status
             assert "CERTIFICATE_VERIFY_FAILED" in status["last_error"].upper().replace(" ", "_")
             x.stop(0)
-        # Not in clear either.
+        # Not in clear text either.
         with Exporter(f"authority={server.authority}") as x:
             x.post(3)
             until("a failure", lambda: x.status()["consecutive_failures"])

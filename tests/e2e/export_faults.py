@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases of export_cases.py: faults of every kind on the way, and every edge of what an export can hold."""
+"""Cases of export_cases.py: faults of every kind between exporter and collector, and exports with extreme values."""
 import contextlib
 import os
 import socket
@@ -15,7 +15,7 @@ RETRIED = {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAIL
 
 
 def each_status_code():
-    """Every code there is, each from a server of its own, four at a time."""
+    """Every gRPC code, each from a server of its own, four servers at a time."""
     codes = [c for c in grpc.StatusCode if c is not grpc.StatusCode.OK]
     assert len(codes) == 16
     for four in (codes[i:i + 4] for i in range(0, 16, 4)):
@@ -77,7 +77,7 @@ def half_closed():
         x.stop()
     assert server.values()[-1] == 5, server.values()
     assert sorted(set(server.values())) == [1, 2, 3, 4, 5], server.values()
-    # One that hears the request out and then says nothing but that it is done.
+    # A server that reads the whole request and then closes without an answer.
     def deaf(client):
         client.settimeout(0.5)
         with contextlib.suppress(TimeoutError):
@@ -122,7 +122,7 @@ def garbage():
 
 
 def garbage_inside():
-    """gRPC as it should be around an answer that is no OTLP: it was acknowledged all the same."""
+    """A correct gRPC reply whose message is not OTLP: the export still counts as acknowledged."""
     def answer(request, context):
         if len(texts) == 1:
             context.set_trailing_metadata((("grpc-status-details-bin", os.urandom(200)),))
@@ -181,7 +181,7 @@ def rotated():
         with Exporter(f"authority={first.authority},tls,ca={d}/ca,cert={d}/cert,key={d}/key") as x:
             x.post(1)
             x.until_status(exports=1)
-            # Half a rotation is not taken.
+            # Half of a rotation is not used.
             _, cert = new.sign("client")
             put("cert", cert)
             x.post(2)
@@ -204,7 +204,7 @@ def rotated():
 
 
 def a_ca_file_that_cannot_serve():
-    """What was read before stays in use, whatever stands at the path; the next good one is taken."""
+    """The file read before stays in use, whatever is at the path; the next good file is used."""
     with Authority() as ours, Authority() as theirs:
         server = Server(credentials=ours.server_credentials(False), host="localhost")
         key, _ = ours.sign("client")
@@ -231,13 +231,13 @@ def a_ca_file_that_cannot_serve():
             x.post(7)
             x.until_status(exports=7, consecutive_failures=0)
             assert x.said().count("not used yet") == 1 and "read again" not in x.said(), x.said()
-            # One that is whole, and of another authority, is what the operator asked for.
+            # A valid file of another authority is used, because the operator asked for it.
             os.rmdir(path)
             put(open(theirs.ca).read())
             x.post(8)
             status = until("a failure", lambda: x.status()["consecutive_failures"] and x.status())
             assert "certificate" in status["last_error"].lower(), status
-            # Put right, it is taken at the next export: nothing waits for the back-off.
+            # A repaired file is used at the next export, without waiting for the back-off.
             put(open(ours.ca).read())
             x.post(9)
             x.until_status(exports=8, failures=0, consecutive_failures=0)
@@ -247,7 +247,7 @@ def a_ca_file_that_cannot_serve():
 
 
 def rotated_while_asked_to_wait():
-    """New certificates end no pause that the collector itself has asked for."""
+    """New certificates do not shorten a pause that the collector asked for."""
     with Authority() as ours:
         asks = Server((grpc.StatusCode.UNAVAILABLE, "later", 3000), host="localhost",
                       credentials=ours.server_credentials(False))
@@ -281,10 +281,10 @@ def edges():
         x.stop()
     check_edges(metrics(server.calls[0][0]), exponential=True)
     check_edges(metrics(plain.calls[0][0]), exponential=False)
-    # What is counted as sent is what was sent.
+    # The bytes counted as sent are those that were sent.
     assert whole["bytes"] == plain.calls[0][0].ByteSize(), whole
     assert 0 < packed["bytes"] < server.calls[0][0].ByteSize() / 2, packed
-    # Nothing in it that the definitions do not have.
+    # It contains no field that the definitions do not have.
     for request in (server.calls[0][0], plain.calls[0][0]):
         size = request.ByteSize()
         request.DiscardUnknownFields()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exporter.c - the export stage alone, driven by lines on standard input, for tests with real gRPC
- * servers.
+ * exporter.c - runs the export stage alone, controlled by lines on standard input, for tests with
+ * real gRPC servers.
  *
  *   exporter [--try] ENDPOINT...
  *

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Whatever becomes of telltale, the connector does not notice.
+# Whatever happens to telltale, the connector does not notice.
 
 load helper
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034
 #
-# What every bats file here begins with: a bed per test, taken down after it, and its logs shown when
+# Loaded by every bats file here: makes a bed for each test, removes it afterwards, and shows its logs when
 # the test failed.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# What lib.sh's rates.json says, as the connectors take it.
+# The rates of lib.sh's rates.json, in the form that the connectors take.
 RATES='{"EUR":"0.813399","GBP":"0.741"}'
 EUR='{"code":"EUR","scale":6}'
 USD='{"code":"USD","scale":9}'
@@ -36,7 +36,7 @@ needs_ipv6() {
   bed_has_ipv6 || skip 'this host has no IPv6 on its loopback'
 }
 
-# receiver NAME [EXTRA]: a STREAM receiver on every address, plain; its callers pay in EUR.
+# receiver NAME [EXTRA]: starts a STREAM receiver on every address, without TLS; its callers pay in EUR.
 receiver() {
   local host
   host=$(bed_any_address)
@@ -54,7 +54,7 @@ receiver_tls() {
     \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]${2:+,$2}}"
 }
 
-# sender NAME URL...: a node that pays to these, in EUR.
+# sender NAME URL...: starts a node that pays to these URLs, in EUR.
 sender() {
   local name=$1 url peers=
   shift
@@ -68,7 +68,8 @@ sender() {
     \"peers\":[$peers]}"
 }
 
-# forwarder NAME URL [EXTRA]: a connector between such a sender and this one, that keeps a hundredth.
+# forwarder NAME URL [EXTRA]: starts a connector between such a sender and the receiver at URL; it keeps a
+# hundredth.
 forwarder() {
   connector_start "$1" "{\"address\":\"test.$1\",\"asset\":$EUR,\"rates\":$RATES,
     \"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}],
@@ -76,14 +77,14 @@ forwarder() {
     \"forward\":{\"rate\":\"0.99\"}${3:+,$3}}"
 }
 
-# to URL...: where payments ask for an address, one for each peer.
+# to URL...: prints where payments ask for an address, one for each peer.
 to() {
   local url list=
   for url in "$@"; do list+="${list:+,}{\"url\":\"$url/pay\",\"ca\":\"$BED/ca.pem\"}"; done
   echo "\"to\":[$list]"
 }
 
-# prepare_file FILE [SIZE]: a Prepare to bob, for clients that have no ILP library, with SIZE bytes of
+# prepare_file FILE [SIZE]: writes a Prepare to bob, for clients that have no ILP library, with SIZE bytes of
 # data more than it needs.
 prepare_file() {
   (cd "$ROOT/tests/e2e" && node -e "
@@ -99,7 +100,7 @@ prepare_file() {
     }))" "$1" "${2:-0}")
 }
 
-# agree NAME SIDE NAME SIDE: two connectors' ledgers of the same packets, in the same asset.
+# agree NAME SIDE NAME SIDE: compares two connectors' ledgers of the same packets, in the same asset.
 agree() {
   connector_count "$1"
   connector_count "$3"
@@ -111,8 +112,8 @@ sys.exit("\n".join(differences) or (None if a["transactions"] else "nothing was 
 PYTHON
 }
 
-# exactly TELLTALE CONNECTOR [BEFORE]: telltale's exact totals are what the connector itself counted
-# as originated; with BEFORE (an older count of the same connector), since then.
+# exactly TELLTALE CONNECTOR [BEFORE]: whether telltale's exact totals equal what the connector itself counted
+# as originated. With BEFORE, an older count of the same connector, only what was counted since then.
 exactly() {
   connector_count "$2"
   python3 - "$BED/$1.truth" "$BED/$2.count" "${3:-}" <<'PYTHON'
@@ -141,13 +142,13 @@ test_metric() {
   [[ $(telltale_metric "${@:2}") == "$1" ]]
 }
 
-# at_least WANT COMMAND...: what COMMAND prints is a number and no smaller; for bed_wait.
+# at_least WANT COMMAND...: whether COMMAND prints a number that is WANT or more; for bed_wait.
 at_least() {
   local got
   got=$("${@:2}") && ((got >= $1))
 }
 
-# same COMMAND -- COMMAND: both succeed and print the same; for bed_wait.
+# same COMMAND -- COMMAND: whether both succeed and print the same; for bed_wait.
 same() {
   local first=()
   while [[ $1 != -- ]]; do

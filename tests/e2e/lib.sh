@@ -29,7 +29,7 @@ bed_fini() {
   BED=
 }
 
-# Ends what runs in and below a cgroup, whoever started it, and removes it.
+# Ends all processes in and below a cgroup, whoever started them, and removes it.
 bed_end() {
   local dir pid
   while read -r dir; do
@@ -40,7 +40,7 @@ bed_end() {
   done < <(find "$1" -depth -type d 2>/dev/null)
 }
 
-# The cgroups of runs whose shell is no more: it was killed before it could clean up.
+# Removes the cgroups of runs whose shell was killed before it could clean up.
 bed_orphans() {
   local dir pid
   for dir in "$(bed_cgroup_mount)"/telltale-test.*; do
@@ -49,7 +49,7 @@ bed_orphans() {
   done
 }
 
-# Where cgroup v2 is mounted, also when it is not the only hierarchy.
+# Prints where cgroup v2 is mounted, also when it is not the only hierarchy.
 bed_cgroup_mount() {
   awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") { print $5; exit } }' \
     /proc/self/mountinfo
@@ -75,7 +75,7 @@ bed_wait() {
   done
 }
 
-# bed_json FILE KEY...: one value out of a JSON file; nothing and failure where there is none.
+# bed_json FILE KEY...: prints one value of a JSON file; prints nothing and fails when it is not there.
 bed_json() {
   python3 - "$@" <<'PYTHON'
 import json, sys
@@ -92,7 +92,8 @@ PYTHON
 # What commands are started through, in their cgroup: nsenter into a network namespace, say.
 BED_WITHIN=()
 
-# bed_spawn NAME COMMAND...: in the background, in a cgroup of its own; keeps no descriptor of bats open.
+# bed_spawn NAME COMMAND...: starts COMMAND in the background, in a cgroup of its own; keeps no descriptor of
+# bats open.
 bed_spawn() {
   local name=$1
   shift
@@ -154,12 +155,12 @@ bed_has_ipv6() {
   grep -q '^00000000000000000000000000000001 ' /proc/net/if_inet6 2>/dev/null
 }
 
-# What a server listens on to be reached at 127.0.0.1 and, where there is one, ::1.
+# Prints what a server must listen on to be reached at 127.0.0.1 and, if this host has it, ::1.
 bed_any_address() {
   if bed_has_ipv6; then echo ::; else echo 0.0.0.0; fi
 }
 
-# A certificate authority and a server's certificate for localhost: ca.pem, server.pem, server.key.
+# Makes a certificate authority and a server's certificate for localhost: ca.pem, server.pem, server.key.
 bed_certificates() {
   [[ -e $BED/server.pem ]] && return
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=test bed' \
@@ -203,7 +204,8 @@ connector_cgroup() {
   echo "$BED_CGROUP/$1"
 }
 
-# connector_do NAME pay|hammer JSON: fails when any of it failed; the answer is in NAME.did.
+# connector_do NAME pay|hammer JSON: makes a connector pay; fails when any payment failed. The answer is in
+# NAME.did.
 connector_do() {
   local name=$1 action=$2
   curl --silent --show-error --fail-with-body --max-time 300 --unix-socket "$BED/$name.sock" --data "$3" \
@@ -230,7 +232,7 @@ connector_count() {
   curl --silent --fail --unix-socket "$BED/$1.sock" http://connector/truth >"$BED/$1.count"
 }
 
-# connector_truth NAME KEY...: one figure of it, as it is now.
+# connector_truth NAME KEY...: prints one of the connector's figures as it is now.
 connector_truth() {
   connector_count "$1" && bed_json "$BED/$1.count" "${@:2}"
 }
@@ -323,7 +325,7 @@ prometheus_url() {
   echo "http://127.0.0.1:$(cat "$BED/prometheus.port")"
 }
 
-# prometheus_value EXPRESSION: the one value it has now.
+# prometheus_value EXPRESSION: prints the single value that EXPRESSION has now.
 prometheus_value() {
   curl --silent --fail "$(prometheus_url)/api/v1/query" --data-urlencode "query=$1" >"$BED/query.json" &&
     bed_json "$BED/query.json" data result 0 value 1
@@ -331,8 +333,8 @@ prometheus_value() {
 
 # --- telltale -----------------------------------------------------------------------------------
 
-# telltale_config NAME CGROUP [LINE...]: a configuration for one target; the lines of YAML are added
-# as they are, after what every run needs. Amounts are in EUR unless a line says more.
+# telltale_config NAME CGROUP [LINE...]: writes a configuration for one target. The lines of YAML are added
+# unchanged after what every run needs. Amounts are in EUR unless a line says otherwise.
 telltale_config() {
   local name=$1 cgroup=$2
   shift 2
@@ -351,7 +353,7 @@ telltale_config() {
   } >"$BED/$name.yaml"
 }
 
-# telltale_endpoint URL AUDIENCE [TIMEOUT]: one item of the list `endpoints:`.
+# telltale_endpoint URL AUDIENCE [TIMEOUT]: prints one item of the list `endpoints:`.
 telltale_endpoint() {
   printf '  - url: %s\n    audience: %s\n    timeout: %s\n' "$1" "$2" "${3:-10s}"
 }
@@ -382,11 +384,11 @@ telltale_ready() {
   grep -q 'run: ready' "$BED/$1.log"
 }
 
-# telltale_stop NAME: ends it; its truth file then has everything it saw.
+# telltale_stop NAME: ends it. Its truth file then contains everything that it saw.
 telltale_stop() {
   local listen
   listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
-  # What it says of itself, for whoever asks why a count differs.
+  # Its own metrics, to explain why a count differs.
   curl --silent --max-time 5 "http://$listen/metrics" | grep -v '^#' >"$BED/$1.metrics"
   bed_stop "$1" || {
     echo "telltale $1 ended with status $?" >&2
@@ -395,13 +397,13 @@ telltale_stop() {
   }
 }
 
-# telltale_truth NAME KEY...: one exact total, as the daemon last wrote it.
+# telltale_truth NAME KEY...: prints one exact total, as the daemon last wrote it.
 telltale_truth() {
   bed_json "$BED/$1.truth" "${@:2}"
 }
 
-# telltale_metric NAME METRIC [LABEL="VALUE"]: the sum of a metric's series on /metrics, where a sum's
-# name ends in _total whatever OTLP calls it, as behind a Collector.
+# telltale_metric NAME METRIC [LABEL="VALUE"]: prints the sum of a metric's series on /metrics. There a sum's
+# name always ends in _total, whatever its name in OTLP, as behind a Collector.
 telltale_metric() {
   local listen
   listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
@@ -411,8 +413,8 @@ telltale_metric() {
     END { if (!seen) exit 1; printf "%d\n", sum }'
 }
 
-# telltale_quiet NAME: it has counted no record between the snapshot of an earlier look and one that is two
-# seconds later; for bed_wait. How long a look takes, and how often one is made, makes no difference.
+# telltale_quiet NAME: whether telltale has counted no record between the snapshot of an earlier call and one
+# that is two seconds later; for bed_wait. It does not matter how long a call takes or how often it is made.
 telltale_quiet() {
   local begun now ended was_ended=0 was=
   begun=$(telltale_snapshot "$1") && now=$(telltale_metric "$1" telltale_records_total) &&
@@ -422,19 +424,19 @@ telltale_quiet() {
     rm "$BED/$1.quiet"
     return
   fi
-  # The first look at a figure stands until a later snapshot is there to be held against it.
+  # The first figure is kept until there is a later snapshot to compare with it.
   [[ $now == "$was" ]] || echo "$ended $now" >"$BED/$1.quiet"
   return 1
 }
 
-# The second at which it made the figures that it shows now.
+# Prints the second in which telltale made the figures that it shows now.
 telltale_snapshot() {
   curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/$1.yaml")/status.json" >"$BED/$1.status" &&
     bed_json "$BED/$1.status" time_s
 }
 
-# telltale_peers NAME PEERS: PEERS (a list like main.js's, and names) as lines of configuration, their
-# tokens fingerprinted by telltale itself from the answer Rafiki's admin API would give.
+# telltale_peers NAME PEERS: prints PEERS (a list like main.js's, with names) as lines of configuration.
+# telltale itself makes the fingerprints of their tokens, from the answer that Rafiki's admin API would give.
 telltale_peers() {
   python3 - "$2" >"$BED/$1.peers.json" <<'PYTHON'
 import json, sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""listener.py FILE PORT: accepts connections on loopback, never answers, and keeps their number in
-FILE; makes FILE.ready once it listens. PORT 0 takes any, and FILE.port says which."""
+"""listener.py FILE PORT: accepts connections on loopback, never answers, and writes their number to
+FILE; makes FILE.ready once it listens. With PORT 0 it takes any port, which FILE.port names."""
 import socket
 import sys
 

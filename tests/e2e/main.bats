@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The main job: what telltale counts from outside the sender is what the sender counted itself.
+# The main job: telltale, from outside the sender, counts exactly what the sender counts itself.
 
 load helper
 
-# pays CONCURRENCY PAYMENTS URL...: STREAM payments over these links, and equal figures.
+# pays CONCURRENCY PAYMENTS URL...: makes STREAM payments over these links and expects equal figures.
 pays() {
   local concurrency=$1 payments=$2
   shift 2

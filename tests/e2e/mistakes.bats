@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# shellcheck disable=SC2016 # what is in backquotes is said, not run
+# shellcheck disable=SC2016 # backquotes are part of the messages, not commands
 #
-# What an operator may get wrong: each is answered by one sentence that says the mend, with the right
-# exit status, before anything is loaded into the kernel, and nothing is left behind.
+# Mistakes of operators. telltale answers each with one sentence that says the fix and with the right exit
+# status, before anything is loaded into the kernel, and leaves nothing behind.
 
 load helper
 
-# wrong STATUS WORDS COMMAND...: COMMAND ends with STATUS and says WORDS (an extended regular
-# expression) in few lines.
+# wrong STATUS WORDS COMMAND...: expects that COMMAND ends with STATUS and prints WORDS (an extended regular
+# expression) in at most three lines.
 wrong() {
   local want=$1 words=$2
   run timeout 120 "${@:3}" </dev/null
@@ -23,19 +23,19 @@ untouched() {
   [[ ! -e $BED/state && ! -e $BED/run ]]
 }
 
-# A configuration of these lines alone.
+# Writes a configuration of these lines alone.
 config() {
   printf '%s\n' "$@" >"$BED/c.yaml"
 }
 
-# One that lacks nothing, for a target of its own; the lines are added to it.
+# Writes a complete configuration for a target of its own, and adds the lines to it.
 whole() {
   mkdir -p "$BED_CGROUP/target"
   config 'enabled: true' "targets: [{cgroup: $BED_CGROUP/target}]" "state_dir: $BED/state" \
     "run_dir: $BED/run" 'listen: 127.0.0.1:1' "$@"
 }
 
-@test "a configuration that is not right is refused with line, column and the mend" {
+@test "a wrong configuration is refused with line, column and the fix" {
   while IFS='|' read -r yaml words; do
     config "$yaml"
     wrong 1 "$words" "$TELLTALE" run --config "$BED/c.yaml"
@@ -83,7 +83,7 @@ TABLE
   wrong 1 'milliseconds' env OPEN_TELEMETRY_EXPORT_INTERVAL=1h "$TELLTALE" run -c "$BED/c.yaml"
 }
 
-@test "livenet wants a consent of its own and collectors of its own, testnet neither" {
+@test "livenet needs a separate consent and separate collectors, testnet does not" {
   # shellcheck disable=SC2016 # the backquotes are the message's
   whole 'network: livenet' 'endpoints: [{url: "http://c:1", audience: network}]'
   wrong 1 "is testnet's unless it says otherwise, and this node is on livenet" "$TELLTALE" run -c "$BED/c.yaml"
@@ -115,7 +115,7 @@ TABLE
   untouched
 }
 
-@test "a state directory that cannot be used is refused with the mend that fits" {
+@test "a state directory that cannot be used is refused with the right fix" {
   whole
   sed -i "s,^state_dir.*,state_dir: $BED/no/such/dir," "$BED/c.yaml"
   wrong 1 'make the directory above it' "$TELLTALE" run -c "$BED/c.yaml"
@@ -132,7 +132,7 @@ TABLE
   [ "$left" = filler ]
 }
 
-@test "a port that is taken, or a run_dir in use, is told before the programs are loaded" {
+@test "a port that is taken, or a run_dir in use, is reported before the programs are loaded" {
   whole
   bed_spawn taken python3 "$ROOT/tests/e2e/listener.py" "$BED/taken" 0
   bed_wait 10 'the port to be taken' test -e "$BED/taken.ready"
@@ -148,7 +148,7 @@ TABLE
   run ! grep 'loading the programs' <<<"$output"
 }
 
-@test "garbage into privacy apply is reported by line, and the rest is done" {
+@test "privacy apply reports garbage by line and processes the rest" {
   run --separate-stderr "$TELLTALE" privacy apply --no-noise < <(printf '8300\nx\n\n-1\n1.5\n147700')
   [ "$status" = 1 ]
   [ "$output" = $'8300\t10000\t10000\n147700\t160000\t160000' ]
@@ -173,7 +173,7 @@ TABLE
   wrong 1 'cannot read the file' "$TELLTALE" rates show --operator "$BED/none.json"
 }
 
-@test "a list of peers that is none is refused" {
+@test "a file that is not a list of peers is refused" {
   whole
   wrong 1 'not JSON .* ends too early; give the whole answer' "$TELLTALE" peers import -c "$BED/c.yaml"
   wrong 1 'cannot be read' "$TELLTALE" peers import -c "$BED/c.yaml" "$BED/none.json"

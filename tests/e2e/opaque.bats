@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Blind is not zero: TLS that cannot be read is announced wherever totals are shown.
+# Traffic that cannot be read is not counted as zero: TLS that cannot be read is announced wherever totals are
+# shown.
 
 load helper
 
@@ -34,7 +35,7 @@ load helper
   telltale_stop tt
 }
 
-@test "a connection that goes over to another protocol is announced, and its Prepare is no guess" {
+@test "a connection that changes to another protocol is announced, and the outcome of its Prepare is not guessed" {
   prepare_file "$BED/prepare"
   mkdir "$BED_CGROUP/curl"
   bed_spawn upgrader python3 "$ROOT/tests/e2e/upgrader.py" "$BED/upgrader.port"
@@ -56,8 +57,8 @@ load helper
   telltale_stop tt
 }
 
-# say PORT BYTES [CA]: what a stranger may send there, with CA inside TLS; until the answer, or the end,
-# comes.
+# say PORT BYTES [CA]: sends BYTES to PORT as a stranger might, inside TLS with CA, and waits for an answer or
+# the end.
 say() {
   python3 -c '
 import socket, ssl, sys
@@ -69,7 +70,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
     print(s.recv(64))' "$@"
 }
 
-# beside_alice MODULE [MAKE]: a server by that module of Node.js, in her cgroup, made by MAKE
+# beside_alice MODULE [MAKE]: starts a server of that module of Node.js in alice's cgroup, made by MAKE
 # (createServer) with the bed's certificate; its port is in $port.
 beside_alice() {
   port=$(bed_free_port)
@@ -82,8 +83,8 @@ beside_alice() {
   bed_wait 30 'the server' python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))"
 }
 
-# stranger_beside MODULE [CA]: somebody says HTTP/2's first words to a server of alice's, with CA inside TLS;
-# it is announced, and her payments count.
+# stranger_beside MODULE [CA]: a stranger begins HTTP/2 with a server in alice's cgroup, inside TLS with CA.
+# That is announced, and her payments still count.
 stranger_beside() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
@@ -100,8 +101,8 @@ stranger_beside() {
   telltale_stop tt
 }
 
-# http2_beside MAKE SCHEME CURL_OPTION...: a server of alice's own, made by MAKE, answers in HTTP/2; it is
-# announced once, and none of her payments is counted as her own.
+# http2_beside MAKE SCHEME CURL_OPTION...: alice's own server, made by MAKE, answers in HTTP/2. That is
+# announced once, and none of her payments is counted as originated.
 http2_beside() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
@@ -120,7 +121,7 @@ http2_beside() {
   telltale_stop tt
 }
 
-@test "what a stranger says to a connector keeps none of its payments back" {
+@test "a stranger who begins HTTP/2 with a connector does not stop its payments from being counted" {
   stranger_beside http
 }
 
@@ -128,12 +129,12 @@ http2_beside() {
   http2_beside createServer http --http2-prior-knowledge
 }
 
-@test "inside TLS that is read it is the same: a stranger's words keep nothing back" {
+@test "inside readable TLS it is the same: a stranger does not stop payments from being counted" {
   bed_certificates
   stranger_beside https "$BED/ca.pem"
 }
 
-@test "inside TLS that is read it is the same: the target's own HTTP/2 does" {
+@test "inside readable TLS it is the same: the target's own HTTP/2 does" {
   bed_certificates
   http2_beside createSecureServer https --http2 --cacert "$BED/ca.pem"
 }

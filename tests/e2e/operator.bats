@@ -9,7 +9,7 @@ pay_over_tls() {
   connector_pay alice "{\"payments\":16,\"concurrency\":4,$(to "$1")}"
 }
 
-# Prepares that it counts and that may never have left it.
+# Prints how many Prepares the connector counted that may never have left it.
 connector_trouble() {
   echo "$(connector_truth alice originated http_errors) HTTP errors," \
     "$(connector_truth alice originated expired) expired"
@@ -61,7 +61,7 @@ CONFINED
   exactly tt alice
 }
 
-@test "check says of each thing whether it works, and the mend where it does not" {
+@test "check says of each thing whether it works, and otherwise the fix" {
   receiver bob
   sender alice "http://127.0.0.1:$(connector_port bob)"
   telltale_config tt "$(connector_cgroup alice)"
@@ -127,7 +127,7 @@ CONFINED
   bed_wait 5 'the endpoint to be seen' seen_endpoint "${url#http://}"
   "$TELLTALE" peers --config "$BED/tt.yaml" >"$BED/seen"
   run ! grep -q secret-of-alice "$BED/seen"
-  # Filled in and pasted, it attributes what came without an asset before.
+  # Pasted into the configuration with assets filled in, it attributes packets that had no asset before.
   { echo peers: && sed -E 's/asset: .*/asset: {code: EUR, scale: 6}/' "$BED/seen"; } >>"$BED/tt.yaml"
   telltale_stop tt
   connector_count alice

@@ -1,18 +1,18 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# How an exchange can end: each Prepare in exactly one way, and telltale's counts are those of the
-# client that saw it.
+# The ways an exchange can end: each Prepare ends in exactly one way, and telltale counts the same as the
+# client.
 
 load helper
 
-# peer [CERT KEY]: server.js as "peer".
+# peer [CERT KEY]: starts server.js as "peer".
 peer() {
   bed_spawn peer node "$ROOT/tests/e2e/outcomes/server.js" "$BED/peer.ready" "$@"
   bed_wait 30 'the peer' test -e "$BED/peer.ready"
 }
 
-# watched PLAIN|TLS client|peer: every ending, telltale looking at one side of it.
+# watched PLAIN|TLS client|peer: makes exchanges end in every way while telltale watches one side.
 watched() {
   local scheme=http ca='' host=127.0.0.1
   mkdir -p "$BED_CGROUP/client"
@@ -25,7 +25,7 @@ watched() {
   fi
   telltale_config tt "$BED_CGROUP/$2"
   if [[ $2 == client ]]; then
-    # It waits, so that its TLS library is being read before it says a word.
+    # It waits, so that telltale reads its TLS library before it sends anything.
     bed_spawn client node "$ROOT/tests/e2e/outcomes/gate.js" "$BED/gate" \
       "$scheme://$host:$(bed_json "$BED/peer.ready" port)/" 8 1 "$BED/ledger" "$ca"
     bed_wait 30 'the client to be up' test -e "$BED/gate.up"
@@ -41,7 +41,7 @@ watched() {
   [ -e "$BED/ledger" ]
 }
 
-# ended: how many exchanges telltale has seen the end of.
+# ended: prints how many exchanges telltale has seen end.
 ended() {
   telltale_metric tt telltale_exchanges_total
 }
@@ -50,7 +50,7 @@ prepares() {
   bed_json "$BED/ledger" prepares
 }
 
-# The ledger's outcomes are the truth file's; prints both.
+# Compares the ledger's outcomes with the truth file's and prints both.
 outcomes_agree() {
   python3 - "$BED/ledger" "$BED/tt.truth" <<'PYTHON'
 import json, sys
@@ -63,7 +63,7 @@ sys.exit(ledger["unexpected"] or ledger["outcomes"] != truth["outcomes"]
 PYTHON
 }
 
-# METRIC LABEL KEY: one of the ledger's tables is the metric's, label by label.
+# METRIC LABEL KEY: compares one of the ledger's tables with the metric, label by label.
 table_agrees() {
   local key value
   while read -r key value; do
@@ -106,8 +106,8 @@ all_agrees() {
   all_agrees
 }
 
-# killed client|peer: telltale looks at one side, which is killed while the client waits for replies; over
-# TLS, where nobody but the process itself says that a connection ends.
+# killed client|peer: telltale watches one side, which is killed while the client waits for replies. Over TLS
+# only the process itself shows that a connection ends.
 killed() {
   mkdir -p "$BED_CGROUP/client"
   bed_certificates
@@ -144,7 +144,7 @@ PYTHON
   killed peer
 }
 
-# asynchronous sender|receiver: telltale looks at one of the two.
+# asynchronous sender|receiver: telltale watches one of the two.
 asynchronous() {
   local node=$ROOT/tests/e2e/outcomes/asynchronous.js
   mkdir -p "$BED_CGROUP/sender" "$BED_CGROUP/receiver"
@@ -185,13 +185,13 @@ PYTHON
   asynchronous receiver
 }
 
-@test "requests announced as ILP that are none are counted, and are no exchanges" {
+@test "requests announced as ILP without a packet are counted, but not as exchanges" {
   peer
   mkdir -p "$BED_CGROUP/client"
   telltale_config tt "$BED_CGROUP/client"
   telltale_start tt
   url=http://127.0.0.1:$(bed_json "$BED/peer.ready" port)/
-  # The peer ends on what it cannot read, and telltale need not care.
+  # The peer ends when it cannot read a body, which does not matter to telltale.
   for body in 'no packet at all' ''; do
     "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/client" curl --silent --max-time 120 \
       --header 'Content-Type: application/octet-stream' --data-binary "$body" "$url" || true

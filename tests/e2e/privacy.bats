@@ -87,7 +87,7 @@ END
   run -2 "$TELLTALE" privacy unknown
 }
 
-@test "no input is no error" {
+@test "empty input is no error" {
   run -0 apply </dev/null
   [ -z "$output" ]
 }
@@ -101,7 +101,7 @@ END
   [[ $output == *"10000 is 1.00 USD"* ]]
 }
 
-# The scheme as its description reads, in decimals; nothing of it is telltale's.
+# The scheme implemented from its description, in decimals, without any of telltale's code.
 @test "a million values come out as from an independent implementation" {
   cat >"$BATS_TEST_TMPDIR/other.py" <<'PYTHON'
 import random, sys
@@ -129,9 +129,9 @@ PYTHON
   apply --no-noise <"$BATS_TEST_TMPDIR/values" | cmp - "$BATS_TEST_TMPDIR/other"
 }
 
-@test "one report of bucket-laplace tells two values apart by 9 nats and more" {
+@test "one report of bucket-laplace distinguishes two values by 9 nats and more" {
   run -0 "$TELLTALE" privacy audit --values 40000,80000 --samples 1000000
-  # In a million runs; in ten millions 10.3.
+  # This is with a million runs; ten million give 10.3.
   [[ $output =~ 'epsilon    at least '([0-9]+) ]]
   [ "${BASH_REMATCH[1]}" -ge 9 ]
   run -2 "$TELLTALE" privacy audit --values 1

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# `telltale rates publish` to a file, from files and from servers that behave and misbehave; needs no
-# root and no network.
+# `telltale rates publish` to a file, from files and from good and bad servers; needs no root and no network.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/e2e/lib.sh
@@ -35,7 +34,7 @@ ecb() {
 XML
 }
 
-# serve NAME [CERTIFICATE KEY]: a server of what lies here; its port is in NAME.port.
+# serve NAME [CERTIFICATE KEY]: starts a server of the files here; its port is in NAME.port.
 serve() {
   python3 "$BATS_TEST_DIRNAME/rates_server.py" "$1.port" . "${@:2}" >"$1.log" 2>&1 3>&- 4>&- &
   echo $! >"$1.pid"
@@ -47,14 +46,14 @@ publish() {
   "$TELLTALE" rates publish "$@"
 }
 
-@test "rates of three formats are published as one document, in one line said" {
+@test "rates of three formats are published as one document, reported in one line" {
   run -0 --separate-stderr publish -s rafiki:rafiki.json -s merchant:merchant.json -s ecb:ecb.xml --to out.json
   [[ $output == 'published: sources=3/3 rates=3 new=3 kept=0 dropped=0 refused=0 to=out.json' ]]
   [ -z "$stderr" ]
   # EUR: 0.9259, 1/1.08, 1/1.08; GBP: 1/1.25; JPY: 157.3 and 170/1.08.
   [[ $(cat out.json) == '{"base":"USD","rates":{"EUR":0.925925925925926,"GBP":0.8,"JPY":157.353703703704}}' ]]
   [[ $(stat -c %a out.json) == 644 ]]
-  # And telltale itself converts with it.
+  # telltale itself can convert with it.
   run -0 "$TELLTALE" rates show --network out.json
   [[ $output =~ GBP\ +0\.8\ +1\.2500000000 ]]
 }
@@ -82,9 +81,9 @@ publish() {
   [[ $stderr == *'source 1 (rafiki, rafiki.json) says one USD buys 1.08 EUR, +16.64 % from the 0.9259'* ]]
   [[ $output == *' kept=1 '*' refused=1 '*'largest-change=JPY:+0.13%'* ]]
   [[ $(cat out.json) == '{"base":"USD","rates":{"EUR":0.9259,"JPY":157.5}}' ]]
-  # --strict says it in the exit status, too.
+  # With --strict the exit status says so too.
   run -3 publish -s rafiki:rafiki.json --to out.json --strict
-  # What the operator knows to be right can be let through.
+  # The operator can let a rate through that is known to be right.
   run -0 publish -s rafiki:rafiki.json --to out.json --max-change 20 --strict
   [[ $(cat out.json) == *'"EUR":1.08,'* ]]
 }
@@ -105,7 +104,7 @@ publish() {
   [[ $(echo out.json*) == out.json ]]
 }
 
-@test "a previous publication that is none is not overwritten unasked" {
+@test "a file that is not a previous publication is not overwritten unless asked" {
   echo 'shopping list' >out.json
   run -1 publish -s rafiki:rafiki.json --to out.json
   [[ $output == *'out.json, is not one: not JSON'*'--no-previous'* ]]
@@ -121,7 +120,7 @@ publish() {
   [[ $stderr == *'the rate of ?[2J?published: all is well is not between'* && $stderr != *$'\e'* ]]
 }
 
-@test "sources that all lost most assets at once are not believed" {
+@test "when all sources lost most assets at once, nothing is published" {
   echo '{"base":"USD","rates":{"A":1,"B":1,"C":1,"D":1,"E":1}}' >out.json
   echo '{"base":"USD","rates":{"A":1,"B":1}}' >rafiki.json
   run -1 publish -s rafiki:rafiki.json --to out.json
@@ -129,7 +128,7 @@ publish() {
   run -0 publish -s rafiki:rafiki.json --to out.json --no-previous
 }
 
-@test "old rates of the ECB are refused, and so are those of a day to come" {
+@test "old rates of the ECB are refused, and so are those of a future day" {
   ecb "$(date -u -d '8 days ago' +%F)" >ecb.xml
   run -1 publish -s ecb:ecb.xml --to out.json
   [[ $output == *'8 days old'*'max-age is 168 hours'* ]]
@@ -139,7 +138,7 @@ publish() {
   [[ $output == *'a day to come'*clock* ]]
 }
 
-@test "a file is replaced whole: who reads meanwhile never sees a part" {
+@test "a file is replaced whole: a reader never sees a part of it" {
   for i in {1..200}; do printf '"%s":%s,' "A$i" "$i"; done >list
   echo "{\"base\":\"USD\",\"rates\":{$(sed 's/,$//' list)}}" >rafiki.json
   publish -s rafiki:rafiki.json --to out.json
@@ -160,7 +159,7 @@ PYTHON
   [ -L link.json ]
 }
 
-@test "a link to what is not there yet stays one, and its target is made" {
+@test "a link to a file that does not exist yet stays a link, and the file is made" {
   echo '{"base":"USD","rates":{"EUR":0.8}}' >rafiki.json
   mkdir sub
   ln -s sub/second.json first.json
@@ -172,7 +171,7 @@ PYTHON
   [ ! -L out.json ]
 }
 
-@test "URLs are asked all at once, and one that fails does not hold up the others" {
+@test "all URLs are fetched at once, and one that fails does not delay the others" {
   serve good
   run -0 --separate-stderr publish -s "rafiki:http://127.0.0.1:$port/rafiki.json?key=secret" \
     -s "ecb:http://127.0.0.1:$port/away?ecb.xml" -s "merchant,timeout=300ms:http://127.0.0.1:$port/silent" \
@@ -183,7 +182,7 @@ PYTHON
   [[ $output$stderr != *secret* ]]
 }
 
-@test "a server's every misbehaviour is a source that failed, with its reason" {
+@test "whatever a server does wrong, its source counts as failed, with the reason" {
   serve bad
   head -c 60 rafiki.json >cut.json
   truncate -s 40 cut.json
@@ -207,19 +206,19 @@ CASES
   [ ! -e out.json ]
 }
 
-@test "a certificate that nobody vouches for is refused" {
+@test "an untrusted certificate is refused" {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem \
     -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 2 2>/dev/null
   serve tls cert.pem key.pem
   run -1 publish -s "rafiki:https://localhost:$port/rafiki.json" --to out.json
   [[ $output == *'source 1 (rafiki, localhost) failed: '*certificate* ]]
-  # And one that speaks no TLS at all.
+  # So is a server that does not speak TLS.
   serve plain
   run -1 publish -s "rafiki:https://localhost:$port/rafiki.json" --to out.json
   [[ $output == *'failed: '* ]]
 }
 
-@test "the environment names sources and place, the command line goes first" {
+@test "the environment names sources and place, the command line takes precedence" {
   export TELLTALE_RATES_SOURCES="rafiki:rafiki.json  ecb,timeout=5s:ecb.xml" TELLTALE_RATES_TO=out.json
   run -0 publish
   [[ $output == 'published: sources=2/2 '*' to=out.json' ]]
@@ -227,7 +226,7 @@ CASES
   [[ $output == 'published: sources=1/1 '*' to=other.json' ]]
 }
 
-@test "wrong usage is exit status 2 and says the mend" {
+@test "wrong usage is exit status 2 and says the fix" {
   local usage
   while read -r usage; do
     # shellcheck disable=SC2086

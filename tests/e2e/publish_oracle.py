@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holds `telltale rates publish` against the same rules, written a second time in Python's fractions.
+"""Compares `telltale rates publish` with the same rules, implemented again in Python with fractions.
 
     publish_oracle.py TELLTALE FOLDER ROUNDS [SEED]
 """
@@ -21,14 +21,14 @@ TODAY = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
 
 def text_of(value, digits):
-    """A rational as a decimal of so many digits, and what it is then."""
+    """A rational as a decimal of so many digits, and the value of that decimal."""
     context = decimal.Context(prec=digits)
     text = str(context.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator)))
     return text, Fraction(text)
 
 
 def near(value):
-    """What a source may say of it: nearly the same, the inverse, or something else."""
+    """What a source may give for a rate: nearly the same, the inverse, or something else."""
     kind = rng.random()
     if kind < 0.06:
         return 1 / value

@@ -27,7 +27,7 @@ setup() {
   [[ $output =~ GBP\ +0\.8\ +1\.5625000000 ]]
 }
 
-@test "one source that fails is said; the other is shown" {
+@test "one source that fails is reported; the other is shown" {
   run -0 --separate-stderr "$TELLTALE" rates show --operator /nonexistent --network "$network"
   [[ $output == *"network: base EUR"* ]]
   [[ $stderr == *"operator's rates: "*"No such file"* ]]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server of rates that does what it is asked to, good and bad.
+"""A server of rates that behaves or misbehaves as the path says.
 
     rates_server.py PORT_FILE FOLDER [CERTIFICATE KEY]
 
 /NAME is the file of that name in FOLDER; /loop redirects to itself, /away to /NAME of its query,
-/huge has ten megabytes, /endless no end, /drip and /silent no answer worth the name.
+/huge is ten megabytes long, /endless never ends, /drip sends byte by byte and /silent nothing.
 """
 import http.server
 import os
@@ -30,7 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             self.respond(url.path, url.query)
         except OSError:
-            pass  # who asked has given up
+            pass  # the client has given up
 
     def respond(self, path, query):
         if path == "/loop":

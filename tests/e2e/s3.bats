@@ -42,7 +42,8 @@ serve() {
   bed_wait 20 "the S3 server" request "$region" PUT rates -H x-amz-object-ownership:BucketOwnerPreferred
 }
 
-# request REGION METHOD PATH [CURL'S ARGUMENTS]: signed by curl; for what telltale does not do.
+# request REGION METHOD PATH [CURL'S ARGUMENTS]: a request signed by curl, for what telltale itself does not
+# do.
 request() {
   local hash=${BODY_HASH:-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}
   curl --silent --show-error --fail-with-body --cacert cert.pem --aws-sigv4 "aws:amz:$1:s3" \
@@ -82,7 +83,7 @@ object() {
   [[ $(object) == *158* ]]
 }
 
-@test "the server does check: unsigned and wrongly signed requests change nothing" {
+@test "the test server checks signatures: unsigned and wrongly signed requests change nothing" {
   serve http
   credentials
   publish --to s3://rates/v1/usd.json
@@ -98,7 +99,7 @@ object() {
   [[ $(object) == '{"base":"USD","rates":{"EUR":0.9259,"JPY":157.3}}' ]]
 }
 
-@test "a bucket that is not there and a region that is not its own are said with the mend" {
+@test "a bucket that does not exist and a wrong region are reported with the fix" {
   serve http eu-central-1
   credentials
   run -1 publish --to s3://nosuchbucket/usd.json --region eu-central-1
@@ -126,13 +127,13 @@ object() {
   mv .aws elsewhere
   AWS_SHARED_CREDENTIALS_FILE=elsewhere/credentials AWS_CONFIG_FILE=elsewhere/config \
     run -0 publish --to s3://rates/usd.json --profile rates
-  # The environment's keys go before AWS_PROFILE, --profile before them.
+  # The environment's keys take precedence over AWS_PROFILE, and --profile over them.
   credentials
   AWS_PROFILE=nobody run -0 publish --to s3://rates/usd.json --region eu-central-1
   run -1 publish --to s3://rates/usd.json --profile nobody
 }
 
-@test "with --public-read everybody may read what a bucket that honours it holds, and nobody write" {
+@test "with --public-read everybody may read the object, in a bucket that honours it, and nobody may write" {
   serve http
   credentials
   run ! curl --silent --fail "$at/rates/v1/usd.json"
@@ -146,8 +147,8 @@ object() {
   run ! curl --silent --fail -X PUT --data-binary x "$at/rates/v1/usd.json"
 }
 
-@test "the access list is asked for with --public-read only, and its header is signed" {
-  # What the request looks like; the strict server above has taken its signature.
+@test "only --public-read asks for the access list, and its header is signed" {
+  # Checks the request itself; the strict server above has accepted its signature.
   python3 - port heads <<'PYTHON' >recorder.log 2>&1 3>&- 4>&- &
 import http.server, os, sys
 
@@ -181,7 +182,7 @@ PYTHON
   [[ $(sed -n 2p heads) == 'None '* && $(sed -n 2p heads) != *x-amz-acl* ]]
 }
 
-@test "a bucket that keeps versions is written to, and said" {
+@test "a bucket that keeps versions is written to, with a warning" {
   serve http
   credentials
   put us-east-1 'rates?versioning=' '<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>'
@@ -189,7 +190,7 @@ PYTHON
   [[ $stderr == *'the bucket keeps every version'* ]]
 }
 
-@test "over TLS the server's certificate is verified; AWS_CA_BUNDLE names who vouches for it" {
+@test "over TLS the server's certificate is verified; AWS_CA_BUNDLE names the authorities" {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem \
     -subj /CN=localhost -addext subjectAltName=DNS:localhost -days 2 2>/dev/null
   serve https us-east-1 "$PWD/cert.pem" "$PWD/key.pem"
@@ -197,11 +198,11 @@ PYTHON
   run -1 publish --to s3://rates/v1/usd.json
   [[ $output == *certificate* ]]
   AWS_CA_BUNDLE=cert.pem run -0 publish --to s3://rates/v1/usd.json
-  # It is one for localhost, not for this address.
+  # The certificate is for localhost, not for this address.
   AWS_CA_BUNDLE=cert.pem run -1 publish --s3-endpoint "${at/localhost/127.0.0.1}" --to s3://rates/v1/usd.json
 }
 
-@test "a server that is not there, and a place that cannot be, end in exit status 1 and a reason" {
+@test "a server that is not there and an impossible place give exit status 1 and a reason" {
   run -1 "$TELLTALE" rates publish -s rafiki:rafiki.json --s3-endpoint http://127.0.0.1:1 --to s3://rates/v1/usd.json
   [[ $output == *"no credentials"* ]]
   credentials

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Secrets planted in the traffic must be found nowhere in what telltale keeps, says or sends.
+# Secrets planted in the traffic must not occur in anything that telltale keeps, logs, shows or sends.
 
 load helper
 
@@ -49,7 +49,7 @@ PYTHON
   had=$(collector_exports own)
   bed_wait 20 'an export after that' at_least $((had + 2)) collector_exports own
 
-  # Everything mapped, the ring too, which an ordinary core leaves out.
+  # All mapped memory, including the ring, which an ordinary core dump leaves out.
   gcore -a -o "$BED/core" "$(bed_pid tt)" >"$BED/gcore.log" 2>&1
   page=http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")
   for path in metrics status.json history.json sent.json; do curl --silent --fail "$page/$path"; done >"$BED/page"
@@ -63,8 +63,8 @@ for i, condition in enumerate(json.load(open(sys.argv[1]))["conditions"]):
 print(json.dumps(needles))
 PYTHON
 
-  # The search finds what is there: the endpoint's name is in the daemon's memory, and the secrets
-  # are in the connector's.
+  # The search itself works: it finds the endpoint's name in the daemon's memory, and the secrets in the
+  # connector's.
   echo "{\"endpoint\":\"127.0.0.1:$(connector_port bob)\"}" >"$BED/known"
   [ -n "$(found "$BED/known" "$BED"/core.*)" ]
   gcore -o "$BED/alice-memory" "$(bed_pid alice)" >/dev/null 2>&1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The two taps where main.bats does not take them: TLS coming in, a shared libssl, a ring that is full.
+# Cases of the two taps that main.bats does not have: incoming TLS, a shared libssl, a full ring.
 
 load helper
 
@@ -40,7 +40,7 @@ load helper
   [ "$(telltale_truth tt transactions)" = 1 ]
 }
 
-@test "what finds no room in the ring is counted, and said wherever totals are shown" {
+@test "records without room in the ring are counted, and announced wherever totals are shown" {
   receiver bob
   sender alice "http://127.0.0.1:$(connector_port bob)"
   telltale_config tt "$(connector_cgroup alice)"

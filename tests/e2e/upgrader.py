@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""upgrader.py FILE: answers whatever comes with 101 Switching Protocols, and speaks no HTTP from there
-on; its port is in FILE once it listens."""
+"""upgrader.py FILE: answers every request with 101 Switching Protocols and speaks no HTTP afterwards; its
+port is in FILE once it listens."""
 import os
 import socket
 import sys

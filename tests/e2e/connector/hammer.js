@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Raw exchanges, without STREAM: many of them, quickly, to addresses that answer as they are asked.
+// Raw exchanges, without STREAM: many of them, quickly, to addresses that reply as each packet asks.
 'use strict'
 
 const crypto = require('crypto')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a connector itself counts where packets cross its own ILP boundary: the ground truth that
-// telltale's figures are held against. It knows nothing of telltale and shares no code with it.
+// What a connector itself counts where packets enter and leave it: the ground truth with which telltale's
+// figures are compared. It knows nothing of telltale and shares no code with it.
 //
 // The rules are the design's: packets of amount zero and peer-protocol packets are counted apart;
 // a stream (one destination address) is a payment once one of its packets has been fulfilled, and
@@ -82,8 +82,8 @@ class Tally {
 }
 
 class Ledger {
-  // originated, forwarded: packets this process sent; received, relayed: packets that came in, and
-  // ended here or went on.
+  // originated, forwarded: packets that this process sent. received, relayed: packets that came in and ended
+  // here or were passed on.
   constructor (rates) {
     this.originated = new Tally(rates)
     this.forwarded = new Tally(rates)
@@ -92,7 +92,7 @@ class Ledger {
     this.unauthorised = 0
   }
 
-  // Whole numbers of any size stand as such in the JSON.
+  // The JSON contains whole numbers of any size.
   toJSONText (name) {
     const truth = { name, unauthorised: this.unauthorised }
     for (const key of ['originated', 'forwarded', 'received', 'relayed']) {

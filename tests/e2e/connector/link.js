@@ -34,8 +34,8 @@ class OutgoingLink {
     })
   }
 
-  // Sends the Prepare in BYTES, counts it and its reply in TALLY, and returns the reply's bytes;
-  // where there was none, a Reject of this node's own.
+  // Sends the Prepare in BYTES, counts it and its reply in TALLY, and returns the reply's bytes. Without a
+  // reply it returns a Reject of this node's own.
   async send (bytes, tally) {
     const prepare = packet.deserializeIlpPrepare(bytes)
     const left = prepare.expiresAt.getTime() - Date.now()
@@ -107,7 +107,7 @@ function serve ({ listen, incoming, handle, credentials, onUnauthorised }) {
   const server = listen.cert
     ? https.createServer({ cert: fs.readFileSync(listen.cert), key: fs.readFileSync(listen.key) }, callback)
     : http.createServer(callback)
-  // Node's 5 s let a busy host close a connection just as the next request is on its way.
+  // With Node's default of 5 s, a busy host may close a connection just when the next request is on its way.
   server.keepAliveTimeout = 60000
   return new Promise((resolve, reject) => {
     server.once('error', reject)

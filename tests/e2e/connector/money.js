@@ -13,8 +13,8 @@ function parseDecimal (text) {
   return { mantissa: BigInt(match[1] + fraction), decimals: BigInt(fraction.length) }
 }
 
-// RATES: how many of each asset one unit of base buys, as decimal strings; undefined when none
-// says it.
+// RATES: how many of each asset one unit of the base buys, as decimal strings. Returns undefined when there
+// is no rate.
 function toBase (amount, asset, rates) {
   const text = asset.code === BASE ? '1' : rates[asset.code]
   if (text === undefined) return undefined

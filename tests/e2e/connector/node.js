@@ -89,7 +89,7 @@ class Node {
     })
   }
 
-  // A packet size limit, and temporary trouble at a given rate, as the road ahead may have.
+  // A limit on a packet's amount and temporary failures at a given rate, as later connectors may have them.
   refuse (prepare) {
     const { max_amount: maximum, code, fraction } = this.config.reject
     if (BigInt(prepare.amount) === 0n) return undefined
@@ -116,7 +116,7 @@ class Node {
     }), this.ledger.forwarded)
   }
 
-  // Packets made without STREAM carry their own answer: the preimage, then three bytes that are
+  // Packets made without STREAM say how to answer: their data are the preimage, then three bytes that are
   // blank or the code to reject with.
   answerRaw (prepare) {
     const code = prepare.data.subarray(32, 35)

@@ -13,8 +13,7 @@ function seeded (seed) {
   return {
     next,
     chance: (fraction) => next() < fraction,
-    // An integer from LOW to HIGH, both included, as likely to be small as large: every order of
-    // magnitude between them gets its share.
+    // An integer from LOW to HIGH, both included. Every order of magnitude between them is equally likely.
     amount: (low, high) => {
       const value = Math.exp(Math.log(low) + next() * (Math.log(high + 1) - Math.log(low)))
       return BigInt(Math.min(high, Math.max(low, Math.floor(value))))

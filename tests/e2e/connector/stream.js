@@ -17,7 +17,7 @@ const { seeded } = require('./random')
 
 const PAYMENT_TIMEOUT_MS = 240000
 
-// What ilp-protocol-stream calls a plugin: SEND takes a packet's bytes and resolves to the reply's.
+// A plugin as ilp-protocol-stream defines it. SEND takes a packet's bytes and resolves to the reply's.
 function plugin (send) {
   let handler = async () => { throw new Error('nothing is expected to come in here') }
   return {
@@ -95,9 +95,9 @@ async function stream (node, link, { url, ca }, amount) {
 }
 
 /*
- * Makes PAYMENTS payments, CONCURRENCY at a time, of MIN to MAX units, over the links in turn;
- * QUOTES of them ask for the price first, to an address of its own, as wallets do. TO is where
- * receivers hand out addresses: one { url, ca } for each link.
+ * Makes PAYMENTS payments, CONCURRENCY at a time, of MIN to MAX units, over the links in turn; QUOTES of them
+ * ask for the price first, with a stream of its own, as wallets do. TO lists where receivers give out
+ * addresses: one { url, ca } for each link.
  */
 async function pay (node, { payments, concurrency, min = 1000, max = 5000000, quotes = 0.5, seed = 1, to }) {
   const random = seeded(seed)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command opaque POSTs ILP packets over TLS that no OpenSSL has a part in: Go's own. It stands for
-// every program whose TLS telltale cannot read.
+// Command opaque POSTs ILP packets over Go's own TLS, without OpenSSL. It is an example of programs
+// whose TLS telltale cannot read.
 //
 //	opaque -url URL -ca FILE -token TOKEN -body FILE -count N
 package main

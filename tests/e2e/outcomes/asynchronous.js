@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * asynchronous.js sender|receiver CONFIG - RFC 35's asynchronous mode between two processes: the
- * Prepare is answered 202 and its reply comes as a request of its own, to the sender's server, with
- * the same Request-Id. No published package speaks this mode, so both ends are this file.
+ * asynchronous.js sender|receiver CONFIG - RFC 35's asynchronous mode between two processes: the Prepare is
+ * answered with 202, and its reply comes as a request of its own to the sender's server, with the same
+ * Request-Id. No published package implements this mode, so both ends are in this file.
  *
  * A Prepare's data says what the receiver does: fulfill, reject, overtake (the reply goes out before
  * the 202), twice (the reply is sent again), retry (the sender's server refuses it once with 503),
@@ -79,7 +79,7 @@ async function sender () {
     if (sent.answered) ledger.repeated++
     else ledger[packet.isFulfill(packet.deserializeIlpReply(bytes)) ? 'fulfilled' : 'rejected']++
     sent.answered = true
-    // The reply that was refused has been on the wire as well.
+    // The reply that was refused was also sent.
     if (sent.how === 'retry') ledger.repeated++
     if (--sent.replies === 0) sent.done()
   })

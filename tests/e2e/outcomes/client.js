@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * client.js URL EACH SEED LEDGER [CA] - sends EACH Prepares for every ending server.js has, in
- * random order over few connections that are kept, and writes to LEDGER what it saw itself.
+ * client.js URL EACH SEED LEDGER [CA] - sends EACH Prepares for every ending that server.js has, in random
+ * order over few persistent connections, and writes to LEDGER what it saw itself.
  *
- * With $UNTIL it goes on, round by round, until that file is there, and takes it as given that the
- * server is restarted meanwhile: what could not connect is `unsent`, and where a connection ended
- * unasked nobody knows whether the Prepare had left (`unsure`). $CONTROL is a Unix socket where its
- * ledger can be asked for.
+ * With $UNTIL it repeats this until that file exists. The server may then be restarted meanwhile: a Prepare
+ * whose connection could not be opened counts as `unsent`, and one whose connection ended unexpectedly as
+ * `unsure`, since nobody knows whether it had left. $CONTROL is a Unix socket from which the ledger can be
+ * read.
  */
 'use strict'
 
@@ -33,7 +33,7 @@ const ledger = {
   outcomes: { fulfilled: 0, rejected: 0, expired: 0, http_error: 0, not_ilp: 0, closed: 0, lost: 0 }
 }
 
-// What came back, or the error when the connection ended before all of it.
+// The answer, or the error when the connection ended before the whole answer was there.
 function post (bytes, how) {
   return new Promise((resolve) => {
     const options = { method: 'POST', agent, headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length } }
@@ -46,7 +46,7 @@ function post (bytes, how) {
       response.on('end', () => resolve({ status: response.statusCode, body: Buffer.concat(chunks) }))
     })
     going.on('error', (error) => resolve({ error }))
-    // From when it has left: a connection may take its time.
+    // Counted from when the Prepare has left, since connecting may take time.
     if (patience) going.on('finish', () => setTimeout(() => going.destroy(), patience))
     if (how === 'asked') going.on('continue', () => going.end(bytes))
     else going.end(bytes)
@@ -108,7 +108,7 @@ async function main () {
   if (process.env.CONTROL) {
     http.createServer((request, response) => response.end(JSON.stringify(ledger))).listen(process.env.CONTROL).unref()
   }
-  await exchange('fulfill') // the payment has proved to be one: its Rejects are counted as they come
+  await exchange('fulfill') // now it is known to be a payment, so its Rejects are counted at once
   do await round(random)
   while (until && !fs.existsSync(until))
   agent.destroy()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// gate.js GATE ARGUMENTS...: client.js once the file GATE is there; GATE.up says that it waits.
+// gate.js GATE ARGUMENTS...: runs client.js once the file GATE exists; GATE.up exists while it waits.
 'use strict'
 
 const fs = require('fs')
-require('https') // the TLS library is looked for in the process, which is to be as it will be
+require('https') // telltale looks for the TLS library in the process, so it must be loaded already
 
 const gate = process.argv[2]
 process.argv.splice(1, 2, require.resolve('./client'))

@@ -36,8 +36,8 @@ function piecemeal (response, body) {
   response.end()
 }
 
-// Not response.writeContinue(): while the last answer on the connection is still being flushed, Node.js
-// puts a 100 written by it behind the head of the answer that it belongs to, in the midst of the body.
+// Not response.writeContinue(): while the previous answer on the connection is still being flushed, Node.js
+// would put the 100 after the head of the answer that it belongs to, into its body.
 function interim (request) {
   request.socket.write('HTTP/1.1 100 Continue\r\n\r\n')
 }
@@ -92,7 +92,7 @@ function serve (request, response) {
     const [how, which] = prepare.data.subarray(32).toString().split(' ')
     endings[how](prepare, response, which)
   })
-  request.on('error', () => {}) // gave up: as asked
+  request.on('error', () => {}) // the client gave up, as it was asked to
 }
 
 const [ready, cert, key] = process.argv.slice(2)

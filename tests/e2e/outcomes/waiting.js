@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * waiting.js GATE URL COUNT CA - once the file GATE is there, sends COUNT Prepares over TLS, each on a
- * connection of its own, to which server.js gives no reply; GATE.sent says that all have left. Then it
- * waits for ever: it is to be killed.
+ * waiting.js GATE URL COUNT CA - once the file GATE exists, sends COUNT Prepares over TLS, each on a
+ * connection of its own, to which server.js gives no reply. It makes GATE.sent when all have left, and then
+ * waits until it is killed.
  */
 'use strict'
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// s3server is versitygw, a strict S3-compatible server, with nothing but what the tests of `telltale
+// s3server is versitygw, a strict S3-compatible server, reduced to what the tests of `telltale
 // rates publish` need: objects in a folder, one account, signatures and body hashes checked. Built
-// from its packages it takes a part of the whole program's time.
+// from its packages it takes less time than the whole program.
 //
 //	S3_KEY=... S3_SECRET=... s3server ADDRESS:PORT FOLDER [REGION [CERTIFICATE KEY]]
 //
@@ -28,7 +28,7 @@ func run(args []string) error {
 		RootUserSecret: os.Getenv("S3_SECRET"),
 		Region:         "us-east-1",
 		Ports:          []string{args[0]},
-		// It has no defaults for these.
+		// The package has no defaults for these.
 		MaxConnections:    64,
 		MaxRequests:       64,
 		MultipartMaxParts: 10000,
@@ -41,7 +41,7 @@ func run(args []string) error {
 		config.CertFile, config.KeyFile = args[3], args[4]
 	}
 
-	// It changes its folder to that of the objects.
+	// The server changes its working directory to that of the objects.
 	root, err := filepath.Abs(args[1])
 	if err != nil {
 		return err
@@ -53,7 +53,8 @@ func run(args []string) error {
 			return err
 		}
 	}
-	// Beside the objects: not every file system of a test machine keeps extended attributes.
+	// Metadata are in files beside the objects, since not every test machine's file system
+	// keeps extended attributes.
 	metadata, err := meta.NewSideCar(folders["metadata"])
 	if err != nil {
 		return err
