@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_chunked.c - bodies in chunks. First byte even: the rest is the answer's body as it stands
- * on the wire, and reads the same in one piece and byte by byte. Odd: the rest is a body, and reads
- * the same in chunks, of sizes taken from its own bytes, as with Content-Length.
+ * fuzz_chunked.c - bodies in chunks. When the first byte is even, the rest is the answer's body as
+ * sent; it must be read the same in one piece and byte by byte. When it is odd, the rest is a body,
+ * which must be read the same in chunks (of sizes taken from its own bytes) as with a
+ * Content-Length.
  */
 #include "tests/unit/support/decode.h"
 

@@ -3,7 +3,7 @@
  * fuzz_config.c - any bytes as configuration file and environment: no crash, no leak; an error has
  * a message, and what loads prints as a configuration that loads again.
  *
- * A line "%%" parts the file from the environment, one variable a line.
+ * A line "%%" separates the file from the environment, which has one variable a line.
  */
 #include <stdint.h>
 #include <sys/mman.h>
@@ -32,7 +32,7 @@
 
 #define VARIABLES_MAX 64
 
-/* Privacy's own check has its own tests; here it only has to say yes and no. */
+/* Privacy's check has its own tests; here it only has to accept and refuse. */
 int bucket_laplace_check(const struct bucket_laplace *params, char *why, size_t why_len)
 {
 	if (params->min_bucket <= params->max_bucket)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_ilp.c - any bytes as a body: what is said of its first bytes stays true when more come, and
- * nothing past them, nor an older packet, has a say.
+ * fuzz_ilp.c - any bytes as a body: a result from its first bytes must stay true when more arrive,
+ * and neither bytes beyond them nor an older packet may influence it.
  */
 #include "tests/unit/support/decode.h"
 

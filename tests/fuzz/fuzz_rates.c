@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a rate document: refused with a reason, or converted from without a fault. */
+/* Any bytes as a rate document: it is refused with a reason, or conversion with it works. */
 #include <stdlib.h>
 #include <string.h>
 

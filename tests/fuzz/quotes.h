@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quotes.h - any bytes as a source's document: refused with a reason, or what every source gives.
+/* quotes.h - any bytes as a source's document: it is refused with a reason or gives valid quotes.
  */
 #ifndef TELLTALE_TESTS_FUZZ_QUOTES_H
 #define TELLTALE_TESTS_FUZZ_QUOTES_H

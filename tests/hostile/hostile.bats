@@ -10,10 +10,10 @@ load ../e2e/helper
 
 SEED=${SEED:-$RANDOM}
 
-# What telltale may have taken at its peak since it was ready, in kB: its tables, full.
+# The memory that telltale may use at its peak after it is ready, in kB: that of its full tables.
 RSS_MAX=40960
 
-# attack NAME COUNT [FILE...]: in the hostile cgroup, until it is over.
+# attack NAME COUNT [FILE...]: runs an attack in the hostile cgroup until it ends.
 attack() {
   local begun=$SECONDS
   attack_begin "$@"
@@ -36,12 +36,13 @@ attack_succeeded() {
   bed_alive tt
 }
 
-# attack_held NAME: it has all its connections open, or has failed.
+# attack_held NAME: whether the attack has all its connections open, or has failed.
 attack_held() {
   grep -qE 'held|Error' "$BED/hostile/$1.log"
 }
 
-# connections_begin COUNT: so many open at once, by as many processes as that takes descriptors.
+# connections_begin COUNT: opens COUNT connections at once, with as many processes as the limit on descriptors
+# requires.
 connections_begin() {
   local left=$1 part=7500 n=0
   mkdir -p "$BED/hostile"
@@ -55,7 +56,7 @@ connections_begin() {
   run ! grep -l Error "$BED"/hostile/connections*.log
 }
 
-# map_sum MAP: the values of one of telltale's maps, added up.
+# map_sum MAP: prints the sum of the values of one of telltale's maps.
 map_sum() {
   local id name
   while read -r id; do
@@ -69,7 +70,7 @@ print(sum(int.from_bytes(bytes(int(b, 16) for b in e["value"]), "little", signed
   return 1
 }
 
-# The lines of /metrics that are series.
+# Prints the lines of /metrics that are series.
 series() {
   curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" | grep -vc '^#'
 }
@@ -78,7 +79,7 @@ peak_kb() {
   awk '/^VmHWM/ { print $2 }' /proc/"$(bed_pid tt)"/status
 }
 
-# honest: alice pays bob through carol, and goes on until the file `enough` is there.
+# honest: alice pays bob through carol until the file `enough` exists.
 honest() {
   receiver bob
   forwarder carol "http://127.0.0.1:$(connector_port bob)"
@@ -88,7 +89,7 @@ honest() {
   - cgroup: $(connector_cgroup carol)
   - cgroup: $BED_CGROUP/hostile"
   telltale_start tt "$@"
-  echo 5 >/proc/"$(bed_pid tt)"/clear_refs # what it took while it was loading does not count
+  echo 5 >/proc/"$(bed_pid tt)"/clear_refs # memory used while loading does not count
   honest_load 3>&- 4>&- &
   load=$!
 }
@@ -99,7 +100,7 @@ honest_load() {
   done
 }
 
-# The paid totals are what alice counted: all of them, or short by no more than was counted as lost.
+# The totals are what alice counted, or lower by no more than was counted as lost.
 honest_agrees() {
   touch "$BED/enough"
   wait "$load"
@@ -128,7 +129,7 @@ nobody_in() {
   ! find "$1" -name cgroup.procs -exec cat {} + | grep -q .
 }
 
-# every_attack SCALE: the counts of all that need nothing looked at meanwhile.
+# every_attack SCALE: runs all attacks during which nothing has to be checked.
 every_attack() {
   attack malformed-http $((2000 * $1))
   attack malformed-ilp $((2000 * $1))
@@ -141,7 +142,7 @@ every_attack() {
   attack half-open $((1500 * $1))
 }
 
-@test "a neighbour sends everything that can be wrong: the honest numbers stay exactly right" {
+@test "a neighbour sends every kind of bad traffic: the honest numbers stay exactly right" {
   scale=1
   [[ ${HOSTILE:-} != large ]] || scale=25
   echo "# seed $SEED" >&3
@@ -157,14 +158,14 @@ every_attack() {
   honest_agrees
 }
 
-@test "a neighbour opens more connections than are followed: they are bounded, counted, and let go" {
+@test "a neighbour opens more connections than can be followed: they are bounded, counted and released" {
   count=4000
   [[ ${HOSTILE:-} != large ]] || count=100000
   honest
   connections_begin $count
   followed=$(map_sum followed)
   echo "# $count connections open, $followed followed" >&3
-  # Each has two ends here. A third of 8192 is the share of a target.
+  # Both ends of each connection are here. A target's share is a third of 8192.
   [ "$followed" -ge 2730 ]
   [ "$followed" -le $((2730 + 100)) ]
   bed_wait 20 'the refused to be counted' at_least $((count / 2)) telltale_metric tt telltale_gaps_total 'cause="full"'
@@ -178,7 +179,7 @@ every_attack() {
   [ "$(peak_kb)" -lt $RSS_MAX ]
 }
 
-@test "a neighbour holds more TLS sessions than its share: another's are read all the same" {
+@test "a neighbour holds more TLS sessions than its share: the sessions of others are still read" {
   bed_certificates
   receiver_tls bob
   sender alice "https://localhost:$(connector_port bob)"
@@ -212,7 +213,7 @@ every_attack() {
 @test "the same under AddressSanitizer finds nothing" {
   TELLTALE=$ROOT/build/telltale-san
   [[ -x $TELLTALE ]] || skip 'needs build/telltale-san: make SANITIZE=1'
-  # LeakSanitizer would trace a process that has given its privileges away.
+  # LeakSanitizer would have to trace a process that has given up its privileges.
   honest ASAN_OPTIONS=detect_leaks=0
   every_attack 1
   honest_agrees

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""peer.py ATTACK COUNT SEED [FILE...] - one way to be hostile to whoever reads this process's traffic.
+"""peer.py ATTACK COUNT SEED [FILE...] - attacks a program that reads this process's traffic.
 
-Both ends of each connection are here, so that an attack is seen going out and coming in. No Prepare
-is ever answered as it should be: what telltale counts as paid is never from here. Prints a line when
+Both ends of each connection are here, so that telltale sees an attack as outgoing and as incoming. No
+Prepare is ever answered correctly, so telltale counts no payment from here. Prints a line when
 it is done; attacks that hold connections open do until the file $RELEASE is there, and `tls` begins with
 the file $GO.
 """
@@ -51,7 +51,7 @@ FULFILL = b"\x0d" + oer(b"f" * 32 + oer(b""))
 
 
 class Bed:
-    """Connections to ourselves, and a thread that reads what arrives and drops it."""
+    """Connections to ourselves, with a thread that reads and drops what arrives."""
 
     def __init__(self):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -82,7 +82,7 @@ class Bed:
                     pass
 
     def pair(self, read=True):
-        """Both ends; the second one's input is dropped unless READ is false."""
+        """Opens a connection; the input of its second end is dropped unless READ is false."""
         listener = self.listeners[self.opened % LISTENERS]
         near = socket.create_connection(listener.getsockname())
         far, _ = listener.accept()
@@ -166,7 +166,7 @@ def malformed_ilp(bed, count, rng, _):
 
 
 def malformed_tls(bed, count, rng, _):
-    """What looks like TLS on the socket: each makes telltale look for its owner."""
+    """Bytes that look like TLS: each connection makes telltale look for its owner."""
     for _ in range(count):
         near, far = bed.pair()
         kind = rng.choice((b"\x16\x03\x01", b"\x17\x03\x03", b"\x15\x03\x03", b"\x16\x03\x09"))
@@ -199,7 +199,7 @@ def endless_chunks(bed, count, rng, _):
 
 
 def endpoints(bed, count, rng, _):
-    """No Host, path, token, destination, condition or Request-Id comes twice; sixteen to a segment."""
+    """No Host, path, token, destination, condition or Request-Id occurs twice; sixteen requests a segment."""
     near, far = bed.pair()
     near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     batch = []
@@ -214,7 +214,7 @@ def endpoints(bed, count, rng, _):
 
 
 def unasked(bed, count, rng, _):
-    """Fulfills that answer nothing: before, and many after, one Prepare."""
+    """Fulfills without a Prepare: before one Prepare, and many after it."""
     near, far = bed.pair(read=False)
     threading.Thread(target=lambda: [None for _ in iter(lambda: near.recv(1 << 16), b"")], daemon=True).start()
     near.sendall(request(1, prepare(1), extra=b"Expect: 100-continue\r\n"))
@@ -223,7 +223,7 @@ def unasked(bed, count, rng, _):
     for _ in range(count // 64):
         far.sendall(answer(FULFILL) * 64)
     near.shutdown(socket.SHUT_RDWR)
-    # As requests too: the asynchronous mode's replies, to nothing.
+    # As requests too: replies of the asynchronous mode without a Prepare.
     bed.close(near, far)
     near, far = bed.pair()
     for n in range(count // 64):
@@ -262,7 +262,7 @@ def hold(what):
 
 
 def connections(bed, count, rng, _):
-    """COUNT of them open at once, each with a Prepare never answered, or a head that never ends."""
+    """COUNT connections open at once, each with a Prepare never answered or a head that never ends."""
     held = []
     for n in range(count):
         near, far = bed.pair(read=False)
@@ -275,7 +275,7 @@ def connections(bed, count, rng, _):
 
 
 def tls(bed, count, rng, files):
-    """COUNT TLS sessions open at once, without a socket: through memory, each with a Prepare."""
+    """COUNT TLS sessions open at once, in memory instead of sockets, each with a Prepare."""
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     server.load_cert_chain(files[0], files[1])
     server.num_tickets = 0

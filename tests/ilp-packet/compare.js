@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict'
-// telltale's ILP decoder beside npm's ilp-packet, which most connectors are built on: the same
-// verdict and the same fields for every body, but for the differences listed here. TAP.
+// Compares telltale's ILP decoder with npm's ilp-packet, which most connectors use: both must give the same
+// verdict and the same fields for every body, except for the differences listed here. TAP.
 //
 //   compare.js DECODE [COUNT [SEED]]     DECODE: the program made from decode.c
 //
-// Any other difference fails; so does one of these that no longer occurs.
+// Any other difference is a failure, and so is a listed one that no longer occurs.
 //
 //   class              telltale  ilp-packet  why it may stay
 //   address            takes     refuses     telltale hashes addresses and does not read them. A
@@ -57,13 +57,13 @@ function line(body, ref) {
   return `${hex(body)} ${hex(destination)} ${hex(prepare.executionCondition)}\n`
 }
 
-// Seventeen digits as the Date that ilp-packet makes of them.
+// The Date that ilp-packet makes of seventeen digits.
 function date(digits) {
   const part = (from, to) => Number(digits.slice(from, to))
   return Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(8, 10), part(10, 12), part(12, 14), part(14, 17))
 }
 
-// Where the fields of a packet lie that ilp-packet got through, or nearly.
+// Where the fields lie in a packet that ilp-packet accepts, or nearly accepts.
 function fields(body) {
   const prefix = (at) => {
     const n = body[at] & 0x80 ? body[at] & 0x7f : 0
@@ -100,7 +100,7 @@ function verdictClass(body, ref, ours) {
   return undefined
 }
 
-// What differs between two that both take: '' for nothing, a listed class, or undefined.
+// The difference between two results when both decoders accept: '' for none, a listed class, or undefined.
 function fieldClass(body, ref, ours) {
   const [type, ...rest] = ours.split(' ')
   if (Number(type) !== ref.type) return undefined
@@ -162,7 +162,7 @@ for (const { body, ref, ours } of unexplained.slice(0, 10)) {
 }
 console.log(`${failed ? 'not ok' : 'ok'} 1 - ${unexplained.length} differences that are not listed`)
 names.forEach((name, i) => {
-  // A run too short to meet each of them says nothing about the list.
+  // A run that is too short to meet each difference says nothing about the list.
   const stale = !seen[name] && count >= 100000
   failed ||= stale
   console.log(`${stale ? 'not ok' : 'ok'} ${i + 2} - ${name}: ${seen[name]} differences, as listed`)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decode.c - what telltale makes of HTTP bodies announced as ILP, for compare.js.
+ * decode.c - prints how telltale decodes HTTP bodies announced as ILP, for compare.js.
  *
- * A line in: body, destination and condition in hex ("-" for an empty one); the latter two as the
- * other side reads them, to be compared by their hashes. A line out:
+ * An input line has body, destination and condition in hex ("-" for an empty one). The latter two
+ * are as the other decoder reads them; they are compared by their hashes. An output line is one of:
  *
  *   bad
  *   12 AMOUNT EXPIRY DATA-LENGTH same|other same|other   (destination, condition)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict'
-// ILP packets for compare.js: valid ones in all their forms, and mutants of them. Everything comes
-// from one seed.
+// Makes ILP packets for compare.js: valid ones in all forms, and mutants of them. Everything depends on one
+// seed.
 
 // Mulberry32 (Tommy Ettinger, public domain): numbers from 0 up to, not including, 1.
 function mulberry32(seed) {
@@ -17,7 +17,7 @@ function mulberry32(seed) {
 const SCHEMES = ['g', 'private', 'example', 'peer', 'self', 'test', 'test1', 'test3', 'local']
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_~-'
 const CODES = ['F00', 'F02', 'F08', 'F99', 'T00', 'T04', 'R00', 'R01', 'xyz']
-// Expiries that are no seventeen digits, some of them numbers to JavaScript, and days of note.
+// Expiries that are not seventeen digits, some of which JavaScript takes for numbers, and special days.
 const EXPIRIES = [
   '2026 131235959123', '2026-131235959123', '20260131235959+12', '2026013123595900x',
   '2e010131235959123', '20260x1f235959123', '                 ', '20261399256199999',
@@ -48,7 +48,7 @@ class Generator {
     return out
   }
 
-  // Mostly small, at times around a border, seldom large.
+  // Mostly small numbers, sometimes numbers near a limit, seldom large ones.
   size() {
     const kind = this.random()
     if (kind < 0.7) return this.below(100)
@@ -74,8 +74,7 @@ class Generator {
     return Buffer.from(at.toISOString().replace(/[-T:.Z]/g, ''), 'ascii')
   }
 
-  // An OER length: the shortest form, or now and then a wider one. Where it lies is remembered, for
-  // mutants.
+  // An OER length in the shortest form, or sometimes in a wider one. Remembers its place, for mutants.
   prefix(n, at) {
     let width = n < 0x80 ? 0 : n < 0x100 ? 1 : n < 0x10000 ? 2 : 3
     if (this.chance(0.02)) width = Math.max(width, 1 + this.below(8))
@@ -116,7 +115,7 @@ class Generator {
     return Buffer.concat([Buffer.from([type]), head, contents])
   }
 
-  // One change. Fields lie in the first bytes: most changes go there.
+  // Makes one change. Most changes are in the first bytes, where the fields are.
   mutate(body) {
     const near = this.chance(0.8) ? Math.min(body.length, 130) : body.length
     const at = this.below(near)

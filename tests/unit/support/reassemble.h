@@ -29,7 +29,8 @@ static inline void reassemble_init(struct reassemble *r, uint32_t next)
 	r->stream.known = 1;
 }
 
-/* A place for bytes from SEQ on, being filled; or in *HELD how many need none. 0: there is none. */
+/* Takes a place for bytes from SEQ on and marks it as being filled. 0: no place is taken; then
+ * *HELD says how many bytes need none, because they were read or are held already. */
 static inline uint32_t reassemble_place(struct reassemble *r, uint32_t seq, uint32_t *held)
 {
 	struct stream_place *p;
@@ -55,7 +56,7 @@ static inline uint32_t reassemble_place(struct reassemble *r, uint32_t seq, uint
 	return number;
 }
 
-/* Fills it; returns with how many bytes. */
+/* Fills a place; returns how many bytes it took. */
 static inline uint32_t reassemble_fill(struct reassemble *r, uint32_t number, uint32_t seq,
 				       uint32_t len)
 {
