@@ -2,8 +2,8 @@
 /*
  * snapshot.h - snapshots made by hand, for tests of the stages that take them.
  *
- * In the program only privacy makes a struct released. A test program that includes this defines
- * released_ref and released_unref itself, so that the library's are not linked. Include it once.
+ * In the program only privacy makes a struct released. This header defines released_ref and
+ * released_unref itself, so that the library's are not linked. A test program includes it once.
  */
 #ifndef TELLTALE_TESTS_SNAPSHOT_H
 #define TELLTALE_TESTS_SNAPSHOT_H
@@ -38,7 +38,8 @@ static inline struct snapshot *snapshot_new(const char *source, uint64_t time_un
 	return s;
 }
 
-/* Adds a point, zero but for VALUE; KEY may be NULL. Points go in by metric. */
+/* Adds a point that is zero except for VALUE; KEY may be NULL. Points must be added in the order of
+ * their metrics. */
 static inline struct released_point *snapshot_add(struct snapshot *s, enum metric metric,
 						  const char *key, const char *value_of_key,
 						  int64_t value)

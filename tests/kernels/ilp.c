@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ilp.c - the smallest pair of connectors there is, for kernels under test: a client that knows
- * exactly what it sent, and a server that answers it, over plain sockets or OpenSSL.
+ * ilp.c - a minimal pair of connectors for kernels under test: a client that knows exactly what it
+ * sent, and a server that answers it, over plain sockets or OpenSSL.
  *
  *   ilp serve PORT [CERTIFICATE KEY]    answers until it is killed
  *   ilp pay plain|tls PORT PAYMENTS PREPARES AMOUNT
@@ -9,8 +9,8 @@
  *                                       prints what telltale's truth file should say, and waits for
  *                                       the next line, until the input ends
  *
- * Each payment has a destination of its own; of its Prepares every fifth is rejected. How a request
- * is cut into writes, and which of OpenSSL's functions carries it, changes from one to the next.
+ * Each payment has a destination of its own, and every fifth of its Prepares is rejected. From one
+ * request to the next, the way it is cut into writes and the OpenSSL function that sends it change.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -137,7 +137,7 @@ static size_t packet(uint8_t *out, uint8_t type, const uint8_t *contents, size_t
 	return (size_t)(put_string(out + 1, contents, len) - out);
 }
 
-/* The data are the preimage and whether to reject, so that the server needs no memory. */
+/* The data contain the preimage and whether to reject, so that the server needs no memory. */
 static size_t make_prepare(uint8_t *out, uint64_t amount, const char *destination, bool reject)
 {
 	uint8_t contents[PACKET_MAX], *p = contents;
@@ -181,7 +181,7 @@ static size_t make_reply(uint8_t *out, const uint8_t *prepare, size_t len)
 
 /* --- client ----------------------------------------------------------------------------------- */
 
-/* CUT: in how many and which pieces the request leaves. */
+/* CUT: into how many and which pieces the request is cut. */
 static void request(struct wire *w, const uint8_t *body, size_t len, unsigned cut)
 {
 	uint8_t text[MESSAGE_MAX];
@@ -287,7 +287,7 @@ static void answer(struct wire *w)
 	}
 }
 
-/* A process for each connection: one that fails takes no other with it. */
+/* Each connection has its own process, so that a failure ends no other connection. */
 static int server(int argc, char **argv)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET};

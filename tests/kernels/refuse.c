@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * refuse.c - preloaded into telltale, stands for a kernel without uprobes or a security policy that
- * forbids tracing: Debian's kernels have no switch that does.
+ * refuse.c - preloaded into telltale, simulates a kernel without uprobes or a security policy that
+ * forbids tracing, because Debian's kernels have no switch for that.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The C library names the parameter as only it may. */
+/* The C library gives the parameter a reserved name. */
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 long syscall(long number, ...)
 {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deferred.py serve COUNT FILE: a listener that defers accepting until there is a request, so that each
-request comes before its socket; answers when it has COUNT of them. Its port is in FILE.
+"""deferred.py serve COUNT FILE: listens and lets the kernel defer each connection until its request is there,
+so that the request comes before its socket. Answers when it has COUNT requests. Its port is in FILE.
 deferred.py ask PORT COUNT APART BODY: posts the file BODY once on each of COUNT connections, whose ports are
-APART from each other, all before any is answered; prints how many were."""
+APART from each other, all before any is answered. Prints how many were answered."""
 import os
 import random
 import socket
@@ -26,7 +26,7 @@ def serve(count, path):
 
 
 def bound(count, apart):
-    """Sockets at that many ports which are free."""
+    """Sockets bound to that many free ports."""
     while True:
         first, sockets = random.randrange(1024, 65536 - count * apart), []
         try:

@@ -26,7 +26,7 @@ network_of() {
   echo "/proc/$(bed_pid "$1.net")/ns/net"
 }
 
-# The process has got a namespace of its own.
+# Whether the process has a namespace of its own by now.
 network_apart() {
   [[ $(readlink "$(network_of "$1")") != $(readlink /proc/self/ns/net) ]] &&
     [[ $(cat "/proc/$(bed_pid "$1.net")/comm") == sleep ]]
@@ -39,7 +39,7 @@ network_device() {
   "${within[@]}" ip link set lo up
 }
 
-# in_network SIDE COMMAND...: what COMMAND starts, it starts in this namespace.
+# in_network SIDE COMMAND...: runs COMMAND so that the processes it spawns are in SIDE's namespace.
 in_network() {
   local status=0
   # shellcheck disable=SC2034 # lib.sh reads it
@@ -75,18 +75,18 @@ network_probes() {
   done
 }
 
-# network_counted NAME: the exchanges that a telltale that has ended saw both halves of.
+# network_counted NAME: prints of how many exchanges a telltale that has ended saw both halves.
 network_counted() {
   echo $(($(telltale_truth "$1" outcomes fulfilled) + $(telltale_truth "$1" outcomes rejected)))
 }
 
-# The gaps it counted, and what else says that something was missed.
+# Prints the gaps it counted, and the records it dropped.
 network_gaps() {
   awk '/^telltale_gaps_total|^telltale_records_dropped_total/ { sum += $NF } END { print sum + 0 }' \
     "$BED/$1.metrics"
 }
 
-# The exchanges that it gave up itself, whatever the cause.
+# Prints the exchanges that it gave up, whatever the cause.
 network_lost() {
   telltale_truth "$1" outcomes lost
 }

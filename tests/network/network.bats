@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# A bad network between two connectors, in two namespaces, and a telltale on each side: what TCP puts
-# right for the connectors, telltale must put right for itself.
+# A bad network between two connectors in two namespaces, with a telltale on each side: TCP repairs the stream
+# for the connectors, telltale must do so for itself.
 
 load ../e2e/helper
 # shellcheck source=tests/network/lib.sh
@@ -19,8 +19,8 @@ counts() {
   exactly tt-alice alice
 }
 
-# nearly COUNT: where places to wait in may run out. What is missing is explained, and one in a hundred at
-# most.
+# nearly COUNT: for tests in which places for early segments may run out. At most one exchange in a hundred
+# may be missing, and each must be explained.
 nearly() {
   local side
   network_run "$@"
@@ -41,7 +41,7 @@ bad_network() {
   counts 600
 }
 
-@test "lost segments that come again are read once" {
+@test "lost segments that are sent again are read once" {
   bad_network 1500 seed=1 loss=0.03
   counts 300
 }
@@ -74,7 +74,7 @@ bad_network() {
   nearly 300
 }
 
-@test "segments with a wrong checksum are not believed" {
+@test "segments with a wrong checksum are not read" {
   bad_network 1500 seed=5 corrupt=0.05
   counts 300
 }
@@ -91,7 +91,7 @@ bad_network() {
   counts 300
 }
 
-# Exchanges until $BED/enough is there.
+# Makes exchanges until $BED/enough exists.
 hammer_on() {
   until [ -e "$BED/enough" ]; do
     connector_hammer alice '{"count":200,"concurrency":16,"receiver":"test.bob"}' || return
@@ -116,8 +116,8 @@ hammer_on() {
   bed_wait 10 'the ring to be read' telltale_quiet tt-alice
   telltale_stop tt-alice
   seen=$((seen + $(network_counted tt-alice)))
-  # Nothing twice; and who is put back counts all of what comes later, on connections that were open
-  # before.
+  # Nothing is counted twice. The telltale that was put back counts everything that comes later, also on
+  # connections that were open before.
   telltale_start tt-alice
   connector_count alice
   cp "$BED/alice.count" "$BED/before"

@@ -3,9 +3,10 @@
  * shim.c - a bad network between two network namespaces: a tun device in each, and this program
  * carrying packets between them with loss, duplication, reordering and flipped bits, from a seed.
  *
- * A tun device without the vnet header makes the kernel cut segments to size and work out their
- * checksums, and look at those of what comes back, as with a plain network card. Packets are handed
- * in by a thread on each CPU, in turn at random: two CPUs hold segments of one socket at once.
+ * With a tun device without the vnet header, the kernel cuts segments to size, computes their
+ * checksums and verifies those that come in, as with a plain network card. A thread on each CPU
+ * passes packets to the kernel, each packet on a random one, so that two CPUs have segments of one
+ * socket at once.
  *
  * Usage: shim DEVICE NETNS NETNS [seed=N] [loss=P] [dup=P] [reorder=P] [corrupt=P] [hold_us=N]
  *   NETNS: a path such as /proc/1234/ns/net; P: a share of the packets, from 0 to 1; hold_us: what
@@ -157,7 +158,7 @@ static void start_writers(struct shim *s)
 
 /* --- faults ---------------------------------------------------------------------------------- */
 
-/* One bit of what the IP header's checksum does not cover. */
+/* Flips one bit in the part that the IP header's checksum does not cover. */
 static void flip(struct shim *s, struct packet *p)
 {
 	size_t head = (size_t)(p->bytes[0] & 15) * 4;

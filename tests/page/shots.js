@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// shots.js URL DIR: pictures of the page in both themes, on a screen and on a phone, to be looked at.
+// shots.js URL DIR: takes pictures of the page in both themes, on a screen and on a phone, for a person to
+// look at.
 'use strict'
 const { chromium } = require('playwright-core')
 const path = require('path')

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""dashboards.py: holds the dashboards against Grafana's own model of one (grafana-foundation-sdk): what it
-does not know is lost on the way through it, and is an error here. Says what, exit status 1."""
+"""dashboards.py: checks the dashboards with Grafana's own model (grafana-foundation-sdk): a key that the
+model does not know is lost when it reads and writes a dashboard. Prints each such error; exit status 1."""
 import json
 import pathlib
 import sys

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The files of scripts/deploy/service, each by the program that reads it.
+# Checks the files of scripts/deploy/service, each with the program that reads it.
 
 bats_require_minimum_version 1.5.0
 
@@ -22,7 +22,7 @@ setup() {
   "$PARTS/promtool" check config "$SERVICE"/prometheus/{network,public,operator}.yaml
 }
 
-@test "each alert is raised by what it is for and by nothing else; the windows count exactly, for a year" {
+@test "each alert is raised by its cause and by nothing else; the windows count exactly, for a year" {
   "$PYTHON" "$BATS_TEST_DIRNAME/rules_test.py" "$BATS_TEST_TMPDIR"
   "$PARTS/promtool" test rules "$BATS_TEST_TMPDIR"/*.json
 }
@@ -35,7 +35,7 @@ setup() {
     "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$network.yaml"
   done
   "$PARTS/otelcol" validate --config "$SERVICE/collector/sidecar.yaml"
-  # Without one of them it is no service: it must not start with neither's label.
+  # Without the file of a network it must not start, since it would have no network label.
   run "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml"
   [ "$status" -ne 0 ]
 }
@@ -50,7 +50,8 @@ setup() {
 
 @test "the dashboards are what Grafana's own types say, and what they do not allow is found" {
   node "$BATS_TEST_DIRNAME/schema/check.mjs" "$SERVICE"/grafana/dashboards/*.json
-  # Planted: a key, an enumeration, a type, a required key, a panel's other kind, a number, a query's key.
+  # Planted errors: a wrong key, enumeration, type, missing key, panel of another kind, number, key of a
+  # query.
   n=0
   while read -r edit; do
     n=$((n + 1))

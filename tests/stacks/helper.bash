@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# What the bats files here share beside the end-to-end tests' helper: a workload sent by one stack and
-# answered by another, both of which write journals, held against telltale's figures.
+# What the bats files here share, in addition to the end-to-end tests' helper. One stack sends a workload and
+# another answers it; both write journals, which are compared with telltale's figures.
 
 # shellcheck source=tests/e2e/helper.bash
 source "$BATS_TEST_DIRNAME/../e2e/helper.bash"
@@ -13,7 +13,7 @@ needs_stack() {
   [[ -e $STACKS/$1 ]] || skip "needs the stack $1: scripts/stacks $1"
 }
 
-# node_in STACK NAME SCRIPT ARGUMENT...: a process of a stack's Node.js glue, in a cgroup of its own.
+# node_in STACK NAME SCRIPT ARGUMENT...: starts a process of a stack's Node.js script, in a cgroup of its own.
 node_in() {
   local stack=$1 name=$2 script=$3
   shift 3
@@ -21,7 +21,7 @@ node_in() {
     NODE_EXTRA_CA_CERTS="${CA:-}" node "$HERE/$stack/$script" "$@"
 }
 
-# new_port NAME: a free port, which is NAME's from now on; port_of NAME: that again.
+# new_port NAME: reserves a free port for NAME; port_of NAME: prints it.
 new_port() {
   bed_free_port | tee "$BED/$1.port"
 }
@@ -34,7 +34,7 @@ is_listening() {
   ss --no-header --listening --tcp --numeric "sport = :$1" | grep -q .
 }
 
-# ready NAME PORT: the server is up, or its log says why not.
+# ready NAME PORT: waits until the server is up, or shows its log.
 ready() {
   bed_wait 60 "$1 to listen" is_listening "$2" || {
     cat "$BED/$1.log" >&2
@@ -47,25 +47,25 @@ workload() {
   node "$HERE/common/workload.js" "$@" >"$BED/workload"
 }
 
-# watch NAME CGROUP...: telltale on these cgroups, of the bed.
+# watch NAME CGROUP...: starts telltale on these cgroups of the bed.
 watch() {
   local name=$1 cgroup targets=
   shift
-  # No stream may end while the test lasts: see counts.py.
+  # No stream may end during the test; counts.py says why.
   telltale_config "$name" "$(connector_cgroup "$1")" 'payments: {idle: 10m, max: 20m}' "${EXTRA[@]}"
   for cgroup in "${@:2}"; do targets+="\n  - cgroup: $(connector_cgroup "$cgroup")"; done
   sed -i "s|^  - cgroup: .*|&$targets|" "$BED/$name.yaml"
   telltale_start "$name"
 }
 
-# go NAME: lets a sender begin that waits for it, and waits until it has sent everything.
+# go NAME: lets a waiting sender begin, and waits until it has sent everything.
 go() {
   touch "$BED/go"
   bed_wait 120 "$1 to have sent everything" not bed_alive "$1"
   [[ $(wc -l <"$BED/$1.journal") == "$(wc -l <"$BED/workload")" ]]
 }
 
-# says_the_same NAME WAY=PROCESS...: telltale's figures are what these processes counted.
+# says_the_same NAME WAY=PROCESS...: whether telltale's figures equal what these processes counted.
 says_the_same() {
   local name=$1 seats=() want=0 seat file times lines
   for seat in "${@:2}"; do
@@ -78,15 +78,15 @@ says_the_same() {
     [[ $seat != sent* ]] || lines=sent
     want=$((want + times * $(grep -c "^$lines " "$file")))
   done
-  # What differs, the table says.
+  # The table shows the differences.
   bed_wait 30 "$want exchanges" test_metric "$want" "$name" telltale_exchanges_total || true
   telltale_stop "$name"
   python3 "$HERE/common/counts.py" "$BED/$name.truth" "$BED/$name.metrics" "${seats[@]}"
 }
 
-# nginx_in NAME PORT URL [DIRECTIVE...]: nginx in front of URL, on PORT; with TLS, unless the port is
-# given as plain:PORT. It speaks HTTP/1.1 to URL and asks for each connection to be closed after one
-# exchange, as the ingress in Rafiki's documentation does, unless a directive says more.
+# nginx_in NAME PORT URL [DIRECTIVE...]: starts nginx in front of URL, on PORT; with TLS, unless the port is
+# given as plain:PORT. It speaks HTTP/1.1 to URL and closes each connection to it after one exchange, as the
+# ingress in Rafiki's documentation does, unless a directive says otherwise.
 nginx_in() {
   local name=$1 port=${2#plain:} url=$3 tls=' ssl' dir=$BED/$1.nginx
   [[ $2 != plain:* ]] || tls=
@@ -106,7 +106,7 @@ nginx_in() {
   ready "$name" "$port"
 }
 
-# quilt_in NAME ARGUMENT...: a process of Quilt's, in a cgroup of its own.
+# quilt_in NAME ARGUMENT...: starts a process of Quilt in a cgroup of its own.
 quilt_in() {
   local name=$1
   shift
@@ -114,7 +114,7 @@ quilt_in() {
   bed_spawn "$name" java -Xmx256m -cp "$STACKS/quilt/classes:$STACKS/quilt/lib/*" Ends "$@"
 }
 
-# koa NAME [MODE]: the Koa server of node-clients, in a cgroup of its own, at NAME's port.
+# koa NAME [MODE]: starts the Koa server of node-clients in a cgroup of its own, at NAME's port.
 koa() {
   local port
   needs_stack node-clients
@@ -123,7 +123,7 @@ koa() {
   ready "$1" "$port"
 }
 
-# sends NAME URL [CLIENT]: a client of node-clients that sends the workload there, at the word.
+# sends NAME URL [CLIENT]: starts a client of node-clients, which sends the workload to URL when `go` lets it.
 sends() {
   bed_certificates
   CA=$BED/ca.pem node_in node-clients "$1" client.js "${3:-fetch}" "$2" "$BED/workload" \

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Whole connectors of the JavaScript generation in a row: alice pays bob through a and b, by STREAM. The
-# connectors' own Prometheus counters, and the journals of the wallets, are held against telltale.
+# connectors' own Prometheus counters and the wallets' journals are compared with telltale's figures.
 
 load helper
 
-# account NAME RELATION PORT URL [MORE]: one account of a connector's configuration.
+# account NAME RELATION PORT URL [MORE]: prints one account of a connector's configuration.
 account() {
   printf '"%s": {"relation": "%s", "plugin": "ilp-plugin-http", "assetCode": "EUR", "assetScale": 6,
     "options": {"incoming": {"port": %s, "staticToken": "secret"},
@@ -33,13 +33,13 @@ has_route() {
   curl --silent --fail "http://127.0.0.1:$1/routing" | grep -q "\"$2\""
 }
 
-# Or failed: what comes next would then only say that something is missing.
+# It may also have failed; the later checks would then only show that something is missing.
 has_paid() {
   grep -q paid "$BED/alice.log" || ! bed_alive alice
 }
 
-# counter NAME incoming|outgoing RESULT [ACCOUNT]: what a connector counted itself. What came in and failed
-# inside it goes back as a Reject.
+# counter NAME incoming|outgoing RESULT [ACCOUNT]: prints what a connector counted itself. A packet that came
+# in and failed inside it goes back as a Reject.
 counter() {
   local admin=admin_$1
   [[ $2 != incoming || $3 != rejected ]] || set -- "$1" "$2" '(rejected|failed)' "${4:-}"
@@ -60,8 +60,8 @@ as_counted() {
   test_metric "$own" "tt-$1" telltale_exchanges_total "outcome=\"$4\""
 }
 
-# agrees NAME OTHER WALLET: telltale's figures of NAME. Routes go to and fro all the time, but a packet
-# lost once would be missing for ever.
+# agrees NAME OTHER WALLET: compares telltale's figures of NAME, until they agree: route updates are exchanged
+# all the time, but a packet that telltale missed would stay missing.
 agrees() {
   local result
   for result in fulfilled rejected; do

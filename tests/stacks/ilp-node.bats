@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# ilp-node, Interledger in Rust (hyper 0.12: header names in lower case, heads and bodies by themselves),
-# between two nodes of Node.js. Its own Prometheus counters are held against telltale as well.
+# ilp-node, Interledger in Rust (hyper 0.12: header names in lower case, heads and bodies sent separately),
+# between two nodes of Node.js. Its own Prometheus counters are compared with telltale too.
 
 load helper
 
@@ -12,13 +12,13 @@ api() {
     --header 'Content-Type: application/json' --data "$3" "http://127.0.0.1:$node$2" >/dev/null
 }
 
-# own NAME: one of the node's counters, over all its labels.
+# own NAME: prints the sum of one of the node's counters over all its labels.
 own() {
   curl --silent --fail "http://127.0.0.1:$prometheus/" |
     awk -v name="$1" '{ split($1, part, "{") } part[1] == name { sum += $NF } END { print sum + 0 }'
 }
 
-# rust_node: redis and ilp-node with the accounts alice, who may send, and bob, who is there.
+# rust_node: starts redis and ilp-node with the accounts alice, who may send, and bob, who receives.
 rust_node() {
   local redis
   node=$(bed_free_port) prometheus=$(bed_free_port) redis=$(bed_free_port)
@@ -48,7 +48,7 @@ rust_node() {
   TOKEN=alice:secret sends alice "http://127.0.0.1:$node/ilp"
   watch tt alice rust bob
   go alice
-  # Protocol packets that it does not know the node answers itself.
+  # The node itself answers protocol packets that it does not know.
   sed -n 's/^sent peer/received peer/p' "$BED/alice.journal" >"$BED/answered.journal"
   incoming=$(own requests_incoming_prepare) outgoing=$(own requests_outgoing_prepare)
   fulfilled=$(($(own requests_incoming_fulfill) + $(own requests_outgoing_fulfill)))
@@ -68,7 +68,7 @@ rust_node() {
     "http://127.0.0.1:$node/ilp" "$BED/workload" "$BED/alice.journal" "$BED/go" 4 h2
   watch tt alice rust
   go alice
-  # It wants to know a body's length, which this client does not say: it answers 411, in HTTP/2.
+  # The node requires a body's length, which this client does not send, so it answers 411, in HTTP/2.
   [ "$(grep -c 'http_error$' "$BED/alice.journal")" = 50 ]
   bed_wait 20 'both ends to be announced' \
     at_least 2 telltale_metric tt telltale_opaque_connections_total 'reason="http2"'

@@ -6,7 +6,7 @@
 
 load helper
 
-# pair: alice sends to bob, and waits for the word.
+# pair: alice sends to bob, once `go` lets her.
 pair() {
   local port
   needs_stack ilp-plugin-http

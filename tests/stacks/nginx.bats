@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# nginx as the TLS ingress in front of a connector, as Rafiki's documentation deploys it, and as the
-# egress that does the TLS for a connector whose own cannot be read.
+# nginx as the TLS ingress in front of a connector, as in Rafiki's documentation, and as the TLS egress of a
+# connector whose own TLS cannot be read.
 
 load helper
 

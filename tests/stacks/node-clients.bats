@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# HTTP as the clients of Node.js speak it, and replies as a Koa server may send them.
+# HTTP as the clients of Node.js send it, and replies as a Koa server may send them.
 
 load helper
 
@@ -35,6 +35,6 @@ pair() {
   pair chunked chunked
 }
 
-@test "answers that are no ILP packets, HTTP 500 and 200 without a body, are told from Rejects" {
+@test "answers without an ILP packet, HTTP 500 and 200 without a body, are not counted as Rejects" {
   pair axios chunked odd
 }

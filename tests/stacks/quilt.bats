@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Quilt, Interledger in Java: OkHttp going out, its codec behind the JDK's HTTP server coming in. TLS in
-# a JVM cannot be read, which has to be said.
+# Quilt, Interledger in Java: it sends with OkHttp and receives with its codec behind the JDK's HTTP server.
+# TLS in a JVM cannot be read, which telltale must say.
 
 load helper
 
@@ -63,7 +63,7 @@ over_tls() {
   go alice
   bed_wait 20 'what bob received to be counted' \
     test_metric 100 tt telltale_exchanges_by_origin_total 'origin="received"'
-  # Whose payments nginx passes on cannot be known.
+  # It cannot be known whose payments nginx passes on.
   test_metric 0 tt telltale_exchanges_by_origin_total 'origin="originated"'
   test_metric 100 tt telltale_exchanges_by_origin_total 'origin="unknown"'
   bed_wait 20 'the connection to be announced' \

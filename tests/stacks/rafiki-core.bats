@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# @interledger/rafiki-core, the toolkit of the first Rafiki: as published its client does not say that it
-# sends ILP, and its server turns that away.
+# @interledger/rafiki-core, the toolkit of the first Rafiki. As published, its client does not announce that
+# it sends ILP, and its server refuses such requests.
 
 load helper
 
@@ -14,7 +14,7 @@ rafiki_node() {
   ready "$1" "$port"
 }
 
-@test "as published every packet is turned away with 400: nothing is counted, and nothing is lost" {
+@test "as published every packet is refused with 400: nothing is counted, and nothing is lost" {
   needs_stack rafiki-core
   workload 60
   rafiki_node bob
@@ -32,7 +32,7 @@ rafiki_node() {
 
 @test "with the type it asks for, three nodes in a row are counted exactly" {
   needs_stack rafiki-core
-  export MEND=1
+  export FIX=1
   workload 300
   rafiki_node bob
   rafiki_node carol "http://127.0.0.1:$(port_of bob)/"

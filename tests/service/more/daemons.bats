@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Whole daemons of telltale, each beside a connector that pays, before the whole service.
+# Whole daemons of telltale, each beside a connector that pays, exporting to the whole service.
 
 load ../../e2e/helper
 
@@ -38,7 +38,7 @@ same_totals() {
   replica_wait 0
   bed_wait 60 'the sums' is 40 value 'network:transactions:count{window="hour"}'
   [ "$(value 'max(count by (source) (transactions_total))')" = 1 ]
-  # The operator's own has everything else as well.
+  # The operator's own Prometheus also has all the other metrics.
   [ -n "$(ask 'telltale_exchanges_total{source="one",outcome="fulfilled"}' prometheus-own)" ]
   telltale_stop one
   telltale_stop two

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Where one Prometheus is not enough: the option in network.yaml, into real engines.
+# When one Prometheus is not enough: tests the option in network.yaml with real engines.
 
 bats_require_minimum_version 1.5.0
 
@@ -18,7 +18,7 @@ teardown() {
   bed_fini
 }
 
-# with_engine URL: the lines of the option, uncommented, with this for the engine's address.
+# with_engine URL: uncomments the lines of the option and sets the engine's address.
 with_engine() {
   cp -r "$SERVICE" "$BED/service"
   sed -i -e "s|^  # - url: http://victoria-metrics:.*|  - url: $1|" -e 's/^  #   name: engine/    name: engine/' \
@@ -30,7 +30,7 @@ with_engine() {
 
 is() { [[ $("${@:2}") == "$1" ]]; }
 
-# Each time with a payment, for rates and quantiles of the last seconds.
+# Makes a payment each time, so that rates and quantiles of the last seconds have data.
 expressions() {
   node_do a 'pay 1'
   "$ROOT/build/venv-service/bin/python" "$ROOT/tests/service/expressions.py" "http://127.0.0.1:$(port_of engine)" \
@@ -47,7 +47,7 @@ engine_has_all() {
   bed_wait 60 'the totals' is 12 value 'sum(transactions_total)' engine
   bed_wait 60 'the sums' is 12 value 'network:transactions:count{window="year"}' engine
   [ "$(value 'sum(packet_amount_fulfill_total)' engine)" = "$(value 'sum(packet_amount_fulfill_total)')" ]
-  # What nodes sent, not what rules and alerts add when theirs is the turn.
+  # Counts only what nodes sent, not what rules and alerts add at their intervals.
   local nodes='count({job="telltale",__name__!~".+:.+|ALERTS.*|ilp_pay_time_ms_bucket"})'
   bed_wait 60 'every series' is "$(value "$nodes")" value "$nodes" engine
   bed_wait 60 'every expression' expressions || { cat "$BED/expressions"; false; }
@@ -62,7 +62,7 @@ engine_has_all() {
   engine_has_all
 }
 
-# receive NUMBER: one of the two; whichever is written to passes on what belongs to the other.
+# receive NUMBER: starts one of the two receivers; each passes on what belongs to the other.
 receive() {
   local name=receive-$1
   bed_spawn "$name" "$PARTS/thanos" receive --tsdb.path="$BED/$name.data" --label="replica=\"$1\"" --tsdb.retention=400d \
@@ -88,7 +88,7 @@ stored_by() { curl --silent --fail "http://127.0.0.1:$(port_of "receive-$1-http"
     bed_wait 60 "$port" curl --silent --fail "http://127.0.0.1:$(port_of "$port")/-/ready"
   done
   engine_has_all
-  # Both hold a part.
+  # Each receiver holds a part.
   stored_by 0
   stored_by 1
 }

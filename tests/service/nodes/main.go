@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// nodes plays many nodes of telltale before a service: each has a connection and counters of its own,
-// exports what telltale exports to a network endpoint, at its interval and at a phase of its own, and
-// tries again no sooner than the next interval. It prints what became of the exports, as JSON.
+// nodes simulates many nodes of telltale for a service. Each has its own connection, counters and
+// phase. It exports what telltale exports to a network endpoint, once an interval, and does not
+// retry before the next interval. The program prints the results of the exports as JSON.
 package main
 
 import (
@@ -69,7 +69,7 @@ func histogram(m pmetric.Metric, n *node, now time.Time, name string) {
 	p.Attributes().PutStr("source", n.name)
 }
 
-// What telltale sends to a network endpoint; user/release/metrics.h has the list.
+// The metrics that telltale sends to a network endpoint; the list is in user/release/metrics.h.
 func (n *node) snapshot(now time.Time) pmetricotlp.ExportRequest {
 	new := int64(n.random.Intn(4))
 	n.payments += new

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A dashboard as JSON, by Grafana's own types, and narrower where the package leaves a hole: what a panel's
-// options and custom field settings are depends on its type, and the query is Prometheus'.
+// The type of a dashboard in JSON, made of Grafana's own types. It is narrower where the package allows
+// anything: a panel's options and custom field settings depend on its type, and a query is one of Prometheus.
 import type { Dashboard, DataTransformerConfig, FieldConfig, FieldConfigSource, Panel, RowPanel }
 	from '@grafana/schema/dist/esm/raw/dashboard/x/dashboard_types.gen.js';
 import type { Options as TimeSeries, FieldConfig as TimeSeriesField }
@@ -12,11 +12,11 @@ import type { Options as Table, FieldConfig as TableField }
 import type { Options as Text } from '@grafana/schema/dist/esm/raw/composable/text/panelcfg/x/TextPanelCfg_types.gen.js';
 import type { DataQuery, DataSourceRef } from '@grafana/schema';
 
-// An enumeration is its values in JSON.
+// In JSON an enumeration is one of its values.
 type Plain<T> = T extends string ? `${T}` : T extends (infer U)[] ? Plain<U>[] :
 	T extends object ? { [K in keyof T]: Plain<T[K]> } : T;
 
-// The package has no type for it: as the data source of Grafana 11 reads it.
+// The package has no type for this; it is what the data source of Grafana 11 reads.
 interface Query extends Omit<DataQuery, 'datasource'> {
 	datasource: DataSourceRef;
 	expr: string;

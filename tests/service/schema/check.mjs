@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// check.mjs FILE...: holds dashboards against board.ts: each is compiled as a constant of that type, so that
-// a key that does not exist, a missing one, and a value of the wrong type are errors. Says which; status 1.
+// check.mjs FILE...: checks dashboards with board.ts. Each is compiled as a constant of that type, so that an
+// unknown key, a missing one and a value of the wrong type are errors. Prints the errors; exit status 1.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import ts from 'typescript';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const options = { strict: true, noEmit: true, skipLibCheck: true, types: [], target: ts.ScriptTarget.ES2022,
 	module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler };
-// Not on disk: a source beside board.ts for each dashboard.
+// For each dashboard there is a source beside board.ts, in memory only.
 const sources = new Map(process.argv.slice(2).map((file, i) => [path.join(here, `dashboard${i}.ts`), {
 	file, text: `import type { Board } from './board';\nconst board: Board = ${fs.readFileSync(file, 'utf8')};\nexport default board;\n`,
 }]));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the JavaScript ends of a stack share: the workload, the answer that each packet of it asks for,
+// What the JavaScript ends of all stacks share: the workload, the answer that each of its packets asks for,
 // and the journal of what crossed the library's own interface (counts.py adds it up).
 'use strict'
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 //
-// workload.js COUNT [odd]: Prepares for a stack under test to send, one a line: destination, amount
-// and the packet in base64. The same for every stack, so that what differs is the stack.
+// workload.js COUNT [odd]: prints Prepares for a stack under test to send, one in each line: destination,
+// amount and the packet in base64. They are the same for every stack, so that only the stack differs.
 //
 // A packet's data says how it is to be answered: the preimage, then three bytes that are blank or a
 // code (see answer.js), then padding. Ten packets are a stream; every eighth stream is a probe, all

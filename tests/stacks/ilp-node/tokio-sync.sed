@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# tokio-sync 0.1.8 leaves references uninitialised, at which a program of today's Rust ends itself: what
-# is not there yet becomes MaybeUninit.
+# tokio-sync 0.1.8 has uninitialised references, at which a program built by today's Rust aborts. This makes
+# them MaybeUninit.
 s/ManuallyDrop::new(unsafe { mem::uninitialized() })/MaybeUninit::uninit()/
 s/ManuallyDrop::new(/MaybeUninit::new(/
 s/ManuallyDrop::into_inner(value)/value.assume_init()/

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // node.js serve PORT JOURNAL [NEXT] | send URL WORKLOAD JOURNAL GO CONCURRENCY: nodes made of rafiki-core's
-// own middleware and peers. With NEXT, a URL, a node passes every packet on to there. MEND=1 gives its
-// client the Content-Type that its server insists on, which as published it does not send.
+// own middleware and peers. With NEXT, a URL, a node passes every packet on to it. With FIX=1 its client
+// sends the Content-Type that its server requires; as published it does not.
 'use strict'
 
 const Koa = require('koa')
@@ -11,7 +11,7 @@ const { Journal, answer, outcome, drive, untilExists } = require('../common/answ
 
 async function peerAt (url) {
   const peer = await new InMemoryPeers().add({ id: 'next', url, authToken: 'secret-of-alice' })
-  if (process.env.MEND) peer.axiosClient._config.headers['Content-Type'] = 'application/octet-stream'
+  if (process.env.FIX) peer.axiosClient._config.headers['Content-Type'] = 'application/octet-stream'
   return peer
 }
 
