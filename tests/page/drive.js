@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// drive.js URL CHECK[+CHECK...] [ARGUMENT...]: opens the page in a browser, as a reader would, and checks
-// something of it. Whatever the check, it fails when the page logs an error, asks another server for
-// anything, or breaks its own policy. Findings on standard error; status 1 if there are any.
+// drive.js URL CHECK[+CHECK...] [ARGUMENT...]: opens the page in a browser, as a reader would, and makes
+// checks. Every check fails when the page logs an error, loads anything from another server, or violates its
+// own policy. Prints findings to standard error; the exit status is 1 if there are any.
 'use strict'
 const assert = require('assert')
 const fs = require('fs')
@@ -33,7 +33,8 @@ async function open ({ size = 'screen', colorScheme = 'light', query = '', ...mo
   return page
 }
 
-// Until FUNCTION is true in the page. Playwright's own waiting evaluates text, which the policy refuses.
+// Waits until FUNCTION is true in the page. Playwright's own waiting evaluates text, which the policy
+// forbids.
 async function until (page, wanted, argument) {
   const deadline = Date.now() + PATIENCE_MS
   while (!await page.evaluate(wanted, argument)) {
@@ -60,7 +61,7 @@ async function sentRows (page, audience) {
   return page.$$eval('#sent tbody tr', (rows) => rows.map((row) => ({ ...row.dataset })))
 }
 
-// What was sent, and the metrics of the same snapshot: none came between two equal answers.
+// What was sent, and the metrics of the same snapshot: two equal answers mean that no snapshot came in between.
 async function oneSnapshot () {
   const deadline = Date.now() + PATIENCE_MS
   const sent = async () => (await fetch(url + 'sent.json')).text()
@@ -70,10 +71,10 @@ async function oneSnapshot () {
     if (after === before) return { sent: after, all }
     before = after
   }
-  throw new Error('the figures never stood still between three answers')
+  throw new Error('the figures changed between any two answers')
 }
 
-// /metrics' value of a row: sums without _total have got that ending there.
+// The value of a row on /metrics, where _total is appended to the names of sums that do not end so.
 function exported (all, row) {
   for (const name of [row.metric, `${row.metric}_total`, `${row.metric}_count`]) {
     const value = all.get(`${name}{${row.labels}}`)
@@ -82,7 +83,7 @@ function exported (all, row) {
 }
 
 const CHECKS = {
-  // What stands on the screen is what /metrics has: every point, and the window since the start.
+  // The page shows what /metrics has: every point, and the window since the start.
   async figures (transactions) {
     const page = await open({ query: '?window=hour' })
     await page.waitForSelector(`#kpi-transactions[data-exact="${transactions}"]`)
@@ -128,7 +129,7 @@ const CHECKS = {
     assert(await page.$eval('#points tbody', (body) => body.rows.length >= 1))
   },
 
-  // A node that has just started: nothing is counted yet, and nothing older is pretended.
+  // A node that has just started has counted nothing yet, and the page does not claim older figures.
   async fresh () {
     const page = await open({ query: '?window=year' })
     for (const window of ['hour', 'year']) {
@@ -140,21 +141,21 @@ const CHECKS = {
     assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
   },
 
-  // A sentence stands in one of the notices, or under the heading.
+  // A sentence is in one of the notices or under the heading.
   async notice (words) {
     const page = await open()
     await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span')]
       .some((n) => n.textContent.includes(w)), words)
   },
 
-  // axe finds nothing serious, in both themes, on a screen and on a phone, and in either view.
+  // axe finds no serious barrier, in both themes, on a screen and on a phone, and in either view.
   async barriers () {
     const axe = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
     for (const [size, colorScheme, query] of [['screen', 'light', '?window=day&audience=own'], ['screen', 'dark', '?window=year&view=network'],
       ['phone', 'dark', '?window=hour&audience=own']]) {
       const page = await open({ size, colorScheme, query })
       await page.$$eval('details', (all) => all.forEach((d) => { d.open = true }))
-      // By the inspector's way: the page's own policy would refuse it as a script.
+      // Through the inspector's interface: the page's own policy would forbid it as a script.
       await page.evaluate(axe)
       const found = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }))
       for (const v of found.violations) {
@@ -167,7 +168,7 @@ const CHECKS = {
     }
   },
 
-  // Everything can be reached and worked with the keyboard alone, and the focus is seen.
+  // Everything can be reached and used with the keyboard alone, and the focus is visible.
   async keyboard () {
     const page = await open({ query: '?window=hour&audience=network' })
     const reached = new Set()
@@ -208,7 +209,7 @@ const CHECKS = {
     }
   },
 
-  // Noisy figures carry their error and are drawn with a band; exact ones are not.
+  // Noisy figures show their error and are drawn with a band; exact ones are not.
   async noisy () {
     const page = await open({ query: '?window=day&view=own' })
     assert.equal(await page.textContent('#kpi-transactions-error'), '')
@@ -216,11 +217,11 @@ const CHECKS = {
     await page.check('input[name=view][value=network]', { force: true })
     await until(page, () => document.querySelector('#kpi-transactions-error').textContent.startsWith('± '))
     assert.match(await page.textContent('#noise'), /each full hour/)
-    // Rounded to its error: all digits below it are zero.
+    // The figure is rounded to its error: all digits below it are zero.
     const figure = Number((await page.textContent('#kpi-transactions')).replaceAll(',', ''))
     const error = Number((await page.textContent('#kpi-transactions-error')).replace('± ', '').replaceAll(',', ''))
     assert.equal(figure % 10 ** Math.floor(Math.log10(error - 0.01)), 0, `${figure} ± ${error}`)
-    // The band: pixels of the line's colour, thinned, above and below it.
+    // The band: paler pixels of the line's colour above and below the line.
     const shades = await page.$eval('#chart-value canvas', (canvas) => {
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
       let thin = 0
@@ -230,7 +231,8 @@ const CHECKS = {
     assert(shades > 500, `${shades} pixels of a band`)
   },
 
-  // Whatever a collector or a configuration says is text. What it could say is put into the answer here.
+  // Text from a collector or the configuration is shown as text, never as markup. The test puts markup into
+  // the answers.
   async hostile () {
     const page = await open()
     const status = await (await fetch(url + 'status.json')).json()
@@ -266,7 +268,7 @@ const CHECKS = {
     assert(await page.isHidden('#lost'))
   },
 
-  // Days are those of UTC, and are called so, wherever the reader is.
+  // Days are those of UTC, and are labelled so, wherever the reader is.
   async zones () {
     const year = await (await fetch(url + 'history.json?window=year')).json()
     const day = new Date(1000 * year.points.at(-1).at_s)
@@ -279,7 +281,7 @@ const CHECKS = {
     }
   },
 
-  // It says when the daemon is gone, and goes on by itself when it is back.
+  // The page says when the daemon is gone, and continues by itself when it is back.
   async outage (pid) {
     const page = await open()
     page.expectTrouble = true

@@ -69,11 +69,11 @@ paid() {
   run --separate-stderr in_browser figures "$first"
   echo "$output $stderr"
   [[ $status == 0 && $output == *'"health":"good"'* ]]
-  # The same for a terminal: delivered, how long ago, how long it took, how many bytes.
+  # The same on a terminal: exports delivered, how long ago, how long they took, how many bytes.
   run --separate-stderr top_there 'wait:live;wait:Delivered;show;key:q;end'
   echo "$output"
   [[ $output =~ 'network   '$(collector_url net)' '+[0-9,]+' '+[0-9]+' s '+[0-9.]+' '(ms|s)' '+[0-9.]+' '(B|kB)$'\n' ]]
-  # What it takes with page and history in use.
+  # The memory it uses with page and history in use.
   rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(bed_pid tt)/status")
   echo "# telltale takes $rss kB with page and history" >&3
   ((rss <= 48 * 1024))
@@ -86,8 +86,8 @@ paid() {
   in_browser hour "$all"
 }
 
-# with_little_room NAME: what is started through BED_WITHIN has a file system of 1 MiB as NAME's
-# state_dir, in a mount namespace that lives until the test ends; $THERE is the same from here.
+# with_little_room NAME: processes started through BED_WITHIN have a file system of 1 MiB as NAME's state_dir,
+# in a mount namespace that lives until the test ends; from outside, $THERE is that directory.
 with_little_room() {
   # shellcheck disable=SC2016 # $1 is of the shell that is started
   bed_spawn room unshare --mount --propagation private sh -c \
@@ -97,15 +97,15 @@ with_little_room() {
   THERE=/proc/$(bed_pid room)/root$BED/$1.state
 }
 
-# history_holds WANT TROUBLE: the hour's transactions, and what the page says is wrong with its history (a
-# pattern).
+# history_holds WANT TROUBLE: whether the hour has WANT transactions and the page reports TROUBLE (a pattern)
+# with its history.
 # shellcheck disable=SC2053 # TROUBLE is one
 history_holds() {
   served >"$BED/status" && [[ $(bed_json "$BED/status" windows own 0 transactions) == "$1" ]] &&
     [[ $(bed_json "$BED/status" history trouble) == $2 ]]
 }
 
-@test "a damaged history is set aside, a full file system is counted, and the counting goes on" {
+@test "a damaged history is set aside, failed writes on a full file system are counted, and counting continues" {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
@@ -133,7 +133,7 @@ history_holds() {
   telltale_stop tt
   exactly tt alice
   [[ ! -e $THERE/history.db-wal ]]
-  # Not by way of $THERE, out of which SQLite would resolve the path.
+  # Not through $THERE: SQLite would resolve its path to one outside.
   nsenter --mount --target "$(bed_pid room)" python3 - "$BED/tt.state/history.db" "$all" <<'PYTHON'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
@@ -143,7 +143,7 @@ for table in ("minutes", "hours"):
 PYTHON
 }
 
-@test "what was counted on livenet is not on testnet's page, which says since when it has figures" {
+@test "figures of livenet are not on testnet's page, which says since when it has figures" {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'network: livenet' 'livenet_enabled: true'
   served >"$BED/status"
   (($(bed_json "$BED/status" windows own 4 transactions) > 100000))
@@ -162,7 +162,7 @@ PYTHON
   in_browser outage "$(bed_pid tt)"
 }
 
-@test "beyond loopback the page wants a token, and gives nothing to other sites" {
+@test "beyond loopback the page needs a token, and gives nothing to other sites" {
   port=$(bed_free_port)
   run "$TELLTALE" check --config <(printf 'listen: 0.0.0.0:%s\n' "$port")
   echo "$output"
@@ -216,7 +216,7 @@ year_is_between() {
   echo "$output $stderr"
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
   [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]
-  # Of what has no room nothing is shown, and not the half of a figure.
+  # A figure without room is left out whole; never is a part of one shown.
   [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  ..' ]]
   # The year is the page's own, to the digit: it was on the screen between two looks at it.
   year_is_between "$output" "$before" "$(year_of_page)"
@@ -228,7 +228,7 @@ year_is_between() {
   echo "$output $stderr"
   [[ $output == *'status 0'*'cursor shown' ]]
 
-  # The daemon goes while it is shown: its last figures stay, with a word.
+  # When the daemon ends, its last figures stay on the screen, with a notice.
   run --separate-stderr top_there "wait:live;kill:$(bed_pid tt);wait:not connected;wait:no telltale answers;wait:Outcomes;key:q;end"
   echo "$output $stderr"
   [[ $output == *'status 0'* ]]

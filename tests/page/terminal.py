@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""terminal.py COLUMNSxLINES SCRIPT COMMAND...: runs COMMAND on a terminal of that size, as ssh would
-give it one, and prints what stands on its screen.
+"""terminal.py COLUMNSxLINES SCRIPT COMMAND...: runs COMMAND on a terminal of that size, as over
+ssh, and prints what is on its screen.
 
 SCRIPT is a list of steps with ";" between: "wait:TEXT" until the screen holds TEXT, "gone:TEXT" until
 it does not, "key:KEYS", "size:COLUMNSxLINES", "signal:NAME" to COMMAND, "kill:PID", "show" prints the screen, "end" waits for
@@ -34,7 +34,7 @@ class Terminal:
         if self.pid == 0:
             os.environ["TERM"] = "xterm-256color"
             os.environ["LC_ALL"] = "C.UTF-8"
-            # The size must be there before the command looks.
+            # The size must be set before the command reads it.
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
             os.execvp(command[0], command)
         self.status = None
@@ -88,7 +88,7 @@ class Terminal:
             self.read()
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                self.settle()  # what it wrote last may still be on its way
+                self.settle()  # its last output may still be on its way
                 print("status", os.waitstatus_to_exitcode(status))
                 # The cursor is shown again: the terminal is as it was.
                 print("cursor", "hidden" if self.screen.cursor.hidden else "shown")

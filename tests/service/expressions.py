@@ -4,8 +4,8 @@
 of the dashboards, the recording rules and the alerts there, and says which does not give data of the
 right shape. A line for each expression; exit status 1 when one is wrong.
 
-An alert gives nothing when all is well: of it every metric must be known, and the expression be right
-(promtool test rules fires it).
+An alert gives no data when all is well. So only its metrics must be known and its expression valid;
+promtool test rules makes it fire.
 """
 import json
 import pathlib
@@ -20,7 +20,7 @@ import yaml
 
 SERVICE = pathlib.Path(__file__).resolve().parents[2] / "scripts/deploy/service"
 RULES = SERVICE / "prometheus/rules"
-# Of what did not happen, there is no series: a point that was dropped or given up, a sample too late.
+# These have no series until they happen: a point that was dropped or given up, a sample that is too late.
 MAY_LACK = {
     "otelcol_exporter_send_failed_metric_points",
     "otelcol_processor_filter_datapoints_filtered",
@@ -54,7 +54,7 @@ def queries():
     servers = dict(zip(("network", "public", "operator"), sys.argv[1:]))
     for path in sorted((SERVICE / "grafana/dashboards").glob("*.json")):
         board = json.loads(path.read_text())
-        # Rafiki's are shown to the operator too, who has all of its metrics.
+        # Rafiki's dashboard is the operator's too; only the operator has all of its metrics.
         server = servers["operator" if path.stem == "rafiki" else path.stem]
         for panel in board["panels"]:
             for target in panel.get("targets", ()):
@@ -95,7 +95,7 @@ def judge(server, expression, shape):
     if not data["result"]:
         return "no data"
     values = [v for r in data["result"] for v in (r.get("values") or [r["value"]])]
-    # A quantile of nothing yet is NaN; a whole panel of NaN shows nothing.
+    # A quantile without data yet is NaN; a panel with nothing but NaN shows nothing.
     if all(v[1] in ("NaN", "+Inf", "-Inf") for v in values):
         return "every value is " + values[0][1]
     return None

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# The network's service from its own files: two real Collectors behind a real nginx, real Prometheus
+# The network's service, configured from its own files: two real Collectors behind a real nginx, real Prometheus
 # servers, and nodes that are telltale from the privacy stage on. One service for all tests, in order:
 # each leaves it whole.
 # bats runs each test in a shell of its own; that is what is meant.
@@ -42,7 +42,8 @@ teardown() {
   fi
 }
 
-# What each node counted, and the network has the same: raw, and in the sums that restarts do not touch.
+# Compares what each node counted with what the network has: the raw totals, and the sums that survive
+# restarts.
 totals_equal() {
   local node transactions prepares value got
   for node in "${@:-a b c}"; do
@@ -56,8 +57,8 @@ totals_equal() {
 arrived() { bed_wait 30 'the same totals at both ends' totals_equal a && bed_wait 30 'the same totals at both ends' totals_equal b &&
   bed_wait 30 'the same totals at both ends' totals_equal c; }
 
-# Series that telltale's nodes sent; a doubled one would be counted. Without those of the rules and alerts,
-# which come when theirs is the turn.
+# The number of series that telltale's nodes sent, in which a doubled one would show. Those of rules and
+# alerts are left out, since they appear at their own intervals.
 series() { value 'count({job="telltale",__name__!~".+:.+|ALERTS.*|ilp_pay_time_ms_bucket"})'; }
 
 pay_all() { node_do a "pay $1"; node_do b "pay $2"; node_do c "pay $3"; }
@@ -98,7 +99,7 @@ verify() {
   arrived
   [ "$(series)" = "$had" ]
   [ "$(value 'max(count by (source) (transactions_total))')" = 1 ]
-  # No failed export on the way.
+  # No export failed meanwhile.
   [ "$(value 'sum(telltale_export_failures_total)' prometheus-own)" = 0 ]
 }
 
@@ -127,7 +128,7 @@ both_grew() { (($(connections_of 0) > $1 && $(connections_of 1) > $2)); }
   [ "$(series)" = "$had" ]
 }
 
-@test "Prometheus restarted: the collectors keep what came meanwhile, the windows go on" {
+@test "Prometheus restarted: the collectors keep what came meanwhile, and the windows continue" {
   bed_wait 20 'the sums' carried_all
   bed_stop prometheus || true
   pay_all 4 4 4
@@ -139,7 +140,7 @@ both_grew() { (($(connections_of 0) > $1 && $(connections_of 1) > $2)); }
 
 carried_all() { is "$(value 'sum(transactions_total)')" carried; }
 
-@test "a node that is restarted begins at zero, and the sums go on" {
+@test "a restarted node begins at zero, and the sums continue" {
   before=$(carried)
   bed_stop b KILL || true
   node_spawn b
@@ -150,9 +151,9 @@ carried_all() { is "$(value 'sum(transactions_total)')" carried; }
   bed_wait 20 'the hour to go on' is $((before + 6)) value 'network:transactions:count{window="hour"}'
 }
 
-@test "what a node of livenet sends to testnet is dropped and counted; so is what is the operator's only" {
+@test "what a livenet node sends to testnet is dropped and counted, and so are metrics for the operator only" {
   NODE_NETWORK=livenet node_start stray "$(network_endpoint livenet)"
-  # An operator that wrote `own` for the network's endpoint.
+  # An operator wrote `own` for the network's endpoint.
   node_start open "  - {url: $(service_url), audience: own, ca: $BED/ca.pem}"
   node_do open 'pay 1'
   bed_wait 30 'the filters to have dropped both' both_dropped
@@ -165,7 +166,7 @@ carried_all() { is "$(value 'sum(transactions_total)')" carried; }
 
 both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_datapoints_filtered > 0))'; }
 
-@test "a node whose clock is wrong takes nothing from the others" {
+@test "a node whose clock is wrong does not affect the others" {
   failed='sum(otelcol_exporter_send_failed_metric_points) or vector(0)'
   before=$(value "$failed")
   for ahead in -7200 86400; do
@@ -179,13 +180,13 @@ both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_d
   [ -z "$(ask skewed)" ]
 }
 
-@test "the public Prometheus knows nothing of a single node" {
+@test "the public Prometheus has nothing about single nodes" {
   [ "$(value 'count({__name__=~"network:.*"})' prometheus-public)" -ge 20 ]
   [ -z "$(ask '{__name__!~"network:.*"}' prometheus-public)" ]
   [ -z "$(ask '{source=~".+"} or {instance=~".+"}' prometheus-public)" ]
 }
 
-# Each time with a payment, for rates and quantiles of the last seconds.
+# Makes a payment each time, so that rates and quantiles of the last seconds have data.
 expressions() {
   pay_all 1 1 1
   "$ROOT/build/venv-service/bin/python" "$BATS_TEST_DIRNAME/expressions.py" "http://127.0.0.1:$(port_of prometheus)" \
@@ -214,7 +215,7 @@ expressions() {
 
 newer_than_canary() { value 'timestamp(network:transactions:carried) > scalar(timestamp(verify_canary))'; }
 
-# lost HOP WORDS LAST: what the last run of verify ended with.
+# lost HOP WORDS LAST: whether the last run of verify ended with this.
 lost() { [[ $output == *"LOST  $1: "*"$2"*"last seen: $3. "* ]] || { echo "$output"; return 1; }; }
 
 # loses HOP WORDS LAST [OPTION...]: verify ends with that. What the Collectors have not done yet when it asks
@@ -239,15 +240,15 @@ loses() {
   run -1 verify --endpoint "http://127.0.0.1:$(port_of balancer)"
   lost collector '' balancer
   [[ $output == *'write https://'* ]]
-  # The system's authorities do not know this one.
+  # The system does not trust this authority.
   run -1 "$ROOT/scripts/deploy/verify" --endpoint "$(service_url)" --prometheus "http://127.0.0.1:$(port_of prometheus)"
   lost collector 'TLS failed' balancer
-  # What answers is something else.
+  # The server that answers is something else.
   run -1 verify --prometheus "http://127.0.0.1:$(port_of collector-0-health)"
   lost prometheus '' collector
-  # It is not what the Collectors write to.
+  # The Collectors do not write to this Prometheus.
   loses prometheus 'has it not' collector --prometheus "http://127.0.0.1:$(port_of prometheus-own)"
-  # What the canary does not pass is looked at all the same, each by itself.
+  # Parts that the canary does not pass are checked too, each by itself.
   run -1 verify --public "http://127.0.0.1:$(bed_free_port)" --grafana "http://127.0.0.1:$(port_of collector-0-health)"
   lost public 'does not answer' rules
   lost grafana 'database' rules
@@ -257,7 +258,7 @@ loses() {
   lost public 'has no network:transactions:carried' rules
 }
 
-@test "livenet's Collector takes what is of livenet, and nothing of testnet" {
+@test "livenet's Collector accepts figures of livenet and nothing of testnet" {
   ports collector-2{,-health,-metrics}
   NETWORK=livenet replica_start 2
   replica_wait 2
@@ -273,7 +274,7 @@ loses() {
   node_do live stop
 }
 
-@test "verify tells a Collector that is down, a Prometheus that refuses writes, and one that is down" {
+@test "verify detects a Collector that is down, a Prometheus that refuses writes, and one that is down" {
   bed_stop collector-0 KILL || true
   bed_wait 20 'Prometheus to know' value 'up{job="collectors"} == 0'
   run -1 verify
@@ -288,14 +289,14 @@ loses() {
   RECEIVER='' prometheus_spawn prometheus network.yaml
   prometheus_wait prometheus
   loses prometheus 'given up' collector
-  # With Prometheus down, ending in peace would take as long as they are allowed to try.
+  # With Prometheus down, an orderly end would take as long as the Collectors may retry.
   bed_stop collector-0 KILL || true
   bed_stop collector-1 KILL || true
   run -1 verify
   lost collector '' balancer
 }
 
-@test "verify says how it is to be called" {
+@test "verify says how to call it" {
   run -0 "$ROOT/scripts/deploy/verify" --help
   for word in --endpoint --ca --collector-metrics --wait 'exit status is 0'; do [[ $output == *"$word"* ]]; done
   for wrong in "--endpoint balancer:4317" "--endpoint https://x:99999" "--prometheus prometheus:9090" "--ca /nowhere" "--network mainnet"; do

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# The network's whole service on one machine, of the very files in scripts/deploy/service. What differs
-# is said here: ports, paths, names that would be in DNS, and intervals, which are seconds for minutes.
-# Sourced after tests/e2e/lib.sh; bed_init first.
+# The network's whole service on one machine, with the files in scripts/deploy/service. Only what is named
+# here is changed: ports, paths, names that would be in DNS, and intervals, which are seconds instead of
+# minutes. Sourced after tests/e2e/lib.sh; bed_init first.
 #
 #   service_start [testnet|livenet]   two Collectors behind nginx, Prometheus, the public Prometheus
 #   service_url                       what a node is given as endpoint
@@ -21,7 +21,7 @@ ports() {
   for name; do [[ -e $BED/$name.port ]] || bed_free_port >"$BED/$name.port"; done
 }
 
-# replica_start NUMBER: a Collector, at its address also after a restart.
+# replica_start NUMBER: starts a Collector, which keeps its address over restarts.
 replica_start() {
   local name=collector-$1
   bed_spawn "$name" env GOMEMLIMIT="${COLLECTOR_MEMORY:-512MiB}" OTLP_ENDPOINT="127.0.0.1:$(port_of "$name")" \
@@ -49,8 +49,8 @@ balancer_start() {
   bed_wait 20 'the balancer' test -s "$BED/nginx.pid"
 }
 
-# prometheus_spawn NAME FILE: NAME is prometheus or prometheus-public; at its address also after a restart.
-# With RECEIVER set and empty it takes no writes.
+# prometheus_spawn NAME FILE: starts a Prometheus, which keeps its address over restarts. NAME is prometheus
+# or prometheus-public. With RECEIVER set and empty it accepts no writes.
 prometheus_spawn() {
   local name=$1 file=$2 receiver=${RECEIVER---web.enable-remote-write-receiver}
   ports "$name"
@@ -83,7 +83,7 @@ service_start() {
   replica_wait 0 && replica_wait 1 && prometheus_wait prometheus && prometheus_wait prometheus-public
 }
 
-# An operator's own: the sidecar Collector and a Prometheus behind it.
+# Starts an operator's own service: the sidecar Collector and a Prometheus behind it.
 operator_start() {
   ports sidecar{,-health,-metrics} prometheus-own
   prometheus_spawn prometheus-own operator.yaml
@@ -95,13 +95,13 @@ operator_start() {
     prometheus_wait prometheus-own
 }
 
-# Items of `endpoints:`, for node_start.
+# Print items of `endpoints:`, for node_start.
 network_endpoint() { printf '  - url: %s\n    audience: network\n    network: %s\n    ca: %s\n' "$(service_url)" "${1:-$NETWORK}" "$BED/ca.pem"; }
 own_endpoint() { printf '  - url: http://127.0.0.1:%s\n    audience: own\n' "$(port_of sidecar)"; }
 
 service_url() { echo "https://127.0.0.1:$(port_of balancer)"; }
 
-# ask EXPRESSION [SERVER]: what a Prometheus has now; one line for each series, "VALUE LABELS".
+# ask EXPRESSION [SERVER]: prints what a Prometheus has now, one line "VALUE LABELS" for each series.
 ask() {
   curl --silent --fail "http://127.0.0.1:$(port_of "${2:-prometheus}")/api/v1/query" --data-urlencode "query=$1" |
     python3 -c '
@@ -110,13 +110,13 @@ for r in json.load(sys.stdin)["data"]["result"]:
     print(r["value"][1], ",".join(f"{k}={v}" for k, v in sorted(r["metric"].items())))'
 }
 
-# value EXPRESSION [SERVER]: of the only series there is.
+# value EXPRESSION [SERVER]: prints the value of the only series.
 value() {
   local got
   got=$(ask "$@") && [[ -n $got && $got != *$'\n'* ]] && echo "${got%% *}"
 }
 
-# node_start NAME [LINE...]: with the network's endpoint unless LINE... are endpoints of its own.
+# node_start NAME [LINE...]: starts a node, with the network's endpoint unless LINE... are other endpoints.
 node_start() {
   local name=$1
   shift
@@ -135,13 +135,13 @@ node_start() {
 node_spawn() {
   rm -f "$BED/$1.in"
   mkfifo "$BED/$1.in"
-  # Opened for both, so that it never ends.
+  # The pipe is opened for reading and writing, so that it never ends.
   # shellcheck disable=SC2016
   bed_spawn "$1" env -i PATH="$PATH" bash -c 'exec "$1" "$2" <>"$3"' - "$ROOT/build/tests/node" "$BED/$1.yaml" "$BED/$1.in"
   bed_wait 30 "node $1" grep -q ^ready "$BED/$1.log" || { cat "$BED/$1.log" >&2; return 1; }
 }
 
-# The pipe is opened for both: a node that is no more is no reason to wait.
+# The pipe is opened for reading and writing, so that this does not wait for a node that has ended.
 node_do() { echo "$2" 1<>"$BED/$1.in"; }
 
 node_totals() {
