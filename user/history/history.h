@@ -5,17 +5,17 @@
  * In: every snapshot that privacy released, and nothing else, so that no true amount can get here.
  * Out: sums over the last hour, day, week, month and year, for the local page and `telltale top`.
  *
- * Sums in a snapshot count from a start; what is kept is how much each rose since the snapshot
- * before, and the last snapshot itself, both in one transaction: a restart of the daemon (another
- * start) neither loses nor doubles anything that was released. A minute is kept for a day, an hour
- * for a year; the oldest rows beyond that go, by number and not by age, so that no clock can make
- * the file grow (it stays below HISTORY_BYTES_MAX). Rows after now, which a clock that ran ahead
- * has left, or has still to come back to, are counted apart: they push out none up to now, nor
- * these them. All times are UTC.
+ * Sums in a snapshot count from a start time. The history keeps how much each sum rose since the
+ * snapshot before, and the last snapshot itself, both in one transaction. So a restart of the
+ * daemon, which has another start time, neither loses nor doubles anything that was released. A
+ * minute is kept for a day, an hour for a year. Older rows are deleted by their number and not by
+ * their age, so that no wrong clock can make the file grow (it stays below HISTORY_BYTES_MAX). Rows
+ * later than now, which a clock that ran ahead has left, have a limit of their own: they never push
+ * out rows up to now, and rows up to now never push out these. All times are UTC.
  *
- * Nothing here stops the data: a file that is damaged or not ours is set aside under another name
- * and a new one begun; a write that fails is counted, and the next one carries what it would have.
- * A file that cannot be opened is tried again each minute, and gets then what was counted
+ * No fault here stops the data. A file that is damaged or not ours is set aside under another name,
+ * and a new one is begun. A write that fails is counted, and the next one includes its figures. A
+ * file that cannot be opened is tried again each minute, and then gets the figures counted
  * meanwhile. All calls come from one thread.
  */
 #ifndef TELLTALE_HISTORY_H
@@ -38,17 +38,17 @@
 #define HISTORY_MINUTES   1500 /* rows of a view: 25 hours */
 #define HISTORY_HOURS     8832 /* 368 days */
 
-/* Whose view of the figures. They differ where the network's gets noise of its own. */
+/* Whose view of the figures. The two differ when the network's figures have their own noise. */
 enum history_view { HISTORY_OWN, HISTORY_NETWORK, HISTORY_VIEWS };
 
-/* Runs of figures begin where a name without a number stands; *_LEN is the run's length. */
+/* The figure that has a *_LEN of its name is the first one of a run of that length. */
 #define HISTORY_TIMES_LEN    (METRIC_BOUNDS + 1)
 #define HISTORY_OUTCOMES_LEN (OUTCOMES - 1)
 #define HISTORY_GAPS_LEN     RECORD_GAP_CAUSES
 #define HISTORY_OPAQUE_LEN   OPAQUE_REASONS
 
 enum history_figure {
-	HISTORY_COVERED_MS, /* how long something was measured */
+	HISTORY_COVERED_MS, /* for how long telltale measured */
 	HISTORY_TRANSACTIONS,
 	HISTORY_VALUE, /* base currency, scale 4 */
 	HISTORY_PREPARED,
@@ -82,7 +82,7 @@ enum history_window {
 struct history_window_info {
 	const char *name;
 	int64_t length_s;
-	int64_t row_s;  /* what it is added up from: a minute or an hour */
+	int64_t row_s;  /* the length of the rows it is summed from: a minute or an hour */
 	int64_t step_s; /* between two points of its chart */
 };
 
@@ -98,42 +98,44 @@ struct history_figure_info {
 extern const struct history_figure_info history_figures[HISTORY_FIGURES];
 
 struct history_stats {
-	bool kept; /* in a file, and not in memory only */
-	/* Times that a file was set aside, damaged or not ours, and that a write failed. */
+	bool kept; /* the history is in a file, not in memory only */
+	/* How often a file was set aside because it was damaged or was not ours, and how often a
+	 * write failed. */
 	uint64_t corrupt, foreign, unsaved;
-	int64_t until_s;   /* since 1970: up to when the figures go; 0: there are none */
-	char trouble[256]; /* in words, what the last of these was; empty: none */
+	int64_t until_s;   /* s since 1970: the time of the newest figures; 0: there are none */
+	char trouble[256]; /* the last of these faults in words; empty: none */
 };
 
 struct history;
 
 /*
- * DIR exists; NULL: nothing is kept over the process. PRIVACY must outlive the history. 0 or
- * -ENOMEM: whatever else goes wrong is logged, counted, and leaves a history in memory.
+ * DIR must exist; NULL: the history is kept in memory only. PRIVACY must outlive the history. 0 or
+ * -ENOMEM. Every other error is logged and counted, and leaves a history in memory.
  */
 int history_open(const char *dir, const struct privacy_params *privacy, struct history **out);
 void history_close(struct history *h); /* accepts NULL */
 
-/* UP_MS: how long the counters in R have been counting, by a clock that nobody sets. */
+/* Adds a snapshot. UP_MS: how long the counters in R have been counting, by a monotonic clock. */
 void history_take(struct history *h, const struct released *r, int64_t up_ms);
 struct history_stats history_stats(const struct history *h);
-/* When the last snapshot taken was made; 0: none yet. */
+/* When the last snapshot was made, in s since 1970; 0: there is none yet. */
 int64_t history_now_s(const struct history *h);
 
-/* Since when, within the last year, there is anything; 0: there is nothing. */
+/* The time of the first figures within the last year, in s since 1970; 0: there are none. */
 int64_t history_since_s(struct history *h);
-/* Whether SUM was measured all through its WINDOW, but for the minute or hour that is begun. */
+/* Whether SUM was measured during its whole WINDOW, except perhaps in the current minute or
+ * hour. */
 bool history_covers(enum history_window window, const struct history_sum *sum);
 
-/* The last WINDOW up to the last snapshot: the minute or hour begun, and the full ones before it
- * that make its length. 0 or -EIO. */
+/* The sum of the WINDOW that ends at the last snapshot: the current minute or hour, and as many
+ * full ones before it as make the window's length. 0 or -EIO. */
 int history_sum(struct history *h, enum history_view view, enum history_window window,
 		struct history_sum *sum);
-/* The step of a window's points where a snapshot comes every EVERY_MS: the window's own, or as many
- * of it as keep a step from being empty because no snapshot fell into it. */
+/* The step between a window's points when a snapshot comes every EVERY_MS. It is the window's own
+ * step, or a multiple that is so long that at least one snapshot falls into each. */
 int64_t history_step_s(enum history_window window, int64_t every_ms);
-/* The same as history_sum in points of STEP_S, oldest first; a step in which nothing was measured
- * has none. AT_S is the step's begin. 0 or -EIO. */
+/* The same window as for history_sum in points of STEP_S each, oldest first. A step in which
+ * nothing was measured has no point. AT_S is the beginning of the step. 0 or -EIO. */
 typedef void history_point(void *context, int64_t at_s, const struct history_sum *sum);
 int history_points(struct history *h, enum history_view view, enum history_window window,
 		   int64_t step_s, history_point *point, void *context);

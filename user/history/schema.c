@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema.c - the tables of the history's file, and its statements. */
+/* schema.c - the tables of the history's file, and the SQL statements. */
 #include "history/file.h"
 
 #include <stdarg.h>
@@ -82,7 +82,7 @@ struct text {
 
 static void put(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* HISTORY_SQL_MAX holds the longest of them three times over. */
+/* HISTORY_SQL_MAX is three times the length of the longest statement. */
 static void put(struct text *t, const char *format, ...)
 {
 	va_list args;
@@ -97,7 +97,7 @@ static void put(struct text *t, const char *format, ...)
 	}
 }
 
-/* FORMAT, which takes a column's name once, for every column, with commas between. */
+/* Writes FORMAT, which takes a column's name once, for every column, with commas between. */
 #define PUT_COLUMNS(t, format)                                                                     \
 	do {                                                                                       \
 		for (size_t i_ = 0; i_ < HISTORY_COLUMNS; i_++)                                    \

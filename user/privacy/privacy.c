@@ -13,8 +13,8 @@
 #include "release/released_new.h"
 #include "release/vocabulary.h"
 
-/* Ticks come each second, later only while a disk is slow (state.c bounds that) or nothing runs; a
- * node that ended in a longer pause may not be closed. */
+/* Ticks come once a second. They come later only when a disk is slow (state.c bounds that) or the
+ * host sleeps. A node that ended during a longer pause must not be closed. */
 #define GAP_NS NS_PER_MINUTE
 
 struct privacy {
@@ -24,7 +24,7 @@ struct privacy {
 	uint64_t start_unix_ns;
 	struct entropy entropy;
 	struct privacy_truth truth;
-	struct state *state;         /* NULL: nothing is kept */
+	struct state *state;         /* NULL: nothing is kept over restarts */
 	struct continual *continual; /* NULL: the network sees what the operator sees */
 	struct continual_stats told; /* what the series of the state count already */
 	struct series *series;       /* borrowed */
@@ -121,14 +121,14 @@ void privacy_save(struct privacy *p)
 
 /* --- what happens --- */
 
-/* One draw for one value, whatever counters it enters: two draws of the same value would let their
- * mean come closer to it. */
+/* Makes one draw for one value, even if several counters get it: the mean of two draws would be
+ * closer to the value. */
 static int64_t publish(struct privacy *p, uint64_t value)
 {
 	return bucket_laplace_apply(&p->params.bucket, value, entropy_take, &p->entropy);
 }
 
-/* The packet of an originated stream, in the counters of all packets. */
+/* Counts a packet of an originated stream in the counters of all packets. */
 static void count_packet(struct privacy *p, const struct contribution *c, unsigned stream)
 {
 	series_count(p->series, METRIC_PACKETS, KIND_PREPARE * STREAMS + stream, 1);
@@ -232,7 +232,8 @@ void privacy_exchange(struct privacy *p, const struct exchange *e)
 		    elapsed(e->prepare_ns, e->reply_done_ns));
 	if (e->role != RECORD_ROLE_SERVER)
 		return;
-	/* A copy is the same Prepare a second time; its first sight says how long it took. */
+	/* A proxy copy is the same Prepare seen again; its time was measured when it was seen
+	 * first. */
 	if (e->origin == ORIGIN_RECEIVED)
 		series_time(p->series, METRIC_PREPARE_PROCESSING, OPERATION_RECEIVE,
 			    elapsed(e->prepare_done_ns, e->reply_ns));
@@ -287,7 +288,7 @@ static struct released_point *put_times(struct released_point *point, enum metri
 	return point + 1;
 }
 
-/* The points of the network's view, each made of what continual has released; sorted by metric. */
+/* Makes the points of the network's view from what continual has released, sorted by metric. */
 static size_t put_points(struct released_point *points, const struct continual_released *c)
 {
 	struct released_point *at = points;
@@ -316,7 +317,8 @@ static struct released *release_network(const struct privacy *p, uint64_t now_un
 
 	if (!r)
 		return NULL;
-	/* Whole seconds: how busy the host was when the timer fired is nobody's business. */
+	/* Whole seconds, so that the time does not show how busy the host was when the timer
+	 * fired. */
 	r->time_unix_ns = now_unix_ns / NS_PER_S * NS_PER_S;
 	r->start_unix_ns = continual_start_unix_ns(p->continual);
 	r->mechanism = privacy_mechanisms[PRIVACY_CONTINUAL];
@@ -345,7 +347,7 @@ struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns)
 		privacy_tick(p, now_unix_ns);
 		tell_state(p);
 		r->network = release_network(p, now_unix_ns);
-		/* Without it the network would get the operator's view. */
+		/* A snapshot without it would give the network the operator's view. */
 		if (!r->network) {
 			released_unref(r);
 			return NULL;

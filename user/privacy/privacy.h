@@ -9,12 +9,12 @@
  *   continual       epsilon-differential privacy for each payment (continual.h), acts on each
  *                   release.
  *
- * The mechanism is what the network gets. A snapshot has the operator's view: values through
- * bucket-laplace, counts and times exact, in every case. With continual it has the network's view
- * in `network` beside it, which shares nothing with the first, and in which everything has noise.
+ * The mechanism decides what the network gets. A snapshot always has the operator's view: values
+ * through bucket-laplace, counts and times exact. With continual it also has the network's view, in
+ * `network`. That view shares nothing with the operator's, and everything in it has noise.
  *
- * A released sum never falls: noise that would lower it holds the released value until the
- * underlying sum has caught up (running maximum).
+ * A released sum never falls: when noise would lower it, the released value stays until the
+ * underlying sum is higher again (running maximum).
  *
  * A snapshot holds the whole registry of series (series.h), so that it says everything: also what
  * other stages have counted of themselves. metrics.h says what goes to the network.
@@ -45,13 +45,13 @@ struct privacy *privacy_new(const struct privacy_params *params, struct series *
 void privacy_free(struct privacy *p);
 
 /*
- * Lets the counters of continual outlive the process, in STATE_DIR under the host's KEY; once,
- * before anything is observed. 0, or -errno with "what; mend" in WHY. Does nothing for
+ * Keeps the counters of continual over restarts, in STATE_DIR and sealed with the host's KEY.
+ * Called once, before anything is observed. 0, or -errno with "what; fix" in WHY. Does nothing for
  * bucket-laplace.
  */
 int privacy_keep(struct privacy *p, const char *state_dir, const struct hostkey *key, char *why,
 		 size_t why_len);
-/* Saves what is kept, at shutdown. */
+/* Saves these counters, at shutdown. */
 void privacy_save(struct privacy *p);
 
 /*
@@ -63,22 +63,22 @@ void privacy_observe(void *privacy, const struct contribution *c);
 /* One exchange closed: times and outcomes by origin (the operator's own view). */
 void privacy_exchange(struct privacy *p, const struct exchange *e);
 
-/* On the clock, each second or so: closes what of continual is over. */
+/* Called about once a second: closes the hours and days of continual that are over. */
 void privacy_tick(struct privacy *p, uint64_t now_unix_ns);
 
-/* A snapshot of all of it, never lower than the one before; the caller owns one reference. NULL
- * when memory is short. */
+/* Returns a snapshot of everything, in which no sum is lower than in the one before. The caller
+ * owns one reference. NULL when memory is short. */
 struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns);
 
 /*
- * Exact totals of what was observed: for tests and the demonstration (`run --truth`), never
- * exported.
+ * Exact totals of what was observed, for tests and the demonstration (`run --truth`). They are
+ * never exported.
  */
 struct privacy_truth {
 	uint64_t transactions, prepares, fulfills, rejects; /* originated payments */
 	uint64_t value;                                     /* base currency, scale 4 */
 	uint64_t probe_prepares, probe_rejects;
-	uint64_t outcomes[OUTCOMES]; /* all exchanges, whosever */
+	uint64_t outcomes[OUTCOMES]; /* all exchanges, whatever their origin */
 	uint64_t lost[LOSTS];        /* OUTCOME_LOST by cause */
 };
 struct privacy_truth privacy_truth(const struct privacy *p);

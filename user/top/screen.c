@@ -23,7 +23,8 @@
 #define SURE      2  /* standard deviations */
 #define SCALE     10000.0
 
-/* Where the columns of the windows end; what they hold leaves one free before it. */
+/* Where the columns of the windows end. The text in a column leaves one character free before
+ * it. */
 enum {
 	RIGHT_NAME = 6,
 	RIGHT_COUNT = 21,
@@ -107,7 +108,8 @@ static void put_bar(const struct top_data *d, const char *lost)
 	snprintf(what, sizeof(what), "%s  %s%s%s%s", d->network,
 		 COLS < 100 ? "" : "noise: ", d->mechanism,
 		 d->epsilon[0] ? (wide ? " ε " : " epsilon ") : "", d->epsilon);
-	/* The name gives way to what stands behind it and on the right. */
+	/* The instance's name is shortened when the text after it and on the right needs the
+	 * room. */
 	width = COLS - 10 - (int)strlen(what) - 26;
 	top_put(0, 1, A_REVERSE | A_BOLD, "telltale");
 	top_put_within(0, 10, width, A_REVERSE | A_BOLD, d->instance);
@@ -194,7 +196,8 @@ static int put_windows(int line, const struct top_data *d, struct top_choice cho
 /* --- charts ------------------------------------------------------------------------------------
  */
 
-/* The mean of the steps that fall into column C of WIDTH; -1: nothing was measured in any. */
+/* The mean of the steps that fall into column C of WIDTH; -1: nothing was measured in any of
+ * them. */
 static double column_of(const double *points, size_t len, int c, int width)
 {
 	size_t from = (size_t)c * len / (size_t)width, to = (size_t)(c + 1) * len / (size_t)width;
@@ -239,7 +242,8 @@ static void put_chart(int line, int x, int width, int height, int pair, const ch
 
 		if (v >= 0 && most > 0)
 			put_column(line + height, x + c, height, v / most);
-		/* A step with nothing in it is not one that was not measured. */
+		/* A dot marks a step that was measured and had no traffic. A step that was not
+		 * measured stays empty. */
 		if (v == 0 || (v >= 0 && most <= 0))
 			mvaddch(line + height, x + c, '.');
 	}
@@ -264,8 +268,9 @@ static int put_charts(int line, int height, const struct top_data *d, struct top
 /* --- the rest ----------------------------------------------------------------------------------
  */
 
-/* Appends one "name figure" to the line; returns the column for the next. One that has no room
- * leaves dots, and so do those after it: half a figure would be another one. */
+/* Appends "name figure" to the line and returns the column for the next. Without room for all of
+ * it, it writes dots and leaves out the following ones too: a part of a figure would look like
+ * another figure. */
 static int put_fact(int line, int column, int look, const char *name, const char *figure)
 {
 	if (column >= COLS)
@@ -278,7 +283,7 @@ static int put_fact(int line, int column, int look, const char *name, const char
 	return top_put(line, column, look, "%s", figure) + 2;
 }
 
-#define NUMBER_WIDTH 7 /* columns of a figure among others, or it is written shorter */
+#define NUMBER_WIDTH 7 /* columns for a figure in a row of them; a longer one is shortened */
 
 static int put_number(int line, int column, int look, const char *name, int64_t n)
 {
@@ -289,7 +294,7 @@ static int put_number(int line, int column, int look, const char *name, int64_t 
 		top_figure_within((double)n, 0, "", 0, "", NUMBER_WIDTH, text, sizeof(text)));
 }
 
-/* Of outcomes and of what was not seen the network is told nothing. */
+/* The network gets neither outcomes nor what was not seen. */
 #define NOT_TOLD "not told to the network; v shows the exact view"
 
 static void put_outcomes(int line, const struct top_data *d, enum history_view view)

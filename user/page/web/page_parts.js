@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of the page below its head: figures, tables, and words for what they mean.
+// The parts of the page below its head: figures, tables, and what they mean in words.
 
 const withError = (f) => make("span", {}, f.text, f.error ? make("span", {class: "pm"}, " " + f.error) : null);
 
@@ -95,7 +95,7 @@ function drawTimes() {
   byId("times").parentElement.hidden = !all;
   const columns = buckets.slice(1).map((n, i) => {
     const col = make("div", {class: n ? "col" : "col zero"});
-    col.style.height = `calc(${n / most} * (100% - 20px))`; // below it stands what it counts
+    col.style.height = `calc(${n / most} * (100% - 20px))`; // leaves room for the label below
     return make("div", {title: `${n}`}, col, make("small", {}, String(label(i + 1))));
   });
   byId("times-chart").replaceChildren(...columns);
