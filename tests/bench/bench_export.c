@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_export HOST:PORT [EXPORTS] - what an export costs: a snapshot of all series, as a node with
- * some traffic has them, is sent to a collector over and over, in each form an endpoint can have.
+ * bench_export HOST:PORT [EXPORTS] - measures what an export costs. It sends a snapshot of all
+ * series, as of a node with some traffic, to a collector again and again, in each form that an
+ * endpoint can have.
  *
- * CPU is that of this whole process, gRPC's threads with it, less nothing: the release of the
- * snapshot is part of an interval too.
+ * CPU time is that of this whole process, including gRPC's threads and the release of the snapshot,
+ * which is part of each interval too.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -68,7 +69,7 @@ static uint64_t cpu_us(void)
 	       (uint64_t)(r.ru_utime.tv_usec + r.ru_stime.tv_usec);
 }
 
-/* One export after another, each waited for. 0 or -errno. */
+/* Makes one export after another and waits for each. 0 or -errno. */
 static int export_all(struct exporter *x, struct privacy *p, unsigned exports,
 		      struct export_status *s)
 {
@@ -120,7 +121,7 @@ static int measure(const struct form *f, char *authority, struct privacy *p, uns
 
 	if (err)
 		return err;
-	err = export_all(x, p, 1, &s); /* the connection is made apart */
+	err = export_all(x, p, 1, &s); /* makes the connection, which is not measured */
 	begun = cpu_us();
 	if (!err) {
 		uint64_t first = s.bytes;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_pipeline.c - how many exchanges a second one core takes from record to privacy.
+ * bench_pipeline.c - measures how many exchanges a second one core can process, from record to
+ * privacy.
  *
- * Synthetic traffic of a busy connector that originates: CONNECTIONS at once, each one exchange at
- * a time; payments of 2 to 9 packets, and quotes whose packets are all rejected (8 % of all
- * exchanges). A lap of it is made beforehand and fed again and again; between laps, off the clock,
- * the records are moved on in time and given new conditions and destinations. The totals that come
- * out must be exactly those that went in, or the program fails.
+ * The traffic is that of a busy connector which originates payments: CONNECTIONS at once, each with
+ * one exchange at a time; payments of 2 to 9 packets, and quotes whose packets are all rejected (8
+ * % of all exchanges). A lap of it is made beforehand and fed again and again. Between laps, while
+ * the clock is stopped, the records get later times and new conditions and destinations. The
+ * program fails unless the totals that come out are exactly those that went in.
  *
  * Usage: bench_pipeline [SECONDS]
  */
@@ -50,7 +51,8 @@ static void begin_stream(struct connection *c, unsigned *seed, struct totals *t)
 	t->transactions += !c->probe;
 }
 
-/* The next record of connection number I; none when WIND_DOWN and its stream is at an end. */
+/* Makes the next record of connection number I; makes none when WIND_DOWN is set and its stream has
+ * ended. */
 static bool next_record(unsigned i, bool wind_down, unsigned *seed, struct totals *t,
 			struct record_message *out)
 {
@@ -78,7 +80,7 @@ static bool next_record(unsigned i, bool wind_down, unsigned *seed, struct total
 	return true;
 }
 
-/* Fills lap[] and returns its length; all streams in it end in it. */
+/* Fills lap[] and returns its length. All streams in it end in it. */
 static size_t make_lap(struct totals *t)
 {
 	unsigned seed = 0x7e117a1e;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kernel.c - every conversation of the corpus over loopback TCP, past the programs in the kernel:
- * whole, byte by byte where it is short, and with some cuts. What comes out of the ring, for the
- * socket that asks and for the one that answers, must be what the file expects.
+ * kernel.c - sends every conversation of the corpus over loopback TCP, so that it passes the
+ * programs in the kernel: whole, byte by byte if it is short, and with some cuts. The messages in
+ * the ring, of the socket that asks and of the one that answers, must be what the file expects.
  *
- * This process holds both ends. Each piece is sent on its own and read by the other end before the
- * next one, so segments are cut where the test wants them cut; and by then the programs have seen
- * it, so that nothing needs to be waited for.
+ * This process holds both ends. Each piece is sent by itself and read by the other end before the
+ * next one is sent, so that segments are cut where the test wants it. By then the programs have
+ * seen the piece, so that nothing needs to be waited for.
  *
  * Usage: kernel CGROUP FILE..., as root, CGROUP an empty one that this process may enter; TAP.
  */
@@ -86,7 +86,7 @@ static void say(bool request, const uint8_t *bytes, size_t len)
 		err(2, "%s: cannot pass %zu bytes over loopback", k.path, len);
 }
 
-/* The end that answers closes first, as the end of some answers is the end of the connection. */
+/* The end that answers closes first, since some answers end with the connection. */
 static void close_connection(void)
 {
 	struct linger hard = {.l_onoff = 1};
@@ -199,7 +199,7 @@ static unsigned rank(const struct seen *s)
 	return s->what * 2 + (s->what == SEEN_GAP && !s->request);
 }
 
-/* As files list it: gaps after the messages, those of requests first. */
+/* In the order of the files: gaps after the messages, those of requests first. */
 static void sort(struct end *e)
 {
 	struct seen sorted[CASE_EXPECTED_MAX * 2];

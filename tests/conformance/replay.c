@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay.c - every conversation of the corpus through the decoders, built for this machine and
- * under ASan and UBSan: whole, cut at every byte, and byte by byte, at the end that asks and at the
- * one that answers. Always the same messages.
+ * replay.c - feeds every conversation of the corpus to the decoders, built for this machine with
+ * ASan and UBSan: whole, cut at every byte, and byte by byte, at the end that asks and at the one
+ * that answers. The messages must always be the same.
  *
  * Usage: replay FILE...; TAP.
  *        replay --inputs FOLDER FILE...: writes each as an input of tests/fuzz instead.
@@ -12,7 +12,8 @@
 static struct kase k;
 static struct decode whole, parts;
 
-/* Tells K to D. Segment NUMBER in two pieces, cut at CUT; all byte by byte where that is SIZE_MAX.
+/* Feeds K to D, with segment NUMBER in two pieces, cut at CUT. When CUT is SIZE_MAX, all
+ * segments are fed byte by byte.
  */
 static void tell(struct decode *d, bool client, uint8_t filler, size_t number, size_t cut)
 {
@@ -115,7 +116,8 @@ static bool replay_both(void)
 	return replay(true) && replay(false);
 }
 
-/* As tests/fuzz/fuzz_http1.c takes it; fuzz_llhttp.c wants the size of pieces before it. */
+/* In the format of tests/fuzz/fuzz_http1.c; fuzz_llhttp.c needs the size of the pieces before
+ * it. */
 static void write_input(const char *folder, const char *target, const char *front)
 {
 	const char *name = strrchr(k.path, '/') ? strrchr(k.path, '/') + 1 : k.path;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * seen.h - what was seen of a conversation, natively or by the programs in the kernel, held against
- * what its file expects; and the walk over all files that both have in common.
+ * seen.h - compares what was read in a conversation, natively or by the programs in the kernel,
+ * with what its file expects. Also walks over all files, for both programs.
  */
 #ifndef TELLTALE_TESTS_CONFORMANCE_SEEN_H
 #define TELLTALE_TESTS_CONFORMANCE_SEEN_H
@@ -106,7 +106,7 @@ static inline bool seen_same_endpoint(const char *details, uint64_t endpoint)
 	return endpoint == (h ^ (p << 1 | p >> 63));
 }
 
-/* Is S what LINE expects? Details that it does not name may be anything. */
+/* Whether S is what LINE expects. Details that LINE does not name may be anything. */
 static inline bool seen_is(const struct kase *k, const char *line, const struct seen *s)
 {
 	const char *expected = line + strspn(line, "= "), *details = seen_details(expected);
@@ -129,7 +129,8 @@ static inline bool seen_is(const struct kase *k, const char *line, const struct 
 	       (!s->request || seen_same_endpoint(details, s->endpoint));
 }
 
-/* Prints where SEEN is not what K expects, after WHERE; true when it is. */
+/* Compares SEEN with what K expects and prints each difference after WHERE. True when there is
+ * none. */
 static inline bool seen_check(const struct kase *k, const struct seen *seen, size_t len,
 			      const char *where)
 {
@@ -158,8 +159,8 @@ static inline bool seen_check(const struct kase *k, const struct seen *seen, siz
 
 /* --- all files ------------------------------------------------------------------------------- */
 
-/* May segment I of K be cut at CUT? After a loss reading goes on where a piece begins with a
- * message: a cut there is another case. */
+/* Whether segment I of K may be cut at CUT. After a loss, reading continues where a piece begins
+ * with a message, so a cut at such a place would be another case. */
 static inline bool seen_may_cut(const struct kase *k, size_t i, size_t cut)
 {
 	size_t len = k->segments[i].len - cut;
@@ -169,8 +170,8 @@ static inline bool seen_may_cut(const struct kase *k, size_t i, size_t cut)
 	return !k->gaps || !http1_begins(word, (__u32)len);
 }
 
-/* Loads each of the N files into *K and calls REPLAY, which says whether all was as expected;
- * prints TAP, each title after PREFIX. Returns the exit status. */
+/* Loads each of the N files into *K and calls REPLAY, which returns whether everything was as
+ * expected. Prints TAP, with PREFIX before each title. Returns the exit status. */
 static inline int seen_run(struct kase *k, char **files, int n, const char *prefix,
 			   bool (*replay)(void))
 {

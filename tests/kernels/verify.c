@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify.c - how hard the running kernel's verifier has to work for each program: loads them one by
- * one, with the parameters of a daemon that has every target it may have, and prints
+ * verify.c - measures how much work each program is for the running kernel's verifier. Loads the
+ * programs one by one, with the parameters of a daemon with the maximum number of targets, and
+ * prints
  *
  *   NAME INSTRUCTIONS, NAME refused: the verifier's last words, or NAME done without
  *
@@ -21,7 +22,7 @@
 #include "tap/load.h"
 #include "bpf/telltale.skel.h"
 
-#define LIMIT     1000000 /* the kernel's, for privileged programs */
+#define LIMIT     1000000 /* the kernel's limit for privileged programs */
 #define LOG_BYTES (1u << 20)
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
@@ -32,7 +33,7 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-/* The last line that is not the closing statistics: what the verifier stumbled over. */
+/* The last line before the closing statistics, which is the verifier's complaint. */
 static const char *last_words(char *log)
 {
 	static const char *const closing[] = {"verification time ", "stack depth ", "processed "};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * serve.c - the history and the page of a node that has run for a year, without a node.
+ * serve.c - makes the history and serves the page of a node that has run for a year, without such a
+ * node.
  *
  * serve CONFIG [new]: fills state_dir's history with a year of made-up snapshots up to now, then
  * serves the page with a new snapshot each second until it is told to end. With the mechanism
@@ -30,7 +31,7 @@
 #define DAY_S  86400
 #define YEAR_S (365ll * DAY_S)
 
-/* Totals, as far as time has come. */
+/* The totals at a time. */
 struct node {
 	struct seeded random;
 	int64_t start_s;
@@ -44,7 +45,7 @@ static double uniform(struct node *n)
 	return (double)seeded_below(&n->random, 1u << 20) / (1u << 20);
 }
 
-/* Busier by day, in the week, and from month to month. */
+/* Traffic is higher by day, on weekdays, and grows from month to month. */
 static double payments_each_s(int64_t at_s)
 {
 	double day = 1 + 0.75 * sin(2 * M_PI * ((double)(at_s % DAY_S) / DAY_S - 0.3));
@@ -152,8 +153,8 @@ static void fill(struct history *h, struct node *n, int64_t now_s, bool continua
 		step = now_s - at > 8 * DAY_S        ? 6 * HOUR_S
 		       : now_s - at > DAY_S + HOUR_S ? HOUR_S
 						     : 60;
-		/* It was off for some hours of the last week, and for a month in spring: then all
-		 * counts from zero. */
+		/* The node was off for some hours of the last week and for a month in spring. After
+		 * each, all counters begin at zero. */
 		if ((now_s - at > 60 * HOUR_S && now_s - at < 72 * HOUR_S) ||
 		    (now_s - at > 200 * DAY_S && now_s - at < 230 * DAY_S)) {
 			*n = (struct node){.random = n->random, .start_s = at};

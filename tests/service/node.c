@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node.c - telltale from the privacy stage on, without a probe: counters, releases and the export
- * are the program's own, payments come from lines on standard input. For tests of what receives
- * them.
+ * node.c - telltale from the privacy stage on, without a probe. Counters, releases and the export
+ * are the program's own; payments come from lines on standard input. For tests of the services that
+ * receive the exports.
  *
  *   node CONFIGURATION
  *
@@ -133,7 +133,7 @@ static void release(struct node *n)
 	released_unref(r);
 }
 
-/* Returns whether to go on. */
+/* Returns whether to continue. */
 static bool obey(struct node *n, const char *line)
 {
 	unsigned payments;

@@ -3,10 +3,10 @@
 """counts.py TELLTALE.truth TELLTALE.metrics WAY=JOURNAL...: do telltale's figures say what the stack counted?
 
 A journal has a line per exchange: its way, destination, amount and outcome. WAY says how its packets
-cross the target: sent (its own payments), received, forwarded (each comes in and goes out), and with a
-proxy in the same target, which is one connection more: sent-inside, received-inside. Rules are the
-design's: protocol packets and zero amounts are no packets of a
-payment; a destination is a payment once one of its packets was fulfilled, else a probe.
+cross the target: sent (its own payments), received, forwarded (each comes in and goes out). With a proxy
+in the same target, which adds a connection, it is sent-inside or received-inside. The rules are
+telltale's: protocol packets and zero amounts do not belong to a payment; a destination is a payment once
+one of its packets was fulfilled, else a probe.
 """
 import collections
 import fractions
@@ -17,7 +17,7 @@ import sys
 EUR = fractions.Fraction("0.813399")  # lib.sh's rate, at scale 6
 IN_USD = fractions.Fraction(10**4, 10**6) / EUR
 
-# The origin of its payments, and what each packet is on the target's connections: its role, its origin.
+# The origin of the payments; then, for each connection of the target that a packet crosses, its role and origin.
 WAYS = {
     "sent": ("originated", [("out", "originated")]),
     "received": ("received", [("in", "received")]),
@@ -56,7 +56,7 @@ def expected(seats):
         for destination, amount, outcome, code in journal(path, "sent" if origin == "originated" else "received"):
             for role, told in hops:
                 want["telltale_exchanges", ("outcome", outcome)] += 1
-                if destination.startswith("peer."):  # their condition is everyone's: by their role alone
+                if destination.startswith("peer."):  # all have the same condition, so only the role counts
                     told = "originated" if role == "out" else "received"
                 want["telltale_exchanges_by_origin", ("origin", told)] += 1
             if destination.startswith("peer."):
@@ -70,7 +70,7 @@ def expected(seats):
             if origin != "originated":
                 continue
             for _, outcome, code in packets:
-                # A probe's enter the counters by code when its stream is over, long after the test.
+                # A probe's Rejects are counted by code when its stream ends, long after the test.
                 if outcome == "rejected" and paid:
                     want["telltale_rejects", ("code", code)] += 1
             kind = "" if paid else "probe_"
@@ -90,7 +90,7 @@ def main():
     want = expected(seats)
     if not any(isinstance(key, tuple) for key in want):
         sys.exit("nothing was exchanged")
-    # Whatever else telltale counted of these was not there; and nothing may be lost or unreadable.
+    # Everything else that telltale counts of these is wrong, and nothing may be lost or unreadable.
     for name in ("telltale_exchanges", "telltale_exchanges_by_origin", "telltale_transactions", "telltale_rejects",
                  "telltale_gaps", "telltale_records_dropped", "telltale_unmatched", "telltale_opaque_connections"):
         for key, value in series.items():

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_health.c - what the operator is told of its endpoints, by a real exporter that speaks with a
- * gRPC server of this process, whose answers are written down beforehand. */
+/* test_health.c - what telltale reports about endpoints. A real exporter sends to a gRPC server in
+ * this process, whose answers are scripted. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ struct answer {
 	const char *words;
 };
 
-/* Gives ANSWERS, then OK for ever. */
+/* Gives ANSWERS, then always OK. */
 struct collector {
 	struct answer answers[ANSWERS];
 	size_t given; /* the thread's own */
@@ -198,7 +198,7 @@ static const struct export_status *endpoint(const struct node *n, size_t i)
 	return &list[i];
 }
 
-/* Until endpoint I has made ATTEMPTS; the series are brought up to date on the way. */
+/* Waits until endpoint I has made ATTEMPTS, and updates the series meanwhile. */
 static void wait_for(struct node *n, size_t i, uint64_t attempts)
 {
 	const struct timespec pause = {.tv_nsec = 5000000};
@@ -215,7 +215,7 @@ static void wait_for(struct node *n, size_t i, uint64_t attempts)
 	}
 }
 
-/* The point of METRIC whose endpoint is NAME, in a new snapshot; *R is to be given up. */
+/* The point of METRIC whose endpoint is NAME, in a new snapshot *R, which the caller must unref. */
 static const struct released_point *point(const struct node *n, enum metric metric,
 					  const char *name, struct released **r)
 {
@@ -277,7 +277,7 @@ static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
 	health_free(NULL);
 }
 
-static void without_an_endpoint_there_is_nothing_to_tell(void **state)
+static void without_an_endpoint_there_is_nothing_to_report(void **state)
 {
 	struct node n = {.series = series_new(0)};
 	const struct export_status *list;
@@ -293,7 +293,8 @@ static void without_an_endpoint_there_is_nothing_to_tell(void **state)
 	series_free(n.series);
 }
 
-static void what_is_acknowledged_is_counted_once_however_often_it_is_asked(void **state)
+static void
+an_acknowledged_export_is_counted_once_however_often_the_series_are_updated(void **state)
 {
 	struct collector c = {0};
 	const struct export_status *s;
@@ -328,14 +329,14 @@ static void what_is_acknowledged_is_counted_once_however_often_it_is_asked(void 
 		 " bytes last, %" PRIu64 " in all\n",
 		 c.authority, (double)s->latency_ns / 1e6, s->last_bytes, s->bytes);
 	assert_words(&n, s->last_success_unix_ns + 7900000000, words);
-	/* A clock that has been set back does not make an age of centuries. */
+	/* A clock that was set back must not give an age of centuries. */
 	memcpy(strstr(words, "7 s"), "0 s", 3);
 	assert_words(&n, s->last_success_unix_ns - 7900000000, words);
 	node_stop(&n);
 	collector_stop(&c);
 }
 
-static void failures_are_told_with_the_last_ones_words_on_one_line(void **state)
+static void failures_are_reported_with_the_last_error_on_one_line(void **state)
 {
 	struct collector c = {
 		.answers = {{GRPC_STATUS_INVALID_ARGUMENT, "no\n# TYPE evil counter\nevil 1"},
@@ -371,7 +372,7 @@ static void failures_are_told_with_the_last_ones_words_on_one_line(void **state)
 	wait_for(&n, 0, 3);
 	assert_int_equal(value(&n, METRIC_EXPORT_FAILING, c.authority), 0);
 	assert_int_equal(value(&n, METRIC_EXPORT_STATUS, c.authority), 0);
-	/* One that fails after a success says both. */
+	/* An endpoint that fails after a success reports both. */
 	post(&n);
 	wait_for(&n, 0, 4);
 	text = health_words(n.health, endpoint(&n, 0)->last_success_unix_ns);
@@ -403,7 +404,7 @@ static void one_address_for_both_audiences_makes_two_series(void **state)
 	assert_int_equal(value(&n, METRIC_EXPORTS, network), 1);
 	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, own), endpoint(&n, 1)->bytes);
 	assert_int_equal(value(&n, METRIC_EXPORT_BYTES, network), endpoint(&n, 0)->bytes);
-	/* The operator's has more in it. */
+	/* The operator's export is larger. */
 	assert_true(endpoint(&n, 1)->bytes > endpoint(&n, 0)->bytes);
 	node_stop(&n);
 	collector_stop(&c);
@@ -413,13 +414,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(before_anything_is_sent_there_are_zeros_and_no_verdict),
-		cmocka_unit_test(without_an_endpoint_there_is_nothing_to_tell),
-		cmocka_unit_test(what_is_acknowledged_is_counted_once_however_often_it_is_asked),
-		cmocka_unit_test(failures_are_told_with_the_last_ones_words_on_one_line),
+		cmocka_unit_test(without_an_endpoint_there_is_nothing_to_report),
+		cmocka_unit_test(
+			an_acknowledged_export_is_counted_once_however_often_the_series_are_updated),
+		cmocka_unit_test(failures_are_reported_with_the_last_error_on_one_line),
 		cmocka_unit_test(one_address_for_both_audiences_makes_two_series),
 	};
 
-	/* gRPC would go through one. */
+	/* Without this gRPC would use a proxy of the environment. */
 	unsetenv("grpc_proxy");
 	unsetenv("https_proxy");
 	unsetenv("http_proxy");

@@ -232,7 +232,7 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 	int falls = 0;
 
 	(void)state;
-	/* The same draws from the same seed: what the sum is inside. */
+	/* The same draws from the same seed give the sum before it is held. */
 	entropy_init(mirror, seeded_fill, &mirrored);
 	for (int i = 0; i < 5000; i++) {
 		int64_t noisy =
@@ -314,7 +314,7 @@ static void an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply
 	assert_int_equal(value_of(r, METRIC_OUTCOMES, "fulfilled", NULL), 2);
 	assert_int_equal(value_of(r, METRIC_OUTCOMES, "lost", NULL), 1);
 	assert_int_equal(value_of(r, METRIC_ORIGINS, "forwarded", NULL), 3);
-	/* 120 ms from the first byte to the last; 80 ms in the target. */
+	/* 120 ms from the first byte to the last, of which 80 ms in the target. */
 	assert_int_equal(find(r, METRIC_EXCHANGE_TIME, "forwarded", NULL)->count, 2);
 	assert_int_equal(find(r, METRIC_EXCHANGE_TIME, "forwarded", NULL)->buckets[7], 2);
 	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "forward", NULL)->count, 1);
@@ -348,7 +348,7 @@ static void a_fixed_series_is_found_and_not_made_again(void **state)
 	assert_int_equal(value_of(after, METRIC_GAPS, "hole", NULL), 3);
 	assert_true(value_of(after, METRIC_RECORDS_DROPPED, NULL, NULL) == INT64_MAX);
 	assert_int_equal(value_of(after, METRIC_RATES_AGE, "network", NULL), 17);
-	/* A gauge may fall, and what was released before does not change. */
+	/* A gauge may fall, and a snapshot released before does not change. */
 	series_put(series, age, 3);
 	released_unref(after);
 	after = privacy_release(p, 3);
@@ -408,7 +408,7 @@ static void what_is_beyond_the_limit_of_series_is_counted_together(void **state)
 		assert_true(at >= 0);
 		series_add(series, at, 1);
 	}
-	/* Another metric has a limit of its own. */
+	/* Every metric has its own limit. */
 	assert_true(series_find(series, METRIC_EXPORT_BYTES, "endpoint", "0") >= 0);
 	r = privacy_release(p, 1);
 	for (size_t i = 0; i < r->points_len; i++) {

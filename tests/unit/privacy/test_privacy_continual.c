@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the network sees with continual. */
+/* The network's view with the continual mechanism. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,10 +89,10 @@ static void the_network_sees_a_fixed_set_of_series_and_none_of_the_operators(voi
 			assert_int_equal(all, point->count);
 		}
 	}
-	/* All Prepares that count are those that were answered. */
+	/* Only Prepares that were answered are counted. */
 	assert_int_equal(r->network->points[1].value,
 			 r->network->points[2].value + r->network->points[3].value);
-	/* The operator's view stays. */
+	/* The operator's view is unchanged. */
 	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 100);
 	assert_int_equal(find(r, METRIC_PAY_TIME, NULL, NULL)->count, 100);
 	released_unref(r);
@@ -140,7 +140,7 @@ static void only_whole_payments_originated_here_count_for_the_network(void **sta
 	r = privacy_release(p, START + DAY);
 	assert_in_range(r->network->points[0].value, 28, 32);
 	assert_in_range(r->network->points[4].value, 28 * 1000000, 32 * 1000000);
-	/* The operator's has the partial ones too. */
+	/* The operator's view has the partial payments too. */
 	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 60);
 	released_unref(r);
 	node_free(p, series);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pipelining.h - a pipeline with everything real but the ring: for the tests of pipeline.
+ * pipelining.h - a pipeline in which everything is real except the ring, for the tests of pipeline.
  */
 #ifndef TELLTALE_TESTS_PIPELINING_H
 #define TELLTALE_TESTS_PIPELINING_H
@@ -24,7 +24,7 @@
 
 static const struct asset usd = {"USD", 4}, dollars = {"USD", 0}, nowhere = {"XYZ", 2};
 
-/* What a test works with: everything real but the ring. */
+/* Everything that a test of the pipeline needs. */
 static struct bench {
 	struct peers *peers;
 	struct rates *rates;
@@ -51,7 +51,7 @@ static inline void opaque(void *context, const struct record_opaque *record)
 	b.opaque++;
 }
 
-/* Without ASSET nothing is attributed. */
+/* Without ASSET, no packet is attributed to an asset. */
 static inline void build(const struct asset *asset, size_t exchanges)
 {
 	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
@@ -114,7 +114,7 @@ static inline void give(struct record_message message)
 	pipeline_record(b.pipeline, &message, sizeof(message));
 }
 
-/* A value as the operator's own endpoints see it. */
+/* A value as the operator's own endpoints get it. */
 static inline int64_t released(enum metric metric, const char *label)
 {
 	struct released *r = privacy_release(b.privacy, 2);
