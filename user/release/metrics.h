@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metrics.h - the names on the wire: every metric telltale can export, in one table.
+ * metrics.h - the names of exported metrics: every metric that telltale can export, in one table.
  *
- * Names are Rafiki's where the meaning is Rafiki's, so that existing dashboards keep working; what
- * means something else begins telltale_. No metric has an OTLP unit (a unit would make the
- * Collector rename it). A metric has at most one attribute of its own beside `source`; where two
- * belong together (kind and stream) they are two keys of one value table.
+ * A metric that means the same as one of Rafiki's has Rafiki's name, so that existing dashboards
+ * keep working. All others begin with telltale_. No metric has an OTLP unit, because a unit would
+ * make the Collector rename it. A metric has one attribute at most, not counting `source`, or two
+ * that belong together (kind and stream).
  *
  * METRIC(id, name, shape, audience, loss, description)
  *   shape     SUM (monotonic, cumulative), GAUGE, HISTOGRAM (cumulative)
- *   audience  NETWORK: to the network's collectors and the operator's own; OWN: only the latter
- *   loss      LOSS: what is counted here is missing in the totals, so that COVERAGE is 0 from then
- *             on; BY_LABEL: the label's word says so (words.h); else NO_LOSS
+ *   audience  NETWORK: for the network's collectors and the operator's own; OWN: for the latter
+ * only loss      LOSS: what is counted here is missing in the totals, so that COVERAGE is 0 from
+ * then on; BY_LABEL: words.h says for each label whether that is so; else NO_LOSS
  */
 #ifndef TELLTALE_METRICS_H
 #define TELLTALE_METRICS_H
@@ -134,7 +134,7 @@ extern const struct metric_info metric_infos[METRICS_LEN];
 /* Explicit bounds of every histogram, in ms: OpenTelemetry's default ones. */
 #define METRIC_BOUNDS 15
 extern const double metric_bounds_ms[METRIC_BOUNDS];
-/* The bucket NS falls into, 0 to METRIC_BOUNDS; a bound belongs to the bucket below it. */
+/* The bucket that NS falls into, 0 to METRIC_BOUNDS. A bound belongs to the bucket below it. */
 unsigned metric_bucket(uint64_t ns);
 
 #endif

@@ -18,7 +18,7 @@ struct series_entry {
 	char *own_text;              /* the copies of key and value; NULL: they are fixed */
 	bool loss;                   /* what is counted here is missing in the totals */
 	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
-	int64_t released;            /* SUM: the highest value that has left */
+	int64_t released;            /* SUM: the highest value released so far */
 	struct histogram *histogram; /* HISTOGRAM only */
 };
 
@@ -89,14 +89,14 @@ static struct series_entry *entry_add(struct series *s, enum metric metric)
 	}
 	e = &s->entries[s->len++];
 	*e = (struct series_entry){.metric = metric, .histogram = histogram};
-	/* Where the label decides and its value is in no vocabulary, be careful. */
+	/* If the label decides and its value is in no vocabulary, this assumes a loss. */
 	e->loss = metric_infos[metric].loss != METRIC_NO_LOSS;
 	e->sum = metric == METRIC_RATES_AGE || metric == METRIC_EXPORT_STATUS ? -1
 									      : 0; /* none yet */
 	return e;
 }
 
-/* The fixed series of METRIC with these values of its labels. 0 or -ENOMEM. */
+/* Makes the fixed series of METRIC with these values of its labels. 0 or -ENOMEM. */
 static int add_words(struct series *s, enum metric metric, const struct word *outer,
 		     const struct word *inner)
 {
@@ -113,7 +113,7 @@ static int add_words(struct series *s, enum metric metric, const struct word *ou
 	return 0;
 }
 
-/* One series for each combination of label values, the first label's varying slowest. */
+/* Makes one series for each combination of label values; the first label's value varies slowest. */
 static int add_fixed(struct series *s, enum metric metric)
 {
 	const struct vocabulary *outer = specs[metric].labels[0], *inner = specs[metric].labels[1];
@@ -226,8 +226,8 @@ int series_find(struct series *s, enum metric metric, const char *key, const cha
 	if (of_metric + 1 >= s->limit && strcmp(key, RELEASED_OVERFLOW) != 0) {
 		if (of_metric + 1 == s->limit)
 			log_warn("privacy",
-				 "%s has %zu series; what others would count is counted together, "
-				 "under " RELEASED_OVERFLOW ": raise cardinality_limit",
+				 "%s has %zu series; all others are counted together, "
+				 "under " RELEASED_OVERFLOW "; raise cardinality_limit",
 				 metric_infos[metric].name, of_metric);
 		return series_find(s, metric, RELEASED_OVERFLOW, "true");
 	}
@@ -285,7 +285,7 @@ size_t series_text_len(const struct series *s)
 	return len;
 }
 
-/* Copies STRING to *AT and moves *AT behind it. */
+/* Copies STRING to *AT and moves *AT past it. */
 static const char *put_text(char **at, const char *string)
 {
 	char *copy = *at;
@@ -294,7 +294,7 @@ static const char *put_text(char **at, const char *string)
 	return copy;
 }
 
-/* The sum, or what has already left if that is more: a released sum never falls. */
+/* The sum, or the value released before if that is higher: a released sum never falls. */
 static int64_t release_sum(struct series_entry *e)
 {
 	__int128 sum = e->sum > INT64_MAX ? INT64_MAX : e->sum;

@@ -3,15 +3,16 @@
  * series.h - the registry of every series that the operator sees: what is counted under which
  * labels.
  *
- * What metrics.h and words.h call a loss sets METRIC_COVERAGE to 0 in every snapshot from then on.
+ * Once something is counted that metrics.h or words.h declares a loss, METRIC_COVERAGE is 0 in
+ * every later snapshot.
  *
- * The daemon owns one. Stages count operational figures (what was lost, how an export went) in it,
- * privacy counts payments in it, with their noise. Only privacy turns it into a snapshot.
+ * The daemon owns the registry. Stages count operational figures in it (what was lost, how an
+ * export went), and privacy counts payments in it, with their noise. Only privacy makes snapshots
+ * of it.
  *
- * Each series exists from the start, at zero: those with fixed labels from series_new on, those
- * with a label value known only at run time from series_find on. A metric has at most `limit`
- * series; the last of them is RELEASED_OVERFLOW's, which takes what all further ones would have
- * counted.
+ * Series begin at zero. Those with fixed labels exist from series_new on, those with a label value
+ * known only at run time from series_find on. A metric has at most `limit` series. The last of
+ * them, with the label RELEASED_OVERFLOW, counts for all further ones together.
  */
 #ifndef TELLTALE_SERIES_H
 #define TELLTALE_SERIES_H
@@ -30,11 +31,11 @@ struct series;
 struct series *series_new(size_t limit);
 void series_free(struct series *s); /* accepts NULL */
 
-/* --- fixed series: the WHICHth of METRIC, from 0, as vocabulary.h numbers its label --- */
+/* --- fixed series: WHICH is the position of its label in vocabulary.h, from 0 --- */
 
 /* Adds N to a SUM. */
 void series_count(struct series *s, enum metric metric, unsigned which, int64_t n);
-/* What a SUM has come to, where a stage keeps the counter itself. */
+/* Sets a SUM to the TOTAL of a counter that a stage keeps itself. */
 void series_total(struct series *s, enum metric metric, unsigned which, uint64_t total);
 /* Sets a GAUGE. */
 void series_set(struct series *s, enum metric metric, unsigned which, int64_t value);
@@ -43,12 +44,12 @@ void series_time(struct series *s, enum metric metric, unsigned which, uint64_t 
 
 /* --- series with a label value that is known only at run time, by handle --- */
 
-/* Finds or makes a series (KEY and VALUE, both or neither NULL, are copied) and returns its handle;
- * beyond the limit that of the metric's series of what is beyond. -1 when memory is short or there
- * is none without a key. */
+/* Finds or makes a series and returns its handle. KEY and VALUE are copied; both or neither are
+ * NULL. Beyond the limit it returns the handle of the metric's RELEASED_OVERFLOW series. -1 when
+ * memory is short, or when KEY is NULL and the metric has no series without a label. */
 int series_find(struct series *s, enum metric metric, const char *key, const char *value);
-/* These ignore a handle of -1. Several callers share the series beyond the limit: a total is told
- * as what it ROSE by. */
+/* These ignore a handle of -1. series_add takes how much a sum ROSE and not its total, because
+ * several callers may share the series beyond the limit. */
 void series_add(struct series *s, int handle, uint64_t rose);
 void series_put(struct series *s, int handle, int64_t value);
 void series_put_times(struct series *s, int handle, const struct histogram *times);
@@ -56,9 +57,10 @@ void series_put_times(struct series *s, int handle, const struct histogram *time
 /* --- release, for privacy alone --- */
 
 size_t series_len(const struct series *s);
-/* Bytes of text and histograms that series_release needs at *TEXT, which it moves on. */
+/* How many bytes series_release needs at *TEXT, for labels and histograms. */
 size_t series_text_len(const struct series *s);
-/* series_len points, sorted by metric. A released sum never falls; METRIC_COVERAGE is set here. */
+/* Writes series_len points, sorted by metric, and moves *TEXT past what it used. A released sum
+ * never falls. Sets METRIC_COVERAGE. */
 void series_release(struct series *s, struct released_point *points, char **text);
 
 #endif

@@ -26,7 +26,7 @@ RECORD_WORDS(SAME)
 #undef SAME
 _Static_assert(0 RECORD_WORDS(ONE) == RECORD_TYPES - 1, "a word for each type of record");
 
-/* Each at its number, in whatever order the table has them. */
+/* Each word is at the position of its number, whatever the order of the table. */
 #define GAP(id, label, ...) [RECORD_GAP_##id - 1] = WORD(id, label, __VA_ARGS__)
 static const struct word gaps[] = {GAP_WORDS(GAP)};
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vocabulary.h - the vocabularies of words.h in C: what a label of a metric may say, in the order
- * of the metric's series.
+ * vocabulary.h - the vocabularies of words.h in C: the values that a metric's label can have, in
+ * the order of the metric's series.
  *
- * Numbers of record.h, enum outcome and enum lost begin at 1, so their word's position is the
- * number less one; the position in every other vocabulary is the constant itself.
+ * The numbers of record.h, enum outcome and enum lost begin at 1, so a word's position is the
+ * number minus one. In every other vocabulary the position is the constant itself.
  */
 #ifndef TELLTALE_VOCABULARY_H
 #define TELLTALE_VOCABULARY_H
@@ -16,11 +16,11 @@
 
 struct word {
 	const char *label;
-	bool loss; /* what is so counted is missing in the totals */
+	bool loss; /* what is counted under this label is missing in the totals */
 };
 
 struct vocabulary {
-	const char *key; /* of the label */
+	const char *key; /* the label's key */
 	const struct word *words;
 	size_t len;
 };
@@ -33,7 +33,7 @@ extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary
 /* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
 unsigned vocabulary_code(const char *code);
 
-/* Record types, then what is refused. */
+/* The record types, then the kinds of refused records. */
 enum record_word {
 #define WORD(id, ...) RECORD_WORD_##id,
 	RECORD_WORDS(WORD) REFUSED_WORDS(WORD)
@@ -69,7 +69,7 @@ enum history_event {
 		HISTORY_EVENTS
 };
 
-/* The rest are used where they are counted only. */
+/* These are used only where they are counted. */
 enum {
 #define WORD(id, ...) KIND_##id,
 	KIND_WORDS(WORD)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * words.h - one table for each vocabulary: what the labels of metrics may say, and what it means.
+ * words.h - one table for each vocabulary: the values that a metric's label can have, and what they
+ * mean.
  *
- * Metrics, the history's columns, the local page, `telltale top`, the log and the file of truth
- * take their words from here. Only macros stand here, because the page's script is made from it as
- * well (page_words.js.in); vocabulary.h has the same in C.
+ * Metrics, the history's columns, the local page, `telltale top`, the log and the truth file take
+ * their words from here. This file has only macros, because the page's script is made from it too
+ * (page_words.js.in). vocabulary.h makes C of them.
  *
  * WORD(id, label, loss[, brief, name, why[, log]])
  *   id     makes the constant: RECORD_GAP_HOLE, OUTCOME_EXPIRED, OPAQUE_HTTP2 ...
- *   label  on the wire, in the history's columns and in the page's JSON; never changed
- *   loss   LOSS: what is so counted is missing in the totals; else NO_LOSS. metrics.h names the
- *          metrics whose coverage depends on it.
+ *   label  what exports, the history's columns and the page's JSON contain; never changed
+ *   loss   LOSS: what is counted under this label is missing in the totals; else NO_LOSS. It
+ *          matters for the metrics that are BY_LABEL in metrics.h.
  *   brief  in `telltale top`
  *   name, why  on the page; each is one string, as JavaScript does not join them
  *   log    in the log
@@ -20,7 +21,7 @@
 
 /* clang-format off */
 
-/* How an exchange ended. The numbers of enum outcome follow this order. */
+/* How an exchange ended. enum outcome has this order. */
 #define OUTCOME_WORDS(WORD) \
 	WORD(FULFILLED, "fulfilled", NO_LOSS, "fulfilled", "Fulfilled", "the amount moved") \
 	WORD(REJECTED, "rejected", NO_LOSS, "rejected", "Rejected", "a Reject came back") \
@@ -30,10 +31,10 @@
 	WORD(HTTP_ERROR, "http_error", NO_LOSS, "HTTP error", "HTTP error", "answered without a packet") \
 	WORD(NOT_ILP, "not_ilp", NO_LOSS, "no packet", "No packet", "answered 200, but not with ILP") \
 	WORD(CLOSED, "closed", NO_LOSS, "closed", "Closed", "the connection ended first") \
-	/* LOST_WORDS say why. What made telltale miss it is counted as a loss by itself. */ \
+	/* LOST_WORDS say why. The cause is counted as a loss separately. */ \
 	WORD(LOST, "lost", NO_LOSS, "not seen", "Not seen", "telltale missed how it ended")
 
-/* Why an outcome was not seen. The numbers of enum lost follow this order. */
+/* Why an outcome was not seen. enum lost has this order. */
 #define LOST_WORDS(WORD) \
 	WORD(GAP, "gap", NO_LOSS)           /* bytes were missing where replies come on its connection */ \
 	WORD(RING, "ring", NO_LOSS)         /* records found no room while it was open */ \
@@ -41,9 +42,9 @@
 	WORD(REPLACED, "replaced", NO_LOSS) /* another Prepare came in its place */ \
 	WORD(TIMEOUT, "timeout", NO_LOSS)   /* no reply long past the expiry */ \
 	WORD(SHUTDOWN, "shutdown", NO_LOSS) /* telltale ended first */ \
-	WORD(OPAQUE, "opaque", NO_LOSS)     /* its connection went over to a protocol that is not read */
+	WORD(OPAQUE, "opaque", NO_LOSS)     /* its connection changed to a protocol that is not read */
 
-/* Whose payment it is, from where the target stands. The numbers of enum origin follow this order. */
+/* Whose payment it is, as seen from the target. enum origin has this order. */
 #define ORIGIN_WORDS(WORD) \
 	WORD(UNKNOWN, "unknown", NO_LOSS)       /* the target also accepts connections that cannot be read */ \
 	WORD(ORIGINATED, "originated", NO_LOSS) /* the target started it: the network's volume */ \
@@ -57,17 +58,17 @@
 	WORD(MESSAGE, "message", NO_LOSS) \
 	WORD(ENDPOINT, "endpoint", NO_LOSS) \
 	WORD(FLOW_CLOSE, "flow_close", NO_LOSS) \
-	WORD(GAP, "gap", NO_LOSS) /* its cause says whether that is a loss */ \
-	WORD(OPAQUE, "opaque", NO_LOSS) /* so does its reason */ \
+	WORD(GAP, "gap", NO_LOSS) /* its cause decides whether it is a loss */ \
+	WORD(OPAQUE, "opaque", NO_LOSS) /* its reason decides likewise */ \
 	WORD(EXEC, "exec", NO_LOSS)
 
-/* Records that were not taken. They stand beside the types. */
+/* Records that were refused. Their words follow those of the types. */
 #define REFUSED_WORDS(WORD) \
 	WORD(UNKNOWN, "unknown", NO_LOSS) /* of a type this version does not know: skipped */ \
 	WORD(INVALID, "invalid", LOSS)    /* another version, a wrong size or impossible fields */
 
-/* Why bytes of a followed connection could not be read: enum record_gap_cause. In the order that the
- * page shows them in. */
+/* Why bytes of a followed connection could not be read: enum record_gap_cause. The page shows them
+ * in this order. */
 #define GAP_WORDS(WORD) \
 	WORD(HOLE, "hole", LOSS, "bytes missed", "Bytes missed", \
 	     "the connection got them, telltale did not") \
@@ -97,7 +98,7 @@
 	WORD(SECCOMP, "tls-seccomp", LOSS, "TLS seccomp", "TLS under seccomp", \
 	     "this kernel would kill the process; take a newer one", \
 	     "it is under a seccomp filter, and this kernel would kill it; run a kernel with the " \
-	     "mend (6.12.14, 6.13.3, 6.14 or newer)") \
+	     "fix (6.12.14, 6.13.3, 6.14 or newer)") \
 	WORD(UNKNOWN_OWNER, "tls-unknown-owner", LOSS, "TLS owner?", "TLS owner unknown", \
 	     "the process was gone before it could be found", \
 	     "the connection was gone, or others took too long to look up, before its owner was found") \
@@ -117,7 +118,7 @@
 
 /* What went wrong with the state of the continual mechanism: enum state_event. */
 #define STATE_WORDS(WORD) \
-	WORD(CORRUPT, "corrupt", NO_LOSS) /* damaged, of another version, or no file */ \
+	WORD(CORRUPT, "corrupt", NO_LOSS) /* damaged, of another version, or not a regular file */ \
 	WORD(FOREIGN, "foreign", NO_LOSS) /* another host wrote it */ \
 	WORD(OLDER, "older", NO_LOSS)     /* copied, put back or touched since it was written */ \
 	WORD(DROPPED, "dropped", NO_LOSS) /* a node that was never released */ \
@@ -157,9 +158,9 @@
 	WORD(NETWORK, "network", NO_LOSS)
 
 /*
- * Metrics that the history keeps as a figure each, beside those by label, because they count what
- * was not seen. FIGURE(id, metric, column, brief, name, why): column is the history's and the key in
- * the page's JSON, the rest as above. enum history_figure follows this order.
+ * Metrics of what was not seen, of which the history keeps the total of all labels. FIGURE(id,
+ * metric, column, brief, name, why): column is the history's column and the key in the page's JSON;
+ * the rest is as above. enum history_figure has this order.
  */
 #define FIGURE_WORDS(FIGURE) \
 	FIGURE(DROPPED, RECORDS_DROPPED, "dropped", "ring drops", "Ring drops", \

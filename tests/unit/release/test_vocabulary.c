@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is counted under one name is seen under that name everywhere: as number, metric, column of
- * the history, JSON and words of the page, in `telltale top` and in the file of truth. And what is
- * a loss lowers the coverage.
+ * What is counted under one name appears under that name everywhere: as number, metric, column of
+ * the history, JSON and words of the page, in `telltale top` and in the truth file. A loss lowers
+ * the coverage.
  *
- * The list below is what the outside knows; the program makes all of it from words.h.
+ * The list below has the names that users know. The program makes all of them from words.h.
  */
 #include "tests/unit/support/pipelining.h"
 
@@ -23,7 +23,7 @@
 
 static const struct entry {
 	enum metric metric;
-	unsigned constant, number; /* the program's, and what it has to be */
+	unsigned constant, number; /* the program's number, and the right one */
 	const char *label;
 	bool loss;
 	const char *column, *brief, *name, *why; /* NULL: the history does not keep it */
@@ -134,7 +134,7 @@ static const struct entry {
 };
 #define ENTRIES (sizeof(entries) / sizeof(entries[0]))
 
-/* Each entry is counted another number of times, so that two that are swapped are seen. */
+/* Each entry is counted a different number of times, so that swapping two is detected. */
 static int64_t times(const struct entry *e)
 {
 	return 1 + (e - entries);
@@ -149,7 +149,7 @@ static int64_t sum_of_times(enum metric metric)
 	return sum;
 }
 
-/* Whose numbers begin at 1, 0 being none. */
+/* Whether the metric's numbers begin at 1, because 0 means none. */
 static bool from_one(enum metric metric)
 {
 	return metric == METRIC_OUTCOMES || metric == METRIC_LOST || metric == METRIC_RECORDS ||
@@ -163,7 +163,7 @@ static unsigned position(const struct entry *e)
 
 /* --- numbers --- */
 
-static void test_every_constant_has_the_number_that_others_know_it_by(void **state)
+static void test_every_constant_has_the_number_that_other_files_use(void **state)
 {
 	static const struct {
 		enum metric metric;
@@ -244,7 +244,7 @@ static void exchanges(const struct exchange *e, int64_t n)
 		privacy_exchange(b.privacy, e);
 }
 
-/* Gaps are records, and lost exchanges are exchanges: these count less by themselves. */
+/* Gaps are also records, and lost exchanges also exchanges, so these are not counted again. */
 static void count(const struct entry *e)
 {
 	struct exchange ended = {.outcome = (enum outcome)e->number};
@@ -281,7 +281,7 @@ static bool counted(const struct entry *e)
 	return e->metric != METRIC_ORIGINS && e->metric != METRIC_HTTP_ERRORS;
 }
 
-/* The pipeline tells what it has counted before the others do: it counts none of theirs here. */
+/* The pipeline reports its counts first: its totals would overwrite those of the others. */
 static void count_all(void)
 {
 	for (size_t i = 0; i < ENTRIES; i++) {
@@ -343,7 +343,7 @@ static int64_t number(struct json_object *o, const char *key)
 	return json_object_get_int64(value);
 }
 
-static void test_the_file_of_truth_names_what_happened(void **state)
+static void test_the_truth_file_names_what_happened(void **state)
 {
 	char path[] = "/tmp/telltale-truth.XXXXXX";
 	struct json_object *root, *of;
@@ -388,7 +388,7 @@ static void take(struct history *h, uint64_t second)
 	released_unref(r);
 }
 
-/* Where in the JSON of /history.json an entry stands. */
+/* The object of /history.json that contains an entry. */
 static struct json_object *place(struct json_object *root, const struct entry *e)
 {
 	struct json_object *unseen = json_object_object_get(root, "unseen");
@@ -447,7 +447,7 @@ static void test_the_history_and_the_page_show_it_under_its_name(void **state)
 	history_close(h);
 }
 
-/* `telltale top` has them in the order of their numbers. */
+/* `telltale top` shows them in the order of their numbers. */
 static void test_the_historys_figures_follow_the_numbers(void **state)
 {
 	(void)state;
@@ -485,7 +485,7 @@ static void test_the_page_shows_them_in_its_order(void **state)
 		snprintf(text, sizeof(text), "\"%s\": [", keys[i]);
 		at = at ? strstr(at, text) : NULL;
 		if (!at)
-			fail_msg("'%s' does not follow what stands before it", keys[i]);
+			fail_msg("'%s' is not after the key before it", keys[i]);
 	}
 }
 
@@ -498,7 +498,7 @@ static void assert_on_page(const char *format, const char *key, const char *name
 		fail_msg("the page does not say: %s", text);
 }
 
-static void test_people_read_the_words_that_belong_to_it(void **state)
+static void test_people_read_the_right_words_for_each(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ENTRIES; i++) {
@@ -559,7 +559,7 @@ static void test_coverage_falls_with_what_is_listed_as_a_loss_and_with_nothing_e
 	}
 }
 
-/* Also with one that did not exist when this was written. */
+/* This also covers metrics that did not exist when the test was written. */
 static void test_any_metric_that_declares_itself_a_loss_lowers_coverage(void **state)
 {
 	int losses = 0;
@@ -583,7 +583,7 @@ static void test_any_metric_that_declares_itself_a_loss_lowers_coverage(void **s
 	assert_true(losses > 0);
 }
 
-static void test_a_value_that_no_vocabulary_has_counts_as_a_loss(void **state)
+static void test_a_value_in_no_vocabulary_counts_as_a_loss(void **state)
 {
 	(void)state;
 	series_add(b.series, series_find(b.series, METRIC_OPAQUE, "reason", "quic"), 1);
@@ -593,18 +593,18 @@ static void test_a_value_that_no_vocabulary_has_counts_as_a_loss(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(every_constant_has_the_number_that_others_know_it_by),
+		T(every_constant_has_the_number_that_other_files_use),
 		T(what_is_counted_is_released_under_its_label),
 		T(origins_and_statuses_are_released_under_their_labels),
-		T(the_file_of_truth_names_what_happened),
+		T(the_truth_file_names_what_happened),
 		T(the_history_and_the_page_show_it_under_its_name),
 		T(the_historys_figures_follow_the_numbers),
 		T(the_page_shows_them_in_its_order),
-		T(people_read_the_words_that_belong_to_it),
+		T(people_read_the_right_words_for_each),
 		T(the_log_has_the_words_of_the_reason),
 		T(coverage_falls_with_what_is_listed_as_a_loss_and_with_nothing_else),
 		T(any_metric_that_declares_itself_a_loss_lowers_coverage),
-		T(a_value_that_no_vocabulary_has_counts_as_a_loss),
+		T(a_value_in_no_vocabulary_counts_as_a_loss),
 	};
 
 	return cmocka_run_group_tests_name("vocabulary", tests, NULL, NULL);
