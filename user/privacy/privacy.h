@@ -2,12 +2,12 @@
 /*
  * privacy.h - counts payments, with noise, and is the only maker of struct released.
  *
- * Two calls are the mechanism: privacy_observe as things happen, privacy_release on the clock.
+ * The mechanism is behind two calls: privacy_observe takes each event, privacy_release makes a
+ * snapshot at fixed times.
  *
- *   bucket-laplace  the network's published scheme (bucket_laplace.h), acts on each value as it is
- *                   observed. It gives no finite epsilon; counts and times carry no noise in it.
- *   continual       epsilon-differential privacy for each payment (continual.h), acts on each
- *                   release.
+ *   bucket-laplace  The network's published scheme (bucket_laplace.h), applied to each value when
+ * it is observed. It gives no finite epsilon; counts and times get no noise. continual
+ * Epsilon-differential privacy for each payment (continual.h), applied to each release.
  *
  * The mechanism decides what the network gets. A snapshot always has the operator's view: values
  * through bucket-laplace, counts and times exact. With continual it also has the network's view, in
@@ -16,8 +16,8 @@
  * A released sum never falls: when noise would lower it, the released value stays until the
  * underlying sum is higher again (running maximum).
  *
- * A snapshot holds the whole registry of series (series.h), so that it says everything: also what
- * other stages have counted of themselves. metrics.h says what goes to the network.
+ * A snapshot holds the whole registry of series (series.h), including what other stages have
+ * counted about themselves. metrics.h says what goes to the network.
  */
 #ifndef TELLTALE_PRIVACY_H
 #define TELLTALE_PRIVACY_H
@@ -35,9 +35,9 @@
 struct privacy;
 
 /*
- * SERIES is the registry to count in and to release; borrowed, and must outlive the result. SOURCE
- * is the instance name (copied). RANDOM NULL means the kernel's. START_UNIX_NS is the process's
- * start, carried by every release. Returns NULL when memory is short.
+ * SERIES is the registry to count in and to release; it is borrowed and must outlive the result.
+ * SOURCE is the instance name (copied). RANDOM NULL means the kernel's. START_UNIX_NS is the start
+ * of the process, which every release contains. Returns NULL when memory is short.
  */
 struct privacy *privacy_new(const struct privacy_params *params, struct series *series,
 			    const char *source, uint64_t start_unix_ns, privacy_random *random,
@@ -55,12 +55,13 @@ int privacy_keep(struct privacy *p, const char *state_dir, const struct hostkey 
 void privacy_save(struct privacy *p);
 
 /*
- * Signature payment_sink, with the struct privacy as context. Packet counters, rejects by code and
- * payment times take originated payments and probes only; what others originated enters the
- * operator's transactions and amounts by origin.
+ * Has the signature payment_sink, with the struct privacy as context. Packet counters, rejects by
+ * code and payment times count originated payments and probes only. What others originated counts
+ * in the operator's transactions and amounts by origin.
  */
 void privacy_observe(void *privacy, const struct contribution *c);
-/* One exchange closed: times and outcomes by origin (the operator's own view). */
+/* Counts an exchange that has closed: its times and outcome, by origin (in the operator's own
+ * view). */
 void privacy_exchange(struct privacy *p, const struct exchange *e);
 
 /* Called about once a second: closes the hours and days of continual that are over. */
