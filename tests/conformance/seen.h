@@ -41,7 +41,8 @@ static inline const char *seen_name(const char *const *names, size_t len, unsign
 
 #define seen_name_of(names, i) seen_name(names, sizeof(names) / sizeof((names)[0]), i)
 
-/* What EXPECTED would have to say, but for what is there as a hash only; valid until the next call.
+/* How the message would have to be expected, in the words of a case, without what is known only as
+ * a hash; valid until the next call.
  */
 static inline const char *seen_print(const struct seen *s)
 {

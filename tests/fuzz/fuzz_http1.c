@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_http1.c - any bytes as what two ends of a connection say in turn, parted by lines "%%": the
- * same messages in one piece, byte by byte and in three pieces, whatever the decoders' memory held
- * before. Read from the start and compared up to the first loss: where reading begins again depends
- * on the pieces.
+ * fuzz_http1.c - any bytes as what two ends of a connection say in turn, separated by lines "%%".
+ * The messages must be the same in one piece, byte by byte and in three pieces, whatever the
+ * decoders' memory held before. They are compared up to the first loss, because the place where
+ * reading begins again depends on the pieces.
  */
 #include "tests/unit/support/decode.h"
 

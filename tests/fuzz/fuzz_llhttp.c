@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_llhttp.c - any bytes as what two ends of a connection say in turn, parted by lines "%%", to
- * our decoder and to llhttp, Node.js' own: where both follow, messages end at the same byte, with
- * the same status and as much body, and requests ask for the same host and path. The first byte is
- * the size of the pieces ours is given; 0: all at once.
+ * fuzz_llhttp.c - any bytes as what two ends of a connection send in turn, separated by lines "%%",
+ * for our decoder and for llhttp, Node.js' own. When both follow, messages must end at the same
+ * byte, with the same status and as much body, and requests must have the same host and path. The
+ * first byte is the size of the pieces that ours gets; 0: everything at once.
  *
- * Deliberate differences, all of them ours taking other heads than llhttp and none of them another
- * end of a message that both take:
+ * These differences are deliberate. In all of them the two accept different heads; in none do they
+ * disagree about the end of a message that both accept:
  *
  * - llhttp refuses, and we follow: lines that end in LF alone, methods it does not know, versions
- *   1.2 to 1.9, characters no header may have, a folded header of no matter, Transfer-Encoding
- *   together with Content-Length, blanks after a chunk size, a message after "Connection: close".
+ *   1.2 to 1.9, characters that no header may have, a folded header that does not matter,
+ *   Transfer-Encoding together with Content-Length, blanks after a chunk size, a message after
+ *   "Connection: close".
  * - We give up (GAP_HTTP), and llhttp follows: HTTP/0.9 and 2.0, a status below 100, a CR alone
- *   before a message, blanks beyond one after POST, lengths of more than 18 digits and chunk sizes
- * of more than 15 though they are zeros, a list of codings with blanks beyond one before "chunked",
- * framing headers of which the value does not begin in 1,280 bytes or has more than 64 blanks
- * around it.
- * - Any 1xx is without a body (RFC 9110, 15.2); for llhttp 100, 102 and 103 are.
+ *   before a message, more than one blank after POST, lengths of more than 18 digits and chunk
+ * sizes of more than 15 even if they are zeros, a list of codings with more than one blank before
+ *   "chunked", framing headers whose value does not begin within 1,280 bytes or has more than 64
+ *   blanks around it.
+ * - For us no 1xx has a body (RFC 9110, 15.2); for llhttp only 100, 102 and 103 have none.
  */
 #include "tests/unit/support/decode.h"
 
@@ -77,7 +78,7 @@ static void our_message(const struct decode *d, const struct side *s, size_t end
 	memcpy(m->target, s->message.path, m->target_len);
 }
 
-/* As decode_feed, but step by step: a step ends at most one message. */
+/* Like decode_feed, but step by step: a step ends one message at most. */
 static void our_piece(struct decode *d, enum flow_direction dir, size_t from, size_t len)
 {
 	struct side *s = &d->flow.sides[dir];
@@ -95,7 +96,7 @@ static void our_piece(struct decode *d, enum flow_direction dir, size_t from, si
 		    s->message.head.request == (dir == FLOW_OUT))
 			our_message(d, s, from + s->cursor.off);
 		ours.left |= s->http1.phase == PHASE_IGNORE;
-		/* Which side asks is not known before one has asked with a packet. */
+		/* Until a side has sent a request with a packet, it is not known which one asks. */
 		ours.gave_up |= s->message.head.request != (dir == FLOW_OUT);
 		if (s->http1.phase == PHASE_LOST)
 			ours.gave_up = true;
@@ -175,7 +176,7 @@ static int on_header_value_complete(llhttp_t *p)
 
 static unsigned answers; /* final ones so far */
 
-/* As Node.js' client tells llhttp: the answer to HEAD has no body. */
+/* Node.js' client tells llhttp the same: the answer to HEAD has no body. */
 static int on_headers_complete(llhttp_t *p)
 {
 	struct read_message *m = their_message();
@@ -216,7 +217,7 @@ static int on_message_complete(llhttp_t *p)
 	return HPE_PAUSED; /* so that llhttp says where it is */
 }
 
-/* Is the connection still HTTP/1 after the message just read? */
+/* Whether the connection is still HTTP/1 after the message that was just read. */
 static bool still_http(const struct read_message *m)
 {
 	return !m->connect && m->status != 101 && theirs.len < MESSAGES_MAX;
@@ -293,7 +294,8 @@ static void blanks_off(const char **at, size_t *len)
 		--*len;
 }
 
-/* The same host and path, as far as ours keeps them. Proxies' targets are another test's. */
+/* Whether host and path are the same, as far as ours keeps them. Another test has proxies'
+ * targets. */
 static bool same_place(const struct read_message *a, const struct read_message *b)
 {
 	const char *host = b->host;
@@ -329,7 +331,7 @@ static bool agree(void)
 			return theirs.left && i == theirs.len - 1;
 	if (ours.len < theirs.len)
 		return ours.gave_up || ours.left;
-	/* What llhttp refused does not end before the place where it did so. */
+	/* A message that llhttp refused does not end before the place where it refused it. */
 	if (ours.len > theirs.len)
 		return theirs.left ||
 		       (theirs.gave_up && ours.messages[both].end >= theirs.gave_up_at);
@@ -381,7 +383,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_ours(&d, FLOW_OUT, piece);
 	read_theirs(FLOW_OUT);
 	must_agree("requests");
-	/* Which answers have no body rests on both having read the same requests. */
+	/* Which answers have no body depends on the requests, so both must have read the same
+	 * ones. */
 	if (ours.len != theirs.len || d.flow.common.requests != ours.len || d.flow.common.tunnel)
 		return 0;
 	requests = theirs;

@@ -14,7 +14,7 @@
 //   epoch              takes     refuses     ilp-packet takes the very millisecond 1970-01-01T00:00
 //                                            for "no date". It expired long ago in either reading.
 //   far data           takes     refuses     A Reject whose message ends past the window of 1,152
-//                                            bytes: the length of its data cannot be held against
+//                                            bytes: the length of its data cannot be checked against
 //                                            the packet (and is given as 0). A Reject moves nothing.
 //   JavaScript number  refuses   takes       Expiries such as "2e01": digits by JavaScript's rules
 //                                            for numbers, or with the top bit set, which Node's

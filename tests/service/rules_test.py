@@ -89,7 +89,7 @@ def alert_labels(name, own, inputs):
 
 
 def alert_tests():
-    """(file, test) of each alert: raised, not raised, and not by a counter that begins anew."""
+    """(file, test) of each alert: it is raised, it is not raised, and no counter that restarts raises it."""
     for file, name, when, raising, calm, own in ALERTS:
         yield file, raised({"name": f"{name} is raised", "interval": "1m", "input_series": raising}, file, name, when, own)
         if calm:

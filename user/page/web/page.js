@@ -93,9 +93,9 @@ function drawLost(error) {
   notice.dataset.kind = "bad";
   setText("lost", error.message === "starting"
     ? "telltale is starting: the kernel verifies its programs, which takes some seconds."
-    : error.message === "stale" ? "telltale answers, but has made no new figures for a while: see its log."
-    : state.status ? "telltale does not answer. These are its last figures; the page goes on by itself when it is back."
-      : "telltale does not answer. The page goes on by itself when it does.");
+    : error.message === "stale" ? "telltale answers, but has produced no new figures for a while: see its log."
+    : state.status ? "telltale does not answer. These are its last figures; the page continues by itself when telltale is back."
+      : "telltale does not answer. The page continues by itself when it does.");
   notice.hidden = false;
   document.body.toggleAttribute("data-lost", Boolean(state.status));
 }
