@@ -5,8 +5,8 @@
 
 load helper
 
-# In a network of its own, whose loopback counts every packet: nothing else lives there. A telltale that
-# runs is ended as soon as it has connected.
+# Runs telltale in a network namespace of its own, whose loopback counts every packet, since nothing else runs
+# there. A telltale that does start is ended as soon as it has connected.
 run_alone() {
   # shellcheck disable=SC2016 # expanded by the shell inside
   unshare --net bash -c '

@@ -32,7 +32,7 @@ start_of_transactions() {
 clock_set() {
   local now
   now=$(date +%s)
-  # The first call says which day: the true one may end while the test lasts.
+  # The first call fixes the day, because the true day may end during the test.
   yesterday=${yesterday:-$((now / 86400 - 1))}
   echo $((86400 * yesterday + $(date -u -d "1970-01-01 $1" +%s) - now)) >"$BED/clock.new"
   mv "$BED/clock.new" "$BED/clock"

@@ -32,7 +32,7 @@ followed() {
   return 1
 }
 
-# load: exchanges without a pause, until load_end.
+# load: makes exchanges without a pause, until load_end.
 load_begin() {
   rm -f "$BED/enough"
   load_on 3>&- 4>&- &
@@ -65,7 +65,7 @@ load_end() {
   load_begin
   bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
   kill -KILL "$pid"
-  # The load goes on: these and more were under way or came after.
+  # The load continues: these exchanges, and more, were in progress or came later.
   had=$(connector_truth alice originated prepares)
   bed_wait 60 'thousands of exchanges more' at_least $((had + 5000)) connector_truth alice originated prepares
   load_end

@@ -55,10 +55,10 @@ bed_cgroup_mount() {
     /proc/self/mountinfo
 }
 
-# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS
-# are those of a machine that does nothing else; three times as many are allowed, and at least two minutes:
-# the deadline ends a hang, and says nothing of how fast a machine has to be. Between two looks it pauses for as
-# long as the last one took, so that looking does not keep the machine from what is waited for.
+# bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS are
+# for an idle machine; three times as many are allowed, and at least two minutes, because the deadline is to
+# end a hang and not to measure speed. Between two calls it pauses for as long as the last one took, so that
+# the calls do not delay what is waited for.
 bed_wait() {
   local deadline begun took what=$2
   deadline=$((SECONDS + (3 * $1 > 120 ? 3 * $1 : 120)))
@@ -126,8 +126,8 @@ bed_stop() {
   return "$status"
 }
 
-# One that the kernel gives to no outgoing connection before it is listened to, and that no other test
-# of this tree gets meanwhile: they take turns through all there are.
+# Prints a free port that the kernel gives to no outgoing connection and that no other test of this tree gets
+# meanwhile: the tests take turns through all such ports.
 bed_free_port() {
   python3 - "$ROOT/build" "${TMPDIR:-/tmp}" <<'PYTHON'
 import fcntl, os, random, socket, sys

@@ -42,7 +42,7 @@ load helper
   bed_wait 30 'the server' test -e "$BED/upgrader.port"
   telltale_config tt "$BED_CGROUP/curl"
   telltale_start tt
-  # It waits for an answer that never comes.
+  # The client waits for an answer that never comes.
   bed_spawn curl curl --silent --http1.1 \
     --header 'Content-Type: application/octet-stream' --header 'Upgrade: other' \
     --header 'Connection: Upgrade' --data-binary "@$BED/prepare" \

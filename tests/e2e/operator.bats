@@ -146,7 +146,7 @@ seen_endpoint() {
   mkdir "$BED_CGROUP/none"
   bed_spawn silent python3 "$BATS_TEST_DIRNAME/listener.py" "$BED/silent" 0
   bed_wait 10 'the silent collector' test -e "$BED/silent.ready"
-  # Whoever waits for this one's answer waits longer than the test does.
+  # An export to this endpoint waits longer than the test takes.
   telltale_config tt "$BED_CGROUP/none" 'endpoints:' \
     "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 5m)"
   telltale_start tt

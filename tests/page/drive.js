@@ -8,7 +8,7 @@ const assert = require('assert')
 const fs = require('fs')
 const { chromium } = require('playwright-core')
 
-const PATIENCE_MS = 180000 // far off: a busy machine only takes longer
+const PATIENCE_MS = 180000 // long enough for a busy machine
 const SIZES = { screen: { width: 1280, height: 900 }, phone: { width: 390, height: 844 }, narrow: { width: 320, height: 640 } }
 const CHROMIUM = process.env.CHROMIUM ||
   ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => fs.existsSync(path))
@@ -87,7 +87,7 @@ const CHECKS = {
   async figures (transactions) {
     const page = await open({ query: '?window=hour' })
     await page.waitForSelector(`#kpi-transactions[data-exact="${transactions}"]`)
-    // Both at one moment: the page gets this snapshot and no later one, until it has drawn it.
+    // Both are of one moment: the page gets this snapshot and no later one until it has drawn it.
     const { sent, all } = await oneSnapshot()
     await page.route('**/sent.json', (route) => route.fulfill({ contentType: 'application/json', body: sent }))
     const deadline = Date.now() + PATIENCE_MS
@@ -247,8 +247,8 @@ const CHECKS = {
     assert.equal(await page.title(), markup + ' · telltale')
   },
 
-  // A daemon that answers and measures nothing any more is not live. The page's clock jumps ahead with
-  // each such answer, and at no other time: how fast the machine is makes no difference.
+  // A daemon that answers but no longer measures is not live. The page's clock jumps ahead with each such
+  // answer and only then, so that the machine's speed does not matter.
   async frozen () {
     const page = await open()
     const status = await (await fetch(url + 'status.json')).json()

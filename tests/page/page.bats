@@ -201,7 +201,7 @@ year_of_page() {
   curl --silent --fail "$(page_url)status.json" >"$BED/status" && bed_json "$BED/status" windows own 4 transactions
 }
 
-# year_is_between SCREEN LEAST MOST: its line of the year has such a number.
+# year_is_between SCREEN LEAST MOST: whether the year's line on SCREEN has a number from LEAST to MOST.
 year_is_between() {
   grep 'Year ' <<<"${1//,/}" | grep -oE '[0-9]+' | awk -v least="$2" -v most="$3" \
     '$1 >= least && $1 <= most { found = 1 } END { exit !found }'
@@ -218,7 +218,7 @@ year_is_between() {
   [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]
   # A figure without room is left out whole; never is a part of one shown.
   [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  ..' ]]
-  # The year is the page's own, to the digit: it was on the screen between two looks at it.
+  # The year is exactly the page's: it is between the page's figures from before and after.
   year_is_between "$output" "$before" "$(year_of_page)"
 
   run --separate-stderr top_there 'wait:live;size:120x40;wait:failed;size:40x10;wait:too small;size:80x24;wait:Outcomes;signal:SIGINT;end'

@@ -18,7 +18,7 @@ import time
 
 import pyte
 
-PATIENCE_S = 180  # far off: a busy machine only takes longer
+PATIENCE_S = 180  # long enough for a busy machine
 
 
 def size(text):
@@ -61,8 +61,8 @@ class Terminal:
         return True
 
     def settle(self):
-        """Until nothing more is being drawn: there is nothing to read, and COMMAND is not just kept from
-        its work by others."""
+        """Waits until nothing more is drawn: there is nothing to read, and COMMAND is idle, not merely
+        delayed by other processes."""
         while True:
             ready = select.select([self.fd], [], [], 0.1)[0]
             if ready and not self.read():
@@ -71,7 +71,7 @@ class Terminal:
                 return
 
     def is_idle(self):
-        """COMMAND waits for something, or has ended."""
+        """Whether COMMAND waits for something or has ended."""
         try:
             with open(f"/proc/{self.pid}/stat") as stat:
                 return stat.read().rpartition(")")[2].split()[0] in "SZ"

@@ -218,8 +218,8 @@ newer_than_canary() { value 'timestamp(network:transactions:carried) > scalar(ti
 # lost HOP WORDS LAST: whether the last run of verify ended with this.
 lost() { [[ $output == *"LOST  $1: "*"$2"*"last seen: $3. "* ]] || { echo "$output"; return 1; }; }
 
-# loses HOP WORDS LAST [OPTION...]: verify ends with that. What the Collectors have not done yet when it asks
-# them, they have done when it waits longer.
+# loses HOP WORDS LAST [OPTION...]: whether verify ends with this. When the Collectors are not ready yet, it
+# is run again with a longer wait.
 loses() {
   local wait
   for wait in 1 5 25 125; do
