@@ -17,7 +17,6 @@ const volatile struct siphash_key session_secret;
 const volatile struct siphash_key host_secret;
 /* A submission wakes the daemon when this many bytes or more wait in the ring. */
 const volatile __u64 ring_high_water = 512 * 1024;
-const volatile __u32 targets_len;
 /* TLS connections that one target may have in the table. */
 const volatile __u64 tls_share;
 /* What the kernel has: see uprobe.h. */
@@ -51,12 +50,13 @@ struct {
 	__type(value, __u64);
 } dropped SEC(".maps");
 
-/* The cgroups that are opted in. Written by the daemon before it attaches. */
+/* The cgroups that are opted in, by cgroup id -> the number of their target. Written by the daemon
+ * before it attaches to one; deleted when no socket is left that was made in it. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SHARED_TARGETS_MAX);
-	__type(key, __u32);
-	__type(value, struct shared_target);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SHARED_CGROUPS_MAX);
+	__type(key, __u64);
+	__type(value, __u8);
 } targets SEC(".maps");
 
 struct socket_flow {

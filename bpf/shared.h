@@ -7,15 +7,10 @@
 
 #include <linux/types.h>
 
-#define SHARED_TARGETS_MAX   16 /* CONFIG_TARGETS_MAX of the daemon */
+#define SHARED_TARGETS_MAX   64   /* CONFIG_TARGETS_MAX of the daemon */
+#define SHARED_CGROUPS_MAX   4096 /* of all targets together */
+#define SHARED_LEVELS_MAX    32   /* the deepest a target's cgroup may lie */
 #define SHARED_PROCESSES_MAX 4096
-
-/* An opted-in cgroup; its index is the target's number in records. */
-struct shared_target {
-	__u64 cgroup; /* cgroup id: the inode number of its directory */
-	__u32 level;  /* its depth below the root of the hierarchy */
-	__u32 index;
-};
 
 /* How a value of tls_flows begins. */
 struct shared_tls_flow {

@@ -58,20 +58,21 @@ static __always_inline void tap_remote(struct __sk_buff *skb, const struct segme
 	segment_remote(skb, seg, out, r->addr);
 }
 
-/* Which target a socket belongs to: once for each connection. */
+/* Which target a socket belongs to: once for each connection. How deep the target's cgroup lies is
+ * not known, for in a cgroup namespace the daemon cannot see it; 0 is below the socket's own. */
 static __always_inline int tap_target(struct __sk_buff *skb)
 {
-	__u32 i;
+	int level;
 
 	BYTES_LOOP
-	for (i = 0; i < SHARED_TARGETS_MAX; i++) {
-		__u32 key = i; /* the verifier loses track of a counter whose address is taken */
-		struct shared_target *t = bpf_map_lookup_elem(&targets, &key);
+	for (level = 0; level < SHARED_LEVELS_MAX; level++) {
+		__u64 cgroup = bpf_skb_ancestor_cgroup_id(skb, level);
+		__u8 *target = bpf_map_lookup_elem(&targets, &cgroup);
 
-		if (!t || i >= targets_len)
+		if (target)
+			return *target;
+		if (!cgroup)
 			break;
-		if (bpf_skb_ancestor_cgroup_id(skb, t->level) == t->cgroup)
-			return t->index; /* = i, but the verifier would follow every value of i */
 	}
 	return 0;
 }

@@ -318,19 +318,19 @@ static __always_inline int tls_end(__u64 ssl)
 static __always_inline int tls_exec(void)
 {
 	struct flow_common c = {.pid = (__u32)(bpf_get_current_pid_tgid() >> 32)};
-	__u32 i;
+	int level;
 
 	BYTES_LOOP
-	for (i = 0; i < SHARED_TARGETS_MAX; i++) {
-		__u32 key = i;
-		struct shared_target *t = bpf_map_lookup_elem(&targets, &key);
+	for (level = 0; level < SHARED_LEVELS_MAX; level++) {
+		__u64 cgroup = bpf_get_current_ancestor_cgroup_id(level);
+		__u8 *target = bpf_map_lookup_elem(&targets, &cgroup);
 
-		if (!t || i >= targets_len)
-			break;
-		if (bpf_get_current_ancestor_cgroup_id(t->level) != t->cgroup)
+		if (!target && cgroup)
 			continue;
-		c.target = (__u8)i;
-		emit_exec(&c);
+		if (target) {
+			c.target = *target;
+			emit_exec(&c);
+		}
 		break;
 	}
 	return 0;

@@ -59,7 +59,8 @@ struct seen {
 
 struct bench {
 	char cgroup[4096];
-	struct target target;
+	struct cgroup target;
+	struct probe_cgroup *attached;
 	struct probe *probe;
 	int programs[PROGRAMS];
 	int links[2];
@@ -118,12 +119,11 @@ static int find_program(const struct bench *b, enum bpf_attach_type way, const c
 static void attach(struct bench *b)
 {
 	const struct siphash_key session = {1, 2}, host = {3, 4};
-	struct config_target config = {.kind = TARGET_CGROUP, .name = b->cgroup};
 	char why[512] = "";
 
-	if (target_resolve(&config, &b->target, why, sizeof(why)) ||
-	    probe_open(&session, &host, &b->target, 1, 1024, &b->probe, why, sizeof(why)) ||
-	    probe_attach_sockets(b->probe, why, sizeof(why)))
+	if (cgroup_open(b->cgroup, &b->target, why, sizeof(why)) ||
+	    probe_open(&session, &host, 1, 1024, &b->probe, why, sizeof(why)) ||
+	    probe_attach_cgroup(b->probe, 0, &b->target, &b->attached, why, sizeof(why)))
 		errx(1, "%s", why);
 	b->programs[INGRESS_RUN] = find_program(b, BPF_CGROUP_INET_INGRESS, "ingress_run");
 	b->programs[EGRESS_RUN] = find_program(b, BPF_CGROUP_INET_EGRESS, "egress_run");
@@ -298,8 +298,9 @@ static int run(struct bench *b, unsigned rounds, unsigned exchanges)
 	}
 	for (int i = 0; i < 2; i++)
 		close(b->links[i]);
+	probe_detach_cgroup(b->probe, b->attached);
 	probe_close(b->probe);
-	target_fini(&b->target);
+	cgroup_close(&b->target);
 	return status;
 }
 
@@ -327,7 +328,7 @@ int main(int argc, char **argv)
 {
 	unsigned rounds = argument(argc > 1 ? argv[1] : NULL, ROUNDS, ROUNDS_MAX);
 	unsigned exchanges = argument(argc > 2 ? argv[2] : NULL, EXCHANGES, 1000000);
-	char *mount = target_mount();
+	char *mount = cgroup_mount();
 	static struct bench b;
 	int status = 0;
 

@@ -121,7 +121,6 @@ static double ask(struct children *c, enum child which, enum call kind)
 static struct probe *tap(pid_t pid)
 {
 	const struct siphash_key session = {1, 2}, host = {3, 4};
-	static const struct target target = {.fd = -1};
 	struct tlslib_cache *cache = tlslib_cache_new();
 	struct tlslib *lib = calloc(1, sizeof(*lib));
 	struct probe_tls *tls;
@@ -130,7 +129,7 @@ static struct probe *tap(pid_t pid)
 
 	if (!cache || !lib || tlslib_find(cache, pid, lib, 1) != 1)
 		errx(1, "this program is not seen to have a TLS library");
-	if (probe_open(&session, &host, &target, 1, 64, &p, why, sizeof(why)) ||
+	if (probe_open(&session, &host, 1, 64, &p, why, sizeof(why)) ||
 	    probe_attach_tls(p, pid, 0, lib->path, &lib->offsets, &tls, why, sizeof(why)))
 		errx(1, "%s", why);
 	tlslib_cache_free(cache);

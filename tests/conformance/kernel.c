@@ -23,7 +23,8 @@
 #define BYTE_BY_BYTE_MAX 1200
 
 static struct kase k;
-static struct target target;
+static struct cgroup target;
+static struct probe_cgroup *attached;
 static struct probe *probe;
 static int listener;
 
@@ -261,7 +262,6 @@ static bool replay_cuts(void)
 
 static void enter(const char *cgroup)
 {
-	struct config_target config = {.kind = TARGET_CGROUP, .name = (char *)cgroup};
 	char procs[4200], why[512] = "";
 	FILE *f;
 
@@ -269,10 +269,9 @@ static void enter(const char *cgroup)
 	f = fopen(procs, "we");
 	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
 		err(2, "cannot enter %s", cgroup);
-	if (target_resolve(&config, &target, why, sizeof(why)) ||
-	    probe_open(&decode_session_key, &decode_host_key, &target, 1, 64, &probe, why,
-		       sizeof(why)) ||
-	    probe_attach_sockets(probe, why, sizeof(why)))
+	if (cgroup_open(cgroup, &target, why, sizeof(why)) ||
+	    probe_open(&decode_session_key, &decode_host_key, 1, 64, &probe, why, sizeof(why)) ||
+	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
 		errx(2, "%s", why);
 }
 
@@ -285,8 +284,9 @@ int main(int argc, char **argv)
 	enter(argv[1]);
 	listen_loopback();
 	status = seen_run(&k, argv + 2, argc - 2, "in the kernel: ", replay_cuts);
+	probe_detach_cgroup(probe, attached);
 	probe_close(probe);
-	target_fini(&target);
+	cgroup_close(&target);
 	close(listener);
 	return status;
 }

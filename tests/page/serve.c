@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 	history_close(history);
 	if (config->endpoints_len && start_exporter(config, &exporter))
 		return 1;
-	if (local_open(config, &local, why, sizeof(why)) || local_start(local, exporter)) {
+	if (local_open(config, &local, why, sizeof(why)) || local_start(local, exporter, NULL, 0)) {
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}

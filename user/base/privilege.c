@@ -18,22 +18,16 @@ static void keep(cap_t then, cap_t now, cap_value_t cap)
 	cap_set_flag(then, CAP_EFFECTIVE, 1, &cap, CAP_SET);
 }
 
-int privilege_drop(bool keep_admin)
+int privilege_keep(const cap_value_t *caps, size_t n)
 {
-	static const cap_value_t kept[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE,
-					   CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
 	cap_t now = cap_get_proc(), then = cap_init();
 	int err = -ENOMEM;
 
 	if (!now || !then)
 		goto out;
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		keep(then, now, kept[i]);
-	if (keep_admin)
-		keep(then, now, CAP_SYS_ADMIN);
-	err = 0;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || cap_set_proc(then))
-		err = -errno;
+	for (size_t i = 0; i < n; i++)
+		keep(then, now, caps[i]);
+	err = cap_set_proc(then) ? -errno : 0;
 out:
 	cap_free(now);
 	cap_free(then);
@@ -51,4 +45,23 @@ int privilege_drop_all(void)
 		err = -errno;
 	cap_free(none);
 	return err;
+}
+
+int privilege_drop(bool keep_admin)
+{
+	const cap_value_t kept[] = {CAP_BPF,
+				    CAP_PERFMON,
+				    CAP_SYS_PTRACE,
+				    CAP_DAC_READ_SEARCH,
+				    CAP_CHECKPOINT_RESTORE,
+				    CAP_SYS_ADMIN};
+	size_t n = sizeof(kept) / sizeof(kept[0]);
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
+		int err = -errno;
+
+		log_err("run", "cannot give up privileges: %s", strerror(-err));
+		return err;
+	}
+	return privilege_keep(kept, keep_admin ? n : n - 1);
 }

@@ -4,6 +4,8 @@
 #define TELLTALE_PRIVILEGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/capability.h>
 
 /*
  * Keeps only what attaching to a process that starts later takes (CAP_BPF, CAP_PERFMON,
@@ -16,5 +18,8 @@ int privilege_drop(bool keep_admin);
 /* Gives up every capability of the calling thread, for good; threads that it starts later inherit
  * none. The process's other threads keep theirs. 0 or -errno, which is not logged. */
 int privilege_drop_all(void);
+/* Keeps those of the N capabilities CAPS that the calling thread has, and gives up the rest for
+ * good. 0 or -errno, logged. */
+int privilege_keep(const cap_value_t *caps, size_t n);
 
 #endif

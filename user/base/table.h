@@ -59,7 +59,7 @@ struct table_list {
 
 /* A table's entries in one list for each target. When the table is full, the target that has most
  * in it makes room: a flood in one cgroup pushes out nothing of another that keeps to its share. */
-#define TABLE_SHARES 16
+#define TABLE_SHARES 64
 
 struct table_shares {
 	struct table_list lists[TABLE_SHARES];

@@ -22,7 +22,7 @@
 #include "tap/processes.h"
 #include "base/procname.h"
 #include "rates/rates.h"
-#include "target/target.h"
+#include "target/follow.h"
 #include "tap/tlslib.h"
 
 #define COLLECTOR_TIMEOUT_MS 3000
@@ -175,25 +175,36 @@ static void check_filtered(const struct probe *probe, const struct target *targe
 	    s.names[0] ? s.names : "none now");
 }
 
+/* What is meant by target T, for people: its cgroup, or how many those are. */
+static void describe_target(const struct target *t, char *text, size_t len)
+{
+	if (t->cgroups_len == 1)
+		snprintf(text, len, "%s", t->cgroups[0]->cgroup.path);
+	else
+		snprintf(text, len, "%s, %zu cgroups", t->name, t->cgroups_len);
+}
+
 static void check_processes(const struct target *t)
 {
+	char what[512];
 	struct seen s = {.cache = tlslib_cache_new(),
 			 .libraries = calloc(TLSLIB_MAX, sizeof(*s.libraries))};
 
+	describe_target(t, what, sizeof(what));
 	if (s.cache && s.libraries) {
 		target_each_process(t, look_at_process, &s);
-		say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", t->path,
-		    s.readable, s.readable == 1 ? "" : "es");
+		say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", what, s.readable,
+		    s.readable == 1 ? "" : "es");
 		if (s.closed)
 			say(HOST_WARN, "target",
 			    "%s: %u process%s this user may not look into; run as root, or with "
 			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
-			    t->path, s.closed, s.closed == 1 ? "" : "es");
+			    what, s.closed, s.closed == 1 ? "" : "es");
 		if (s.others)
 			say(HOST_WARN, "target",
 			    "%s: no readable TLS library in %s; if one of them speaks TLS, let it "
 			    "speak plain HTTP to a local proxy that does the TLS",
-			    t->path, s.names);
+			    what, s.names);
 	}
 	free(s.libraries);
 	tlslib_cache_free(s.cache);
@@ -220,36 +231,62 @@ static void check_programs(const struct probe *probe, const struct target *targe
 	check_filtered(probe, targets, len);
 }
 
-/* Resolves, locks and loads as `run` would; attaches nothing. */
-static void check_targets(const struct config *config)
+/* As `run` would find it: a target that is not there is waited for, save a process that has ended.
+ */
+static void check_target(const struct target *t)
 {
-	static const struct siphash_key none;
-	struct target targets[CONFIG_TARGETS_MAX];
-	struct probe *probe = NULL;
-	char why[512] = "";
+	struct target_status s = target_status(t);
+
+	if (s.refused)
+		say(s.error == -EBUSY ? HOST_WARN : HOST_FAIL, "target", "%s: %s", t->name,
+		    s.reason);
+	else if (!t->cgroups_len)
+		say(s.state == TARGET_GONE ? HOST_FAIL : HOST_WARN, "target", "%s: %s: %s", t->name,
+		    target_states[s.state], s.reason);
+	if (t->cgroups_len)
+		check_processes(t);
+}
+
+static size_t make_targets(const struct config *config, const char *mount, struct target *targets)
+{
+	char why[512];
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->targets_len; i++) {
-		const char *name = config->targets[i].name;
-
-		if (target_resolve(&config->targets[i], &targets[n], why, sizeof(why))) {
-			say(HOST_FAIL, "target", "%s: %s", name, why);
-			continue;
-		}
-		if (target_disjoint(&targets[n], targets, n, why, sizeof(why)))
-			say(HOST_FAIL, "target", "%s: %s", name, why);
-		else if (target_lock(&targets[n], why, sizeof(why)))
-			say(HOST_WARN, "target", "%s: %s", name, why);
-		check_processes(&targets[n]);
-		n++;
+		why[0] = '\0';
+		if (!target_init(&targets[n], &config->targets[i], mount, why, sizeof(why)))
+			n++;
+		else
+			say(HOST_FAIL, "target", "%s: %s", config->targets[i].name, why);
 	}
-	if (probe_open(&none, &none, targets, n, config->tls_connections, &probe, why, sizeof(why)))
+	return n;
+}
+
+/* Finds, locks and loads as `run` would; attaches nothing. */
+static void check_targets(const struct config *config)
+{
+	static const struct siphash_key none;
+	static struct target targets[CONFIG_TARGETS_MAX];
+	char why[512] = "", *mount = cgroup_mount();
+	struct follow *follow = NULL;
+	struct probe *probe = NULL;
+	size_t n = mount ? make_targets(config, mount, targets) : 0;
+	int err = n ? follow_new(targets, n, mount, &follow) : 0;
+
+	if (err)
+		say(HOST_FAIL, "target", "the hierarchy of cgroups cannot be watched: %s",
+		    strerror(-err));
+	for (size_t i = 0; i < n && follow; i++)
+		check_target(&targets[i]);
+	if (probe_open(&none, &none, n, config->tls_connections, &probe, why, sizeof(why)))
 		say(HOST_FAIL, "programs", "%s", why);
 	else
 		check_programs(probe, targets, n);
 	probe_close(probe);
+	follow_free(follow);
 	while (n > 0)
 		target_fini(&targets[--n]);
+	free(mount);
 }
 
 /* --- what it talks to ---------------------------------------------------------------------------

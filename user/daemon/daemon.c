@@ -77,6 +77,7 @@ static void hand_over_history(struct daemon *d)
 
 static void hand_over(struct daemon *d)
 {
+	targets_update(&d->targets, d->series);
 	series_total(d->series, METRIC_RECORDS_DROPPED, 0, probe_dropped(d->probe));
 	series_set(d->series, METRIC_TLS_PROCESSES, 0, (int64_t)processes_tapped(d->processes));
 	health_update(d->health, d->exporter);
@@ -93,6 +94,20 @@ static void write_truth(const struct daemon *d)
 		truth_write(d->truth_path, &t);
 }
 
+/* What /metrics says in words: malloc'ed, NULL when memory is short. */
+static char *notes(const struct daemon *d)
+{
+	uint64_t now = clock_wall_ns();
+	char *targets = targets_words(&d->targets, now), *health = health_words(d->health, now);
+	char *both = NULL;
+
+	if (!targets || !health || asprintf(&both, "%s%s", targets, health) < 0)
+		both = NULL;
+	free(targets);
+	free(health);
+	return both;
+}
+
 /* Releases what has been counted so far and hands it to all who show it. */
 static void post(struct daemon *d)
 {
@@ -107,7 +122,7 @@ static void post(struct daemon *d)
 	if (d->exporter)
 		export_post(d->exporter, r);
 	if (d->local)
-		local_post(d->local, r, health_words(d->health, clock_wall_ns()));
+		local_post(d->local, r, notes(d));
 	released_unref(r);
 }
 
@@ -129,6 +144,17 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	drain_ring(d);
 	processes_catch_up(d->processes);
 	rates_tick(d->rates, clock_mono_ms());
+}
+
+/* What has come to a target may have processes already. */
+static void on_targets(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *d = context;
+
+	(void)fd;
+	(void)what;
+	follow_changed(d->targets.follow);
+	processes_scan_soon(d->processes, clock_mono_ns());
 }
 
 /* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
@@ -205,6 +231,9 @@ static int add_events(struct daemon *d)
 	if (!err)
 		err = add_event(d, probe_fd(d->probe), EV_READ | EV_PERSIST, on_drain, 0);
 	if (!err)
+		err = add_event(d, follow_fd(d->targets.follow), EV_READ | EV_PERSIST, on_targets,
+				0);
+	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_drain, DRAIN_MS);
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_tick, TICK_MS);
@@ -237,7 +266,7 @@ static void say_ready(const struct daemon *d)
 	log_info("run",
 		 "ready: watching %zu target%s with %zu process%s, reading the TLS of %zu; "
 		 "exporting %s as %s on %s%s",
-		 d->targets_len, d->targets_len == 1 ? "" : "s", processes,
+		 d->targets.len, d->targets.len == 1 ? "" : "s", processes,
 		 processes == 1 ? "" : "es", processes_tapped(d->processes), collectors,
 		 c->instance, network_text(c->network), page);
 }
@@ -261,7 +290,8 @@ int daemon_run(const struct daemon_options *options)
 		write_truth(d);
 		say_ready(d);
 		event_base_dispatch(d->base);
-		probe_detach_sockets(d->probe);
+		probe_detach_execs(d->probe);
+		targets_detach(&d->targets);
 		drain_ring(d);
 		pipeline_drain(d->pipeline, clock_mono_ns());
 		release(d);

@@ -20,28 +20,6 @@
 #define FLUSH_MS   4000 /* for the last export; SIGTERM is done within five seconds */
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
-static int resolve_targets(struct daemon *d)
-{
-	char why[512] = "";
-
-	for (size_t i = 0; i < d->config->targets_len; i++) {
-		struct target *t = &d->targets[d->targets_len];
-		int err = target_resolve(&d->config->targets[i], t, why, sizeof(why));
-
-		if (!err) {
-			err = target_disjoint(t, d->targets, d->targets_len, why, sizeof(why));
-			d->targets_len++;
-		}
-		if (!err)
-			err = target_lock(t, why, sizeof(why));
-		if (err) {
-			log_err("run", "target %s: %s", d->config->targets[i].name, why);
-			return err;
-		}
-	}
-	return 0;
-}
-
 static int open_probe(struct daemon *d)
 {
 	struct siphash_key session, host;
@@ -58,25 +36,27 @@ static int open_probe(struct daemon *d)
 	host.k1 = key.k1;
 	privacy_random_kernel(NULL, &session, sizeof(session));
 	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open(&session, &host, d->targets, d->targets_len, d->config->tls_connections,
-			 &d->probe, why, sizeof(why));
+	err = probe_open(&session, &host, d->targets.len, d->config->tls_connections, &d->probe,
+			 why, sizeof(why));
 	explicit_bzero(&session, sizeof(session));
 	explicit_bzero(&host, sizeof(host));
 	explicit_bzero(&key, sizeof(key));
 	if (!err && probe_tls_refused(d->probe))
 		log_warn("run", "TLS cannot be read, plain HTTP can: %s",
 			 probe_tls_refused(d->probe));
-	if (!err) {
-		d->processes = processes_new(d->probe, d->targets, d->targets_len);
-		if (!d->processes)
-			return -ENOMEM;
-		processes_scan(d->processes);
-		err = probe_attach_sockets(d->probe, why, sizeof(why));
-	}
-	if (!err)
-		processes_scan(d->processes); /* again: from here on it is told of what begins */
-	if (err)
+	if (err) {
 		log_err("run", "%s", why);
+		return err;
+	}
+	d->processes = processes_new(d->probe, d->targets.list, d->targets.len);
+	if (!d->processes)
+		return -ENOMEM;
+	processes_scan(d->processes);
+	err = targets_attach(&d->targets, d->probe);
+	if (!err) {
+		probe_attach_execs(d->probe);
+		processes_scan(d->processes); /* again: from here on it is told of what begins */
+	}
 	return err;
 }
 
@@ -143,7 +123,8 @@ static int open_stages(struct daemon *d)
 	if (err)
 		return err;
 	d->health = health_new(c->endpoints, c->endpoints_len, d->series);
-	d->blind = blind_new(d->processes, d->targets, d->targets_len, d->series);
+	d->blind = blind_new(d->processes, d->targets.list, d->targets.len, d->series);
+	targets_make_series(&d->targets, d->series);
 	if (!d->health || !d->blind)
 		return -ENOMEM;
 	pipeline.peers = d->peers;
@@ -233,7 +214,7 @@ int daemon_open(struct daemon *d)
 
 	prepare_process();
 	d->base = event_base_new();
-	err = d->base ? resolve_targets(d) : -ENOMEM;
+	err = d->base ? targets_open(&d->targets, d->config) : -ENOMEM;
 	if (!err)
 		err = open_page(d);
 	if (!err)
@@ -241,11 +222,13 @@ int daemon_open(struct daemon *d)
 	if (!err)
 		err = open_stages(d);
 	if (!err)
+		err = targets_start(&d->targets);
+	if (!err)
 		err = privilege_drop(probe_needs_admin(d->probe));
 	if (!err)
 		err = open_exporter(d); /* gRPC never runs with privileges */
 	if (!err && d->local)
-		err = local_start(d->local, d->exporter);
+		err = local_start(d->local, d->exporter, d->targets.list, d->targets.len);
 	return err;
 }
 
@@ -269,7 +252,7 @@ void daemon_close(struct daemon *d)
 	rates_free(d->rates);
 	peers_free(d->peers);
 	processes_free(d->processes);
+	targets_detach(&d->targets);
 	probe_close(d->probe);
-	for (size_t i = 0; i < d->targets_len; i++)
-		target_fini(&d->targets[i]);
+	targets_close(&d->targets);
 }

@@ -22,12 +22,12 @@
 #include "rates/rates.h"
 #include "release/series.h"
 #include "target/target.h"
+#include "daemon/targets.h"
 
 struct daemon {
 	const struct config *config;
 	const char *truth_path;
-	struct target targets[CONFIG_TARGETS_MAX];
-	size_t targets_len;
+	struct targets targets;
 
 	struct probe *probe;
 	struct processes *processes;

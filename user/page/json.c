@@ -140,6 +140,24 @@ static void put_endpoints(struct json_object *root, const struct page_facts *f)
 	free(states);
 }
 
+static void put_targets(struct json_object *root, const struct page_facts *f)
+{
+	struct json_object *list = put_list(root, "targets");
+
+	for (size_t i = 0; i < f->targets_len; i++) {
+		struct target_status s = target_status(&f->targets[i]);
+		struct json_object *o = json_object_new_object();
+
+		put_text(o, "name", f->targets[i].name);
+		put_text(o, "state", target_states[s.state]);
+		put_int(o, "cgroups", s.cgroups);
+		put_int(o, "refused", s.refused);
+		put_int(o, "since_s", (int64_t)(s.since_ns / NS_PER_S));
+		put_text(o, "reason", s.reason);
+		json_object_array_add(list, o);
+	}
+}
+
 /* The gauges that say whether the totals are complete. */
 static void put_gauges(struct json_object *root, const struct released *r)
 {
@@ -205,6 +223,7 @@ static char *status_json(const struct page_facts *f)
 	put_windows(windows, f, HISTORY_OWN);
 	if (f->snapshot->network)
 		put_windows(windows, f, HISTORY_NETWORK);
+	put_targets(root, f);
 	put_endpoints(root, f);
 	put_history(root, f->history);
 	return finish(root);

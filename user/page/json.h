@@ -2,7 +2,8 @@
 /*
  * json.h - the data of the local page and of `telltale top`, as JSON.
  *
- * /status.json: the name of this node, sums over every window, the state of each endpoint.
+ * /status.json: the name of this node, sums over every window, the state of each target and
+ * endpoint.
  *
  * /history.json?window=W&view=V: the points of one window's charts, and what was seen and missed in
  * it. W is hour, day, week, month or year, V is own or network.
@@ -16,6 +17,7 @@
 
 #include "history/history.h"
 #include "release/released.h"
+#include "target/target.h"
 
 struct config;
 struct exporter;
@@ -25,6 +27,8 @@ struct page_facts {
 	const struct released *snapshot; /* NULL: none yet */
 	struct history *history;
 	struct exporter *exporter; /* NULL: no endpoint is configured */
+	const struct target *targets;
+	size_t targets_len;
 };
 
 /* Returns malloc'ed text, or NULL when there is nothing at PATH or memory is short. WINDOW and VIEW

@@ -170,12 +170,15 @@ static void *body(void *context)
 	return NULL;
 }
 
-int local_start(struct local *l, struct exporter *x)
+int local_start(struct local *l, struct exporter *x, const struct target *targets,
+		size_t targets_len)
 {
 	sigset_t all, before;
 	int err;
 
 	l->facts.exporter = x;
+	l->facts.targets = targets;
+	l->facts.targets_len = targets_len;
 	l->begin_ms = clock_mono_ms();
 	/* Only the daemon's event loop handles signals. */
 	sigfillset(&all);

@@ -11,6 +11,7 @@
 
 #include "history/history.h"
 #include "release/released.h"
+#include "target/target.h"
 
 struct config;
 struct exporter;
@@ -19,9 +20,10 @@ struct local;
 /* Listens where CONFIG says; its `listen` must not be none. CONFIG must outlive the result. 0 or
  * -errno, with a sentence in WHY. */
 int local_open(const struct config *config, struct local **out, char *why, size_t why_len);
-/* Starts the thread, after the daemon has given up its privileges. X (may be NULL) must outlive it.
- * 0 or -errno. */
-int local_start(struct local *l, struct exporter *x);
+/* Starts the thread, after the daemon has given up its privileges. X (may be NULL) and TARGETS must
+ * outlive it. 0 or -errno. */
+int local_start(struct local *l, struct exporter *x, const struct target *targets,
+		size_t targets_len);
 /* Takes a reference of its own to SNAPSHOT. Takes over NOTES, malloc'ed text as for
  * page_set_notes. */
 void local_post(struct local *l, struct released *snapshot, char *notes);

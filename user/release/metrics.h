@@ -83,6 +83,14 @@
 	       "Connections in scope whose bytes cannot be read, by reason") \
 	METRIC(TLS_PROCESSES, "telltale_tls_processes", GAUGE, OWN, NO_LOSS, \
 	       "Processes whose TLS library is being read") \
+	METRIC(TARGETS_MISSING, "telltale_targets_missing", GAUGE, OWN, LOSS, \
+	       "Targets that are waiting, gone or not attached in full at this moment") \
+	METRIC(TARGET_CGROUPS, "telltale_target_cgroups", GAUGE, OWN, NO_LOSS, \
+	       "Cgroups of a target that are attached, by target; 0: it waits or is gone") \
+	METRIC(TARGET_SINCE, "telltale_target_since_seconds", GAUGE, OWN, NO_LOSS, \
+	       "When a target came to be attached, gone or waiting, as seconds since 1970, by target") \
+	METRIC(TARGET_LATE, "telltale_target_late_total", SUM, OWN, LOSS, \
+	       "Cgroups that had processes already when they came to be attached, by target") \
 	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, NO_LOSS, "Exports by endpoint") \
 	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, NO_LOSS, \
 	       "Exports that failed for good, by endpoint") \

@@ -9,7 +9,7 @@
 #include <sys/capability.h>
 #include <sys/utsname.h>
 
-#include "target/target.h"
+#include "target/cgroup.h"
 #include "tap/uprobe.h"
 
 /* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
@@ -40,7 +40,7 @@ static enum host_verdict look_at_kernel(char *words, size_t len)
 
 static enum host_verdict look_at_cgroup(char *words, size_t len)
 {
-	char *mount = target_mount();
+	char *mount = cgroup_mount();
 
 	if (!mount) {
 		snprintf(words, len,

@@ -16,10 +16,12 @@
 #include "tap/detacher.h"
 #include "tap/load.h"
 #include "base/log.h"
+#include "target/follow.h"
 #include "tap/tls_flows.h"
 #include "tap/uprobe.h"
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
+_Static_assert(FOLLOW_CGROUPS_MAX == SHARED_CGROUPS_MAX, "the programs know the same cgroups");
 
 /* Connections followed at once, over all targets, each with its share: some 50 MB at the most. */
 #define PROBE_FLOWS_MAX 8192
@@ -30,10 +32,8 @@ _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number th
 struct probe {
 	struct telltale_bpf *skel;
 	struct ring_buffer *ring;
-	const struct target *targets;
 	size_t targets_len;
-	struct bpf_link *links[CONFIG_TARGETS_MAX][2];
-	struct bpf_link *releases[CONFIG_TARGETS_MAX];
+	bool unbounded; /* not every closed socket is told of: flows_max stays 0 */
 	struct bpf_link *exec;
 	struct detacher *detacher;
 	enum uprobe_way way; /* uprobes are attached */
@@ -46,6 +46,14 @@ struct probe {
 	struct tls_flows *tls_flows;
 	probe_sink *sink; /* while probe_consume runs */
 	void *sink_context;
+};
+
+#define PROBE_CGROUP_LINKS 3
+
+/* Some programs attached to one cgroup. */
+struct probe_cgroup {
+	uint64_t id;
+	struct bpf_link *links[PROBE_CGROUP_LINKS];
 };
 
 #define PROBE_TLS_POINTS 7
@@ -87,18 +95,6 @@ static int fill_continuations(struct telltale_bpf *skel)
 		if (!bpf_program__autoload(continuations[i].program))
 			continue;
 		if (bpf_map_update_elem(bpf_map__fd(continuations[i].map), &zero, &fd, BPF_ANY))
-			return -errno;
-	}
-	return 0;
-}
-
-static int fill_targets(struct telltale_bpf *skel, const struct target *targets, size_t len)
-{
-	for (uint32_t i = 0; i < len; i++) {
-		struct shared_target t = {
-			.cgroup = targets[i].id, .level = targets[i].level, .index = i};
-
-		if (bpf_map_update_elem(bpf_map__fd(skel->maps.targets), &i, &t, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -172,7 +168,6 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
-	p->skel->rodata->targets_len = (uint32_t)p->targets_len;
 	p->skel->rodata->tls_share = p->tls_connections / (p->targets_len ? p->targets_len : 1);
 	load_choose(p->skel->obj, &p->plan);
 	if (p->plan.tls)
@@ -204,15 +199,14 @@ static int load_what_can_be(struct probe *p, const struct siphash_key *session,
 }
 
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, size_t tls_connections,
-	       struct probe **out, char *why, size_t why_len)
+	       size_t targets_len, size_t tls_connections, struct probe **out, char *why,
+	       size_t why_len)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 	int err;
 
 	if (!p)
 		return -ENOMEM;
-	p->targets = targets;
 	p->targets_len = targets_len;
 	p->tls_connections = tls_connections;
 	p->cpus = libbpf_num_possible_cpus();
@@ -225,8 +219,6 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	err = load_what_can_be(p, session, host);
 	if (!err)
 		err = fill_continuations(p->skel);
-	if (!err)
-		err = fill_targets(p->skel, targets, targets_len);
 	if (err)
 		goto out;
 	p->tls_flows = tls_flows_new(p->skel);
@@ -249,7 +241,7 @@ void probe_close(struct probe *p)
 {
 	if (!p)
 		return;
-	probe_detach_sockets(p);
+	probe_detach_execs(p);
 	detacher_free(p->detacher, DETACH_MS);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->ring);
@@ -258,51 +250,78 @@ void probe_close(struct probe *p)
 	free(p);
 }
 
+/* --- sockets ---------------------------------------------------------------------------------- */
+
 /* Told of every socket that a process closes, the programs know how many connections they follow,
  * and may be given a bound. */
-static void bound_flows(struct probe *p)
+static void bound_flows(struct probe *p, const struct probe_cgroup *c)
 {
-	for (size_t i = 0; i < p->targets_len; i++) {
-		p->releases[i] = bpf_program__attach_cgroup(p->skel->progs.socket_released,
-							    p->targets[i].fd);
-		if (!p->releases[i]) {
-			log_warn("probe",
-				 "cannot be told of closed sockets (%s): the number of connections "
-				 "followed, and the kernel memory they take, is not bounded",
-				 strerror(errno));
-			return;
-		}
+	if (!c->links[2] && !p->unbounded) {
+		log_warn("probe",
+			 "cannot be told of closed sockets (%s): the number of connections "
+			 "followed, and the kernel memory they take, is not bounded",
+			 strerror(errno));
+		p->unbounded = true;
 	}
-	if (p->targets_len)
-		p->skel->bss->flows_max = PROBE_FLOWS_MAX / p->targets_len;
+	p->skel->bss->flows_max = p->unbounded ? 0 : PROBE_FLOWS_MAX / p->targets_len;
 }
 
-int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
+int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *cgroup,
+			struct probe_cgroup **out, char *why, size_t why_len)
 {
-	const struct bpf_program *programs[2] = {p->skel->progs.ingress_run,
-						 p->skel->progs.egress_run};
+	const struct bpf_program *programs[PROBE_CGROUP_LINKS] = {p->skel->progs.ingress_run,
+								  p->skel->progs.egress_run,
+								  p->skel->progs.socket_released};
+	struct probe_cgroup *c = calloc(1, sizeof(*c));
+	uint8_t value = (uint8_t)target;
+	int err = 0;
 
-	for (size_t i = 0; i < p->targets_len; i++) {
-		for (size_t k = 0; k < 2; k++) {
-			int err;
-
-			p->links[i][k] = bpf_program__attach_cgroup(programs[k], p->targets[i].fd);
-			if (p->links[i][k])
-				continue;
+	if (!c)
+		return -ENOMEM;
+	c->id = cgroup->id;
+	/* Before the first segment is seen. */
+	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &c->id, &value, BPF_ANY))
+		err = -errno;
+	for (size_t i = 0; i < PROBE_CGROUP_LINKS && !err; i++) {
+		c->links[i] = bpf_program__attach_cgroup(programs[i], cgroup->fd);
+		if (!c->links[i] && i < 2) /* the third is done without */
 			err = -errno;
-			snprintf(
-				why, why_len, "cannot attach to %s: %s%s", p->targets[i].path,
-				strerror(-err),
-				err == -EPERM
-					? "; is a program attached there, or above, that allows no "
-					  "other? `bpftool cgroup tree` shows it"
-					: "");
-			return err;
-		}
 	}
-	bound_flows(p);
+	if (err) {
+		snprintf(why, why_len, "cannot attach to %.200s: %s%s", cgroup->path,
+			 strerror(-err),
+			 err == -EPERM ? "; is a program attached there, or above, that allows no "
+					 "other? `bpftool cgroup tree` shows it"
+				       : "");
+		probe_detach_cgroup(p, c);
+		return err;
+	}
+	bound_flows(p, c);
+	*out = c;
+	return 0;
+}
+
+void probe_detach_cgroup(struct probe *p, struct probe_cgroup *c)
+{
+	for (size_t i = 0; i < PROBE_CGROUP_LINKS; i++)
+		bpf_link__destroy(c->links[i]);
+	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.targets), &c->id);
+	free(c);
+}
+
+bool probe_cgroup_lingers(const struct probe_cgroup *c)
+{
+	struct bpf_link_info info = {0};
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(bpf_link__fd(c->links[0]), &info, &len) &&
+	       info.cgroup.cgroup_id;
+}
+
+void probe_attach_execs(struct probe *p)
+{
 	if (!p->plan.tls)
-		return 0;
+		return;
 	errno = EOPNOTSUPP;
 	if (p->plan.execs)
 		p->exec = bpf_program__attach_raw_tracepoint(p->skel->progs.process_exec,
@@ -312,21 +331,12 @@ int probe_attach_sockets(struct probe *p, char *why, size_t why_len)
 			 "the kernel does not tell of programs that begin (%s): TLS that a process "
 			 "speaks in its first second may be missed",
 			 strerror(errno));
-	return 0;
 }
 
-void probe_detach_sockets(struct probe *p)
+void probe_detach_execs(struct probe *p)
 {
 	bpf_link__destroy(p->exec);
 	p->exec = NULL;
-	for (size_t i = 0; i < CONFIG_TARGETS_MAX; i++) {
-		for (size_t k = 0; k < 2; k++) {
-			bpf_link__destroy(p->links[i][k]);
-			p->links[i][k] = NULL;
-		}
-		bpf_link__destroy(p->releases[i]);
-		p->releases[i] = NULL;
-	}
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */

@@ -16,8 +16,11 @@
 #include "bpf/record.h"
 #include "bpf/decode/siphash.h"
 #include "target/target.h"
+#include "bpf/siphash.h"
+#include "target/cgroup.h"
 
 struct probe;
+struct probe_cgroup;
 struct probe_tls;
 
 /* Where the functions of a TLS library lie in its file; 0: it has no such function. And where its
@@ -31,18 +34,26 @@ struct probe_tls_offsets {
 /*
  * Loads the programs, those that read TLS only where the kernel takes them. SESSION keys what is
  * forgotten with the process, HOST bearer tokens. TLS_CONNECTIONS that carry ILP are followed at
- * once; each takes 6 KB of the kernel's memory from the start. 0 or -errno with a sentence and the
- * mend in WHY.
+ * once; each takes 6 KB of the kernel's memory from the start. TARGETS_LEN targets share the
+ * tables. 0 or -errno with a sentence and the mend in WHY.
  */
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
-	       const struct target *targets, size_t targets_len, size_t tls_connections,
-	       struct probe **out, char *why, size_t why_len);
-void probe_close(struct probe *p); /* detaches; accepts NULL */
+	       size_t targets_len, size_t tls_connections, struct probe **out, char *why,
+	       size_t why_len);
+/* Accepts NULL. The cgroups have been detached. */
+void probe_close(struct probe *p);
 
-/* Attaches the socket programs to all targets. */
-int probe_attach_sockets(struct probe *p, char *why, size_t why_len);
-/* The connector pays nothing any more; what is in the ring can still be read. */
-void probe_detach_sockets(struct probe *p);
+/* Attaches the socket programs to a cgroup of target number TARGET. One thread at a time, beside
+ * whatever else runs. 0 or -errno with a sentence in WHY. */
+int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *cgroup,
+			struct probe_cgroup **out, char *why, size_t why_len);
+void probe_detach_cgroup(struct probe *p, struct probe_cgroup *c);
+/* Is there the cgroup, or a socket that was made in it? */
+bool probe_cgroup_lingers(const struct probe_cgroup *c);
+
+/* Has the kernel tell of programs that begin in the targets, where it does; else it is logged. */
+void probe_attach_execs(struct probe *p);
+void probe_detach_execs(struct probe *p);
 
 /*
  * Puts breakpoints on the TLS functions in PATH for process PID alone, which belongs to target

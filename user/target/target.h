@@ -1,53 +1,87 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * target.h - what the configuration names -> the cgroup v2 directory it lives in.
+ * target.h - what the configuration names -> its cgroups, as they come and go.
  *
- * The cgroup is the unit of opt-in: what is in it is seen, what is not is not. A socket keeps the
- * cgroup it was created in, so a process must be in its cgroup before it opens its sockets.
+ * A target is a name that is followed: the cgroups it means may be none, many, come, go and be made
+ * anew at the same path. follow.h does the following; here is what became of it.
  */
 #ifndef TELLTALE_TARGET_H
 #define TELLTALE_TARGET_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "config/target.h"
+#include "config/config.h"
+#include "target/cgroup.h"
+#include "target/selector.h"
 
-struct target {
-	char *name;     /* as the configuration has it, for messages */
-	char *path;     /* absolute, of the cgroup's directory */
-	uint64_t id;    /* cgroup id: the directory's inode number */
-	unsigned level; /* depth below the root of the hierarchy; 0: the root itself */
-	int fd;         /* of the directory; holds the lock */
-	bool never_forwards;
+enum target_state {
+	TARGET_WAITING,  /* none of its cgroups has been there yet */
+	TARGET_ATTACHED, /* every cgroup of its that is there is attached */
+	TARGET_GONE,     /* its cgroups were removed */
 };
 
-/* Where cgroup v2 is mounted (the first place, if several); malloc'ed. NULL with errno ENOENT: it
- * is not. */
-char *target_mount(void);
+/* A cgroup of a target. */
+struct target_cgroup {
+	struct cgroup cgroup;
+	void *handle;     /* what the hooks of follow.h made of it; NULL: not yet */
+	bool attached;    /* the hooks have taken it */
+	uint64_t left_ns; /* when it was removed (CLOCK_MONOTONIC); 0: it is there */
+};
 
-/* 0 or -errno, with a sentence and the mend in WHY. The caller owns what *T holds. */
-int target_resolve(const struct config_target *config, struct target *t, char *why, size_t why_len);
-void target_fini(struct target *t);
+struct target_status {
+	enum target_state state;
+	unsigned cgroups;  /* attached now */
+	unsigned refused;  /* of its cgroups that are there, those that cannot be attached */
+	uint64_t since_ns; /* when the state changed last, CLOCK_REALTIME */
+	/* Of its cgroups, those that had processes already when they came to be attached, after the
+	 * start; and when that was last, CLOCK_MONOTONIC. */
+	unsigned late;
+	uint64_t late_ns;
+	int error;        /* of the last refusal, negative */
+	char reason[320]; /* of the state, for people */
+};
 
-/*
- * Takes the target for this process until target_fini. -EBUSY, with who has it in WHY, when another
- * instance watches the same cgroup, one above it or one below it: both would count the same
- * traffic.
- */
-int target_lock(struct target *t, char *why, size_t why_len);
+struct target {
+	char *name; /* as the configuration has it, for messages */
+	bool never_forwards;
+	/* The rest belongs to follow.c, which changes it under this lock. */
+	pthread_mutex_t *lock;
+	struct selector selector;
+	struct target_cgroup **cgroups; /* those that left included */
+	size_t cgroups_len;
+	struct target_status status;
+	bool been;        /* one was attached, at some time */
+	unsigned refused; /* as in the status, until that is brought up to date */
+	unsigned late;
+	uint64_t late_ns;
+	int error;
+	char refusal[320]; /* the last one */
+};
 
-/* Is B the same cgroup as A or below it? */
-bool target_contains(const struct target *a, const struct target *b);
+/* 0, or -errno with a sentence in WHY: the name can be no target here. MOUNT is borrowed, and
+ * CONFIG's name copied. */
+int target_init(struct target *t, const struct config_target *config, const char *mount, char *why,
+		size_t why_len);
+void target_fini(struct target *t); /* the hooks have let its cgroups go */
 
-/* 0, or -EINVAL with a sentence in WHY when T and one of OTHERS share processes. */
-int target_disjoint(const struct target *t, const struct target *others, size_t others_len,
-		    char *why, size_t why_len);
+/* "waiting", "attached", "gone". */
+extern const char *const target_states[];
 
-/* Calls EACH for every process in the cgroup and below it. */
+/* These two are for any thread. */
+struct target_status target_status(const struct target *t);
+/* Calls EACH for every process in its cgroups and below them. */
 void target_each_process(const struct target *t, void (*each)(void *context, pid_t pid),
 			 void *context);
+
+/* Is there a cgroup of the target, and is each of them attached? */
+static inline bool target_is_whole(const struct target_status *s)
+{
+	return s->state == TARGET_ATTACHED && !s->refused;
+}
 
 #endif

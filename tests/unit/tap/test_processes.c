@@ -18,12 +18,14 @@
 #include <cmocka.h>
 
 #include "tap/processes.h"
+#include "target/follow.h"
 #include "tests/unit/support/skipping.h"
 
 /* A cgroup with the programs loaded for it. */
 static char *mount;
 static char path[PATH_MAX];
-static struct target target = {.fd = -1};
+static struct target target;
+static struct follow *follow;
 static struct probe *probe;
 
 static int make_probe(void **state)
@@ -33,13 +35,14 @@ static int make_probe(void **state)
 	char why[512] = "";
 
 	(void)state;
-	mount = target_mount();
+	mount = cgroup_mount();
 	if (!mount || geteuid() != 0)
 		return 0;
 	snprintf(path, sizeof(path), "%s/telltale-unit.%d", mount, (int)getpid());
-	if (mkdir(path, 0755) || target_resolve(&config, &target, why, sizeof(why)))
+	if (mkdir(path, 0755) || target_init(&target, &config, mount, why, sizeof(why)) ||
+	    follow_new(&target, 1, mount, &follow))
 		return 0;
-	probe_open(&none, &none, &target, 1, 64, &probe, why, sizeof(why));
+	probe_open(&none, &none, 1, 64, &probe, why, sizeof(why));
 	return 0;
 }
 
@@ -47,7 +50,9 @@ static int close_probe(void **state)
 {
 	(void)state;
 	probe_close(probe);
-	target_fini(&target);
+	follow_free(follow);
+	if (follow)
+		target_fini(&target);
 	if (path[0])
 		rmdir(path);
 	free(mount);
