@@ -49,7 +49,8 @@ static bool lingers(void *context, void *handle)
 
 static const struct follow_hooks hooks = {attach, detach, lingers, NULL};
 
-/* --- a few targets, followed ------------------------------------------------------------------- */
+/* --- a few targets, followed -------------------------------------------------------------------
+ */
 
 static struct target targets[4];
 static struct follow *follow;
@@ -254,7 +255,8 @@ static void without_any_notification_a_look_finds_it(void **state)
 	assert_int_equal(attached_len, 2);
 }
 
-/* --- many -------------------------------------------------------------------------------------- */
+/* --- many --------------------------------------------------------------------------------------
+ */
 
 static void a_pattern_takes_every_cgroup_that_matches(void **state)
 {
@@ -343,7 +345,8 @@ static void one_that_had_processes_before_it_was_attached_is_late(void **state)
 	end(late);
 }
 
-/* --- units and processes ----------------------------------------------------------------------- */
+/* --- units and processes -----------------------------------------------------------------------
+ */
 
 static void a_unit_is_found_in_any_slice_and_nowhere_else(void **state)
 {
@@ -416,7 +419,8 @@ static void a_process_that_is_not_there_is_gone(void **state)
 	is(0, TARGET_GONE, 0, "no process 4194304");
 }
 
-/* --- what cannot be had ------------------------------------------------------------------------ */
+/* --- what cannot be had ------------------------------------------------------------------------
+ */
 
 static void two_targets_never_share_a_cgroup_that_comes_later(void **state)
 {
@@ -496,7 +500,8 @@ static void a_path_that_goes_up_is_no_target(void **state)
 	assert_non_null(strstr(why, "'..'"));
 }
 
-/* --- the thread -------------------------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------------------------------
+ */
 
 static void the_thread_attaches_by_itself(void **state)
 {

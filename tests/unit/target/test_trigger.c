@@ -71,7 +71,8 @@ static void the_administrators_file_and_drop_ins_hold_over_the_packages(void **s
 	(void)state;
 	write_unit("/usr/lib/systemd/system/two.socket", "[Socket]\nService=old.service\n");
 	assert_true(trigger_starts(root, "two.socket", "old.service"));
-	write_unit("/usr/lib/systemd/system/two.socket.d/10.conf", "[Socket]\nService=mid.service\n");
+	write_unit("/usr/lib/systemd/system/two.socket.d/10.conf",
+		   "[Socket]\nService=mid.service\n");
 	assert_true(trigger_starts(root, "two.socket", "mid.service"));
 	write_unit("/etc/systemd/system/two.socket.d/10.conf", "[Socket]\nService=new.service\n");
 	assert_true(trigger_starts(root, "two.socket", "new.service"));
