@@ -10,7 +10,9 @@ const crypto = require('crypto')
 const fs = require('fs')
 const http = require('http')
 const https = require('https')
-const packet = require('ilp-packet')
+const path = require('path')
+
+const packet = require(require.resolve('ilp-packet', { paths: [path.join(__dirname, '../e2e')] }))
 
 const [url, journal, concurrency, ca] = process.argv.slice(2)
 const secure = url.startsWith('https:')

@@ -117,7 +117,6 @@ void targets_make_series(struct targets *ts, struct privacy *privacy)
 
 		of->cgroups = privacy_series(privacy, METRIC_TARGET_CGROUPS, "target", name);
 		of->since = privacy_series(privacy, METRIC_TARGET_SINCE, "target", name);
-		of->late = privacy_series(privacy, METRIC_TARGET_LATE, "target", name);
 	}
 }
 
@@ -129,8 +128,6 @@ void targets_update(struct targets *ts, struct privacy *privacy)
 
 		privacy_set(privacy, of->cgroups, s.cgroups);
 		privacy_set(privacy, of->since, (int64_t)(s.since_ns / NS_PER_S));
-		privacy_add(privacy, of->late, s.late - of->told);
-		of->told = s.late;
 	}
 }
 

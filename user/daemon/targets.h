@@ -20,8 +20,7 @@ struct targets {
 	char *mount; /* of the hierarchy */
 	struct follow *follow;
 	struct series_of_target {
-		int cgroups, since, late;
-		unsigned told; /* late ones */
+		int cgroups, since;
 	} series[CONFIG_TARGETS_MAX];
 };
 

@@ -89,8 +89,6 @@
 	       "Cgroups of a target that are attached, by target; 0: it waits or is gone") \
 	METRIC(TARGET_SINCE, "telltale_target_since_seconds", GAUGE, OWN, NO_LOSS, \
 	       "When a target came to be attached, gone or waiting, as seconds since 1970, by target") \
-	METRIC(TARGET_LATE, "telltale_target_late_total", SUM, OWN, LOSS, \
-	       "Cgroups that had processes already when they came to be attached, by target") \
 	METRIC(EXPORTS, "telltale_exports_total", SUM, OWN, NO_LOSS, "Exports by endpoint") \
 	METRIC(EXPORT_FAILURES, "telltale_export_failures_total", SUM, OWN, NO_LOSS, \
 	       "Exports that failed for good, by endpoint") \

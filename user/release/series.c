@@ -53,7 +53,6 @@ static const struct spec {
 	[METRIC_OPAQUE] = {.labels = {&vocabulary_opaque}},
 	[METRIC_TARGET_CGROUPS] = {.at_run_time = true},
 	[METRIC_TARGET_SINCE] = {.at_run_time = true},
-	[METRIC_TARGET_LATE] = {.at_run_time = true},
 	[METRIC_EXPORTS] = {.at_run_time = true},
 	[METRIC_EXPORT_FAILURES] = {.at_run_time = true},
 	[METRIC_EXPORT_STATUS] = {.at_run_time = true},

@@ -70,18 +70,6 @@ bool cgroup_is_there(const struct cgroup *c)
 	return !stat(c->path, &st) && st.st_ino == c->id;
 }
 
-bool cgroup_is_populated(const struct cgroup *c)
-{
-	int fd = openat(c->fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	char text[128];
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return strstr(text, "populated 1");
-}
-
 bool cgroup_contains(const char *above, const char *path)
 {
 	size_t len = strlen(above);
@@ -122,10 +110,8 @@ static void mounted_root(const char *mount, char *root, size_t root_len)
 	snprintf(root, root_len, "/");
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%*s %*s %*s %4095s %4095s", from, at) == 2 &&
-		    !strcmp(at, mount) && strstr(line, " - cgroup2 ")) {
-			snprintf(root, root_len, "%s", from);
-			break;
-		}
+		    !strcmp(at, mount) && strstr(line, " - cgroup2 "))
+			snprintf(root, root_len, "%s", from); /* the last one covers others */
 	}
 	if (f)
 		fclose(f);

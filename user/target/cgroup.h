@@ -30,8 +30,6 @@ void cgroup_close(struct cgroup *c); /* gives up its lock; a second time it does
 
 /* Is the directory at its path still that cgroup? One made anew there is another. */
 bool cgroup_is_there(const struct cgroup *c);
-/* Is there a process in it or below it? */
-bool cgroup_is_populated(const struct cgroup *c);
 
 /* Is PATH the directory ABOVE, or below it? */
 bool cgroup_contains(const char *above, const char *path);

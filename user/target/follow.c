@@ -34,7 +34,6 @@ struct follow {
 	const char *mount;
 	struct follow_hooks hooks;
 	bool attaching; /* the hooks are there */
-	bool begun;     /* what was there at the start is attached */
 	struct watch *watch;
 	size_t cgroups, leaving; /* of all targets */
 	uint64_t listed_ns;
@@ -121,8 +120,6 @@ static void settle(struct follow *f, struct target *t, const char *reason)
 	s.cgroups = count_attached(t);
 	s.refused = t->refused;
 	s.error = t->error;
-	s.late = t->late;
-	s.late_ns = t->late_ns;
 	s.state = state_of(t, s.cgroups);
 	explain(t, &s, reason, s.reason, sizeof(s.reason));
 	changed = s.state != t->status.state || !t->status.since_ns;
@@ -132,7 +129,7 @@ static void settle(struct follow *f, struct target *t, const char *reason)
 	    f->attaching)
 		log_warn(STAGE, "%s: %s: %s", t->name, target_states[s.state], s.reason);
 	changed |= s.cgroups != t->status.cgroups || s.refused != t->status.refused ||
-		   s.late != t->status.late || strcmp(s.reason, t->status.reason) != 0;
+		   strcmp(s.reason, t->status.reason) != 0;
 	pthread_mutex_lock(t->lock);
 	t->status = s;
 	pthread_mutex_unlock(t->lock);
@@ -253,21 +250,14 @@ static int attach(struct follow *f, struct target *t, struct target_cgroup *c, c
 {
 	int err = f->hooks.attach(f->hooks.context, number_of(f, t), &c->cgroup, &c->handle, why,
 				  why_len);
-	bool late;
 
 	if (err)
 		return err;
-	late = f->begun && cgroup_is_populated(&c->cgroup);
-	if (late) {
-		t->late++;
-		t->late_ns = now_ns(CLOCK_MONOTONIC);
-	}
 	pthread_mutex_lock(t->lock);
 	c->attached = true;
 	pthread_mutex_unlock(t->lock);
 	t->been = true;
-	log_info(STAGE, "%s: attached to %s%s", t->name, c->cgroup.path,
-		 late ? ", which has processes already: what they did before is not seen" : "");
+	log_info(STAGE, "%s: attached to %s", t->name, c->cgroup.path);
 	return 0;
 }
 
@@ -587,7 +577,6 @@ int follow_attach(struct follow *f, const struct follow_hooks *hooks, size_t *wh
 		t->status.since_ns = 0; /* the state begins now */
 		list(f, t);
 	}
-	f->begun = true;
 	return 0;
 }
 

@@ -38,12 +38,8 @@ struct target_status {
 	unsigned cgroups;  /* attached now */
 	unsigned refused;  /* of its cgroups that are there, those that cannot be attached */
 	uint64_t since_ns; /* when the state changed last, CLOCK_REALTIME */
-	/* Of its cgroups, those that had processes already when they came to be attached, after the
-	 * start; and when that was last, CLOCK_MONOTONIC. */
-	unsigned late;
-	uint64_t late_ns;
-	int error;        /* of the last refusal, negative */
-	char reason[320]; /* of the state, for people */
+	int error;         /* of the last refusal, negative */
+	char reason[320];  /* of the state, for people */
 };
 
 struct target {
@@ -57,8 +53,6 @@ struct target {
 	struct target_status status;
 	bool been;        /* one was attached, at some time */
 	unsigned refused; /* as in the status, until that is brought up to date */
-	unsigned late;
-	uint64_t late_ns;
 	int error;
 	char refusal[320]; /* the last one */
 };

@@ -111,7 +111,8 @@ function serve ({ listen, incoming, handle, credentials, onUnauthorised }) {
   server.keepAliveTimeout = 60000
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: listen.host, port: listen.port || 0, backlog: 4096 }, () => resolve(server))
+    const where = listen.fd ? { fd: listen.fd } : { host: listen.host, port: listen.port || 0, backlog: 4096 }
+    server.listen(where, () => resolve(server))
   })
 }
 

@@ -4,7 +4,8 @@
  *
  * CONFIG is a JSON file:
  *   name, address, asset {code, scale}
- *   listen    {host, port, cert, key}: serves ILP over HTTP (TLS where cert is given; port 0: any)
+ *   listen    {host, port, cert, key}: serves ILP over HTTP (TLS where cert is given; port 0: any);
+ *             {fd}: on a socket that was handed to it
  *   incoming  [{name, token, asset}]: who may call, and in what asset their packets are
  *   peers     [{url, token, asset, ca}]: whom this node sends to
  *   receiver  true: a STREAM server at `address`

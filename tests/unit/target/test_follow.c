@@ -322,29 +322,6 @@ static void processes_of_all_its_cgroups_are_the_targets(void **state)
 	end(pid[1]);
 }
 
-static void one_that_had_processes_before_it_was_attached_is_late(void **state)
-{
-	char path[PATH_MAX];
-	pid_t early, late;
-
-	(void)state;
-	want_cgroups();
-	make("p1");
-	path_of(path, "p1");
-	early = child(enter, path);
-	add_cgroup("p?");
-	begin();
-	assert_int_equal(target_status(&targets[0]).late, 0);
-	make("p2");
-	path_of(path, "p2");
-	late = child(enter, path);
-	is(0, TARGET_ATTACHED, 2, "");
-	assert_int_equal(target_status(&targets[0]).late, 1);
-	assert_true(target_status(&targets[0]).late_ns);
-	end(early);
-	end(late);
-}
-
 /* --- units and processes -----------------------------------------------------------------------
  */
 
@@ -536,7 +513,6 @@ int main(void)
 		FOLLOW_TEST(a_pattern_takes_every_cgroup_that_matches),
 		FOLLOW_TEST(a_name_that_looks_like_a_pattern_is_itself),
 		FOLLOW_TEST(processes_of_all_its_cgroups_are_the_targets),
-		FOLLOW_TEST(one_that_had_processes_before_it_was_attached_is_late),
 		FOLLOW_TEST(a_unit_is_found_in_any_slice_and_nowhere_else),
 		FOLLOW_TEST(a_unit_takes_the_sockets_that_start_it),
 		FOLLOW_TEST(a_process_is_followed_until_it_ends),
