@@ -299,6 +299,9 @@ scale: ## play up to 5,000 nodes before the service, and measure each part, as r
 	$(Q)tests/service/scale
 	$(Q)tests/service/disk
 
+storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd too, as root (TAP)
+	$(Q)STORM=$${STORM:-50} bats --tap --filter 'under load' tests/targets
+
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
 	$(Q)scripts/parts-tls all >&2
 	$(Q)bats --tap tests/tls tests/tls/more
@@ -350,7 +353,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls stacks hostile soak outages service scale network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench bench-privacy \
 	check lint format install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

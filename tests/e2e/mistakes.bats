@@ -94,16 +94,19 @@ TABLE
   untouched
 }
 
-@test "a target that is not there is named, with where to find the right one" {
+@test "check names a target that is not there, with where to find the right one" {
   while IFS='|' read -r target words; do
-    config 'enabled: true' "targets: [{$target}]" "state_dir: $BED/state" "run_dir: $BED/run"
-    wrong 1 "$words" "$TELLTALE" run -c "$BED/c.yaml"
+    config 'enabled: true' "targets: [{$target}]" "state_dir: $BED/state" "run_dir: $BED/run" 'listen: 127.0.0.1:1'
+    run "$TELLTALE" check -c "$BED/c.yaml"
+    grep -qE "$words" <<<"$output"
     untouched
   done <<'TABLE'
-cgroup: /no/such|there is no cgroup v2 .*/no/such .*/proc/PID/cgroup
-pid: 4194304|there is no process 4194304
-unit: no-such-thing.service|is it running\? `systemctl status no-such-thing.service`
+cgroup: /no/such|^warn +target .*waiting: there is no cgroup v2 .*/no/such; /proc/PID/cgroup
+pid: 4194304|^FAIL +target .*gone: there is no process 4194304
+unit: no-such-thing.service|^warn +target .*waiting: .*is it running\? `systemctl status no-such-thing.service`
+cgroup: /a/../b|^FAIL +target .*'..' in the path of a cgroup is not followed
 TABLE
+  wrong 1 "'..' in the path" "$TELLTALE" run -c "$BED/c.yaml"
 }
 
 @test "without the capabilities run names those that are missing, and touches nothing" {

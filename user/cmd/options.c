@@ -14,9 +14,12 @@ enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };
 
 static const struct argp_option options[] = {
 	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
-	{"cgroup", OPTION_CGROUP, "PATH", 0, "Watch this cgroup too", 0},
-	{"unit", OPTION_UNIT, "NAME", 0, "Watch this systemd unit too", 0},
-	{"pid", OPTION_PID, "PID", 0, "Watch the cgroup of this process too", 0},
+	{"cgroup", OPTION_CGROUP, "PATH", 0,
+	 "Watch the cgroups at this path too; a part of it may be a pattern, as in '/pods/*/main'",
+	 0},
+	{"unit", OPTION_UNIT, "NAME", 0,
+	 "Watch this systemd unit too, and the sockets that start it", 0},
+	{"pid", OPTION_PID, "PID", 0, "Watch the cgroup of this process too, until it ends", 0},
 	{0},
 };
 

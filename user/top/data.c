@@ -244,6 +244,20 @@ static void read_endpoints(struct json_object *list, struct top_data *d)
 	}
 }
 
+static void read_targets(struct json_object *list, struct top_data *d)
+{
+	for (size_t i = 0; i < length(list) && i < CONFIG_TARGETS_MAX; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		struct top_target *t = &d->targets[d->targets_len++];
+
+		text(o, "name", t->name, sizeof(t->name));
+		text(o, "state", t->state, sizeof(t->state));
+		text(o, "reason", t->reason, sizeof(t->reason));
+		t->cgroups = number(o, "cgroups");
+		t->whole = !strcmp(t->state, "attached") && !number(o, "refused");
+	}
+}
+
 static void read_status(struct json_object *o, enum history_view view, struct top_data *d)
 {
 	struct json_object *windows = at(o, "windows"), *history = at(o, "history");
@@ -259,6 +273,7 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	d->interval_ms = (uint32_t)number(o, "interval_ms");
 	d->views = at(windows, "network") ? 2 : 1;
 	read_windows(at(windows, view == HISTORY_NETWORK ? "network" : "own"), d);
+	read_targets(at(o, "targets"), d);
 	read_endpoints(at(o, "endpoints"), d);
 }
 

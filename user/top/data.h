@@ -15,6 +15,12 @@
 
 #define TOP_POINTS_MAX 400 /* the year has 366 */
 
+struct top_target {
+	char name[128], state[16], reason[192];
+	int64_t cgroups;
+	bool whole; /* it is there, and everything of it attached */
+};
+
 struct top_sum {
 	int64_t covered_ms;
 	bool all_measured;
@@ -37,6 +43,8 @@ struct top_data {
 	uint32_t interval_ms;
 	unsigned views; /* 2 when the network's view differs, else 1 */
 	struct top_sum windows[HISTORY_WINDOWS];
+	struct top_target targets[CONFIG_TARGETS_MAX];
+	size_t targets_len;
 	struct top_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
 	size_t endpoints_len;
 	/* The chart of the window that was asked for. Steps in which nothing was measured hold

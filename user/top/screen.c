@@ -2,6 +2,7 @@
 #include "top/screen.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <math.h>
@@ -131,6 +132,24 @@ static void put_notice(const struct top_data *d, const char *lost)
 			"some traffic could not be read, priced or followed: totals are too low");
 	else
 		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
+}
+
+/* The first target that is not as it should be, else how many there are. */
+static void put_targets(const struct top_data *d)
+{
+	int64_t cgroups = 0;
+
+	for (size_t i = 0; i < d->targets_len; i++) {
+		const struct top_target *t = &d->targets[i];
+
+		cgroups += t->cgroups;
+		if (t->whole)
+			continue;
+		top_put(2, 1, top_colour(WARN), "target %s: %s: %s", t->name, t->state, t->reason);
+		return;
+	}
+	top_put(2, 1, 0, "%zu target%s attached, %" PRId64 " cgroup%s", d->targets_len,
+		d->targets_len == 1 ? "" : "s", cgroups, cgroups == 1 ? "" : "s");
 }
 
 /* --- windows -----------------------------------------------------------------------------------
@@ -379,6 +398,7 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 	}
 	put_bar(d, lost);
 	put_notice(d, lost);
+	put_targets(d);
 	line = put_windows(3, d, choice);
 	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)

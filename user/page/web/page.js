@@ -109,6 +109,7 @@ function draw() {
   drawAll();
   drawOutcomes();
   drawTimes();
+  drawTargets();
   drawEndpoints();
   drawUnseen();
   drawSent();
@@ -147,7 +148,7 @@ function drawNotices() {
   coverage.hidden = s.complete !== false;
   coverage.dataset.kind = "warn";
   setText("coverage", "Some traffic could not be read, priced or followed since telltale started, so totals are too low. " +
-    "“What telltale could not see” below says what and why.");
+    "“What telltale could not see” below says what and why; “Targets” says whether one is not there.");
   trouble.hidden = s.history.kept && !s.history.trouble;
   setText("history-trouble", s.history.trouble
     ? `History: ${s.history.trouble}.` : "The history is kept in memory only and is lost when telltale stops.");

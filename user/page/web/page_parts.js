@@ -131,6 +131,22 @@ function endpointItem(e) {
     e.last_error ? make("p", {class: "words"}, "Last error: " + e.last_error) : null);
 }
 
+/* --- targets ----------------------------------------------------------------------------------- */
+
+function targetItem(t) {
+  const kind = t.state === "attached" && !t.refused ? "good" : "warn";
+  return make("li", {"data-target": t.name, "data-health": kind},
+    make("div", {class: "endpoint-head"}, make("strong", {}, t.name),
+      make("span", {class: "chips"}, make("span", {class: "chip", "data-kind": kind}, t.state))),
+    make("p", {class: "words"}, `${whole(t.cgroups)} cgroup${t.cgroups === 1 ? "" : "s"}, ${t.state} since ${moment(t.since_s)}${t.reason ? ": " + t.reason : ""}`));
+}
+
+function drawTargets() {
+  replace(byId("targets"), state.status.targets.map(targetItem));
+}
+
+/* --- exports ----------------------------------------------------------------------------------- */
+
 function drawEndpoints() {
   const list = state.status.endpoints;
   setText("exports-sub", list.length
