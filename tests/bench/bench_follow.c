@@ -100,12 +100,12 @@ static void run(const char *base, size_t n)
 		nanosleep(&pause, NULL);
 	}
 	for (size_t k = 0; k < SINCES; k++) {
-		const uint64_t *sorted = took[k];
+		size_t middle = n / 2, high = n * 99 / 100;
 
 		qsort(took[k], n, sizeof(took[k][0]), compare);
 		printf("%s -> attached, ms, %zu cgroups: p50 %.2f, p99 %.2f, worst %.2f\n",
-		       since[k], n, (double)sorted[n / 2] / 1e6, (double)sorted[n * 99 / 100] / 1e6,
-		       (double)sorted[n - 1] / 1e6);
+		       since[k], n, (double)took[k][middle] / 1e6, (double)took[k][high] / 1e6,
+		       (double)took[k][n - 1] / 1e6);
 	}
 }
 

@@ -21,7 +21,7 @@ storm_bob() {
 
 # The command of the sender, as an array.
 storm_sender() {
-  SENDER=("$(command -v node)" "$ROOT/tests/targets/sender.js" "$URL" "$BED/journal" $IN_FLIGHT)
+  SENDER=("$(command -v node)" "$ROOT/tests/targets/sender.js" "$URL" "$BED/journal" "$IN_FLIGHT")
   if [[ $URL == https:* ]]; then SENDER+=("$BED/ca.pem"); fi
 }
 

@@ -42,6 +42,7 @@ systemd_is_up() {
 
 # telltale_there NAME: as telltale_start, in a cgroup namespace whose root is that systemd's.
 telltale_there() {
+  # shellcheck disable=SC2034 # bed_spawn's
   local BED_WITHIN=("$ROOT/tests/targets/within" "$BED_CGROUP/pid1" "$BED/units")
   telltale_start "$1"
 }

@@ -531,6 +531,33 @@ int follow_start(struct follow *f)
 	return err;
 }
 
+/* --- until there are hooks -------------------------------------------------------------------- */
+
+static int attach_nothing(void *context, unsigned target, const struct cgroup *c, void **handle,
+			  char *why, size_t why_len)
+{
+	(void)context;
+	(void)target;
+	(void)c;
+	(void)why;
+	(void)why_len;
+	*handle = NULL;
+	return 0;
+}
+
+static void detach_nothing(void *context, void *handle)
+{
+	(void)context;
+	(void)handle;
+}
+
+static bool nothing_lingers(void *context, void *handle)
+{
+	(void)context;
+	(void)handle;
+	return false;
+}
+
 /* --- from beginning to end -------------------------------------------------------------------- */
 
 int follow_new(struct target *targets, size_t len, const char *mount, struct follow **out)
@@ -542,6 +569,7 @@ int follow_new(struct target *targets, size_t len, const char *mount, struct fol
 	f->targets = targets;
 	f->len = len;
 	f->mount = mount;
+	f->hooks = (struct follow_hooks){attach_nothing, detach_nothing, nothing_lingers, NULL};
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->watch = watch_new();

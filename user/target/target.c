@@ -17,7 +17,7 @@ int target_init(struct target *t, const struct config_target *config, const char
 	memset(t, 0, sizeof(*t));
 	t->never_forwards = config->never_forwards;
 	t->name = strdup(config->name);
-	t->lock = malloc(sizeof(*t->lock));
+	t->lock = malloc(sizeof(pthread_mutex_t));
 	named.name = t->name;
 	if (t->name && t->lock)
 		err = selector_init(&t->selector, &named, mount, why, why_len);
