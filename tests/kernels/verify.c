@@ -63,7 +63,6 @@ static int verify(unsigned which, const struct load_plan *plan, char *log, char 
 
 	if (!skel)
 		return -errno;
-	skel->rodata->targets_len = SHARED_TARGETS_MAX;
 	skel->rodata->tls_share = 64;
 	bpf_object__for_each_program(p, skel->obj)
 	{

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-
-#define NS_PER_S 1000000000u
 
 static int fail(const struct targets *ts, size_t which, int err, const char *why)
 {
@@ -109,37 +108,30 @@ void targets_close(struct targets *ts)
 
 /* --- how they do ------------------------------------------------------------------------------ */
 
-void targets_make_series(struct targets *ts, struct privacy *privacy)
+void targets_make_series(struct targets *ts, struct series *series)
 {
 	for (size_t i = 0; i < ts->len; i++) {
 		struct series_of_target *of = &ts->series[i];
 		const char *name = ts->list[i].name;
 
-		of->cgroups = privacy_series(privacy, METRIC_TARGET_CGROUPS, "target", name);
-		of->since = privacy_series(privacy, METRIC_TARGET_SINCE, "target", name);
+		of->cgroups = series_find(series, METRIC_TARGET_CGROUPS, "target", name);
+		of->since = series_find(series, METRIC_TARGET_SINCE, "target", name);
 	}
 }
 
-void targets_update(struct targets *ts, struct privacy *privacy)
+void targets_update(struct targets *ts, struct series *series)
 {
+	int64_t missing = 0;
+
 	for (size_t i = 0; i < ts->len; i++) {
 		struct target_status s = target_status(&ts->list[i]);
 		struct series_of_target *of = &ts->series[i];
 
-		privacy_set(privacy, of->cgroups, s.cgroups);
-		privacy_set(privacy, of->since, (int64_t)(s.since_ns / NS_PER_S));
+		series_put(series, of->cgroups, s.cgroups);
+		series_put(series, of->since, (int64_t)(s.since_ns / NS_PER_S));
+		missing += !target_is_whole(&s);
 	}
-}
-
-bool targets_are_whole(const struct targets *ts)
-{
-	for (size_t i = 0; i < ts->len; i++) {
-		struct target_status s = target_status(&ts->list[i]);
-
-		if (!target_is_whole(&s))
-			return false;
-	}
-	return true;
+	series_set(series, METRIC_TARGETS_MISSING, 0, missing);
 }
 
 char *targets_words(const struct targets *ts, uint64_t now_unix_ns)

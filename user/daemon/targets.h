@@ -10,7 +10,7 @@
 #define TELLTALE_TARGETS_H
 
 #include "config/config.h"
-#include "privacy/privacy.h"
+#include "release/series.h"
 #include "tap/probe.h"
 #include "target/follow.h"
 
@@ -35,11 +35,9 @@ int targets_start(struct targets *ts);
 void targets_detach(struct targets *ts);
 void targets_close(struct targets *ts);
 
-void targets_make_series(struct targets *ts, struct privacy *privacy);
+void targets_make_series(struct targets *ts, struct series *series);
 /* Brings the series up to date. */
-void targets_update(struct targets *ts, struct privacy *privacy);
-/* Is every target there, and everything of it attached, at this moment? */
-bool targets_are_whole(const struct targets *ts);
+void targets_update(struct targets *ts, struct series *series);
 /* "# target NAME: ..." for each, a line each; malloc'ed, NULL when memory is short. NOW_UNIX_NS is
  * for telling how long ago. */
 char *targets_words(const struct targets *ts, uint64_t now_unix_ns);

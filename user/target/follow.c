@@ -14,9 +14,9 @@
 #include <sys/capability.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
 #include "target/watch.h"
@@ -42,14 +42,6 @@ struct follow {
 	bool started;
 	pthread_t thread;
 };
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void ring(int fd)
 {
@@ -124,7 +116,7 @@ static void settle(struct follow *f, struct target *t, const char *reason)
 	explain(t, &s, reason, s.reason, sizeof(s.reason));
 	changed = s.state != t->status.state || !t->status.since_ns;
 	if (changed)
-		s.since_ns = now_ns(CLOCK_REALTIME);
+		s.since_ns = clock_wall_ns();
 	if (s.state != TARGET_ATTACHED && (changed || strcmp(s.reason, t->status.reason) != 0) &&
 	    f->attaching)
 		log_warn(STAGE, "%s: %s: %s", t->name, target_states[s.state], s.reason);
@@ -181,7 +173,7 @@ static void leave(struct follow *f, struct target *t, size_t i)
 	}
 	f->leaving++;
 	pthread_mutex_lock(t->lock);
-	c->left_ns = now_ns(CLOCK_MONOTONIC);
+	c->left_ns = clock_mono_ns();
 	pthread_mutex_unlock(t->lock);
 	close(c->cgroup.fd);
 	c->cgroup.fd = -1;
@@ -190,7 +182,7 @@ static void leave(struct follow *f, struct target *t, size_t i)
 /* Lets go what left long enough ago. */
 static void let_go(struct follow *f, struct target *t)
 {
-	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	uint64_t now = clock_mono_ns();
 
 	for (size_t i = t->cgroups_len; i > 0; i--) {
 		struct target_cgroup *c = t->cgroups[i - 1];
@@ -404,7 +396,7 @@ static void list_all(struct follow *f)
 {
 	for (size_t i = 0; i < f->len; i++)
 		list(f, &f->targets[i]);
-	f->listed_ns = now_ns(CLOCK_MONOTONIC);
+	f->listed_ns = clock_mono_ns();
 }
 
 static void on_made(struct follow *f, struct target *t, const char *dir, const char *name)
@@ -495,20 +487,20 @@ static void *body(void *context)
 	struct follow *f = context;
 	struct pollfd fds[2] = {{.fd = watch_fd(f->watch), .events = POLLIN},
 				{.fd = f->wake, .events = POLLIN}};
-	uint64_t ticked = now_ns(CLOCK_MONOTONIC);
+	uint64_t ticked = clock_mono_ns();
 
 	if (privilege_keep(needed, sizeof(needed) / sizeof(needed[0])))
 		log_warn(STAGE, "cannot give up privileges");
 	ask_for_short_turns();
 	while (!f->stopping) {
-		uint64_t now = now_ns(CLOCK_MONOTONIC), since = (now - ticked) / 1000000;
+		uint64_t now = clock_mono_ns(), since = (now - ticked) / NS_PER_MS;
 
 		if (since < TICK_MS && poll(fds, 2, (int)(TICK_MS - since)) > 0) {
 			follow_once(f, false);
 			continue;
 		}
 		tick(f);
-		ticked = now_ns(CLOCK_MONOTONIC);
+		ticked = clock_mono_ns();
 		if (ticked - f->listed_ns >= list_every_ns(f))
 			list_all(f);
 	}

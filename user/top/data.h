@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "config/endpoint.h"
+#include "config/target.h"
 #include "history/history.h"
 
 #define TOP_POINTS_MAX 400 /* the year has 366 */
