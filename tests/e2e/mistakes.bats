@@ -70,7 +70,7 @@ TABLE
   sed -i 's/^listen.*/listen: none/' "$BED/c.yaml"
   wrong 1 'name a collector under `endpoints:`' "$TELLTALE" run -c "$BED/c.yaml"
   wrong 1 'there is no such file; write one' "$TELLTALE" run -c "$BED/none.yaml"
-  wrong 2 'wants a file' "$TELLTALE" run -c ''
+  wrong 2 'needs a file' "$TELLTALE" run -c ''
   untouched
 }
 
@@ -131,7 +131,7 @@ TABLE
   umount "$BED/full"
   echo "$output"
   [ "$status" = 1 ]
-  grep -q 'make room there' <<<"$output"
+  grep -q 'free some space there' <<<"$output"
   [ "$left" = filler ]
 }
 

@@ -2,12 +2,12 @@
 /*
  * clock.h - the clocks, and the units of time.
  *
- *   mono  CLOCK_MONOTONIC: nobody sets it, and it stands still while the host sleeps. How long
- *         something took, and what the kernel programs write into records.
+ *   mono  CLOCK_MONOTONIC: cannot be set, and stops while the host sleeps. It measures how long
+ *         something took; the kernel programs write it into records.
  *   wall  CLOCK_REALTIME: nanoseconds since 1970. It may be set forwards or back at any moment.
- *   boot  CLOCK_BOOTTIME: nobody sets it, and it goes on while the host sleeps.
+ *   boot  CLOCK_BOOTTIME: cannot be set, and keeps running while the host sleeps.
  *
- * Every clock_gettime of the program is here.
+ * The program calls clock_gettime nowhere else.
  */
 #ifndef TELLTALE_CLOCK_H
 #define TELLTALE_CLOCK_H
@@ -20,7 +20,7 @@
 #define NS_PER_MINUTE (60 * NS_PER_S)
 #define NS_PER_HOUR   (60 * NS_PER_MINUTE)
 
-/* Also of a file's times, which may be before 1970. */
+/* T in nanoseconds; signed, because a file's times may be before 1970. */
 static inline int64_t clock_ns_of(struct timespec t)
 {
 	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
@@ -49,13 +49,13 @@ static inline uint64_t clock_boot_ns(void)
 	return clock_read_ns(CLOCK_BOOTTIME);
 }
 
-/* Signed, for deadlines: what is left of one that has passed is below 0. */
+/* Signed, so that the time left until a deadline in the past comes out below 0. */
 static inline int64_t clock_mono_ms(void)
 {
 	return (int64_t)clock_mono_ns() / NS_PER_MS;
 }
 
-/* What is added to a mono time to get the wall time of the same moment. */
+/* Add this to a mono time to get the wall time of the same moment. */
 static inline int64_t clock_offset_ns(void)
 {
 	return (int64_t)(clock_wall_ns() - clock_mono_ns());

@@ -154,7 +154,7 @@ static CURLcode set_options(struct fetch *f, const char *url, unsigned timeout_m
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
 	SET(CURLOPT_NOSIGNAL, 1L);
-	/* Giving up must not wait for a name server that does not answer. */
+	/* A cancelled fetch must not wait for a name server that does not answer. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #undef SET
 	return e;
@@ -249,7 +249,7 @@ void fetch_free(struct fetch *f)
 
 static int read_whole(int fd, size_t max, char **body, size_t *len)
 {
-	/* One byte more than allowed, to see that there is more. */
+	/* One byte more than allowed shows that the file is too large. */
 	char *buf = malloc(max + 1);
 	size_t have = 0;
 	ssize_t n;
@@ -274,7 +274,7 @@ static int read_whole(int fd, size_t max, char **body, size_t *len)
 
 int fetch_file(const char *path, size_t max, char **body, size_t *len, char *why, size_t why_len)
 {
-	/* Non-blocking, so that a FIFO in the file's place cannot hold the caller up. */
+	/* Non-blocking: a FIFO instead of a file would otherwise make open wait. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	int error;

@@ -24,7 +24,7 @@ static uint64_t load_le64(const unsigned char *bytes)
 	return le64toh(word);
 }
 
-/* A short read or write counts as -EIO: sixteen bytes of a regular file come whole. */
+/* A short read or write counts as -EIO: a regular file gives sixteen bytes in one call. */
 static int check_count(ssize_t count)
 {
 	if (count < 0)
@@ -32,7 +32,8 @@ static int check_count(ssize_t count)
 	return count == KEY_LEN ? 0 : -EIO;
 }
 
-/* The directory, made when it is missing; whoever may write it could put another key there. */
+/* Opens the directory, making it when it is missing. Other users must not be able to write to it:
+ * they could put another key there. */
 static int open_dir(const char *path)
 {
 	struct stat st;
@@ -93,8 +94,8 @@ static int hand_over(int dir, int fd)
 	return 0;
 }
 
-/* Writes a new key beside KEY_NAME and links it there whole, so that of two processes that start
- * together one wins and nobody reads half a key. -EEXIST: the other one won. */
+/* Writes a new key to a file of its own and links that file to KEY_NAME. So nobody reads half a
+ * key, and of two processes that start together only one makes it. -EEXIST: the other one did. */
 static int make_key(int dir)
 {
 	unsigned char bytes[KEY_LEN];
@@ -102,7 +103,7 @@ static int make_key(int dir)
 	int fd, err;
 
 	snprintf(name, sizeof(name), "." KEY_NAME ".%d", (int)getpid());
-	/* What a killed process of the same number left. */
+	/* A process with the same number may have been killed and left its file. */
 	unlinkat(dir, name, 0);
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -142,14 +143,13 @@ int hostkey_load(const char *state_dir, struct hostkey *key)
 
 void hostkey_explain(const char *state_dir, int err, char *why, size_t why_len)
 {
-	const char *mend = "run as root, or set state_dir to a directory of this user";
+	const char *fix = "run as root, or set state_dir to a directory of this user";
 
 	if (err == -EPERM) {
 		snprintf(why, why_len,
-			 "%s/" KEY_NAME
-			 " must belong to root or this user and be readable by nobody else, in a "
-			 "directory nobody else may change; chmod 600 the file, chmod 700 the "
-			 "directory",
+			 "%s/" KEY_NAME " must belong to root or this user, and nobody else may "
+			 "read it or change its directory; chmod 600 the file, "
+			 "chmod 700 the directory",
 			 state_dir);
 		return;
 	}
@@ -157,18 +157,18 @@ void hostkey_explain(const char *state_dir, int err, char *why, size_t why_len)
 		snprintf(why, why_len,
 			 "%s/" KEY_NAME
 			 " is not a key of 16 bytes; remove it (fingerprints in the configuration "
-			 "will have to be made anew)",
+			 "must then be made again)",
 			 state_dir);
 		return;
 	}
 	if (err == -ENOENT || err == -ENOTDIR)
-		mend = "make the directory above it, or set state_dir to another one";
+		fix = "make the directory above it, or set state_dir to another one";
 	else if (err == -ENOSPC || err == -EDQUOT)
-		mend = "make room there, or set state_dir to another directory";
+		fix = "free some space there, or set state_dir to another directory";
 	else if (err == -EROFS)
-		mend = "set state_dir to a directory that can be written";
+		fix = "set state_dir to a directory that can be written";
 	snprintf(why, why_len, "the host key in %s cannot be read or made: %s; %s", state_dir,
-		 strerror(-err), mend);
+		 strerror(-err), fix);
 }
 
 uint64_t hostkey_fingerprint(const struct hostkey *key, const char *token, size_t len)

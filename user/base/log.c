@@ -52,7 +52,7 @@ void log_write(enum log_level level, const char *stage, const char *format, ...)
 	va_end(args);
 }
 
-/* One level lower; its DEBUG, a line for each relocation, is thus below everything. */
+/* One level lower. libbpf's DEBUG, a line for each relocation, is then dropped at every level. */
 static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
 {
 	static const char prefix[] = "libbpf: ";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log.h - one line a message on standard error, prefixed by the stage that speaks.
+ * log.h - messages on standard error, one line each, with the name of the stage first.
  *
- * Under journald each line carries its syslog level ("<4>"); elsewhere it does not. Never log a
+ * Under journald each line begins with its syslog level ("<4>"); elsewhere it does not. Never log a
  * payload, an ILP address, a token or a true amount.
  */
 #ifndef TELLTALE_LOG_H
@@ -13,10 +13,10 @@
 /* The values are syslog's severities. */
 enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
 
-/* Messages less severe than LEVEL are dropped; the level before the first call is INFO. */
+/* Messages less severe than LEVEL are dropped. The level is INFO until the first call. */
 void log_set_level(enum log_level level);
 
-/* Writes one message of STAGE; a trailing newline in FORMAT is not wanted. Thread-safe. */
+/* Writes one message of STAGE. FORMAT does not end in a newline. Thread-safe. */
 void log_write(enum log_level level, const char *stage, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void log_vwrite(enum log_level level, const char *stage, const char *format, va_list args)

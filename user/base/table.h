@@ -2,15 +2,17 @@
 /*
  * table.h - bounded tables for the data path: one allocation each, at creation.
  *
- * A table holds entries of one size, in slots that are used again last freed first, so that few
- * open entries stay in few cache lines whatever the capacity is. An index finds entries by a
- * 64-bit hash; a list keeps them in an order that the stage chooses (by age, by last use), whose
- * first entry is what goes when the table is full. An entry is the stage's own struct: it begins
- * with a struct table_node and contains one struct table_hook for each index and one struct
- * table_place for each list it can be in, named by their offset.
+ * A table holds entries of one size in slots. The slot that was freed last is used again first, so
+ * that a few open entries stay in a few cache lines whatever the capacity is. An index finds
+ * entries by a 64-bit hash. A list keeps them in an order that the stage chooses, such as by age or
+ * by last use; the stage removes the first entry when the table is full.
  *
- * Slots are numbered from 1, so that zeroed memory is an empty table: pages never used are never
- * touched.
+ * An entry is the stage's own struct. It begins with a struct table_node. It contains one struct
+ * table_hook for each index and one struct table_place for each list it can be in; indexes and
+ * lists find theirs by its offset.
+ *
+ * Slots are numbered from 1, so that zeroed memory is an empty table and pages that were never used
+ * are never touched.
  */
 #ifndef TELLTALE_TABLE_H
 #define TELLTALE_TABLE_H
@@ -57,16 +59,17 @@ struct table_list {
 	size_t place;
 };
 
-/* A table's entries in one list for each target. When the table is full, the target that has most
- * in it makes room: a flood in one cgroup pushes out nothing of another that keeps to its share. */
+/* A table's entries, in one list for each target. When the table is full, the target with the most
+ * entries loses one. So a flood in one cgroup does not push out entries of another that keeps to
+ * its share. */
 #define TABLE_SHARES 64
 
 struct table_shares {
 	struct table_list lists[TABLE_SHARES];
 };
 
-/* Mixes two words into a hash whose upper bits are good; not for keys an attacker chooses freely,
- * unless they are keyed hashes already, as all of those in records are. */
+/* Mixes two words into a hash whose upper bits are well distributed. It does not resist an attacker
+ * who chooses the words; they must be keyed hashes, as those in records are. */
 static inline uint64_t table_hash(uint64_t a, uint64_t b)
 {
 	uint64_t h = a * 0x9e3779b97f4a7c15ULL + b * 0xc2b2ae3d27d4eb4fULL;
@@ -76,27 +79,27 @@ static inline uint64_t table_hash(uint64_t a, uint64_t b)
 	return h ^ (h >> 32);
 }
 
-/* CAPACITY from 1 to TABLE_CAPACITY_MAX. 0, -EINVAL or -ENOMEM; _fini accepts what _init failed on,
- * and zeroed memory. An index or list belongs to one table and is made after it. */
+/* CAPACITY is 1 to TABLE_CAPACITY_MAX. 0, -EINVAL or -ENOMEM. _fini accepts zeroed memory, and a
+ * table or index whose _init failed. An index or list belongs to one table and is made after it. */
 int table_init(struct table *t, size_t capacity, size_t entry_size);
 void table_fini(struct table *t);
 int table_index_init(struct table_index *i, struct table *t, size_t hook_offset);
 void table_index_fini(struct table_index *i);
 void table_list_init(struct table_list *l, struct table *t, size_t place_offset);
 
-/* A zeroed entry, in no index and no list; NULL when the table is full. */
+/* Takes a zeroed entry that is in no index and no list; NULL when the table is full. */
 void *table_take(struct table *t);
-/* Gives the entry back; it must be out of all indexes and lists. */
+/* Gives the entry back. It must have been removed from all indexes and lists. */
 void table_release(struct table *t, void *entry);
 
 void table_index_add(struct table_index *i, void *entry, uint64_t hash);
 void table_index_remove(struct table_index *i, void *entry);
-/* The newest entry with exactly this hash, and the next older one; NULL at the end. The caller
- * still compares keys. */
+/* The newest entry with exactly this hash, and the next older one; NULL at the end. Different keys
+ * can have one hash: the caller compares the keys. */
 void *table_index_first(const struct table_index *i, uint64_t hash);
 void *table_index_next(const struct table_index *i, const void *entry);
 
-/* Append makes the entry the last one; the first one has been in longest. */
+/* Append adds the entry at the end, so the first entry has been in the list longest. */
 void table_list_append(struct table_list *l, void *entry);
 void table_list_remove(struct table_list *l, void *entry);
 void *table_list_first(const struct table_list *l);
@@ -105,8 +108,8 @@ void *table_list_next(const struct table_list *l, const void *entry);
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset);
 /* The list of TARGET, which is below TABLE_SHARES. */
 struct table_list *table_shares_of(struct table_shares *s, unsigned target);
-/* Where TARGET finds room: the longest list, its own when others are no longer. Never NULL, and not
- * empty unless all are. */
+/* The list that must lose an entry so that TARGET can add one: the longest, or TARGET's own when no
+ * other is longer. Never NULL; empty only when all are. */
 struct table_list *table_shares_longest(struct table_shares *s, unsigned target);
 
 #endif

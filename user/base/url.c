@@ -8,8 +8,8 @@
 
 #include <curl/curl.h>
 
-/* Without its scheme "host:4317" must not be read as one; and libcurl would take "http:///x" for a
- * host x. */
+/* Adds http:// where there is no scheme: "host:" in "host:4317" would be read as one. Refuses
+ * "http:///x", which libcurl would read as host x. */
 static CURLU *parse(const char *text)
 {
 	const char *rest = strstr(text, "://");
@@ -72,7 +72,7 @@ bool url_is_http(const struct url *url)
 	       (!strcasecmp(url->scheme, "http") || !strcasecmp(url->scheme, "https"));
 }
 
-/* libcurl decodes %-escapes in a host to anything. */
+/* libcurl decodes %-escapes in a host, so any byte can be in it. */
 bool url_has_host(const struct url *url)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -84,8 +84,8 @@ bool url_has_host(const struct url *url)
 
 void url_show(const char *text, char shown[URL_SHOWN])
 {
-	/* The last one: a password in a text that is no URL can hold anything, '@', '/' and '?'
-	 * too. */
+	/* The last '@': in a text that is not a valid URL, a password can contain '@', '/' and '?'.
+	 */
 	const char *at = strrchr(text, '@'), *rest = at ? at + 1 : text;
 	const char *scheme = strstr(text, "://");
 

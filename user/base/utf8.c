@@ -3,8 +3,9 @@
 
 #include <stdint.h>
 
-/* A first byte from FIRST to LAST begins LEN bytes whose second lies in SECOND_MIN to SECOND_MAX;
- * the narrower seconds shut out overlong forms, surrogates and what lies above U+10FFFF. */
+/* A first byte from FIRST to LAST begins a sequence of LEN bytes, whose second byte is SECOND_MIN
+ * to SECOND_MAX. The narrower ranges exclude overlong forms, surrogates and code points above
+ * U+10FFFF. */
 static const struct form {
 	uint8_t first, last, len, second_min, second_max;
 } forms[] = {
