@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c - what the configuration as a whole says: where state is kept, and whether to start. */
+/* config.c - answers from the whole configuration: where state is kept, and whether to start. */
 #include "config/config.h"
 
 #include <stdio.h>
@@ -19,14 +19,14 @@ const char *config_consent(const struct config *c)
 		return "OTEL_SDK_DISABLED=true in the environment stops telltale, whatever the "
 		       "configuration says; remove the variable to run";
 	if (!c->enabled && c->rafiki_telemetry_on)
-		return "ENABLE_TELEMETRY=true was said to Rafiki and does not start telltale; set "
-		       "`enabled: true` in telltale's configuration to opt in";
+		return "ENABLE_TELEMETRY=true is a setting of Rafiki and does not start telltale; "
+		       "set `enabled: true` in telltale's configuration to opt in";
 	if (!c->enabled)
 		return "telltale observes nothing until its operator opts in; set `enabled: true` "
 		       "in the configuration to do so";
 	if (c->network == NETWORK_LIVENET && !c->livenet_enabled)
 		return "livenet moves real money, and `enabled: true` alone does not opt in to it; "
-		       "set `livenet_enabled: true` in the configuration too, or go to testnet";
+		       "set `livenet_enabled: true` in the configuration too, or use testnet";
 	return NULL;
 }
 
@@ -36,7 +36,7 @@ const char *config_runnable(const struct config *c)
 		return "there is nothing to observe; name the connector under `targets:`, as unit, "
 		       "cgroup or pid";
 	if (!c->endpoints_len && !c->listen)
-		return "there is no place for what is measured; name a collector under "
+		return "there is nowhere to send what is measured; name a collector under "
 		       "`endpoints:`, or remove `listen: none`";
 	return NULL;
 }

@@ -2,9 +2,9 @@
 /*
  * config.h - the operator's configuration: a YAML file, then the environment, then defaults.
  *
- * Every error names file, line and column and says the fix; unknown keys are errors. Rafiki's
- * variables fill in what the file leaves out; the OTEL_EXPORTER_OTLP_* family overrides both for
- * the transport. Consent is stricter than either: see config_consent.
+ * Every error names file, line and column and says the fix. Unknown keys are errors. Rafiki's
+ * variables supply what the file leaves out. The OTEL_EXPORTER_OTLP_* variables override both in
+ * where and how to export. Consent has stricter rules: see config_consent.
  */
 #ifndef TELLTALE_CONFIG_H
 #define TELLTALE_CONFIG_H
@@ -31,7 +31,7 @@ struct config {
 	bool livenet_enabled;     /* the consent that livenet needs beside `enabled` */
 	bool opted_out;           /* ENABLE_TELEMETRY=false */
 	bool sdk_disabled;        /* OTEL_SDK_DISABLED=true */
-	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: the network might count twice */
+	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: payments might be counted twice */
 	char *instance;           /* default: the host's name */
 	enum network network;
 	struct config_target *targets;
@@ -53,43 +53,45 @@ struct config {
 	char *listen_token;       /* path of a file; NULL: the page asks for no token */
 	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
 	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
-	uint64_t tls_connections; /* carrying ILP, followed at once; 1024 */
+	uint64_t tls_connections; /* with ILP, followed at the same time; 1024 */
 	char *state_dir;          /* "/var/lib/telltale" */
 	char *run_dir;            /* "/run/telltale" */
 	struct config_provenance *provenance; /* where each value came from, for --print-config */
 };
 
 /*
- * Reads PATH (NULL: no file, everything from VARIABLES and defaults) and VARIABLES, which is
- * environ(7) or the like. Errors go to ERRORS, one a line, as "file:line:column: what; fix" or
- * "environment: VARIABLE: what; fix"; all of them, not just the first. Returns 0, -EINVAL after
+ * Reads the file PATH and VARIABLES, which has the form of environ(7). PATH may be NULL: then
+ * everything comes from VARIABLES and defaults. All errors go to ERRORS, one a line, as
+ * "file:line:column: what; fix" or "environment: VARIABLE: what; fix". Returns 0, -EINVAL after
  * errors in the content, or -errno when PATH cannot be read (ERRORS says that too). *OUT is set
  * on 0. Targets and endpoints are not required here: see config_runnable.
  *
- * Rafiki's variables fill in what the file leaves out; its collectors become endpoints of audience
- * NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one, whose audience is OWN when
- * theirs all were, and otherwise, or when there were none, NETWORK: exact figures go only where
- * they were declared to go; it inherits nothing else. Without it the family's other variables act
- * on every endpoint, save headers, which may be one collector's credentials: with several endpoints
- * they are an error. _INSECURE is for an _ENDPOINT without a scheme.
+ * Rafiki's variables supply what the file leaves out; Rafiki's collectors become endpoints of
+ * audience NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one. Its audience is OWN
+ * when all the replaced endpoints were OWN, else NETWORK: exact figures go only where they were
+ * declared to go. It takes nothing else from the replaced endpoints but their network. Without it,
+ * the other OTEL_EXPORTER_OTLP_* variables act on every endpoint, except _HEADERS: headers may be
+ * one collector's credentials, so with several endpoints the variable is an error. _INSECURE acts
+ * on an _ENDPOINT without a scheme.
  *
- * A collector of the network is testnet's unless it is declared livenet's, in the file by
- * `network`, in Rafiki's list by LIVENET; one of the other network than the node's is an error.
+ * A collector of the network belongs to testnet unless it is declared to belong to livenet: in the
+ * file by `network`, in Rafiki's list by LIVENET. One that belongs to another network than the node
+ * is an error.
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);
-/* Where what is counted for the node's network is kept: nothing of testnet's ever becomes
- * livenet's. The directory may have to be made. */
+/* The directory that keeps what is counted for the node's network. Each network has its own, so
+ * that testnet's counts never become livenet's. The directory may not exist yet. */
 void config_state_dir(const struct config *c, char *dir, size_t dir_len);
 
-/* The path that was read, or the words that there was none. */
+/* The path that was read, or a phrase that says there was none. */
 const char *config_file(const struct config *c);
 
-/* Why `run` may not start, in one sentence with the fix; NULL when consent is given. */
+/* One sentence that says why `run` may not start, and the fix; NULL when consent is given. */
 const char *config_consent(const struct config *c);
 
-/* What `run` lacks although it may start: a target, or a place for what it measures. One sentence
- * with the fix; NULL when nothing is lacking. */
+/* One sentence that says what `run` needs and does not have, and the fix: a target, or a place to
+ * send what it measures. NULL when nothing is missing. */
 const char *config_runnable(const struct config *c);
 
 /* The effective configuration as YAML, each value with a comment that says where it came from.

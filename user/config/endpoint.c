@@ -49,7 +49,7 @@ int config_check_endpoint(const struct config_endpoint *e, char *why)
 	if (e->exponential && e->audience == AUDIENCE_NETWORK)
 		return config_refuse(
 			why, "has exponential histograms and audience network, whose dashboards "
-			     "and privacy mechanism know the explicit buckets alone; remove "
+			     "and privacy mechanism know only explicit buckets; remove "
 			     "histograms");
 	return 0;
 }
@@ -72,7 +72,7 @@ int config_check_header(struct config_header *headers, size_t i, char *why)
 	if (!len)
 		return config_refuse(why, "has no header name; write name and value");
 	if (!strncmp(name, "grpc-", 5) || (len >= 4 && !strcmp(name + len - 4, "-bin")))
-		return config_refuse(why, "'%.60s' is a name gRPC keeps for itself; choose another",
+		return config_refuse(why, "'%.60s' is a name that gRPC reserves; choose another",
 				     name);
 	for (const char *c = value; *c; c++) {
 		if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e)
@@ -84,8 +84,7 @@ int config_check_header(struct config_header *headers, size_t i, char *why)
 	}
 	for (size_t j = 0; j < i; j++) {
 		if (headers[j].name && !strcmp(headers[j].name, name))
-			return config_refuse(why, "header '%.60s' stands there twice; keep one",
-					     name);
+			return config_refuse(why, "header '%.60s' is there twice; keep one", name);
 	}
 	return 0;
 }

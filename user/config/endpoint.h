@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * endpoint.h - what the operator says of a collector, and of what exports say of themselves.
+ * endpoint.h - what the operator configures about a collector, and the attributes that exports
+ * carry.
  *
  * The checks return 0, or -EINVAL with "what; fix" in WHY (CONFIG_WHY bytes of text.h).
  */
@@ -34,7 +35,7 @@ struct config_endpoint {
 	uint32_t timeout_ms;
 	bool gzip;
 	bool exponential;     /* histograms; OWN only */
-	enum network network; /* whose collector it is; of NETWORK it must be the node's own */
+	enum network network; /* that the collector serves; with NETWORK it must be the node's */
 };
 
 struct config_attribute {
@@ -43,10 +44,12 @@ struct config_attribute {
 
 void config_endpoint_init(struct config_endpoint *e); /* to the defaults */
 void config_endpoint_fini(struct config_endpoint *e);
-/* Certificate files that fit each other and the scheme; histograms that fit the audience. */
+/* Checks that the certificate files fit each other and the scheme, and the histograms the audience.
+ */
 int config_check_endpoint(const struct config_endpoint *e, char *why);
-/* Puts the name of HEADERS[I] into lower case; what gRPC would refuse as metadata, and a name that
- * one before has, is an error. The value is never repeated in WHY: it may be a secret. */
+/* Changes the name of HEADERS[I] to lower case. A header that gRPC would refuse as metadata is an
+ * error, and so is a name that an earlier header has. WHY never shows the value, which may be a
+ * secret. */
 int config_check_header(struct config_header *headers, size_t i, char *why);
 int config_check_attribute(const char *key, char *why);
 

@@ -109,7 +109,7 @@ struct config_endpoint *env_add_endpoint(struct env *e, const char *variable, co
 	for (size_t i = 0; !err && i < c->endpoints_len; i++) {
 		if (list[i].authority && !strcmp(list[i].authority, endpoint->authority))
 			config_error_env(e->l, variable,
-					 "%.120s stands in it twice and would receive everything "
+					 "names %.120s twice, which would then receive everything "
 					 "twice; remove one",
 					 endpoint->authority);
 	}
@@ -117,7 +117,7 @@ struct config_endpoint *env_add_endpoint(struct env *e, const char *variable, co
 	env_note(e, name, variable);
 	env_endpoint_name(name, c->endpoints_len, "audience");
 	env_note(e, name, variable);
-	c->endpoints_len++; /* also when refused: config_free takes it */
+	c->endpoints_len++; /* also when refused, so that config_free frees it */
 	return err ? NULL : endpoint;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* env_otel.c - the environment: OpenTelemetry's variables that say where to export to. */
+/* env_otel.c - the environment: OpenTelemetry's variables that say where to export. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "config/text.h"
 #include "config/url.h"
 
-/* What the replaced endpoint had is not the new one's: its values are defaults again. */
+/* The new endpoint takes no settings from the one it replaces: they are defaults again. */
 static void forget_notes(struct env *e)
 {
 	static const char *const fields[] = {"ca",          "cert",       "key",    "timeout",
@@ -23,8 +23,8 @@ static void forget_notes(struct env *e)
 	}
 }
 
-/* Exact figures go only where all that is replaced would have got them: which of the endpoints the
- * new one is cannot be known. */
+/* The audience of an endpoint that replaces all others. Which of them it stands for cannot be
+ * known, so it gets exact figures only if all of them would have. */
 static enum audience audience_of_all(const struct config *c)
 {
 	for (size_t i = 0; i < c->endpoints_len; i++) {
@@ -34,8 +34,9 @@ static enum audience audience_of_all(const struct config *c)
 	return c->endpoints_len ? AUDIENCE_OWN : AUDIENCE_NETWORK;
 }
 
-/* What is replaced was declared to be of a network, but for the operator's own collectors, which
- * take either. */
+/* The network of an endpoint that replaces all others: the one that the replaced collectors of the
+ * network were declared to serve. The operator's own collectors do not decide it: they may serve
+ * both networks. */
 static enum network network_of_all(const struct config *c)
 {
 	for (size_t i = 0; i < c->endpoints_len; i++) {
@@ -126,7 +127,7 @@ static void read_otlp_compression(struct env *e)
 	}
 }
 
-/* The headers of C's only endpoint become PAIRS, whose texts it owns from here on. */
+/* Replaces the headers of the only endpoint by PAIRS, and takes ownership of PAIRS. */
 static void replace_headers(struct env *e, const char *variable, struct config_attribute *pairs,
 			    size_t len)
 {
@@ -180,7 +181,7 @@ static void read_otlp_headers(struct env *e)
 		replace_headers(e, variable, pairs, len);
 }
 
-/* PAIR replaces the attribute of its name or is added; its texts are taken over. */
+/* Replaces the attribute of PAIR's name by PAIR, or adds it. C then owns PAIR's texts. */
 static int set_attribute(struct config *c, struct config_attribute *pair)
 {
 	struct config_attribute *list;

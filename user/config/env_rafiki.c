@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* env_rafiki.c - the environment: consent and Rafiki's variables, which fill in what the
- * file leaves out. */
+/* env_rafiki.c - the environment: consent, and Rafiki's variables, which supply what the file
+ * leaves out. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,8 @@ static void read_interval(struct env *e)
 	struct config *c = e->l->config;
 	char why[CONFIG_WHY];
 
-	/* The first is Rafiki's and fills in, the second OpenTelemetry's and overrides. */
+	/* The first is Rafiki's and counts only if the file sets nothing. The second is
+	 * OpenTelemetry's and overrides the file. */
 	for (size_t i = 0; i < 2; i++) {
 		const char *text = env_text(e, variables[i]);
 
@@ -119,7 +120,7 @@ static void read_collectors(struct env *e)
 
 	if (!text || in_file(e, "endpoints"))
 		return;
-	/* As Rafiki understands its own variables. A fault in LIVENET has been told. */
+	/* Rafiki reads its variables this way too. An invalid LIVENET was reported before. */
 	if (env_get(e, "LIVENET") && !strcasecmp(env_get(e, "LIVENET"), "true"))
 		network = NETWORK_LIVENET;
 	copy = rest = strdup(text);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * env_sdk.c - the environment: OpenTelemetry's variables that say whether and in which form
- * to export; env_otel.c has those that say where to.
+ * env_sdk.c - the environment: OpenTelemetry's variables that say whether to export and in which
+ * form. env_otel.c reads those that say where.
  *
- * What telltale cannot do as asked is an error: to do something else in silence would be worse.
+ * A setting that telltale cannot follow is an error: silently doing something else would be worse.
  */
 #include <string.h>
 
@@ -30,7 +30,7 @@ static void read_exporter(struct env *e)
 	if (strcmp(text, "none") != 0) {
 		config_error_env(e->l, variable,
 				 "telltale has no exporter '%.40s'; write otlp or none (/metrics "
-				 "is served all the same)",
+				 "is served in any case)",
 				 text);
 		return;
 	}
@@ -58,7 +58,7 @@ static void read_temporality(struct env *e)
 	if (text && strcasecmp(text, "cumulative") != 0)
 		config_error_env(e->l, variable,
 				 "'%.40s' would lose what was counted in an outage; write "
-				 "cumulative, and let a collector convert",
+				 "cumulative, and let the collector convert it",
 				 text);
 }
 
@@ -80,7 +80,7 @@ static void read_histograms(struct env *e)
 				 text);
 		return;
 	}
-	/* The network's collectors have the explicit ones, whatever this says. */
+	/* The network's collectors get explicit histograms, whatever the variable says. */
 	for (size_t i = 0; i < c->endpoints_len; i++) {
 		if (c->endpoints[i].audience == AUDIENCE_NETWORK)
 			continue;
@@ -90,7 +90,7 @@ static void read_histograms(struct env *e)
 	}
 }
 
-/* It bounds the whole export; an endpoint's own timeout may be shorter. */
+/* The limit for the whole export; an endpoint's own timeout may be shorter. */
 static void read_timeout(struct env *e)
 {
 	static const char variable[] = "OTEL_METRIC_EXPORT_TIMEOUT";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* internal.h - what the files of the configuration share: limits, where a value came from,
- * and a load that is under way. */
+/* internal.h - what the files of the configuration share: limits, where a value came from, and the
+ * state of a load. */
 #ifndef TELLTALE_CONFIG_INTERNAL_H
 #define TELLTALE_CONFIG_INTERNAL_H
 
@@ -13,7 +13,7 @@
 
 #define CONFIG_PATH 160 /* room for a value's name, such as "endpoints.0.headers.x" */
 
-#define CONFIG_LIFETIME_OPERATOR_MS 15000    /* as Rafiki has it for its own rates */
+#define CONFIG_LIFETIME_OPERATOR_MS 15000    /* Rafiki's default for its own rates */
 #define CONFIG_LIFETIME_NETWORK_MS  86400000 /* ... and for the network's */
 #define CONFIG_LIFETIME_MIN_MS      1000
 #define CONFIG_LIFETIME_MAX_MS      2592000000u

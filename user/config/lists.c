@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lists.c - the lists of the configuration: targets, peers, endpoints; no two alike. */
+/* lists.c - reads targets, peers, endpoints and attributes, and refuses duplicates. */
 #include "config/lists.h"
 
 #include <errno.h>
@@ -180,7 +180,7 @@ static void set_peer(struct walk *w, yaml_node_t *item, const struct walk_key *k
 	walk_mapping(w, item, &peer_schema, element);
 }
 
-/* A peer and its place, in an order that brings equal ones together. */
+/* A peer and its place in the list; sorting puts equal peers next to each other. */
 struct peer_place {
 	const struct peer *peer;
 	size_t index;
@@ -220,8 +220,8 @@ static void complain_same_peers(struct walk *w, yaml_node_t *list, const struct 
 	for (size_t i = 1; i < len; i++) {
 		if (same_peer(places[i - 1].peer, places[i].peer))
 			walk_error(w, item_of(w, list, places[i].index),
-				   "%s.%zu: the endpoint %.120s stands with the same token, or "
-				   "none, in line %zu already; remove one, or tell them apart by "
+				   "%s.%zu: the endpoint %.120s is in line %zu already, with the "
+				   "same token or none; remove one, or tell them apart by "
 				   "token",
 				   w->path, places[i].index, places[i].peer->endpoint,
 				   item_of(w, list, places[i - 1].index)->start_mark.line + 1);
@@ -259,7 +259,7 @@ static void set_url(struct walk *w, yaml_node_t *value, const struct walk_key *k
 	if (!text)
 		return;
 	url_show(text, shown);
-	/* In the clear or not is for the operator to say, not to be guessed. */
+	/* The operator must choose between plain text and TLS; telltale does not guess. */
 	if (!strstr(text, "://"))
 		walk_error(w, value,
 			   "%s: '%.120s' has no scheme; write http://%.120s or, with TLS, "
@@ -288,7 +288,7 @@ static void set_audience(struct walk *w, yaml_node_t *value, const struct walk_k
 			   w->path, text);
 }
 
-/* The name is put into lower case, and where it stood is remembered under that. */
+/* The check changes the name to lower case; the note of where it came from moves to that name. */
 static void check_header(struct walk *w, yaml_node_t *node, struct config_header *headers, size_t i)
 {
 	struct config_source source;
@@ -409,7 +409,7 @@ void config_set_endpoints(struct walk *w, yaml_node_t *value, const struct walk_
 	}
 }
 
-/* service.name has a field of its own; the other attributes are kept in order. */
+/* service.name has its own field; the other attributes are kept in their order. */
 void config_set_resource(struct walk *w, yaml_node_t *value, const struct walk_key *key,
 			 void *field)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c - a configuration from the defaults, then the file, then the environment. */
+/* load.c - makes a configuration from the defaults, then the file, then the environment. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -69,7 +69,7 @@ static void complain_unreadable(FILE *errors, const char *path, int err)
 		break;
 	case EACCES:
 		fprintf(errors,
-			"%s: may not be read by this user; run as root, or as a user who "
+			"%s: this user may not read it; run as root, or as a user who "
 			"may\n",
 			path);
 		break;
@@ -116,7 +116,7 @@ static int set_defaults(struct config *c, const char *path)
 	return 0;
 }
 
-/* Lays VARIABLES over what the file gave. */
+/* Applies VARIABLES to what was read from the file. */
 static void read_environment(struct config_loader *l, char *const *variables)
 {
 	struct env e = {.l = l, .variables = variables};

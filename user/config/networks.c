@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* networks.c - testnet and livenet are separate services: what belongs to one of them may
- * not go to the other. */
+/* networks.c - testnet and livenet are separate services: data of one must not reach the other. */
 #include "config/networks.h"
 
 #include <stdio.h>
@@ -8,7 +7,7 @@
 #include "config/notes.h"
 #include "config/text.h"
 
-/* Says it of the value called NAME, or of the one called OTHER where NAME is a default. */
+/* Reports WHAT at the value called NAME, or at the one called OTHER when NAME is a default. */
 static void complain(struct config_loader *l, const char *name, const char *other, const char *what)
 {
 	struct config_source source = config_noted(l->config, name);
@@ -31,16 +30,17 @@ static void check_endpoint(struct config_loader *l, size_t i)
 	snprintf(name, sizeof(name), "endpoints.%zu.network", i);
 	snprintf(url, sizeof(url), "endpoints.%zu.url", i);
 	said = config_noted(c, name).line > 0;
-	/* The operator's own collector may serve both; what arrives there says whose it is. */
+	/* The operator's own collector may serve both: exports name their network. */
 	if (e->network == c->network || (e->audience != AUDIENCE_NETWORK && !said))
 		return;
 	snprintf(what, sizeof(what),
-		 "endpoint %.120s is %s's%s, and this node is on %s; %s, or remove the endpoint",
-		 e->url ? e->url : "", network_text(e->network),
-		 said ? "" : " unless it says otherwise", network_text(c->network),
-		 c->network == NETWORK_LIVENET
-			 ? "write `network: livenet` at a collector of livenet"
-			 : "name a collector of testnet");
+		 "endpoint %.120s belongs to %s%s, and this node is on %s; %s, or remove the "
+		 "endpoint",
+		 e->url ? e->url : "", network_text(e->network), said ? "" : " by default",
+		 network_text(c->network),
+		 c->network == NETWORK_LIVENET ? "write `network: livenet` at the endpoint if its "
+						 "collector belongs to livenet"
+					       : "name a collector of testnet");
 	complain(l, name, url, what);
 }
 

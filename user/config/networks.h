@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* networks.h - testnet and livenet are kept apart. */
+/* networks.h - keeps testnet and livenet apart. */
 #ifndef TELLTALE_CONFIG_NETWORKS_H
 #define TELLTALE_CONFIG_NETWORKS_H
 
 #include "config/internal.h"
 
-/* Reports what belongs to the other network than the node's, once all is read. */
+/* Reports settings that belong to the other network than the node's. Called when all is read. */
 void config_check_networks(struct config_loader *l);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* print.c - the effective configuration as YAML, each value with where it came from. */
+/* print.c - prints the effective configuration as YAML, with the origin of each value. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ void config_print_scalar(FILE *out, const char *text)
 struct print {
 	const struct config *c;
 	FILE *out;
-	char name[CONFIG_PATH]; /* of the value last named */
+	char name[CONFIG_PATH]; /* of the value printed last */
 };
 
 static void print_source(struct print *p)
@@ -67,7 +67,7 @@ static void name_value(struct print *p, const char *format, ...)
 	va_end(args);
 }
 
-/* LEAD is everything before the value, "  - url: ". */
+/* LEAD is the text before the value, such as "  - url: ". */
 static void print_text(struct print *p, const char *lead, const char *text)
 {
 	fputs(lead, p->out);
@@ -224,7 +224,7 @@ static void print_headers(struct print *p, size_t endpoint, const struct config_
 	}
 }
 
-/* With its scheme, which the environment may leave out and a file may not. */
+/* Prints the URL with its scheme: the environment may leave it out, a file may not. */
 static void print_url(struct print *p, const struct config_endpoint *e)
 {
 	const char *scheme = e->tls ? "https" : "http";
@@ -305,10 +305,10 @@ void config_print(const struct config *c, FILE *out)
 	fprintf(out, "enabled: %s", c->enabled ? "true" : "false");
 	print_source(p);
 	if (c->sdk_disabled)
-		fputs("# OTEL_SDK_DISABLED=true in the environment stops telltale all the same\n",
+		fputs("# OTEL_SDK_DISABLED=true in the environment stops telltale nevertheless\n",
 		      out);
 	if (c->opted_out)
-		fputs("# ENABLE_TELEMETRY=false in the environment stops telltale all the same\n",
+		fputs("# ENABLE_TELEMETRY=false in the environment stops telltale nevertheless\n",
 		      out);
 	name_value(p, "instance");
 	print_text(p, "instance: ", c->instance);

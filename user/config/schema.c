@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema.c - the keys of the configuration file, from the root. */
+/* schema.c - the keys of the configuration file, from the root down. */
 #include "config/schema.h"
 
 #include <errno.h>
@@ -209,7 +209,7 @@ static const struct walk_key root_keys[] = {
 };
 WALK_SCHEMA(root_schema, "the configuration", root_keys);
 
-/* What stands at KEY of the mapping ROOT; ROOT: nothing. */
+/* The value of KEY in the mapping ROOT; ROOT itself when there is none. */
 static const yaml_node_t *value_of(struct walk *w, const yaml_node_t *root, const char *key)
 {
 	yaml_node_pair_t *pairs = root->data.mapping.pairs.start;
@@ -224,7 +224,7 @@ static const yaml_node_t *value_of(struct walk *w, const yaml_node_t *root, cons
 	return root;
 }
 
-/* Who the page is open to depends on two keys together. */
+/* listen and listen_token together decide who can read the page. */
 static void check_listen(struct walk *w, const yaml_node_t *root)
 {
 	const struct config *c = w->l->config;
@@ -247,7 +247,7 @@ static void read_root(struct walk *w, yaml_node_t *root)
 
 /* --- the document ------------------------------------------------------------------------ */
 
-/* libyaml gives a mark for syntax and a byte offset for bytes that are no text. */
+/* libyaml gives line and column for a syntax error, but only a byte offset for invalid bytes. */
 static void complain_syntax(struct config_loader *l, const yaml_parser_t *parser, const char *text,
 			    size_t len)
 {
@@ -300,7 +300,7 @@ void config_yaml(struct config_loader *l, const char *text, size_t len)
 		root = yaml_document_get_root_node(&second);
 		if (root)
 			config_error(l, second.start_mark.line + 1, second.start_mark.column + 1,
-				     "a second document begins; keep one");
+				     "a second YAML document begins here; keep one");
 		yaml_document_delete(&second);
 	}
 	yaml_document_delete(&document);

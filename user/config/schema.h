@@ -5,7 +5,7 @@
 
 #include "config/internal.h"
 
-/* Reads LEN bytes of YAML into l->config; what does not fit is reported there. */
+/* Reads LEN bytes of YAML into l->config, and reports errors to l->errors. */
 void config_yaml(struct config_loader *l, const char *text, size_t len);
 
 #endif

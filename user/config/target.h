@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target.h - what the operator says is to be observed. */
+/* target.h - what the operator wants to be observed. */
 #ifndef TELLTALE_CONFIG_TARGET_H
 #define TELLTALE_CONFIG_TARGET_H
 
@@ -13,7 +13,7 @@ struct config_target {
 	enum config_target_kind kind;
 	char *name; /* cgroup path (below the cgroup2 mount, or absolute), pid in decimal, or unit
 		     */
-	bool never_forwards; /* operator's word: outgoing payments are all its own */
+	bool never_forwards; /* the operator says: it starts all its outgoing payments */
 	unsigned line;       /* in the file; 0: from the command line */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.c - single texts of the configuration to values; the file's and the environment's. */
+/* text.c - parses and checks single values of the configuration file and the environment. */
 #include "config/text.h"
 
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@ int config_refuse(char *why, const char *format, ...)
 	return -EINVAL;
 }
 
-/* One of ASCII's, NUL among them, or of U+0080 to U+009F. */
+/* Whether S begins with a control character: ASCII's, including NUL, or U+0080 to U+009F. */
 static bool is_control(const unsigned char *s)
 {
 	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0);
@@ -229,7 +229,7 @@ int config_parse_listen(const char *text, char **listen, char *why)
 	return *listen ? 0 : -ENOMEM;
 }
 
-/* Whoever pastes a bearer token here by mistake must not find it in the log: TEXT is not shown. */
+/* WHY does not show TEXT: a bearer token pasted here by mistake must not get into the log. */
 int config_parse_token(const char *text, uint64_t *token, char *why)
 {
 	if (strlen(text) != 16 || strspn(text, "0123456789abcdefABCDEF") != 16)
@@ -238,9 +238,9 @@ int config_parse_token(const char *text, uint64_t *token, char *why)
 			     "`telltale peers` prints, never the bearer token itself");
 	*token = strtoull(text, NULL, 16);
 	if (!*token)
-		return config_refuse(why,
-				     "is no token's fingerprint; leave the key out if the peer is "
-				     "known by its endpoint alone");
+		return config_refuse(
+			why, "is not the fingerprint of any token; leave the key out if the "
+			     "endpoint alone identifies the peer");
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text.h - single texts to values, the file's and the environment's alike; the commands take
- * the same ones.
+ * text.h - parses and checks single values. The file, the environment and the commands share these
+ * functions.
  *
  * Each returns 0, -ENOMEM, or -EINVAL with "what; fix" in WHY (CONFIG_WHY bytes).
  */
@@ -20,16 +20,16 @@
 
 /* Writes "what; fix" into WHY; returns -EINVAL. */
 int config_refuse(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* No control characters, UTF-8, not empty, at most CONFIG_TEXT_MAX bytes. TEXT has LEN bytes, NUL
- * perhaps among them, and a NUL behind them. */
+/* Checks that TEXT is UTF-8, not empty, without control characters and at most CONFIG_TEXT_MAX
+ * bytes long. TEXT has LEN bytes, which may include NUL, and a NUL after them. */
 int config_check_text(const char *text, size_t len, char *why);
 int config_check_absolute(const char *text, char *why);
 /* "15s": a whole number with the unit ms, s, m or h. */
 int config_parse_duration(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t *ms,
 			  char *why);
-/* MS, which is above 0, in the largest unit that holds it exactly; returns BUF. */
+/* Writes MS, which is above 0, in the largest unit that divides it, such as "15s". Returns BUF. */
 const char *config_duration_text(uint32_t ms, char *buf, size_t len);
-/* "15000": Rafiki's and OpenTelemetry's variables are in milliseconds. */
+/* "15000": a whole number of milliseconds, as Rafiki's and OpenTelemetry's variables have it. */
 int config_parse_ms(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t *ms, char *why);
 int config_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *number, char *why);
 /* "0.5": 0.001 to 20, with up to three decimals; *THOUSANDTHS gets 500. */

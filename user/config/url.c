@@ -12,7 +12,7 @@
 #include "base/fetch.h"
 #include "base/url.h"
 
-/* What an endpoint's URL must not have, or lacks; SHOWN is its text for a message. */
+/* Checks the parts of an endpoint's URL. SHOWN is the URL as a message may show it. */
 static int check_parts(const struct url *url, const char *shown, char *why)
 {
 	if (url->user)
@@ -25,10 +25,11 @@ static int check_parts(const struct url *url, const char *shown, char *why)
 			"host:port (4317 as a rule; 4318 is OTLP over HTTP)",
 			shown);
 	if (!url_is_http(url))
-		return config_refuse(why,
-				     "'%.120s' has a scheme telltale does not speak; write http:// "
-				     "or, with TLS, https://",
-				     shown);
+		return config_refuse(
+			why,
+			"'%.120s' has a scheme that telltale does not support; write http:// "
+			"or, with TLS, https://",
+			shown);
 	if (!url_has_host(url))
 		return config_refuse(why, "'%.120s' has no host; write http://host:4317", shown);
 	return 0;
@@ -104,7 +105,7 @@ int config_parse_rates_location(const char *text, char *why)
 	return err;
 }
 
-/* TEXT without the blanks around it; cuts TEXT. */
+/* TEXT without leading and trailing blanks; shortens TEXT in place. */
 static char *trim(char *text)
 {
 	char *end;
@@ -116,7 +117,7 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Percent-decodes; NULL when the text is not what one header or attribute can hold. */
+/* Percent-decodes TEXT, malloc'ed; NULL when the result has a NUL in it, or memory is short. */
 static char *decode(const char *text)
 {
 	int len = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * url.h - URLs and lists of pairs of the configuration.
+ * url.h - parses the configuration's URLs and its lists of name=value pairs.
  *
  * Each returns 0, -ENOMEM, or -EINVAL with "what; fix" in WHY (CONFIG_WHY bytes).
  */
@@ -12,16 +12,17 @@
 
 #include "config/endpoint.h"
 
-/* Sets url, authority and tls; TLS_DEFAULT holds where TEXT has no scheme, and is then made plain
- * in url. */
+/* Sets url, authority and tls of E. When TEXT has no scheme, TLS_DEFAULT decides tls, and url gets
+ * the scheme https:// if it is true. */
 int config_parse_url(const char *text, bool tls_default, struct config_endpoint *e, char *why);
-/* "k=v,k2=v2" with percent-encoding, as OTLP's variables have it. *PAIRS is malloc'ed, at most
- * CONFIG_PAIRS_MAX long. */
+/* "k=v,k2=v2" with percent-encoding, as in OTLP's variables. *PAIRS is malloc'ed and has at most
+ * CONFIG_PAIRS_MAX entries. */
 int config_parse_pairs(const char *text, struct config_attribute **pairs, size_t *pairs_len,
 		       char *why);
-/* *ENDPOINT is malloc'ed, as url_normalise gives it, and no longer than the probe can see. */
+/* *ENDPOINT is TEXT as url_normalise returns it, malloc'ed. A longer one than the probe can see is
+ * an error. */
 int config_parse_peer_endpoint(const char *text, char **endpoint, char *why);
-/* A path or a URL; where it leads is not looked at. */
+/* Checks that TEXT is an absolute path or a URL. Does not check that anything is there. */
 int config_parse_rates_location(const char *text, char *why);
 
 #endif

@@ -9,7 +9,8 @@
 #include "config/notes.h"
 #include "config/text.h"
 
-#define PAIRS_MAX 256 /* keys of any mapping; finding duplicates compares each with each */
+#define PAIRS_MAX                                                                                  \
+	256 /* keys of any mapping; every key is compared with every other to find duplicates */
 
 void walk_error(struct walk *w, const yaml_node_t *node, const char *format, ...)
 {
@@ -123,7 +124,7 @@ void walk_copy(struct walk *w, yaml_node_t *node, char **field)
 
 /* --- mappings ---------------------------------------------------------------------------- */
 
-/* Insertions, deletions and replacements that turn A into B; both short. */
+/* How many insertions, deletions and replacements turn A into B. Both are short. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t row[33], b_len = strlen(b);
@@ -184,7 +185,7 @@ static const struct walk_key *find_key(const struct walk_schema *schema, const c
 	return NULL;
 }
 
-/* The pairs of NODE, or false after an error: no mapping, or too many to be one of ours. */
+/* The pairs of NODE; false after an error: NODE is not a mapping, or has too many keys. */
 static bool pairs_of(struct walk *w, yaml_node_t *node, const char *what, yaml_node_pair_t **first,
 		     size_t *len)
 {
@@ -203,7 +204,7 @@ static bool pairs_of(struct walk *w, yaml_node_t *node, const char *what, yaml_n
 	return false;
 }
 
-/* The name of pair I, or NULL after an error: no plain name, or one that stood before. */
+/* The name of pair I; NULL after an error: the key is not a single word, or is there twice. */
 static const char *pair_name(struct walk *w, const yaml_node_pair_t *pairs, size_t i,
 			     yaml_node_t **key)
 {
@@ -220,9 +221,8 @@ static const char *pair_name(struct walk *w, const yaml_node_pair_t *pairs, size
 
 		if (other->type == YAML_SCALAR_NODE &&
 		    !strcmp((const char *)other->data.scalar.value, name)) {
-			walk_error(w, *key,
-				   "'%.60s' stands here twice, first in line %zu; keep one", name,
-				   other->start_mark.line + 1);
+			walk_error(w, *key, "'%.60s' is here twice, first in line %zu; keep one",
+				   name, other->start_mark.line + 1);
 			return NULL;
 		}
 	}

@@ -41,10 +41,10 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The digits read so far: mantissa * 10^zeros, with FITS false once they no longer fit. */
+/* The digits read so far: mantissa * 10^zeros. FITS is false when the mantissa overflowed. */
 struct digits {
 	uint64_t mantissa;
-	int64_t zeros; /* that followed the last digit above zero */
+	int64_t zeros; /* zeros after the last nonzero digit */
 	bool fits;
 };
 
@@ -65,7 +65,7 @@ static void add_digit(struct digits *d, unsigned digit)
 	d->zeros = 0;
 }
 
-/* The signed number after "e", clamped to EXPONENT_MAX + 1; NULL where there is none. */
+/* Reads the signed number after "e", clamped to EXPONENT_MAX + 1; NULL when there is none. */
 static const char *parse_exponent(const char *s, int64_t *out)
 {
 	bool negative = *s == '-';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decimal.h - decimal text to an exact integer and exponent.
+ * decimal.h - reads decimal text as an exact integer and exponent.
  */
 #ifndef TELLTALE_DECIMAL_H
 #define TELLTALE_DECIMAL_H
@@ -19,10 +19,10 @@ struct rate {
 uint64_t decimal_power(unsigned digits);
 
 /*
- * TEXT is a number as JSON writes one (RFC 8259, section 6). *OUT is its value exactly, with a
- * mantissa that does not end in a zero. Returns 0; -EINVAL when TEXT is no such number; -EDOM when
- * it is zero or negative; -ERANGE when it has more significant digits than the mantissa holds, or
- * an exponent beyond a million.
+ * Reads TEXT, a number in JSON's form (RFC 8259, section 6). *OUT is its exact value, with a
+ * mantissa that does not end in a zero. Returns 0; -EINVAL when TEXT is not such a number; -EDOM
+ * when it is zero or negative; -ERANGE when it has more significant digits than the mantissa holds,
+ * or an exponent beyond a million.
  */
 int decimal_parse(const char *text, struct rate *out);
 
@@ -30,8 +30,8 @@ int decimal_parse(const char *text, struct rate *out);
  */
 int decimal_compare_power(struct rate r, int32_t power);
 
-/* R in plain notation where that takes at most 19 digits before the point or seven zeros after it,
- * else with an exponent; both are JSON's. Needs DECIMAL_TEXT_MAX bytes at most. */
+/* Writes R in plain notation if that takes at most 19 digits before the point or seven zeros after
+ * it, else with an exponent. Both are valid JSON. At most DECIMAL_TEXT_MAX bytes are written. */
 #define DECIMAL_TEXT_MAX 48
 void decimal_format(struct rate r, char *out, size_t out_len);
 

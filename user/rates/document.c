@@ -93,8 +93,8 @@ int rates_parse(const char *text, size_t len, struct rates_document **out, char 
 		error = rates_json_rate(code, value, &entry.rate, why, why_len);
 		if (error)
 			goto out;
-		/* One unit of the base is one, whatever is written; and no asset has a code that is
-		 * longer than an asset code can be. */
+		/* Skips the base, whose rate is 1 whatever is written, and codes too long for an
+		 * asset. */
 		if (!strcmp(code, d->base) || strlen(code) >= sizeof(entry.code))
 			continue;
 		memcpy(entry.code, code, strlen(code));
@@ -142,7 +142,7 @@ static int compare_code(const void *code, const void *entry)
 	return strcmp(code, ((const struct entry *)entry)->code);
 }
 
-/* How many of CODE one unit of the base buys; NULL when the document does not say. */
+/* How many of CODE one unit of the base buys; NULL when the document has no rate of it. */
 static const struct rate *find_rate(const struct rates_document *d, const char *code)
 {
 	const struct entry *found;
@@ -161,9 +161,9 @@ static int32_t at_most(int32_t n, int32_t limit)
 /*
  * floor(AMOUNT * 10^(RATES_BASE_SCALE - SCALE) * FACTOR / DIVISOR)
  *
- * 128 bits are always enough: what outgrows them gives 2^64 or more when divided by the divisor's
- * mantissa, and the powers of ten either all multiply or all divide. Dividing in steps floors as
- * dividing once by their product does.
+ * 128 bits are always enough. A product above them is still 2^64 or more after it is divided by the
+ * divisor's mantissa, and the powers of ten either all multiply or all divide. Dividing in several
+ * steps floors to the same result as dividing once by the product.
  */
 static enum rates_result scale_amount(uint64_t amount, unsigned scale, struct rate factor,
 				      struct rate divisor, uint64_t *value)

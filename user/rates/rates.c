@@ -16,13 +16,13 @@
 #define TIMEOUT_MS     10000u
 #define RETRY_FIRST_MS 5000u
 #define RETRY_LAST_MS  300000u
-#define LIFETIME_MIN   1000u /* ms; a shorter lifetime would only load the service */
-#define LOOK_MS        1000u /* how often a file is looked at for a change */
-#define STEP_MS        20    /* between two steps of a fetch under way */
+#define LIFETIME_MIN   1000u /* ms; a shorter one would only burden the service */
+#define LOOK_MS        1000u /* ms between two checks whether a file has changed */
+#define STEP_MS        20    /* ms between two steps of a fetch */
 
 enum kind { KIND_NONE, KIND_FILE, KIND_URL, KIND_BAD };
 
-/* What tells one state of a file from the next. */
+/* The attributes that differ when a file has changed. */
 struct file_state {
 	dev_t dev;
 	ino_t ino;
@@ -108,7 +108,7 @@ void rates_free(struct rates *r)
 
 /* --- fetching --- */
 
-/* A fetch of S ended with ERROR and, if that is not 0, the sentence WHY. */
+/* Notes that a fetch of S ended with ERROR and, if that is not 0, for the reason WHY. */
 static void finish(struct source *s, int error, const char *why, uint64_t now_ms)
 {
 	bool said = s->error[0] && s->last == error;
@@ -118,7 +118,7 @@ static void finish(struct source *s, int error, const char *why, uint64_t now_ms
 	s->last = error;
 	if (!error) {
 		if (s->error[0])
-			log_info(STAGE, "the %s rates are there again", s->name);
+			log_info(STAGE, "the %s rates can be fetched again", s->name);
 		s->error[0] = '\0';
 		s->refreshes++;
 		s->fetched_ms = now_ms;
@@ -127,7 +127,8 @@ static void finish(struct source *s, int error, const char *why, uint64_t now_ms
 		return;
 	}
 	s->failures++;
-	/* Said once, not at each try; the sentence may differ by the milliseconds a try took. */
+	/* Logged once, not at each try. The text is not compared, because it can contain the
+	 * milliseconds that a try took. */
 	if (!said)
 		log_warn(STAGE, "the %s rates could not be fetched: %s%s", s->name, why,
 			 s->document ? "; the last good ones stay in use" : "");
@@ -173,7 +174,8 @@ static void tick_file(struct source *s, uint64_t now_ms)
 	if (now_ms < s->due_ms && now_ms < s->look_ms)
 		return;
 	s->look_ms = now_ms + LOOK_MS;
-	/* Looked at before it is read: a change in between is then seen the next time. */
+	/* The attributes are read before the file, so that a change in between is seen next time.
+	 */
 	seen = file_look(s->location);
 	if (now_ms < s->due_ms && file_same(&seen, &s->seen))
 		return;
@@ -269,7 +271,7 @@ int rates_load(struct rates *r, unsigned timeout_ms)
 			now = clock_mono_ms();
 			tick_source(s, now);
 			if (s->fetch && now - start >= timeout_ms)
-				finish(s, -ETIMEDOUT, "no whole answer in time", now);
+				finish(s, -ETIMEDOUT, "no complete answer in time", now);
 			waiting = waiting || s->fetch;
 		}
 	} while (waiting);

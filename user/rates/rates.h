@@ -2,14 +2,15 @@
 /*
  * rates.h - exchange rates and exact conversion into the base currency at scale 4.
  *
- * A rate document is {"base": "USD", "rates": {"EUR": 0.813399}}: one unit of base buys that many
- * of each asset. Rates are read from their decimal text into an integer and an exponent; a
+ * A rate document is {"base": "USD", "rates": {"EUR": 0.813399}}: one unit of the base buys that
+ * many of each asset. A rate is read from its decimal text into an integer and an exponent. A
  * conversion multiplies and divides in 128-bit integers, floors once, at the end, and saturates at
- * UINT64_MAX. No floating point touches an amount.
+ * UINT64_MAX. Amounts are never floating point.
  *
- * Two sources: the operator's own, asked first, and the network's fallback. Each is a file path or
- * an http(s) URL; a URL is asked with ?base=USD, but the answer's own "base" is believed. Fetching
- * happens in the background of the caller's loop (rates_tick); the last good document is kept.
+ * There are two sources: the operator's own, used first, and the network's, used as a fallback.
+ * Each is a file path or an http(s) URL. A URL is requested with ?base=USD, but the "base" in the
+ * answer counts. rates_tick, called from the caller's loop, fetches without blocking. The last good
+ * document stays in use.
  */
 #ifndef TELLTALE_RATES_H
 #define TELLTALE_RATES_H
@@ -29,15 +30,15 @@
 struct rates_document;
 
 /*
- * Parses LEN bytes of JSON. On success *OUT owns the document. On failure returns -EINVAL (or
- * -ENOMEM) and writes a sentence that says what is wrong into WHY: not JSON, no base, a rate that
- * is not a positive decimal number or not between 1e-18 and 1e18, a duplicate.
+ * Parses LEN bytes of JSON. 0: the caller owns *OUT. -EINVAL or -ENOMEM: WHY gets a sentence that
+ * says what is wrong: not JSON, no base, a rate that is not a positive decimal number or not
+ * between 1e-18 and 1e18, a duplicate.
  */
 int rates_parse(const char *text, size_t len, struct rates_document **out, char *why,
 		size_t why_len);
 void rates_document_free(struct rates_document *d);
 const char *rates_document_base(const struct rates_document *d);
-/* Rates in it, the base's own not counted. */
+/* The number of rates in it, without the base's own. */
 size_t rates_document_len(const struct rates_document *d);
 /* Calls EACH for every rate of D, in the order of the codes. */
 void rates_document_each(const struct rates_document *d,
@@ -46,12 +47,12 @@ void rates_document_each(const struct rates_document *d,
 
 enum rates_result {
 	RATES_OK = 0,
-	RATES_UNKNOWN,   /* the document has no way from the asset to the base currency */
+	RATES_UNKNOWN,   /* the document cannot convert the asset to the base currency */
 	RATES_SATURATED, /* *value is UINT64_MAX: the true one does not fit */
 };
 
-/* AMOUNT units of ASSET in the base currency at RATES_BASE_SCALE, floored. D may be NULL: then
- * only the base currency itself converts. */
+/* *VALUE is what AMOUNT units of ASSET are worth in the base currency at RATES_BASE_SCALE, floored.
+ * When D is NULL, only the base currency itself can be converted. */
 enum rates_result rates_document_convert(const struct rates_document *d, uint64_t amount,
 					 const struct asset *asset, uint64_t *value);
 
@@ -62,7 +63,7 @@ struct rates_status {
 	uint64_t refreshes, failures;
 	char base[12];
 	size_t assets;
-	char error[256]; /* of the last fetch; empty when it went well */
+	char error[256]; /* of the last fetch; empty when it succeeded */
 };
 
 struct rates;
@@ -70,23 +71,23 @@ struct rates;
 /* Copies CONFIG (one entry for each source). Does not fetch. */
 struct rates *rates_new(const struct rates_source_config config[RATES_SOURCES]);
 void rates_free(struct rates *r);
-/* Starts fetches that are due and moves those under way along; never blocks. NOW_MS is
- * CLOCK_MONOTONIC. After a failure the next try waits longer, from 5 s to 5 min. */
+/* Starts the fetches that are due and continues those that have not ended; never blocks. NOW_MS is
+ * CLOCK_MONOTONIC. After each failure in a row the wait is longer, from 5 s to 5 min. */
 void rates_tick(struct rates *r, uint64_t now_ms);
-/* After how many ms rates_tick wants to be called again: soon while a fetch is under way, since
- * each step of a TLS handshake takes one call; -1 when nothing is configured. */
+/* In how many ms the caller should call rates_tick again; -1 when nothing is configured. The time
+ * is short during a fetch, because each step of a TLS handshake takes one call. */
 int rates_wait_ms(const struct rates *r, uint64_t now_ms);
-/* Fetches all configured sources and waits for them, for commands. 0, or -errno of the last
- * failure. */
+/* Fetches all configured sources and waits until they are done. For commands, which may block. 0,
+ * or -errno of the last failure. */
 int rates_load(struct rates *r, unsigned timeout_ms);
-/* The operator's document first, the network's second. An asset that is the base converts without
- * any. */
+/* Converts with the operator's document if it has the asset, else with the network's. The base
+ * currency itself needs neither. */
 enum rates_result rates_convert(const struct rates *r, uint64_t amount, const struct asset *asset,
 				uint64_t *value);
 struct rates_status rates_status(const struct rates *r, enum rates_source source, uint64_t now_ms);
-/* The document of a source that is in use, until the next rates_tick; NULL: none yet. */
+/* The document of SOURCE that is in use, valid until the next rates_tick; NULL: none yet. */
 const struct rates_document *rates_in_use(const struct rates *r, enum rates_source source);
-/* Calls EACH for every asset of a source's document, in the order of the codes. */
+/* Calls EACH for every asset in the document of SOURCE, in the order of the codes. */
 void rates_each(const struct rates *r, enum rates_source source,
 		void (*each)(void *context, const char *code, struct rate rate), void *context);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source.h - where rates come from: what configuration says of the two sources. */
+/* source.h - the configuration of a source of rates. */
 #ifndef TELLTALE_RATES_SOURCE_H
 #define TELLTALE_RATES_SOURCE_H
 

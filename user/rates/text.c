@@ -8,9 +8,9 @@
 
 #include "rates/decimal.h"
 
-#define DEPTH_MAX    8   /* a rate document has two levels; what else is in it may have more */
+#define DEPTH_MAX    8   /* the rates are two levels deep; other members may be deeper */
 #define POWER_MAX    18  /* rates are from 10^-18 to 10^18 */
-#define NAME_MAX_LEN 200 /* bytes of a name from the document shown in a message */
+#define NAME_MAX_LEN 200 /* bytes of a document's name that a message shows */
 
 static size_t count_members(struct json_object *value)
 {
@@ -30,8 +30,8 @@ static size_t count_members(struct json_object *value)
 }
 
 /*
- * json-c keeps the last of two members of one name and says nothing. In text that it has accepted,
- * each colon outside a string is one member: fewer in the tree than in the text means a duplicate.
+ * json-c silently keeps the last of two members with one name. In text that it has accepted, each
+ * colon outside a string is one member. So fewer members in the tree than colons mean a duplicate.
  */
 static bool has_duplicates(const char *text, size_t len, struct json_object *root)
 {
@@ -59,7 +59,8 @@ int rates_json_parse(const char *text, size_t len, struct json_object **out, cha
 
 	/* json-c ends a name at its first NUL: "EUR\u0000x" would pass for "EUR". */
 	if (memchr(text, '\0', len) || memmem(text, len, "\\u0000", strlen("\\u0000"))) {
-		snprintf(why, why_len, "a NUL character, which no rate document needs");
+		snprintf(why, why_len,
+			 "it has a NUL character, which a rate document must not have");
 		return -EINVAL;
 	}
 	tokener = json_tokener_new_ex(DEPTH_MAX);
@@ -119,8 +120,7 @@ int rates_json_rate(const char *code, struct json_object *value, struct rate *ou
 {
 	const char *text = "";
 
-	/* json-c gives back the text that it read a number from: nothing passes through a double.
-	 */
+	/* json-c returns the text that it read a number from, so nothing is rounded to a double. */
 	if (json_object_is_type(value, json_type_double) ||
 	    json_object_is_type(value, json_type_int)) {
 		text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);

@@ -193,7 +193,7 @@ static void each_error_in_the_environment_names_its_variable(void **state)
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=b,c=%0A", "entry 2 holds a control character"},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=%00", "entry 1 holds a control character"},
 		{"OTEL_EXPORTER_OTLP_HEADERS", "a=b,A=c", "header 'a' stands there twice"},
-		{"OTEL_EXPORTER_OTLP_HEADERS", "grpc-a=b", "gRPC keeps"},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "grpc-a=b", "gRPC reserves"},
 		{"OTEL_EXPORTER_OTLP_INSECURE", "maybe", "not true or false"},
 		{"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem", "cert without key"},
 		{"OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem", "not an absolute path"},
