@@ -190,7 +190,7 @@ def rotated():
             x.post(3)
             x.until_status(exports=3, failures=0, consecutive_failures=0)
             assert x.said().count("not used yet") == 1, x.said()
-            assert "is not of the certificate in" in x.said(), x.said()
+            assert "does not belong to the certificate in" in x.said(), x.said()
             first.stop()
             put_all(new)
             second = Server(port=first.port, credentials=new.server_credentials(True),

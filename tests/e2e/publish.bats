@@ -135,7 +135,7 @@ publish() {
   run -0 publish -s ecb,max-age=240h:ecb.xml --to out.json
   ecb "$(date -u -d '3 days' +%F)" >ecb.xml
   run -1 publish -s ecb:ecb.xml --to out.json
-  [[ $output == *'a day to come'*clock* ]]
+  [[ $output == *'a day in the future'*clock* ]]
 }
 
 @test "a file is replaced whole: a reader never sees a part of it" {

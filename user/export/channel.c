@@ -72,12 +72,12 @@ static void open_channel(struct export_channel *c)
 		{.type = GRPC_ARG_STRING,
 		 .key = (char *)GRPC_ARG_PRIMARY_USER_AGENT_STRING,
 		 .value.string = (char *)USER_AGENT},
-		arg_int(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1), /* make_request looks */
+		arg_int(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, -1), /* make_request checks */
 		arg_int(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RESPONSE_MAX),
-		/* How to retry is not the collector's DNS zone's to say. */
+		/* The collector's DNS zone must not decide how to retry. */
 		arg_int(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
-		/* Two endpoints of one address stay two connections, and a new channel means a new
-		 * connection. */
+		/* Two endpoints with one address keep separate connections, and a new channel makes
+		 * a new connection. */
 		arg_int(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
 		arg_int(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 500),
 		arg_int(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000),
@@ -86,8 +86,9 @@ static void open_channel(struct export_channel *c)
 	};
 	grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
 
-	/* Without a scheme, a host called "unix" or "xds" would be taken for one; the bracket of
-	 * an IPv6 address may not stand in the path of a URI, and cannot be mistaken. */
+	/* Without a scheme, gRPC would read a host called "unix" or "xds" as one. An IPv6 address
+	 * gets no scheme: its bracket is not allowed in the path of a URI, and nothing reads it as
+	 * a scheme. */
 	snprintf(target, sizeof(target), "%s%s", e->authority[0] == '[' ? "" : "dns:///",
 		 e->authority);
 	if (c->channel)
@@ -96,7 +97,7 @@ static void open_channel(struct export_channel *c)
 	c->reopen = false;
 }
 
-/* Wipes the texts of KEYS. NULL: gRPC cannot make any of them. */
+/* Makes gRPC credentials of KEYS and wipes its texts. NULL: gRPC cannot use them. */
 static grpc_channel_credentials *make_credentials(const struct config_endpoint *e,
 						  struct export_keys *keys)
 {
@@ -119,7 +120,7 @@ int export_channel_open(struct export_channel *c, char *why, size_t why_len)
 	c->credentials = make_credentials(c->endpoint, &c->keys);
 	if (!c->credentials) {
 		snprintf(why, why_len,
-			 "gRPC finds no trusted certificates on this host; set "
+			 "gRPC found no trusted certificates on this host; set "
 			 "the endpoint's ca_file or install ca-certificates");
 		return -ENOENT;
 	}
@@ -144,7 +145,7 @@ static gpr_timespec in_ms(int64_t ms)
 	return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
 }
 
-/* Frees what belongs to one export. */
+/* Frees the state of one export. */
 static void forget_call(struct export_channel *c)
 {
 	grpc_call_unref(c->call);
@@ -159,7 +160,7 @@ static void forget_call(struct export_channel *c)
 	c->details = grpc_empty_slice();
 }
 
-/* The request is compressed here rather than by gRPC, so that it is known what it comes to. */
+/* Compresses the request itself, instead of letting gRPC do it, to know the size that is sent. */
 static int make_request(struct export_channel *c, const uint8_t *bytes, size_t len, size_t *sent)
 {
 	grpc_slice body;
@@ -229,8 +230,8 @@ int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, voi
 	return 0;
 }
 
-/* A collector may repeat in its words what it takes offence at: "no such key: ...". A header's
- * value is not for the log or the page, whole or without the "Bearer" before it. */
+/* A collector's error text may repeat a header's value: "no such key: ...". The log and the page
+ * must not show it, neither whole nor without the "Bearer" in front. */
 static void mask_headers(const struct config_endpoint *e, char *text)
 {
 	for (size_t i = 0; i < e->headers_len; i++) {
@@ -248,14 +249,15 @@ static void read_response(struct export_channel *c, struct export_answer *answer
 	grpc_slice bytes;
 	char *message = NULL;
 
-	/* The status says OK: whatever stands in the answer, the data arrived. */
+	/* The status is OK: the data arrived, whatever the answer contains. */
 	if (!c->response || !grpc_byte_buffer_reader_init(&reader, c->response))
 		return;
 	bytes = grpc_byte_buffer_reader_readall(&reader);
 	grpc_byte_buffer_reader_destroy(&reader);
 	if (otlp_decode_response(GRPC_SLICE_START_PTR(bytes), GRPC_SLICE_LENGTH(bytes),
 				 &answer->rejected, &message) == -EBADMSG)
-		log_debug(STAGE, "%s: acknowledged in a form that is not OTLP's", c->endpoint->url);
+		log_debug(STAGE, "%s: acknowledged with an answer that is not OTLP",
+			  c->endpoint->url);
 	if (message) {
 		mask_headers(c->endpoint, message);
 		snprintf(answer->words, sizeof(answer->words), "%s", message);
@@ -295,7 +297,7 @@ void export_channel_finish(struct export_channel *c, struct export_answer *answe
 		export_words(c->status, details, connected, answer->words, sizeof(answer->words));
 		gpr_free(details);
 	}
-	/* A connection whose other end vanished looks well for many minutes: do not wait for it. */
+	/* A connection whose other end has vanished looks healthy for many minutes: do not wait. */
 	c->reopen = c->status == GRPC_STATUS_DEADLINE_EXCEEDED;
 	forget_call(c);
 }

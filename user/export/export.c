@@ -36,8 +36,8 @@ static bool replaced(const struct export_params *p, const char *key)
 	return false;
 }
 
-/* An operator's attribute stands in for ours of the same name, but for those that say what the data
- * is: OTLP forbids a key twice. */
+/* An attribute of the operator replaces telltale's of the same name, because OTLP forbids a key
+ * twice. Those that say what the data is cannot be replaced. */
 static int make_resource(struct exporter *x)
 {
 	const struct export_params *p = &x->params;
@@ -72,7 +72,7 @@ static int64_t start_due(struct exporter *x)
 	for (size_t i = 0; i < x->lanes_len && !x->late; i++) {
 		struct lane *l = &x->lanes[i];
 
-		/* One that cannot be sent at all is settled at once: the next may follow. */
+		/* A snapshot that cannot be sent is settled at once, so the next one may follow. */
 		while (!l->sending && l->settled != x->newest_number && l->not_before_ms <= now)
 			lane_send(x, l);
 		if (!l->sending && l->settled != x->newest_number && l->not_before_ms < next)
@@ -81,8 +81,8 @@ static int64_t start_due(struct exporter *x)
 	return next;
 }
 
-/* With new certificates an endpoint that refused the old ones may take them at once; one that asked
- * for time has another reason. */
+/* An endpoint that refused the old certificates may accept the new ones, so it is tried at once. An
+ * endpoint that asked for a wait had another reason, so the wait stays. */
 static void take_keys(struct lane *l, struct export_keys *fresh)
 {
 	int err = export_channel_renew(&l->channel, fresh);
@@ -94,7 +94,7 @@ static void take_keys(struct lane *l, struct export_keys *fresh)
 	free(fresh);
 }
 
-/* What TO holds is given up for what FROM holds. */
+/* Moves the snapshot from FROM to TO, and releases the one that TO had. */
 static void move(struct parcel *to, struct parcel *from)
 {
 	released_unref(to->released);
@@ -109,7 +109,7 @@ static void read_mailbox(struct exporter *x)
 	pthread_mutex_lock(&x->lock);
 	if (x->mailbox_first.released) {
 		move(&x->first, &x->mailbox_first);
-		/* Both have come at once: the first is number 1. */
+		/* When the newest is already another one than the first, the first is number 1. */
 		x->newest_number = x->mailbox.released != x->first.released;
 	}
 	if (x->mailbox.released) {
@@ -131,14 +131,14 @@ static void read_mailbox(struct exporter *x)
 		x->first.released = NULL;
 	}
 	if (stopping && !x->flushing) {
-		/* A last chance for each, whatever it said before. */
+		/* One last try for each endpoint, even if it asked for a wait. */
 		x->flushing = true;
 		for (size_t i = 0; i < x->lanes_len; i++)
 			x->lanes[i].not_before_ms = 0;
 	}
 }
 
-/* Whether the flush has nothing more to wait for. */
+/* Whether every endpoint is done with the flush. */
 static bool flushed(const struct exporter *x)
 {
 	for (size_t i = 0; i < x->lanes_len; i++) {
@@ -180,7 +180,8 @@ static void serve(struct exporter *x)
 	}
 }
 
-/* Everything that needs gRPC before the first export; dismantle undoes it, in part done too. */
+/* Sets up everything that needs gRPC before the first export. dismantle undoes it, even if it was
+ * done only in part. */
 static int prepare(struct exporter *x)
 {
 	char why[192] = "";
@@ -244,7 +245,7 @@ static void *exporter_thread(void *arg)
 		if (l->settled != x->newest_number)
 			log_warn(STAGE, "%s: the last snapshot did not arrive: %s", l->status.url,
 				 l->status.last_error[0] ? l->status.last_error
-							 : "there was no time left for it");
+							 : "there was no time left");
 	}
 	dismantle(x);
 	export_thread_leave();
@@ -264,7 +265,7 @@ static void lane_fini(struct lane *l)
 
 static void exporter_free(struct exporter *x)
 {
-	/* Normally the thread has done it; not when it never ran. */
+	/* The thread does this, but only if it ran. */
 	for (size_t i = 0; i < x->lanes_len; i++)
 		lane_fini(&x->lanes[i]);
 	released_unref(x->mailbox_first.released);
@@ -345,7 +346,7 @@ out:
 	return err;
 }
 
-/* Reads the files of L's endpoint again if they have been replaced. */
+/* Reads the key files of L's endpoint again if they were replaced. */
 static void look_for_new_keys(struct exporter *x, struct lane *l)
 {
 	const struct config_endpoint *e = l->channel.endpoint;
@@ -361,8 +362,8 @@ static void look_for_new_keys(struct exporter *x, struct lane *l)
 		free(fresh);
 		if (!l->keys_said)
 			log_warn(STAGE,
-				 "%s: the new certificates are not used yet: %s; those read before "
-				 "are, until this is mended",
+				 "%s: the new certificates are not used yet: %s; the old ones "
+				 "stay in use until this is fixed",
 				 e->url, why[0] ? why : strerror(-err));
 		l->keys_said = true;
 		return;
@@ -376,7 +377,7 @@ static void look_for_new_keys(struct exporter *x, struct lane *l)
 	if (old)
 		export_keys_wipe(old);
 	free(old);
-	log_info(STAGE, "%s: its certificates were replaced and have been read again", e->url);
+	log_info(STAGE, "%s: the certificates were replaced and have been read again", e->url);
 }
 
 void export_post(struct exporter *x, struct released *snapshot)
@@ -397,7 +398,7 @@ void export_post(struct exporter *x, struct released *snapshot)
 		x->mailbox_first = parcel;
 		x->posted = true;
 	}
-	/* While one was in the box, a wake-up is on its way already. */
+	/* If the mailbox already held a snapshot, the thread has been woken for it. */
 	if (!old.released)
 		wake(x);
 	pthread_mutex_unlock(&x->lock);

@@ -6,7 +6,7 @@
 
 #include <zlib.h>
 
-#define GZIP_FORMAT (15 + 16) /* the largest window, and gzip's frame around it */
+#define GZIP_FORMAT (15 + 16) /* the largest window, with a gzip header and trailer */
 #define MEMORY      8         /* zlib's default */
 
 int export_gzip(const uint8_t *bytes, size_t len, uint8_t **out, size_t *out_len)
@@ -25,7 +25,7 @@ int export_gzip(const uint8_t *bytes, size_t len, uint8_t **out, size_t *out_len
 		goto out;
 	}
 	z.next_in = (Bytef *)bytes;
-	z.avail_in = (uInt)len; /* at most 64 MiB, and its bound is little more */
+	z.avail_in = (uInt)len; /* LEN is at most 64 MiB, and the bound little more */
 	z.next_out = *out;
 	z.avail_out = (uInt)room;
 	if (deflate(&z, Z_FINISH) != Z_STREAM_END) {

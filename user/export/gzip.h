@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip.h - a request in the gzip format, as gRPC's message encoding `gzip` has it. */
+/* gzip.h - compresses a request in the gzip format, for gRPC's message encoding `gzip`. */
 #ifndef TELLTALE_EXPORT_GZIP_H
 #define TELLTALE_EXPORT_GZIP_H
 

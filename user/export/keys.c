@@ -79,7 +79,7 @@ out:
 	return err;
 }
 
-/* How often MARK stands in TEXT. */
+/* How often MARK occurs in TEXT. */
 static size_t marks(const char *text, const char *mark)
 {
 	size_t n = 0;
@@ -91,7 +91,7 @@ static size_t marks(const char *text, const char *mark)
 	return n;
 }
 
-/* A file that is still being written ends inside a block. */
+/* Refuses a file that ends inside a PEM block, because it is still being written. */
 static int check_whole(const char *pem, const char *what, const char *path, char *why,
 		       size_t why_len)
 {
@@ -101,8 +101,8 @@ static int check_whole(const char *pem, const char *what, const char *path, char
 	return -EBADMSG;
 }
 
-/* Every certificate in PEM can be read, and there is one: of a file of which gRPC cannot use the
- * first, it would refuse the endpoint, and past one in the middle it would not look. */
+/* Checks that PEM has a certificate and that each one in it can be read. gRPC would refuse the
+ * endpoint if the first is damaged, and would ignore everything after a damaged later one. */
 static int check_certificates(const char *pem, const char *what, const char *path, char *why,
 			      size_t why_len)
 {
@@ -135,7 +135,8 @@ static int check_certificates(const char *pem, const char *what, const char *pat
 	return 0;
 }
 
-/* The key must be the certificate's: together they may come from two sides of a rotation. */
+/* Checks that key and certificate belong together: during a rotation one may be new and the other
+ * old. */
 static int check_pair(const struct config_endpoint *e, const struct export_keys *k, char *why,
 		      size_t why_len)
 {
@@ -150,7 +151,8 @@ static int check_pair(const struct config_endpoint *e, const struct export_keys 
 	key_text = BIO_new_mem_buf(k->key, -1);
 	if (cert_text && key_text) {
 		cert = PEM_read_bio_X509(cert_text, NULL, NULL, NULL);
-		/* The empty passphrase: with none given, OpenSSL would ask on the terminal. */
+		/* An empty passphrase, because OpenSSL would ask on the terminal if there were
+		 * none. */
 		key = PEM_read_bio_PrivateKey(key_text, NULL, NULL, (void *)"");
 	}
 	if (!cert || !key)
@@ -158,8 +160,8 @@ static int check_pair(const struct config_endpoint *e, const struct export_keys 
 			 cert ? "key file" : "certificate file", cert ? e->key_file : e->cert_file,
 			 cert ? " or has a passphrase" : "");
 	else if (X509_check_private_key(cert, key) != 1)
-		snprintf(why, why_len, "key file %s is not of the certificate in %s", e->key_file,
-			 e->cert_file);
+		snprintf(why, why_len, "key file %s does not belong to the certificate in %s",
+			 e->key_file, e->cert_file);
 	if (!cert || !key || X509_check_private_key(cert, key) != 1)
 		err = -EBADMSG;
 	EVP_PKEY_free(key);
@@ -211,7 +213,7 @@ bool export_keys_changed(const struct config_endpoint *e, const struct export_fi
 		struct export_file now;
 		struct stat st;
 
-		/* One that is missing for a moment, in the middle of a rotation, will be back. */
+		/* A file that is missing during a rotation will be back. */
 		if (!paths[i] || stat(paths[i], &st))
 			continue;
 		now = file_of(&st);

@@ -3,9 +3,10 @@
  * keys.h - the certificates and the key of one endpoint: read, checked against each other,
  * and read again when their files are replaced.
  *
- * Rotation is seen by what a path leads to (device, inode, size, time of change), so that a file
- * that is renamed over, written anew or reached through another symbolic link is noticed. Half of a
- * rotation (the new certificate beside the old key, a file cut short) is refused whole.
+ * A replaced file is detected by device, inode, size and time of change. So it does not matter
+ * whether it was renamed, written again or reached through another symbolic link. A rotation that
+ * is only half done (a new certificate with the old key, or an incomplete file) is refused as a
+ * whole.
  */
 #ifndef TELLTALE_EXPORT_KEYS_H
 #define TELLTALE_EXPORT_KEYS_H
@@ -25,14 +26,15 @@ struct export_file {
 };
 
 struct export_keys {
-	char *ca, *cert, *key; /* PEM; NULL where the endpoint names none */
+	char *ca, *cert, *key; /* PEM; NULL when the endpoint has none */
 	struct export_file files[3];
 };
 
-/* 0, or -errno with a sentence in WHY; then K has no texts. */
+/* Reads and checks the endpoint's files. 0, or -errno with a sentence in WHY; K then has no texts.
+ */
 int export_keys_read(const struct config_endpoint *endpoint, struct export_keys *k, char *why,
 		     size_t why_len);
-/* Whether the endpoint's files are others by now than FILES, of a struct export_keys. */
+/* Whether the endpoint's files have changed since FILES, taken from a struct export_keys. */
 bool export_keys_changed(const struct config_endpoint *endpoint, const struct export_file files[3]);
 /* Overwrites and frees the texts. */
 void export_keys_wipe(struct export_keys *k);

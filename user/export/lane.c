@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lane.c - a snapshot's way to one endpoint: encode, send, understand the answer, keep
- * count.
- */
+/* lane.c - sends snapshots to one endpoint: encodes, sends, reads the answer and counts. */
 #include "export/lane.h"
 
 #include <errno.h>
@@ -15,7 +13,7 @@
 
 #define STAGE "export"
 
-/* Counts a failure and says it once for a row of them. */
+/* Counts a failure. Of several in a row, only the first is logged as a warning. */
 static void note_failure(struct exporter *x, struct lane *l, bool for_good, int code,
 			 const char *words)
 {
@@ -52,13 +50,13 @@ static void note_success(struct exporter *x, struct lane *l, const struct export
 	if (failures)
 		log_info(STAGE, "%s: accepted again after %u failures", l->status.url, failures);
 	if (answer->rejected > 0 && !l->partial_said) {
-		log_warn(STAGE, "%s: refused %lld points: %s (said once, then only counted)",
+		log_warn(STAGE, "%s: refused %lld points: %s (logged once, then only counted)",
 			 l->status.url, (long long)answer->rejected,
 			 answer->words[0] ? answer->words : "no reason given");
 		l->partial_said = true;
 	} else if (answer->rejected <= 0 && answer->words[0] && !l->warning_said) {
-		log_warn(STAGE, "%s: accepted everything, and warns: %s (said once)", l->status.url,
-			 answer->words);
+		log_warn(STAGE, "%s: accepted everything, and warns: %s (logged once)",
+			 l->status.url, answer->words);
 		l->warning_said = true;
 	}
 }
@@ -75,7 +73,7 @@ static int64_t time_of(const struct exporter *x, const struct parcel *parcel)
 	return parcel == &x->first ? timeline_first(at(parcel), at(&x->newest)) : at(parcel);
 }
 
-/* What L's audience may see of PARCEL, as bytes. */
+/* Encodes what L's audience may see of PARCEL. */
 static int encode(const struct exporter *x, const struct lane *l, const struct parcel *parcel,
 		  uint8_t **bytes, size_t *len)
 {
@@ -90,10 +88,12 @@ static int encode(const struct exporter *x, const struct lane *l, const struct p
 	if (!own && view->network)
 		view = view->network;
 	form.time_unix_ns = (uint64_t)time_of(x, parcel);
-	/* Of the network's view no more than the whole second is anybody's business. */
+	/* The network's view gets its time in whole seconds only. */
 	if (view != parcel->released)
 		form.time_unix_ns -= form.time_unix_ns % NS_PER_S;
-	/* The counters may be older than this process, and the clock have gone back since. */
+	/* The counters may have begun in an earlier process, and the clock may have gone back
+	 * since.
+	 */
 	if (form.time_unix_ns < view->start_unix_ns)
 		form.time_unix_ns = view->start_unix_ns;
 	return otlp_encode(view, &x->resource, &form, bytes, len);
@@ -158,7 +158,7 @@ void lane_settle(struct exporter *x, struct lane *l)
 		note_success(x, l, &answer);
 		return;
 	}
-	/* That the flush's time is up says less than what went wrong before it. */
+	/* An earlier error says more than the end of the flush's time. */
 	cut = x->flushing && l->status.last_error[0] &&
 	      (answer.status == GRPC_STATUS_CANCELLED ||
 	       answer.status == GRPC_STATUS_DEADLINE_EXCEEDED);

@@ -14,9 +14,9 @@
 #endif
 
 /*
- * A request is a tree of some thousand small messages that live until it is packed: they come from
- * blocks that are freed together. After a failed allocation every later one fails too, so that one
- * look at `failed` at the end is enough.
+ * A request is a tree of about a thousand small messages, which are needed until it is packed. They
+ * are allocated from blocks that are freed together. After a failed allocation every later one
+ * fails too, so checking `failed` once at the end is enough.
  */
 struct block {
 	struct block *next;
@@ -68,7 +68,7 @@ static void arena_free(struct arena *a)
 	}
 }
 
-/* What is being encoded, and into what. */
+/* The snapshot being encoded, its form, and the memory for it. */
 struct encoding {
 	struct arena arena;
 	const struct released *released;
@@ -76,7 +76,7 @@ struct encoding {
 	uint64_t time_unix_ns;
 };
 
-/* A message of type OTLP_TYPE, initialised, or NULL. */
+/* A new, initialised message of type TYPE, or NULL. */
 #define ARENA_NEW(arena, type, init)                                                               \
 	({                                                                                         \
 		type *new_ = arena_get(arena, sizeof(type));                                       \
@@ -117,7 +117,8 @@ static Otlp__KeyValue *attribute(struct arena *a, const char *key, const char *v
 	return kv;
 }
 
-/* The point's labels and `source`. Returns how many; *OUT is NULL when memory is short. */
+/* The point's labels and `source` as attributes. Returns how many; *OUT is NULL when memory is
+ * short. */
 static size_t point_attributes(struct encoding *e, const struct released_point *p,
 			       Otlp__KeyValue ***out)
 {
@@ -138,7 +139,7 @@ static Otlp__NumberPoint *number_point(struct encoding *e, const struct released
 
 	if (!n)
 		return NULL;
-	/* A gauge has no beginning. */
+	/* A gauge has no start time. */
 	if (metric_infos[p->metric].shape == METRIC_SUM)
 		n->start_time_unix_nano = e->released->start_unix_ns;
 	n->time_unix_nano = e->time_unix_ns;
@@ -268,7 +269,7 @@ static void put_exponential(struct encoding *e, Otlp__Metric *m, const struct re
 	m->exponential_histogram = histogram;
 }
 
-/* One metric with its LEN points from P on. */
+/* One metric with the LEN points that begin at P. */
 static Otlp__Metric *metric(struct encoding *e, const struct released_point *p, size_t len)
 {
 	const struct metric_info *info = &metric_infos[p->metric];
@@ -291,7 +292,8 @@ static Otlp__Metric *metric(struct encoding *e, const struct released_point *p, 
 	return m;
 }
 
-/* All metrics that the form asks for, into LIST (room for METRICS_LEN). */
+/* Puts all metrics that the form asks for into LIST, which has room for METRICS_LEN. Returns how
+ * many. */
 static size_t metrics(struct encoding *e, Otlp__Metric **list)
 {
 	const struct released *r = e->released;

@@ -43,7 +43,7 @@ static uint32_t delay_of(const Rpc__Duration *d)
 		return 0;
 	if (d->seconds >= EXPORT_RETRY_DELAY_MAX_MS / 1000)
 		return EXPORT_RETRY_DELAY_MAX_MS;
-	/* Rounded up: not a moment earlier than asked. */
+	/* Rounded up, so that the retry is never earlier than asked. */
 	ms = (uint32_t)d->seconds * 1000 + ((uint32_t)d->nanos + NS_PER_MS - 1) / NS_PER_MS;
 	return ms < EXPORT_RETRY_DELAY_MAX_MS ? ms : EXPORT_RETRY_DELAY_MAX_MS;
 }
@@ -100,7 +100,7 @@ static const char *status_name(grpc_status_code status)
 	return (size_t)status < sizeof(names) / sizeof(names[0]) ? names[status] : "UNKNOWN";
 }
 
-/* What follows the last MARK in TEXT, or NULL. */
+/* The text after the last MARK in TEXT, or NULL. */
 static const char *after(const char *text, const char *mark)
 {
 	const char *found = NULL;
@@ -113,8 +113,7 @@ static const char *after(const char *text, const char *mark)
 void export_words(grpc_status_code status, const char *message, bool connected, char *out,
 		  size_t len)
 {
-	/* gRPC wraps the cause in layers of its own; the innermost is what the operator can mend.
-	 */
+	/* gRPC wraps the cause in other messages; the innermost is what the operator can fix. */
 	const char *refused = after(message, "Failed to connect to remote host: ");
 	const char *last = after(message, "last error: ");
 	const char *name = after(message, "DNS resolution failed") ? after(message, ": ") : NULL;

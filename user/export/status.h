@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* status.h - how an endpoint does: what /metrics, the page and the commands show of it. */
+/* status.h - the state of exports to one endpoint, as /metrics, the page and the commands show it.
+ */
 #ifndef TELLTALE_EXPORT_STATUS_H
 #define TELLTALE_EXPORT_STATUS_H
 
@@ -9,20 +10,20 @@
 #include "release/histogram.h"
 
 struct export_status {
-	const char *url; /* as long as that of the endpoint lives */
+	const char *url; /* lives as long as the endpoint's */
 	enum audience audience;
 	uint64_t exports;  /* acknowledged */
 	uint64_t failures; /* dropped for good */
 	uint64_t retries;
 	uint64_t rejected_points;      /* by partial_success */
-	uint64_t bytes;                /* of acknowledged requests, compressed where they are */
+	uint64_t bytes;                /* of acknowledged requests, as sent */
 	uint64_t last_bytes;           /* ... of the last one */
 	uint64_t last_success_unix_ns; /* 0: never */
 	uint64_t latency_ns;           /* of the last acknowledged export */
 	struct histogram latency;      /* of all of them */
 	unsigned consecutive_failures; /* attempts */
-	int last_code;        /* gRPC's status of the last attempt; 0: well, -1: none yet */
-	char last_error[256]; /* in words; empty when the last attempt went well */
+	int last_code;        /* gRPC's status of the last attempt; 0: success, -1: none yet */
+	char last_error[256]; /* in words; empty when the last attempt succeeded */
 };
 
 #endif

@@ -29,7 +29,7 @@ static void grpc_message(gpr_log_func_args *args)
 	enum log_level level =
 		args->severity == GPR_LOG_SEVERITY_ERROR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
 
-	/* Of a proxy's address that it cannot read it shows all, the password too. */
+	/* gRPC's message about an invalid proxy address shows all of it, the password too. */
 	const char *proxy = strstr(args->message, "_proxy' env var");
 	size_t len = proxy ? strcspn(proxy, ".") + (size_t)(proxy - args->message)
 			   : strlen(args->message);
@@ -44,7 +44,7 @@ int export_thread_enter(void)
 	if (err)
 		return err;
 	gpr_set_log_function(grpc_message);
-	/* Whatever GRPC_VERBOSITY says: gRPC's traces print headers, tokens among them. */
+	/* Overrides GRPC_VERBOSITY: gRPC's traces print headers, and tokens with them. */
 	gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
 	grpc_init();
 	return 0;

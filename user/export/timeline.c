@@ -16,8 +16,8 @@ static int64_t place(struct timeline *t, int64_t wall_ns, int64_t boot_ns)
 		t->off = true;
 		t->since_ns = boot_ns;
 		log_warn("export",
-			 "the clock was set by %lld s: exports keep to the time before for %lld "
-			 "minutes, in case it is put right",
+			 "the clock was set by %lld s: exports use the old time for %lld more "
+			 "minutes, in case the clock is set back",
 			 (long long)(off / NS_PER_S), TIMELINE_PATIENCE_NS / NS_PER_MINUTE);
 	}
 	if (boot_ns - t->since_ns < TIMELINE_PATIENCE_NS)
@@ -32,7 +32,7 @@ int64_t timeline_next(struct timeline *t, int64_t wall_ns, int64_t boot_ns)
 {
 	int64_t at = t->at_ns ? place(t, wall_ns, boot_ns) : wall_ns;
 
-	/* Two points of one series never have the same time. */
+	/* Two points of one series must not have the same time. */
 	if (at <= t->at_ns)
 		at = t->at_ns + 1;
 	t->at_ns = at;

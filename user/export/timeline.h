@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * timeline.h - the time that exported points carry: it never goes back, and a clock that is set for
- * a while and put right again leaves no trace in it.
+ * timeline.h - the time of exported points. It never goes back, and a clock that is wrong for a
+ * short while does not change it.
  *
- * A store orders the samples of a series by their time and refuses, or takes for a restart, what
- * does not rise. So a step of the wall clock is not followed at once: for TIMELINE_PATIENCE_NS the
- * time goes on as it was. If the step stays, one forwards is then followed whole (a gap, which a
- * cumulative counter survives), and after one backwards time runs at an eighth of its speed until
+ * A store orders the samples of a series by time. It refuses a time that does not rise, or reads it
+ * as a restart. So a step of the wall clock is ignored for TIMELINE_PATIENCE_NS. If the clock stays
+ * there, the time follows. A step forwards is followed at once, which leaves a gap that does not
+ * harm a cumulative counter. After a step backwards the time runs at an eighth of its speed until
  * the clock has caught up.
  */
 #ifndef TELLTALE_TIMELINE_H
@@ -17,25 +17,26 @@
 
 #include "base/clock.h"
 
-#define TIMELINE_TOLERANCE_NS NS_PER_S /* what is no step, but a clock being disciplined */
+#define TIMELINE_TOLERANCE_NS NS_PER_S /* less is not a step but NTP adjusting the clock */
 #define TIMELINE_PATIENCE_NS  (10 * NS_PER_MINUTE)
 #define TIMELINE_SLOWED       8
 
 struct timeline {
-	int64_t at_ns;    /* the last time given; 0: none yet */
-	int64_t boot_ns;  /* ... and when that was */
-	bool off;         /* the clock is elsewhere */
+	int64_t at_ns;    /* the last time returned; 0: none yet */
+	int64_t boot_ns;  /* ... and the boot time of that */
+	bool off;         /* the wall clock differs by a step */
 	int64_t since_ns; /* ... since then */
 };
 
-/* The time of a point that is made now: WALL_NS by the wall clock, BOOT_NS by one that is never set
- * and does not stop in suspend (CLOCK_BOOTTIME). T begins zeroed. */
+/* The time of a point that is made now. WALL_NS is the wall clock; BOOT_NS is CLOCK_BOOTTIME, which
+ * cannot be set and runs during suspend. T begins zeroed. */
 int64_t timeline_next(struct timeline *t, int64_t wall_ns, int64_t boot_ns);
 
 /*
- * The time that a node's first point, which says where its counters begin, carries when it is sent
- * before the newest one: its own, unless an endpoint was out of reach for so long that a store
- * might refuse it as too late. Prometheus does after an hour, and would not see the restart.
+ * The time of a node's first point, which shows where its counters begin, when it is sent before
+ * the newest point. It is the first point's own time, unless the endpoint was out of reach for so
+ * long that a store might refuse it as too old. Prometheus does so after an hour, and would then
+ * miss the restart.
  */
 #define TIMELINE_LATE_NS (30 * NS_PER_MINUTE)
 int64_t timeline_first(int64_t first_ns, int64_t newest_ns);

@@ -75,11 +75,11 @@ static int write_whole(int fd, const char *text, size_t len)
 		text += n;
 		len -= (size_t)n;
 	}
-	/* Everybody may read what is meant to be published. */
+	/* A publication is for everybody to read. */
 	return fchmod(fd, 0644) || fsync(fd) ? -errno : 0;
 }
 
-/* After a loss of power the folder has the new name or the old one. */
+/* Writes the folder to disk, so that the new name survives a loss of power. */
 static int sync_folder(const char *path)
 {
 	char copy[PATH_MAX];
@@ -95,8 +95,8 @@ static int sync_folder(const char *path)
 	return error;
 }
 
-/* Follows links to the name of what is or will be there: a symbolic link stays one, even one whose
- * target is not there yet. 0 or -errno. */
+/* Resolves symbolic links, so that what TO points to is replaced and not the link. The last target
+ * need not exist yet. 0 or -errno. */
 static int follow_links(const char *to, char path[PATH_MAX])
 {
 	char target[PATH_MAX], copy[PATH_MAX];

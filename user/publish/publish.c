@@ -32,7 +32,7 @@ struct combine {
 	void *context;
 	struct publication *p;
 	FILE *text;
-	/* Of the asset at hand. */
+	/* Of the current asset. */
 	const char *code;
 	bool known; /* BEFORE is its previous rate */
 	mpq_t before, median, scratch, largest;
@@ -87,7 +87,7 @@ static void change_from(mpq_t scratch, const mpq_t a, const mpq_t b)
 	mpq_div(scratch, scratch, b);
 }
 
-/* A and B differ by at most RATIO of B. */
+/* Whether A and B differ by at most RATIO of B. */
 static bool within(struct combine *c, const mpq_t a, const mpq_t b, const mpq_t ratio)
 {
 	change_from(c->scratch, a, b);
@@ -95,7 +95,7 @@ static bool within(struct combine *c, const mpq_t a, const mpq_t b, const mpq_t 
 	return mpq_cmp(c->scratch, ratio) <= 0;
 }
 
-/* Q, which is above zero, to DIGITS significant digits, half to even. */
+/* Rounds Q, which is above zero, to DIGITS significant digits, half to even. */
 static struct rate round_to(const mpq_t q, unsigned digits)
 {
 	mpz_t n, d, quotient, rest, low, power;
@@ -105,7 +105,7 @@ static struct rate round_to(const mpq_t q, unsigned digits)
 
 	mpz_inits(n, d, quotient, rest, low, power, NULL);
 	mpz_ui_pow_ui(low, 10, digits - 1);
-	/* A little too small at first, so that the quotient is too large, if it is not right. */
+	/* The first estimate may be too small, never too large; the quotient is then too large. */
 	exponent = (long)mpz_sizeinbase(mpq_numref(q), 10) -
 		   (long)mpz_sizeinbase(mpq_denref(q), 10) - (long)digits - 1;
 	for (;; exponent++) {
@@ -135,14 +135,14 @@ static struct rate round_to(const mpq_t q, unsigned digits)
 	return r;
 }
 
-/* For reading: at most six significant digits. */
+/* Q for messages: at most six significant digits. */
 static const char *readable(const mpq_t q, char *buf, size_t len)
 {
 	decimal_format(round_to(q, 6), buf, len);
 	return buf;
 }
 
-/* The step from BEFORE to Q in per cent, rounded to two decimals, for reading. */
+/* The change from BEFORE to Q in per cent, rounded to two decimals, for messages. */
 static void format_change(struct combine *c, const mpq_t q, char *out, size_t out_len)
 {
 	unsigned long hundredths;
@@ -217,7 +217,7 @@ static void refuse_vote(struct combine *c, const struct vote *vote)
 	    readable(c->before, before, sizeof(before)));
 }
 
-/* Judges the votes; returns how many were taken. */
+/* Decides which sources' rates to take; returns how many. */
 static size_t judge(struct combine *c)
 {
 	size_t taken = 0;
@@ -324,7 +324,7 @@ static int compare_codes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Every code there is, sorted, each once. */
+/* Lists every code that occurs, sorted, each once. */
 static int list_codes(const struct combine *c, const char ***out, size_t *out_len)
 {
 	size_t most = c->previous ? c->previous->len : 0, len = 0, unique = 0;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * publish.h - several sources' quotes and the previous publication in, the next publication out.
+ * publish.h - makes the next publication from several sources' quotes and the previous publication.
  *
- * For each asset a source's rate is taken when it is within MAX_CHANGE of the previous publication,
- * or when another source says the same within CONFIRM_WITHIN. An asset that is new is taken from
- * its only source; where several have it, two must agree. The rate is the median of those taken,
- * of two in the middle their mean. All of that is rationals, exactly; then, once, it is rounded to
- * DIGITS significant digits, half to even.
+ * A source's rate of an asset is accepted when it is within MAX_CHANGE of the previous publication,
+ * or when another source's rate is within CONFIRM_WITHIN of it. A new asset is accepted from its
+ * only source; when several sources have it, two must agree. The published rate is the median of
+ * those accepted; of an even number, the mean of the two in the middle. This is exact, in rational
+ * numbers, and rounded once, at the end, to DIGITS significant digits, half to even.
  *
- * An asset none of whose rates is taken keeps its previous one; so does an asset that no source
- * gives while one of them failed. When all of them answered and none has it, it is dropped.
+ * An asset with no accepted rate keeps its previous one. So does an asset that no source has, while
+ * a source failed. When all sources answered and none has it, the asset is dropped.
  */
 #ifndef TELLTALE_PUBLISH_H
 #define TELLTALE_PUBLISH_H
@@ -22,8 +22,8 @@
 #define PUBLISH_DIGITS_MAX  18
 
 struct publish_source {
-	const char *name;            /* for sentences */
-	const struct quotes *quotes; /* NULL: it failed */
+	const char *name;            /* for messages */
+	const struct quotes *quotes; /* NULL: the source failed */
 };
 
 struct publish_limits {
@@ -35,19 +35,20 @@ struct publish_limits {
 struct publication {
 	char *text; /* {"base":"USD","rates":{…}} and a line end */
 	size_t len;
-	size_t rates;   /* in it */
-	size_t added;   /* of them, those the previous publication did not have */
-	size_t kept;    /* of them, the previous publication's, because no new one could be taken */
+	size_t rates; /* in it */
+	size_t added; /* of these, how many the previous publication did not have */
+	size_t kept;  /* of these, how many are the previous publication's: no new one was accepted
+		       */
 	size_t dropped; /* of the previous publication's */
-	size_t refused; /* single rates of sources that were not taken */
-	/* The largest step of a rate from the previous publication; code empty: none. */
+	size_t refused; /* single sources' rates that were not accepted */
+	/* The asset whose rate changed most since the previous publication; empty: none. */
 	char changed[sizeof(((struct quote *)0)->code)];
-	char change[64]; /* such as "+1.25" per cent, rounded for reading */
+	char change[64]; /* by how much, in per cent, rounded: "+1.25" */
 };
 
 /*
- * PREVIOUS may be NULL. SAY gets one sentence, without a line end, for each rate that was refused,
- * kept or dropped. 0: *OUT is the caller's to free. -EINVAL: nothing could be taken. -ENOMEM.
+ * PREVIOUS may be NULL. SAY gets one sentence, without a newline, for each rate that was refused,
+ * kept or dropped. 0: the caller frees *OUT. -EINVAL: no rate was accepted. -ENOMEM.
  */
 int publish_combine(const struct publish_source *sources, size_t sources_len,
 		    const struct quotes *previous, const struct publish_limits *limits,

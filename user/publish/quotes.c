@@ -10,7 +10,7 @@
 
 #include "rates/rates.h"
 
-/* What the published document can hold without escapes, and an asset as its code. */
+/* Whether CODE can be an asset's code, and stand in the published document without escapes. */
 static bool is_code(const char *code)
 {
 	size_t len = strlen(code);

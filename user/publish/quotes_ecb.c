@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * quotes_ecb.c - the European Central Bank's daily reference rates:
+ * quotes_ecb.c - reads the European Central Bank's daily reference rates:
  *
  *   <gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01"
  *                    xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
  *     <Cube><Cube time='2026-11-20'>
  *       <Cube currency='USD' rate='1.0928'/>
  *
- * One EUR buys that many of each currency. A document type, with which XML grows entities that
- * expand without end or name files, is refused: this format has none.
+ * One EUR buys that many of each currency. A document with a document type declaration is refused:
+ * it could define entities that expand without limit or read files, and this format has none.
  */
 #include "publish/quotes_formats.h"
 
@@ -33,7 +33,7 @@ struct reader {
 	struct quotes *quotes;
 	unsigned depth;
 	unsigned days;
-	struct rate usd; /* one EUR buys so many */
+	struct rate usd; /* one EUR buys this many */
 	char *why;
 	size_t why_len;
 	int error;
@@ -78,11 +78,11 @@ static void read_day(struct reader *r, const char *text)
 		       "rates of more than one day; the daily document is eurofxref-daily.xml");
 		return;
 	}
-	/* A day that no month has comes out as another one. */
+	/* timegm turns a day that the month does not have into another day. */
 	same = day;
 	start = timegm(&same);
 	if (!end || *end || strlen(text) != 10 || start <= 0 || same.tm_mday != day.tm_mday)
-		refuse(r, -EINVAL, "'%.20s' is no day such as 2026-11-20", text);
+		refuse(r, -EINVAL, "'%.20s' is not a day such as 2026-11-20", text);
 	else
 		r->quotes->dated = start;
 }
@@ -96,7 +96,7 @@ static void read_rate(struct reader *r, const char *currency, const char *text)
 		refuse(r, -EINVAL, "%.20s has no %s", currency, text ? "day" : "rate");
 		return;
 	}
-	/* One EUR is one EUR, whatever is written. */
+	/* The base's own rate is 1, whatever is written. */
 	if (!strcmp(currency, "EUR"))
 		return;
 	error = rates_text_rate(currency, text, &rate, r->why, r->why_len);
@@ -119,7 +119,7 @@ static void XMLCALL start_element(void *reader, const char *name, const char **a
 	const char *const *list = (const char *const *)attributes;
 	const char *currency, *day;
 
-	/* The parser may still call after it was stopped. */
+	/* The parser may make one more call after it was stopped. */
 	if (r->error)
 		return;
 	if (++r->depth > DEPTH_MAX) {
@@ -152,7 +152,7 @@ static void XMLCALL start_doctype(void *reader, const char *name, const char *sy
 				  const char *public_id, int internal)
 {
 	(void)name, (void)system_id, (void)public_id, (void)internal;
-	refuse(reader, -EINVAL, "it has a document type, which no rates need");
+	refuse(reader, -EINVAL, "it has a document type, which rates never have");
 }
 
 int quotes_parse_ecb(const char *text, size_t len, struct quotes *q, char *why, size_t why_len)

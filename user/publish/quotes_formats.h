@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * quotes_formats.h - the formats that quotes_parse chooses from; each has a file of its name.
+ * quotes_formats.h - the readers that quotes_parse chooses from, each in a file of its own.
  *
- * Each reads LEN bytes and adds what it finds to Q, in any order. 0, or -EINVAL or -ENOMEM with a
- * sentence in WHY.
+ * Each reads LEN bytes and adds the quotes in them to Q, in any order. 0, or -EINVAL or -ENOMEM
+ * with a sentence in WHY.
  */
 #ifndef TELLTALE_QUOTES_FORMATS_H
 #define TELLTALE_QUOTES_FORMATS_H

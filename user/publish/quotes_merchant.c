@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quotes_merchant.c - {"merchant": {"EUR": {"USD": "1.08"}}}: what one EUR is worth in USD. */
+/* quotes_merchant.c - reads {"merchant": {"EUR": {"USD": "1.08"}}}: one EUR is worth 1.08 USD. */
 #include "publish/quotes_formats.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 #include "rates/text.h"
 
-/* The value of one CODE: a decimal number, written as a number or as text. */
+/* Reads the value of one CODE: a decimal number, written as a JSON number or as text. */
 static int read_value(const char *code, struct json_object *value, struct rate *out, char *why,
 		      size_t why_len)
 {
@@ -27,12 +27,12 @@ static int read_asset(const char *code, struct json_object *values, struct quote
 
 	if (!json_object_is_type(values, json_type_object)) {
 		snprintf(why, why_len,
-			 "the value of %.40s is no object such as {\"" RATES_BASE_CODE
+			 "the value of %.40s is not an object such as {\"" RATES_BASE_CODE
 			 "\": \"1.08\"}",
 			 code);
 		return -EINVAL;
 	}
-	/* Values in other currencies are not ours to combine. */
+	/* A value in another currency only is skipped. */
 	if (!json_object_object_get_ex(values, RATES_BASE_CODE, &usd)) {
 		q->skipped++;
 		return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quotes_rafiki.c - {"base": "USD", "rates": {"EUR": 0.9}}: what one of the base buys. */
+/* quotes_rafiki.c - reads {"base": "USD", "rates": {"EUR": 0.9}}: one USD buys 0.9 EUR. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 struct collect {
 	struct quotes *quotes;
-	struct rate usd; /* one of the base buys so many */
+	struct rate usd; /* one unit of the base buys this many */
 	char *why;
 	size_t why_len;
 	int error;

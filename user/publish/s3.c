@@ -13,13 +13,13 @@
 #include "base/fetch.h"
 #include "publish/s3_credentials.h"
 
-#define ERROR_MAX     8192 /* bytes of an error's document that are looked at */
+#define ERROR_MAX     8192 /* bytes of an error's document that are read */
 #define HASH_TEXT_MAX 65   /* of a SHA-256 in hexadecimal digits */
 
 struct s3 {
 	struct s3_credentials who;
 	char *url;       /* of the object */
-	char *signing;   /* CURLOPT_AWS_SIGV4's: who signs, region, service */
+	char *signing;   /* for CURLOPT_AWS_SIGV4: provider, region, service */
 	char *authority; /* PEM file of certificate authorities; NULL: the system's */
 	bool public_read;
 	unsigned timeout_ms;
@@ -45,8 +45,8 @@ static bool is_bucket(const char *bucket, size_t len)
 	return len >= 3 && len <= 63;
 }
 
-/* What stands in a URL as it is: libcurl signs the path as it is written, S3 as it would encode it.
- */
+/* Whether KEY needs no escapes in a URL. libcurl signs the path as it is written, but S3 computes
+ * the signature of the escaped path. */
 static bool is_key(const char *key)
 {
 	size_t len = strlen(key);
@@ -55,7 +55,7 @@ static bool is_key(const char *key)
 		if (!isalnum((unsigned char)*c) && !strchr("-._~/", *c))
 			return false;
 	}
-	/* Parts that begin with a dot may be ones that a URL drops. */
+	/* A part that begins with a dot may be "." or "..", which a URL drops. */
 	return len && len <= 1024 && *key != '/' && *key != '.' && !strstr(key, "//") &&
 	       !strstr(key, "/.");
 }
@@ -98,12 +98,14 @@ static int make_url(struct s3 *s, const char *bucket, size_t bucket_len, const c
 		return -EINVAL;
 	}
 	if (s->who.region && !is_region(s->who.region)) {
-		snprintf(why, why_len, "'%.60s' is no region such as eu-central-1", s->who.region);
+		snprintf(why, why_len, "'%.60s' is not a region such as eu-central-1",
+			 s->who.region);
 		return -EINVAL;
 	}
 	if (endpoint && strncasecmp(endpoint, "http://", 7) != 0 &&
 	    strncasecmp(endpoint, "https://", 8) != 0) {
-		snprintf(why, why_len, "the endpoint '%.120s' is no http or https URL", endpoint);
+		snprintf(why, why_len, "the endpoint '%.120s' is not an http or https URL",
+			 endpoint);
 		return -EINVAL;
 	}
 	if (endpoint) {
@@ -111,7 +113,7 @@ static int make_url(struct s3 *s, const char *bucket, size_t bucket_len, const c
 			     (int)(strlen(endpoint) - (endpoint[strlen(endpoint) - 1] == '/')),
 			     endpoint, len, bucket, key);
 	} else if (memchr(bucket, '.', bucket_len)) {
-		/* No certificate fits a host's name with more dots. */
+		/* A bucket with dots goes into the path: no certificate fits such a host name. */
 		n = asprintf(&s->url, "https://s3.%s.amazonaws.com/%.*s/%s", s->who.region, len,
 			     bucket, key);
 	} else {
@@ -206,7 +208,7 @@ static size_t receive_header(char *data, size_t size, size_t n, void *answer)
 		at++;
 	while (len > at && isspace((unsigned char)data[len - 1]))
 		len--;
-	/* A bucket whose versions were switched off says "null". */
+	/* A bucket with suspended versioning answers "null". */
 	a->versioned = len > at && (len - at != 4 || memcmp(data + at, "null", 4) != 0);
 	return size * n;
 }
@@ -231,7 +233,7 @@ static bool hash(const char *body, size_t len, char out[HASH_TEXT_MAX])
 	return true;
 }
 
-/* BODY NULL: of a GET. NULL: out of memory. */
+/* The headers of a PUT of BODY; BODY NULL: of a GET. Returns NULL when out of memory. */
 static struct curl_slist *make_headers(const struct s3 *s, const char *body, size_t len)
 {
 	char digest[HASH_TEXT_MAX], line[HASH_TEXT_MAX + 24];
@@ -239,7 +241,7 @@ static struct curl_slist *make_headers(const struct s3 *s, const char *body, siz
 	char *token = NULL;
 	bool good = hash(body ? body : "", len, digest);
 
-	/* Servers want it; libcurl signs what stands in it, but 7.88 does not send one itself. */
+	/* Servers require this header. libcurl 7.88 signs it but does not add it by itself. */
 	snprintf(line, sizeof(line), "x-amz-content-sha256: %s", good ? digest : "");
 	list = append(list, line, &good);
 	if (body)
@@ -287,7 +289,7 @@ static CURLcode set_options(CURL *easy, const struct s3 *s, struct answer *a, ch
 	return e;
 }
 
-/* BODY NULL: GET, else PUT. 0: the answer has a status and a body. */
+/* Sends a PUT of BODY; BODY NULL: a GET. 0: the answer has a status and a body. */
 static int request(const struct s3 *s, const char *body, size_t len, struct answer *a, char *why,
 		   size_t why_len)
 {
@@ -301,7 +303,8 @@ static int request(const struct s3 *s, const char *body, size_t len, struct answ
 	if (!easy || !headers || set_options(easy, s, a, error_text) ||
 	    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers))
 		goto out;
-	/* As posted fields, not as an upload, libcurl has all of it before it signs. */
+	/* libcurl can sign posted fields, because it has all of them at the start; of an upload it
+	 * does not. */
 	if (body && (curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len) ||
 		     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) ||
 		     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT")))
@@ -322,27 +325,26 @@ out:
 /* --- what a server says is wrong --- */
 
 static const struct {
-	const char *code, *mend;
-} mends[] = {
+	const char *code, *fix;
+} fixes[] = {
 	{"SignatureDoesNotMatch", "the secret key is not the one of this access key"},
 	{"InvalidAccessKeyId", "the server does not know this access key"},
 	{"InvalidToken", "AWS_SESSION_TOKEN does not belong to this access key"},
-	{"ExpiredToken", "the session is over; get new credentials"},
+	{"ExpiredToken", "the session has expired; get new credentials"},
 	{"RequestTimeTooSkewed", "this host's clock is wrong; set it"},
 	{"NoSuchBucket", "make the bucket first"},
 	{"AuthorizationHeaderMalformed", "the bucket is in another region; give --region"},
 	{"PermanentRedirect", "the bucket is in another region; give --region"},
-	{"AccessControlListNotSupported",
-	 "the bucket takes no access lists; leave --public-read out and let a bucket policy allow "
-	 "s3:GetObject"},
+	{"AccessControlListNotSupported", "the bucket does not allow access lists; leave "
+					  "--public-read out and let a bucket policy allow "
+					  "s3:GetObject"},
 	{"AccessDenied",
 	 "these credentials may not do that: they need s3:GetObject, s3:PutObject and, for an "
-	 "object "
-	 "that is not there yet, s3:ListBucket (or --no-previous once); --public-read needs "
-	 "s3:PutObjectAcl"},
+	 "object that is not there yet, s3:ListBucket (or --no-previous once); --public-read "
+	 "needs s3:PutObjectAcl"},
 };
 
-/* What stands after TAG in an error's document, as far as it is plain text. */
+/* Copies the text after TAG in an error's document, as far as it is plain text. */
 static void error_text(const struct answer *a, const char *tag, char *text, size_t text_len)
 {
 	const char *at = a->body ? strstr(a->body, tag) : NULL;
@@ -359,19 +361,19 @@ static void error_text(const struct answer *a, const char *tag, char *text, size
 static int refused(const struct answer *a, char *why, size_t why_len)
 {
 	char code[48], message[160];
-	const char *mend = NULL;
+	const char *fix = NULL;
 
 	error_text(a, "<Code>", code, sizeof(code));
 	error_text(a, "<Message>", message, sizeof(message));
-	for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++) {
-		if (!strcmp(code, mends[i].code))
-			mend = mends[i].mend;
+	for (size_t i = 0; i < sizeof(fixes) / sizeof(fixes[0]); i++) {
+		if (!strcmp(code, fixes[i].code))
+			fix = fixes[i].fix;
 	}
-	if (!mend)
-		mend = message;
+	if (!fix)
+		fix = message;
 	snprintf(why, why_len, "the server answered with HTTP status %ld%s%s%s%s", a->status,
-		 code[0] ? ", " : "", code, *mend ? ": " : "", mend);
-	/* Servers say 404 of other things too. */
+		 code[0] ? ", " : "", code, *fix ? ": " : "", fix);
+	/* Servers answer 404 for other reasons too. */
 	if (a->status == 404 && !strcmp(code, "NoSuchKey"))
 		return -ENOENT;
 	return a->status == 401 || a->status == 403 ? -EACCES : -EPROTO;
@@ -408,6 +410,6 @@ int s3_put(struct s3 *s, const char *body, size_t len, bool *versioned, char *wh
 		error = refused(&a, why, why_len);
 	*versioned = a.versioned;
 	free(a.body);
-	/* Nothing that is not there can be overwritten. */
+	/* -ENOENT is for reading: writing does not need the object to exist. */
 	return error == -ENOENT ? -EPROTO : error;
 }

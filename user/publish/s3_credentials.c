@@ -12,7 +12,7 @@
 
 #define FILE_MAX (1u << 20)
 
-/* A variable that is set and not empty. */
+/* The value of a variable that is set and not empty, else NULL. */
 static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
@@ -37,7 +37,7 @@ static int set(char **to, const char *value)
 
 /* --- files --- */
 
-/* TEXT without the blanks around it, which are overwritten. */
+/* TEXT without leading and trailing blanks; shortens TEXT in place. */
 static char *trim(char *text)
 {
 	char *end;
@@ -50,7 +50,8 @@ static char *trim(char *text)
 	return text;
 }
 
-/* "[default]", "[name]" or, as the configuration file has it, "[profile name]". */
+/* Whether LINE is the heading of PROFILE: "[default]", "[name]" or, in AWS's configuration file,
+ * "[profile name]". */
 static bool is_section(char *line, const char *profile)
 {
 	char *end = strchr(line, ']');
@@ -79,7 +80,7 @@ static int take(struct s3_credentials *c, const char *name, const char *value)
 	return 0;
 }
 
-/* What PROFILE's section in TEXT, which is taken apart, says. */
+/* Reads PROFILE's section in TEXT, which is changed. */
 static int take_profile(struct s3_credentials *c, char *text, const char *profile, bool *found)
 {
 	bool inside = false;
@@ -102,7 +103,7 @@ static int take_profile(struct s3_credentials *c, char *text, const char *profil
 	return error;
 }
 
-/* A file that is not there says nothing. */
+/* A missing file is not an error. */
 static int read_profile(struct s3_credentials *c, const char *path, const char *profile,
 			bool *found, char *why, size_t why_len)
 {
@@ -131,7 +132,8 @@ static int read_profile(struct s3_credentials *c, const char *path, const char *
 	return error;
 }
 
-/* The file VARIABLE names, else NAME below ~/.aws; malloc'ed, NULL when there is no home either. */
+/* The path that the variable VARIABLE_NAME holds, else that of NAME in ~/.aws; malloc'ed. NULL when
+ * HOME is not set either. */
 static char *file_of(const char *name, const char *variable_name)
 {
 	const char *path = variable(variable_name), *home = variable("HOME");
@@ -147,7 +149,7 @@ static char *file_of(const char *name, const char *variable_name)
 static int load_profile(struct s3_credentials *c, const char *profile, bool *found, char *why,
 			size_t why_len)
 {
-	/* The credentials file goes before the configuration: it is read last. */
+	/* The credentials file is read last, so that it overrides the configuration file. */
 	static const char *const files[][2] = {
 		{"config", "AWS_CONFIG_FILE"},
 		{"credentials", "AWS_SHARED_CREDENTIALS_FILE"},
@@ -189,7 +191,7 @@ static int load_region(struct s3_credentials *c, const char *region)
 	return region ? set(&c->region, region) : 0;
 }
 
-/* A line end or another control character would end a header in the middle. */
+/* Whether TEXT can stand in a header: a newline would end it. */
 static bool is_clean(const char *text)
 {
 	for (; text && *text; text++) {
@@ -205,16 +207,14 @@ static int check(const struct s3_credentials *c, const char *asked, bool found, 
 	if (asked && !found) {
 		snprintf(why, why_len,
 			 "no profile '%.60s' in ~/.aws/credentials or ~/.aws/config, or in the "
-			 "files "
-			 "AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name",
+			 "files AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name",
 			 asked);
 		return -ENOKEY;
 	}
 	if (!c->key || !c->secret) {
 		snprintf(why, why_len,
-			 "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name "
-			 "a "
-			 "profile of ~/.aws/credentials with --profile");
+			 "no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+			 "name a profile of ~/.aws/credentials with --profile");
 		return -ENOKEY;
 	}
 	if (!is_clean(c->key) || !is_clean(c->secret) || !is_clean(c->token) ||
@@ -235,7 +235,7 @@ int s3_credentials_load(const char *profile, const char *region, struct s3_crede
 		!profile && variable("AWS_ACCESS_KEY_ID") && variable("AWS_SECRET_ACCESS_KEY");
 	int error = load_profile(&c, name ? name : "default", &found, why, why_len);
 
-	/* Who has all in the environment need not be able to read the files. */
+	/* When the environment has everything, an unreadable file is not an error. */
 	if (in_environment && error != -ENOMEM)
 		error = 0;
 	if (!error) {

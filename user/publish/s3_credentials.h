@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * s3_credentials.h - who one is to an S3-compatible server, from where AWS's own tools look.
+ * s3_credentials.h - finds the credentials for an S3-compatible server where AWS's tools find them.
  *
- * A profile that is asked for (--profile) goes first; then AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
- * and AWS_SESSION_TOKEN; then the profile AWS_PROFILE, or "default", of the files. These are
- * AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials, and AWS_CONFIG_FILE or ~/.aws/config. The
- * region: asked for, else AWS_REGION, AWS_DEFAULT_REGION, the profile's. Roles that are to be
- * assumed, instance metadata and programs that print credentials are not asked.
+ * The order is: the profile that PROFILE names (--profile); AWS_ACCESS_KEY_ID,
+ * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; the profile that AWS_PROFILE names, or "default".
+ * Profiles are in two files: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials, and AWS_CONFIG_FILE
+ * or ~/.aws/config. The region is REGION, else AWS_REGION, else AWS_DEFAULT_REGION, else the
+ * profile's. Assumed roles, instance metadata and credential processes are not supported.
  */
 #ifndef TELLTALE_S3_CREDENTIALS_H
 #define TELLTALE_S3_CREDENTIALS_H
@@ -16,13 +16,13 @@
 struct s3_credentials {
 	char *key, *secret;
 	char *token;  /* NULL: none */
-	char *region; /* NULL: nobody says */
+	char *region; /* NULL: not set anywhere */
 };
 
 /* PROFILE and REGION may be NULL. 0, or -errno with a sentence in WHY that holds no secret. */
 int s3_credentials_load(const char *profile, const char *region, struct s3_credentials *out,
 			char *why, size_t why_len);
-/* Wipes them. */
+/* Overwrites and frees them. */
 void s3_credentials_fini(struct s3_credentials *c);
 
 #endif

@@ -13,7 +13,7 @@
 #include "rates/rates.h"
 
 #define TIMEOUT_MS 10000u
-#define AGE_MAX_MS (7u * 24 * 3600 * 1000) /* longer than any row of bank holidays */
+#define AGE_MAX_MS (7u * 24 * 3600 * 1000) /* longer than any run of bank holidays */
 #define STEP_MS    20u
 #define DAY_S      86400
 
@@ -21,7 +21,7 @@
 
 static int refuse_spec(const char *spec, char *why)
 {
-	/* Only what stands before the location, which may hold a key. */
+	/* The message does not show the location, which may hold a key. */
 	snprintf(why, SOURCES_WHY,
 		 "the source '%.*s…' is not FORMAT:LOCATION with a format of rafiki, merchant or "
 		 "ecb",
@@ -53,7 +53,7 @@ static int set_limit(struct source_place *s, const char *name, const char *value
 	return error;
 }
 
-/* "ecb,timeout=5s", which is taken apart. */
+/* Reads TEXT, such as "ecb,timeout=5s", and changes it. */
 static int set_format(struct source_place *s, char *text, const char *spec, char *why)
 {
 	char *format = strsep(&text, ","), *setting, *value;
@@ -79,7 +79,7 @@ static int set_format(struct source_place *s, char *text, const char *spec, char
 static int set_location(struct source_place *s, const char *location, char *why)
 {
 	s->is_url = !strncasecmp(location, "http:", 5) || !strncasecmp(location, "https:", 6);
-	/* Of the three only Rafiki's services take a base. */
+	/* Only Rafiki's services take ?base=. */
 	if (s->is_url && s->format == QUOTES_RAFIKI)
 		s->location = fetch_url_with_base(location, RATES_BASE_CODE);
 	else if (!strncasecmp(location, "file:", 5))
@@ -93,7 +93,7 @@ static int set_location(struct source_place *s, const char *location, char *why)
 	return -EINVAL;
 }
 
-/* A URL's host, a file's path. */
+/* Names S for messages: by a URL's host, or a file's path. */
 static void set_name(struct source_place *s, size_t number)
 {
 	CURLU *u = s->is_url ? curl_url() : NULL;
@@ -106,7 +106,7 @@ static void set_name(struct source_place *s, size_t number)
 		 quotes_format_names[s->format],
 		 !s->is_url ? s->location
 		 : host     ? host
-			    : "an odd URL");
+			    : "an invalid URL");
 	curl_free(host);
 	curl_url_cleanup(u);
 }
@@ -136,7 +136,7 @@ int sources_add(struct sources *s, const char *spec, char *why)
 	free(head);
 	if (!error)
 		error = set_location(item, colon + 1, why);
-	/* One that is asked twice would confirm itself. */
+	/* A source listed twice would confirm itself. */
 	for (size_t i = 0; !error && i < s->len; i++) {
 		if (!strcmp(s->items[i].location, item->location)) {
 			snprintf(why, SOURCES_WHY,
@@ -165,11 +165,11 @@ static void check_age(struct source_place *s, int64_t now)
 		return;
 	if (age < 0)
 		snprintf(s->why, sizeof(s->why),
-			 "its rates are of a day to come; see to this host's clock");
+			 "its rates are of a day in the future; check this host's clock");
 	else
 		snprintf(s->why, sizeof(s->why),
 			 "its rates are %" PRId64 " days old, and max-age is %" PRId64
-			 " hours; is it still being kept up?",
+			 " hours; is it still updated?",
 			 age / DAY_S, max / 3600);
 	free(s->quotes);
 	s->quotes = NULL;
@@ -191,7 +191,7 @@ static void read_file(struct source_place *s, int64_t now)
 	free(text);
 }
 
-/* Returns whether it is still under way. */
+/* Returns whether the fetch has not ended yet. */
 static bool step_url(struct source_place *s, int64_t now)
 {
 	const char *text = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sources.h - where `telltale rates publish` reads rates: files and URLs, all of them at once, each
- * with a limit on its time, its size and its age.
+ * sources.h - the files and URLs that `telltale rates publish` reads rates from. They are read at
+ * the same time, each with limits on its time, size and age.
  */
 #ifndef TELLTALE_SOURCES_H
 #define TELLTALE_SOURCES_H
@@ -23,10 +23,10 @@ struct source_place {
 	bool is_url;
 	uint32_t timeout_ms, max_age_ms;
 	size_t max_size;
-	char name[128]; /* for sentences; holds nothing secret */
+	char name[128]; /* for messages; holds no secret */
 	struct fetch *fetch;
-	struct quotes *quotes; /* NULL: not yet, or it failed */
-	char why[SOURCES_WHY]; /* it failed */
+	struct quotes *quotes; /* NULL: not read yet, or failed */
+	char why[SOURCES_WHY]; /* the reason when it failed */
 };
 
 struct sources {
@@ -35,12 +35,12 @@ struct sources {
 };
 
 /*
- * Adds FORMAT[,timeout=10s][,max-size=BYTES][,max-age=168h]:LOCATION. 0, or -EINVAL or -ENOMEM with
- * a sentence in WHY (SOURCES_WHY bytes).
+ * Adds the source FORMAT[,timeout=10s][,max-size=BYTES][,max-age=168h]:LOCATION. 0, or -EINVAL or
+ * -ENOMEM with a sentence in WHY (SOURCES_WHY bytes).
  */
 int sources_add(struct sources *s, const char *spec, char *why);
-/* Reads all; each ends with quotes or with a reason why not. NOW is seconds since 1970. Returns how
- * many have quotes. */
+/* Reads all sources; each then has quotes, or the reason why not. NOW is seconds since 1970.
+ * Returns how many have quotes. */
 size_t sources_read(struct sources *s, int64_t now);
 void sources_fini(struct sources *s);
 
