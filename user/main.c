@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c - finds the subcommand and hands over. */
+/* main.c - finds the subcommand and runs it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,13 +27,13 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{"run", cmd_run, "observe the configured targets and export (the daemon)"},
-	{"check", cmd_check, "say what works on this host, what does not, and the mend for each"},
+	{"check", cmd_check, "say what works on this host, what does not, and how to fix it"},
 	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
 	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},
 	{"version", cmd_version, "print the version"},
-	{"help", cmd_help, "print this, or the help of a command"},
+	{"help", cmd_help, "print this help, or the help of a command"},
 };
 
 #define COMMANDS_LEN (sizeof(commands) / sizeof(commands[0]))
@@ -47,8 +47,8 @@ static void usage(FILE *out)
 	      out);
 	for (size_t i = 0; i < COMMANDS_LEN; i++)
 		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
-	fputs("\nBegin with `telltale check`. `telltale COMMAND --help` explains each command,\n"
-	      "and telltale(8) the configuration.\n",
+	fputs("\nBegin with `telltale check`. `telltale COMMAND --help` explains each command;\n"
+	      "telltale(8) explains the configuration.\n",
 	      out);
 }
 
@@ -61,7 +61,7 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
-/* What a full disk swallowed was not done. */
+/* Output that could not be written, as to a full disk, makes the command fail. */
 static int flushed(int status)
 {
 	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_SUCCESS) {
@@ -71,7 +71,7 @@ static int flushed(int status)
 	return status;
 }
 
-/* Runs COMMAND with argv[0] changed to "telltale <name>", which its messages show. */
+/* Runs COMMAND with argv[0] set to "telltale <name>", which its messages begin with. */
 static int dispatch(const struct command *command, int argc, char **argv)
 {
 	static char title[32];
@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	const struct command *command;
 
 	argp_err_exit_status = EXIT_USAGE;
-	/* argp's note on the arguments of short options is longer than our help. */
+	/* Without this, argp adds a note on the arguments of short options to every help. */
 	setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
 	if (argc < 2) {
 		usage(stderr);

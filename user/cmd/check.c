@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check.c - `telltale check`: what works on this host, what does not, and the mend for each. */
+/* check.c - `telltale check`: what works on this host, what does not, and how to fix it. */
 #include <argp.h>
 #include <errno.h>
 #include <libgen.h>
@@ -37,8 +37,7 @@ struct arguments {
 
 static const struct argp_option options[] = {
 	{"print-config", OPTION_PRINT, NULL, 0,
-	 "Print the effective configuration, with where each value came from, and check nothing",
-	 1},
+	 "Print the effective configuration and where each value came from; check nothing", 1},
 	{0},
 };
 
@@ -60,11 +59,11 @@ static const struct argp parser = {
 	.options = options,
 	.parser = parse_option,
 	.children = children,
-	.doc = "Looks at this host and the configuration and says, one line each, what works, what "
-	       "does not, and the mend. Nothing is observed and nothing of the connector is sent; "
-	       "each collector receives one empty export.\v"
+	.doc = "Checks this host and the configuration. Prints one line for each thing that works "
+	       "or does not, with the fix. Observes nothing and sends nothing about the "
+	       "connector; each collector receives one empty export.\v"
 	       "Exit status: 0 when `telltale run` would start and see all it should; 1 when "
-	       "something failed. Warnings do not fail.",
+	       "something failed. A warning is not a failure.",
 };
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -103,7 +102,7 @@ static void check_consent(const struct config *config)
 	if (config->rafiki_telemetry_on)
 		say(HOST_WARN, "consent",
 		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
-		    "would count every payment twice; turn one off");
+		    "would count every payment twice; turn one of them off");
 }
 
 static void check_host(void)
@@ -124,7 +123,7 @@ struct seen {
 	struct tlslib_cache *cache;
 	struct tlslib *libraries;
 	unsigned readable, others, closed;
-	char names[256]; /* of the others */
+	char names[256]; /* of the other processes */
 };
 
 static void add_name(char *names, size_t len, pid_t pid, const char *remark)
@@ -163,14 +162,15 @@ static void check_filtered(const struct probe *probe, const struct target *targe
 	struct seen s = {0};
 
 	if (!probe_harms_filtered(probe)) {
-		say(HOST_OK, "seccomp", "reading TLS does not harm processes under a filter here");
+		say(HOST_OK, "seccomp",
+		    "reading TLS does not harm processes with a seccomp filter on this kernel");
 		return;
 	}
 	for (size_t i = 0; i < len; i++)
 		target_each_process(&targets[i], look_for_filter, &s);
 	say(HOST_WARN, "seccomp",
-	    "this kernel would kill processes under a filter when their TLS is read, so they are "
-	    "left alone; in the targets: %s; run a kernel with the mend (6.12.14, 6.13.3, 6.14 or "
+	    "this kernel kills a process with a seccomp filter when its TLS is read, so these are "
+	    "left alone; in the targets: %s; run a kernel with the fix (6.12.14, 6.13.3, 6.14 or "
 	    "newer)",
 	    s.names[0] ? s.names : "none now");
 }
@@ -197,12 +197,12 @@ static void check_processes(const struct target *t)
 		    s.readable == 1 ? "" : "es");
 		if (s.closed)
 			say(HOST_WARN, "target",
-			    "%s: %u process%s this user may not look into; run as root, or with "
+			    "%s: this user may not look into %u process%s; run as root, or with "
 			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
 			    what, s.closed, s.closed == 1 ? "" : "es");
 		if (s.others)
 			say(HOST_WARN, "target",
-			    "%s: no readable TLS library in %s; if one of them speaks TLS, let it "
+			    "%s: no readable TLS library in %s; if one of them uses TLS, let it "
 			    "speak plain HTTP to a local proxy that does the TLS",
 			    what, s.names);
 	}
@@ -210,24 +210,24 @@ static void check_processes(const struct target *t)
 	tlslib_cache_free(s.cache);
 }
 
-/* What the kernel took, piece by piece. */
+/* Says which programs the kernel accepted. */
 static void check_programs(const struct probe *probe, const struct target *targets, size_t len)
 {
 	const char *refused = probe_tls_refused(probe);
 
 	if (refused) {
-		say(HOST_OK, "programs", "the kernel takes the programs for plain HTTP");
+		say(HOST_OK, "programs", "the kernel accepts the programs for plain HTTP");
 		say(HOST_WARN, "programs",
 		    "TLS cannot be read: %s; let the connector speak plain HTTP to a local proxy "
 		    "that does the TLS",
 		    refused);
 		return;
 	}
-	say(HOST_OK, "programs", "the kernel takes the BPF programs");
+	say(HOST_OK, "programs", "the kernel accepts the BPF programs");
 	if (!probe_tells_execs(probe))
 		say(HOST_WARN, "programs",
-		    "this kernel does not tell of processes that begin: TLS that one speaks in its "
-		    "first second may be missed; Linux 5.15 and newer do");
+		    "this kernel does not report new processes: TLS in the first second of one "
+		    "may be missed; Linux 5.15 and newer report them");
 	check_filtered(probe, targets, len);
 }
 
@@ -326,7 +326,8 @@ static void check_rates(const struct config *config)
 	rates_free(rates);
 }
 
-/* A directory that can be written, or can be made in one, MADE then: 0 or -errno. */
+/* 0 when PATH is a directory that can be written, or can be made (*MADE is then true); -errno when
+ * not. */
 static int try_directory(const char *path, bool *made)
 {
 	char *copy = strdup(path);
@@ -373,11 +374,11 @@ static void check_unix(const char *listen, const char *path)
 
 	if (err)
 		say(HOST_FAIL, "listen",
-		    "%s cannot be made: %s; set listen to a place that can be written, in a "
-		    "directory that is there",
+		    "%s cannot be made: %s; set listen to a path in an existing directory that "
+		    "can be written",
 		    listen, strerror(-err));
 	else
-		say(HOST_OK, "listen", "%s, for this user and root alone", listen);
+		say(HOST_OK, "listen", "%s, for this user and root only", listen);
 	free(copy);
 }
 
@@ -397,14 +398,13 @@ static void check_page(const struct config *config)
 	}
 	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
 	if (fd == -EADDRINUSE)
-		say(HOST_WARN, "listen", "%s, unless it is a telltale that runs already", why);
+		say(HOST_WARN, "listen", "%s; a telltale that already runs may be using it", why);
 	else if (fd < 0)
 		say(HOST_FAIL, "listen", "%s", why);
 	else if (!config_listen_is_local(config->listen))
 		say(HOST_WARN, "listen",
-		    "http://%s/ is open to other hosts: whoever has the token sees exact figures, "
-		    "and so does whoever is on the way, since there is no TLS; put a proxy with "
-		    "TLS "
+		    "http://%s/ is open to other hosts: anyone with the token sees exact figures, "
+		    "and so does anyone on the path, since there is no TLS; put a proxy with TLS "
 		    "before it, or listen on loopback and use ssh -L",
 		    config->listen);
 	else
@@ -426,7 +426,7 @@ static void check_collectors(const struct config *config)
 		why[0] = '\0';
 		if (export_try(e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
 			say(HOST_FAIL, "collector",
-			    "%s (%s): %s; see that it runs and that scheme, host and port are "
+			    "%s (%s): %s; check that it runs and that scheme, host and port are "
 			    "right",
 			    e->url, audience, why);
 		else
@@ -442,7 +442,8 @@ int cmd_check(int argc, char **argv)
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
 	log_route_libbpf();
-	log_set_level(LOG_LEVEL_ERR); /* each line says it better than libbpf, gRPC and the rates */
+	log_set_level(LOG_LEVEL_ERR); /* the lines of `check` say it better than libbpf, gRPC and
+					 the rates */
 	config = command_config_load(&a.config);
 	if (!config)
 		return EXIT_FAILURE;

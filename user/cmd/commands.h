@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commands.h - the subcommands: each takes its own argv (argv[0] is "telltale <name>") and returns
+ * commands.h - the subcommands. Each gets its own argv (argv[0] is "telltale <name>") and returns
  * the exit status.
  *
- * 0: done. 1: it did not work, or the check found a fault. 2: wrong usage. 3: see rates publish.
+ * 0: done. 1: it failed, or the check found a fault. 2: wrong usage. 3: see rates publish.
  */
 #ifndef TELLTALE_COMMANDS_H
 #define TELLTALE_COMMANDS_H
@@ -21,14 +21,14 @@ int cmd_peers(int argc, char **argv);
 int cmd_rates(int argc, char **argv);
 int cmd_rates_publish(int argc, char **argv);
 int cmd_privacy(int argc, char **argv);
-/* Actions of it. */
+/* Actions of `privacy`. */
 int cmd_privacy_audit(int argc, char **argv);
 int cmd_privacy_suggest(int argc, char **argv);
 
 /* --config and the targets of the command line: an argp child of `run` and `check`. */
 struct command_config {
-	const char *path; /* NULL: the default one, if it is there */
-	struct config_target targets[CONFIG_TARGETS_MAX]; /* names are argv's */
+	const char *path;                                 /* NULL: the default file, if it exists */
+	struct config_target targets[CONFIG_TARGETS_MAX]; /* names point into argv */
 	size_t targets_len;
 };
 
@@ -36,7 +36,7 @@ extern const struct argp command_config_argp;
 
 struct config;
 
-/* The configuration with the command line's targets added; NULL after saying why not. */
+/* The configuration with the command line's targets added; NULL after logging an error. */
 struct config *command_config_load(const struct command_config *a);
 
 #endif

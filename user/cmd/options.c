@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* options.c - the options that say which configuration, and which targets beside its own. */
+/* options.c - the options that name the configuration file and additional targets. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,12 +42,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		if (!*arg)
-			argp_error(state, "--config wants a file's path, not ''");
+			argp_error(state, "--config needs a file's path, not ''");
 		a->path = arg;
 		return 0;
 	case OPTION_PID:
 		if (!*arg || arg[strspn(arg, "0123456789")])
-			argp_error(state, "--pid wants a process number, not '%s'", arg);
+			argp_error(state, "--pid needs a process number, not '%s'", arg);
 		return add_target(state, TARGET_PID, arg);
 	case OPTION_CGROUP: return add_target(state, TARGET_CGROUP, arg);
 	case OPTION_UNIT: return add_target(state, TARGET_UNIT, arg);
@@ -57,7 +57,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 const struct argp command_config_argp = {.options = options, .parser = parse_option};
 
-/* The command line's targets come after the file's. */
+/* Appends the command line's targets to the file's. */
 static int append_targets(const struct command_config *a, struct config *config)
 {
 	size_t len = config->targets_len + a->targets_len;

@@ -45,7 +45,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			a->input = arg;
 		else
 			argp_error(state,
-				   "no use for '%s' here; write `telltale peers` or "
+				   "'%s' has no meaning here; write `telltale peers` or "
 				   "`telltale peers import [FILE]`",
 				   arg);
 		return 0;
@@ -57,17 +57,17 @@ static const struct argp parser = {
 	.options = options,
 	.parser = parse_option,
 	.args_doc = "\nimport [FILE]",
-	.doc = "Prints the endpoints that the running daemon has seen, with the asset each is "
-	       "attributed to, as items to paste under `peers:` in the configuration.\v"
-	       "`import` reads the operator's own list of peers from FILE (or standard input): the "
-	       "JSON answer of Rafiki's admin API to\n\n"
+	.doc = "Prints the endpoints that the running daemon has seen and the asset of each, as "
+	       "items to paste under `peers:` in the configuration.\v"
+	       "`import` reads the operator's own list of peers from FILE (or standard input): "
+	       "the JSON answer of Rafiki's admin API to\n\n"
 	       "  query { peers(first: 100) { edges { node { name\n"
 	       "    asset { code scale }\n"
 	       "    http { outgoing { endpoint authToken } } } }\n"
 	       "    pageInfo { hasNextPage } } }\n\n"
 	       "or an array of {name, endpoint, token, incoming: [token...], asset: {code, "
-	       "scale}}. It prints the same items with each token's fingerprint under this host's "
-	       "key; the tokens themselves are not kept.",
+	       "scale}}. It prints them as the same kind of items, with a fingerprint of each "
+	       "token made with this host's key. The tokens themselves are not kept.",
 };
 
 static struct config *load_config(const struct arguments *a)
@@ -104,7 +104,7 @@ static size_t take(char *bytes, size_t size, size_t count, void *context)
 	return len;
 }
 
-/* In a person's words why the daemon did not answer. */
+/* Logs why the daemon did not answer. */
 static void complain_unanswered(const char *path, CURLcode code, long status)
 {
 	if (code == CURLE_OK)
@@ -117,15 +117,16 @@ static void complain_unanswered(const char *path, CURLcode code, long status)
 			"`telltale run`, or name its configuration with --config",
 			path);
 	else if (access(path, W_OK) && errno == EACCES)
-		log_err("peers", "%s may not be used by this user; run as root", path);
+		log_err("peers", "this user may not use %s; run as root", path);
 	else if (code == CURLE_COULDNT_CONNECT)
 		log_err("peers",
 			"no daemon is running: nobody answers at %s; start it with `telltale "
 			"run`",
 			path);
 	else
-		log_err("peers", "the daemon did not answer at %s: %s; try again, or see its log",
-			path, curl_easy_strerror(code));
+		log_err("peers",
+			"the daemon did not answer at %s: %s; try again, or look at its log", path,
+			curl_easy_strerror(code));
 }
 
 static int ask_daemon(const char *path, struct answer *answer)
@@ -138,7 +139,7 @@ static int ask_daemon(const char *path, struct answer *answer)
 		return -ENOMEM;
 	curl_easy_setopt(curl, CURLOPT_URL, "http://localhost/peers");
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path);
-	/* No proxy of the environment may come between: the socket is this host's own. */
+	/* Ignores proxies named in the environment: the socket is on this host. */
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
@@ -181,7 +182,7 @@ out:
 
 /* --- the operator's own list ------------------------------------------------------------- */
 
-/* A larger buffer with the same bytes; the old one is wiped. */
+/* Moves the LEN bytes to a larger buffer and wipes the old one. */
 static char *grow(char *text, size_t len, size_t size)
 {
 	char *larger = malloc(size);
@@ -194,7 +195,7 @@ static char *grow(char *text, size_t len, size_t size)
 	return larger;
 }
 
-/* Not by stdio, which would keep a copy of the tokens. */
+/* Does not use stdio, which would keep a copy of the tokens. */
 static int read_input(int fd, char **text, size_t *len)
 {
 	size_t size = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peers_import.c - the operator's own list of peers, tokens turned into fingerprints. */
+/* peers_import.c - reads the operator's list of peers and replaces tokens by fingerprints. */
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ struct import {
 	const struct hostkey *key;
 	FILE *errors;
 	int err;
-	size_t entry; /* the one in hand, from 1 */
+	size_t entry; /* the current one, from 1 */
 	const char *entry_name;
 	struct item *items;
 	size_t items_len, items_size;
@@ -61,7 +61,7 @@ static void complain(struct import *im, const char *format, ...)
 	fputc('\n', im->errors);
 }
 
-/* What stands at PATH below OBJECT ("http.outgoing.endpoint"); NULL when a step is missing. */
+/* The value at PATH in OBJECT, such as "http.outgoing.endpoint"; NULL when a step is missing. */
 static struct json_object *at(struct json_object *object, const char *path)
 {
 	char copy[64], *rest = copy, *step;
@@ -94,7 +94,7 @@ static uint64_t fingerprint(const struct import *im, const char *token)
 	return hostkey_fingerprint(im->key, token, strlen(token));
 }
 
-/* Takes ITEM's texts over. */
+/* Adds ITEM and takes ownership of its texts. */
 static void add_item(struct import *im, struct item *item)
 {
 	struct item *list;
@@ -107,10 +107,10 @@ static void add_item(struct import *im, struct item *item)
 		if (other->asset.scale != item->asset.scale ||
 		    strcmp(other->asset.code, item->asset.code))
 			complain(im,
-				 "has the endpoint and the token, or none, of entry %zu but "
-				 "another asset; ask for authToken in the query, or mend the list",
+				 "has the same endpoint and token, or no token, as entry %zu but "
+				 "another asset; ask for authToken in the query, or fix the list",
 				 other->entry);
-		goto drop; /* the same peer once more */
+		goto drop; /* the same peer again */
 	}
 	if (im->items_len == CONFIG_PEERS_MAX) {
 		complain(im,
@@ -204,7 +204,7 @@ static void read_peer(struct import *im, struct json_object *node)
 
 	im->entry_name = text_at(node, "name");
 	if (im->entry_name && config_check_text(im->entry_name, strlen(im->entry_name), why))
-		im->entry_name = NULL; /* a name only helps people */
+		im->entry_name = NULL; /* the name is only for people */
 	peer.name = (char *)im->entry_name;
 	for (size_t i = 0; !endpoint && i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		endpoint = text_at(node, endpoints[i]);
@@ -228,7 +228,7 @@ static void read_peer(struct import *im, struct json_object *node)
 	im->entry_name = NULL;
 }
 
-/* The array of entries in ROOT: as it stands, or in the envelope of a GraphQL answer. */
+/* The array of entries in ROOT: ROOT itself, or the array in a GraphQL answer. */
 static struct json_object *entries_of(struct import *im, struct json_object *root)
 {
 	struct json_object *list = at(root, "data.peers.edges");
@@ -256,7 +256,7 @@ static struct json_object *entries_of(struct import *im, struct json_object *roo
 	return NULL;
 }
 
-/* Overwrites every text below OBJECT: json-c hands out its own buffer. */
+/* Overwrites every text in OBJECT. This works because json-c returns its own buffer. */
 static void wipe(struct json_object *object)
 {
 	switch (json_object_get_type(object)) {
@@ -287,8 +287,8 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 	enum json_tokener_error error;
 	size_t end, line = 1, column = 1;
 
-	/* The tokener gathers each string in a buffer of its own. Room for the longest possible one
-	 * from the start, so that it never moves and leaves a copy behind. */
+	/* The tokener collects each string in its own buffer. It gets room for the longest possible
+	 * string at the start, so that it never moves and leaves a copy behind. */
 	if (!tokener || len > INT_MAX - 64 ||
 	    printbuf_memset(tokener->pb, 0, 0, (int)len + 1) < 0) {
 		im->err = -ENOMEM;

@@ -35,7 +35,7 @@ void peers_yaml_entry(FILE *out, const char *name, const char *endpoint, uint64_
 	fprintf(out, "%s%s\n", remark ? "  # " : "", remark ? remark : "");
 }
 
-/* The member NAME of OBJECT when it is of TYPE, else NULL. */
+/* The member NAME of OBJECT if it is of type TYPE, else NULL. */
 static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
 {
 	struct json_object *value = NULL;

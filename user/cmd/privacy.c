@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* privacy.c - `telltale privacy`, and of its actions `apply`: bucket-laplace over values. */
+/* privacy.c - `telltale privacy` and its action `apply`, which runs bucket-laplace on values. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -30,23 +30,23 @@ static const struct argp_option apply_options[] = {
 	{"max-value", OPTION_MAX_VALUE, "N", 0, "Higher values are cut to this (100000000)", 0},
 	{"no-noise", OPTION_NO_NOISE, NULL, 0, "Print raw, bucket and rounded only", 0},
 	{"config", OPTION_CONFIG, "FILE", 0,
-	 "Take the parameters from this configuration; the options above go before it", 0},
+	 "Take the parameters from this configuration; the options above override it", 0},
 	{0},
 };
 
 static const char apply_doc[] =
-	"Shows what the mechanism would publish for values that you choose: reads one value a line "
-	"from standard input, prints a line of \"raw bucket rounded noisy\" for each, separated by "
+	"Shows what the mechanism would publish for values that you choose. Reads one value a line "
+	"from standard input and prints a line \"raw bucket rounded noisy\" for each, separated by "
 	"tabs."
 	"\v"
 	"A value is a whole number in units of 0.0001 USD: 10000 is 1.00 USD, 2500 is 0.25 USD. "
 	"Options count in the same units.\n\n"
 	"A value is rounded to a multiple of its bucket, and larger values have larger buckets: "
-	"multiples of 5000 below 20000, from there on 5000 times a power of two. To that is added "
-	"Laplace noise of scale max(rounded/10, bucket)/10, freshly drawn: the last column differs "
-	"each time, and may be negative.\n\n"
-	"Lines that are no such number are reported on standard error with their line number; the "
-	"others are still processed, and the exit status is 1.\n\n"
+	"multiples of 5000 below 20000, and 5000 times a power of two from there on. Then Laplace "
+	"noise of scale max(rounded/10, bucket)/10 is added. It is drawn anew for each value: the "
+	"last column differs each time, and may be negative.\n\n"
+	"A line that is not such a number is reported on standard error with its line number. The "
+	"other lines are still processed; the exit status is 1.\n\n"
 	"Example:\n"
 	"  $ printf '8300\\n147700\\n' | telltale privacy apply --no-noise\n"
 	"  8300\t10000\t10000\n"
@@ -54,13 +54,13 @@ static const char apply_doc[] =
 
 struct apply {
 	struct bucket_laplace params;
-	/* What the options say; 0: nothing, which no parameter may be. */
+	/* The values of the options; 0: not given, as no parameter may be 0. */
 	struct bucket_laplace wanted;
 	const char *config;
 	bool no_noise;
 };
 
-/* TEXT is a whole number that fits 64 bits, and nothing else. NULL, or what is wrong with it. */
+/* Reads TEXT as a whole number of 64 bits. Returns NULL, or what is wrong with it. */
 static const char *parse_value(const char *text, uint64_t *out)
 {
 	char *end;
@@ -155,7 +155,7 @@ static void apply_value(const struct apply *a, uint64_t value, struct entropy *e
 	putchar('\n');
 }
 
-/* Strips the line's end, "\n" or "\r\n". */
+/* Removes the newline, "\n" or "\r\n". */
 static void chomp(char *line, size_t len)
 {
 	if (len && line[len - 1] == '\n')
@@ -235,12 +235,12 @@ int cmd_privacy(int argc, char **argv)
 	static const struct argp argp = {
 		.parser = privacy_option,
 		.args_doc = "apply|audit|suggest [OPTION...]",
-		.doc = "The privacy mechanisms that stand between what is measured and what leaves "
+		.doc = "The privacy mechanisms, which change what is measured before it leaves "
 		       "the host."
 		       "\v"
-		       "  apply     what bucket-laplace makes of values on standard input\n"
-		       "  audit     what a mechanism gives away, measured on this host\n"
-		       "  suggest   clips for continual, from what you expect\n\n"
+		       "  apply     show what bucket-laplace makes of values on standard input\n"
+		       "  audit     measure on this host what a mechanism gives away\n"
+		       "  suggest   suggest clips for continual, from what you expect\n\n"
 		       "`telltale privacy ACTION --help` says more.",
 	};
 	static char title[40];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* privacy_audit.c - `telltale privacy audit`: what epsilon a mechanism really gives. */
+/* privacy_audit.c - `telltale privacy audit`: measures the epsilon that a mechanism really gives.
+ */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -31,32 +32,36 @@ enum flag {
 
 static const struct argp_option options[] = {
 	{"mechanism", OPTION_MECHANISM, "NAME", 0,
-	 "bucket-laplace or continual (what the configuration says, else bucket-laplace)", 0},
+	 "bucket-laplace or continual (the configuration's, else bucket-laplace)", 0},
 	{"samples", OPTION_SAMPLES, "N", 0, "Runs of each of the two inputs (1000000)", 0},
 	{"values", OPTION_VALUES, "A,B", 0, "bucket-laplace: the two values", 0},
 	{"payment", OPTION_PAYMENT, "VALUE,FULFILLED,REJECTED", 0,
 	 "continual: the payment that makes the difference", 0},
-	{"others", OPTION_OTHERS, "N", 0, "continual: how many payments there are beside it", 0},
+	{"others", OPTION_OTHERS, "N", 0, "continual: how many other payments there are", 0},
 	{"epsilon", OPTION_EPSILON, "E", 0, "continual: the budget (1)", 0},
-	{"day-clip", OPTION_DAY_CLIP, "N", 0, "continual: what counts of a payment in a day", 0},
-	{"hour-clip", OPTION_HOUR_CLIP, "N", 0, "continual: ... in an hour; 0: no hours", 0},
-	{"packet-clip", OPTION_PACKET_CLIP, "N", 0, "continual: packets that count", 0},
+	{"day-clip", OPTION_DAY_CLIP, "N", 0, "continual: how much of a payment counts in a day",
+	 0},
+	{"hour-clip", OPTION_HOUR_CLIP, "N", 0, "continual: ... in an hour; 0: no hourly totals",
+	 0},
+	{"packet-clip", OPTION_PACKET_CLIP, "N", 0,
+	 "continual: how many packets of a payment count", 0},
 	{"config", OPTION_CONFIG, "FILE", 0,
-	 "Take the parameters from this configuration; the options above go before it", 0},
+	 "Take the parameters from this configuration; the options above override it", 0},
 	{0},
 };
 
 static const char doc[] =
-	"Measures what a privacy mechanism gives away, on this host, by running it: prints a lower "
-	"bound of its epsilon, with the event that shows it."
+	"Runs a privacy mechanism on this host to measure what it gives away. Prints a lower bound "
+	"of its epsilon, with the event that shows it."
 	"\v"
-	"Two neighbouring inputs go through the code that releases values, many times each: two "
-	"values for bucket-laplace; for continual a day with and without one payment. Without a "
-	"pair, the one that shows most is searched. An event that is more than exp(epsilon) times "
-	"as likely on one as on the other shows that epsilon is larger; the bound is wrong with a "
-	"chance of at most 1 in 1000.\n\n"
+	"Two neighbouring inputs go through the code that releases values, many times each. For "
+	"bucket-laplace they are two values; for continual a day with and without one payment. "
+	"If you name none, the pair that shows most is searched for. An event that is more than "
+	"exp(epsilon) times as likely with one input as with the other proves that the true "
+	"epsilon is larger. The bound is wrong in at most 1 of 1000 audits.\n\n"
 	"Values are in units of 0.0001 USD. The exit status is 1 when the bound is above the "
-	"epsilon that continual promises: then it is broken. bucket-laplace promises none.\n\n"
+	"epsilon that continual promises, which means that it is broken. bucket-laplace promises "
+	"none.\n\n"
 	"Example:\n"
 	"  $ telltale privacy audit --values 40000,80000\n";
 
@@ -64,7 +69,7 @@ static const char doc[] =
 #define SEARCH_MAX 2000
 
 struct audit {
-	struct privacy_params params, wanted; /* wanted: 0 where no option says anything */
+	struct privacy_params params, wanted; /* wanted: 0 where no option is given */
 	bool has_mechanism, has_hour_clip, has_pair;
 	uint64_t values[2];
 	uint64_t payment[3];
@@ -73,7 +78,7 @@ struct audit {
 	const char *config;
 };
 
-/* LEN whole numbers, separated by commas. */
+/* Reads LEN whole numbers, separated by commas. */
 static bool parse_numbers(const char *text, uint64_t *numbers, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -137,7 +142,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_SAMPLES:
 		set_numbers(state, arg, &a->samples, 1);
 		if (a->samples < 1000)
-			argp_error(state, "--samples: 1000 at least, or nothing can be shown");
+			argp_error(state, "--samples must be at least 1000; fewer show nothing");
 		break;
 	case OPTION_CONFIG: a->config = arg; break;
 	case ARGP_KEY_ARG: argp_error(state, "'%s': there is nothing to name here", arg); break;

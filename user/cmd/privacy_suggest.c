@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* privacy_suggest.c - `telltale privacy suggest`: clips for continual, from stated figures. */
+/* privacy_suggest.c - `telltale privacy suggest`: clips for continual, from figures you state. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -17,19 +17,18 @@ static const struct argp_option options[] = {
 	{"payments", OPTION_PAYMENTS, "N", 0, "Payments that you expect in a day; required", 0},
 	{"median", OPTION_MEDIAN, "N", 0, "Value of a usual payment, in 0.0001 USD (50000)", 0},
 	{"sigma", OPTION_SIGMA, "S", 0,
-	 "How far values spread: of their logarithm, 0.1 to 4 (1.5: one payment in six is above "
-	 "4.5 times the median)",
+	 "How much values differ: standard deviation of their logarithm, 0.1 to 4 (1.5: one "
+	 "payment in six is above 4.5 times the median)",
 	 0},
 	{"epsilon", OPTION_EPSILON, "E", 0, "The budget (1)", 0},
 	{0},
 };
 
 static const char doc[] =
-	"Proposes clips for the continual mechanism, and says how wrong the totals will be."
-	"\v"
-	"It takes what you expect, not what was measured: a clip chosen by looking at payments "
-	"would itself tell of them. Prints a piece of configuration on standard output, and the "
-	"errors to expect as comments in it.\n\n"
+	"Suggests clips for the continual mechanism, and says how wrong the totals will be.\v"
+	"It uses what you expect, not what was measured: a clip chosen by looking at payments "
+	"would itself reveal something about them. Prints a part of the configuration on standard "
+	"output, with the errors to expect in comments.\n\n"
 	"Example:\n"
 	"  $ telltale privacy suggest --payments 10000 --median 50000\n";
 
@@ -68,7 +67,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG: argp_error(state, "'%s': there is nothing to name here", arg); break;
 	case ARGP_KEY_END:
 		if (!e->payments)
-			argp_error(state, "say with --payments how many you expect in a day");
+			argp_error(state, "give --payments, the number that you expect in a day");
 		break;
 	default: return ARGP_ERR_UNKNOWN;
 	}

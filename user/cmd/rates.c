@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rates.c - `telltale rates show`: the exchange rates as the daemon would use them now. */
+/* rates.c - `telltale rates show`: the exchange rates that the daemon would use now. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@ enum flag { OPTION_CONFIG = 'c', OPTION_OPERATOR = 256, OPTION_NETWORK };
 static const struct argp_option show_options[] = {
 	{"config", OPTION_CONFIG, "FILE", 0,
 	 "Take the locations from this configuration (" CONFIG_DEFAULT_PATH ")", 0},
-	{"operator", OPTION_OPERATOR, "LOCATION", 0, "The operator's own rates, asked first", 0},
+	{"operator", OPTION_OPERATOR, "LOCATION", 0, "The operator's own rates, used first", 0},
 	{"network", OPTION_NETWORK, "LOCATION", 0, "The network's rates, the fallback", 0},
 	{0},
 };
@@ -36,8 +36,8 @@ static const char show_doc[] =
 	"LOCATION is a path, or a file, http or https URL, of a document such as\n"
 	"  {\"base\": \"USD\", \"rates\": {\"EUR\": 0.813399}}\n"
 	"where one unit of the base buys that many of each asset: here 1 USD buys 0.813399 EUR, so "
-	"that 1 EUR is worth 1.2294 USD. A URL is asked with ?base=USD, but the base it answers "
-	"with is believed; a value then goes through the rate of USD.\n\n"
+	"that 1 EUR is worth 1.2294 USD. A URL is requested with ?base=USD. If the answer has "
+	"another base, its rate of USD is used to convert.\n\n"
 	"The exit status is 1 when nothing could be loaded.";
 
 struct show {
@@ -74,8 +74,8 @@ struct line {
 };
 
 /*
- * What one CODE is worth, floored at ten decimals or, where that does not fit, four. A million of
- * them converted at scale 4 give six decimals more.
+ * Writes what one CODE is worth, floored at ten decimals or, if that does not fit, at four. A
+ * conversion has four decimals; converting a million units gives six more.
  */
 static void format_value(const struct rates_document *d, const char *code, char *out,
 			 size_t out_len)
@@ -152,7 +152,7 @@ static int show_sources(const struct rates_source_config *sources)
 		log_err("rates", "out of memory");
 		return EXIT_FAILURE;
 	}
-	/* Each source's fault is printed below, in the command's own words. */
+	/* The command prints each source's error itself, below. */
 	log_set_level(LOG_LEVEL_ERR);
 	rates_load(r, LOAD_TIMEOUT_MS);
 	for (int i = 0; i < RATES_SOURCES; i++)
@@ -170,7 +170,7 @@ static int show_configured(const char *path)
 	struct config *config = NULL;
 	int status = EXIT_FAILURE;
 
-	/* Without a file the environment alone may name the rates. */
+	/* Without a file, the environment may still name the rates. */
 	if (!path && !access(CONFIG_DEFAULT_PATH, F_OK))
 		path = CONFIG_DEFAULT_PATH;
 	if (config_load(path, environ, stderr, &config))
@@ -178,9 +178,8 @@ static int show_configured(const char *path)
 	if (config->rates[RATES_OPERATOR].location || config->rates[RATES_NETWORK].location)
 		status = show_sources(config->rates);
 	else
-		log_err("rates",
-			"no rates are configured; name some under `rates:`, or give --operator or "
-			"--network");
+		log_err("rates", "no rates are configured; name a source under `rates:`, or give "
+				 "--operator or --network");
 	config_free(config);
 	return status;
 }
@@ -215,7 +214,8 @@ int cmd_rates(int argc, char **argv)
 		.doc = "The exchange rates that amounts are converted with."
 		       "\v"
 		       "  show      fetch and print them\n"
-		       "  publish   collect the network's from several sources and publish them\n\n"
+		       "  publish   collect the network's rates from several sources and publish "
+		       "them\n\n"
 		       "`telltale rates show --help` and `telltale rates publish --help` say more.",
 	};
 	static char title[] = "telltale rates show", publish[] = "telltale rates publish";

@@ -42,15 +42,15 @@ static const struct argp_option options[] = {
 	{"to", OPTION_TO, "PLACE", 0, "Publish here: a file, or s3://BUCKET/KEY", 0},
 	{"dry-run", OPTION_DRY_RUN, NULL, 0, "Print the document instead of publishing it", 0},
 	{"max-change", OPTION_MAX_CHANGE, "PERCENT", 0,
-	 "Refuse a rate that is further from the previous publication (10)", 1},
+	 "Refuse a rate that differs more from the previous publication (10)", 1},
 	{"confirm-within", OPTION_CONFIRM, "PERCENT", 0,
-	 "... unless another source says the same within this (5)", 1},
+	 "... unless another source's rate is this close to it (5)", 1},
 	{"min-sources", OPTION_MIN_SOURCES, "N", 0, "Publish nothing when fewer answered (1)", 1},
-	{"digits", OPTION_DIGITS, "N", 0, "Round to so many significant digits (15)", 1},
+	{"digits", OPTION_DIGITS, "N", 0, "Round to this many significant digits (15)", 1},
 	{"no-previous", OPTION_NO_PREVIOUS, NULL, 0,
-	 "Compare with no previous publication: all rates are new", 1},
+	 "Ignore the previous publication: all rates are new", 1},
 	{"strict", OPTION_STRICT, NULL, 0,
-	 "Exit with 3 when it was published, but not everything was well", 1},
+	 "Exit with 3 when rates were published but something went wrong", 1},
 	{"public-read", OPTION_PUBLIC_READ, NULL, 0, "Let everybody read the S3 object", 2},
 	{"s3-endpoint", OPTION_ENDPOINT, "URL", 0, "An S3-compatible server (AWS)", 2},
 	{"region", OPTION_REGION, "NAME", 0, "The bucket's region (AWS_REGION, the profile's)", 2},
@@ -59,28 +59,28 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Collects exchange rates from several sources and overwrites one public document with them."
-	"\v"
-	"A source is FORMAT[,timeout=10s][,max-size=BYTES][,max-age=168h]:LOCATION, where LOCATION "
-	"is a path, or a file, http or https URL, and FORMAT one of\n"
+	"Collects exchange rates from several sources and overwrites one public document with "
+	"them.\v"
+	"A source is FORMAT[,timeout=10s][,max-size=BYTES][,max-age=168h]:LOCATION, where "
+	"LOCATION is a path, or a file, http or https URL, and FORMAT one of\n"
 	"  rafiki     {\"base\": \"USD\", \"rates\": {\"EUR\": 0.9259}}\n"
-	"             one of the base buys that many of each\n"
+	"             one unit of the base buys that many of each\n"
 	"  merchant   {\"merchant\": {\"EUR\": {\"USD\": \"1.08\"}}}\n"
 	"             one EUR is worth 1.08 USD: the inverse of what is published\n"
 	"  ecb        the European Central Bank's eurofxref-daily.xml;\n"
 	"             refused when its day is older than max-age\n\n"
-	"What is published is {\"base\":\"USD\",\"rates\":{...}}: of each asset the median of the "
-	"sources whose rate is plausible. A rate is plausible when it is near the one published "
-	"before (--max-change), or near another source's (--confirm-within). An asset that none "
-	"of the sources gives a plausible rate of keeps the one published before. With three "
-	"sources of each asset no single one can move its rate far, or hold it still.\n\n"
+	"It publishes {\"base\":\"USD\",\"rates\":{...}}, with the median of the plausible rates "
+	"of each asset. A rate is plausible when it is close to the previous publication "
+	"(--max-change) or to another source's rate (--confirm-within). An asset without a "
+	"plausible rate keeps the previous one. With three sources of an asset, no single source "
+	"can move its rate far, or keep it from moving.\n\n"
 	"Credentials for S3 come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-	"AWS_SESSION_TOKEN, or from a profile in ~/.aws. The sources may stand in "
-	"TELLTALE_RATES_SOURCES, separated by blanks, and the place in TELLTALE_RATES_TO, which "
+	"AWS_SESSION_TOKEN, or from a profile in ~/.aws. The sources may be given in "
+	"TELLTALE_RATES_SOURCES, separated by blanks, and the place in TELLTALE_RATES_TO. This "
 	"keeps a key in a URL out of the list of processes.\n\n"
-	"One line on standard output says what was done; faults go to standard error. The exit "
-	"status is 0 when it was published, 1 when not (what was there stays as it is), 2 for "
-	"wrong usage.\n\n"
+	"One line on standard output says what was done; errors go to standard error. The exit "
+	"status is 0 when the rates were published, 1 when not (the previous publication then "
+	"stays), 2 for wrong usage.\n\n"
 	"  telltale rates publish --dry-run \\\n"
 	"    -s ecb:https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml\n"
 	"  telltale rates publish -s ecb:https://... -s merchant:https://... \\\n"
@@ -94,9 +94,9 @@ struct publish {
 	struct publish_limits limits;
 	size_t min_sources;
 	bool dry_run, no_previous, strict;
-	/* What became of it. */
+	/* The result. */
 	size_t answered;
-	size_t said; /* sentences */
+	size_t said; /* sentences printed */
 };
 
 static void say(struct publish *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -111,7 +111,8 @@ static void say(struct publish *p, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	/* A source's words are in it: they must not end the line or move the cursor. */
+	/* The sentence may contain a source's text, which must not end the line or move the cursor.
+	 */
 	for (char *c = sentence; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
@@ -132,7 +133,7 @@ static void set_percent(struct argp_state *state, const char *option, const char
 {
 	if (decimal_parse(text, out) || decimal_compare_power(*out, -6) < 0 ||
 	    decimal_compare_power(*out, 6) > 0)
-		argp_error(state, "%s wants a number of per cent such as 10 or 2.5, not '%s'",
+		argp_error(state, "%s needs a number of per cent such as 10 or 2.5, not '%s'",
 			   option, text);
 }
 
@@ -156,7 +157,7 @@ static void add_source(struct argp_state *state, struct publish *p, const char *
 	p->sources_given = true;
 }
 
-/* What the command line does not say. */
+/* Takes from the environment what the command line does not say. */
 static void take_environment(struct argp_state *state, struct publish *p)
 {
 	const char *sources = getenv("TELLTALE_RATES_SOURCES");
@@ -184,8 +185,9 @@ static void check_usage(struct argp_state *state, const struct publish *p)
 		argp_error(state, "no source; give --source FORMAT:LOCATION, or set "
 				  "TELLTALE_RATES_SOURCES");
 	if (!p->to && !p->dry_run)
-		argp_error(state, "nowhere to publish; give --to PLACE, set TELLTALE_RATES_TO, or "
-				  "look first with --dry-run");
+		argp_error(state,
+			   "no place to publish to; give --to PLACE, set TELLTALE_RATES_TO, or "
+			   "try it with --dry-run");
 	if (p->min_sources > p->sources.len)
 		argp_error(state, "--min-sources %zu is more than the %zu there are",
 			   p->min_sources, p->sources.len);
@@ -241,12 +243,12 @@ static int read_sources(struct publish *p)
 	}
 	if (p->answered >= p->min_sources)
 		return 0;
-	say(p, "%zu of %zu sources answered, and %zu are wanted", p->answered, p->sources.len,
+	say(p, "%zu of %zu sources answered, and %zu are needed", p->answered, p->sources.len,
 	    p->min_sources);
 	return -ENODATA;
 }
 
-/* *OUT stays NULL where nothing was published before. */
+/* *OUT stays NULL when nothing was published before. */
 static int read_previous(struct publish *p, struct place *place, struct quotes **out)
 {
 	char why[512] = "", *text = NULL;
@@ -265,8 +267,8 @@ static int read_previous(struct publish *p, struct place *place, struct quotes *
 	error = quotes_parse(QUOTES_RAFIKI, text, len, out, why, sizeof(why));
 	if (error)
 		say(p,
-		    "the previous publication, %s, is not one: %s; see what it is, or overwrite it "
-		    "with --no-previous",
+		    "the previous publication, %s, is not one: %s; look what it is, or overwrite "
+		    "it with --no-previous",
 		    p->to, why);
 	free(text);
 	return error;
@@ -285,7 +287,7 @@ static int combine(struct publish *p, const struct quotes *previous, struct publ
 		say(p, error == -ENOMEM ? "out of memory" : "no source has a rate to publish");
 		return error;
 	}
-	/* Sources that all shrink at once have changed, not the world. */
+	/* If half of the assets disappear at once, the sources have changed, not the assets. */
 	if (previous && (*out)->dropped > previous->len / 2) {
 		say(p,
 		    "%zu of the %zu assets published before would be dropped; if that is right, "
@@ -313,7 +315,8 @@ static int write_out(struct publish *p, struct place *place, const struct public
 	return error;
 }
 
-/* The one line. In a dry run standard output is the document's. */
+/* Prints the one line. In a dry run it goes to standard error: the document is on standard output.
+ */
 static void print_summary(const struct publish *p, const struct publication *n)
 {
 	FILE *out = p->dry_run ? stderr : stdout;
@@ -344,7 +347,7 @@ static int publish(struct publish *p)
 	char why[512] = "";
 	int error = 0, status = EXIT_FAILURE;
 
-	/* A place that cannot be is said before anybody is asked. */
+	/* An invalid place is reported before any source is read. */
 	if (p->to)
 		error = place_open(p->to, &p->s3, &place, why, sizeof(why));
 	if (error)

@@ -21,7 +21,7 @@ struct arguments {
 static const struct argp_option options[] = {
 	{"truth", OPTION_TRUTH, "FILE", 0,
 	 "Write exact totals to FILE each second, for tests; they are never exported", 1},
-	{"verbose", 'v', NULL, 0, "Say more", 1},
+	{"verbose", 'v', NULL, 0, "Log more", 1},
 	{0},
 };
 
@@ -44,9 +44,9 @@ static const struct argp parser = {
 	.parser = parse_option,
 	.children = children,
 	.doc = "Observes the configured targets and exports what it measures, until SIGTERM.\v"
-	       "It runs only when the configuration says `enabled: true`. Everything it attaches "
-	       "hangs on the process: however it ends, nothing is left attached and the connector "
-	       "does not notice.",
+	       "It runs only when the configuration says `enabled: true`. The kernel detaches "
+	       "everything when the process ends, in whatever way, and the connector does not "
+	       "notice.",
 };
 
 int cmd_run(int argc, char **argv)
@@ -72,8 +72,9 @@ int cmd_run(int argc, char **argv)
 		goto out;
 	}
 	if (config->rafiki_telemetry_on)
-		log_warn("run", "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and "
-				"the network would count every payment twice; turn one off");
+		log_warn("run",
+			 "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and "
+			 "the network would count every payment twice; turn one of them off");
 	if (!host_may_start(lacking, sizeof(lacking))) {
 		log_err("run", "%s", lacking);
 		goto out;

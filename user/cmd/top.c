@@ -14,11 +14,11 @@
 #include "top/data.h"
 #include "top/screen.h"
 
-#define ASK_MS   1500  /* for an answer: a key or a signal waits as long when there is none */
-#define FIRST_MS 15000 /* ... and at first, when the daemon may be starting */
+#define ASK_MS   1500  /* wait for an answer; without one, a key or a signal waits as long */
+#define FIRST_MS 15000 /* ... for the first answer, when the daemon may be starting */
 #define POLL_MIN 1000
 #define POLL_MAX 15000
-#define KEY_MS   250 /* to wait for a key: a signal is seen as late as this */
+#define KEY_MS   250 /* wait for a key; a signal is noticed after this at the latest */
 
 static const struct argp_option options[] = {
 	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
@@ -32,7 +32,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		if (!*arg)
-			argp_error(state, "--config wants a file's path, not ''");
+			argp_error(state, "--config needs a file's path, not ''");
 		a->path = arg;
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -45,10 +45,10 @@ static const struct argp parser = {
 	.doc = "Shows what a running telltale measures, live: transactions, value and average over "
 	       "the last hour, day, week, month and year, packet outcomes, payment times, exports, "
 	       "and what could not be seen.\v"
-	       "It reads the local page where the configuration says `listen`, and wants a "
-	       "terminal of 60 columns and 16 lines. Keys: h, d, w, m, y choose the window, so do "
-	       "the arrows; v changes between the exact figures and the network's, where they "
-	       "differ; q ends it.",
+	       "It reads the local page at the configuration's `listen`, and needs a "
+	       "terminal of 60 columns and 16 lines. Keys: h, d, w, m, y or the arrows choose the "
+	       "window; v switches between the exact figures and the network's, where they "
+	       "differ; q quits.",
 };
 
 static volatile sig_atomic_t ended;
@@ -59,8 +59,8 @@ static void end(int signal)
 	ended = 1;
 }
 
-/* The first figures, before the screen is touched: whoever forgot to start the daemon is told so in
- * plain text. */
+/* Gets the first figures before the screen is changed, so that an error, such as a daemon that does
+ * not run, is printed as plain text. */
 static int ask_first(struct top_source *source, struct top_choice choice, struct top_data *data,
 		     char *why, size_t why_len)
 {
