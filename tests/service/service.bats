@@ -205,7 +205,7 @@ expressions() {
     'sum(source:transactions:added) + sum(transactions_total) - sum(source:transactions:seen)'
   before=$(carried)
   run -0 verify
-  [[ $output == *'went all the way'* ]]
+  [[ $output == *'passed every hop'* ]]
   [ "$(value 'count(verify_canary)')" = 1 ]
   bed_wait 20 'the canary to be older than the rules' newer_than_canary
   [ "$(carried)" = "$before" ]
