@@ -35,8 +35,7 @@ int fetch_start(const char *url, size_t max, unsigned timeout_ms, struct fetch *
  * to *LEN bytes, which live as long as F. Any other -errno: it failed, with a sentence in WHY.
  */
 int fetch_step(struct fetch *f, const char **body, size_t *len, char *why, size_t why_len);
-/* Waits until the next step can make progress, TIMEOUT_MS at most. For commands, which may block.
- */
+/* Waits until the next step can make progress, at most TIMEOUT_MS. For commands that may block. */
 void fetch_wait(struct fetch *f, unsigned timeout_ms);
 void fetch_free(struct fetch *f); /* cancels a fetch that has not ended; accepts NULL */
 

@@ -84,8 +84,7 @@ bool url_has_host(const struct url *url)
 
 void url_show(const char *text, char shown[URL_SHOWN])
 {
-	/* The last '@': in a text that is not a valid URL, a password can contain '@', '/' and '?'.
-	 */
+	/* The last '@': in a text that is no valid URL, a password can contain '@', '/' and '?'. */
 	const char *at = strrchr(text, '@'), *rest = at ? at + 1 : text;
 	const char *scheme = strstr(text, "://");
 

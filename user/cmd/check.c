@@ -442,8 +442,8 @@ int cmd_check(int argc, char **argv)
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
 	log_route_libbpf();
-	log_set_level(LOG_LEVEL_ERR); /* the lines of `check` say it better than libbpf, gRPC and
-					 the rates */
+	/* The lines of `check` say it better than libbpf, gRPC and the rates do. */
+	log_set_level(LOG_LEVEL_ERR);
 	config = command_config_load(&a.config);
 	if (!config)
 		return EXIT_FAILURE;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* privacy_audit.c - `telltale privacy audit`: measures the epsilon that a mechanism really gives.
- */
+/* privacy_audit.c - `telltale privacy audit`: measures the epsilon that a mechanism gives. */
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -111,8 +111,7 @@ static void say(struct publish *p, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
-	/* The sentence may contain a source's text, which must not end the line or move the cursor.
-	 */
+	/* The sentence may contain a source's text: it must not end the line or move the cursor. */
 	for (char *c = sentence; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
@@ -315,8 +314,7 @@ static int write_out(struct publish *p, struct place *place, const struct public
 	return error;
 }
 
-/* Prints the one line. In a dry run it goes to standard error: the document is on standard output.
- */
+/* Prints the one line. In a dry run it goes to standard error, the document to standard output. */
 static void print_summary(const struct publish *p, const struct publication *n)
 {
 	FILE *out = p->dry_run ? stderr : stdout;

@@ -44,8 +44,7 @@ struct config_attribute {
 
 void config_endpoint_init(struct config_endpoint *e); /* to the defaults */
 void config_endpoint_fini(struct config_endpoint *e);
-/* Checks that the certificate files fit each other and the scheme, and the histograms the audience.
- */
+/* Checks that certificate files fit each other and the scheme, and histograms the audience. */
 int config_check_endpoint(const struct config_endpoint *e, char *why);
 /* Changes the name of HEADERS[I] to lower case. A header that gRPC would refuse as metadata is an
  * error, and so is a name that an earlier header has. WHY never shows the value, which may be a

@@ -9,8 +9,8 @@
 #include "config/notes.h"
 #include "config/text.h"
 
-#define PAIRS_MAX                                                                                  \
-	256 /* keys of any mapping; every key is compared with every other to find duplicates */
+/* Keys of any mapping. Every key is compared with every other to find duplicates. */
+#define PAIRS_MAX 256
 
 void walk_error(struct walk *w, const yaml_node_t *node, const char *format, ...)
 {

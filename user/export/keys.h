@@ -30,8 +30,7 @@ struct export_keys {
 	struct export_file files[3];
 };
 
-/* Reads and checks the endpoint's files. 0, or -errno with a sentence in WHY; K then has no texts.
- */
+/* Reads and checks the endpoint's files. 0, or -errno with a sentence in WHY, and no texts in K. */
 int export_keys_read(const struct config_endpoint *endpoint, struct export_keys *k, char *why,
 		     size_t why_len);
 /* Whether the endpoint's files have changed since FILES, taken from a struct export_keys. */

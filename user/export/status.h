@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* status.h - the state of exports to one endpoint, as /metrics, the page and the commands show it.
- */
+/* status.h - the state of exports to one endpoint, shown by /metrics, the page and commands. */
 #ifndef TELLTALE_EXPORT_STATUS_H
 #define TELLTALE_EXPORT_STATUS_H
 

@@ -35,10 +35,9 @@ struct publish_limits {
 struct publication {
 	char *text; /* {"base":"USD","rates":{…}} and a line end */
 	size_t len;
-	size_t rates; /* in it */
-	size_t added; /* of these, how many the previous publication did not have */
-	size_t kept;  /* of these, how many are the previous publication's: no new one was accepted
-		       */
+	size_t rates;   /* in it */
+	size_t added;   /* of these, how many the previous publication did not have */
+	size_t kept;    /* of these, how many are unchanged: no new one was accepted */
 	size_t dropped; /* of the previous publication's */
 	size_t refused; /* single sources' rates that were not accepted */
 	/* The asset whose rate changed most since the previous publication; empty: none. */

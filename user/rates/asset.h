@@ -8,8 +8,7 @@
 /* An ILP packet does not name its asset: the configuration does. */
 struct asset {
 	char code[12]; /* the peering's, such as "USD"; empty: the asset is not known */
-	uint8_t scale; /* 10^scale units are one of the asset; the RFC allows 0 to 255, this 0 to 38
-			*/
+	uint8_t scale; /* 10^scale units are one of the asset; 0 to 38 (the RFC: 0 to 255) */
 };
 
 #endif

@@ -174,8 +174,7 @@ static void tick_file(struct source *s, uint64_t now_ms)
 	if (now_ms < s->due_ms && now_ms < s->look_ms)
 		return;
 	s->look_ms = now_ms + LOOK_MS;
-	/* The attributes are read before the file, so that a change in between is seen next time.
-	 */
+	/* Attributes are read before the file, so that a change in between is seen next time. */
 	seen = file_look(s->location);
 	if (now_ms < s->due_ms && file_same(&seen, &s->seen))
 		return;
