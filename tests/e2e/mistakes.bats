@@ -86,7 +86,7 @@ TABLE
 @test "livenet needs a separate consent and separate collectors, testnet does not" {
   # shellcheck disable=SC2016 # the backquotes are the message's
   whole 'network: livenet' 'endpoints: [{url: "http://c:1", audience: network}]'
-  wrong 1 "is testnet's unless it says otherwise, and this node is on livenet" "$TELLTALE" run -c "$BED/c.yaml"
+  wrong 1 "belongs to testnet by default, and this node is on livenet" "$TELLTALE" run -c "$BED/c.yaml"
   config 'enabled: true' 'network: livenet' 'targets: [{pid: 1}]'
   wrong 1 'set `livenet_enabled: true`' "$TELLTALE" run -c "$BED/c.yaml"
   config 'enabled: true' 'livenet_enabled: true' 'targets: [{pid: 1}]'

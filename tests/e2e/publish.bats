@@ -96,7 +96,7 @@ publish() {
   [[ $output == 'not published: sources=0/1 to=out.json' ]]
   [[ $stderr == *'EUR is not between 1e-18 and 1e18'* ]]
   run -1 publish -s rafiki:rafiki.json -s merchant:merchant.json --min-sources 2 --to out.json
-  [[ $output == *'1 of 2 sources answered, and 2 are wanted'* ]]
+  [[ $output == *'1 of 2 sources answered, and 2 are needed'* ]]
   cmp out.json before.json
   run -1 publish -s merchant:merchant.json --to no/such/folder/out.json
   [[ $output == *'No such file or directory'* ]]

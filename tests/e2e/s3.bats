@@ -176,7 +176,7 @@ PYTHON
   endpoint=http://127.0.0.1:$(cat port)
   credentials
   run -1 publish --s3-endpoint "$endpoint" --to s3://rates/usd.json --public-read
-  [[ $output == *'AccessControlListNotSupported: the bucket takes no access lists; leave --public-read out'* ]]
+  [[ $output == *'AccessControlListNotSupported: the bucket does not allow access lists; leave --public-read out'* ]]
   run -1 publish --s3-endpoint "$endpoint" --to s3://rates/usd.json
   [[ $(sed -n 1p heads) == 'public-read '*'x-amz-acl'* ]]
   [[ $(sed -n 2p heads) == 'None '* && $(sed -n 2p heads) != *x-amz-acl* ]]

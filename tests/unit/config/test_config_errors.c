@@ -20,7 +20,7 @@ static const struct wrong wrongs[] = {
 	 "did you mean 'export_interval'?"},
 	{"zebra: 1\n", "1:1", "unknown key 'zebra' in the configuration; known: enabled,",
 	 "run_dir"},
-	{"enabled: true\nenabled: false\n", "2:1", "'enabled' stands here twice, first in line 1",
+	{"enabled: true\nenabled: false\n", "2:1", "'enabled' is here twice, first in line 1",
 	 "keep one"},
 	{"peers:\n  - endpont: h/ilp\n    endpoint: h/ilp\n    asset: {code: USD, scale: 2}\n",
 	 "2:5", "unknown key 'endpont' in a peer", "did you mean 'endpoint'?"},

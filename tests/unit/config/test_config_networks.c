@@ -14,20 +14,21 @@ static void testnet_and_livenet_are_kept_apart(void **state)
 		{"enabled: true\n" AT("testnet"), NULL, NULL},
 		{LIVE AT("livenet"), NULL, NULL},
 		{"enabled: true\n" AT("livenet"), NULL,
-		 "t.yaml:2:1: endpoint http://c:1 is livenet's, and this node is on testnet"},
+		 "t.yaml:2:1: endpoint http://c:1 belongs to livenet, and this node is on testnet"},
 		{LIVE AT("testnet"), NULL,
-		 "t.yaml:3:1: endpoint http://c:1 is testnet's, and this node is on livenet"},
+		 "t.yaml:3:1: endpoint http://c:1 belongs to testnet, and this node is on livenet"},
 		{LIVE "endpoints: [{url: 'http://c:1', audience: network}]\n", NULL,
-		 "is testnet's unless it says otherwise, and this node is on livenet; write "
+		 "belongs to testnet by default, and this node is on livenet; write "
 		 "`network: livenet`"},
 		/* An endpoint of the operator's own takes both networks, unless the file says that
 		 * it is for one. */
 		{LIVE "endpoints: [{url: 'http://c:1', audience: own}]\n", NULL, NULL},
 		{LIVE "endpoints: [{url: 'http://c:1', audience: own, network: testnet}]\n", NULL,
-		 "is testnet's, and this node is on livenet"},
+		 "belongs to testnet, and this node is on livenet"},
 		/* Rafiki's list belongs to the network that Rafiki's LIVENET names. */
 		{LIVE, "OPEN_TELEMETRY_COLLECTOR_URLS=http://c:1",
-		 "environment: OPEN_TELEMETRY_COLLECTOR_URLS: endpoint http://c:1 is testnet's"},
+		 "environment: OPEN_TELEMETRY_COLLECTOR_URLS: endpoint http://c:1 belongs to "
+		 "testnet"},
 		{LIVE, "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:1", NULL},
 		{LIVE AT("livenet"), "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1", NULL},
 		/* An endpoint of the operator's own beside it does not change the other one's
@@ -38,7 +39,8 @@ static void testnet_and_livenet_are_kept_apart(void **state)
 		{LIVE "endpoints: [{url: 'http://o:1', audience: own},\n"
 		      "  {url: 'http://c:1', audience: network}]\n",
 		 "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:1",
-		 "environment: OTEL_EXPORTER_OTLP_ENDPOINT: endpoint http://d:1 is testnet's"},
+		 "environment: OTEL_EXPORTER_OTLP_ENDPOINT: endpoint http://d:1 belongs to "
+		 "testnet"},
 		{"livenet_enabled: true\n", NULL,
 		 "t.yaml:1:1: `livenet_enabled: true` opts in to livenet, and this node is on "
 		 "testnet"},

@@ -484,7 +484,8 @@ static void an_imported_entry_that_lacks_something_is_named_and_nothing_printed(
 		 "incoming token 1 is not a text"},
 		{"[{\"endpoint\": \"h\", \"asset\": {" JSON_USD "}}, {\"endpoint\": \"h\", "
 		 "\"asset\": {\"code\": \"EUR\", \"scale\": 2}}]",
-		 "entry 2: has the endpoint and the token, or none, of entry 1 but another asset"},
+		 "entry 2: has the same endpoint and token, or no token, as entry 1 but another "
+		 "asset"},
 		{"[7]", "entry 1: has no asset.code"},
 	};
 
