@@ -109,7 +109,7 @@ static const struct wrong wrongs[] = {
 	{"endpoints:\n  - audience: own\n", "2:5", "an endpoint has no 'url'", "add it"},
 	{"endpoints:\n  - url: http://c:4317\n    audience: all\n", "3:15", "no audience 'all'",
 	 "write network"},
-	{"endpoints:\n  - url: udp://c:4317\n    audience: own\n", "2:10", "does not speak",
+	{"endpoints:\n  - url: udp://c:4317\n    audience: own\n", "2:10", "does not support",
 	 "https://"},
 	{"endpoints:\n  - url: 'http://a b'\n    audience: own\n", "2:10", "is not a URL",
 	 "http://host:4317"},
