@@ -111,7 +111,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	r->expires_at = 0;
 	r->destination = 0;
 	r->condition = 0;
-	if (m->kind == RECORD_KIND_PREPARE) {
+	if (m->kind == RECORD_KIND_PREPARE || m->kind == RECORD_KIND_FULFILL) {
 		r->amount = m->ilp.amount;
 		r->expires_at = m->ilp.expires_at;
 		r->destination = m->ilp.destination;

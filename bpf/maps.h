@@ -161,12 +161,19 @@ struct {
 	__type(value, __u64);
 } tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
+struct socket_mark {
+	__u64 announced_ns; /* the last time */
+	__u8 known;         /* see opaque_says */
+	__u8 client;        /* this end has begun the connection */
+	__u8 pad[6];
+};
+
 /* Sockets announced as opaque already, and which end showed it. Lives with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, __u8);
+	__type(value, struct socket_mark);
 } socket_marks SEC(".maps");
 
 /* The same of TLS connections that go on in HTTP/2; the least recently used is forgotten. */

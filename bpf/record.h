@@ -4,8 +4,10 @@
  *
  * The programs write one fixed-size record into the ring buffer for each thing they saw; the
  * daemon reads them in order. Nothing secret passes: no body, no bearer token, no ILP address, no
- * condition and no Request-Id in clear, only keyed SipHash-2-4 values of them. The one text that
- * does is an endpoint's Host and path, once each, because the operator needs to name it.
+ * condition and no Request-Id in clear, only keyed SipHash-2-4 values of them. What does pass in
+ * clear is an endpoint's Host and path, once each, because the operator needs to name it, and a
+ * fulfillment, because whether it fits its condition takes a SHA-256: the daemon forgets it at
+ * once.
  *
  * Every record begins with struct record_head. A reader skips a type it does not know by its
  * length and refuses a version it does not know. All fields are host byte order unless a comment
@@ -16,11 +18,13 @@
 
 #include <linux/types.h>
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 #define RECORD_HOST_MAX  128 /* bytes of a Host kept; longer ones are cut and flagged */
 #define RECORD_PATH_MAX  128 /* bytes of a path kept, query string excluded */
 #define RECORD_TOKEN_MAX 256 /* bytes of a bearer token that enter its fingerprint */
+
+#define RECORD_FULFILLMENT_LEN 32
 
 enum record_type {
 	RECORD_MESSAGE = 1, /* an HTTP message that carried ILP, or the answer to one */
@@ -67,7 +71,8 @@ enum record_gap_cause {
 	RECORD_GAP_REORDER,  /* there was no place to keep bytes that came too early */
 	RECORD_GAP_LOAD,     /* a helper could not copy the bytes (a page not present, say) */
 	RECORD_GAP_FULL,     /* no room to follow one connection more */
-	RECORD_GAP_CAUSES = RECORD_GAP_FULL,
+	RECORD_GAP_ENCODED,  /* a body that may be ILP has a Content-Encoding */
+	RECORD_GAP_CAUSES = RECORD_GAP_ENCODED,
 };
 
 enum record_opaque_reason {
@@ -79,7 +84,11 @@ enum record_opaque_reason {
 };
 
 /* A connection on which only the other end has spoken this protocol may be announced again, when
- * this end answers in it. */
+ * this end answers in it. One that this end has accepted is announced again while bytes come in on
+ * it, once every RECORD_OPAQUE_RENEW_NS: what cannot be read may be ILP for as long as it goes on.
+ */
+#define RECORD_OPAQUE_RENEW_NS 10000000000ULL
+
 enum record_opaque_said {
 	RECORD_OPAQUE_OURS = 1,  /* this end speaks it; else only the other end, perhaps anybody */
 	RECORD_OPAQUE_AGAIN = 2, /* announced before */
@@ -120,10 +129,17 @@ struct record_message {
 	__u8 pad0;
 	__u64 first_ns; /* CLOCK_MONOTONIC when the message's first byte was seen, and its last */
 	__u64 last_ns;
-	__u64 amount;      /* Prepare: in the asset's own units, of the peer's asset and scale */
-	__u64 expires_at;  /* Prepare: YYYYMMDDHHMMSSmmm UTC as one decimal number; not validated */
-	__u64 destination; /* keyed hashes; 0 where the message has none */
-	__u64 condition;
+	union {
+		struct { /* 0 where the message has none */
+			/* Prepare: in the asset's own units, of the peer's asset and scale */
+			__u64 amount;
+			/* Prepare: YYYYMMDDHHMMSSmmm UTC as one decimal number; not validated */
+			__u64 expires_at;
+			__u64 destination; /* keyed hashes */
+			__u64 condition;
+		};
+		__u8 fulfillment[RECORD_FULFILLMENT_LEN]; /* Fulfill: as it is in the packet */
+	};
 	__u64 endpoint;      /* of Host and path; in a response, of the request it answers */
 	__u64 token;         /* under the host key: the fingerprint of the bearer token, or 0 */
 	__u64 request_id;    /* RFC 35, asynchronous mode; 0 where there is none */
@@ -187,6 +203,8 @@ _Static_assert(sizeof(struct record_remote) == 24, "record_remote");
 _Static_assert(sizeof(struct record_message) == 152, "record_message");
 _Static_assert(__builtin_offsetof(struct record_message, first_ns) == 32, "first_ns");
 _Static_assert(__builtin_offsetof(struct record_message, amount) == 48, "amount");
+_Static_assert(__builtin_offsetof(struct record_message, fulfillment) == 48, "fulfillment");
+_Static_assert(__builtin_offsetof(struct record_message, endpoint) == 80, "endpoint");
 _Static_assert(__builtin_offsetof(struct record_message, request_id) == 96, "request_id");
 _Static_assert(__builtin_offsetof(struct record_message, data_len) == 104, "data_len");
 _Static_assert(__builtin_offsetof(struct record_message, srtt_us) == 116, "srtt_us");

@@ -36,6 +36,7 @@ enum ilp_verdict {
 
 struct ilp {
 	__u64 size; /* bytes of the whole packet, as its head promises */
+	/* Of a Fulfill these four are the fulfillment. */
 	__u64 amount;
 	__u64 expires_at;  /* seventeen digits as a decimal number */
 	__u64 destination; /* keyed hashes */
@@ -173,10 +174,17 @@ static __always_inline int ilp_prepare(const __u8 *buf, __u32 have, __u32 pos, _
 static __always_inline int ilp_fulfill(const __u8 *buf, __u32 have, __u32 pos, __u64 end,
 				       struct ilp *out)
 {
-	pos += 32;
-	if (pos >= end)
+	if ((__u64)pos + 32 >= end)
 		return ILP_BAD;
-	return ilp_data(buf, have, pos, end, out);
+	if (pos + 32 > have)
+		return ILP_MORE;
+	if (pos > 16)
+		return ILP_BAD;
+	out->amount = bytes_load(buf + pos);
+	out->expires_at = bytes_load(buf + pos + 8);
+	out->destination = bytes_load(buf + pos + 16);
+	out->condition = bytes_load(buf + pos + 24);
+	return ilp_data(buf, have, pos + 32, end, out);
 }
 
 /*

@@ -47,26 +47,43 @@ static __always_inline __u8 tap_role(__u64 word, int out)
 	return RECORD_ROLE_UNKNOWN;
 }
 
+/* Is a connection that was announced to be announced again, because bytes came in on it? */
+static __always_inline int tap_renews(const struct socket_mark *mark, int out, __u64 now_ns)
+{
+	return !out && (mark->known & RECORD_OPAQUE_OURS) && !mark->client &&
+	       now_ns - mark->announced_ns > RECORD_OPAQUE_RENEW_NS;
+}
+
 static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock *sk,
 					 const struct segment *seg, __u64 word, int out,
 					 __u8 reason)
 {
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct record_remote remote;
-	__u8 *mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	__u8 known = mark ? *mark : 0;
-	int said = mark ? opaque_says(&known, word, out) : -1;
+	struct socket_mark *mark =
+		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	__u64 now_ns = bpf_ktime_get_ns();
+	__u8 known;
+	int said;
 
-	if (mark)
-		*mark = known;
+	if (!mark)
+		return;
+	known = mark->known;
+	said = opaque_says(&known, word, out);
+	mark->known = known;
+	c.role = tap_role(word, out);
+	if (c.role == RECORD_ROLE_CLIENT)
+		mark->client = 1;
+	if (said < 0 && tap_renews(mark, out, now_ns))
+		said = RECORD_OPAQUE_OURS | RECORD_OPAQUE_AGAIN;
 	if (said < 0)
 		return;
+	mark->announced_ns = now_ns;
 	c.id = bpf_get_socket_cookie(skb);
 	c.target = (__u8)tap_target(skb);
-	c.role = tap_role(word, out);
 	__builtin_memset(&remote, 0, sizeof(remote));
 	tap_remote(skb, seg, out, &remote);
-	emit_opaque(&c, reason, (__u8)said, &remote, bpf_ktime_get_ns());
+	emit_opaque(&c, reason, (__u8)said, &remote, now_ns);
 }
 
 /* --- meeting --------------------------------------------------------------------------------- */

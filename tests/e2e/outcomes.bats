@@ -58,7 +58,8 @@ ledger, truth = (json.load(open(f)) for f in sys.argv[1:])
 for key, want in ledger["outcomes"].items():
     print(f"{key:12}{want:8}{truth['outcomes'][key]:8}{'' if want == truth['outcomes'][key] else '  <<<'}")
 print("lost:", truth["lost"])
-sys.exit(ledger["unexpected"] or ledger["outcomes"] != truth["outcomes"]
+others = sum(number for key, number in truth["outcomes"].items() if key not in ledger["outcomes"])
+sys.exit(ledger["unexpected"] or others or any(want != truth["outcomes"][key] for key, want in ledger["outcomes"].items())
          or sum(truth["outcomes"].values()) != ledger["prepares"])
 PYTHON
 }

@@ -17,6 +17,12 @@ static const char *const words[OPAQUE_REASONS] = {
 #undef WORD
 };
 
+static const char *const doubt_words[DOUBT_CAUSES] = {
+#define WORD(id, label, loss, log) [DOUBT_##id] = (log),
+	DOUBT_WORDS(WORD)
+#undef WORD
+};
+
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
  * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
 #define LOOK_SHARE 10
@@ -39,7 +45,7 @@ struct blind {
 	} said[SAID_MAX];
 	size_t said_len;
 	struct of_target {
-		bool unknown_origin;
+		bool doubted[DOUBT_CAUSES]; /* and said so in the log */
 		uint64_t looked_ns, left_ns;
 		/* One of those for which there was no time and which may tell the origin. */
 		bool waits;
@@ -93,23 +99,40 @@ static void say(struct blind *b, unsigned target, enum opaque_reason reason,
 		 words[reason]);
 }
 
-static void origin_unknown(struct blind *b, unsigned target)
+void blind_doubted(void *context, unsigned target, enum doubt_cause cause)
 {
-	b->of[target].unknown_origin = true;
-	b->of[target].waits = false;
-	pipeline_set_blind(b->pipeline, target, true);
+	struct blind *b = context;
+
+	if (target >= b->targets_len || b->of[target].doubted[cause])
+		return;
+	b->of[target].doubted[cause] = true;
 	log_warn("blind",
-		 "%s accepts connections that cannot be read, so a payment it sends may be one it "
-		 "forwards: none is counted as its own from now on; if it never forwards, say so "
-		 "with `forwards: never` at the target",
-		 b->targets[target].name);
+		 "%s: %s, so a payment that it sends may be one it forwards: for a minute after "
+		 "such an event none is counted as its own; if it never forwards, say so with "
+		 "`forwards: never` at the target",
+		 b->targets[target].name, doubt_words[cause]);
+}
+
+/* Something may come into the target on the connection, and is not read. A connection that was
+ * followed until it went over to another protocol is in doubt until it ends, which is announced;
+ * any other is announced again while bytes come in on it. */
+static void doubt(struct blind *b, unsigned target, const struct record_opaque *r)
+{
+	enum doubt_cause cause =
+		r->reason == RECORD_OPAQUE_HTTP2 ? DOUBT_HTTP2 : DOUBT_UNREAD_LISTENER;
+
+	if (r->reason == RECORD_OPAQUE_UPGRADED)
+		pipeline_doubt_open(b->pipeline, target, cause, r->flow.id, r->at_ns);
+	else
+		pipeline_doubt_once(b->pipeline, target, cause, r->at_ns);
+	blind_doubted(b, target, cause);
 }
 
 /* Anybody may begin TLS or HTTP/2 with a target; that it accepts it, its own words say. */
-static bool may_tell_origin(const struct blind *b, unsigned target, const struct record_opaque *r)
+static bool may_bring_in(const struct blind *b, unsigned target, const struct record_opaque *r)
 {
 	return (r->said & RECORD_OPAQUE_OURS) && r->head.role != RECORD_ROLE_CLIENT &&
-	       !b->of[target].unknown_origin && !b->targets[target].never_forwards;
+	       !b->targets[target].never_forwards;
 }
 
 /* Has the target time left for looking? */
@@ -161,17 +184,28 @@ static enum opaque_reason reason_of(const struct blind *b, const struct record_o
 	}
 }
 
+/* Of those that there is no time for one waits; the others, nobody will have read. */
+static void look_later(struct blind *b, unsigned target, const struct record_opaque *record)
+{
+	struct of_target *of = &b->of[target];
+
+	if (of->waits)
+		doubt(b, target, &of->waiting);
+	of->waits = true;
+	of->waiting = *record;
+}
+
 void blind_opaque(void *context, const struct record_opaque *record)
 {
 	struct blind *b = context;
 	unsigned target = record->head.target;
-	bool again = record->said & RECORD_OPAQUE_AGAIN, tells, looked = true;
+	bool again = record->said & RECORD_OPAQUE_AGAIN, brings, looked = true;
 	struct sockets_owner owner = {.role = (enum record_role)record->head.role};
 
 	if (target >= b->targets_len)
 		return;
-	tells = may_tell_origin(b, target, record);
-	if (again && !tells)
+	brings = may_bring_in(b, target, record);
+	if (again && !brings)
 		return;
 	if (record->flow.pid) /* inside TLS that is read */
 		procname_read((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
@@ -185,14 +219,12 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		series_count(b->series, METRIC_OPAQUE, reason, 1);
 		say(b, target, reason, &owner);
 	}
-	if (!tells)
+	if (!brings || (looked && owner.role != RECORD_ROLE_SERVER))
 		return;
-	if (!looked && record->reason == RECORD_OPAQUE_TLS) {
-		b->of[target].waits = true;
-		b->of[target].waiting = *record;
-	} else if (owner.role == RECORD_ROLE_SERVER) {
-		origin_unknown(b, target);
-	}
+	if (looked || record->reason != RECORD_OPAQUE_TLS)
+		doubt(b, target, record);
+	else
+		look_later(b, target, record);
 }
 
 void blind_tick(struct blind *b)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blind.h - what is in scope and cannot be read: counts it, says it, and keeps volume back where it
- * makes origins unknown.
+ * blind.h - what is in scope and cannot be read: counts it, says it, and casts doubt on what the
+ * target sends.
  *
  * In: opaque records. Out: counters by reason, one line in the log for each program and reason, and
- * "this target's origins are unknown" to the pipeline when a connection that the target accepted is
- * among them and the operator has not said that it never forwards. What the other end says is not
- * enough for that, for it may be anybody: the target itself has to answer so.
+ * a doubt to the pipeline (exchange/doubts.h) for each connection that the target accepted, unless
+ * the operator has said that it never forwards. What the other end says is not enough for that, for
+ * it may be anybody: the target itself has to answer so.
  */
 #ifndef TELLTALE_BLIND_H
 #define TELLTALE_BLIND_H
@@ -30,6 +30,9 @@ void blind_set_pipeline(struct blind *b, struct pipeline *pipeline);
 
 /* An opaque record, as the pipeline hands it over; CONTEXT is the struct blind. */
 void blind_opaque(void *context, const struct record_opaque *record);
+/* CAUSE keeps the origin of what TARGET sends unknown: the log says it, once. CONTEXT is the struct
+ * blind. */
+void blind_doubted(void *context, unsigned target, enum doubt_cause cause);
 /* Now and then: looks at what there was no time for. */
 void blind_tick(struct blind *b);
 

@@ -43,10 +43,12 @@ static void set_clock(struct daemon *d)
 
 static void drain_ring(struct daemon *d)
 {
+	uint64_t now_ns = clock_mono_ns();
+
 	set_clock(d);
 	probe_consume(d->probe, take_record, d);
 	/* After the records: what a reply may have been lost to is known then. */
-	pipeline_settle(d->pipeline, probe_dropped(d->probe));
+	pipeline_settle(d->pipeline, probe_dropped(d->probe), now_ns);
 }
 
 /* --- what the stages outside the pipeline have counted --- */

@@ -3,8 +3,10 @@
  * pipeline.h - the way of a record from the ring to privacy: match, origins, peers, rates,
  * payments, one call each.
  *
- * In: records, as the ring has them. Out: calls of privacy_observe and privacy_exchange, and the
- * operational counters of these stages in the registry of series. Nothing is allocated after
+ * In: records, as the ring has them, and doubts whether all that came into a target was read
+ * (exchange/doubts.h), which gaps and records without room are by themselves. Out: calls of
+ * privacy_exchange and privacy_observe when an exchange has ended and it is known whose it was, and
+ * the operational counters of these stages in the registry of series. Nothing is allocated after
  * pipeline_new.
  */
 #ifndef TELLTALE_PIPELINE_H
@@ -15,6 +17,8 @@
 #include <stdint.h>
 
 #include "bpf/record.h"
+#include "bpf/decode/siphash.h"
+#include "exchange/doubts.h"
 #include "exchange/match.h"
 #include "exchange/payments.h"
 #include "exchange/peers.h"
@@ -24,12 +28,12 @@
 
 /* Table sizes that hold for any connector we know of; a full one costs counted evictions. */
 #define PIPELINE_EXCHANGES  16384
-#define PIPELINE_CONDITIONS 16384
+#define PIPELINE_CONDITIONS 65536 /* an exchange stays until a second after its end */
 #define PIPELINE_PAYMENTS   32768
 
 struct pipeline_config {
 	size_t exchanges;  /* open at once */
-	size_t conditions; /* pending at once */
+	size_t conditions; /* pending at once, and ended exchanges that wait to be judged */
 	size_t payments;   /* alive at once */
 	uint64_t idle_ns, max_ns;
 	uint64_t begin_ns;          /* CLOCK_MONOTONIC; 0: no payment began before we looked */
@@ -39,8 +43,13 @@ struct pipeline_config {
 	const struct rates *rates;
 	struct privacy *privacy;
 	struct series *series;
+	/* The key under which the kernel hashes conditions; copied. NULL: that a fulfillment fits
+	 * its condition is not checked. */
+	const struct siphash_key *session;
 	/* A connection that cannot be read; whose it is, the daemon finds out. May be NULL. */
 	void (*opaque)(void *context, const struct record_opaque *record);
+	/* The origin of an exchange is unknown, for CAUSE. May be NULL. */
+	void (*doubted)(void *context, unsigned target, enum doubt_cause cause);
 	void *context;
 };
 
@@ -48,6 +57,8 @@ struct pipeline_stats {
 	struct match_stats match;
 	struct payment_stats payments;
 	uint64_t conditions_evicted;
+	uint64_t waiting; /* exchanges that have ended and wait to be judged */
+	uint64_t doubted; /* exchanges whose origin is unknown, for all causes */
 	uint64_t unknown; /* records of a type this version does not know: skipped */
 	uint64_t invalid; /* records of another version, a wrong size or impossible fields: refused
 			   */
@@ -63,8 +74,10 @@ void pipeline_free(struct pipeline *p); /* accepts NULL; what is open is not dra
 /* One record of SIZE bytes, 8-byte aligned as those of the ring are. Never fails: what cannot be
  * used is counted. */
 void pipeline_record(struct pipeline *p, const void *data, size_t size);
-/* As match_settle: after the records that are there have been given. */
-void pipeline_settle(struct pipeline *p, uint64_t dropped);
+/* After the records that were there at NOW_NS (CLOCK_MONOTONIC) have been given; DROPPED, as known
+ * after that, have found no room so far. Ends exchanges as match_settle does, and judges those
+ * whose grace is over. */
+void pipeline_settle(struct pipeline *p, uint64_t dropped, uint64_t now_ns);
 /* Ends what is over at NOW_NS (CLOCK_MONOTONIC) and brings the registry up to date: call it
  * before privacy_release. */
 void pipeline_tick(struct pipeline *p, uint64_t now_ns);
@@ -72,8 +85,15 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns);
 void pipeline_drain(struct pipeline *p, uint64_t now_ns);
 
 void pipeline_set_clock(struct pipeline *p, int64_t realtime_offset_ns);
-/* As origins_set_blind. */
-void pipeline_set_blind(struct pipeline *p, unsigned target, bool blind);
+/* The operator says that TARGET never forwards: no doubt makes an origin unknown. */
+void pipeline_never_forwards(struct pipeline *p, unsigned target, bool never);
+/* As doubts_open, _close and _once: something that comes into TARGET may not be read whole. */
+void pipeline_doubt_open(struct pipeline *p, unsigned target, enum doubt_cause cause, uint64_t key,
+			 uint64_t from_ns);
+void pipeline_doubt_close(struct pipeline *p, unsigned target, enum doubt_cause cause, uint64_t key,
+			  uint64_t at_ns);
+void pipeline_doubt_once(struct pipeline *p, unsigned target, enum doubt_cause cause,
+			 uint64_t at_ns);
 struct pipeline_stats pipeline_stats(const struct pipeline *p);
 
 #endif

@@ -22,7 +22,7 @@
 
 static int open_probe(struct daemon *d)
 {
-	struct siphash_key session, host;
+	struct siphash_key host;
 	struct hostkey key;
 	char why[512] = "";
 	int err = hostkey_load(d->config->state_dir, &key);
@@ -34,11 +34,10 @@ static int open_probe(struct daemon *d)
 	}
 	host.k0 = key.k0;
 	host.k1 = key.k1;
-	privacy_random_kernel(NULL, &session, sizeof(session));
+	privacy_random_kernel(NULL, &d->session, sizeof(d->session));
 	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open(&session, &host, d->targets.len, d->config->tls_connections, &d->probe,
+	err = probe_open(&d->session, &host, d->targets.len, d->config->tls_connections, &d->probe,
 			 why, sizeof(why));
-	explicit_bzero(&session, sizeof(session));
 	explicit_bzero(&host, sizeof(host));
 	explicit_bzero(&key, sizeof(key));
 	if (!err && probe_tls_refused(d->probe))
@@ -108,7 +107,9 @@ static int open_stages(struct daemon *d)
 		.max_ns = (uint64_t)c->max_payment_ms * NS_PER_MS,
 		.begin_ns = clock_mono_ns(),
 		.realtime_offset_ns = d->clock_offset,
+		.session = &d->session,
 		.opaque = blind_opaque,
+		.doubted = blind_doubted,
 	};
 	d->peers = peers_new(c->peers, c->peers_len,
 			     c->has_default_asset ? &c->default_asset : NULL, PEERS_SEEN);
@@ -135,7 +136,11 @@ static int open_stages(struct daemon *d)
 	d->pipeline = pipeline_new(&pipeline);
 	if (!d->pipeline)
 		return -ENOMEM;
+	explicit_bzero(&d->session, sizeof(d->session));
 	blind_set_pipeline(d->blind, d->pipeline);
+	for (size_t i = 0; i < d->targets.len; i++)
+		pipeline_never_forwards(d->pipeline, (unsigned)i,
+					d->targets.list[i].never_forwards);
 	return 0;
 }
 

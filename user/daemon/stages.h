@@ -29,6 +29,7 @@ struct daemon {
 	const char *truth_path;
 	struct targets targets;
 
+	struct siphash_key session; /* until the pipeline has it */
 	struct probe *probe;
 	struct processes *processes;
 	struct blind *blind;

@@ -12,12 +12,6 @@
 
 #define SPANS 8 /* of one target and cause */
 
-const struct doubt_info doubt_infos[DOUBT_CAUSES] = {
-#define DOUBT(id, label, words) [DOUBT_##id] = {label, words},
-	DOUBTS(DOUBT)
-#undef DOUBT
-};
-
 struct open_doubt {
 	struct table_node node;
 	struct table_hook hook;

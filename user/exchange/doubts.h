@@ -21,41 +21,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "release/words.h"
+
 /* How long before an outgoing Prepare the incoming one can have come. A Prepare lives 30 s in the
  * connectors there are, match gives one up after 60. */
 #define DOUBTS_LIFE_NS 60000000000ULL
 
-/* DOUBT(id, label, words): words follow "payments that TARGET sends may be ones that it forwards:
- * ".
- */
-/* clang-format off */
-#define DOUBTS(DOUBT) \
-	DOUBT(GAP, "gap", "bytes that came in on one of its connections could not be read") \
-	DOUBT(FULL, "full", "a table was full, so that what came in was not followed") \
-	DOUBT(RING, "ring", "records found no room in the ring") \
-	DOUBT(UNREAD_LISTENER, "unread_listener", "it accepts connections that cannot be read") \
-	DOUBT(UNIX_LISTENER, "unix_listener", "it accepts connections on a Unix socket") \
-	DOUBT(OTHER_CGROUP, "other_cgroup", "it has sockets that were made in another cgroup") \
-	DOUBT(BYPASSED, "bypassed", "bytes came in that did not pass the programs") \
-	DOUBT(ENCODED, "encoded", "a request came in with a Content-Encoding") \
-	DOUBT(UNATTACHED, "unattached", "it was not attached the whole time") \
-	DOUBT(HTTP2, "http2", "it accepts HTTP/2, which is not decoded") \
-	DOUBT(PAIRING, "pairing", "it cannot be said which of two requests came first")
-/* clang-format on */
-
+/* words.h says what each of these means. */
 enum doubt_cause {
-#define DOUBT(id, label, words) DOUBT_##id,
-	DOUBTS(DOUBT)
-#undef DOUBT
+#define WORD(id, ...) DOUBT_##id,
+	DOUBT_WORDS(WORD)
+#undef WORD
 		DOUBT_CAUSES
 };
-
-struct doubt_info {
-	const char *label; /* of telltale_origin_unknown_total */
-	const char *words;
-};
-
-extern const struct doubt_info doubt_infos[DOUBT_CAUSES];
 
 struct doubts;
 

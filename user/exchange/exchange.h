@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf/record.h"
+#include "exchange/doubts.h"
 #include "rates/asset.h"
 #include "release/words.h"
 
@@ -52,7 +54,11 @@ struct exchange {
 	bool peer_protocol;  /* destination "peer.": not money, not counted as packets */
 	char reject_code[4]; /* NUL-terminated; empty unless rejected */
 	uint16_t http_status;
+	uint16_t port;       /* of the far end of the socket, and of the near one; */
+	uint16_t local_port; /* 0 where the tap does not know them */
+	uint64_t order;      /* in which Prepares were seen */
 	uint64_t amount;
+	uint64_t expires_at;  /* as the record has it */
 	uint64_t destination; /* keyed hashes, as the record has them */
 	uint64_t condition;
 	uint64_t endpoint;
@@ -63,11 +69,36 @@ struct exchange {
 	uint64_t reply_done_ns;   /* last byte of the reply, or when the exchange was given up */
 	/* origin */
 	enum origin origin;
+	enum doubt_cause doubt; /* why it is unknown; DOUBT_CAUSES: it is not, or nobody doubts */
 	/* peers */
 	struct asset asset;
 	/* rates */
 	bool converted;
 	uint64_t value; /* base currency at scale 4; valid only when converted */
 };
+
+/* Does Rafiki count the packet as rejected? A Prepare that is not fulfilled and gets no Reject
+ * either (an HTTP error, a connection that broke, a Fulfill that is late or false) ends in a Reject
+ * that the connector makes itself. What was not seen is neither. */
+static inline bool outcome_is_refusal(enum outcome outcome)
+{
+	return outcome != OUTCOME_OPEN && outcome != OUTCOME_FULFILLED && outcome != OUTCOME_LOST;
+}
+
+/* Does E stand for its packet? Copies do not, and a forwarded packet is two exchanges of its
+ * target, in and out, of which the one going out does. */
+static inline bool exchange_counts(const struct exchange *e)
+{
+	if (e->origin == ORIGIN_FORWARDED)
+		return e->role != RECORD_ROLE_SERVER;
+	return e->origin != ORIGIN_PROXY_COPY;
+}
+
+/* Did an ILP packet come back? Then it was this try that its connector takes for the answer. */
+static inline bool exchange_answered(const struct exchange *e)
+{
+	return e->outcome == OUTCOME_FULFILLED || e->outcome == OUTCOME_REJECTED ||
+	       e->outcome == OUTCOME_EXPIRED || e->outcome == OUTCOME_MISMATCH;
+}
 
 #endif

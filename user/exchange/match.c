@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "exchange/expiry.h"
 #include "base/table.h"
+#include "exchange/fulfillment.h"
 
 #define AFTER_EXPIRY_NS (30 * NS_PER_S)
 #define AFTER_START_NS  (60 * NS_PER_S)
@@ -45,20 +46,23 @@ struct match {
 	struct table_list ending;
 	uint64_t dropped;
 	int64_t realtime_offset_ns;
+	struct fulfillment *fulfillment; /* NULL: not checked */
 	const struct match_ops *ops;
 	void *context;
 	struct match_stats stats;
 	uint64_t answered[ANSWERED_LEN];
 };
 
-struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
+struct match *match_new(size_t capacity, int64_t realtime_offset_ns,
+			const struct siphash_key *session, const struct match_ops *ops,
 			void *context)
 {
 	struct match *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
-	if (table_init(&m->table, capacity, sizeof(struct open)) ||
+	m->fulfillment = session ? fulfillment_new(session) : NULL;
+	if ((session && !m->fulfillment) || table_init(&m->table, capacity, sizeof(struct open)) ||
 	    table_index_init(&m->by_stream, &m->table, offsetof(struct open, by_stream)) ||
 	    table_index_init(&m->by_flow, &m->table, offsetof(struct open, by_flow)) ||
 	    table_index_init(&m->by_request, &m->table, offsetof(struct open, by_request))) {
@@ -81,6 +85,7 @@ void match_free(struct match *m)
 	table_index_fini(&m->by_flow);
 	table_index_fini(&m->by_stream);
 	table_fini(&m->table);
+	fulfillment_free(m->fulfillment);
 	free(m);
 }
 
@@ -209,6 +214,9 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	e->role = message->head.role;
 	e->tap = message->head.tap;
 	e->peer_protocol = message->flags & RECORD_PEER;
+	e->port = message->remote.family ? message->remote.port : 0;
+	e->local_port = message->remote.family ? message->remote.local_port : 0;
+	e->expires_at = message->expires_at;
 	e->amount = message->amount;
 	e->destination = message->destination;
 	e->condition = message->condition;
@@ -248,11 +256,20 @@ static bool expired(const struct open *o, uint64_t reply_done_ns)
 	       wall_ns > o->expires_ns;
 }
 
-static enum outcome outcome_of(const struct open *o, const struct record_message *reply)
+static enum outcome fulfilled(const struct match *m, const struct open *o,
+			      const struct record_message *reply)
+{
+	if (m->fulfillment &&
+	    !fulfillment_fits(m->fulfillment, reply->fulfillment, o->exchange.condition))
+		return OUTCOME_MISMATCH;
+	return expired(o, reply->last_ns) ? OUTCOME_EXPIRED : OUTCOME_FULFILLED;
+}
+
+static enum outcome outcome_of(const struct match *m, const struct open *o,
+			       const struct record_message *reply)
 {
 	switch (reply->kind) {
-	case RECORD_KIND_FULFILL:
-		return expired(o, reply->last_ns) ? OUTCOME_EXPIRED : OUTCOME_FULFILLED;
+	case RECORD_KIND_FULFILL: return fulfilled(m, o, reply);
 	case RECORD_KIND_REJECT: return OUTCOME_REJECTED;
 	default: break;
 	}
@@ -270,7 +287,7 @@ static uint64_t *answered_place(struct match *m, uint64_t request_id)
 static void answer(struct match *m, struct open *o, const struct record_message *reply)
 {
 	struct exchange *e = &o->exchange;
-	enum outcome outcome = outcome_of(o, reply);
+	enum outcome outcome = outcome_of(m, o, reply);
 
 	if (outcome == OUTCOME_REJECTED)
 		copy_reject_code(e->reject_code, reply->reject_code);
@@ -379,7 +396,8 @@ static void lose_on(struct match *m, const struct record_head *head, const struc
 
 void match_gap(struct match *m, const struct record_gap *gap)
 {
-	lose_on(m, &gap->head, &gap->flow, gap, LOST_GAP, gap->at_ns);
+	lose_on(m, &gap->head, &gap->flow, gap,
+		gap->cause == RECORD_GAP_ENCODED ? LOST_ENCODED : LOST_GAP, gap->at_ns);
 }
 
 void match_opaque(struct match *m, const struct record_opaque *opaque)
@@ -405,19 +423,34 @@ void match_settle(struct match *m, uint64_t dropped)
 	settle(m);
 }
 
-/* How long after its start O is given up, from AFTER_EXPIRY_NS to AFTER_START_NS. */
-static uint64_t patience_ns(const struct open *o)
+/* How long after its start O expires: 0 when it came expired. */
+static uint64_t lifetime_ns(const struct open *o)
 {
-	uint64_t latest = AFTER_START_NS - AFTER_EXPIRY_NS;
 	int64_t left;
 
 	/* Dates so far off that the difference has no room are past or future by their sign. */
 	if (__builtin_sub_overflow(o->expires_ns, o->offset_ns, &left) ||
 	    __builtin_sub_overflow(left, o->exchange.prepare_ns, &left))
 		left = o->expires_ns;
-	if (left < 0)
-		left = 0;
-	return AFTER_EXPIRY_NS + ((uint64_t)left < latest ? (uint64_t)left : latest);
+	return left < 0 ? 0 : (uint64_t)left;
+}
+
+/* O has had no reply for long enough. Its connector has given it up, unless it expires later than
+ * Prepares do. */
+static void give_up(struct match *m, struct open *o, uint64_t now_ns)
+{
+	if (m->dropped != o->dropped || lifetime_ns(o) > AFTER_START_NS - AFTER_EXPIRY_NS)
+		lose(m, o, LOST_TIMEOUT, now_ns);
+	else
+		close_exchange(m, o, OUTCOME_UNANSWERED, now_ns);
+}
+
+/* How long after its start O is given up, from AFTER_EXPIRY_NS to AFTER_START_NS. */
+static uint64_t patience_ns(const struct open *o)
+{
+	uint64_t latest = AFTER_START_NS - AFTER_EXPIRY_NS, left = lifetime_ns(o);
+
+	return AFTER_EXPIRY_NS + (left < latest ? left : latest);
 }
 
 static uint64_t age_ns(const struct open *o, uint64_t now_ns)
@@ -435,7 +468,7 @@ static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
 		struct open *next = table_list_next(age, o);
 
 		if (age_ns(o, now_ns) > patience_ns(o))
-			lose(m, o, LOST_TIMEOUT, now_ns);
+			give_up(m, o, now_ns);
 		o = next;
 	}
 }

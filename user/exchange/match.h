@@ -10,6 +10,13 @@
  * as OUTCOME_LOST. The table is bounded: when it is full the oldest exchange of the target that has
  * most in it is closed as OUTCOME_LOST and counted as evicted.
  *
+ * A Fulfill counts when its fulfillment hashes to the Prepare's condition. The kernel hands
+ * conditions over as keyed hashes only, so the SHA-256 of the fulfillment is hashed under the same
+ * key; neither leaves this stage.
+ *
+ * A Prepare that nobody has answered 30 s after its expiry moved nothing for its connector either:
+ * it is unanswered, and nothing was missed.
+ *
  * Each exchange ends once, and never by a guess. Bytes missing where replies come end all that is
  * open on that connection as lost, because which answer the next one is can no longer be known.
  * When a connection ends while records found no room in the ring, the reply may have been among
@@ -27,6 +34,7 @@
 #include <stdint.h>
 
 #include "bpf/record.h"
+#include "bpf/decode/siphash.h"
 #include "exchange/exchange.h"
 
 struct match_ops {
@@ -49,12 +57,14 @@ struct match;
 /*
  * CAPACITY exchanges may be open at once (at least 1). REALTIME_OFFSET_NS is CLOCK_REALTIME minus
  * CLOCK_MONOTONIC, for comparing a reply's time with a Prepare's expiry; match_set_clock renews
- * it, for Prepares to come: a step of the clock does not make those under way expire. Returns NULL
- * when memory is short.
+ * it, for Prepares to come: a step of the clock does not make those under way expire. SESSION
+ * (copied) is the key under which the kernel hashes conditions; NULL: fulfillments are not checked.
+ * Returns NULL when memory is short.
  */
-struct match *match_new(size_t capacity, int64_t realtime_offset_ns, const struct match_ops *ops,
+struct match *match_new(size_t capacity, int64_t realtime_offset_ns,
+			const struct siphash_key *session, const struct match_ops *ops,
 			void *context);
-void match_free(struct match *m); /* closes nothing; accepts NULL */
+void match_free(struct match *m); /* closes nothing, forgets the key; accepts NULL */
 void match_set_clock(struct match *m, int64_t realtime_offset_ns);
 
 void match_message(struct match *m, const struct record_message *message);
@@ -70,8 +80,9 @@ void match_opaque(struct match *m, const struct record_opaque *opaque);
  * they were opened.
  */
 void match_settle(struct match *m, uint64_t dropped);
-/* Closes as OUTCOME_LOST what has had no reply 30 s after its expiry (after its start, when it came
- * expired), or 60 s after its start, whichever is first. */
+/* Closes as OUTCOME_UNANSWERED what has had no reply 30 s after its expiry (after its start, when
+ * it came expired). What expires later than 30 s after its start is given up 60 s after that, as
+ * OUTCOME_LOST. */
 void match_tick(struct match *m, uint64_t now_ns);
 /* Closes everything still open as OUTCOME_LOST, at shutdown. */
 void match_drain(struct match *m, uint64_t now_ns);

@@ -1,50 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * origins.h - tells originated, forwarded, received and proxied exchanges apart.
+ * origins.h - tells originated, forwarded, received and proxied exchanges apart, when it is known.
  *
- * The network's volume is what a target originates. From outside the rule is: the first sight of a
- * condition in a target decides. Seen first going out, the target originated it; seen first coming
- * in, it is received, and one going out after that, with no other pending, is forwarded. The same
- * condition once more in a role where it is pending (a sidecar proxy inside the target, or a
- * retry), an incoming one whose outgoing twin came first, and whatever that one causes in turn, is
- * a proxy copy. What came in, went out and came in again at the same endpoint has not left: an
- * ingress inside the target passed it on, it is received, and its way inside is copies. Where
- * it goes on from there, the first way out stands for all: an ingress and a connector that forwards
- * look like a connector and its egress.
+ * In: exchanges as match opens and closes them. Out: each of them once more, its origin judged. The
+ * network's volume is what a target originates, and that is a claim: it needs all evidence in. So
+ * all exchanges of a target with one condition are gathered, and judged together (verdict.h) when
+ * the last of them has ended and ORIGINS_GRACE_NS more have passed: an incoming Prepare may be read
+ * after the outgoing one that it caused, and a Prepare may be sent again when its connection broke.
+ * One that then seems to be originated is so only if its target was not in doubt (doubts.h) while
+ * its incoming twin could have come: else its origin is unknown.
  *
- * A condition is remembered from its first Prepare until all exchanges with it have closed. The
- * table is bounded; when it is full the oldest of the target that has most in it is forgotten and
- * counted.
+ * Where one try of a Prepare was answered and another, on another connection, still waits, and
+ * nothing came in, the answered one is not kept waiting: the other is a copy whatever becomes of
+ * it. An incoming Prepare that ended without an answer of the target's may still be sent on: what
+ * goes out within DOUBTS_LIFE_NS of it is forwarded. A condition that comes again after it was
+ * answered is a new payment. Protocol packets ("peer.") share one condition and are judged by their
+ * role alone, at once.
  *
- * A retry of an ended Prepare (same condition, nothing pending any more) counts as new, and so
- * does a forwarder's second try after its first has ended, while the incoming Prepare waits.
- * Protocol packets ("peer.") share one condition and are judged by their role alone.
+ * Both tables are bounded; when one is full, the oldest condition of the target that has most in it
+ * is judged early and counted, and its target is in doubt.
  */
 #ifndef TELLTALE_ORIGINS_H
 #define TELLTALE_ORIGINS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "exchange/doubts.h"
 #include "exchange/exchange.h"
+
+#define ORIGINS_GRACE_NS 1000000000ULL
+
+struct origins_config {
+	size_t conditions;     /* gathered at once, from 1 to TABLE_CAPACITY_MAX */
+	size_t held;           /* ended exchanges that wait to be judged; the same range */
+	struct doubts *doubts; /* borrowed */
+	/* E, a copy of what origins_closed was given, has its origin. It may be changed; it is gone
+	 * after the call. */
+	void (*judged)(void *context, struct exchange *e);
+	void *context;
+};
 
 struct origins;
 
-struct origins *origins_new(size_t capacity);
-void origins_free(struct origins *o);
+/* NULL when memory is short or a size is out of range. */
+struct origins *origins_new(const struct origins_config *config);
+void origins_free(struct origins *o); /* judges nothing; accepts NULL */
 
-/* Sets e->origin at the moment the Prepare is seen. A server-role exchange is ORIGIN_RECEIVED at
- * first, and one going out may prove to have stayed inside: what it was in the end is known when it
- * closes. */
+/* A Prepare was seen. Sets e->order. */
 void origins_opened(struct origins *o, struct exchange *e);
-/* The exchange ended: settles e->origin (an incoming one whose condition went out again becomes
- * ORIGIN_FORWARDED) and forgets the condition with its last exchange. */
-void origins_closed(struct origins *o, struct exchange *e);
+/* The exchange ended: it is copied, and judged now or later. */
+void origins_closed(struct origins *o, const struct exchange *e);
+/* Judges what is due at NOW_NS: everything that was seen before is to have been given. */
+void origins_settle(struct origins *o, uint64_t now_ns);
+/* Judges everything, at shutdown. */
+void origins_drain(struct origins *o);
 
-/* From now on outgoing exchanges of TARGET are ORIGIN_UNKNOWN unless seen to be forwarded or
- * copies (BLIND true), because the target accepts connections that cannot be read. */
-void origins_set_blind(struct origins *o, unsigned target, bool blind);
+/* When the exchange that has waited longest to be judged ended; NOW_NS when none waits. */
+uint64_t origins_horizon(const struct origins *o, uint64_t now_ns);
+/* Exchanges that have ended and wait to be judged. */
+uint64_t origins_waiting(const struct origins *o);
+/* Conditions judged early or forgotten because a table was full. */
 uint64_t origins_evicted(const struct origins *o);
 
 #endif

@@ -299,7 +299,7 @@ static void count(struct payment *s, const struct exchange *e)
 	if (e->prepare_ns < s->first_nonzero_ns)
 		s->first_nonzero_ns = e->prepare_ns;
 	s->prepared++;
-	s->rejected += e->outcome == OUTCOME_REJECTED;
+	s->rejected += outcome_is_refusal(e->outcome);
 	if (e->outcome != OUTCOME_FULFILLED)
 		return;
 	s->fulfilled++;

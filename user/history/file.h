@@ -60,7 +60,7 @@ void history_note(struct history *h, const char *format, ...) __attribute__((for
 
 /* Stored in the file's head: whose file it is, and which layout it has. */
 #define HISTORY_APPLICATION 0x74656c6c /* "tell" */
-#define HISTORY_LAYOUT      1
+#define HISTORY_LAYOUT      2
 
 enum history_table {
 	HISTORY_TABLE_MINUTES,

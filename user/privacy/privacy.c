@@ -134,17 +134,15 @@ static void count_packet(struct privacy *p, const struct contribution *c, unsign
 	series_count(p->series, METRIC_PACKETS, KIND_PREPARE * STREAMS + stream, 1);
 	if (c->outcome == OUTCOME_FULFILLED)
 		series_count(p->series, METRIC_PACKETS, KIND_FULFILL * STREAMS + stream, 1);
-	if (c->outcome == OUTCOME_REJECTED) {
+	if (outcome_is_refusal(c->outcome))
 		series_count(p->series, METRIC_PACKETS, KIND_REJECT * STREAMS + stream, 1);
-		series_count(p->series, METRIC_REJECTS, vocabulary_code(c->reject_code), 1);
-	}
 }
 
 static void observe_packet(struct privacy *p, const struct contribution *c)
 {
 	bool originated = c->origin == ORIGIN_ORIGINATED;
 	bool fulfilled = c->outcome == OUTCOME_FULFILLED;
-	bool rejected = c->outcome == OUTCOME_REJECTED;
+	bool rejected = outcome_is_refusal(c->outcome);
 
 	if (fulfilled && c->converted) {
 		int64_t noisy = publish(p, c->value);
@@ -184,7 +182,7 @@ void privacy_observe(void *privacy, const struct contribution *c)
 			break;
 		count_packet(p, c, STREAM_PROBE);
 		p->truth.probe_prepares++;
-		p->truth.probe_rejects += c->outcome == OUTCOME_REJECTED;
+		p->truth.probe_rejects += outcome_is_refusal(c->outcome);
 		break;
 	case CONTRIBUTION_PAYMENT_END:
 		if (!originated)
@@ -220,26 +218,47 @@ static void count_outcome(struct privacy *p, const struct exchange *e)
 	}
 }
 
+/* What Rafiki would call it: protocol packets are no payment of anybody's. */
+static unsigned operation_of(const struct exchange *e)
+{
+	if (e->peer_protocol)
+		return OPERATION_UNKNOWN;
+	switch (e->origin) {
+	case ORIGIN_RECEIVED: return OPERATION_INCOMING;
+	case ORIGIN_ORIGINATED: return OPERATION_OUTGOING;
+	case ORIGIN_FORWARDED: return OPERATION_ROUTING;
+	default: return OPERATION_UNKNOWN;
+	}
+}
+
+/* How long the connector was at it: what came in, from when it had it to when it answered; what it
+ * sent of its own, from its first byte to the answer's last. */
+static void time_processing(struct privacy *p, const struct exchange *e)
+{
+	uint64_t ns = elapsed(e->prepare_ns, e->reply_done_ns);
+
+	/* What came in on its way through stands for both of its exchanges. */
+	if (e->origin == ORIGIN_PROXY_COPY || e->outcome == OUTCOME_LOST ||
+	    (e->origin == ORIGIN_FORWARDED && e->role != RECORD_ROLE_SERVER))
+		return;
+	if (e->role == RECORD_ROLE_SERVER)
+		ns = elapsed(e->prepare_done_ns, e->reply_ns ? e->reply_ns : e->reply_done_ns);
+	series_time(p->series, METRIC_PREPARE_PROCESSING, operation_of(e), ns);
+}
+
 void privacy_exchange(struct privacy *p, const struct exchange *e)
 {
 	if (e->outcome == OUTCOME_OPEN)
 		return;
 	count_outcome(p, e);
 	series_count(p->series, METRIC_ORIGINS, e->origin, 1);
-	if (!e->reply_ns)
-		return;
-	series_time(p->series, METRIC_EXCHANGE_TIME, e->origin,
-		    elapsed(e->prepare_ns, e->reply_done_ns));
-	if (e->role != RECORD_ROLE_SERVER)
-		return;
-	/* A proxy copy is the same Prepare seen again; its time was measured when it was seen
-	 * first. */
-	if (e->origin == ORIGIN_RECEIVED)
-		series_time(p->series, METRIC_PREPARE_PROCESSING, OPERATION_RECEIVE,
-			    elapsed(e->prepare_done_ns, e->reply_ns));
-	else if (e->origin == ORIGIN_FORWARDED)
-		series_time(p->series, METRIC_PREPARE_PROCESSING, OPERATION_FORWARD,
-			    elapsed(e->prepare_done_ns, e->reply_ns));
+	if (e->outcome == OUTCOME_REJECTED && exchange_counts(e))
+		series_count(p->series, METRIC_REJECTS,
+			     vocabulary_code(e->reject_code) * OPERATIONS + operation_of(e), 1);
+	time_processing(p, e);
+	if (e->reply_ns)
+		series_time(p->series, METRIC_EXCHANGE_TIME, e->origin,
+			    elapsed(e->prepare_ns, e->reply_done_ns));
 }
 
 struct privacy_truth privacy_truth(const struct privacy *p)

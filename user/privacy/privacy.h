@@ -55,12 +55,12 @@ int privacy_keep(struct privacy *p, const char *state_dir, const struct hostkey 
 void privacy_save(struct privacy *p);
 
 /*
- * Has the signature payment_sink, with the struct privacy as context. Packet counters, rejects by
- * code and payment times count originated payments and probes only. What others originated counts
- * in the operator's transactions and amounts by origin.
+ * Has the signature payment_sink, with the struct privacy as context. Packet counters and payment
+ * times count originated payments and probes only. What others originated counts in the operator's
+ * transactions and amounts by origin.
  */
 void privacy_observe(void *privacy, const struct contribution *c);
-/* Counts an exchange that has closed: its times and outcome, by origin (in the operator's own
+/* Counts an exchange that has ended and whose origin is known: outcome, times, Rejects (the own
  * view). */
 void privacy_exchange(struct privacy *p, const struct exchange *e);
 

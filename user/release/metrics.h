@@ -30,7 +30,7 @@
 	METRIC(PACKET_FULFILL, "packet_count_fulfill", SUM, NETWORK, NO_LOSS, \
 	       "Fulfill packets of originated payments") \
 	METRIC(PACKET_REJECT, "packet_count_reject", SUM, NETWORK, NO_LOSS, \
-	       "Reject packets of originated payments") \
+	       "Prepares of originated payments that were not fulfilled") \
 	METRIC(AMOUNT_FULFILL, "packet_amount_fulfill", SUM, NETWORK, NO_LOSS, \
 	       "Value of fulfilled packets of originated payments, base currency at scale 4") \
 	METRIC(PAY_TIME, "pay_time_ms", HISTOGRAM, NETWORK, NO_LOSS, \
@@ -38,9 +38,9 @@
 	METRIC(ROUND_TRIP, "ilp_payment_round_trip_ms", HISTOGRAM, NETWORK, NO_LOSS, \
 	       "Time of a payment, from its first non-zero Prepare to its last Fulfill") \
 	METRIC(COVERAGE, "telltale_coverage_complete", GAUGE, NETWORK, NO_LOSS, \
-	       "1 when nothing in scope is unreadable, unattributed, unconverted or lost, else 0") \
+	       "1 when the network's totals miss nothing, else 0") \
 	METRIC(PREPARE_PROCESSING, "ilp_prepare_packet_processing_ms", HISTOGRAM, OWN, NO_LOSS, \
-	       "Time from an incoming Prepare to its reply, the wait downstream included") \
+	       "Time that a Prepare took, the wait for its reply included, by operation") \
 	METRIC(EXCHANGE_TIME, "telltale_exchange_ms", HISTOGRAM, OWN, NO_LOSS, \
 	       "Time from a Prepare to its reply, by origin") \
 	METRIC(TRANSACTIONS_BY_ORIGIN, "telltale_transactions_total", SUM, OWN, NO_LOSS, \
@@ -49,7 +49,8 @@
 	       "Value of fulfilled packets by origin, base currency at scale 4") \
 	METRIC(PACKETS, "telltale_packets_total", SUM, OWN, NO_LOSS, \
 	       "Packets of amount above zero, by kind and by what their stream proved to be") \
-	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, NO_LOSS, "Reject packets by code") \
+	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, NO_LOSS, \
+	       "All Reject packets, by code and operation") \
 	METRIC(OUTCOMES, "telltale_exchanges_total", SUM, OWN, BY_LABEL, "Exchanges by outcome") \
 	METRIC(HTTP_ERRORS, "telltale_http_errors_total", SUM, OWN, NO_LOSS, \
 	       "Exchanges that ended in an HTTP status other than 200 without packet, by class") \
@@ -57,6 +58,8 @@
 	       "Exchanges whose outcome was not seen, by cause") \
 	METRIC(ORIGINS, "telltale_exchanges_by_origin_total", SUM, OWN, NO_LOSS, \
 	       "Exchanges by origin") \
+	METRIC(ORIGIN_UNKNOWN, "telltale_origin_unknown_total", SUM, OWN, BY_LABEL, \
+	       "Outgoing exchanges that may be forwarded ones, by why that is not known") \
 	METRIC(RECORDS, "telltale_records_total", SUM, OWN, BY_LABEL, \
 	       "Records read from the ring, by type") \
 	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, LOSS, \
@@ -74,9 +77,11 @@
 	METRIC(EVICTED, "telltale_evicted_total", SUM, OWN, BY_LABEL, \
 	       "Entries pushed out of a full table, by table") \
 	METRIC(UNATTRIBUTED, "telltale_unattributed_total", SUM, OWN, LOSS, \
-	       "Fulfilled packets whose asset no configuration says") \
+	       "Fulfilled packets originated here whose asset no configuration says") \
 	METRIC(UNCONVERTED, "telltale_unconverted_total", SUM, OWN, LOSS, \
-	       "Fulfilled packets whose asset no rate converts") \
+	       "Fulfilled packets originated here whose asset no rate converts") \
+	METRIC(OTHERS_UNVALUED, "telltale_others_unvalued_total", SUM, OWN, NO_LOSS, \
+	       "Fulfilled packets that were not originated here and have no value, by why") \
 	METRIC(SATURATED, "telltale_saturated_total", SUM, OWN, NO_LOSS, \
 	       "Amounts too large to be converted, counted as the largest value") \
 	METRIC(OPAQUE, "telltale_opaque_connections_total", SUM, OWN, BY_LABEL, \

@@ -19,6 +19,7 @@ static const struct word outcomes[] = {OUTCOME_WORDS(WORD)}, losts[] = {LOST_WOR
 			 history[] = {HISTORY_WORDS(WORD)}, kinds[] = {KIND_WORDS(WORD)},
 			 streams[] = {STREAM_WORDS(WORD)}, operations[] = {OPERATION_WORDS(WORD)},
 			 statuses[] = {STATUS_WORDS(WORD)}, documents[] = {DOCUMENT_WORDS(WORD)},
+			 doubts[] = {DOUBT_WORDS(WORD)}, unvalued[] = {UNVALUED_WORDS(WORD)},
 			 records[] = {RECORD_WORDS(WORD) REFUSED_WORDS(WORD)};
 
 #define SAME(id, ...) _Static_assert(RECORD_WORD_##id == RECORD_##id - 1, "a record's number");
@@ -56,6 +57,8 @@ const struct vocabulary vocabulary_streams = {"stream", streams, LEN(streams)};
 const struct vocabulary vocabulary_operations = {"operation", operations, LEN(operations)};
 const struct vocabulary vocabulary_statuses = {"status", statuses, LEN(statuses)};
 const struct vocabulary vocabulary_documents = {"document", documents, LEN(documents)};
+const struct vocabulary vocabulary_doubts = {"cause", doubts, LEN(doubts)};
+const struct vocabulary vocabulary_unvalued = {"reason", unvalued, LEN(unvalued)};
 const struct vocabulary vocabulary_codes = {"code", codes, LEN(codes)};
 
 unsigned vocabulary_code(const char *code)

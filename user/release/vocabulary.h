@@ -28,7 +28,8 @@ struct vocabulary {
 extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary_origins,
 	vocabulary_records, vocabulary_gaps, vocabulary_opaque, vocabulary_evicted,
 	vocabulary_state, vocabulary_history, vocabulary_kinds, vocabulary_streams,
-	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes;
+	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes,
+	vocabulary_doubts, vocabulary_unvalued;
 
 /* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
 unsigned vocabulary_code(const char *code);
@@ -85,6 +86,13 @@ enum {
 #define WORD(id, ...) OPERATION_##id,
 	OPERATION_WORDS(WORD)
 #undef WORD
+		OPERATIONS
+};
+enum {
+#define WORD(id, ...) UNVALUED_##id,
+	UNVALUED_WORDS(WORD)
+#undef WORD
+		UNVALUED_REASONS
 };
 enum {
 #define WORD(id, ...) STATUS_##id,

@@ -27,6 +27,10 @@
 	WORD(REJECTED, "rejected", NO_LOSS, "rejected", "Rejected", "a Reject came back") \
 	/* After the Prepare's expiry: nothing moved. */ \
 	WORD(EXPIRED, "expired", NO_LOSS, "expired", "Expired", "the Fulfill came too late") \
+	/* Its fulfillment does not hash to the condition: nothing moved. */ \
+	WORD(MISMATCH, "mismatch", NO_LOSS, "false", "False", "the Fulfill does not fit the condition") \
+	/* Until 30 s after the expiry: nothing moved, and nothing was missed. */ \
+	WORD(UNANSWERED, "unanswered", NO_LOSS, "no answer", "No answer", "the peer never answered") \
 	/* A status other than 200. */ \
 	WORD(HTTP_ERROR, "http_error", NO_LOSS, "HTTP error", "HTTP error", "answered without a packet") \
 	WORD(NOT_ILP, "not_ilp", NO_LOSS, "no packet", "No packet", "answered 200, but not with ILP") \
@@ -39,19 +43,38 @@
 	WORD(GAP, "gap", NO_LOSS)           /* bytes were missing where replies come on its connection */ \
 	WORD(RING, "ring", NO_LOSS)         /* records found no room while it was open */ \
 	WORD(EVICTED, "evicted", NO_LOSS)   /* the table was full */ \
-	WORD(REPLACED, "replaced", NO_LOSS) /* another Prepare came in its place */ \
-	WORD(TIMEOUT, "timeout", NO_LOSS)   /* no reply long past the expiry */ \
+	WORD(REPLACED, "replaced", LOSS) /* another Prepare came in its place */ \
+	WORD(TIMEOUT, "timeout", LOSS)   /* no reply for a minute, and it may still come */ \
 	WORD(SHUTDOWN, "shutdown", NO_LOSS) /* telltale ended first */ \
-	WORD(OPAQUE, "opaque", NO_LOSS)     /* its connection changed to a protocol that is not read */
+	WORD(OPAQUE, "opaque", NO_LOSS)     /* its connection changed to a protocol that is not read */ \
+	WORD(ENCODED, "encoded", NO_LOSS)   /* its reply has a Content-Encoding */
 
 /* Whose payment it is, as seen from the target. enum origin has this order. */
 #define ORIGIN_WORDS(WORD) \
-	WORD(UNKNOWN, "unknown", NO_LOSS)       /* the target also accepts connections that cannot be read */ \
+	WORD(UNKNOWN, "unknown", NO_LOSS)       /* it may have been forwarded: DOUBT_WORDS say why */ \
 	WORD(ORIGINATED, "originated", NO_LOSS) /* the target started it: the network's volume */ \
-	WORD(FORWARDED, "forwarded", NO_LOSS)   /* an incoming Prepare with the same condition was pending */ \
+	WORD(FORWARDED, "forwarded", NO_LOSS)   /* an incoming Prepare had the same condition */ \
 	WORD(RECEIVED, "received", NO_LOSS)     /* came in and ended here, as far as was seen */ \
 	/* The same Prepare on a second connection of the target, or a retry. */ \
 	WORD(PROXY_COPY, "proxy_copy", NO_LOSS)
+
+/*
+ * Why something that came into a target may not have been read whole, so that what it sends may be
+ * forwarded: enum doubt_cause. WORD(id, label, loss, log): log follows the target's name.
+ */
+#define DOUBT_WORDS(WORD) \
+	WORD(GAP, "gap", LOSS, "bytes that came in on one of its connections could not be read") \
+	WORD(FULL, "full", LOSS, "a table was full, so that not all that came in was followed") \
+	WORD(RING, "ring", LOSS, "records found no room in the ring") \
+	WORD(UNREAD_LISTENER, "unread_listener", LOSS, "it accepts connections that cannot be read") \
+	WORD(UNIX_LISTENER, "unix_listener", LOSS, "it accepts connections on a Unix socket") \
+	WORD(OTHER_CGROUP, "other_cgroup", LOSS, "it has sockets that were made in another cgroup") \
+	WORD(BYPASSED, "bypassed", LOSS, "bytes came in that did not pass the programs") \
+	WORD(ENCODED, "encoded", LOSS, "a request came in with a Content-Encoding") \
+	WORD(UNATTACHED, "unattached", LOSS, "it was not attached the whole time") \
+	WORD(HTTP2, "http2", LOSS, "it accepts HTTP/2, which is not decoded") \
+	/* An incoming Prepare was read late, and no answer says whether it was the first. */ \
+	WORD(PAIRING, "pairing", LOSS, "it cannot be said which of two requests came first")
 
 /* Types of records: enum record_type. */
 #define RECORD_WORDS(WORD) \
@@ -81,7 +104,9 @@
 	WORD(LOAD, "load", LOSS, "two processors", "Two processors", \
 	     "handled one connection at once") \
 	WORD(FULL, "full", LOSS, "no room", "No room", \
-	     "more connections at once than are followed (tls_connections)")
+	     "more connections at once than are followed (tls_connections)") \
+	WORD(ENCODED, "encoded", LOSS, "encoded", "Encoded", \
+	     "a body that may be ILP has a Content-Encoding: let the proxy before it not compress")
 
 /* Why a connection in scope cannot be read: enum opaque_reason. */
 #define OPAQUE_WORDS(WORD) \
@@ -139,10 +164,17 @@
 	WORD(PAYMENT, "payment", NO_LOSS) \
 	WORD(PROBE, "probe", NO_LOSS)
 
-/* What the target did with an incoming Prepare. */
+/* What the target did about a Prepare, as Rafiki names it. */
 #define OPERATION_WORDS(WORD) \
-	WORD(RECEIVE, "receive", NO_LOSS) \
-	WORD(FORWARD, "forward", NO_LOSS)
+	WORD(INCOMING, "incoming_payment", NO_LOSS) \
+	WORD(OUTGOING, "outgoing_payment", NO_LOSS) \
+	WORD(ROUTING, "routing", NO_LOSS) \
+	WORD(UNKNOWN, "unknown", NO_LOSS)
+
+/* Why a fulfilled packet has no value. */
+#define UNVALUED_WORDS(WORD) \
+	WORD(UNATTRIBUTED, "unattributed", NO_LOSS) \
+	WORD(UNCONVERTED, "unconverted", NO_LOSS)
 
 /* HTTP statuses without packet, by class. */
 #define STATUS_WORDS(WORD) \
@@ -171,6 +203,8 @@
 	       "requests announced as ILP that hold no packet") \
 	FIGURE(EVICTED, EVICTED, "evicted", "pushed out", "Pushed out", \
 	       "of a full table") \
+	FIGURE(ORIGIN_UNKNOWN, ORIGIN_UNKNOWN, "origin_unknown", "origin unknown", "Origin unknown", \
+	       "sent, and perhaps forwarded: not told to the network") \
 	FIGURE(UNATTRIBUTED, UNATTRIBUTED, "unattributed", "asset not known", "Asset not known", \
 	       "fulfilled, but in which asset is not known: see telltale peers") \
 	FIGURE(UNCONVERTED, UNCONVERTED, "unconverted", "no rate", "No rate", \

@@ -15,6 +15,8 @@ import re
 import sys
 
 EUR = fractions.Fraction("0.813399")  # lib.sh's rate, at scale 6
+# By whose payment it is, as Rafiki names them.
+OPERATIONS = {"originated": "outgoing_payment", "received": "incoming_payment", "forwarded": "routing"}
 IN_USD = fractions.Fraction(10**4, 10**6) / EUR
 
 # The origin of the payments; then, for each connection of the target that a packet crosses, its role and origin.
@@ -59,7 +61,11 @@ def expected(seats):
                 if destination.startswith("peer."):  # all have the same condition, so only the role counts
                     told = "originated" if role == "out" else "received"
                 want["telltale_exchanges_by_origin", ("origin", told)] += 1
-            if destination.startswith("peer."):
+            protocol = destination.startswith("peer.")
+            if outcome == "rejected":  # one packet is one, on however many connections, but for protocol packets
+                want["telltale_rejects", ("code", code),
+                     ("operation", "unknown" if protocol else OPERATIONS[origin])] += len(hops) if protocol else 1
+            if protocol:
                 continue
             if amount:
                 streams[destination].append((amount, outcome, code))
@@ -69,13 +75,10 @@ def expected(seats):
             want["telltale_transactions", ("origin", origin)] += paid
             if origin != "originated":
                 continue
-            for _, outcome, code in packets:
-                # A probe's Rejects are counted by code when its stream ends, long after the test.
-                if outcome == "rejected" and paid:
-                    want["telltale_rejects", ("code", code)] += 1
             kind = "" if paid else "probe_"
             want[kind + "prepares"] += len(packets)
-            want[kind + "rejects"] += outcomes.count("rejected")
+            # A Prepare that ends without a packet is one of its connector's rejects.
+            want[kind + "rejects"] += sum(outcome not in ("fulfilled", "lost") for outcome in outcomes)
             if paid:
                 want["transactions"] += 1
                 want["fulfills"] += outcomes.count("fulfilled")

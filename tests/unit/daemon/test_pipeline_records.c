@@ -96,7 +96,8 @@ static void test_an_endpoint_with_impossible_lengths_is_refused(void **state)
 
 static void test_gaps_are_counted_by_cause(void **state)
 {
-	static const char *const causes[] = {"hole", "http", "complex", "reorder", "load", "full"};
+	static const char *const causes[] = {"hole", "http", "complex", "reorder",
+					     "load", "full", "encoded"};
 	struct record_gap gap = {
 		.head = {.len = sizeof(gap), .version = RECORD_VERSION, .type = RECORD_GAP}};
 

@@ -121,6 +121,27 @@ static void test_what_finds_no_room_is_still_a_doubt(void **state)
 	assert_false(any(300 * S + 1, UINT64_MAX));
 }
 
+static void test_also_where_it_began_before_all_others(void **state)
+{
+	(void)state;
+	doubts_open(doubts, TARGET, DOUBT_HTTP2, 1, 1 * S);
+	for (uint64_t key = 1; key <= CAPACITY; key++)
+		doubts_open(doubts, TARGET, DOUBT_UNREAD_LISTENER, key, 100 * S);
+	assert_true(any(50 * S, 60 * S));
+}
+
+/* One long ago, and many just now. */
+static void test_the_time_between_two_doubts_stays_clear(void **state)
+{
+	(void)state;
+	doubts_once(doubts, TARGET, DOUBT_GAP, 10 * S);
+	for (uint64_t i = 0; i < 100; i++)
+		doubts_once(doubts, TARGET, DOUBT_GAP, 1000 * S + i * S);
+	assert_false(any(500 * S, 600 * S));
+	assert_true(any(1000 * S, 1000 * S));
+	assert_true(any(1099 * S, 1099 * S));
+}
+
 static void test_a_flood_in_one_target_pushes_out_no_doubt_of_another(void **state)
 {
 	enum doubt_cause cause;
@@ -194,6 +215,8 @@ int main(void)
 		T(several_open_ones_end_with_the_last),
 		T(a_target_that_never_forwards_is_not_doubted),
 		T(what_finds_no_room_is_still_a_doubt),
+		T(also_where_it_began_before_all_others),
+		T(the_time_between_two_doubts_stays_clear),
 		T(a_flood_in_one_target_pushes_out_no_doubt_of_another),
 		T(a_target_that_cannot_be_is_ignored),
 		T(sizes_that_cannot_be_are_refused),

@@ -238,8 +238,8 @@ static void test_a_second_prepare_in_its_place_closes_the_first_as_lost(void **s
 static void test_sizes_that_cannot_be_are_refused(void **state)
 {
 	(void)state;
-	assert_null(match_new(0, 0, &ops, &seen));
-	assert_null(match_new(SIZE_MAX, 0, &ops, &seen));
+	assert_null(match_new(0, 0, NULL, &ops, &seen));
+	assert_null(match_new(SIZE_MAX, 0, NULL, &ops, &seen));
 	match_free(NULL);
 }
 

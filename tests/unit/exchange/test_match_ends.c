@@ -48,7 +48,7 @@ static void test_the_end_of_a_tls_connection_is_not_that_of_its_namesakes(void *
 	assert_int_equal(only_exchange()->amount, 1);
 }
 
-static void test_no_reply_long_after_the_expiry_is_lost(void **state)
+static void test_no_reply_long_after_the_expiry_is_none_and_nothing_was_missed(void **state)
 {
 	struct record_message p = prepare(7, 1, CLIENT, 20 * S);
 
@@ -57,10 +57,20 @@ static void test_no_reply_long_after_the_expiry_is_lost(void **state)
 	match_tick(seen.match, 60 * S);
 	assert_int_equal(seen.closed, 0);
 	match_tick(seen.match, 60 * S + 1);
-	assert_int_equal(only_exchange()->outcome, OUTCOME_LOST);
+	assert_int_equal(only_exchange()->outcome, OUTCOME_UNANSWERED);
 	assert_int_equal(only_exchange()->reply_done_ns, 60 * S + 1);
-	assert_int_equal(only_exchange()->lost, LOST_TIMEOUT);
+	assert_int_equal(only_exchange()->lost, LOST_NOT);
 	assert_int_equal(stats().evicted, 0);
+}
+
+static void test_none_where_records_were_dropped_says_nothing(void **state)
+{
+	(void)state;
+	give(prepare(7, 1, CLIENT, 20 * S));
+	match_settle(seen.match, 1);
+	match_tick(seen.match, 60 * S + 1);
+	assert_int_equal(only_exchange()->outcome, OUTCOME_LOST);
+	assert_int_equal(only_exchange()->lost, LOST_RING);
 }
 
 static void test_a_far_expiry_is_not_waited_for_longer_than_a_minute(void **state)
@@ -77,6 +87,9 @@ static void test_a_far_expiry_is_not_waited_for_longer_than_a_minute(void **stat
 		assert_int_equal(seen.closed, i);
 		match_tick(seen.match, 70 * S + 1);
 		assert_int_equal(seen.closed, i + 1);
+		/* The answer may still come. */
+		assert_int_equal(seen.exchanges[i].outcome, OUTCOME_LOST);
+		assert_int_equal(seen.exchanges[i].lost, LOST_TIMEOUT);
 	}
 }
 
@@ -94,6 +107,7 @@ static void test_a_prepare_that_came_expired_is_waited_for_half_a_minute(void **
 		assert_int_equal(seen.closed, i);
 		match_tick(seen.match, 40 * S + 1);
 		assert_int_equal(seen.closed, i + 1);
+		assert_int_equal(seen.exchanges[i].outcome, OUTCOME_UNANSWERED);
 	}
 }
 
@@ -161,7 +175,7 @@ static void test_a_flood_in_one_target_pushes_out_nothing_of_another(void **stat
 
 /* --- what was missed ------------------------------------------------------------------------- */
 
-static void give_gap(__u64 flow, bool ingress, uint64_t at_ns)
+static void give_gap_of(__u64 flow, bool ingress, uint64_t at_ns, __u8 cause)
 {
 	struct record_gap gap = {
 		.head = {.len = sizeof(gap),
@@ -170,11 +184,16 @@ static void give_gap(__u64 flow, bool ingress, uint64_t at_ns)
 			 .tap = RECORD_TAP_SOCKET},
 		.flow = {.id = flow},
 		.at_ns = at_ns,
-		.cause = RECORD_GAP_HOLE,
+		.cause = cause,
 		.ingress = ingress,
 	};
 
 	match_gap(seen.match, &gap);
+}
+
+static void give_gap(__u64 flow, bool ingress, uint64_t at_ns)
+{
+	give_gap_of(flow, ingress, at_ns, RECORD_GAP_HOLE);
 }
 
 static void test_a_gap_where_replies_come_ends_what_is_open_there_as_lost(void **state)
@@ -188,6 +207,15 @@ static void test_a_gap_where_replies_come_ends_what_is_open_there_as_lost(void *
 	assert_int_equal(only_exchange()->reply_done_ns, 2 * S);
 	give(fulfill(8, 1, CLIENT, 3 * S));
 	assert_int_equal(seen.exchanges[1].outcome, OUTCOME_FULFILLED);
+}
+
+static void test_a_reply_with_a_coding_is_lost_and_not_called_none(void **state)
+{
+	(void)state;
+	give(prepare(7, 1, CLIENT, 1 * S));
+	give_gap_of(7, true, 2 * S, RECORD_GAP_ENCODED);
+	assert_int_equal(only_exchange()->outcome, OUTCOME_LOST);
+	assert_int_equal(only_exchange()->lost, LOST_ENCODED);
 }
 
 static void test_an_answer_after_a_gap_is_given_to_no_prepare_before_it(void **state)
@@ -329,7 +357,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_end_of_a_connection_closes_what_is_open_on_it),
 		T(the_end_of_a_tls_connection_is_not_that_of_its_namesakes),
-		T(no_reply_long_after_the_expiry_is_lost),
+		T(no_reply_long_after_the_expiry_is_none_and_nothing_was_missed),
+		T(none_where_records_were_dropped_says_nothing),
 		T(a_far_expiry_is_not_waited_for_longer_than_a_minute),
 		T(a_prepare_that_came_expired_is_waited_for_half_a_minute),
 		T(one_with_a_near_expiry_does_not_wait_for_an_older_one),
@@ -337,6 +366,7 @@ int main(void)
 		T(a_full_table_gives_up_the_oldest_and_counts_it),
 		T(a_flood_in_one_target_pushes_out_nothing_of_another),
 		T(a_gap_where_replies_come_ends_what_is_open_there_as_lost),
+		T(a_reply_with_a_coding_is_lost_and_not_called_none),
 		T(an_answer_after_a_gap_is_given_to_no_prepare_before_it),
 		T(a_gap_among_requests_leaves_replies_alone),
 		T(a_reply_seen_in_part_is_lost_and_not_called_wrong),

@@ -39,8 +39,8 @@ static void sums_are_named_as_the_collector_names_them(void **state)
 		       "# HELP packet_count_prepare_total Prepare packets of originated payments\n"
 		       "# TYPE packet_count_prepare_total counter\n"
 		       "packet_count_prepare_total{source=\"node-a\"} 0\n"
-		       "# HELP telltale_coverage_complete 1 when nothing in scope is unreadable, "
-		       "unattributed, unconverted or lost, else 0\n"
+		       "# HELP telltale_coverage_complete 1 when the network's totals miss "
+		       "nothing, else 0\n"
 		       "# TYPE telltale_coverage_complete gauge\n"
 		       "telltale_coverage_complete{source=\"node-a\"} -1\n");
 	released_unref(&s->released);
@@ -54,7 +54,7 @@ static void points_of_one_metric_share_one_head_and_labels_are_escaped(void **st
 	snapshot_add(s, METRIC_REJECTS, "code", "F08", 1);
 	snapshot_add(s, METRIC_REJECTS, "code", "T04", 2);
 	assert_text(s,
-		    "# HELP telltale_rejects_total Reject packets by code\n"
+		    "# HELP telltale_rejects_total All Reject packets, by code and operation\n"
 		    "# TYPE telltale_rejects_total counter\n"
 		    "telltale_rejects_total{source=\"a\\\"b\\\\c\\nd?\xc3\xb6\",code=\"F08\"} 1\n"
 		    "telltale_rejects_total{source=\"a\\\"b\\\\c\\nd?\xc3\xb6\",code=\"T04\"} 2\n");

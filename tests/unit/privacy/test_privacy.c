@@ -53,9 +53,9 @@ static void every_series_is_there_from_the_start_at_zero(void **state)
 	for (int m = 0; m < METRICS_LEN; m++)
 		assert_int_equal(seen[m], m < METRIC_EXPORTS || m > METRIC_EXPORT_STATUS);
 	find(r, METRIC_PACKETS, "reject", "probe");
-	find(r, METRIC_REJECTS, "F00", NULL);
-	find(r, METRIC_REJECTS, "R99", NULL);
-	find(r, METRIC_REJECTS, "other", NULL);
+	find(r, METRIC_REJECTS, "F00", "incoming_payment");
+	find(r, METRIC_REJECTS, "R99", "outgoing_payment");
+	find(r, METRIC_REJECTS, "other", "unknown");
 	find(r, METRIC_GAPS, "full", NULL);
 	find(r, METRIC_OUTCOMES, "lost", NULL);
 	find(r, METRIC_EVICTED, "conditions", NULL);
@@ -89,19 +89,18 @@ static void packets_of_originated_payments_are_counted_by_outcome(void **state)
 	r = privacy_release(p, 1);
 	assert_int_equal(value_of(r, METRIC_PACKET_PREPARE, NULL, NULL), 4);
 	assert_int_equal(value_of(r, METRIC_PACKET_FULFILL, NULL, NULL), 1);
-	assert_int_equal(value_of(r, METRIC_PACKET_REJECT, NULL, NULL), 2);
+	/* The late one is one of its connector's rejects. */
+	assert_int_equal(value_of(r, METRIC_PACKET_REJECT, NULL, NULL), 3);
 	assert_int_equal(value_of(r, METRIC_PACKETS, "prepare", "payment"), 4);
 	assert_int_equal(value_of(r, METRIC_PACKETS, "fulfill", "payment"), 1);
-	assert_int_equal(value_of(r, METRIC_PACKETS, "reject", "payment"), 2);
+	assert_int_equal(value_of(r, METRIC_PACKETS, "reject", "payment"), 3);
 	assert_int_equal(value_of(r, METRIC_PACKETS, "prepare", "probe"), 0);
-	assert_int_equal(value_of(r, METRIC_REJECTS, "T04", NULL), 1);
-	assert_int_equal(value_of(r, METRIC_REJECTS, "other", NULL), 1);
 	assert_int_equal(value_of(r, METRIC_TRANSACTIONS, NULL, NULL), 1);
 	assert_int_equal(value_of(r, METRIC_TRANSACTIONS_BY_ORIGIN, "originated", NULL), 1);
 	truth = privacy_truth(p);
 	assert_int_equal(truth.prepares, 4);
 	assert_int_equal(truth.fulfills, 1);
-	assert_int_equal(truth.rejects, 2);
+	assert_int_equal(truth.rejects, 3);
 	assert_int_equal(truth.transactions, 1);
 	assert_int_equal(truth.value, 8300);
 	released_unref(r);
@@ -164,7 +163,6 @@ static void packets_of_a_rate_probe_are_counted_apart(void **state)
 	r = privacy_release(p, 1);
 	assert_int_equal(value_of(r, METRIC_PACKETS, "prepare", "probe"), 1);
 	assert_int_equal(value_of(r, METRIC_PACKETS, "reject", "probe"), 1);
-	assert_int_equal(value_of(r, METRIC_REJECTS, "F08", NULL), 1);
 	assert_int_equal(value_of(r, METRIC_PACKETS, "prepare", "payment"), 0);
 	assert_int_equal(value_of(r, METRIC_PACKET_PREPARE, NULL, NULL), 0);
 	assert_int_equal(value_of(r, METRIC_PACKET_REJECT, NULL, NULL), 0);
@@ -317,9 +315,100 @@ static void an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply
 	/* 120 ms from the first byte to the last, of which 80 ms in the target. */
 	assert_int_equal(find(r, METRIC_EXCHANGE_TIME, "forwarded", NULL)->count, 2);
 	assert_int_equal(find(r, METRIC_EXCHANGE_TIME, "forwarded", NULL)->buckets[7], 2);
-	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "forward", NULL)->count, 1);
-	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "forward", NULL)->buckets[6], 1);
-	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "receive", NULL)->count, 0);
+	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "routing", NULL)->count, 1);
+	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "routing", NULL)->buckets[6], 1);
+	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "incoming_payment", NULL)->count, 0);
+	released_unref(r);
+	node_free(p, series);
+}
+
+/* Whatever a Prepare of a payment ends in, Rafiki counts a Fulfill or a Reject, if it is seen. */
+static void a_prepare_that_ends_without_a_reject_is_one_of_its_connectors(void **state)
+{
+	struct seeded s;
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
+	struct released *r;
+
+	(void)state;
+	for (unsigned outcome = OUTCOME_FULFILLED; outcome < OUTCOMES; outcome++) {
+		struct contribution c = packet(ORIGIN_ORIGINATED, outcome, 0);
+
+		privacy_observe(p, &c);
+	}
+	r = privacy_release(p, 1);
+	assert_int_equal(value_of(r, METRIC_PACKET_PREPARE, NULL, NULL), OUTCOMES - 1);
+	assert_int_equal(value_of(r, METRIC_PACKET_FULFILL, NULL, NULL), 1);
+	assert_int_equal(value_of(r, METRIC_PACKET_REJECT, NULL, NULL), OUTCOMES - 3);
+	released_unref(r);
+	node_free(p, series);
+}
+
+static void rejects_are_all_rejects_with_the_operation_beside_them(void **state)
+{
+	static const struct {
+		enum origin origin;
+		enum record_role role;
+		bool protocol;
+	} rejected[] = {
+		{ORIGIN_ORIGINATED, RECORD_ROLE_CLIENT, false},
+		{ORIGIN_RECEIVED, RECORD_ROLE_SERVER, false},
+		{ORIGIN_RECEIVED, RECORD_ROLE_SERVER, false},
+		/* One packet, in and out. */
+		{ORIGIN_FORWARDED, RECORD_ROLE_SERVER, false},
+		{ORIGIN_FORWARDED, RECORD_ROLE_CLIENT, false},
+		{ORIGIN_PROXY_COPY, RECORD_ROLE_CLIENT, false},
+		{ORIGIN_UNKNOWN, RECORD_ROLE_CLIENT, false},
+		{ORIGIN_RECEIVED, RECORD_ROLE_SERVER, true},
+	};
+	struct seeded s;
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
+	struct released *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rejected) / sizeof(rejected[0]); i++) {
+		struct exchange e = {.origin = rejected[i].origin,
+				     .role = rejected[i].role,
+				     .peer_protocol = rejected[i].protocol,
+				     .outcome = OUTCOME_REJECTED,
+				     .reject_code = "T04"};
+
+		privacy_exchange(p, &e);
+	}
+	r = privacy_release(p, 1);
+	assert_int_equal(value_of(r, METRIC_REJECTS, "T04", "outgoing_payment"), 1);
+	assert_int_equal(value_of(r, METRIC_REJECTS, "T04", "incoming_payment"), 2);
+	assert_int_equal(value_of(r, METRIC_REJECTS, "T04", "routing"), 1);
+	assert_int_equal(value_of(r, METRIC_REJECTS, "T04", "unknown"), 2);
+	assert_int_equal(value_of(r, METRIC_REJECTS, "F08", "unknown"), 0);
+	released_unref(r);
+	node_free(p, series);
+}
+
+static void an_originated_packet_is_timed_to_its_end_whatever_that_is(void **state)
+{
+	struct exchange e = {.role = RECORD_ROLE_CLIENT,
+			     .origin = ORIGIN_ORIGINATED,
+			     .outcome = OUTCOME_CLOSED,
+			     .prepare_ns = 100 * MS,
+			     .prepare_done_ns = 101 * MS,
+			     .reply_done_ns = 180 * MS};
+	struct seeded s;
+	struct series *series;
+	struct privacy *p = fresh(&defaults, &s, &series);
+	struct released *r;
+
+	(void)state;
+	privacy_exchange(p, &e);
+	e.peer_protocol = true;
+	privacy_exchange(p, &e);
+	r = privacy_release(p, 1);
+	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "outgoing_payment", NULL)->count, 1);
+	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "outgoing_payment", NULL)->buckets[6],
+			 1);
+	assert_int_equal(find(r, METRIC_PREPARE_PROCESSING, "unknown", NULL)->count, 1);
+	assert_int_equal(find(r, METRIC_EXCHANGE_TIME, "originated", NULL)->count, 0);
 	released_unref(r);
 	node_free(p, series);
 }
@@ -480,6 +569,9 @@ int main(void)
 		cmocka_unit_test(times_fall_into_the_bucket_whose_bound_takes_them_in),
 		cmocka_unit_test(
 			an_exchange_counts_by_outcome_and_origin_and_times_only_with_a_reply),
+		cmocka_unit_test(a_prepare_that_ends_without_a_reject_is_one_of_its_connectors),
+		cmocka_unit_test(rejects_are_all_rejects_with_the_operation_beside_them),
+		cmocka_unit_test(an_originated_packet_is_timed_to_its_end_whatever_that_is),
 		cmocka_unit_test(a_fixed_series_is_found_and_not_made_again),
 		cmocka_unit_test(a_snapshot_outlives_everything_it_was_made_from),
 		cmocka_unit_test(what_is_beyond_the_limit_of_series_is_counted_together),

@@ -57,7 +57,7 @@ static inline int setup(void **state)
 {
 	(void)state;
 	memset(&seen, 0, sizeof(seen));
-	seen.match = match_new(CAPACITY, REALTIME_OFFSET, &ops, &seen);
+	seen.match = match_new(CAPACITY, REALTIME_OFFSET, NULL, &ops, &seen);
 	return seen.match ? 0 : -1;
 }
 

@@ -15,6 +15,7 @@
 
 #include "config/config.h"
 #include "daemon/pipeline.h"
+#include "exchange/origins.h"
 #include "tests/unit/support/records.h"
 
 #define CLIENT RECORD_ROLE_CLIENT
@@ -32,6 +33,7 @@ static struct bench {
 	struct privacy *privacy;
 	struct pipeline *pipeline;
 	unsigned opaque;
+	uint64_t now_ns, dropped; /* as of the last record */
 } b;
 
 static inline void seeded(void *context, void *buf, size_t len)
@@ -70,7 +72,7 @@ static inline void build(const struct asset *asset, size_t exchanges)
 	assert_non_null(b.privacy);
 	b.pipeline = pipeline_new(&(struct pipeline_config){
 		.exchanges = exchanges,
-		.conditions = 16,
+		.conditions = 64,
 		.payments = 16,
 		.idle_ns = IDLE,
 		.max_ns = 20 * IDLE,
@@ -112,14 +114,24 @@ static inline void rebuild(const struct asset *asset, size_t exchanges)
 static inline void give(struct record_message message)
 {
 	pipeline_record(b.pipeline, &message, sizeof(message));
+	if (message.last_ns > b.now_ns)
+		b.now_ns = message.last_ns;
+}
+
+/* All that has ended is judged. */
+static inline void settle(void)
+{
+	pipeline_settle(b.pipeline, b.dropped, b.now_ns += ORIGINS_GRACE_NS);
 }
 
 /* A value as the operator's own endpoints get it. */
 static inline int64_t released(enum metric metric, const char *label)
 {
-	struct released *r = privacy_release(b.privacy, 2);
+	struct released *r;
 	int64_t value = -1;
 
+	settle();
+	r = privacy_release(b.privacy, 2);
 	assert_non_null(r);
 	for (size_t i = 0; i < r->points_len; i++) {
 		const struct released_point *point = &r->points[i];
@@ -134,11 +146,13 @@ static inline int64_t released(enum metric metric, const char *label)
 
 static inline struct privacy_truth truth(void)
 {
+	settle();
 	return privacy_truth(b.privacy);
 }
 
 static inline struct pipeline_stats stats(void)
 {
+	settle();
 	return pipeline_stats(b.pipeline);
 }
 
