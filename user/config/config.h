@@ -19,7 +19,7 @@
 #include "config/target.h"
 #include "release/network.h"
 #include "exchange/peer.h"
-#include "privacy/privacy.h"
+#include "privacy/params.h"
 #include "rates/source.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/telltale/telltale.yaml"

@@ -11,7 +11,8 @@ enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
 
 struct config_target {
 	enum config_target_kind kind;
-	char *name; /* cgroup path (below the cgroup2 mount, or absolute), pid in decimal, or unit
+	char *name; /* cgroup path (below the cgroup2 mount, or absolute; a part may be a pattern),
+		     * pid in decimal, or unit
 		     */
 	bool never_forwards; /* the operator says: it starts all its outgoing payments */
 	unsigned line;       /* in the file; 0: from the command line */

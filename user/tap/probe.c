@@ -146,15 +146,15 @@ static void try_filtered(struct probe *p)
 
 static void explain_load(int err, char *why, size_t why_len)
 {
-	const char *mend = "`telltale check` says what this kernel lacks";
+	const char *fix = "`telltale check` says what this kernel lacks";
 
 	if (err == -EPERM || err == -EACCES)
-		mend = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and before "
-		       "Linux 5.11 with LimitMEMLOCK=infinity (`ulimit -l unlimited`)";
+		fix = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and before "
+		      "Linux 5.11 with LimitMEMLOCK=infinity (`ulimit -l unlimited`)";
 	else if (err == -ENOMEM)
-		mend = "raise the memory limit of the service";
+		fix = "raise the memory limit of the service";
 	snprintf(why, why_len, "the kernel does not take the BPF programs: %s; %s", strerror(-err),
-		 mend);
+		 fix);
 }
 
 /* Opens the programs, sets their parameters, and loads those that the plan has. */

@@ -35,7 +35,7 @@ struct probe_tls_offsets {
  * Loads the programs, those that read TLS only where the kernel takes them. SESSION keys what is
  * forgotten with the process, HOST bearer tokens. TLS_CONNECTIONS that carry ILP are followed at
  * once; each takes 6 KB of the kernel's memory from the start. TARGETS_LEN targets share the
- * tables. 0 or -errno with a sentence and the mend in WHY.
+ * tables. 0 or -errno with a sentence and the fix in WHY.
  */
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
 	       size_t targets_len, size_t tls_connections, struct probe **out, char *why,

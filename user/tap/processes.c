@@ -199,7 +199,7 @@ static void spare(struct processes *ps, struct process *p)
 	log_warn("processes",
 		 "process %d is under a seccomp filter, and this kernel would kill it when its TLS "
 		 "is "
-		 "read: it is left alone; run a kernel with the mend (6.12.14, 6.13.3, 6.14 or "
+		 "read: it is left alone; run a kernel with the fix (6.12.14, 6.13.3, 6.14 or "
 		 "newer)",
 		 (int)p->pid);
 }

@@ -2,7 +2,7 @@
 /*
  * uprobe.h - one BPF program on places of a file, for one process alone.
  *
- * Two ways. uprobe_multi links (Linux 6.6; usable since 6.10, or where its mend was taken back)
+ * Two ways. uprobe_multi links (Linux 6.6; usable since 6.10, or where its fix was backported)
  * need CAP_BPF and CAP_PERFMON; since 6.13 one program may have a session there, entry and return,
  * and spare the process the return. The older way through perf events works everywhere, but kernels
  * since CVE-2025-38466 want CAP_SYS_ADMIN for it. A program is loaded for one way or the other, so
@@ -60,7 +60,7 @@ void uprobe_detach(struct uprobe *u);
 /*
  * Do breakpoints at returns harm processes under a seccomp filter? On x86-64 Linux 6.11 puts a
  * system call of its own on their way, which the filters of that time forbid: the process is
- * killed, or returns to where it should not. Mended in 6.12.14, 6.13.3 and 6.14, and in what
+ * killed, or returns to where it should not. Fixed in 6.12.14, 6.13.3 and 6.14, and in what
  * distributions made of them, so it is tried: with PROGRAM on a child of this process, under a
  * filter. CALL stands for what the child does then, NULL but in tests. 1: they do; 0: they do not;
  * -errno: it could not be tried.
