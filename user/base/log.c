@@ -9,6 +9,8 @@
 
 #include <bpf/libbpf.h>
 
+#include "base/escape.h"
+
 static _Atomic int threshold = LOG_LEVEL_INFO;
 
 void log_set_level(enum log_level level)
@@ -31,12 +33,15 @@ static bool under_journald(void)
 
 void log_vwrite(enum log_level level, const char *stage, const char *format, va_list args)
 {
-	char text[1024];
+	char said[1024], text[2048];
+	int len;
 
 	if ((int)level > atomic_load(&threshold))
 		return;
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
+	len = vsnprintf(said, sizeof(said), format, args);
+	if (len > 0 && (size_t)len < sizeof(said) && said[len - 1] == '\n')
+		said[len - 1] = '\0';
+	escape_text(said, text, sizeof(text));
 	if (under_journald())
 		fprintf(stderr, "<%d>%s: %s\n", level, stage, text);
 	else
@@ -56,12 +61,16 @@ void log_write(enum log_level level, const char *stage, const char *format, ...)
 static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
 {
 	static const char prefix[] = "libbpf: ";
+	char text[1024];
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
 	if (!strncmp(format, prefix, sizeof(prefix) - 1))
 		format += sizeof(prefix) - 1;
-	log_vwrite(level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "libbpf", format, args);
+	/* Of several lines, such as the verifier's words, the first says what happened. */
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_write(level == LIBBPF_WARN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "libbpf", "%s", text);
 	return 0;
 }
 

@@ -16,7 +16,8 @@ enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LOG_
 /* Messages less severe than LEVEL are dropped. The level is INFO until the first call. */
 void log_set_level(enum log_level level);
 
-/* Writes one message of STAGE. FORMAT does not end in a newline. Thread-safe. */
+/* Writes one message of STAGE, escaped (escape.h) so that it stays one line whatever it contains.
+ * FORMAT does not end in a newline. Thread-safe. */
 void log_write(enum log_level level, const char *stage, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void log_vwrite(enum log_level level, const char *stage, const char *format, va_list args)

@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Copies the name of process PID (proc(5), comm: at most 15 bytes, which the process chose itself)
- * into OUT, which has LEN bytes. When the process has ended, OUT is left unchanged. */
+/*
+ * Writes the name of the program that PID runs to OUT, which has LEN bytes: that of its file, or,
+ * where that may not be seen, what the process calls itself. The process chose either, so the name
+ * is escaped (escape.h). OUT stays as it is when there is no such process any more.
+ */
 void procname_read(pid_t pid, char *out, size_t len);
 
 #endif
