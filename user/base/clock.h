@@ -2,8 +2,9 @@
 /*
  * clock.h - the clocks, and the units of time.
  *
- *   mono  CLOCK_MONOTONIC: cannot be set, and stops while the host sleeps. It measures how long
- *         something took; the kernel programs write it into records.
+ *   mono  CLOCK_MONOTONIC of the host: cannot be set, and stops while the host sleeps. It measures
+ *         how long something took; the kernel programs write it into records. In a time namespace
+ *         this process's own clock differs; that is taken into account.
  *   wall  CLOCK_REALTIME: nanoseconds since 1970. It may be set forwards or back at any moment.
  *   boot  CLOCK_BOOTTIME: cannot be set, and keeps running while the host sleeps.
  *
@@ -34,9 +35,15 @@ static inline uint64_t clock_read_ns(clockid_t clock)
 	return (uint64_t)clock_ns_of(t);
 }
 
+/* How far CLOCK_MONOTONIC of this process's time namespace is ahead of the host's, in ns; below 0
+ * when it is behind. Set before main runs. */
+extern int64_t clock_ahead_ns;
+/* What TEXT, as /proc/self/timens_offsets has it, says of that; 0 when it says nothing. */
+int64_t clock_parse_ahead(const char *text);
+
 static inline uint64_t clock_mono_ns(void)
 {
-	return clock_read_ns(CLOCK_MONOTONIC);
+	return clock_read_ns(CLOCK_MONOTONIC) - (uint64_t)clock_ahead_ns;
 }
 
 static inline uint64_t clock_wall_ns(void)
@@ -61,10 +68,11 @@ static inline int64_t clock_offset_ns(void)
 	return (int64_t)(clock_wall_ns() - clock_mono_ns());
 }
 
-/* The mono time TIMEOUT_MS from now, as pthread_cond_timedwait takes it. */
+/* The time TIMEOUT_MS from now by this process's own CLOCK_MONOTONIC, as pthread_cond_timedwait
+ * takes it. */
 static inline struct timespec clock_mono_after(unsigned timeout_ms)
 {
-	uint64_t ns = clock_mono_ns() + timeout_ms * (uint64_t)NS_PER_MS;
+	uint64_t ns = clock_read_ns(CLOCK_MONOTONIC) + timeout_ms * (uint64_t)NS_PER_MS;
 
 	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
 				 .tv_nsec = (long)(ns % NS_PER_S)};
