@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * elffile.h - a program or library file of a watched process -> where its functions lie.
+ *
+ * Whoever runs in a target chooses these files, so everything in them may be wrong and may change
+ * while it is read. Only pread into buffers of fixed size is used: a file that shrinks is a short
+ * read, not a signal. One file costs at most ELFFILE_BYTES_MAX of reading, whatever its headers
+ * say; what lies beyond is not found.
+ */
+#ifndef TELLTALE_ELFFILE_H
+#define TELLTALE_ELFFILE_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes read of one file. Node.js, the largest of those that matter, takes some 8 MB. */
+#define ELFFILE_BYTES_MAX (32u << 20)
+
+#define ELFFILE_SEGMENTS_MAX 32
+#define ELFFILE_RELOCS_MAX   4  /* tables of relocations looked at */
+#define ELFFILE_NAMES_MAX    16 /* names looked for at once */
+#define ELFFILE_NAME_LEN     31 /* bytes of one, at most; and 4 at least */
+
+struct elffile_table {
+	uint64_t offset, size; /* in the file */
+	uint64_t names_offset, names_size;
+};
+
+struct elffile {
+	int fd; /* borrowed */
+	uint64_t left;
+	uint16_t machine; /* EM_X86_64 and so on */
+	struct {
+		uint64_t address, offset, size;
+	} segments[ELFFILE_SEGMENTS_MAX];
+	size_t segments_len;
+	struct elffile_table dynamic, symbols; /* size 0: there is none */
+	struct elffile_table relocs[ELFFILE_RELOCS_MAX];
+	size_t relocs_len;
+};
+
+/* Reads what FD, a regular file, says of itself. 0; -ENOEXEC: no ELF file of this machine's word
+ * size and byte order that can be used; or another -errno of pread. */
+int elffile_open(struct elffile *e, int fd);
+
+/*
+ * Looks for functions by name: ADDRESSES[i] is where NAMES[i] is loaded, 0 when there is no such
+ * function. N is at most ELFFILE_NAMES_MAX. Looks at the symbols for the dynamic linker and, when
+ * those have none of the names, at all symbols. 0 or -errno.
+ */
+int elffile_functions(struct elffile *e, const char *const *names, size_t n, uint64_t *addresses);
+
+/* Where ADDRESS lies in the file; 0 when it lies in no segment. */
+uint64_t elffile_offset(const struct elffile *e, uint64_t address);
+/* Up to LEN bytes at ADDRESS into BUF; returns how many there are, 0 for none. */
+size_t elffile_bytes(struct elffile *e, uint64_t address, void *buf, size_t len);
+/* The N pointers from ADDRESS on (at most 8) as they are once the file is loaded at 0. 0 or -errno.
+ */
+int elffile_pointers(struct elffile *e, uint64_t address, uint64_t *pointers, size_t n);
+
+#endif
