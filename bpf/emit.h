@@ -202,6 +202,18 @@ bytes_function void emit_opaque(const struct flow_common *c, __u8 reason, __u8 s
 	bpf_ringbuf_submit(r, BPF_RB_FORCE_WAKEUP);
 }
 
+static __always_inline void emit_tls(const struct flow_common *c, __u64 now_ns)
+{
+	struct record_tls *r = emit_reserve(RECORD_TLS, sizeof(*r));
+
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_TLS, sizeof(*r));
+	emit_flow(&r->flow, c);
+	r->at_ns = now_ns;
+	emit_submit(r, now_ns);
+}
+
 static __always_inline void emit_exec(const struct flow_common *c)
 {
 	struct record_exec *r = emit_reserve(RECORD_EXEC, sizeof(*r));

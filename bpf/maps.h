@@ -184,6 +184,16 @@ struct {
 	__type(value, __u8);
 } tls_marks SEC(".maps");
 
+/* TLS connections that were used at least once. Written at the first use, removed when the
+ * connection ends; the least recently used is forgotten, and announced once more when it is used
+ * again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct shared_tls_key);
+	__type(value, __u8);
+} tls_seen SEC(".maps");
+
 /* Endpoint and token pairs announced already; the least recently used is announced again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -245,6 +255,8 @@ struct tls_call {
 	__u64 ssl;
 	__u64 buf;
 	__u64 done; /* _ex: where the call puts the number of bytes */
+	__u32 pid;  /* as the daemon numbers it */
+	__u32 pad;
 };
 
 /* The calls into the TLS library that threads are in. Written on entry, removed on return; those

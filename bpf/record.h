@@ -33,6 +33,7 @@ enum record_type {
 	RECORD_GAP,         /* bytes of a followed connection that could not be read */
 	RECORD_OPAQUE, /* a connection in scope whose bytes are not, or no more, plain HTTP/1 */
 	RECORD_EXEC,   /* a process of a target has begun a program */
+	RECORD_TLS,    /* a TLS connection that a tap reads was used for the first time */
 	RECORD_TYPES,
 };
 
@@ -197,6 +198,13 @@ struct record_exec {
 	__u8 pad[4];
 };
 
+/* What the socket tap announces as TLS is held against these: see user/tap/tlsmatch.h. */
+struct record_tls {
+	struct record_head head;
+	struct record_flow flow; /* generation: 0 */
+	__u64 at_ns;
+};
+
 _Static_assert(sizeof(struct record_head) == 8, "record_head");
 _Static_assert(sizeof(struct record_flow) == 16, "record_flow");
 _Static_assert(sizeof(struct record_remote) == 24, "record_remote");
@@ -215,5 +223,6 @@ _Static_assert(sizeof(struct record_flow_close) == 32, "record_flow_close");
 _Static_assert(sizeof(struct record_gap) == 48, "record_gap");
 _Static_assert(sizeof(struct record_opaque) == 64, "record_opaque");
 _Static_assert(sizeof(struct record_exec) == 24, "record_exec");
+_Static_assert(sizeof(struct record_tls) == 32, "record_tls");
 
 #endif

@@ -21,11 +21,14 @@ struct shared_tls_flow {
 	__u8 pad[5];
 };
 
-/* The cookie of breakpoints on SSL_read. Its low bits are the offset in an SSL object of the 4
- * bytes that say whether this end is the server; 0: the offset is not known. SHARED_TLS_TYPED says
- * that the object's first word is its type, of which 0 is a connection. */
+/* The cookie of breakpoints. Its low bits are the offset in an SSL object of the 4 bytes that say
+ * whether this end is the server; 0: the offset is not known. SHARED_TLS_TYPED says that the
+ * object's first word is its type, of which 0 is a connection. The upper half is the process's
+ * number in the daemon's PID namespace: the programs themselves see the host's. */
 #define SHARED_TLS_SERVER_AT 0xffff
 #define SHARED_TLS_TYPED     (1u << 16)
+#define SHARED_TLS_BIO       (1u << 17) /* the first argument is a BIO that leads to an SSL object */
+#define SHARED_TLS_PID_SHIFT 32
 
 /* The key of a TLS connection. The daemon removes connections of processes that are gone. */
 struct shared_tls_key {

@@ -104,9 +104,14 @@ SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
 	return tls_step(ctx, FLOW_IN, &more_read);
 }
 
+SEC("uprobe") int tls_begun(struct pt_regs *ctx)
+{
+	return tls_begin(ctx);
+}
+
 SEC("uprobe") int tls_ended(struct pt_regs *ctx)
 {
-	return tls_end(PT_REGS_PARM1(ctx));
+	return tls_end(ctx);
 }
 
 SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)

@@ -13,6 +13,13 @@
  * reads where this end is the client, cannot begin one: these are left at once, and where the
  * kernel has sessions (one program for entry and return, see uprobe.h) without a stop on return.
  *
+ * Who talks through OpenSSL's BIO interface calls none of these: the functions behind it do not.
+ * They have no names, and are found through the table that BIO_f_ssl returns; see
+ * user/tap/tlslib.c.
+ *
+ * At its first use a connection is announced, be it only for its handshake: the daemon holds these
+ * against the TLS connections that the socket tap sees.
+ *
  * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
  *
  * Each of the four functions has a program for its return, which only finds the flow. It goes on by
@@ -25,9 +32,17 @@
 #include "follow.h"
 #include "bpf/decode/opaque.h"
 
-static __always_inline int tls_target(__u8 *target)
+/* The number of this process as the daemon knows it. Breakpoints are set for one process each, and
+ * carry it; where they cannot, the daemon is in the host's PID namespace, as this program is. */
+static __always_inline __u32 tls_pid(__u64 cookie)
 {
-	__u32 pid = (__u32)(bpf_get_current_pid_tgid() >> 32);
+	__u32 pid = cookie >> SHARED_TLS_PID_SHIFT;
+
+	return pid ? pid : (__u32)(bpf_get_current_pid_tgid() >> 32);
+}
+
+static __always_inline int tls_target(__u32 pid, __u8 *target)
+{
 	__u8 *t = bpf_map_lookup_elem(&processes, &pid);
 
 	if (!t)
@@ -71,9 +86,8 @@ static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tl
 
 /* Is this end of CALL's connection known to be the client? Its peer sends it no requests. What
  * stands in for a stream of QUIC is another object, and may be anything. */
-static __always_inline int tls_reads_as_client(struct pt_regs *ctx, const struct tls_call *call)
+static __always_inline int tls_reads_as_client(__u64 known, const struct tls_call *call)
 {
-	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
 	__u32 at = known & SHARED_TLS_SERVER_AT, is = 1;
 
 	if (!at)
@@ -84,19 +98,64 @@ static __always_inline int tls_reads_as_client(struct pt_regs *ctx, const struct
 	return !bpf_probe_read_user(&is, sizeof(is), (void *)(call->ssl + at)) && !is;
 }
 
+/* The connection KEY is used; TARGET is its process's. */
+static __always_inline void tls_use(struct shared_tls_key *key, __u8 target)
+{
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl};
+	__u8 seen = 1;
+
+	if (bpf_map_update_elem(&tls_seen, key, &seen, BPF_NOEXIST))
+		return;
+	c.pid = (__u32)key->pid;
+	c.target = target;
+	emit_tls(&c, bpf_ktime_get_ns());
+}
+
+#define TLS_BIO_TYPE 0x207 /* BIO_TYPE_SSL */
+
+/* The SSL object behind a BIO; 0 when it cannot be told. In OpenSSL 1.1 a BIO begins with the
+ * address of its methods, which begin with its type, and has its data at 56. In 3 something else
+ * comes first. */
+static __always_inline __u64 tls_of_bio(__u64 bio)
+{
+	__u64 words[9], ssl = 0;
+	__u32 type = 0;
+
+	if (bpf_probe_read_user(words, sizeof(words), (void *)bio))
+		return 0;
+	if (!bpf_probe_read_user(&type, sizeof(type), (void *)words[0]) && type == TLS_BIO_TYPE)
+		bpf_probe_read_user(&ssl, sizeof(ssl), (void *)words[7]);
+	else if (!bpf_probe_read_user(&type, sizeof(type), (void *)words[1]) &&
+		 type == TLS_BIO_TYPE)
+		bpf_probe_read_user(&ssl, sizeof(ssl), (void *)words[8]);
+	return ssl;
+}
+
 /* Where sessions are used, returns 1 when the return of the call need not be seen; else always 0,
  * for a kernel without them may take the breakpoint away for it. */
 static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 {
-	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx)};
+	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
+	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx),
+				tls_pid(known), 0};
 	struct tls_frame frame = tls_frame(ctx, 0);
-	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = call.ssl, .pid = frame.thread >> 32};
-	struct shared_tls_key key = {.ssl = call.ssl, .pid = c.pid};
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .pid = call.pid};
+	struct shared_tls_key key = {.pid = c.pid};
+	int followed;
 
-	if (!bpf_map_lookup_elem(&tls_flows, &key) &&
-	    (out ? tls_writes_other(ctx, &call) : tls_reads_as_client(ctx, &call)))
+	if (known & SHARED_TLS_BIO)
+		call.ssl = tls_of_bio(call.ssl);
+	c.id = call.ssl;
+	key.ssl = call.ssl;
+	followed = bpf_map_lookup_elem(&tls_flows, &key) != 0;
+	if (!followed && !bpf_map_lookup_elem(&tls_seen, &key)) {
+		if (!tls_target(c.pid, &c.target) || !call.ssl)
+			goto other;
+		tls_use(&key, c.target);
+	}
+	if (!followed && (out ? tls_writes_other(ctx, &call) : tls_reads_as_client(known, &call)))
 		goto other;
-	if (tls_target(&c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
+	if (tls_target(c.pid, &c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
 		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
 	return 0;
 other:
@@ -236,7 +295,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
-	struct shared_tls_key key = {.pid = frame.thread >> 32};
+	struct shared_tls_key key = {};
 	int result = PT_REGS_RC(ctx);
 	struct source src = {};
 	__u64 len = result;
@@ -245,8 +304,9 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 	if (!call)
 		return 0;
 	key.ssl = call->ssl;
+	key.pid = call->pid;
 	src.user = call->buf;
-	if (result <= 0 || !tls_target(&target))
+	if (result <= 0 || !tls_target(call->pid, &target))
 		goto drop;
 	if (ex && bpf_probe_read_user(&len, sizeof(len), (void *)call->done)) {
 		tls_unread(&key, 0, out, target);
@@ -267,7 +327,7 @@ static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
-	struct shared_tls_key key = {.pid = frame.thread >> 32};
+	struct shared_tls_key key = {};
 	struct source src = {};
 	struct tls_flow *f;
 	struct side *s;
@@ -275,6 +335,7 @@ static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 	if (!call)
 		return 0;
 	key.ssl = call->ssl;
+	key.pid = call->pid;
 	src.user = call->buf;
 	f = bpf_map_lookup_elem(&tls_flows, &key);
 	if (!f)
@@ -291,14 +352,36 @@ drop:
 	return 0;
 }
 
-static __always_inline int tls_end(__u64 ssl)
+static __always_inline struct shared_tls_key tls_key(struct pt_regs *ctx)
 {
-	struct shared_tls_key key = {.ssl = ssl, .pid = bpf_get_current_pid_tgid() >> 32};
+	struct shared_tls_key key = {
+		.ssl = PT_REGS_PARM1(ctx),
+		.pid = tls_pid(tls_cookies ? bpf_get_attach_cookie(ctx) : 0),
+	};
+
+	return key;
+}
+
+/* A handshake begins, or goes on. */
+static __always_inline int tls_begin(struct pt_regs *ctx)
+{
+	struct shared_tls_key key = tls_key(ctx);
+	__u8 target;
+
+	if (!bpf_map_lookup_elem(&tls_seen, &key) && tls_target((__u32)key.pid, &target))
+		tls_use(&key, target);
+	return 0;
+}
+
+static __always_inline int tls_end(struct pt_regs *ctx)
+{
+	struct shared_tls_key key = tls_key(ctx);
 	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 	__u32 i, target;
 
 	bpf_map_delete_elem(&tls_marks, &key);
+	bpf_map_delete_elem(&tls_seen, &key);
 	if (!f)
 		return 0;
 	BYTES_LOOP

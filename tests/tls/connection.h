@@ -17,6 +17,7 @@
 struct connection {
 	SSL *ssl;
 	BIO *network; /* the other end of the pair; NULL: the library has the socket */
+	BIO *bio;     /* what is read and written, if that is not the SSL object itself */
 	int fd;
 	char *request; /* alone on its pages */
 	char answer[65536];
@@ -26,6 +27,7 @@ struct connection {
 /* How connections are talked over; set before the first is opened. */
 static struct {
 	bool ex;           /* the _ex forms of the calls */
+	bool bio;          /* through OpenSSL's BIO interface */
 	size_t room;       /* of a pair of memory buffers; 0: the library has the socket */
 	size_t write_most; /* bytes a call; 0: no limit */
 	size_t read_most;
@@ -74,8 +76,14 @@ static inline bool oblige(struct connection *c, int result)
 static inline long write_once(struct connection *c, const char *buf, size_t len)
 {
 	size_t done = 0;
-	int result =
-		how.ex ? SSL_write_ex(c->ssl, buf, len, &done) : SSL_write(c->ssl, buf, (int)len);
+	int result;
+
+	if (c->bio)
+		result = how.ex ? BIO_write_ex(c->bio, buf, len, &done)
+				: BIO_write(c->bio, buf, (int)len);
+	else
+		result = how.ex ? SSL_write_ex(c->ssl, buf, len, &done)
+				: SSL_write(c->ssl, buf, (int)len);
 
 	if (result <= 0)
 		return oblige(c, result) ? 0 : -1;
@@ -96,6 +104,14 @@ static inline void write_all(struct connection *c, const char *buf, size_t len)
 	}
 }
 
+static inline int read_once(struct connection *c, char *buf, size_t room, size_t *done)
+{
+	if (c->bio)
+		return how.ex ? BIO_read_ex(c->bio, buf, room, done)
+			      : BIO_read(c->bio, buf, (int)room);
+	return how.ex ? SSL_read_ex(c->ssl, buf, room, done) : SSL_read(c->ssl, buf, (int)room);
+}
+
 static inline void read_some(struct connection *c, bool leaving)
 {
 	size_t room = sizeof(c->answer) - 1 - c->have, done = 0;
@@ -106,8 +122,7 @@ static inline void read_some(struct connection *c, bool leaving)
 	if (how.read_most && room > how.read_most)
 		room = how.read_most;
 	do {
-		result = how.ex ? SSL_read_ex(c->ssl, c->answer + c->have, room, &done)
-				: SSL_read(c->ssl, c->answer + c->have, (int)room);
+		result = read_once(c, c->answer + c->have, room, &done);
 	} while (result <= 0 && oblige(c, result));
 	if (result <= 0)
 		die("cannot read");
@@ -221,11 +236,18 @@ static inline void open_connection(struct connection *c, SSL *ssl)
 		die("no socket for the SSL object");
 	}
 	SSL_set_connect_state(c->ssl);
+	if (how.bio) {
+		c->bio = BIO_new(BIO_f_ssl());
+		if (!c->bio || BIO_ctrl(c->bio, BIO_C_SET_SSL, 1, c->ssl) != 1)
+			die("no BIO");
+	}
 }
 
 static inline void close_connection(struct connection *c, bool keep)
 {
-	if (!keep)
+	if (c->bio)
+		BIO_free(c->bio); /* and its SSL object */
+	else if (!keep)
 		SSL_free(c->ssl);
 	if (c->network)
 		BIO_free(c->network);

@@ -107,6 +107,11 @@ exchanges() {
   exchanges 1.1 nested-ex 20 1 41
 }
 
+@test "the BIO interface, libssl 3" { exchanges 3 bio 3 20 60; }
+@test "the BIO interface, libssl 1.1" { exchanges 1.1 bio 3 20 60; }
+@test "the BIO interface's _ex forms, libssl 3" { exchanges 3 bio-ex 3 20 60; }
+@test "the BIO interface's _ex forms, libssl 1.1" { exchanges 1.1 bio-ex 3 20 60; }
+
 @test "sixteen threads, each with connections of its own" { exchanges 3 plain 3 10 480 480 16; }
 
 @test "what cannot be read when the call returns is counted as a gap" {

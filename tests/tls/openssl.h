@@ -24,6 +24,7 @@ typedef struct bio BIO;
 #define SSL_MODE_PARTIAL_WRITE 1
 #define SSL_MODE_MOVING_BUFFER 2
 #define SSL_CB_HANDSHAKE_DONE  0x20
+#define BIO_C_SET_SSL          109
 #define SSL3_RT_HEADER         0x100
 
 typedef void at_message_fn(int, int, int, const void *, size_t, SSL *, void *);
@@ -55,6 +56,11 @@ typedef void at_message_fn(int, int, int, const void *, size_t, SSL *, void *);
 	F(size_t, BIO_ctrl_get_write_guarantee, (BIO *))                                           \
 	F(int, BIO_read, (BIO *, void *, int))                                                     \
 	F(int, BIO_write, (BIO *, const void *, int))                                              \
+	F(const void *, BIO_f_ssl, (void))                                                         \
+	F(BIO *, BIO_new, (const void *))                                                          \
+	F(long, BIO_ctrl, (BIO *, int, long, void *))                                              \
+	F(int, BIO_read_ex, (BIO *, void *, size_t, size_t *))                                     \
+	F(int, BIO_write_ex, (BIO *, const void *, size_t, size_t *))                              \
 	F(int, BIO_free, (BIO *))                                                                  \
 	F(unsigned char *, SHA256, (const unsigned char *, size_t, unsigned char *))
 

@@ -7,7 +7,7 @@ load ../e2e/helper
 load talker
 
 setup_file() {
-  make -C "$BATS_TEST_DIRNAME/../.." --no-print-directory build/tests/talker
+  make -C "$BATS_TEST_DIRNAME/../.." --no-print-directory build/tests/talker build/tests/crowd
 }
 
 # watch: bob, whom all talk to, and telltale on the talkers' cgroup.
@@ -185,4 +185,79 @@ print(sum(int.from_bytes(k[8:16], "little") == pid for k in keys))' "$1"
   talker_go tt
   bed_wait 30 'the talker to end' not bed_alive talker
   counts 32
+}
+
+@test "4,200 sleeping processes in one target keep no process of another from being read" {
+  (($(cat /proc/sys/kernel/threads-max) > 20000)) || skip 'this host may not have so many processes'
+  receiver_tls bob
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/talkers"
+  bed_spawn crowd "$ROOT/build/tests/crowd" 4200
+  bed_wait 30 'the crowd' grep -qx there "$BED/crowd.log"
+  telltale_config tt "$BED_CGROUP/crowd"
+  sed -i "s,^  - cgroup: .*,&\n  - cgroup: $BED_CGROUP/talkers," "$BED/tt.yaml"
+  telltale_start tt
+  talker_start 3 plain "$(connector_port bob)" 1 20
+  talker_go tt
+  bed_wait 30 'the talker to end' not bed_alive talker
+  counts 20
+}
+
+# The second library is the first one's copy, under a name that says nothing.
+@test "connections through a second TLS library, in a process whose first is read, are announced" {
+  mkdir "$BED/lib"
+  cp /usr/lib/x86_64-linux-gnu/libssl.so.3 "$BED/lib/libcopy.so"
+  watch
+  rm -f "$BED/talker.go"
+  bed_spawn talker "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/talkers" \
+    env LD_PRELOAD=libssl.so.3 GO="$BED/talker.go" \
+    "$ROOT/build/tests/talker" "$BED/lib/libcopy.so" plain "$(connector_port bob)" "$BED/prepare" 5 2
+  talker_go tt
+  bed_wait 30 'the talker to end' not bed_alive talker
+  grep -qx 'answered 10' "$BED/talker.log"
+  bed_wait 5 'all to be announced' test_metric 5 tt telltale_opaque_connections_total 'reason="tls-unmatched"'
+  grep -q 'connections that talker opens .* cannot be read: its TLS library is read, but' "$BED/tt.log"
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  [ "$(telltale_truth tt prepares)" = 0 ]
+}
+
+# in_namespaces KIND...: telltale and the talker, in namespaces of their own of these kinds.
+in_namespaces() {
+  local holder
+  receiver_tls bob
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/talkers"
+  telltale_config tt "$BED_CGROUP/talkers"
+  bed_spawn holder unshare --fork --mount-proc "$@" sleep infinity
+  bed_wait 10 'the namespaces' pgrep --parent "$(bed_pid holder)" --exact sleep
+  holder=$(pgrep --parent "$(bed_pid holder)" --exact sleep)
+  BED_WITHIN=(nsenter --target "$holder" --pid --mount --time)
+  telltale_start tt
+  talker_start 3 plain "$(connector_port bob)" 2 10
+  bed_wait 20 'the talker to be noticed' grep -q 'reading the TLS library' "$BED/tt.log"
+  touch "$BED/talker.go"
+  bed_wait 30 'the talker to end' not bed_alive talker
+  grep -qx 'answered 20' "$BED/talker.log"
+  bed_wait 20 '20 to be fulfilled' same telltale_truth tt fulfills -- echo 20
+  [ "$(telltale_truth tt prepares)" = 20 ]
+  bed_wait 10 'figures' test_metric 0 tt telltale_opaque_connections_total
+}
+
+@test "telltale and a connector in one PID namespace that is not the host's" {
+  in_namespaces --pid
+}
+
+@test "telltale in a time namespace whose clock is twenty minutes behind" {
+  unshare --time --fork true || skip 'this kernel has no time namespaces'
+  in_namespaces --pid --time --monotonic -1200
+}
+
+@test "with another PID namespace's /proc telltale does not start, and says why" {
+  mkdir "$BED_CGROUP/talkers"
+  telltale_config tt "$BED_CGROUP/talkers"
+  run unshare --pid --fork "$TELLTALE" run --config "$BED/tt.yaml"
+  [ "$status" = 1 ]
+  [[ $output == *'the /proc that is mounted here is of another PID namespace'* ]]
+  run unshare --pid --fork "$TELLTALE" check --config "$BED/tt.yaml"
+  [[ $output == *'namespaces'*'the /proc that is mounted here is of another PID namespace'* ]]
 }

@@ -25,6 +25,7 @@
  *   many     all connections at once
  *   filtered like plain, under a seccomp filter that forbids the calls that kernels make on behalf
  *            of breakpoints
+ *   bio      through OpenSSL's BIO interface
  *   hidden   what was written cannot be read any more when the call returns
  */
 #include <linux/filter.h>
@@ -47,13 +48,14 @@ enum manner {
 	FORK,
 	MANY,
 	FILTERED,
+	BIO_INTERFACE,
 	HIDDEN,
 	MANNERS
 };
 
-static const char *const manners[MANNERS] = {"plain", "pair",  "pieces",   "partial",
-					     "clear", "again", "resume",   "nested",
-					     "fork",  "many",  "filtered", "hidden"};
+static const char *const manners[MANNERS] = {"plain",    "pair",   "pieces", "partial", "clear",
+					     "again",    "resume", "nested", "fork",    "many",
+					     "filtered", "bio",    "hidden"};
 
 static enum manner manner;
 static unsigned connections, requests;
@@ -266,6 +268,7 @@ static void set_how(void)
 	how.ctx = SSL_CTX_new(TLS_client_method());
 	if (!how.ctx)
 		die("no context");
+	how.bio = manner == BIO_INTERFACE;
 	if (manner == PAIR)
 		how.room = 65536;
 	if (manner == PIECES) {

@@ -16,11 +16,11 @@
 #include "base/fetch.h"
 #include "tap/host.h"
 #include "base/log.h"
+#include "base/procname.h"
 #include "page/guard.h"
 #include "page/socket.h"
 #include "tap/probe.h"
-#include "tap/processes.h"
-#include "base/procname.h"
+#include "tap/procfs.h"
 #include "rates/rates.h"
 #include "target/follow.h"
 #include "tap/tlslib.h"
@@ -122,14 +122,14 @@ static void check_host(void)
 struct seen {
 	struct tlslib_cache *cache;
 	struct tlslib *libraries;
-	unsigned readable, others, closed;
-	char names[256]; /* of the other processes */
+	unsigned readable, others, closed, hidden;
+	char names[256]; /* of the others */
 };
 
 static void add_name(char *names, size_t len, pid_t pid, const char *remark)
 {
 	size_t used = strlen(names);
-	char name[32] = "?";
+	char name[64] = "?";
 
 	procname_read(pid, name, sizeof(name));
 	snprintf(names + used, len - used, "%s%s (%d%s)", used ? ", " : "", name, (int)pid, remark);
@@ -138,8 +138,12 @@ static void add_name(char *names, size_t len, pid_t pid, const char *remark)
 static void look_at_process(void *context, pid_t pid)
 {
 	struct seen *s = context;
-	int n = tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX);
+	int n = pid ? tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX) : 0;
 
+	s->hidden += !pid;
+	if (!pid)
+		return;
+	tlslib_release(s->libraries, n > 0 ? (size_t)n : 0);
 	s->readable += n > 0;
 	s->closed += n == -EACCES || n == -EPERM;
 	if (n > 0 || n == -EACCES || n == -EPERM)
@@ -153,7 +157,7 @@ static void look_for_filter(void *context, pid_t pid)
 {
 	struct seen *s = context;
 
-	if (processes_filtered(pid))
+	if (pid && procfs_filtered(pid))
 		add_name(s->names, sizeof(s->names), pid, "");
 }
 
@@ -200,6 +204,12 @@ static void check_processes(const struct target *t)
 			    "%s: this user may not look into %u process%s; run as root, or with "
 			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
 			    what, s.closed, s.closed == 1 ? "" : "es");
+		if (s.hidden)
+			say(HOST_WARN, "target",
+			    "%s: %u process%s in a PID namespace that is not seen from here, whose "
+			    "TLS "
+			    "cannot be read; run telltale in the host's (--pid=host)",
+			    what, s.hidden, s.hidden == 1 ? "" : "es");
 		if (s.others)
 			say(HOST_WARN, "target",
 			    "%s: no readable TLS library in %s; if one of them uses TLS, let it "

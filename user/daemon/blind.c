@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/procname.h"
 #include "tap/sockets.h"
+#include "tap/tlsmatch.h"
 #include "release/vocabulary.h"
 
 static const char *const words[OPAQUE_REASONS] = {
@@ -37,6 +38,7 @@ struct blind {
 	size_t targets_len;
 	struct series *series;
 	struct pipeline *pipeline;
+	struct tlsmatch *match;
 	struct {
 		unsigned target;
 		enum opaque_reason reason;
@@ -53,6 +55,8 @@ struct blind {
 	} of[CONFIG_TARGETS_MAX];
 };
 
+static void decide(void *context, const struct record_opaque *record);
+
 struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
 			struct series *series)
 {
@@ -60,6 +64,11 @@ struct blind *blind_new(struct processes *ps, const struct target *targets, size
 
 	if (!b)
 		return NULL;
+	b->match = tlsmatch_new(decide, b);
+	if (!b->match) {
+		free(b);
+		return NULL;
+	}
 	b->processes = ps;
 	b->targets = targets;
 	b->targets_len = targets_len;
@@ -69,6 +78,8 @@ struct blind *blind_new(struct processes *ps, const struct target *targets, size
 
 void blind_free(struct blind *b)
 {
+	if (b)
+		tlsmatch_free(b->match);
 	free(b);
 }
 
@@ -154,14 +165,10 @@ static bool look(struct blind *b, unsigned target, const struct record_opaque *r
 	uint64_t begun = clock_mono_ns(), took;
 
 	*owner = (struct sockets_owner){.verdict = SOCKETS_UNKNOWN, .role = role};
-	if (r->reason == RECORD_OPAQUE_TLS && sockets_all_read(b->processes, target)) {
-		owner->verdict = SOCKETS_READ;
-		return true;
-	}
 	if (!may_look(of, begun))
 		return false;
 	/* Its process may have started since the last look. */
-	processes_scan_soon(b->processes, r->at_ns);
+	processes_scan_soon(b->processes, target, r->at_ns);
 	*owner = sockets_find(b->processes, target, &r->remote, role);
 	took = clock_mono_ns() - begun;
 	of->left_ns -= took < of->left_ns ? took : of->left_ns;
@@ -180,6 +187,7 @@ static enum opaque_reason reason_of(const struct blind *b, const struct record_o
 	case SOCKETS_UNATTACHED:
 		return processes_tls_refused(b->processes) ? OPAQUE_REFUSED : OPAQUE_UNATTACHED;
 	case SOCKETS_SPARED: return OPAQUE_SECCOMP;
+	case SOCKETS_READ: return OPAQUE_UNMATCHED;
 	default: return OPAQUE_UNKNOWN_OWNER;
 	}
 }
@@ -195,23 +203,32 @@ static void look_later(struct blind *b, unsigned target, const struct record_opa
 	of->waiting = *record;
 }
 
-void blind_opaque(void *context, const struct record_opaque *record)
+/* Is a TLS connection that found no use of the library read after all? Nobody has to read what this
+ * end has never answered. */
+static bool is_read(const struct blind *b, const struct record_opaque *r,
+		    const struct sockets_owner *owner)
 {
-	struct blind *b = context;
+	if (owner->verdict == SOCKETS_READ && !(r->said & RECORD_OPAQUE_OURS))
+		return true;
+	if (owner->verdict != SOCKETS_READ && owner->verdict != SOCKETS_UNKNOWN)
+		return false;
+	return tlsmatch_owned(b->match, r, owner->pid);
+}
+
+/* AGAIN: it was counted before. */
+static void take(struct blind *b, const struct record_opaque *record, bool again)
+{
 	unsigned target = record->head.target;
-	bool again = record->said & RECORD_OPAQUE_AGAIN, brings, looked = true;
+	bool brings = may_bring_in(b, target, record), looked = true;
 	struct sockets_owner owner = {.role = (enum record_role)record->head.role};
 
-	if (target >= b->targets_len)
-		return;
-	brings = may_bring_in(b, target, record);
 	if (again && !brings)
 		return;
 	if (record->flow.pid) /* inside TLS that is read */
 		procname_read((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
 	else
 		looked = look(b, target, record, &owner);
-	if (record->reason == RECORD_OPAQUE_TLS && owner.verdict == SOCKETS_READ)
+	if (record->reason == RECORD_OPAQUE_TLS && !again && is_read(b, record, &owner))
 		return;
 	if (!again) {
 		enum opaque_reason reason = reason_of(b, record, owner.verdict);
@@ -227,15 +244,43 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		look_later(b, target, record);
 }
 
+static void decide(void *context, const struct record_opaque *record)
+{
+	take(context, record, false);
+}
+
+void blind_opaque(void *context, const struct record_opaque *record)
+{
+	bool again = record->said & RECORD_OPAQUE_AGAIN;
+	struct blind *b = context;
+
+	if (record->head.target >= b->targets_len)
+		return;
+	if (record->reason == RECORD_OPAQUE_TLS && !record->flow.pid) {
+		enum tlsmatch_verdict verdict = tlsmatch_ask(b->match, record);
+
+		if (verdict == TLSMATCH_READ || verdict == TLSMATCH_WAIT)
+			return;
+		again = verdict == TLSMATCH_AGAIN;
+	}
+	take(b, record, again);
+}
+
+void blind_used(struct blind *b, const struct record_tls *record)
+{
+	if (record->head.target < b->targets_len)
+		tlsmatch_used(b->match, record);
+}
+
 void blind_tick(struct blind *b)
 {
+	tlsmatch_tick(b->match, clock_mono_ns());
 	for (unsigned i = 0; i < b->targets_len; i++) {
 		struct record_opaque again = b->of[i].waiting;
 
 		if (!b->of[i].waits)
 			continue;
 		b->of[i].waits = false;
-		again.said |= RECORD_OPAQUE_AGAIN;
-		blind_opaque(b, &again);
+		take(b, &again, true);
 	}
 }

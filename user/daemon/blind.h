@@ -33,6 +33,8 @@ void blind_opaque(void *context, const struct record_opaque *record);
 /* CAUSE keeps the origin of what TARGET sends unknown: the log says it, once. CONTEXT is the struct
  * blind. */
 void blind_doubted(void *context, unsigned target, enum doubt_cause cause);
+/* An SSL object was used for the first time: a TLS connection that is read. */
+void blind_used(struct blind *b, const struct record_tls *record);
 /* Now and then: looks at what there was no time for. */
 void blind_tick(struct blind *b);
 

@@ -24,10 +24,13 @@
 static void take_record(void *context, const void *record, size_t size)
 {
 	const struct record_exec *exec = record;
+	const struct record_tls *tls = record;
 	struct daemon *d = context;
 
 	if (size >= sizeof(*exec) && exec->head.type == RECORD_EXEC)
-		processes_scan_soon(d->processes, exec->at_ns);
+		processes_exec(d->processes, (pid_t)exec->pid, exec->head.target);
+	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS)
+		blind_used(d->blind, tls);
 	pipeline_record(d->pipeline, record, size);
 }
 
@@ -156,7 +159,16 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	follow_changed(d->targets.follow);
-	processes_scan_soon(d->processes, clock_mono_ns());
+	processes_scan(d->processes);
+}
+
+static void on_processes(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *d = context;
+
+	(void)fd;
+	(void)what;
+	processes_catch_up(d->processes);
 }
 
 /* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
@@ -234,6 +246,9 @@ static int add_events(struct daemon *d)
 		err = add_event(d, probe_fd(d->probe), EV_READ | EV_PERSIST, on_drain, 0);
 	if (!err)
 		err = add_event(d, follow_fd(d->targets.follow), EV_READ | EV_PERSIST, on_targets,
+				0);
+	if (!err)
+		err = add_event(d, processes_fd(d->processes), EV_READ | EV_PERSIST, on_processes,
 				0);
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_drain, DRAIN_MS);

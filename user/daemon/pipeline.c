@@ -9,7 +9,7 @@
 #include "release/vocabulary.h"
 
 _Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
-_Static_assert(RECORD_EXEC == 6, "a new record type needs a case below");
+_Static_assert(RECORD_TLS == 7, "a new record type needs a case below");
 
 #define DOUBTS_OPEN 4096 /* at once, over all targets */
 
@@ -114,6 +114,7 @@ static const uint16_t record_len[] = {
 	[RECORD_GAP] = sizeof(struct record_gap),
 	[RECORD_OPAQUE] = sizeof(struct record_opaque),
 	[RECORD_EXEC] = sizeof(struct record_exec),
+	[RECORD_TLS] = sizeof(struct record_tls),
 };
 
 static bool take_endpoint(struct pipeline *p, const struct record_endpoint *r)
@@ -168,6 +169,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 			p->opaque(p->context, record);
 		return true;
 	case RECORD_EXEC: return true; /* for whoever looks after processes */
+	case RECORD_TLS: return true;  /* ... and after what cannot be read */
 	default: return false;
 	}
 }
@@ -179,7 +181,7 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
 	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
 		p->records[RECORD_WORD_INVALID]++;
-	else if (head->type < RECORD_MESSAGE || head->type > RECORD_EXEC)
+	else if (head->type < RECORD_MESSAGE || head->type > RECORD_TLS)
 		p->records[RECORD_WORD_UNKNOWN]++;
 	else if (head->len != record_len[head->type] || !take(p, head))
 		p->records[RECORD_WORD_INVALID]++;

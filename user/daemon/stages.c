@@ -50,11 +50,11 @@ static int open_probe(struct daemon *d)
 	d->processes = processes_new(d->probe, d->targets.list, d->targets.len);
 	if (!d->processes)
 		return -ENOMEM;
-	processes_scan(d->processes);
+	processes_start(d->processes);
 	err = targets_attach(&d->targets, d->probe);
 	if (!err) {
 		probe_attach_execs(d->probe);
-		processes_scan(d->processes); /* again: from here on it is told of what begins */
+		processes_start(d->processes); /* again: from here on it is told of what begins */
 	}
 	return err;
 }

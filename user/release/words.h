@@ -83,7 +83,8 @@
 	WORD(FLOW_CLOSE, "flow_close", NO_LOSS) \
 	WORD(GAP, "gap", NO_LOSS) /* its cause decides whether it is a loss */ \
 	WORD(OPAQUE, "opaque", NO_LOSS) /* its reason decides likewise */ \
-	WORD(EXEC, "exec", NO_LOSS)
+	WORD(EXEC, "exec", NO_LOSS) \
+	WORD(TLS, "tls", NO_LOSS)
 
 /* Records that were refused. Their words follow those of the types. */
 #define REFUSED_WORDS(WORD) \
@@ -124,6 +125,10 @@
 	     "this kernel would kill the process; take a newer one", \
 	     "it is under a seccomp filter, and this kernel would kill it; run a kernel with the " \
 	     "fix (6.12.14, 6.13.3, 6.14 or newer)") \
+	WORD(UNMATCHED, "tls-unmatched", LOSS, "TLS beside", "TLS beside the one that is read", \
+	     "another library in the same process, or begun before the library was found", \
+	     "its TLS library is read, but these go through another one in the same process, or " \
+	     "began before it was found") \
 	WORD(UNKNOWN_OWNER, "tls-unknown-owner", LOSS, "TLS owner?", "TLS owner unknown", \
 	     "the process was gone before it could be found", \
 	     "the connection was gone, or others took too long to look up, before its owner was found") \

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 
 #include "target/cgroup.h"
+#include "tap/namespaces.h"
 #include "tap/uprobe.h"
 
 /* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
@@ -130,11 +131,20 @@ static bool have_needed(cap_t caps, size_t n, char *words, size_t len)
 	return !lacking;
 }
 
+static const char other_proc[] =
+	"the /proc that is mounted here is of another PID namespace, so that process numbers mean "
+	"other processes; mount this one's (`mount -t proc proc /proc`, or `unshare --mount-proc`)";
+
 bool host_may_start(char *why, size_t why_len)
 {
 	cap_t caps = cap_get_proc();
 	bool may;
 
+	if (caps && !namespaces_proc_is_ours()) {
+		snprintf(why, why_len, "%s", other_proc);
+		cap_free(caps);
+		return false;
+	}
 	if (!caps) {
 		snprintf(why, why_len, "capabilities cannot be told: %s", strerror(errno));
 		return false;
@@ -187,12 +197,35 @@ static enum host_verdict look_at_lockdown(char *words, size_t len)
 	return HOST_OK;
 }
 
+static enum host_verdict look_at_namespaces(char *words, size_t len)
+{
+	if (!namespaces_proc_is_ours()) {
+		snprintf(words, len, "%s", other_proc);
+		return HOST_FAIL;
+	}
+	if (namespaces_pids_are_hosts()) {
+		snprintf(words, len, "the host's processes are seen");
+		return HOST_OK;
+	}
+	if (!uprobe_has_cookies()) {
+		snprintf(words, len,
+			 "this is a PID namespace of its own, in which TLS is read from Linux 5.15 "
+			 "on; run in the host's (--pid=host), or use a newer kernel");
+		return HOST_WARN;
+	}
+	snprintf(words, len,
+		 "this is a PID namespace of its own: the TLS of processes outside it cannot be "
+		 "read");
+	return HOST_OK;
+}
+
 const struct host_check host_checks[] = {
 	{"kernel", look_at_kernel},
 	{"cgroup", look_at_cgroup},
 	{"capabilities", look_at_capabilities},
 	{"lockdown", look_at_lockdown},
 	{"conflicts", look_at_conflicts},
+	{"namespaces", look_at_namespaces},
 };
 
 const size_t host_checks_len = sizeof(host_checks) / sizeof(host_checks[0]);

@@ -8,6 +8,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "tap/namespaces.h"
+#include "tap/uprobe.h"
+
 static void refuse_tls(struct load_plan *plan, const char *what)
 {
 	plan->tls = false;
@@ -23,6 +26,13 @@ void load_plan(struct load_plan *plan)
 	plan->tls = true;
 	if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_KPROBE, NULL) != 1)
 		refuse_tls(plan, "not even an empty one is taken");
+	if (plan->tls && !namespaces_pids_are_hosts() && !uprobe_has_cookies()) {
+		plan->tls = false;
+		snprintf(plan->tls_why, sizeof(plan->tls_why),
+			 "in a PID namespace of its own telltale reads TLS from Linux 5.15 on; run "
+			 "it "
+			 "in the host's (--pid=host), or use a newer kernel");
+	}
 	/* Linux 5.10 has no such helper for tracing programs. */
 	plan->execs = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
 					      BPF_FUNC_get_current_ancestor_cgroup_id, NULL) == 1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -15,6 +16,7 @@
 #include "bpf/telltale.skel.h"
 #include "tap/detacher.h"
 #include "tap/load.h"
+#include "tap/namespaces.h"
 #include "base/log.h"
 #include "target/follow.h"
 #include "tap/tls_flows.h"
@@ -38,6 +40,7 @@ struct probe {
 	struct detacher *detacher;
 	enum uprobe_way way; /* uprobes are attached */
 	bool cookies;        /* ... and tell what is known of their library */
+	bool pids_are_ours;
 	bool harms_filtered;
 	struct load_plan plan;
 	size_t tls_connections;
@@ -56,7 +59,7 @@ struct probe_cgroup {
 	struct bpf_link *links[PROBE_CGROUP_LINKS];
 };
 
-#define PROBE_TLS_POINTS 7
+#define PROBE_TLS_POINTS 8
 
 struct probe_tls {
 	struct uprobe points[PROBE_TLS_POINTS];
@@ -121,6 +124,7 @@ static void choose_uprobes(struct probe *p)
 	p->skel->rodata->tls_sessions = p->way == UPROBE_SESSIONS;
 	p->skel->rodata->tls_cookies = p->cookies;
 	uprobe_set_way(p->skel->progs.tls_ended, p->way, UPROBE_ENTRY);
+	uprobe_set_way(p->skel->progs.tls_begun, p->way, UPROBE_ENTRY);
 	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
 		uprobe_set_way(both[i], p->way, returns(p));
 	for (size_t i = 0; i < sizeof(enter) / sizeof(enter[0]); i++) {
@@ -209,6 +213,7 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 		return -ENOMEM;
 	p->targets_len = targets_len;
 	p->tls_connections = tls_connections;
+	p->pids_are_ours = namespaces_pids_are_hosts();
 	p->cpus = libbpf_num_possible_cpus();
 	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
 	p->detacher = detacher_new();
@@ -352,19 +357,32 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		     const struct probe_tls_offsets *o, struct probe_tls **out, char *why,
 		     size_t why_len)
 {
-	const uint64_t cookie = p->cookies ? o->server | (o->typed ? SHARED_TLS_TYPED : 0u) : 0;
+	const uint64_t cookie = !p->cookies ? 0
+					    : o->server | (o->typed ? SHARED_TLS_TYPED : 0u) |
+						      (uint64_t)pid << SHARED_TLS_PID_SHIFT;
 	const enum uprobe_when when = returns(p);
+	const uint64_t bio = cookie | SHARED_TLS_BIO;
+	/* Without cookies the programs could not tell a BIO from an SSL object. */
+	const uint64_t bio_write = p->cookies ? o->bio_write : 0;
+	const uint64_t bio_read = p->cookies ? o->bio_read : 0;
 	/* Returns before entries: no call is then seen entering whose return is missed. */
 	const struct uprobe_point points[PROBE_TLS_POINTS] = {
-		{p->skel->progs.tls_ended, {o->free, o->clear}, UPROBE_ENTRY, 0},
-		{p->skel->progs.tls_write, {o->write}, when, cookie},
-		{p->skel->progs.tls_read, {o->read}, when, cookie},
-		{p->skel->progs.tls_write_ex, {o->write_ex}, when, cookie},
-		{p->skel->progs.tls_read_ex, {o->read_ex}, when, cookie},
-		{p->skel->progs.tls_write_enter, {o->write, o->write_ex}, UPROBE_ENTRY, cookie},
-		{p->skel->progs.tls_read_enter, {o->read, o->read_ex}, UPROBE_ENTRY, cookie},
+		{p->skel->progs.tls_ended, {o->free, o->clear}, UPROBE_ENTRY, {cookie, cookie}},
+		{p->skel->progs.tls_begun, {o->handshake}, UPROBE_ENTRY, {cookie}},
+		{p->skel->progs.tls_write, {o->write}, when, {cookie}},
+		{p->skel->progs.tls_read, {o->read}, when, {cookie}},
+		{p->skel->progs.tls_write_ex, {o->write_ex, bio_write}, when, {cookie, bio}},
+		{p->skel->progs.tls_read_ex, {o->read_ex, bio_read}, when, {cookie, bio}},
+		{p->skel->progs.tls_write_enter,
+		 {o->write, o->write_ex, bio_write},
+		 UPROBE_ENTRY,
+		 {cookie, cookie, bio}},
+		{p->skel->progs.tls_read_enter,
+		 {o->read, o->read_ex, bio_read},
+		 UPROBE_ENTRY,
+		 {cookie, cookie, bio}},
 	};
-	const size_t points_len = when == UPROBE_SESSION ? 5 : PROBE_TLS_POINTS;
+	const size_t points_len = when == UPROBE_SESSION ? PROBE_TLS_POINTS - 2 : PROBE_TLS_POINTS;
 	struct probe_tls *tls = calloc(1, sizeof(*tls));
 	uint32_t key = (uint32_t)pid;
 	uint8_t value = (uint8_t)target;
@@ -410,6 +428,32 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool en
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.processes), &key);
 	tls_free(p, tls);
 	tls_flows_forget(p->tls_flows, ended ? pid : 0);
+}
+
+#define FILES_KEPT 512 /* descriptors for everything else */
+
+size_t probe_tls_max(const struct probe *p)
+{
+	const size_t each = PROBE_TLS_POINTS * (p->way == UPROBE_PERF ? UPROBE_PLACES : 1);
+	struct rlimit files;
+	size_t max = SHARED_PROCESSES_MAX;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur != RLIM_INFINITY) {
+		size_t room = files.rlim_cur > FILES_KEPT ? files.rlim_cur - FILES_KEPT : 0;
+
+		max = room / each < max ? room / each : max;
+	}
+	return max;
+}
+
+bool probe_sees_execs(const struct probe *p)
+{
+	return p->exec != NULL;
+}
+
+bool probe_pids_are_ours(const struct probe *p)
+{
+	return p->pids_are_ours;
 }
 
 const char *probe_tls_refused(const struct probe *p)

@@ -23,10 +23,12 @@ struct probe;
 struct probe_cgroup;
 struct probe_tls;
 
-/* Where the functions of a TLS library lie in its file; 0: it has no such function. And where its
- * SSL objects say whose end they are, see tlscode.h; 0: not known. */
+/* Where the functions of a TLS library lie in its file; 0: it has no such function. Those of its
+ * BIO interface have no names; see tlslib.h. And where its SSL objects say whose end they are, see
+ * tlscode.h; 0: not known. */
 struct probe_tls_offsets {
-	uint64_t write, read, write_ex, read_ex, free, clear;
+	uint64_t write, read, write_ex, read_ex, free, clear, handshake;
+	uint64_t bio_write, bio_read;
 	uint16_t server;
 	uint8_t typed;
 };
@@ -67,10 +69,20 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
  * so. Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool ended);
 
+/* To how many libraries it may be attached at once: each takes a descriptor for each breakpoint,
+ * and each process a place in the programs' table. */
+size_t probe_tls_max(const struct probe *p);
+
 /* NULL, or why the kernel takes no program that reads TLS: plain HTTP is read all the same. */
 const char *probe_tls_refused(const struct probe *p);
 /* Does the kernel tell of programs that begin? Without, their TLS may be missed for a second. */
 bool probe_tells_execs(const struct probe *p);
+
+/* Is there a record of each program that begins in a target from now on? */
+bool probe_sees_execs(const struct probe *p);
+/* Are process numbers in records those that this process knows? The kernel numbers in its first PID
+ * namespace. Where they are not, breakpoints tell theirs all the same. */
+bool probe_pids_are_ours(const struct probe *p);
 
 /* Do its breakpoints harm processes under a seccomp filter here? See uprobe_try_filtered. */
 bool probe_harms_filtered(const struct probe *p);

@@ -151,22 +151,6 @@ static int find_owner(void *context, pid_t pid, enum process_tls state)
 	return 1;
 }
 
-static int is_not_tapped(void *context, pid_t pid, enum process_tls state)
-{
-	bool *any = context;
-
-	(void)pid;
-	*any = true;
-	return state != PROCESS_TAPPED;
-}
-
-bool sockets_all_read(const struct processes *ps, unsigned target)
-{
-	bool any = false;
-
-	return !processes_each(ps, target, is_not_tapped, &any) && any;
-}
-
 struct sockets_owner sockets_find(const struct processes *ps, unsigned target,
 				  const struct record_remote *remote, enum record_role role)
 {

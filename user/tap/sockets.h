@@ -39,9 +39,6 @@ struct sockets_match {
 /* Takes one line of /proc/net/tcp or tcp6 into account. */
 void sockets_line(struct sockets_match *m, const char *line);
 
-/* Is every process of the target tapped? Often so: then, whoever has a connection, its TLS is read,
- * and no search is needed, which takes long where there are many sockets. */
-bool sockets_all_read(const struct processes *ps, unsigned target);
 /* Whose TLS it is, and whether that is read. REMOTE: the two ends, as a record has them. ROLE: what
  * the record knows of it. */
 struct sockets_owner sockets_find(const struct processes *ps, unsigned target,

@@ -115,3 +115,20 @@ int tlscode_find_server(const uint8_t *is_server, size_t is_server_len, const ui
 	*out = (struct tlscode_server){.at = (uint16_t)at, .typed = typed};
 	return 0;
 }
+
+/* lea N(%rip),%rax; ret, with or without a frame around it */
+uint64_t tlscode_find_table(const uint8_t *code, size_t len, uint64_t address)
+{
+	struct code c = {code, code + len};
+	int32_t n;
+
+	TAKE(&c, ENDBR64);
+	TAKE(&c, "\x55\x48\x89\xe5");
+	if (!TAKE(&c, "\x48\x8d\x05") || (size_t)(c.end - c.at) < sizeof(n))
+		return 0;
+	memcpy(&n, c.at, sizeof(n));
+	c.at += sizeof(n);
+	address += (uint64_t)(c.at - code) + (uint64_t)(int64_t)n;
+	TAKE(&c, "\x5d");
+	return TAKE(&c, "\xc3") ? address : 0;
+}

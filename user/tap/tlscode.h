@@ -37,4 +37,8 @@ struct tlscode_server {
 int tlscode_find_server(const uint8_t *is_server, size_t is_server_len, const uint8_t *set_connect,
 			size_t set_connect_len, struct tlscode_server *out);
 
+/* The address that the function at ADDRESS returns, if it does nothing else: that of a table. 0
+ * when it does. */
+uint64_t tlscode_find_table(const uint8_t *code, size_t len, uint64_t address);
+
 #endif

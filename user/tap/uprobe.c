@@ -28,15 +28,14 @@ struct link_create_attr {
 };
 
 static int link_create(int program_fd, pid_t pid, const char *path, const uint64_t *offsets,
-		       size_t len, enum uprobe_when when, uint64_t cookie)
+		       size_t len, enum uprobe_when when, const uint64_t *cookies)
 {
-	const uint64_t cookies[UPROBE_PLACES] = {cookie, cookie};
 	struct link_create_attr attr = {
 		.prog_fd = (uint32_t)program_fd,
 		.attach_type = when == UPROBE_SESSION ? TRACE_UPROBE_SESSION : TRACE_UPROBE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)offsets,
-		.cookies = cookie ? (uintptr_t)cookies : 0,
+		.cookies = (uintptr_t)cookies,
 		.cnt = (uint32_t)len,
 		.uprobe_flags = when == UPROBE_RETURN ? UPROBE_MULTI_RETURN : 0,
 		.pid = (uint32_t)pid,
@@ -64,8 +63,8 @@ static bool has_links(enum uprobe_when when)
 
 	if (fd < 0)
 		return false;
-	known = link_create(fd, 0, "/", &offset, 1, when, 0);
-	threads = link_create(fd, -1, "/", &offset, 1, when, 0);
+	known = link_create(fd, 0, "/", &offset, 1, when, NULL);
+	threads = link_create(fd, -1, "/", &offset, 1, when, NULL);
 	close(fd);
 	if (known >= 0)
 		close(known);
@@ -100,10 +99,10 @@ void uprobe_set_way(struct bpf_program *program, enum uprobe_way way, enum uprob
 }
 
 static int attach_perf(struct uprobe *u, const struct uprobe_point *point, pid_t pid,
-		       const char *path, uint64_t offset)
+		       const char *path, uint64_t offset, uint64_t cookie)
 {
 	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = point->when == UPROBE_RETURN,
-			    .bpf_cookie = point->cookie);
+			    .bpf_cookie = cookie);
 	struct bpf_link *link =
 		bpf_program__attach_uprobe_opts(point->program, pid, path, offset, &opts);
 
@@ -116,7 +115,7 @@ static int attach_perf(struct uprobe *u, const struct uprobe_point *point, pid_t
 int uprobe_attach(struct uprobe *u, const struct uprobe_point *point, enum uprobe_way way,
 		  pid_t pid, const char *path)
 {
-	uint64_t places[UPROBE_PLACES];
+	uint64_t places[UPROBE_PLACES], cookies[UPROBE_PLACES];
 	bool multi = way != UPROBE_PERF;
 	size_t n = 0;
 	int err = 0;
@@ -124,18 +123,20 @@ int uprobe_attach(struct uprobe *u, const struct uprobe_point *point, enum uprob
 	memset(u, 0, sizeof(*u));
 	u->fd = -1;
 	for (size_t i = 0; i < UPROBE_PLACES; i++) {
-		if (point->offsets[i])
-			places[n++] = point->offsets[i];
+		if (!point->offsets[i])
+			continue;
+		cookies[n] = point->cookies[i];
+		places[n++] = point->offsets[i];
 	}
 	if (!n)
 		return 0;
 	if (multi) {
 		u->fd = link_create(bpf_program__fd(point->program), pid, path, places, n,
-				    point->when, point->cookie);
+				    point->when, cookies[0] ? cookies : NULL);
 		err = u->fd < 0 ? u->fd : 0;
 	}
 	for (size_t i = 0; i < n && !multi && !err; i++)
-		err = attach_perf(u, point, pid, path, places[i]);
+		err = attach_perf(u, point, pid, path, places[i], cookies[i]);
 	if (err)
 		uprobe_detach(u);
 	return err;

@@ -20,7 +20,7 @@
 struct bpf_link;
 struct bpf_program;
 
-#define UPROBE_PLACES 2 /* of one program in one file */
+#define UPROBE_PLACES 3 /* of one program in one file */
 
 /* Has the kernel uprobe_multi that sees all threads of a process, and may this process use it? */
 bool uprobe_has_multi(void);
@@ -41,7 +41,7 @@ struct uprobe_point {
 	const struct bpf_program *program;
 	uint64_t offsets[UPROBE_PLACES];
 	enum uprobe_when when;
-	uint64_t cookie; /* 0 where there are none */
+	uint64_t cookies[UPROBE_PLACES]; /* 0 where there are none */
 };
 
 struct uprobe {

@@ -162,7 +162,7 @@ static void list_processes(const char *dir, void (*each)(void *context, pid_t pi
 	if (!f)
 		return; /* gone in the meantime */
 	while (fscanf(f, "%d", &pid) == 1) {
-		if (pid > 0)
+		if (pid >= 0)
 			each(context, pid);
 	}
 	fclose(f);

@@ -68,7 +68,8 @@ extern const char *const target_states[];
 
 /* These two are for any thread. */
 struct target_status target_status(const struct target *t);
-/* Calls EACH for every process in its cgroups and below them. */
+/* Calls EACH for every process in its cgroups and below them; with 0 for one that is in a PID
+ * namespace that is not seen from here. */
 void target_each_process(const struct target *t, void (*each)(void *context, pid_t pid),
 			 void *context);
 
