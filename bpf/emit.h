@@ -107,16 +107,10 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	r->pad0 = 0;
 	r->first_ns = m->first_ns;
 	r->last_ns = src->now_ns;
-	r->amount = 0;
-	r->expires_at = 0;
-	r->destination = 0;
-	r->condition = 0;
-	if (m->kind == RECORD_KIND_PREPARE || m->kind == RECORD_KIND_FULFILL) {
-		r->amount = m->ilp.amount;
-		r->expires_at = m->ilp.expires_at;
-		r->destination = m->ilp.destination;
-		r->condition = m->ilp.condition;
-	}
+	if (m->kind == RECORD_KIND_PREPARE || m->kind == RECORD_KIND_FULFILL)
+		__builtin_memcpy(r->fulfillment, m->ilp.fulfillment, sizeof(r->fulfillment));
+	else
+		__builtin_memset(r->fulfillment, 0, sizeof(r->fulfillment));
 	r->endpoint = endpoint;
 	r->token = m->head.token;
 	r->request_id = m->head.request_id;

@@ -36,11 +36,15 @@ enum ilp_verdict {
 
 struct ilp {
 	__u64 size; /* bytes of the whole packet, as its head promises */
-	/* Of a Fulfill these four are the fulfillment. */
-	__u64 amount;
-	__u64 expires_at;  /* seventeen digits as a decimal number */
-	__u64 destination; /* keyed hashes */
-	__u64 condition;
+	union {
+		struct { /* Prepare */
+			__u64 amount;
+			__u64 expires_at;  /* seventeen digits as a decimal number */
+			__u64 destination; /* keyed hashes */
+			__u64 condition;
+		};
+		__u64 fulfillment[RECORD_FULFILLMENT_LEN / 8]; /* Fulfill: as it stands there */
+	};
 	__u32 data_len;
 	__u16 address_at; /* where the destination lies in the buffer, and its length */
 	__u16 address_len;
@@ -174,17 +178,19 @@ static __always_inline int ilp_prepare(const __u8 *buf, __u32 have, __u32 pos, _
 static __always_inline int ilp_fulfill(const __u8 *buf, __u32 have, __u32 pos, __u64 end,
 				       struct ilp *out)
 {
-	if ((__u64)pos + 32 >= end)
+	__u32 at = pos + RECORD_FULFILLMENT_LEN, i;
+	int err;
+
+	if (at >= end)
 		return ILP_BAD;
-	if (pos + 32 > have)
-		return ILP_MORE;
+	err = ilp_data(buf, have, at, end, out);
+	if (err)
+		return err;
 	if (pos > 16)
 		return ILP_BAD;
-	out->amount = bytes_load(buf + pos);
-	out->expires_at = bytes_load(buf + pos + 8);
-	out->destination = bytes_load(buf + pos + 16);
-	out->condition = bytes_load(buf + pos + 24);
-	return ilp_data(buf, have, pos + 32, end, out);
+	for (i = 0; i < RECORD_FULFILLMENT_LEN / 8; i++)
+		out->fulfillment[i] = bytes_load(buf + pos + i * 8);
+	return ILP_DONE;
 }
 
 /*

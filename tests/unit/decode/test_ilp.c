@@ -100,6 +100,22 @@ static void the_data_length_of_a_fulfill_is_read(void **state)
 	}
 }
 
+static void a_fulfill_gives_its_preimage(void **state)
+{
+	struct ilp ilp;
+
+	(void)state;
+	for (size_t len = 0; len < 40000; len += 1 + len * 9) {
+		p.len = 0;
+		packet_add(&p, "a fulfillment that has 32 bytes.", 32);
+		packet_fill(&p, len);
+		packet_envelope(&p, 13, 0);
+		ilp = parse(p.bytes, p.len, true);
+		assert_int_equal(ilp.verdict, ILP_DONE);
+		assert_memory_equal(ilp.fulfillment, "a fulfillment that has 32 bytes.", 32);
+	}
+}
+
 static void the_code_and_data_length_of_a_reject_are_read(void **state)
 {
 	struct ilp ilp;
@@ -381,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_fields_of_a_prepare_are_read_and_its_secrets_only_hashed),
 		cmocka_unit_test(the_data_length_of_a_fulfill_is_read),
+		cmocka_unit_test(a_fulfill_gives_its_preimage),
 		cmocka_unit_test(the_code_and_data_length_of_a_reject_are_read),
 		cmocka_unit_test(a_reject_with_a_message_past_the_window_is_a_reject_all_the_same),
 		cmocka_unit_test(protocol_messages_are_not_taken_for_money),

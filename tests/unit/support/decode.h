@@ -99,6 +99,7 @@ struct decoded {
 	uint16_t flags, status;
 	uint8_t out, role, kind;
 	uint8_t reject_code[3];
+	uint8_t fulfillment[RECORD_FULFILLMENT_LEN];
 	uint8_t host_len, path_len;
 	char host[RECORD_HOST_MAX], path[RECORD_PATH_MAX];
 };
@@ -142,6 +143,8 @@ static inline void emit_message(const struct source *src, const struct flow_comm
 	}
 	if (s->message.kind >= RECORD_KIND_PREPARE)
 		m->data_len = s->message.ilp.data_len;
+	if (s->message.kind == RECORD_KIND_FULFILL)
+		memcpy(m->fulfillment, s->message.ilp.fulfillment, sizeof(m->fulfillment));
 	if (s->message.kind == RECORD_KIND_REJECT)
 		memcpy(m->reject_code, s->message.ilp.reject_code, sizeof(m->reject_code));
 	m->token = s->message.head.token;
