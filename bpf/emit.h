@@ -171,6 +171,26 @@ bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, 
 	r->cause = cause;
 	r->ingress = !out;
 	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->stream = 0;
+	emit_submit(r, now_ns);
+}
+
+/* One message of the connection could not be read; what comes after it can. */
+bytes_function void emit_gap_message(const struct flow_common *c, const struct side *s, __u8 cause,
+				     __u64 now_ns)
+{
+	struct record_gap *r = emit_reserve(RECORD_GAP, sizeof(*r));
+
+	if (!r)
+		return;
+	emit_head(&r->head, c, RECORD_GAP, sizeof(*r));
+	emit_flow(&r->flow, c);
+	r->at_ns = now_ns;
+	r->bytes = 0;
+	r->cause = cause;
+	r->ingress = !s->out;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->stream = s->message.stream;
 	emit_submit(r, now_ns);
 }
 

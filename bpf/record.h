@@ -178,7 +178,8 @@ struct record_gap {
 	__u64 bytes;  /* missed; 0 where the number is not known */
 	__u8 cause;   /* enum record_gap_cause */
 	__u8 ingress; /* 1: bytes coming in, 0: going out */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 stream; /* the exchange of which one message, and no more, was not read; else 0 */
 };
 
 struct record_opaque {
@@ -221,6 +222,7 @@ _Static_assert(sizeof(struct record_endpoint) == 32 + RECORD_HOST_MAX + RECORD_P
 	       "record_endpoint");
 _Static_assert(sizeof(struct record_flow_close) == 32, "record_flow_close");
 _Static_assert(sizeof(struct record_gap) == 48, "record_gap");
+_Static_assert(__builtin_offsetof(struct record_gap, stream) == 44, "gap's stream");
 _Static_assert(sizeof(struct record_opaque) == 64, "record_opaque");
 _Static_assert(sizeof(struct record_exec) == 24, "record_exec");
 _Static_assert(sizeof(struct record_tls) == 32, "record_tls");

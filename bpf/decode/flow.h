@@ -41,7 +41,7 @@ struct message {
 	__u8 kind;      /* enum record_kind, once ready */
 	__u8 ready;     /* there is a message to report */
 	__u8 verdict;   /* enum ilp_verdict on the front of the body */
-	__u8 pad;
+	__u8 encoded;   /* to be reported: its body may be ILP, and is encoded */
 	struct head head;
 	struct ilp ilp;
 	__u64 host[RECORD_HOST_MAX / 8 + 1];
@@ -63,11 +63,12 @@ struct message {
 enum flow_span {
 	SPAN_START, /* the start line */
 	SPAN_HOST,
-	SPAN_TOKEN,  /* Authorization */
-	SPAN_ID,     /* Request-Id */
-	SPAN_LENGTH, /* Content-Length */
-	SPAN_CODING, /* Transfer-Encoding, the last of them */
-	SPAN_TYPE,   /* Content-Type */
+	SPAN_TOKEN,   /* Authorization */
+	SPAN_ID,      /* Request-Id */
+	SPAN_LENGTH,  /* Content-Length */
+	SPAN_CODING,  /* Transfer-Encoding, the last of them */
+	SPAN_TYPE,    /* Content-Type */
+	SPAN_ENCODED, /* Content-Encoding */
 	SPANS,
 };
 
@@ -80,6 +81,7 @@ struct flow_slice {
 struct framing {
 	__u64 length; /* Content-Length */
 	__u8 typed;   /* Content-Type says ILP */
+	__u8 encoded; /* the body is compressed, or otherwise not what it stands for */
 	__u8 chunked;
 	__u8 sized;    /* Content-Length seen */
 	__u8 bodiless; /* the answer has no body: HEAD, or the status forbids one */

@@ -134,6 +134,18 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 	h->framing.connect = m->head.status < 300 && (c->connects >> (m->stream & 63)) & 1;
 }
 
+/* The body that follows may be ILP and cannot be read: it is compressed, say. An answer that is no
+ * success carries none that matters. */
+static __always_inline void http1_encoded(struct flow_common *c, struct message *m)
+{
+	if (!m->head.wanted || (!m->head.request && m->head.status >= 300))
+		return;
+	m->encoded = 1;
+	m->head.wanted = 0;
+	if (m->head.request)
+		c->wanted &= ~(1ULL << (m->stream & 63));
+}
+
 /* The head is complete: what body follows? RFC 9112, 6.3. */
 static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
@@ -156,6 +168,8 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 		http1_response(c, s);
 	h->have = 0;
 	h->left = h->framing.length;
+	if (h->framing.encoded && !h->framing.bodiless)
+		http1_encoded(c, m);
 	if (m->head.status == 101 || (!m->head.request && h->framing.connect)) {
 		h->phase = PHASE_IGNORE;
 		c->tunnel = 1;

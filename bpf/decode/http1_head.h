@@ -157,6 +157,13 @@ static __always_inline int http1_decimal(const struct http1 *h, __u32 at, __u32 
 	return i > 0;
 }
 
+/* A coding that changes nothing. */
+static __always_inline int http1_is_identity(const struct http1 *h, __u32 at, __u32 len)
+{
+	return len == 8 && (http1_word(h, at) | BYTES_CASE) ==
+				   BYTES_WORD('i', 'd', 'e', 'n', 't', 'i', 't', 'y');
+}
+
 /*
  * Is "chunked" the last coding of the list at AT? HTTP1_LOST when that cannot be said for certain.
  */
@@ -167,6 +174,9 @@ static __always_inline int http1_coding(struct http1 *h, __u32 at, __u32 len)
 	h->framing.chunked = 0;
 	if (http1_blank(http1_byte(h, at + len - 1)))
 		return HTTP1_LOST; /* a tab, or more blanks than are taken off */
+	if (http1_is_identity(h, at, len))
+		return HTTP1_MORE;
+	h->framing.encoded |= len != 7; /* by another coding, or one more */
 	if (len < 7 || bytes_low(http1_word(h, at + len - 7) | BYTES_CASE, 7) !=
 			       BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
 		return HTTP1_MORE;
@@ -362,6 +372,12 @@ static __always_inline int http1_framing(struct http1 *h)
 	if (http1_value(h, SPAN_TYPE, &at, &len)) {
 		h->spans[SPAN_TYPE].len = 0;
 		h->framing.typed = (__u8)http1_is_ilp(h, at, len);
+	}
+	if (h->framing.doubt & 1 << SPAN_ENCODED)
+		h->framing.encoded = 1;
+	if (http1_value(h, SPAN_ENCODED, &at, &len)) {
+		h->spans[SPAN_ENCODED].len = 0;
+		h->framing.encoded |= !http1_is_identity(h, at, len);
 	}
 	return HTTP1_MORE;
 }

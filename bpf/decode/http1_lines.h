@@ -42,6 +42,8 @@ static __always_inline void http1_span(struct http1 *h, __u32 span, __u32 at, __
 	__u8 bit = (__u8)(1 << span);
 
 	h->framing.line = bit;
+	if (h->framing.seen & bit && span == SPAN_CODING)
+		h->framing.encoded = 1; /* chunks are one coding */
 	if (h->framing.seen & bit && span != SPAN_CODING) {
 		h->framing.doubt |= bit;
 		return;
@@ -85,6 +87,9 @@ static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 			http1_colon(h, SPAN_LENGTH, (__u8)(w1 >> 48), at + 15, end);
 		else if (bytes_low(w1, 5) == BYTES_WORD('t', 'y', 'p', 'e', ':', 0, 0, 0))
 			http1_span(h, SPAN_TYPE, at + 13, end);
+		else if (w1 == BYTES_WORD('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g') &&
+			 http1_byte(h, at + 16) == ':')
+			http1_span(h, SPAN_ENCODED, at + 17, end);
 	} else if (bytes_low(w0, 5) == BYTES_WORD('h', 'o', 's', 't', ':', 0, 0, 0)) {
 		http1_span(h, SPAN_HOST, at + 5, end);
 	} else if (w0 == BYTES_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z')) {

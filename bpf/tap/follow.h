@@ -58,6 +58,10 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 		http1_cut(c, s, 0);
 	if (http1_take(s))
 		emit_message(src, c, s);
+	if (bytes_forget(s->message.encoded)) {
+		s->message.encoded = 0;
+		emit_gap_message(c, s, RECORD_GAP_ENCODED, src->now_ns);
+	}
 	if (err)
 		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
 			 s->cursor.end - s->cursor.off, src->now_ns);

@@ -77,6 +77,9 @@ static void emit_message(const struct source *src, const struct flow_common *c,
 			 const struct side *s);
 static void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes, __u64 now_ns);
 
+static void emit_gap_message(const struct flow_common *c, const struct side *s, __u8 cause,
+			     __u64 now_ns);
+
 static void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
 			const struct record_remote *remote, __u64 now_ns);
 
@@ -171,6 +174,13 @@ static inline void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, _
 	decode_must(out <= FLOW_OUT);
 	decode_current->gaps[cause]++;
 	decode_current->gaps_of[out][cause]++;
+}
+
+static inline void emit_gap_message(const struct flow_common *c, const struct side *s, __u8 cause,
+				    __u64 now_ns)
+{
+	decode_must(s->message.stream > 0 && !s->message.ready);
+	emit_gap(c, cause, s->out, 0, now_ns);
 }
 
 static inline void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
