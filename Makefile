@@ -247,7 +247,7 @@ fuzz: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## fuzz with every target, FUZZ_TIME 
 fuzz-replay: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## run every fuzz target over its corpus (TAP)
 	$(Q)tests/fuzz/run replay $(FUZZ_BIN)
 
-CONFORMANCE := $(BUILD)/tests/conformance-replay $(BUILD)/tests/conformance-kernel
+CONFORMANCE := $(addprefix $(BUILD)/tests/conformance-,replay kernel segments)
 
 conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root also in the kernel (TAP)
 	$(Q)tests/conformance/run

@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 
 #include "bpf/maps.h"
+#include "ipv6.h"
 
 struct segment {
 	__u32 seq; /* of the payload's first byte */
@@ -23,12 +24,12 @@ struct segment {
 	__u8 ending;        /* enum stream_end */
 	__u8 family;        /* 4 or 6: the packet's, whatever the socket's */
 	__u8 opening;       /* SYN */
+	__u8 acking;        /* ACK: what ack says is meant */
 	__u16 check;        /* the checksum, as it stands there */
 	__u16 sport, dport; /* host order */
 };
 
-/* Extension headers do not occur before TCP on connections between hosts; a segment that has them
- * is passed by. */
+/* 0: not TCP. */
 static __always_inline int segment_read(struct __sk_buff *skb, struct segment *seg)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
@@ -45,9 +46,14 @@ static __always_inline int segment_read(struct __sk_buff *skb, struct segment *s
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
 		struct ipv6hdr *ip = data;
 
-		if ((void *)(ip + 1) > data_end || ip->nexthdr != IPPROTO_TCP)
+		if ((void *)(ip + 1) > data_end)
 			return 0;
 		off = sizeof(*ip);
+		if (ip->nexthdr != IPPROTO_TCP) {
+			off = ipv6_find_tcp(skb, ip->nexthdr);
+			if (!off)
+				return 0;
+		}
 		seg->family = 6;
 	} else {
 		return 0;
@@ -56,6 +62,7 @@ static __always_inline int segment_read(struct __sk_buff *skb, struct segment *s
 	if ((void *)(tcp + 1) > data_end)
 		return 0;
 	seg->opening = tcp->syn;
+	seg->acking = tcp->ack;
 	seg->seq = bpf_ntohl(tcp->seq) + tcp->syn;
 	seg->ack = bpf_ntohl(tcp->ack_seq);
 	seg->ending = (tcp->fin ? STREAM_FIN : 0) | (tcp->rst ? STREAM_RST : 0);

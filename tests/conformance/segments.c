@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segments.c - what TCP and IP allow besides plain segments, past the programs in the kernel: what
+ * the other end's TCP takes is read, once, and what it drops is not.
+ *
+ * This process holds both ends, over loopback in a network namespace of its own.
+ *
+ * Usage: segments CGROUP, as root, CGROUP an empty one that this process may enter; TAP.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/tcp.h>
+
+#include "bpf/record.h"
+#include "tap/probe.h"
+#include "tests/unit/support/packets.h"
+
+#define EXPIRES   "20991231235959123"
+#define CONDITION "the 32 bytes of a condition....."
+#define SEEN_MAX  64
+
+struct message {
+	size_t len;
+	uint8_t bytes[2000];
+};
+
+/* What came out of the ring of the end that answers. */
+struct seen {
+	uint64_t prepares[SEEN_MAX]; /* their amounts */
+	size_t prepares_len;
+	uint32_t answered[SEEN_MAX]; /* exchanges that a Fulfill ended */
+	size_t answered_len, gaps;
+};
+
+static const struct siphash_key session_secret = {1, 2}, host_secret = {3, 4};
+static struct target target;
+static struct probe *probe;
+static struct seen seen;
+static int tests, failed;
+
+/* --- both ends ------------------------------------------------------------------------------- */
+
+static void say_packet(struct message *m, const char *front, const char *head,
+		       const struct packet *p)
+{
+	int n = snprintf((char *)m->bytes, sizeof(m->bytes),
+			 "%s%s\r\nContent-Type: application/octet-stream\r\n"
+			 "Content-Length: %zu\r\n\r\n",
+			 front, head, p->len);
+
+	memcpy(m->bytes + n, p->bytes, p->len);
+	m->len = (size_t)n + p->len;
+}
+
+/* A POST of a Prepare of AMOUNT behind the bytes FRONT. */
+static void say_prepare(struct message *m, const char *front, uint64_t amount)
+{
+	static struct packet p;
+
+	packet_prepare(&p, amount, EXPIRES, CONDITION, "g.us.bob", 40);
+	say_packet(m, front, "POST / HTTP/1.1\r\nHost: h", &p);
+}
+
+static void say_fulfill(struct message *m, const char *front)
+{
+	static struct packet p;
+
+	packet_fulfill(&p, 30);
+	say_packet(m, front, "HTTP/1.1 200 OK", &p);
+}
+
+static void must(bool ok, const char *what)
+{
+	if (!ok)
+		err(2, "%s", what);
+}
+
+static int listen_on(int family, struct sockaddr_storage *address)
+{
+	struct sockaddr_in *v4 = (void *)address;
+	struct sockaddr_in6 *v6 = (void *)address;
+	socklen_t len = sizeof(*address);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memset(address, 0, sizeof(*address));
+	address->ss_family = (sa_family_t)family;
+	if (family == AF_INET)
+		v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		v6->sin6_addr = in6addr_loopback;
+	must(fd >= 0 && !bind(fd, (void *)address, sizeof(*v6)) && !listen(fd, 16) &&
+		     !getsockname(fd, (void *)address, &len),
+	     "a listener on loopback");
+	return fd;
+}
+
+struct pair {
+	int asks, answers;
+};
+
+static void set(int fd, int level, int option, int value)
+{
+	must(!setsockopt(fd, level, option, &value, sizeof(value)), "setsockopt");
+}
+
+static struct pair pair_open(int family, int option, const void *value, socklen_t value_len)
+{
+	struct sockaddr_storage address;
+	int listener = listen_on(family, &address);
+	struct pair p = {.asks = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+
+	if (value)
+		must(!setsockopt(p.asks, IPPROTO_IPV6, option, value, value_len), "IPv6 options");
+	must(!connect(p.asks, (void *)&address, sizeof(struct sockaddr_in6)), "connect");
+	p.answers = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	must(p.answers >= 0, "accept");
+	close(listener);
+	set(p.asks, IPPROTO_TCP, TCP_NODELAY, 1);
+	set(p.answers, IPPROTO_TCP, TCP_NODELAY, 1);
+	return p;
+}
+
+static struct pair pair_plain(void)
+{
+	return pair_open(AF_INET, 0, NULL, 0);
+}
+
+static void pair_close(struct pair p)
+{
+	close(p.asks);
+	close(p.answers);
+}
+
+/* FROM sends M as one segment, and TO reads it. */
+static void pass(int from, int to, const struct message *m)
+{
+	uint8_t sink[sizeof(m->bytes)];
+
+	must(send(from, m->bytes, m->len, MSG_NOSIGNAL) == (ssize_t)m->len &&
+		     recv(to, sink, m->len, MSG_WAITALL) == (ssize_t)m->len,
+	     "bytes over loopback");
+}
+
+static void ask(struct pair p, const char *front, uint64_t amount)
+{
+	struct message m;
+
+	say_prepare(&m, front, amount);
+	pass(p.asks, p.answers, &m);
+}
+
+static void answer(struct pair p, const char *front)
+{
+	struct message m;
+
+	say_fulfill(&m, front);
+	pass(p.answers, p.asks, &m);
+}
+
+/* --- what came out --------------------------------------------------------------------------- */
+
+static void take_message(const struct record_message *m)
+{
+	if (m->head.role != RECORD_ROLE_SERVER)
+		return;
+	if (m->kind == RECORD_KIND_PREPARE && seen.prepares_len < SEEN_MAX)
+		seen.prepares[seen.prepares_len++] = m->amount;
+	if (m->kind == RECORD_KIND_FULFILL && seen.answered_len < SEEN_MAX)
+		seen.answered[seen.answered_len++] = m->stream;
+}
+
+static void take_record(void *context, const void *record, size_t size)
+{
+	const struct record_head *head = record;
+	const struct record_gap *gap = record;
+
+	(void)context;
+	(void)size;
+	if (head->type == RECORD_MESSAGE)
+		take_message(record);
+	if (head->type == RECORD_GAP && gap->ingress)
+		seen.gaps++;
+}
+
+static void take_all(void)
+{
+	while (probe_consume(probe, take_record, NULL))
+		;
+}
+
+/* Prepares of 1, 2, ... PREPARES came in, ANSWERED of them were fulfilled, and there were GAPS. */
+static void came(const char *title, size_t prepares, size_t answered, size_t gaps)
+{
+	bool ok;
+
+	take_all();
+	ok = seen.prepares_len == prepares && seen.answered_len == answered && seen.gaps == gaps;
+	for (size_t i = 0; ok && i < prepares; i++)
+		ok = seen.prepares[i] == i + 1;
+	printf("%sok %d - %s\n", ok ? "" : "not ", ++tests, title);
+	if (!ok)
+		printf("# %zu Prepares (the first of %llu), %zu answers, %zu gaps\n",
+		       seen.prepares_len, (unsigned long long)seen.prepares[0], seen.answered_len,
+		       seen.gaps);
+	failed += !ok;
+	memset(&seen, 0, sizeof(seen));
+}
+
+/* --- IPv6 ------------------------------------------------------------------------------------ */
+
+static void options_come_before_tcp(void)
+{
+	static const uint8_t options[8] = {0, 0, 1, 4}; /* padding */
+	struct pair p = pair_open(AF_INET6, IPV6_DSTOPTS, options, sizeof(options));
+
+	ask(p, "", 1);
+	must(!setsockopt(p.asks, IPPROTO_IPV6, IPV6_HOPOPTS, options, sizeof(options)), "options");
+	must(!setsockopt(p.answers, IPPROTO_IPV6, IPV6_DSTOPTS, options, sizeof(options)),
+	     "options");
+	answer(p, "");
+	ask(p, "", 2);
+	answer(p, "");
+	pair_close(p);
+	came("IPv6 options before TCP, of one kind and of two, hide nothing", 2, 2, 0);
+}
+
+/* --- what TCP drops -------------------------------------------------------------------------- */
+
+static uint32_t sum(uint32_t sum, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
+	return sum;
+}
+
+static uint32_t queue_seq(int fd, int queue)
+{
+	uint32_t seq;
+	socklen_t len = sizeof(seq);
+
+	set(fd, IPPROTO_TCP, TCP_REPAIR, 1);
+	set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue);
+	must(!getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &seq, &len), "sequence numbers");
+	set(fd, IPPROTO_TCP, TCP_REPAIR, -1);
+	return seq;
+}
+
+/* Sends M as the end that asks might, where ACK_OFF is added to the number it acknowledges. */
+static void decoy(struct pair p, const struct message *m, uint32_t ack_off, bool ack, bool syn)
+{
+	struct sockaddr_in from, to;
+	socklen_t len = sizeof(from);
+	struct tcphdr tcp = {.doff = 5, .psh = 1, .ack = ack, .syn = syn, .window = 0xffff};
+	uint8_t segment[sizeof(tcp) + sizeof(m->bytes)];
+	int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
+	uint32_t s;
+
+	must(raw >= 0 && !getsockname(p.asks, (void *)&from, &len) &&
+		     !getpeername(p.asks, (void *)&to, &len),
+	     "a raw socket");
+	tcp.source = from.sin_port;
+	tcp.dest = to.sin_port;
+	tcp.seq = htonl(queue_seq(p.asks, TCP_SEND_QUEUE) - syn);
+	tcp.ack_seq = htonl(queue_seq(p.asks, TCP_RECV_QUEUE) + ack_off);
+	s = sum(IPPROTO_TCP + (uint32_t)(sizeof(tcp) + m->len), &from.sin_addr, 4);
+	s = sum(sum(s, &to.sin_addr, 4), &tcp, sizeof(tcp));
+	s = sum(s, m->bytes, m->len);
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	tcp.check = htons((uint16_t)~s);
+	memcpy(segment, &tcp, sizeof(tcp));
+	memcpy(segment + sizeof(tcp), m->bytes, m->len);
+	to.sin_port = 0;
+	must(sendto(raw, segment, sizeof(tcp) + m->len, 0, (void *)&to, sizeof(to)) > 0,
+	     "a raw segment");
+	close(raw);
+}
+
+static void decoys(struct pair p)
+{
+	struct message m;
+
+	say_prepare(&m, "", 999999);
+	decoy(p, &m, 0x40000000, true, false);
+	decoy(p, &m, 1, true, false);
+	decoy(p, &m, (uint32_t)-100000000, true, false);
+	decoy(p, &m, 0, false, false);
+	decoy(p, &m, 0, true, true);
+}
+
+static void what_tcp_drops_is_dropped(void)
+{
+	struct pair p = pair_plain();
+
+	decoys(p);
+	ask(p, "", 1);
+	decoys(p);
+	answer(p, "");
+	decoys(p);
+	ask(p, "", 2);
+	answer(p, "");
+	pair_close(p);
+	came("a segment that acknowledges what was not sent, or nothing, is not read", 2, 2, 0);
+}
+
+static void an_old_acknowledgement_is_taken(void)
+{
+	struct pair p = pair_plain();
+	struct message m;
+
+	ask(p, "", 1);
+	answer(p, "");
+	say_prepare(&m, "", 2);
+	decoy(p, &m, (uint32_t)-20, true, false); /* TCP takes it: see that the bytes are there */
+	must(recv(p.answers, m.bytes, m.len, MSG_WAITALL) == (ssize_t)m.len, "the segment");
+	close(p.answers);
+	close(p.asks);
+	came("a segment that acknowledges a little less than the last one is read", 2, 1, 0);
+}
+
+/* --- what comes before its socket ------------------------------------------------------------ */
+
+static void write_sysctl(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	must(fd >= 0 && write(fd, value, strlen(value)) > 0, path);
+	close(fd);
+}
+
+static void a_request_in_the_syn(void)
+{
+	struct sockaddr_storage address;
+	int listener = listen_on(AF_INET, &address);
+	struct message m;
+	uint8_t sink[2000];
+
+	write_sysctl("/proc/sys/net/ipv4/tcp_fastopen", "5");
+	for (uint64_t i = 1; i <= 3; i++) {
+		struct pair p = {.asks = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+
+		say_prepare(&m, "", i);
+		must(sendto(p.asks, m.bytes, m.len, MSG_FASTOPEN, (void *)&address,
+			    sizeof(struct sockaddr_in)) == (ssize_t)m.len,
+		     "a request in the SYN");
+		p.answers = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		must(recv(p.answers, sink, m.len, MSG_WAITALL) == (ssize_t)m.len, "the request");
+		answer(p, "");
+		pair_close(p);
+	}
+	close(listener);
+	came("a request in the SYN that is not accepted as early data is read when it comes again",
+	     3, 3, 0);
+}
+
+static void a_deferred_request_is_read_before_its_answer(void)
+{
+	struct sockaddr_storage address;
+	int listener = listen_on(AF_INET, &address);
+	struct pair p = {.asks = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	struct message m;
+	uint8_t sink[2000];
+
+	set(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, 30);
+	must(!connect(p.asks, (void *)&address, sizeof(struct sockaddr_in)), "connect");
+	say_prepare(&m, "", 1);
+	must(send(p.asks, m.bytes, m.len, MSG_NOSIGNAL) == (ssize_t)m.len, "a request");
+	p.answers = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	must(recv(p.answers, sink, m.len, MSG_WAITALL) == (ssize_t)m.len, "the request");
+	came("a request that the listener waited for is read when its bytes are there", 1, 0, 0);
+	answer(p, "");
+	pair_close(p);
+	close(listener);
+	came("and its answer is its answer", 0, 1, 0);
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static void enter(const char *cgroup)
+{
+	struct config_target config = {.kind = TARGET_CGROUP, .name = (char *)cgroup};
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	char procs[4200], why[512] = "";
+	int fd;
+	FILE *f;
+
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", cgroup);
+	f = fopen(procs, "we");
+	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
+		err(2, "cannot enter %s", cgroup);
+	if (target_resolve(&config, &target, why, sizeof(why)) ||
+	    probe_open(&session_secret, &host_secret, &target, 1, 64, &probe, why, sizeof(why)) ||
+	    probe_attach_sockets(probe, why, sizeof(why)))
+		errx(2, "%s", why);
+	must(!unshare(CLONE_NEWNET), "a network namespace");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	must(fd >= 0 && !ioctl(fd, SIOCSIFFLAGS, &lo), "loopback");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		errx(2, "usage: %s CGROUP", argv[0]);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	enter(argv[1]);
+	options_come_before_tcp();
+	what_tcp_drops_is_dropped();
+	an_old_acknowledgement_is_taken();
+	a_request_in_the_syn();
+	a_deferred_request_is_read_before_its_answer();
+	printf("1..%d\n", tests);
+	probe_close(probe);
+	target_fini(&target);
+	return failed > 0;
+}
