@@ -71,6 +71,7 @@ struct socket_flow {
 	__u32 doubted; /* where the last ingress segment with a wrong checksum began */
 	__u8 adopted;  /* an early segment: at most once */
 	__u8 pad[3];
+	__u32 sent; /* where the last egress segment ended, perhaps before TCP notes it as sent */
 	struct record_remote remote;
 	struct flow flow;
 };
@@ -117,7 +118,7 @@ struct {
 struct early_key {
 	__u8 addr[16]; /* the far end's */
 	__u16 port, local_port;
-	__u32 pad;
+	__u32 ack; /* of the segment; 0: it has none */
 };
 
 /* Bytes that came with the segment that completes a handshake. The hook sees it with the listening

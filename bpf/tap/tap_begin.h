@@ -182,6 +182,14 @@ static __always_inline __u32 *tap_early_next(const struct segment *seg)
 	return &early_next[bytes_mask(seg->sport ^ seg->dport, EARLY_SLOTS - 1)];
 }
 
+/* May there have been an early segment just before this one, on the same connection? */
+static __always_inline int tap_follows_early(const struct segment *seg, int out)
+{
+	__u32 early = *tap_early_next(seg);
+
+	return early && (out ? seg->ack : seg->seq) - early + EARLY_REACH < 2 * EARLY_REACH;
+}
+
 /* The first segment of a direction is seen: TCP knows how far that direction has got. Two runs may
  * be here at once; they write the same values. */
 bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
@@ -201,6 +209,8 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 	tap_remote(skb, seg, from_out, &f->remote);
 	tap_count(f, TAP_COUNTED);
 	tap_lock(f);
+	if (tcp && !f->streams[FLOW_IN].known && !f->streams[FLOW_OUT].known)
+		f->sent = tap_tcp(tcp, FLOW_OUT, 0);
 	if (!st->known) {
 		st->next = next;
 		st->known = 1;
@@ -231,10 +241,43 @@ bytes_function int tap_note_end(struct __sk_buff *skb, struct socket_flow *f,
 	return 0;
 }
 
-/* Is the segment one that TCP will take? */
-static __always_inline int tap_sound(struct __sk_buff *skb, struct socket_flow *f,
-				     const struct segment *seg)
+/* What TCP accepts of acknowledgements of more than that is behind the largest window there is. */
+#define TAP_WINDOW_MAX (1u << 30)
+
+/*
+ * Will TCP take the data of this segment, which came in, as far as its flags and the number that it
+ * acknowledges say (RFC 9293, 3.10.7.4; RFC 5961, 5)? F: NULL, or what is followed, which knows of
+ * bytes that TCP notes as sent only after they have left.
+ *
+ * Checked before this hook: TCP-MD5 and TCP-AO. Checked after it, by what no program can see: old
+ * timestamps (PAWS), data outside the window that was announced, and numbers that are older than
+ * the largest window of the other end, though not older than all that was sent.
+ */
+bytes_function int tap_takes(struct bpf_sock *sk, const struct socket_flow *f,
+			     const struct segment *seg)
 {
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+	__u32 done, sent, old = TAP_WINDOW_MAX;
+
+	if (!tcp || sk->state == BPF_TCP_LISTEN || sk->state == BPF_TCP_SYN_SENT)
+		return 1;
+	if (!seg->acking || seg->opening)
+		return 0;
+	done = bytes_forget(tcp->snd_una);
+	sent = bytes_forget(tcp->snd_nxt);
+	if (f && (__s32)(f->sent - sent) > 0)
+		sent = f->sent;
+	if (tcp->bytes_acked < old)
+		old = (__u32)tcp->bytes_acked;
+	return seg->ack - (done - old) <= sent - (done - old);
+}
+
+/* Is the segment one that TCP will take? */
+static __always_inline int tap_sound(struct __sk_buff *skb, struct bpf_sock *sk,
+				     struct socket_flow *f, const struct segment *seg)
+{
+	if (seg->len && !tap_takes(sk, f, seg))
+		return 0;
 	if (f->trusting || segment_sound(skb, seg))
 		return 1;
 	f->doubted = seg->seq;

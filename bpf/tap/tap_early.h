@@ -10,12 +10,13 @@
 #include "tap_begin.h"
 
 static __always_inline void tap_early_key(struct __sk_buff *skb, const struct segment *seg, int out,
-					  struct early_key *key)
+					  __u32 ack, struct early_key *key)
 {
 	__builtin_memset(key, 0, sizeof(*key));
 	segment_remote(skb, seg, out, key->addr);
 	key->port = out ? seg->dport : seg->sport;
 	key->local_port = out ? seg->sport : seg->dport;
+	key->ack = ack;
 }
 
 /* A segment that a listening socket sees: keeps its front. */
@@ -25,7 +26,7 @@ bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
 	struct piece *e;
 	__u32 zero = 0, len = seg->len;
 
-	tap_early_key(skb, seg, 0, &key);
+	tap_early_key(skb, seg, 0, seg->acking ? seg->ack : 0, &key);
 	e = bpf_map_lookup_elem(&piece_blank, &zero);
 	if (!e || bpf_map_update_elem(&early, &key, e, BPF_ANY))
 		return 0;
@@ -41,6 +42,28 @@ bytes_function int tap_early(struct __sk_buff *skb, const struct segment *seg)
 	e->len = len;
 	*tap_early_next(seg) = seg->seq + len;
 	return 0;
+}
+
+/*
+ * The early segment of this connection, or NULL. KEY is then its key, and FIRST is where the bytes
+ * begin that come in. One that completed the handshake acknowledges the first byte that goes out.
+ * One in the SYN counts only if TCP took its bytes: else they come again.
+ */
+static __always_inline struct piece *tap_early_find(struct __sk_buff *skb, struct bpf_tcp_sock *tcp,
+						    const struct segment *seg, int out, __u32 first,
+						    struct early_key *key)
+{
+	struct piece *e;
+
+	tap_early_key(skb, seg, out, tcp->snd_una - (__u32)tcp->bytes_acked, key);
+	e = bpf_map_lookup_elem(&early, key);
+	if (!e) {
+		key->ack = 0;
+		e = bpf_map_lookup_elem(&early, key);
+		if (e && tcp->bytes_received < e->len)
+			return 0;
+	}
+	return e && e->seq - first < EARLY_REACH ? e : 0;
 }
 
 /* Was there an early segment on this connection? Then the connection is followed from its first
@@ -59,9 +82,8 @@ bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, i
 	if (!tcp)
 		return 0;
 	first = tcp->rcv_nxt - (__u32)tcp->bytes_received;
-	tap_early_key(skb, seg, out, &early_key);
-	e = bpf_map_lookup_elem(&early, &early_key);
-	if (!e || e->seq - first >= EARLY_REACH || !tap_begin(skb, seg, out, 1))
+	e = tap_early_find(skb, tcp, seg, out, first, &early_key);
+	if (!e || !tap_begin(skb, seg, out, 1))
 		return 0;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f)

@@ -335,7 +335,7 @@ static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct se
 	struct bpf_sock *sk = skb->sk;
 	int mode = tap_state(skb)->mode;
 
-	if (!sk || (!out && !segment_sound(skb, seg)))
+	if (!sk || (!out && (!tap_takes(sk, 0, seg) || !segment_sound(skb, seg))))
 		return 0;
 	if (mode == TAP_EARLY)
 		return tap_early(skb, seg);

@@ -124,14 +124,14 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int out, void *settle)
 {
 	struct source src = {.skb = skb, .base = seg->off};
-	__u32 early;
 	__u64 word;
 
+	if (!seg->len && !out)
+		return 0;
+	if (sk->state != BPF_TCP_LISTEN && tap_follows_early(seg, out))
+		tap_go_settle(skb, TAP_ADOPT, settle);
 	if (!seg->len)
 		return 0;
-	early = *tap_early_next(seg);
-	if (early && (out ? seg->ack : seg->seq) - early + EARLY_REACH < 2 * EARLY_REACH)
-		tap_go_settle(skb, TAP_ADOPT, settle);
 	word = source_word(&src, 0, seg->len);
 	if ((__u8)word != 'P') {
 		if (tap_is_tls(word, seg->len))
@@ -187,6 +187,15 @@ static __always_inline void tap_follow(struct __sk_buff *skb, struct socket_flow
 	tap_release(f, out);
 }
 
+/* The segment leaves. See tap_takes. */
+static __always_inline void tap_sends(struct socket_flow *f, const struct segment *seg)
+{
+	__u32 end = seg->seq + seg->len + (seg->ending & STREAM_FIN);
+
+	if ((__s32)(end - f->sent) > 0)
+		f->sent = end;
+}
+
 static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle)
 {
 	struct segment seg;
@@ -198,7 +207,8 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 
 	if (!segment_read(skb, &seg))
 		return TAP_PASS;
-	if (!seg.len && !seg.ending)
+	/* TCP acknowledges an early request as soon as it has it. */
+	if (!seg.len && !seg.ending && !(out && tap_follows_early(&seg, out)))
 		return TAP_PASS;
 	sk = skb->sk;
 	if (!sk)
@@ -211,10 +221,13 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		if (!f)
 			return TAP_PASS;
 	}
-	if (!out && !tap_sound(skb, f, &seg))
-		return TAP_PASS;
+	/* Before what TCP drops is left out: if TCP takes it all the same, bytes are missed. */
 	if (!bytes_forget(f->streams[out].known))
 		tap_know(skb, f, &seg, out, out);
+	if (out)
+		tap_sends(f, &seg);
+	else if (!tap_sound(skb, sk, f, &seg))
+		return TAP_PASS;
 	/* A request is read before its answer. */
 	clean = seg.len && !(out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN));
 	mode = seg.len ? TAP_KEEP : TAP_SETTLE;
