@@ -63,6 +63,10 @@ enum record_flag {
 	RECORD_CUT = 1 << 2,      /* the end of the message was not seen (gap or close) */
 	RECORD_LONG = 1 << 3,     /* a hashed header value was longer than could be hashed whole */
 	RECORD_TRAILING = 1 << 4, /* bytes follow the packet, as ilp-packet tolerates */
+	RECORD_UNSURE = 1 << 5,   /* its number is likely: the connection was open before it was
+				   * followed, or answers were missed, so others may be under way.
+				   * A Fulfill that fits the condition of its number proves the
+				   * numbers of the connection up to the next gap */
 };
 
 enum record_gap_cause {

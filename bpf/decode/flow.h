@@ -173,7 +173,10 @@ struct flow_common {
 	__u64 connects; /* bit n % 64: request n asks for a tunnel */
 	__u8 tunnel;    /* the connection has been given over to another protocol */
 	__u8 proven;    /* the role is certain: a request with an ILP packet has been seen */
-	__u8 pad[6];
+	__u8 guessing;  /* which answer belongs to which request is likely, not certain: there may
+			 * be answers under way to requests that were not seen */
+	__u8 plain;     /* followed for what may come: no POST has been seen */
+	__u8 pad[4];
 };
 
 /* One followed connection: a value of socket storage (tap_socket.h) or of the TLS table. */

@@ -100,7 +100,10 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 		 * earlier ones have been answered. */
 		c->answers = c->requests;
 		c->unsure = 0;
+		c->guessing = 1;
 	}
+	if (c->guessing)
+		m->head.flags |= RECORD_UNSURE;
 	m->head.wanted = m->head.wanted && h->framing.typed;
 	m->stream = ++c->requests;
 	bit = 1ULL << (m->stream & 63);
@@ -129,6 +132,8 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 	if (c->answers == c->requests)
 		return;
 	m->stream = ++c->answers;
+	if (c->guessing)
+		m->head.flags |= RECORD_UNSURE;
 	m->head.wanted = (c->wanted >> (m->stream & 63)) & 1;
 	h->framing.bodiless |= (c->headless >> (m->stream & 63)) & 1;
 	h->framing.connect = m->head.status < 300 && (c->connects >> (m->stream & 63)) & 1;
@@ -310,6 +315,50 @@ static __always_inline int http1_begins(__u64 word, __u32 len)
 		       bytes_low(BYTES_WORD('P', 'O', 'S', 'T', ' ', 0, 0, 0), post) ||
 	       bytes_low(word, http) ==
 		       bytes_low(BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0), http);
+}
+
+#define HTTP1_LETTERS 0x4040404040404040ULL /* the highest three bits of a capital letter */
+#define HTTP1_HIGHEST 0xe0e0e0e0e0e0e0e0ULL
+
+/* May this begin a request of any method? WORD holds the first LEN bytes, as above. It is a method
+ * and the first character of a target; where the method is long, as much as there is room for. The
+ * protocols of databases have no such words. CONNECT is none either: what comes behind its head is
+ * another connection. */
+bytes_function int http1_opens(__u64 word, __u32 len)
+{
+	__u64 blank = bytes_find(word, ' '), other = (word ^ HTTP1_LETTERS) & HTTP1_HIGHEST;
+	__u32 n = blank ? bytes_index(blank) : 8;
+	__u8 target = (__u8)(word >> (((n + 1) & 7) * 8));
+	int opens =
+		len >= 8 && n >= 3 && word != BYTES_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ');
+
+	if (n < 8)
+		other = bytes_low(other, n);
+	opens &= !other;
+	if (n < 7)
+		opens &= target == '/' || target == '*' || (target | 0x20) == 'h';
+	bytes_pin(opens);
+	return opens;
+}
+
+/* The same behind one or two blank lines, which some clients send (RFC 9112, 2.2). The PROXY
+ * protocol begins with two as well, and has no letter behind them. */
+bytes_function int http1_opens_late(__u64 word, __u32 len)
+{
+	__u32 skip = 0;
+	__u8 first;
+	int opens;
+
+	if ((__u8)word == '\n')
+		skip = 1;
+	if ((__u16)word == ('\r' | '\n' << 8))
+		skip = 2;
+	if ((__u32)word == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24))
+		skip = 4;
+	first = (__u8)(word >> skip * 8);
+	opens = skip && len > skip && first >= 'A' && first <= 'Z';
+	bytes_pin(opens);
+	return opens;
 }
 
 #endif

@@ -10,15 +10,19 @@
 
 /* Is there something to look at in the piece in hand? A direction that is not synchronised waits
  * for a piece that begins with a message. */
-static __always_inline int follow_synchronised(const struct source *src, struct side *s)
+static __always_inline int follow_synchronised(const struct source *src,
+					       const struct flow_common *c, struct side *s)
 {
 	__u32 len = s->cursor.end - s->cursor.off;
+	__u64 word;
 
 	if (s->http1.phase == PHASE_IGNORE)
 		return 0;
 	if (s->http1.phase != PHASE_LOST)
 		return 1;
-	if (!http1_begins(source_word(src, s->cursor.off, len), len))
+	word = source_word(src, s->cursor.off, len);
+	if (!http1_begins(word, len) && (!(c->plain || http1_asks(c, s)) ||
+					 !(http1_opens(word, len) | http1_opens_late(word, len))))
 		return 0;
 	http1_reset(&s->http1, PHASE_START);
 	return 1;
@@ -30,7 +34,8 @@ static __always_inline void follow_gap(const struct source *src, struct flow_com
 	http1_cut(c, s, 0);
 	if (http1_take(s))
 		emit_message_apart(src, c, s);
-	emit_gap(c, cause, s->out, bytes, src->now_ns);
+	if (!bytes_forget(c->plain))
+		emit_gap(c, cause, s->out, bytes, src->now_ns);
 }
 
 /* Is there more of the piece in hand to look at? */
@@ -58,15 +63,17 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 		http1_cut(c, s, 0);
 	if (http1_take(s))
 		emit_message(src, c, s);
+	if (bytes_forget(s->message.head.wanted))
+		c->plain = 0;
 	if (bytes_forget(s->message.encoded)) {
 		s->message.encoded = 0;
 		emit_gap_message(c, s, RECORD_GAP_ENCODED, src->now_ns);
 	}
-	if (err)
+	if (err && !bytes_forget(c->plain))
 		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
 			 s->cursor.end - s->cursor.off, src->now_ns);
 	/* Since this step: the other direction learns it from c->tunnel. */
-	if (s->http1.phase == PHASE_IGNORE)
+	if (s->http1.phase == PHASE_IGNORE && !bytes_forget(c->plain))
 		emit_opaque(c, RECORD_OPAQUE_UPGRADED, RECORD_OPAQUE_OURS, src->remote,
 			    src->now_ns);
 	return follow_more(s);

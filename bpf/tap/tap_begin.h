@@ -129,11 +129,40 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
-/* Begins to follow the segment's connection, or finds that another run has done so. Returns 1 when
- * the connection is followed. */
-bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out,
-			     int tentative)
+/* A bit of socket_marks: the connection was read from its first byte on, up to where nothing was
+ * under way, and has been let go. */
+#define TAP_WHOLE 0x80
+/* No request is shorter, also where a SYN counts as one byte. */
+#define TAP_REQUEST_MIN 16
+
+/* Are there no requests on this connection, before the segment that brings one, whose answers may
+ * be under way? */
+static __always_inline int tap_is_whole(struct bpf_sock *sk, int out)
 {
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+	__u8 *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+
+	if (mark && *mark & TAP_WHOLE)
+		return 1;
+	if (!tcp)
+		return 0;
+	if (out)
+		return tcp->snd_nxt - tcp->snd_una + tcp->bytes_acked < TAP_REQUEST_MIN;
+	return tcp->bytes_received < TAP_REQUEST_MIN;
+}
+
+/* Why a connection begins to be followed. */
+enum tap_why {
+	TAP_POST,      /* it carries ILP, perhaps */
+	TAP_TENTATIVE, /* its first bytes came out of order: they may be no HTTP */
+	TAP_PLAIN,     /* a request that is no POST: what comes behind it may be one */
+};
+
+/* Begins to follow the segment's connection because of HOW (enum tap_why), or finds that another
+ * run has done so. Returns 1 when the connection is followed. */
+bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out, int how)
+{
+	int tentative = how == TAP_TENTATIVE, plain = how == TAP_PLAIN;
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
 	struct socket_flow *f = 0;
@@ -143,12 +172,16 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	c.target = (__u8)tap_target(skb);
 	if (tap_has_room(c.target))
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (f)
+	if (f) {
 		f->tentative = tentative;
-	else /* of two that make it at once one fails */
+		f->flow.common.plain = (__u8)plain;
+		f->flow.common.guessing = !tap_is_whole(sk, out);
+	} else /* of two that make it at once one fails */
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f)
 		return 1;
+	if (plain)
+		return 0;
 	c.id = bpf_get_socket_cookie(skb);
 	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
 	return 0;

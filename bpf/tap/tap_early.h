@@ -88,6 +88,7 @@ bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, i
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f)
 		return 0;
+	f->flow.common.guessing = 0; /* it is read from its first byte on */
 	tap_know(skb, f, seg, out, FLOW_IN);
 	key.cookie = f->flow.common.id;
 	if (bpf_map_update_elem(&pieces, &key, e, BPF_ANY))

@@ -442,7 +442,8 @@ static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, 
 	if (!src.piece || src.piece->seq != tap_place(f, key.place)->seq) {
 		tap_put_lost(f, dir);
 		bpf_tail_call(skb, settle, 0);
-	} else if (follow_synchronised(&src, s) && follow(&src, &f->flow.common, s)) {
+	} else if (follow_synchronised(&src, &f->flow.common, s) &&
+		   follow(&src, &f->flow.common, s)) {
 		bpf_tail_call(skb, self, 0);
 	} else {
 		tap_put_down(f, dir, 1);

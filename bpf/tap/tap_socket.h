@@ -119,6 +119,23 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 	return 1;
 }
 
+/*
+ * Does a request begin here that is no POST, or a blank line before one? A POST may follow it in
+ * the same segment, and its answer comes before that of a POST. So the connection is followed until
+ * nothing is under way any more (tap_let_go): a server of web pages costs memory only for as long
+ * as it answers.
+ */
+static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segment *seg, __u64 word,
+					int out)
+{
+	/* Few words of other protocols begin with two capitals, or with a line end. */
+	if ((word & 0xe0e0) != 0x4040 && (__u8)word != '\r' && (__u8)word != '\n')
+		return 0;
+	return sk->state != BPF_TCP_LISTEN &&
+	       (http1_opens(word, seg->len) | http1_opens_late(word, seg->len)) &&
+	       !tap_is_old(sk, seg, out);
+}
+
 /* A connection that is not followed: does this segment make it one? */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int out, void *settle)
@@ -138,14 +155,19 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_TLS);
 		else if (out && http2_is_settings(word))
 			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
+		else if (tap_is_plain(sk, seg, word, out))
+			return tap_begin(skb, seg, out, TAP_PLAIN);
 		return !out && tap_is_young(skb, sk, seg, settle);
 	}
 	if (http2_is_preface(word)) {
 		tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
 		return 0;
 	}
-	if (!http1_begins(word, seg->len))
+	if (!http1_begins(word, seg->len)) {
+		if (tap_is_plain(sk, seg, word, out))
+			return tap_begin(skb, seg, out, TAP_PLAIN);
 		return !out && tap_is_young(skb, sk, seg, settle);
+	}
 	if (sk->state == BPF_TCP_LISTEN) {
 		tap_go_settle(skb, TAP_EARLY, settle);
 		return 0;
@@ -185,6 +207,39 @@ static __always_inline void tap_follow(struct __sk_buff *skb, struct socket_flow
 		follow_gap(src, c, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	}
 	tap_release(f, out);
+}
+
+/* A connection on which no POST has been seen: lets it go once nothing is under way, or once it
+ * cannot be read any more. A part of an answer passes in direction OUT just now, which who asks has
+ * not seen yet: no request follows upon it meanwhile. */
+bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int out)
+{
+	__u8 asking = bytes_forget(f->flow.sides[!out].http1.phase);
+	__u8 answering = bytes_forget(f->flow.sides[out & 1].http1.phase);
+	int idle = asking == PHASE_START && answering == PHASE_START &&
+		   f->flow.common.requests == f->flow.common.answers;
+	__u8 *mark;
+
+	if (f->stash.waiting || bytes_forget(f->streams[!out].inside))
+		return 0;
+	if (!idle && !f->flow.common.tunnel && asking != PHASE_LOST && answering != PHASE_LOST &&
+	    answering != PHASE_UNTIL_CLOSE)
+		return 0;
+	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (mark && idle && !f->flow.common.guessing)
+		*mark |= TAP_WHOLE;
+	else if (mark)
+		*mark &= ~TAP_WHOLE;
+	tap_forget(sk, f);
+	return 1;
+}
+
+/* The same for every segment of a connection: nearly all are not of that kind. */
+static __always_inline int tap_passes_by(struct bpf_sock *sk, struct socket_flow *f, int out)
+{
+	return bytes_forget(f->flow.common.plain) &&
+	       (bytes_forget(f->flow.common.role) == RECORD_ROLE_CLIENT) != out &&
+	       tap_let_go(sk, f, out);
 }
 
 /* The segment leaves. See tap_takes. */
@@ -241,7 +296,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		if (verdict == STREAM_NEXT) {
 			f->flow.sides[out].cursor.off = skip;
 			f->flow.sides[out].cursor.end = seg.len;
-			if (follow_synchronised(&src, &f->flow.sides[out]))
+			if (follow_synchronised(&src, &f->flow.common, &f->flow.sides[out]))
 				tap_follow(skb, f, &src, out, more);
 			else
 				tap_release(f, out);
@@ -249,6 +304,8 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		if (verdict == STREAM_NEXT || verdict == STREAM_OLD)
 			mode = TAP_SETTLE;
 	}
+	if (tap_passes_by(sk, f, out))
+		return TAP_PASS;
 	if (mode == TAP_KEEP || bytes_forget(f->stash.waiting))
 		tap_go_settle(skb, mode, settle);
 	return TAP_PASS;
@@ -272,6 +329,8 @@ static __always_inline int tap_resume(struct __sk_buff *skb, int out, void *more
 	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
 	tap_follow(skb, f, &src, out, more);
+	if (tap_passes_by(sk, f, out))
+		return TAP_PASS;
 	if (bytes_forget(f->stash.waiting))
 		tap_go_settle(skb, TAP_SETTLE, settle);
 	return TAP_PASS;

@@ -288,7 +288,7 @@ static __always_inline int tls_piece(const struct source *src, struct shared_tls
 	s->cursor.off = 0;
 	s->cursor.end = len;
 	s->cursor.now_ns = src->now_ns;
-	return follow_synchronised(src, s);
+	return follow_synchronised(src, &f->flow.common, s);
 }
 
 static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void *more)

@@ -292,8 +292,22 @@ static inline void case_load(struct kase *k, const char *path)
 		errx(2, "%s: has no '>' line, or no '#' line that says what it shows", path);
 }
 
-/* The segment from which on telltale follows the connection: the first one that begins with a
- * POST. */
+/* The segment from which on the connection is followed: the first that begins a request. */
+static inline size_t case_first(const struct kase *k)
+{
+	for (size_t i = 0; i < k->segments_len; i++) {
+		const struct case_segment *s = &k->segments[i];
+		uint64_t word = 0;
+
+		memcpy(&word, k->bytes + s->from, s->len < 8 ? s->len : 8);
+		if (s->request &&
+		    (http1_opens(word, (__u32)s->len) || http1_opens_late(word, (__u32)s->len)))
+			return i;
+	}
+	return k->segments_len;
+}
+
+/* The segment from which on others may be cut anywhere: the first that begins a POST. */
 static inline size_t case_met(const struct kase *k)
 {
 	for (size_t i = 0; i < k->segments_len; i++) {

@@ -12,20 +12,39 @@
 static struct kase k;
 static struct decode whole, parts;
 
-/* Feeds K to D, with segment NUMBER in two pieces, cut at CUT. When CUT is SIZE_MAX, all
- * segments are fed byte by byte.
+/* Begins to follow. A connection is let go, and begins anew, when nothing is under way on it and no
+ * POST has been seen: as the taps have it. */
+static void begin(struct decode *d, uint8_t filler)
+{
+	decode_init(d, filler);
+	d->flow.common.plain = case_first(&k) < case_met(&k);
+}
+
+static bool is_let_go(const struct decode *d)
+{
+	const struct flow *f = &d->flow;
+
+	return f->common.plain && f->common.requests == f->common.answers &&
+	       f->sides[FLOW_IN].http1.phase == PHASE_START &&
+	       f->sides[FLOW_OUT].http1.phase == PHASE_START;
+}
+
+/* Tells K to D. Segment NUMBER in two pieces, cut at CUT; all byte by byte where that is SIZE_MAX.
  */
 static void tell(struct decode *d, bool client, uint8_t filler, size_t number, size_t cut)
 {
-	decode_init(d, filler);
-	for (size_t i = case_met(&k); i < k.segments_len; i++) {
+	begin(d, filler);
+	for (size_t i = case_first(&k); i < k.segments_len; i++) {
 		const struct case_segment *s = &k.segments[i];
 		enum flow_direction dir = s->request == client ? FLOW_OUT : FLOW_IN;
 
-		if (cut == SIZE_MAX)
+		if (cut == SIZE_MAX && i >= case_met(&k))
 			decode_feed_bytes(d, dir, k.bytes + s->from, s->len);
 		else
-			decode_feed_cut(d, dir, k.bytes + s->from, s->len, &cut, i == number);
+			decode_feed_cut(d, dir, k.bytes + s->from, s->len, &cut,
+					i == number && cut != SIZE_MAX);
+		if (is_let_go(d))
+			begin(d, filler);
 	}
 	decode_close(d, !k.reset);
 }

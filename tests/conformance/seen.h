@@ -168,7 +168,7 @@ static inline bool seen_may_cut(const struct kase *k, size_t i, size_t cut)
 	uint64_t word = 0;
 
 	memcpy(&word, k->bytes + k->segments[i].from + cut, len < 8 ? len : 8);
-	return !k->gaps || !http1_begins(word, (__u32)len);
+	return !k->gaps || !(http1_begins(word, (__u32)len) || http1_opens(word, (__u32)len));
 }
 
 /* Loads each of the N files into *K and calls REPLAY, which returns whether everything was as

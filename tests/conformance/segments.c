@@ -44,6 +44,7 @@ struct seen {
 	size_t prepares_len;
 	uint32_t answered[SEEN_MAX]; /* exchanges that a Fulfill ended */
 	size_t answered_len, gaps;
+	size_t unsure; /* messages that say their number is not certain */
 };
 
 static const struct siphash_key session_secret = {1, 2}, host_secret = {3, 4};
@@ -177,6 +178,7 @@ static void take_message(const struct record_message *m)
 {
 	if (m->head.role != RECORD_ROLE_SERVER)
 		return;
+	seen.unsure += !!(m->flags & RECORD_UNSURE);
 	if (m->kind == RECORD_KIND_PREPARE && seen.prepares_len < SEEN_MAX)
 		seen.prepares[seen.prepares_len++] = m->amount;
 	if (m->kind == RECORD_KIND_FULFILL && seen.answered_len < SEEN_MAX)
@@ -202,22 +204,29 @@ static void take_all(void)
 		;
 }
 
-/* Prepares of 1, 2, ... PREPARES came in, ANSWERED of them were fulfilled, and there were GAPS. */
-static void came(const char *title, size_t prepares, size_t answered, size_t gaps)
+/* Prepares of 1, 2, ... PREPARES came in, ANSWERED of them were fulfilled, there were GAPS, and
+ * UNSURE of the messages say that their number is likely only. */
+static void check(const char *title, size_t prepares, size_t answered, size_t gaps, size_t unsure)
 {
 	bool ok;
 
 	take_all();
-	ok = seen.prepares_len == prepares && seen.answered_len == answered && seen.gaps == gaps;
+	ok = seen.unsure == unsure && seen.prepares_len == prepares &&
+	     seen.answered_len == answered && seen.gaps == gaps;
 	for (size_t i = 0; ok && i < prepares; i++)
 		ok = seen.prepares[i] == i + 1;
 	printf("%sok %d - %s\n", ok ? "" : "not ", ++tests, title);
 	if (!ok)
-		printf("# %zu Prepares (the first of %llu), %zu answers, %zu gaps\n",
+		printf("# %zu Prepares (the first of %llu), %zu answers, %zu gaps, %zu unsure\n",
 		       seen.prepares_len, (unsigned long long)seen.prepares[0], seen.answered_len,
-		       seen.gaps);
+		       seen.gaps, seen.unsure);
 	failed += !ok;
 	memset(&seen, 0, sizeof(seen));
+}
+
+static void came(const char *title, size_t prepares, size_t answered, size_t gaps)
+{
+	check(title, prepares, answered, gaps, 0);
 }
 
 /* --- IPv6 ------------------------------------------------------------------------------------ */
@@ -390,6 +399,89 @@ static void a_deferred_request_is_read_before_its_answer(void)
 	came("and its answer is its answer", 0, 1, 0);
 }
 
+/* --- the first bytes of a connection --------------------------------------------------------- */
+
+static void say(struct pair p, bool asks, const char *text)
+{
+	struct message m;
+
+	m.len = (size_t)snprintf((char *)m.bytes, sizeof(m.bytes), "%s", text);
+	pass(asks ? p.asks : p.answers, asks ? p.answers : p.asks, &m);
+}
+
+#define GET "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static void any_request_may_be_the_first(void)
+{
+	static const char *const fronts[] = {
+		"\r\n",
+		"\r\n\r\n",
+		"\n",
+		GET,
+		GET GET,
+		"\r\n" GET,
+		"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi",
+		"PROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n\r\n",
+	};
+	size_t n = sizeof(fronts) / sizeof(fronts[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		struct pair p = pair_plain();
+
+		ask(p, fronts[i], i + 1);
+		for (const char *get = fronts[i]; (get = strstr(get, "HTTP/1.1")); get++)
+			say(p, false, OK);
+		answer(p, "");
+		pair_close(p);
+	}
+	came("a POST behind blank lines or other requests in its segment is read", n, n, 0);
+}
+
+static void a_connection_may_have_many_plain_requests(void)
+{
+	struct pair p = pair_plain();
+
+	for (uint64_t i = 1; i <= 3; i++) {
+		say(p, true, GET);
+		say(p, false, OK);
+		ask(p, GET, i);
+		answer(p, OK);
+	}
+	came("so is one behind others later in its connection, and nothing is unsure", 3, 3, 0);
+	say(p, true, "\r\n");
+	ask(p, "", 1);
+	answer(p, "");
+	pair_close(p);
+	came("and behind a blank line of a segment of its own", 1, 1, 0);
+}
+
+static void answers_are_paired_by_evidence(void)
+{
+	struct pair p = pair_plain();
+
+	say(p, true, GET);
+	ask(p, "", 1);
+	ask(p, "", 2);
+	say(p, false, OK);
+	answer(p, "");
+	answer(p, "");
+	came("answers to POSTs behind one that is outstanding are theirs", 2, 2, 0);
+	pair_close(p);
+}
+
+static void attached_in_the_middle_is_unsure(void)
+{
+	struct pair p = pair_plain();
+
+	say(p, true, "UNSEEN, and longer than any request\r\n");
+	ask(p, "", 1);
+	answer(p, "");
+	pair_close(p);
+	check("a connection with bytes that were not read says that its numbers are unsure", 1, 1,
+	      0, 2);
+}
+
 /* --- all of it ------------------------------------------------------------------------------- */
 
 static void enter(const char *cgroup)
@@ -425,6 +517,10 @@ int main(int argc, char **argv)
 	an_old_acknowledgement_is_taken();
 	a_request_in_the_syn();
 	a_deferred_request_is_read_before_its_answer();
+	any_request_may_be_the_first();
+	a_connection_may_have_many_plain_requests();
+	answers_are_paired_by_evidence();
+	attached_in_the_middle_is_unsure();
 	printf("1..%d\n", tests);
 	probe_close(probe);
 	target_fini(&target);

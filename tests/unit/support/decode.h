@@ -246,7 +246,7 @@ static inline void decode_feed(struct decode *d, enum flow_direction dir, const 
 	d->runs = 0;
 	s->cursor.off = 0;
 	s->cursor.end = (__u32)len;
-	if (!follow_synchronised(&src, s))
+	if (!follow_synchronised(&src, &d->flow.common, s))
 		return;
 	do {
 		/* Every step must make progress. */
