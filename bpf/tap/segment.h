@@ -25,6 +25,7 @@ struct segment {
 	__u8 family;        /* 4 or 6: the packet's, whatever the socket's */
 	__u8 opening;       /* SYN */
 	__u8 acking;        /* ACK: what ack says is meant */
+	__u8 urgent;        /* 1: its last byte is urgent, and no part of what is read in order */
 	__u16 check;        /* the checksum, as it stands there */
 	__u16 sport, dport; /* host order */
 };
@@ -33,8 +34,9 @@ struct segment {
 static __always_inline int segment_read(struct __sk_buff *skb, struct segment *seg)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
-	__u32 off;
 	struct tcphdr *tcp;
+	__u64 other;
+	__u32 off;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
 		struct iphdr *ip = data;
@@ -72,6 +74,10 @@ static __always_inline int segment_read(struct __sk_buff *skb, struct segment *s
 	seg->head = off;
 	seg->off = off + tcp->doff * 4;
 	seg->len = skb->len > seg->off && !tcp->rst ? skb->len - seg->off : 0;
+	/* Without a branch, after which the verifier would walk everything twice. */
+	other = (bpf_ntohs(tcp->urg_ptr) ^ seg->len) | (tcp->urg ^ 1u);
+	bytes_pin(other);
+	seg->urgent = (__u8)((other - 1) >> 63);
 	return 1;
 }
 

@@ -295,7 +295,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		verdict = tap_claim(f, &seg, out, &skip);
 		if (verdict == STREAM_NEXT) {
 			f->flow.sides[out].cursor.off = skip;
-			f->flow.sides[out].cursor.end = seg.len;
+			f->flow.sides[out].cursor.end = seg.len - seg.urgent;
 			if (follow_synchronised(&src, &f->flow.common, &f->flow.sides[out]))
 				tap_follow(skb, f, &src, out, more);
 			else

@@ -482,6 +482,22 @@ static void attached_in_the_middle_is_unsure(void)
 	      0, 2);
 }
 
+/* --- urgent bytes ---------------------------------------------------------------------------- */
+
+static void an_urgent_byte_is_no_part_of_the_stream(void)
+{
+	struct pair p = pair_plain();
+
+	for (uint64_t i = 1; i <= 4; i++) {
+		if (i != 2)
+			must(send(p.asks, "!", 1, MSG_OOB) == 1, "an urgent byte");
+		ask(p, "", i);
+		answer(p, "");
+	}
+	pair_close(p);
+	came("an urgent byte between requests is no part of them", 4, 4, 0);
+}
+
 /* --- all of it ------------------------------------------------------------------------------- */
 
 static void enter(const char *cgroup)
@@ -521,6 +537,7 @@ int main(int argc, char **argv)
 	a_connection_may_have_many_plain_requests();
 	answers_are_paired_by_evidence();
 	attached_in_the_middle_is_unsure();
+	an_urgent_byte_is_no_part_of_the_stream();
 	printf("1..%d\n", tests);
 	probe_close(probe);
 	target_fini(&target);
