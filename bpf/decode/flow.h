@@ -149,12 +149,12 @@ struct http1 {
 
 /* One direction of a connection. Worked on by one run at a time: see stream.h. */
 struct side {
-	struct message message;
+	struct http1 http1; /* first: it is used most, and then its address is the side's */
 	struct cursor cursor;
+	struct message message;
 	__u64 announced; /* the endpoint and token of an earlier message, known to the daemon */
 	__u8 out;        /* enum flow_direction, for as long as the connection lives */
 	__u8 pad[7];
-	struct http1 http1;
 };
 
 /* What both directions of a connection share. */

@@ -84,7 +84,7 @@ static __always_inline int http1_gather(const struct source *src, struct side *s
 		part = (__u32)n;
 	if (!bytes_from_1_to(&part, ILP_HEAD_MAX))
 		return HTTP1_LOST;
-	if (source_load(src, s->cursor.off, &h->window[at], part))
+	if (source_load(src, s->cursor.off, &h->window[bytes_mask(at, FLOW_MASK)], part))
 		return HTTP1_UNREAD;
 	h->body_at = 0;
 	h->gathered = (__u16)(at + part);

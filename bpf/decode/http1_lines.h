@@ -130,9 +130,6 @@ static __always_inline int http1_lines(struct http1 *h, __u32 filled)
 {
 	__u32 turn;
 
-	/* Otherwise the compiler works from two base addresses, and the verifier has more to walk.
-	 */
-	bytes_pin(h);
 	BYTES_LOOP
 	for (turn = 0; turn < HTTP1_TURNS; turn++) {
 		__u32 pos = bytes_forget(h->pos), start;
