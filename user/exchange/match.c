@@ -376,6 +376,8 @@ static bool hides_reply(const struct open *o, const struct record_gap *gap)
 {
 	enum record_role role = o->exchange.role;
 
+	if (gap->stream && gap->stream != o->stream)
+		return false;
 	return role == RECORD_ROLE_UNKNOWN || gap->ingress == (role == RECORD_ROLE_CLIENT);
 }
 
