@@ -48,7 +48,8 @@ struct seen {
 };
 
 static const struct siphash_key session_secret = {1, 2}, host_secret = {3, 4};
-static struct target target;
+static struct cgroup target;
+static struct probe_cgroup *attached;
 static struct probe *probe;
 static struct seen seen;
 static int tests, failed;
@@ -502,7 +503,6 @@ static void an_urgent_byte_is_no_part_of_the_stream(void)
 
 static void enter(const char *cgroup)
 {
-	struct config_target config = {.kind = TARGET_CGROUP, .name = (char *)cgroup};
 	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	char procs[4200], why[512] = "";
 	int fd;
@@ -512,9 +512,9 @@ static void enter(const char *cgroup)
 	f = fopen(procs, "we");
 	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
 		err(2, "cannot enter %s", cgroup);
-	if (target_resolve(&config, &target, why, sizeof(why)) ||
-	    probe_open(&session_secret, &host_secret, &target, 1, 64, &probe, why, sizeof(why)) ||
-	    probe_attach_sockets(probe, why, sizeof(why)))
+	if (cgroup_open(cgroup, &target, why, sizeof(why)) ||
+	    probe_open(&session_secret, &host_secret, 1, 64, &probe, why, sizeof(why)) ||
+	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
 		errx(2, "%s", why);
 	must(!unshare(CLONE_NEWNET), "a network namespace");
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -540,6 +540,6 @@ int main(int argc, char **argv)
 	an_urgent_byte_is_no_part_of_the_stream();
 	printf("1..%d\n", tests);
 	probe_close(probe);
-	target_fini(&target);
+	cgroup_close(&target);
 	return failed > 0;
 }

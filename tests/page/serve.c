@@ -20,6 +20,7 @@
 
 #include "tests/unit/support/seeded.h"
 #include "config/config.h"
+#include "exchange/exchange.h"
 #include "export/export.h"
 #include "history/history.h"
 #include "page/local.h"
@@ -122,7 +123,13 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	struct released *r = snapshot(n->start_s, at_s);
 	struct released_point *times;
 	int64_t paid = (int64_t)n->transactions, rejected = (int64_t)n->rejected;
-	int64_t ends[] = {paid * 3, rejected, paid / 300, paid / 90, 0, paid / 500, paid / 700};
+	/* enum outcome begins with the exchanges that are open. */
+	int64_t ends[HISTORY_OUTCOMES_LEN] = {
+		[OUTCOME_FULFILLED - 1] = paid * 3,   [OUTCOME_REJECTED - 1] = rejected,
+		[OUTCOME_EXPIRED - 1] = paid / 300,   [OUTCOME_UNANSWERED - 1] = paid / 400,
+		[OUTCOME_HTTP_ERROR - 1] = paid / 90, [OUTCOME_CLOSED - 1] = paid / 500,
+		[OUTCOME_LOST - 1] = paid / 700,
+	};
 
 	add(r, METRIC_TRANSACTIONS, NULL, NULL, paid);
 	add(r, METRIC_PACKET_PREPARE, NULL, NULL, paid * 3 + rejected);

@@ -28,7 +28,7 @@
 	/* After the Prepare's expiry: nothing moved. */ \
 	WORD(EXPIRED, "expired", NO_LOSS, "expired", "Expired", "the Fulfill came too late") \
 	/* Its fulfillment does not hash to the condition: nothing moved. */ \
-	WORD(MISMATCH, "mismatch", NO_LOSS, "false", "False", "the Fulfill does not fit the condition") \
+	WORD(MISMATCH, "mismatch", NO_LOSS, "mismatch", "Mismatch", "the Fulfill does not fit the condition") \
 	/* Until 30 s after the expiry: nothing moved, and nothing was missed. */ \
 	WORD(UNANSWERED, "unanswered", NO_LOSS, "no answer", "No answer", "the peer never answered") \
 	/* A status other than 200. */ \
@@ -67,11 +67,7 @@
 	WORD(FULL, "full", LOSS, "a table was full, so that not all that came in was followed") \
 	WORD(RING, "ring", LOSS, "records found no room in the ring") \
 	WORD(UNREAD_LISTENER, "unread_listener", LOSS, "it accepts connections that cannot be read") \
-	WORD(UNIX_LISTENER, "unix_listener", LOSS, "it accepts connections on a Unix socket") \
-	WORD(OTHER_CGROUP, "other_cgroup", LOSS, "it has sockets that were made in another cgroup") \
-	WORD(BYPASSED, "bypassed", LOSS, "bytes came in that did not pass the programs") \
 	WORD(ENCODED, "encoded", LOSS, "a request came in with a Content-Encoding") \
-	WORD(UNATTACHED, "unattached", LOSS, "it was not attached the whole time") \
 	WORD(HTTP2, "http2", LOSS, "it accepts HTTP/2, which is not decoded") \
 	/* An incoming Prepare was read late, and no answer says whether it was the first. */ \
 	WORD(PAIRING, "pairing", LOSS, "it cannot be said which of two requests came first")

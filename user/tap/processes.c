@@ -67,7 +67,7 @@ struct of_target {
 	uint64_t scan;      /* counts the listings */
 	uint64_t listed_ns; /* when the last one began */
 	uint64_t at_ns;     /* when left_ns held */
-	int64_t left_ns;    /* time for looks */
+	int64_t left_ns;    /* time of a processor for looks, which a busy host does not use up */
 	bool soon;          /* a listing and close looks were put off */
 	size_t hidden, counting;
 };
@@ -406,10 +406,10 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 {
 	struct table_list *l = table_shares_of(&ps->lists[list], target);
 	struct process *p = table_list_first(l), *next;
-	uint64_t begun = clock_mono_ns();
+	uint64_t begun = clock_mono_ns(), used = clock_thread_ns();
 
 	for (uint32_t i = l->len; i > 0 && p; i--, p = next) {
-		uint64_t ended;
+		uint64_t spent;
 
 		next = table_list_next(l, p); /* a look may put P at the end, or elsewhere */
 		if (p->target != target || p->gone_ns)
@@ -424,9 +424,10 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 		}
 		check(ps, p);
 		ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
-		ended = clock_mono_ns();
-		ps->of[target].left_ns -= (int64_t)(ended - begun);
-		begun = ended;
+		spent = clock_thread_ns() - used;
+		ps->of[target].left_ns -= (int64_t)spent;
+		used += spent;
+		begun = clock_mono_ns();
 	}
 }
 
@@ -570,7 +571,7 @@ void processes_start(struct processes *ps)
 
 void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 {
-	uint64_t begun = clock_mono_ns();
+	uint64_t begun = clock_mono_ns(), used = clock_thread_ns();
 	struct process *p;
 
 	if (target >= ps->targets_len)
@@ -595,7 +596,7 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 	p->due_ns = 0;
 	if (may_look(ps, target, begun)) {
 		check(ps, p);
-		ps->of[target].left_ns -= (int64_t)(clock_mono_ns() - begun);
+		ps->of[target].left_ns -= (int64_t)(clock_thread_ns() - used);
 	}
 	ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
 	set_timer(ps);

@@ -123,11 +123,11 @@ static void test_dropped_records_keep_a_minute_back_in_every_target(void **state
 static void test_others_may_cast_a_doubt_and_end_it(void **state)
 {
 	(void)state;
-	pipeline_doubt_open(b.pipeline, 0, DOUBT_UNIX_LISTENER, 1, 100 * S);
-	pipeline_doubt_once(b.pipeline, 1, DOUBT_BYPASSED, 100 * S);
+	pipeline_doubt_open(b.pipeline, 0, DOUBT_UNREAD_LISTENER, 1, 100 * S);
+	pipeline_doubt_once(b.pipeline, 1, DOUBT_HTTP2, 100 * S);
 	pay(500 * S);
 	assert_int_equal(counted(), 0);
-	pipeline_doubt_close(b.pipeline, 0, DOUBT_UNIX_LISTENER, 1, 510 * S);
+	pipeline_doubt_close(b.pipeline, 0, DOUBT_UNREAD_LISTENER, 1, 510 * S);
 	pay(560 * S);
 	assert_int_equal(counted(), 0);
 	pay(571 * S);

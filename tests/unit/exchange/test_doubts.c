@@ -62,10 +62,10 @@ static void test_a_doubt_of_a_moment_is_there_at_that_moment(void **state)
 static void test_an_open_doubt_lasts_until_it_is_closed(void **state)
 {
 	(void)state;
-	doubts_open(doubts, TARGET, DOUBT_UNATTACHED, 7, 10 * S);
+	doubts_open(doubts, TARGET, DOUBT_HTTP2, 7, 10 * S);
 	assert_false(any(0, 10 * S - 1));
 	assert_true(any(1000 * S, 1001 * S));
-	doubts_close(doubts, TARGET, DOUBT_UNATTACHED, 7, 2000 * S);
+	doubts_close(doubts, TARGET, DOUBT_HTTP2, 7, 2000 * S);
 	assert_true(any(1000 * S, 1001 * S));
 	assert_true(any(2000 * S, 2060 * S));
 	assert_false(any(2000 * S + 1, 2060 * S));
@@ -147,10 +147,10 @@ static void test_a_flood_in_one_target_pushes_out_no_doubt_of_another(void **sta
 	enum doubt_cause cause;
 
 	(void)state;
-	doubts_open(doubts, TARGET, DOUBT_UNIX_LISTENER, 1, 10 * S);
+	doubts_open(doubts, TARGET, DOUBT_UNREAD_LISTENER, 1, 10 * S);
 	for (uint64_t key = 1; key <= 10; key++)
 		doubts_open(doubts, 0, DOUBT_HTTP2, key, 10 * S);
-	doubts_close(doubts, TARGET, DOUBT_UNIX_LISTENER, 1, 20 * S);
+	doubts_close(doubts, TARGET, DOUBT_UNREAD_LISTENER, 1, 20 * S);
 	assert_false(any(20 * S + 1, UINT64_MAX));
 	assert_true(doubts_any(doubts, 0, 30 * S, 30 * S, &cause));
 }

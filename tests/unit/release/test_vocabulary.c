@@ -36,7 +36,7 @@ static const struct entry {
 	{METRIC_OUTCOMES, OUTCOME_EXPIRED, 3, "expired", false,
 	 "outcome.expired", "expired", "Expired", "the Fulfill came too late"},
 	{METRIC_OUTCOMES, OUTCOME_MISMATCH, 4, "mismatch", false,
-	 "outcome.mismatch", "false", "False", "the Fulfill does not fit the condition"},
+	 "outcome.mismatch", "mismatch", "Mismatch", "the Fulfill does not fit the condition"},
 	{METRIC_OUTCOMES, OUTCOME_UNANSWERED, 5, "unanswered", false,
 	 "outcome.unanswered", "no answer", "No answer", "the peer never answered"},
 	{METRIC_OUTCOMES, OUTCOME_HTTP_ERROR, 6, "http_error", false,
@@ -67,13 +67,9 @@ static const struct entry {
 	{METRIC_ORIGIN_UNKNOWN, DOUBT_FULL, 1, "full", true, NULL, NULL, NULL, NULL},
 	{METRIC_ORIGIN_UNKNOWN, DOUBT_RING, 2, "ring", true, NULL, NULL, NULL, NULL},
 	{METRIC_ORIGIN_UNKNOWN, DOUBT_UNREAD_LISTENER, 3, "unread_listener", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_UNIX_LISTENER, 4, "unix_listener", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_OTHER_CGROUP, 5, "other_cgroup", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_BYPASSED, 6, "bypassed", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_ENCODED, 7, "encoded", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_UNATTACHED, 8, "unattached", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_HTTP2, 9, "http2", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_PAIRING, 10, "pairing", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_ENCODED, 4, "encoded", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_HTTP2, 5, "http2", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_PAIRING, 6, "pairing", true, NULL, NULL, NULL, NULL},
 
 	{METRIC_RECORDS, RECORD_MESSAGE, 1, "message", false, NULL, NULL, NULL, NULL},
 	{METRIC_RECORDS, RECORD_ENDPOINT, 2, "endpoint", false, NULL, NULL, NULL, NULL},
@@ -81,8 +77,9 @@ static const struct entry {
 	{METRIC_RECORDS, RECORD_GAP, 4, "gap", false, NULL, NULL, NULL, NULL},
 	{METRIC_RECORDS, RECORD_OPAQUE, 5, "opaque", false, NULL, NULL, NULL, NULL},
 	{METRIC_RECORDS, RECORD_EXEC, 6, "exec", false, NULL, NULL, NULL, NULL},
-	{METRIC_RECORDS, RECORD_WORD_UNKNOWN + 1, 7, "unknown", false, NULL, NULL, NULL, NULL},
-	{METRIC_RECORDS, RECORD_WORD_INVALID + 1, 8, "invalid", true, NULL, NULL, NULL, NULL},
+	{METRIC_RECORDS, RECORD_TLS, 7, "tls", false, NULL, NULL, NULL, NULL},
+	{METRIC_RECORDS, RECORD_WORD_UNKNOWN + 1, 8, "unknown", false, NULL, NULL, NULL, NULL},
+	{METRIC_RECORDS, RECORD_WORD_INVALID + 1, 9, "invalid", true, NULL, NULL, NULL, NULL},
 
 	{METRIC_GAPS, RECORD_GAP_HOLE, 1, "hole", true, "gap.hole", "bytes missed",
 	 "Bytes missed", "the connection got them, telltale did not"},
@@ -108,11 +105,14 @@ static const struct entry {
 	 "TLS refused", "TLS refused", "this kernel lets nobody read TLS libraries"},
 	{METRIC_OPAQUE, OPAQUE_SECCOMP, 3, "tls-seccomp", true, "opaque.tls-seccomp",
 	 "TLS seccomp", "TLS under seccomp", "this kernel would kill the process; take a newer one"},
-	{METRIC_OPAQUE, OPAQUE_UNKNOWN_OWNER, 4, "tls-unknown-owner", true, "opaque.tls-unknown-owner",
+	{METRIC_OPAQUE, OPAQUE_UNMATCHED, 4, "tls-unmatched", true, "opaque.tls-unmatched",
+	 "TLS beside", "TLS beside the one that is read",
+	 "another library in the same process, or begun before the library was found"},
+	{METRIC_OPAQUE, OPAQUE_UNKNOWN_OWNER, 5, "tls-unknown-owner", true, "opaque.tls-unknown-owner",
 	 "TLS owner?", "TLS owner unknown", "the process was gone before it could be found"},
-	{METRIC_OPAQUE, OPAQUE_HTTP2, 5, "http2", true, "opaque.http2",
+	{METRIC_OPAQUE, OPAQUE_HTTP2, 6, "http2", true, "opaque.http2",
 	 "HTTP/2", "HTTP/2", "announced, and not decoded"},
-	{METRIC_OPAQUE, OPAQUE_UPGRADED, 6, "upgraded", true, "opaque.upgraded",
+	{METRIC_OPAQUE, OPAQUE_UPGRADED, 7, "upgraded", true, "opaque.upgraded",
 	 "other protocol", "Other protocol", "after 101 or CONNECT the connection speaks something else"},
 
 	{METRIC_EVICTED, EVICTED_EXCHANGES, 0, "exchanges", true, NULL, NULL, NULL, NULL},
@@ -246,6 +246,7 @@ static void give_records(unsigned type, int64_t n)
 		[RECORD_GAP] = sizeof(struct record_gap),
 		[RECORD_OPAQUE] = sizeof(struct record_opaque),
 		[RECORD_EXEC] = sizeof(struct record_exec),
+		[RECORD_TLS] = sizeof(struct record_tls),
 	};
 	union {
 		struct record_head head;
@@ -551,8 +552,8 @@ static void test_the_log_has_the_words_of_the_reason(void **state)
 	static const char *const wanted[] = {
 		"its TLS is not OpenSSL",       "its TLS library could not",
 		"the kernel refuses",           "it is under a seccomp",
-		"the connection was gone",      "HTTP/2 is not decoded",
-		"they went over from HTTP/1.1",
+		"its TLS library is read",      "the connection was gone",
+		"HTTP/2 is not decoded",        "they went over from HTTP/1.1",
 	};
 
 	(void)state;

@@ -117,7 +117,7 @@ static inline void end(pid_t pid)
 
 static inline void enter(const char *path)
 {
-	char procs[PATH_MAX + 16];
+	char procs[2 * PATH_MAX + 16];
 	FILE *f;
 
 	snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
