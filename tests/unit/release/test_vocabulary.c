@@ -256,9 +256,9 @@ static void give_records(unsigned type, int64_t n)
 
 	if (type == RECORD_OPAQUE)
 		r.opaque.reason = RECORD_OPAQUE_TLS;
-	if (type == 8)
+	if (type == RECORD_WORD_INVALID + 1)
 		r.head.version++;
-	r.head.len = (__u16)(type < 7 ? sizes[type] : sizeof(r.head));
+	r.head.len = (__u16)(type < RECORD_TYPES ? sizes[type] : sizeof(r.head));
 	while (n-- > 0)
 		pipeline_record(b.pipeline, &r, r.head.len);
 }
@@ -550,10 +550,9 @@ static void test_the_log_has_the_words_of_the_reason(void **state)
 #undef WORD
 	};
 	static const char *const wanted[] = {
-		"its TLS is not OpenSSL",       "its TLS library could not",
-		"the kernel refuses",           "it is under a seccomp",
-		"its TLS library is read",      "the connection was gone",
-		"HTTP/2 is not decoded",        "they went over from HTTP/1.1",
+		"its TLS is not OpenSSL", "its TLS library could not",    "the kernel refuses",
+		"it is under a seccomp",  "its TLS library is read",      "the connection was gone",
+		"HTTP/2 is not decoded",  "they went over from HTTP/1.1",
 	};
 
 	(void)state;
