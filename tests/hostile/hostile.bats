@@ -11,7 +11,7 @@ load ../e2e/helper
 SEED=${SEED:-$RANDOM}
 
 # The memory that telltale may use at its peak after it is ready, in kB: that of its full tables.
-RSS_MAX=40960
+RSS_MAX=47104
 
 # attack NAME COUNT [FILE...]: runs an attack in the hostile cgroup until it ends.
 attack() {
