@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/shared.h"
 #include "tests/unit/support/records.h"
 #include "tests/unit/support/seeded.h"
 #include "daemon/pipeline.h"
@@ -178,7 +179,7 @@ static void give_rubbish(void)
 
 	seeded_fill(&b.random, bytes, sizeof(bytes));
 	pipeline_record(b.pipeline, bytes, below(sizeof(bytes)));
-	m.head.target = (uint8_t)(16 + below(200)); /* no such target */
+	m.head.target = (uint8_t)(SHARED_TARGETS_MAX + below(190)); /* no such target */
 	pipeline_record(b.pipeline, &m, sizeof(m));
 }
 
