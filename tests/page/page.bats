@@ -217,7 +217,7 @@ year_is_between() {
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
   [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]
   # A figure without room is left out whole; never is a part of one shown.
-  [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  ..' ]]
+  [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  no answer '[0-9,]+'  ..' ]]
   # The year is exactly the page's: it is between the page's figures from before and after.
   year_is_between "$output" "$before" "$(year_of_page)"
 
