@@ -274,7 +274,7 @@ static uint32_t queue_seq(int fd, int queue)
 /* Sends M as the end that asks might, where ACK_OFF is added to the number it acknowledges. */
 static void decoy(struct pair p, const struct message *m, uint32_t ack_off, bool ack, bool syn)
 {
-	struct sockaddr_in from, to;
+	struct sockaddr_in from = {0}, to = {0};
 	socklen_t len = sizeof(from);
 	struct tcphdr tcp = {.doff = 5, .psh = 1, .ack = ack, .syn = syn, .window = 0xffff};
 	uint8_t segment[sizeof(tcp) + sizeof(m->bytes)];

@@ -231,6 +231,7 @@ in_namespaces() {
   bed_spawn holder unshare --fork --mount-proc "$@" sleep infinity
   bed_wait 10 'the namespaces' pgrep --parent "$(bed_pid holder)" --exact sleep
   holder=$(pgrep --parent "$(bed_pid holder)" --exact sleep)
+  # shellcheck disable=SC2034 # bed_spawn has it
   BED_WITHIN=(nsenter --target "$holder" --pid --mount --time)
   telltale_start tt
   talker_start 3 plain "$(connector_port bob)" 2 10

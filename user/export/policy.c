@@ -37,15 +37,15 @@ uint32_t export_backoff_ms(unsigned failures, uint32_t random)
 
 static uint32_t delay_of(const Rpc__Duration *d)
 {
-	uint32_t ms;
+	int64_t ms;
 
 	if (!d || d->seconds < 0 || d->nanos < 0)
 		return 0;
 	if (d->seconds >= EXPORT_RETRY_DELAY_MAX_MS / 1000)
 		return EXPORT_RETRY_DELAY_MAX_MS;
 	/* Rounded up, so that the retry is never earlier than asked. */
-	ms = (uint32_t)d->seconds * 1000 + ((uint32_t)d->nanos + NS_PER_MS - 1) / NS_PER_MS;
-	return ms < EXPORT_RETRY_DELAY_MAX_MS ? ms : EXPORT_RETRY_DELAY_MAX_MS;
+	ms = d->seconds * 1000 + (d->nanos + NS_PER_MS - 1) / NS_PER_MS;
+	return ms < EXPORT_RETRY_DELAY_MAX_MS ? (uint32_t)ms : EXPORT_RETRY_DELAY_MAX_MS;
 }
 
 bool export_retry_info(const uint8_t *bytes, size_t len, uint32_t *delay_ms)

@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bpf/decode/siphash.h"
 #include "base/clock.h"
 #include "bpf/decode/siphash.h"
 

@@ -434,7 +434,7 @@ void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool en
 
 size_t probe_tls_max(const struct probe *p)
 {
-	const size_t each = PROBE_TLS_POINTS * (p->way == UPROBE_PERF ? UPROBE_PLACES : 1);
+	const size_t each = (size_t)PROBE_TLS_POINTS * (p->way == UPROBE_PERF ? UPROBE_PLACES : 1);
 	struct rlimit files;
 	size_t max = SHARED_PROCESSES_MAX;
 

@@ -16,7 +16,6 @@
 #include "bpf/record.h"
 #include "bpf/decode/siphash.h"
 #include "target/target.h"
-#include "bpf/decode/siphash.h"
 #include "target/cgroup.h"
 
 struct probe;

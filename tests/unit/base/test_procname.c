@@ -43,7 +43,7 @@ static void copy(const char *from, const char *to)
 {
 	int in = open(from, O_RDONLY | O_CLOEXEC);
 	int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	struct stat st;
+	struct stat st = {0};
 
 	assert_true(in >= 0 && out >= 0 && !fstat(in, &st));
 	assert_int_equal(sendfile(out, in, NULL, (size_t)st.st_size), st.st_size);

@@ -90,8 +90,11 @@ static pid_t start(const char *name, const char *root, unsigned times)
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (unsigned i = 0; i < times; i++)
-			mmap(NULL, 4096, PROT_READ | (i % 2 ? 0 : PROT_EXEC), MAP_PRIVATE, fd, 0);
+		for (unsigned i = 0; i < times; i++) {
+			if (mmap(NULL, 4096, PROT_READ | (i % 2 ? 0 : PROT_EXEC), MAP_PRIVATE, fd,
+				 0) == MAP_FAILED)
+				_exit(1);
+		}
 		if (*root && chroot(inside))
 			_exit(1);
 		if (write(ready[1], "r", 1) == 1)
@@ -244,7 +247,8 @@ static void no_more_files_are_opened_than_the_bound(void **state)
 		snprintf(name, sizeof(name), "want.%u", i);
 		path_in(path, "%s", name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+		assert_ptr_not_equal(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0),
+				     MAP_FAILED);
 		close(fd);
 	}
 	if (!pid) {
