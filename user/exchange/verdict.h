@@ -3,7 +3,7 @@
  * verdict.h - whose payment it is, judged with all exchanges of one condition in hand.
  *
  * What came in and went out again is forwarded, what went out only is originated, what came in only
- * is received. Which of the two was first is told by the order in which they were seen, except that
+ * is received. The order in which they were seen shows which of the two was first, except that
  * a request on a socket may be read late (it came with the handshake, or the tap waited for bytes
  * before it): an incoming one seen after the outgoing one came before it all the same, unless it is
  * the far end of the outgoing one's own connection, or was answered while that one waited for its
