@@ -104,7 +104,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	r->stream = m->stream;
 	r->flags = m->head.flags;
 	r->kind = m->kind;
-	r->pad0 = 0;
+	r->numbering = c->numbering;
 	r->first_ns = m->first_ns;
 	r->last_ns = src->now_ns;
 	if (m->kind == RECORD_KIND_PREPARE || m->kind == RECORD_KIND_FULFILL)

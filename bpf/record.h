@@ -25,6 +25,7 @@
 #define RECORD_TOKEN_MAX 256 /* bytes of a bearer token that enter its fingerprint */
 
 #define RECORD_FULFILLMENT_LEN 32
+#define RECORD_NUMBERING_MAX   255
 
 enum record_type {
 	RECORD_MESSAGE = 1, /* an HTTP message that carried ILP, or the answer to one */
@@ -64,9 +65,10 @@ enum record_flag {
 	RECORD_LONG = 1 << 3,     /* a hashed header value was longer than could be hashed whole */
 	RECORD_TRAILING = 1 << 4, /* bytes follow the packet, as ilp-packet tolerates */
 	RECORD_UNSURE = 1 << 5,   /* its number is likely: the connection was open before it was
-				   * followed, or answers were missed, so others may be under way.
-				   * A Fulfill that fits the condition of its number proves the
-				   * numbers of the connection up to the next gap */
+				   * followed, or bytes of it were missed, so answers to requests
+				   * that were not seen may be under way. A Fulfill that fits the
+				   * condition of its number proves the connection's numbers for
+				   * as long as numbering stays what it is */
 };
 
 enum record_gap_cause {
@@ -131,7 +133,9 @@ struct record_message {
 	__u32 stream; /* HTTP/1: the nth exchange of the connection, from 1; HTTP/2: the stream */
 	__u16 flags;  /* enum record_flag */
 	__u8 kind;    /* enum record_kind */
-	__u8 pad0;
+	/* Counts up when the numbers of the connection's answers may have shifted; up to
+	 * RECORD_NUMBERING_MAX, and from there on they may shift at any time. */
+	__u8 numbering;
 	__u64 first_ns; /* CLOCK_MONOTONIC when the message's first byte was seen, and its last */
 	__u64 last_ns;
 	union {

@@ -176,7 +176,9 @@ struct flow_common {
 	__u8 guessing;  /* which answer belongs to which request is likely, not certain: there may
 			 * be answers under way to requests that were not seen */
 	__u8 plain;     /* followed for what may come: no POST has been seen */
-	__u8 pad[4];
+	__u8 shifted;   /* 1: the next message begins another numbering */
+	__u8 numbering; /* see struct record_message */
+	__u8 pad[2];
 };
 
 /* One followed connection: a value of socket storage (tap_socket.h) or of the TLS table. */

@@ -100,7 +100,6 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 		 * earlier ones have been answered. */
 		c->answers = c->requests;
 		c->unsure = 0;
-		c->guessing = 1;
 	}
 	if (c->guessing)
 		m->head.flags |= RECORD_UNSURE;
@@ -129,8 +128,10 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 		return;
 	}
 	h->framing.bodiless = m->head.status == 204 || m->head.status == 304;
-	if (c->answers == c->requests)
+	if (c->answers == c->requests) {
+		c->shifted = 1;
 		return;
+	}
 	m->stream = ++c->answers;
 	if (c->guessing)
 		m->head.flags |= RECORD_UNSURE;
@@ -151,6 +152,18 @@ static __always_inline void http1_encoded(struct flow_common *c, struct message 
 		c->wanted &= ~(1ULL << (m->stream & 63));
 }
 
+/* Which answer belongs to which request is not certain from here on, and not as likely as before:
+ * something was missed. Without a branch, for the verifier's sake. */
+static __always_inline void http1_renumber(struct flow_common *c)
+{
+	__u32 shifted = c->shifted, numbering = c->numbering + shifted;
+
+	bytes_pin(numbering);
+	c->numbering = (__u8)(numbering - (numbering >> 8)); /* 255 stays */
+	c->guessing |= (__u8)shifted;
+	c->shifted = 0;
+}
+
 /* The head is complete: what body follows? RFC 9112, 6.3. */
 static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 {
@@ -167,6 +180,7 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 			return HTTP1_LOST;
 		h->framing.sized = 0; /* an answer in other codings ends with the connection */
 	}
+	http1_renumber(c);
 	if (m->head.request)
 		http1_request(c, s);
 	else
@@ -295,6 +309,7 @@ static __always_inline void http1_cut(struct flow_common *c, struct side *s, int
 		http1_finish(c, s, 1);
 	if (!http1_asks(c, s))
 		c->unsure = 1;
+	c->shifted = 1;
 	http1_reset(h, PHASE_LOST);
 }
 

@@ -44,7 +44,8 @@ struct seen {
 	size_t prepares_len;
 	uint32_t answered[SEEN_MAX]; /* exchanges that a Fulfill ended */
 	size_t answered_len, gaps;
-	size_t unsure; /* messages that say their number is not certain */
+	size_t unsure;     /* messages that say their number is not certain */
+	uint8_t numbering; /* of the last message */
 };
 
 static const struct siphash_key session_secret = {1, 2}, host_secret = {3, 4};
@@ -180,6 +181,7 @@ static void take_message(const struct record_message *m)
 	if (m->head.role != RECORD_ROLE_SERVER)
 		return;
 	seen.unsure += !!(m->flags & RECORD_UNSURE);
+	seen.numbering = m->numbering;
 	if (m->kind == RECORD_KIND_PREPARE && seen.prepares_len < SEEN_MAX)
 		seen.prepares[seen.prepares_len++] = m->amount;
 	if (m->kind == RECORD_KIND_FULFILL && seen.answered_len < SEEN_MAX)
@@ -206,28 +208,30 @@ static void take_all(void)
 }
 
 /* Prepares of 1, 2, ... PREPARES came in, ANSWERED of them were fulfilled, there were GAPS, and
- * UNSURE of the messages say that their number is likely only. */
-static void check(const char *title, size_t prepares, size_t answered, size_t gaps, size_t unsure)
+ * UNSURE of the messages say that their number is likely only, the last one in NUMBERING. */
+static void check_numbers(const char *title, size_t prepares, size_t answered, size_t gaps,
+			  size_t unsure, uint8_t numbering)
 {
 	bool ok;
 
 	take_all();
-	ok = seen.unsure == unsure && seen.prepares_len == prepares &&
-	     seen.answered_len == answered && seen.gaps == gaps;
+	ok = seen.unsure == unsure && seen.numbering == numbering &&
+	     seen.prepares_len == prepares && seen.answered_len == answered && seen.gaps == gaps;
 	for (size_t i = 0; ok && i < prepares; i++)
 		ok = seen.prepares[i] == i + 1;
 	printf("%sok %d - %s\n", ok ? "" : "not ", ++tests, title);
 	if (!ok)
-		printf("# %zu Prepares (the first of %llu), %zu answers, %zu gaps, %zu unsure\n",
+		printf("# %zu Prepares (the first of %llu), %zu answers, %zu gaps, %zu unsure, "
+		       "numbering %u\n",
 		       seen.prepares_len, (unsigned long long)seen.prepares[0], seen.answered_len,
-		       seen.gaps, seen.unsure);
+		       seen.gaps, seen.unsure, seen.numbering);
 	failed += !ok;
 	memset(&seen, 0, sizeof(seen));
 }
 
 static void came(const char *title, size_t prepares, size_t answered, size_t gaps)
 {
-	check(title, prepares, answered, gaps, 0);
+	check_numbers(title, prepares, answered, gaps, 0, 0);
 }
 
 /* --- IPv6 ------------------------------------------------------------------------------------ */
@@ -479,8 +483,37 @@ static void attached_in_the_middle_is_unsure(void)
 	ask(p, "", 1);
 	answer(p, "");
 	pair_close(p);
-	check("a connection with bytes that were not read says that its numbers are unsure", 1, 1,
-	      0, 2);
+	check_numbers("a connection with bytes that were not read says that its numbers are unsure",
+		      1, 1, 0, 2, 0);
+}
+
+static void an_answer_to_nothing_shifts_the_numbers(void)
+{
+	struct pair p = pair_plain();
+
+	say(p, true, "UNSEEN, and longer than any request\r\n");
+	ask(p, "", 1);
+	answer(p, "");
+	say(p, false, OK);
+	ask(p, "", 2);
+	answer(p, "");
+	pair_close(p);
+	check_numbers("an answer to a request that was not seen begins another numbering", 2, 2, 0,
+		      4, 1);
+}
+
+static void what_was_missed_of_requests_is_unsure(void)
+{
+	struct pair p = pair_plain();
+
+	ask(p, "", 1);
+	answer(p, "");
+	say(p, true, "POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n");
+	ask(p, "", 2);
+	answer(p, "");
+	pair_close(p);
+	check_numbers("behind a request that cannot be read, too, which answer is whose is unsure",
+		      2, 2, 1, 2, 1);
 }
 
 /* --- urgent bytes ---------------------------------------------------------------------------- */
@@ -537,6 +570,8 @@ int main(int argc, char **argv)
 	a_connection_may_have_many_plain_requests();
 	answers_are_paired_by_evidence();
 	attached_in_the_middle_is_unsure();
+	an_answer_to_nothing_shifts_the_numbers();
+	what_was_missed_of_requests_is_unsure();
 	an_urgent_byte_is_no_part_of_the_stream();
 	printf("1..%d\n", tests);
 	probe_close(probe);

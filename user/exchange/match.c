@@ -15,6 +15,7 @@
 #include "exchange/expiry.h"
 #include "base/table.h"
 #include "exchange/fulfillment.h"
+#include "exchange/numbers.h"
 
 #define AFTER_EXPIRY_NS (30 * NS_PER_S)
 #define AFTER_START_NS  (60 * NS_PER_S)
@@ -22,6 +23,15 @@
 /* Request-Ids answered lately, to know a repeated reply from one that answers nothing. A power of
  * two; an id pushed out by another of the same place is forgotten. */
 #define ANSWERED_LEN 1024
+
+#define NUMBERS_CAPACITY 4096
+
+struct reply {
+	uint64_t first_ns, last_ns;
+	enum outcome outcome;
+	uint16_t http_status;
+	char reject_code[4];
+};
 
 struct open {
 	struct table_node node;
@@ -36,6 +46,10 @@ struct open {
 	uint64_t ended_ns;
 	uint8_t on_flow;   /* in by_stream and by_flow */
 	uint8_t is_ending; /* in the list of that name */
+	uint8_t unsure;    /* that the reply with its number is its own is not proven */
+	uint8_t holds;     /* such a reply has come, in HELD_NUMBERING, and may be proven yet */
+	uint8_t held_numbering;
+	struct reply held;
 	struct exchange exchange;
 };
 
@@ -47,6 +61,7 @@ struct match {
 	uint64_t dropped;
 	int64_t realtime_offset_ns;
 	struct fulfillment *fulfillment; /* NULL: not checked */
+	struct numbers *numbers;
 	const struct match_ops *ops;
 	void *context;
 	struct match_stats stats;
@@ -62,7 +77,9 @@ struct match *match_new(size_t capacity, int64_t realtime_offset_ns,
 	if (!m)
 		return NULL;
 	m->fulfillment = session ? fulfillment_new(session) : NULL;
-	if ((session && !m->fulfillment) || table_init(&m->table, capacity, sizeof(struct open)) ||
+	m->numbers = numbers_new(NUMBERS_CAPACITY);
+	if ((session && !m->fulfillment) || !m->numbers ||
+	    table_init(&m->table, capacity, sizeof(struct open)) ||
 	    table_index_init(&m->by_stream, &m->table, offsetof(struct open, by_stream)) ||
 	    table_index_init(&m->by_flow, &m->table, offsetof(struct open, by_flow)) ||
 	    table_index_init(&m->by_request, &m->table, offsetof(struct open, by_request))) {
@@ -85,6 +102,7 @@ void match_free(struct match *m)
 	table_index_fini(&m->by_flow);
 	table_index_fini(&m->by_stream);
 	table_fini(&m->table);
+	numbers_free(m->numbers);
 	fulfillment_free(m->fulfillment);
 	free(m);
 }
@@ -206,6 +224,7 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	o->flow = message->flow;
 	o->stream = message->stream;
 	o->request_id = message->request_id;
+	o->unsure = !numbers_certain(m->numbers, message);
 	o->dropped = m->dropped;
 	o->expires_ns = expiry_unix_ns(message->expires_at);
 	o->offset_ns = m->realtime_offset_ns;
@@ -279,26 +298,46 @@ static enum outcome outcome_of(const struct match *m, const struct open *o,
 	return reply->flags & RECORD_CUT ? OUTCOME_LOST : OUTCOME_NOT_ILP;
 }
 
+static struct reply reply_in(const struct match *m, const struct open *o,
+			     const struct record_message *message)
+{
+	struct reply reply = {
+		.first_ns = message->first_ns,
+		.last_ns = message->last_ns,
+		.outcome = outcome_of(m, o, message),
+		.http_status = message->http_status,
+	};
+
+	if (reply.outcome == OUTCOME_REJECTED)
+		copy_reject_code(reply.reject_code, message->reject_code);
+	return reply;
+}
+
 static uint64_t *answered_place(struct match *m, uint64_t request_id)
 {
 	return &m->answered[request_id % ANSWERED_LEN];
 }
 
-static void answer(struct match *m, struct open *o, const struct record_message *reply)
+static void end(struct match *m, struct open *o, const struct reply *reply)
 {
 	struct exchange *e = &o->exchange;
-	enum outcome outcome = outcome_of(m, o, reply);
 
-	if (outcome == OUTCOME_REJECTED)
-		copy_reject_code(e->reject_code, reply->reject_code);
+	memcpy(e->reject_code, reply->reject_code, sizeof(e->reject_code));
 	if (reply->http_status)
 		e->http_status = reply->http_status;
 	e->reply_ns = reply->first_ns;
-	if (outcome == OUTCOME_LOST)
+	if (reply->outcome == OUTCOME_LOST)
 		e->lost = LOST_GAP;
 	if (o->request_id)
 		*answered_place(m, o->request_id) = o->request_id;
-	close_exchange(m, o, outcome, reply->last_ns);
+	close_exchange(m, o, reply->outcome, reply->last_ns);
+}
+
+static void answer(struct match *m, struct open *o, const struct record_message *message)
+{
+	struct reply reply = reply_in(m, o, message);
+
+	end(m, o, &reply);
 }
 
 static bool carries_reply(const struct record_message *message)
@@ -306,10 +345,8 @@ static bool carries_reply(const struct record_message *message)
 	return message->kind == RECORD_KIND_FULFILL || message->kind == RECORD_KIND_REJECT;
 }
 
-static void response(struct match *m, const struct record_message *message)
+static void response(struct match *m, struct open *o, const struct record_message *message)
 {
-	struct open *o = find_stream(m, message);
-
 	if (!o) {
 		m->stats.unmatched += carries_reply(message);
 		return;
@@ -321,6 +358,75 @@ static void response(struct match *m, const struct record_message *message)
 		return;
 	}
 	answer(m, o, message);
+}
+
+/* --- replies whose number is not certain ----------------------------------------------------- */
+
+/* The Fulfill MESSAGE has its right number: so had the replies since the numbers shifted last, and
+ * so will have those that are to come. What is older and has none has missed its own. */
+static void prove(struct match *m, const struct record_message *message)
+{
+	uint64_t hash = hash_flow(message->head.tap, &message->flow);
+	struct open *o = table_index_first(&m->by_flow, hash);
+
+	numbers_prove(m->numbers, message);
+	while (o) {
+		struct open *next = table_index_next(&m->by_flow, o);
+		struct reply held = o->held;
+
+		if (same_flow(o, message->head.tap, &message->flow) && o->unsure) {
+			if (o->holds && o->held_numbering == message->numbering)
+				end(m, o, &held);
+			else if (o->stream > message->stream)
+				o->unsure = 0;
+		}
+		o = next;
+	}
+}
+
+/* The one on the flow of the Fulfill MESSAGE, whatever its number, whose condition it fits. */
+static struct open *find_fitting(const struct match *m, const struct record_message *message)
+{
+	uint64_t condition = fulfillment_condition(m->fulfillment, message->fulfillment);
+	uint64_t hash = hash_flow(message->head.tap, &message->flow);
+	struct open *o = table_index_first(&m->by_flow, hash);
+
+	while (o && !(o->exchange.condition == condition &&
+		      same_flow(o, message->head.tap, &message->flow)))
+		o = table_index_next(&m->by_flow, o);
+	return o;
+}
+
+static void unsure_fulfill(struct match *m, struct open *o, const struct record_message *message)
+{
+	if (m->fulfillment &&
+	    !(o && fulfillment_fits(m->fulfillment, message->fulfillment, o->exchange.condition))) {
+		response(m, find_fitting(m, message), message);
+		return;
+	}
+	response(m, o, message);
+	if (message->numbering != RECORD_NUMBERING_MAX)
+		prove(m, message);
+}
+
+/* What is no Fulfill has nothing that says whose it is: it is kept until the numbers are proven. */
+static void unsure_response(struct match *m, struct open *o, const struct record_message *message)
+{
+	if (o)
+		o->unsure = 1;
+	if (message->kind == RECORD_KIND_FULFILL) {
+		unsure_fulfill(m, o, message);
+		return;
+	}
+	if (!o) {
+		m->stats.unmatched += carries_reply(message);
+		return;
+	}
+	if (!carries_reply(message) && message->http_status == 202)
+		return; /* its reply will come by Request-Id */
+	o->holds = 1;
+	o->held_numbering = message->numbering;
+	o->held = reply_in(m, o, message);
 }
 
 /* RFC 35, asynchronous mode: the reply is a request of its own, and comes from the other side. */
@@ -341,8 +447,10 @@ static void asynchronous_reply(struct match *m, const struct record_message *mes
 
 void match_message(struct match *m, const struct record_message *message)
 {
-	if (!(message->flags & RECORD_REQUEST))
-		response(m, message);
+	if (!(message->flags & RECORD_REQUEST) && numbers_certain(m->numbers, message))
+		response(m, find_stream(m, message), message);
+	else if (!(message->flags & RECORD_REQUEST))
+		unsure_response(m, find_stream(m, message), message);
 	else if (message->kind == RECORD_KIND_PREPARE)
 		open_exchange(m, message);
 	else if (carries_reply(message))
@@ -369,6 +477,7 @@ void match_flow_close(struct match *m, const struct record_flow_close *close)
 		}
 		o = next;
 	}
+	numbers_forget(m->numbers, close->head.tap, &close->flow);
 }
 
 /* Are replies to O among the bytes that were missed? */
@@ -412,10 +521,10 @@ static void settle(struct match *m)
 	struct open *o;
 
 	while ((o = table_list_first(&m->ending))) {
-		if (m->dropped == o->dropped)
-			close_exchange(m, o, OUTCOME_CLOSED, o->ended_ns);
+		if (o->unsure || m->dropped != o->dropped)
+			lose(m, o, LOST_UNSURE, o->ended_ns);
 		else
-			lose(m, o, LOST_RING, o->ended_ns);
+			close_exchange(m, o, OUTCOME_CLOSED, o->ended_ns);
 	}
 }
 
@@ -441,7 +550,9 @@ static uint64_t lifetime_ns(const struct open *o)
  * Prepares do. */
 static void give_up(struct match *m, struct open *o, uint64_t now_ns)
 {
-	if (m->dropped != o->dropped || lifetime_ns(o) > AFTER_START_NS - AFTER_EXPIRY_NS)
+	if (o->unsure)
+		lose(m, o, LOST_UNSURE, now_ns);
+	else if (m->dropped != o->dropped || lifetime_ns(o) > AFTER_START_NS - AFTER_EXPIRY_NS)
 		lose(m, o, LOST_TIMEOUT, now_ns);
 	else
 		close_exchange(m, o, OUTCOME_UNANSWERED, now_ns);

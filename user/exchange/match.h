@@ -14,6 +14,12 @@
  * conditions over as keyed hashes only, so the SHA-256 of the fulfillment is hashed under the same
  * key; neither leaves this stage.
  *
+ * Where the kernel is not certain of a reply's number (RECORD_UNSURE), only evidence pairs it: a
+ * Fulfill belongs to the Prepare of its connection whose condition it fits, and one that fits that
+ * of its own number proves the numbers of the connection (numbers.h). Other replies have nothing
+ * that says whose they are. They are kept until the numbers are proven; where that does not happen,
+ * their exchanges are lost.
+ *
  * A Prepare that nobody has answered 30 s after its expiry moved nothing for its connector either:
  * it is unanswered, and nothing was missed.
  *

@@ -47,7 +47,10 @@
 	WORD(TIMEOUT, "timeout", LOSS)   /* no reply for a minute, and it may still come */ \
 	WORD(SHUTDOWN, "shutdown", NO_LOSS) /* telltale ended first */ \
 	WORD(OPAQUE, "opaque", NO_LOSS)     /* its connection changed to a protocol that is not read */ \
-	WORD(ENCODED, "encoded", NO_LOSS)   /* its reply has a Content-Encoding */
+	WORD(ENCODED, "encoded", NO_LOSS)   /* its reply has a Content-Encoding */ \
+	/* On a connection that was open before telltale read it, or of which bytes were missed, nothing
+	 * proved which reply is whose. */ \
+	WORD(UNSURE, "unsure", LOSS)
 
 /* Whose payment it is, as seen from the target. enum origin has this order. */
 #define ORIGIN_WORDS(WORD) \

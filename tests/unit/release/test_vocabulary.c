@@ -56,6 +56,7 @@ static const struct entry {
 	{METRIC_LOST, LOST_SHUTDOWN, 6, "shutdown", false, NULL, NULL, NULL, NULL},
 	{METRIC_LOST, LOST_OPAQUE, 7, "opaque", false, NULL, NULL, NULL, NULL},
 	{METRIC_LOST, LOST_ENCODED, 8, "encoded", false, NULL, NULL, NULL, NULL},
+	{METRIC_LOST, LOST_UNSURE, 9, "unsure", true, NULL, NULL, NULL, NULL},
 
 	{METRIC_ORIGINS, ORIGIN_UNKNOWN, 0, "unknown", false, NULL, NULL, NULL, NULL},
 	{METRIC_ORIGINS, ORIGIN_ORIGINATED, 1, "originated", false, NULL, NULL, NULL, NULL},
