@@ -231,4 +231,13 @@ static __always_inline int stream_is_over(const struct stream *st)
 	return (st->ended & STREAM_FIN) && (__s32)(st->next - st->end) >= 0;
 }
 
+/* The end of a direction that is over has been dealt with. A FIN takes a sequence number: what TCP
+ * says later, such as an RST to bytes that nobody is left to read, comes behind that one. */
+static __always_inline void stream_pass_end(struct stream *st)
+{
+	if (st->ended & STREAM_FIN)
+		st->next = st->end + 1;
+	st->ended = 0;
+}
+
 #endif

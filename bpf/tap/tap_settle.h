@@ -242,7 +242,7 @@ bytes_function int tap_choose(struct socket_flow *f, int out, __u32 settled)
 		choice = TAP_OVER;
 	} else {
 		if (stream_is_over(st))
-			st->ended = 0; /* no more to be said of it */
+			stream_pass_end(st);
 		if (!f->stash.ahead && !f->stash.filling && !st->ended)
 			f->stash.waiting &= ~(1 << (out & 1));
 		stream_leave(st);

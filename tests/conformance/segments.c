@@ -516,6 +516,30 @@ static void what_was_missed_of_requests_is_unsure(void)
 		      2, 2, 1, 2, 1);
 }
 
+/* --- ends ------------------------------------------------------------------------------------ */
+
+static void await_reset(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	must(poll(&p, 1, 60000) == 1 && p.revents & POLLERR, "a reset");
+}
+
+/* The end that asks is killed: it says FIN, and RST to the answer. */
+static void an_end_that_is_killed_leaves_no_hole(void)
+{
+	struct pair p = pair_plain();
+	struct message m;
+
+	ask(p, "", 1);
+	close(p.asks);
+	say_fulfill(&m, "");
+	must(send(p.answers, m.bytes, m.len, MSG_NOSIGNAL) == (ssize_t)m.len, "an answer");
+	await_reset(p.answers);
+	close(p.answers);
+	came("a reset behind the end of a direction is no hole of one byte", 1, 1, 0);
+}
+
 /* --- urgent bytes ---------------------------------------------------------------------------- */
 
 static void an_urgent_byte_is_no_part_of_the_stream(void)
@@ -572,6 +596,7 @@ int main(int argc, char **argv)
 	attached_in_the_middle_is_unsure();
 	an_answer_to_nothing_shifts_the_numbers();
 	what_was_missed_of_requests_is_unsure();
+	an_end_that_is_killed_leaves_no_hole();
 	an_urgent_byte_is_no_part_of_the_stream();
 	printf("1..%d\n", tests);
 	probe_close(probe);

@@ -126,6 +126,20 @@ static void a_fin_that_overtakes_data_ends_nothing_before_them(void **state)
 	assert_int_equal(r.read, 100);
 }
 
+static void a_reset_behind_the_fin_misses_nothing(void **state)
+{
+	struct stream st = {.next = 0xffffffff};
+	struct stream_stash stash = {0};
+
+	(void)state;
+	assert_true(stream_note_end(&st, 0xffffffff, STREAM_FIN));
+	assert_true(stream_is_over(&st));
+	stream_pass_end(&st);
+	assert_true(stream_note_end(&st, 0, STREAM_RST));
+	assert_int_equal(stream_give_up(&st, &stash, 0), 0); /* by TCP's account, the FIN is in */
+	assert_true(stream_is_over(&st));
+}
+
 static void an_end_out_of_reach_is_not_believed(void **state)
 {
 	struct stream st = {.next = 5000};
@@ -197,6 +211,7 @@ int main(void)
 		cmocka_unit_test(two_runs_never_work_on_one_direction),
 		cmocka_unit_test(only_a_hole_that_tcp_has_filled_is_given_up),
 		cmocka_unit_test(a_fin_that_overtakes_data_ends_nothing_before_them),
+		cmocka_unit_test(a_reset_behind_the_fin_misses_nothing),
 		cmocka_unit_test(an_end_out_of_reach_is_not_believed),
 		cmocka_unit_test(a_segment_without_a_place_is_refused_and_the_rest_is_read),
 		cmocka_unit_test(places_are_not_taken_by_the_other_direction),
