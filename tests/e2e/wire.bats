@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What TCP and HTTP/1.1 allow, and what strangers do, beside a connector: its payments stay what they are.
+
+load helper
+
+PEER=$BATS_TEST_DIRNAME/evidence/peer.py
+
+# peer NAME ROLE...: a peer that listens; its port is in NAME.port then.
+peer() {
+  local name=$1 role=$2
+  shift 2
+  bed_spawn "$name" python3 "$PEER" "$role" "$BED/$name.port" "$@"
+  bed_wait 30 "$name" test -e "$BED/$name.port"
+}
+
+port_of() {
+  cat "$BED/$1.port"
+}
+
+# A connector that forwards what it gets to a receiver, with telltale beside it.
+forwarder() {
+  peer bob receive
+  mkdir "$BED_CGROUP/carol"
+  telltale_config tt "$BED_CGROUP/carol"
+  telltale_start tt
+  peer carol forward "$(port_of bob)"
+}
+
+# all_forwarded N: N payments came in, went out again, and nothing was missed.
+all_forwarded() {
+  bed_wait 20 'them to be judged' test_metric $((2 * $1)) tt telltale_exchanges_by_origin_total 'origin="forwarded"'
+  [ "$(telltale_metric tt telltale_exchanges_by_origin_total)" = $((2 * $1)) ]
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+}
+
+@test "a request in the SYN that is not accepted as early data is read when it comes again" {
+  bed_spawn apart unshare --net sleep infinity
+  BED_WITHIN=(nsenter "--net=/proc/$(bed_pid apart)/ns/net")
+  bed_wait 10 'a network of its own' grep -q sleep "/proc/$(bed_pid apart)/comm"
+  "${BED_WITHIN[@]}" ip link set lo up
+  "${BED_WITHIN[@]}" sysctl -q net.ipv4.tcp_fastopen=5
+  peer bob receive
+  BED_WITHIN=()
+  mkdir "$BED_CGROUP/carol"
+  telltale_config tt "$BED_CGROUP/carol"
+  telltale_start tt
+  BED_WITHIN=(nsenter "--net=/proc/$(bed_pid apart)/ns/net")
+  peer carol forward "$(port_of bob)"
+  [ "$("${BED_WITHIN[@]}" python3 "$PEER" pay "$(port_of carol)" 10 syn)" = '10 0' ]
+  BED_WITHIN=()
+  all_forwarded 10
+}
+
+@test "an urgent byte between requests hides none of them" {
+  forwarder
+  [ "$(python3 "$PEER" pay "$(port_of carol)" 10 urgent)" = '10 0' ]
+  all_forwarded 10
+}
+
+@test "POSTs behind a GET whose answer is outstanding get their own answers" {
+  peer bob receive "$BED/gate"
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  telltale_start tt
+  bed_spawn alice python3 "$PEER" pay "$(port_of bob)" 6 behind "$BED/gate"
+  bed_wait 20 'the payer' grep -q '^3 3$' "$BED/alice.log"
+  bed_wait 20 'its exchanges' test_metric 6 tt telltale_exchanges_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+  [ "$(telltale_truth tt outcomes fulfilled)" = 3 ]
+  [ "$(telltale_truth tt outcomes rejected)" = 3 ]
+}
+
+@test "attached while answers are under way, telltale takes none of them for another's" {
+  peer bob receive "$BED/gate"
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  bed_spawn alice python3 "$PEER" pay "$(port_of bob)" 14 amid "$BED/gate"
+  bed_wait 20 'requests under way' test -e "$BED/gate.asked"
+  telltale_start tt
+  touch "$BED/gate.go"
+  bed_wait 20 'the payer' grep -q '^7 7$' "$BED/alice.log"
+  bed_wait 20 'its exchanges' test_metric 11 tt telltale_exchanges_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  telltale_stop tt
+  # Of the five that were asked behind three unseen ones, a Fulfill that fits proves one. It says nothing of the
+  # others. The six after them are certain again.
+  [ "$(telltale_truth tt outcomes fulfilled)" = 4 ]
+  [ "$(telltale_truth tt outcomes rejected)" = 3 ]
+  [ "$(telltale_truth tt lost unsure)" = 4 ]
+  # A Fulfill of 100 would be one that took the answer of another.
+  [ "$(telltale_truth tt value)" = $((4 * 12)) ]
+}
+
+@test "a stranger who holds thousands of connections keeps no forwarded payment from being unknown" {
+  forwarder
+  [ "$(python3 "$PEER" pay "$(port_of carol)" 1 plain)" = '1 0' ]
+  bed_spawn stranger python3 "$PEER" hold "$(port_of carol)" 8300
+  bed_wait 60 'the stranger' grep -q open "$BED/stranger.log"
+  [ "$(python3 "$PEER" pay "$(port_of carol)" 8 plain)" = '8 0' ]
+  bed_wait 20 'them to be judged' test_metric 8 tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt telltale_exchanges_by_origin_total 'origin="originated"')" = 0 ]
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  [ "$(telltale_metric tt telltale_gaps_total 'cause="full"')" -gt 0 ]
+  telltale_stop tt
+}
+
+@test "a stranger who speaks HTTP/2 or TLS to the connector does not hold up what it counts" {
+  forwarder
+  http2=505249202a20485454502f322e300d0a0d0a534d0d0a0d0a
+  tls=16030100c8010000c40303$(printf '00%.0s' {1..193})
+  bed_spawn h2 python3 "$PEER" say "$(port_of carol)" "$http2"
+  bed_spawn hello python3 "$PEER" say "$(port_of carol)" "$tls"
+  bed_wait 20 'strangers' grep -q said "$BED/h2.log"
+  mkdir "$BED_CGROUP/carol/own"
+  [ "$("$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/carol/own" python3 "$PEER" pay "$(port_of bob)" 5 plain)" = '5 0' ]
+  bed_wait 20 'them to be judged' test_metric 5 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  [ "$(telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"')" = 0 ]
+  telltale_stop tt
+}
