@@ -170,7 +170,8 @@ bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, 
 	r->bytes = bytes;
 	r->cause = cause;
 	r->ingress = !out;
-	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->spoken = c->spoken;
+	r->unsure = c->guessing;
 	r->stream = 0;
 	emit_submit(r, now_ns);
 }
@@ -189,7 +190,8 @@ bytes_function void emit_gap_message(const struct flow_common *c, const struct s
 	r->bytes = 0;
 	r->cause = cause;
 	r->ingress = !s->out;
-	__builtin_memset(r->pad, 0, sizeof(r->pad));
+	r->spoken = c->spoken;
+	r->unsure = c->guessing;
 	r->stream = s->message.stream;
 	emit_submit(r, now_ns);
 }

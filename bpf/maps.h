@@ -166,10 +166,13 @@ struct socket_mark {
 	__u64 announced_ns; /* the last time */
 	__u8 known;         /* see opaque_says */
 	__u8 client;        /* this end has begun the connection */
-	__u8 pad[6];
+	__u8 whole;         /* it was read from its first byte on, up to where nothing was under
+			     * way, and has been let go */
+	__u8 pad[5];
 };
 
-/* Sockets announced as opaque already, and which end showed it. Lives with the socket. */
+/* Sockets announced as opaque already, and which end showed it; those that were followed. Lives
+ * with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -130,7 +130,8 @@ struct record_remote {
 struct record_message {
 	struct record_head head;
 	struct record_flow flow;
-	__u32 stream; /* HTTP/1: the nth exchange of the connection, from 1; HTTP/2: the stream */
+	__u32 stream; /* HTTP/1: the nth exchange of the connection, from 1; HTTP/2: the stream; 0:
+		       * an answer to a request that was not seen */
 	__u16 flags;  /* enum record_flag */
 	__u8 kind;    /* enum record_kind */
 	/* Counts up when the numbers of the connection's answers may have shifted; up to
@@ -186,7 +187,8 @@ struct record_gap {
 	__u64 bytes;  /* missed; 0 where the number is not known */
 	__u8 cause;   /* enum record_gap_cause */
 	__u8 ingress; /* 1: bytes coming in, 0: going out */
-	__u8 pad[2];
+	__u8 spoken;  /* 1: an ILP answer has been seen on the connection */
+	__u8 unsure;  /* 1: requests may have been missed before: RECORD_UNSURE */
 	__u32 stream; /* the exchange of which one message, and no more, was not read; else 0 */
 };
 

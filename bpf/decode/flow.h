@@ -178,7 +178,8 @@ struct flow_common {
 	__u8 plain;     /* followed for what may come: no POST has been seen */
 	__u8 shifted;   /* 1: the next message begins another numbering */
 	__u8 numbering; /* see struct record_message */
-	__u8 pad[2];
+	__u8 spoken;    /* an ILP answer has been seen */
+	__u8 pad;
 };
 
 /* One followed connection: a value of socket storage (tap_socket.h) or of the TLS table. */

@@ -81,10 +81,12 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 		m->head.flags |= RECORD_CUT;
 	if (m->head.request && kind >= RECORD_KIND_PREPARE)
 		c->proven = 1;
+	if (!m->head.request && kind >= RECORD_KIND_PREPARE)
+		c->spoken = 1;
 	if (m->head.request && kind == RECORD_KIND_BAD)
 		c->wanted &= ~(1ULL << (m->stream & 63));
 	m->kind = kind;
-	m->ready = m->head.wanted;
+	m->ready = m->head.wanted && (m->stream || kind >= RECORD_KIND_PREPARE);
 	http1_reset(&s->http1, PHASE_START);
 }
 
@@ -116,6 +118,19 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	h->framing.sized = 1; /* with neither framing header a request has no body */
 }
 
+/* An answer to a request that was not seen, where some were missed: if it is ILP, so was the
+ * request. */
+static __always_inline void http1_response_alone(struct flow_common *c, struct side *s)
+{
+	struct message *m = &s->message;
+
+	c->shifted = 1;
+	m->head.wanted = c->guessing;
+	m->head.flags |= RECORD_UNSURE;
+	if (!c->role)
+		c->role = s->out ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
+}
+
 /* A response's head is complete: the next answer, an interim one, or one to a request not seen. */
 static __always_inline void http1_response(struct flow_common *c, struct side *s)
 {
@@ -129,7 +144,7 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 	}
 	h->framing.bodiless = m->head.status == 204 || m->head.status == 304;
 	if (c->answers == c->requests) {
-		c->shifted = 1;
+		http1_response_alone(c, s);
 		return;
 	}
 	m->stream = ++c->answers;
@@ -141,15 +156,14 @@ static __always_inline void http1_response(struct flow_common *c, struct side *s
 }
 
 /* The body that follows may be ILP and cannot be read: it is compressed, say. An answer that is no
- * success carries none that matters. */
-static __always_inline void http1_encoded(struct flow_common *c, struct message *m)
+ * success carries none that matters. That to such a request stays wanted: it says whether the
+ * request was ILP. */
+static __always_inline void http1_encoded(struct message *m)
 {
-	if (!m->head.wanted || (!m->head.request && m->head.status >= 300))
+	if (!m->head.wanted || !m->stream || (!m->head.request && m->head.status >= 300))
 		return;
 	m->encoded = 1;
 	m->head.wanted = 0;
-	if (m->head.request)
-		c->wanted &= ~(1ULL << (m->stream & 63));
 }
 
 /* Which answer belongs to which request is not certain from here on, and not as likely as before:
@@ -188,7 +202,7 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 	h->have = 0;
 	h->left = h->framing.length;
 	if (h->framing.encoded && !h->framing.bodiless)
-		http1_encoded(c, m);
+		http1_encoded(m);
 	if (m->head.status == 101 || (!m->head.request && h->framing.connect)) {
 		h->phase = PHASE_IGNORE;
 		c->tunnel = 1;

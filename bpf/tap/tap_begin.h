@@ -77,12 +77,15 @@ static __always_inline int tap_target(struct __sk_buff *skb)
 	return 0;
 }
 
-/* May the target have one connection more? */
-static __always_inline int tap_has_room(__u32 target)
+/* May the target have one connection more? Where it ANSWERS on one, there is some more room: who
+ * only asks cannot take that. */
+static __always_inline int tap_has_room(__u32 target, int answers)
 {
 	__u64 max = flows_max;
 	__u64 *n = bpf_map_lookup_elem(&followed, &target);
 
+	if (answers)
+		max += max / 8;
 	return !max || !n || (__s64)*n < (__s64)max;
 }
 
@@ -129,9 +132,6 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
-/* A bit of socket_marks: the connection was read from its first byte on, up to where nothing was
- * under way, and has been let go. */
-#define TAP_WHOLE 0x80
 /* No request is shorter, also where a SYN counts as one byte. */
 #define TAP_REQUEST_MIN 16
 
@@ -140,9 +140,9 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 static __always_inline int tap_is_whole(struct bpf_sock *sk, int out)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
-	__u8 *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 
-	if (mark && *mark & TAP_WHOLE)
+	if (mark && mark->whole)
 		return 1;
 	if (!tcp)
 		return 0;
@@ -156,32 +156,40 @@ enum tap_why {
 	TAP_POST,      /* it carries ILP, perhaps */
 	TAP_TENTATIVE, /* its first bytes came out of order: they may be no HTTP */
 	TAP_PLAIN,     /* a request that is no POST: what comes behind it may be one */
+	TAP_ANSWER,    /* an answer of this end to a request that was not seen */
 };
 
 /* Begins to follow the segment's connection because of HOW (enum tap_why), or finds that another
  * run has done so. Returns 1 when the connection is followed. */
 bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out, int how)
 {
-	int tentative = how == TAP_TENTATIVE, plain = how == TAP_PLAIN;
+	int tentative = how == TAP_TENTATIVE, answer = how == TAP_ANSWER;
+	int plain = how == TAP_PLAIN || answer;
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
 	struct socket_flow *f = 0;
+	struct socket_mark *mark;
 
 	if (!sk)
 		return 0;
 	c.target = (__u8)tap_target(skb);
-	if (tap_has_room(c.target))
+	if (tap_has_room(c.target, answer))
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (f) {
 		f->tentative = tentative;
 		f->flow.common.plain = (__u8)plain;
-		f->flow.common.guessing = !tap_is_whole(sk, out);
+		f->flow.common.guessing = answer || !tap_is_whole(sk, out);
+		if (answer) /* until that is complete, nothing else is to be waited for */
+			f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
 	} else /* of two that make it at once one fails */
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f)
 		return 1;
 	if (plain)
 		return 0;
+	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+	if (mark)
+		mark->whole = 0;
 	c.id = bpf_get_socket_cookie(skb);
 	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
 	return 0;

@@ -136,6 +136,14 @@ static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segmen
 	       !tap_is_old(sk, seg, out);
 }
 
+/* Does an answer begin here? On a connection that is not followed, its request was not seen: it was
+ * under way before this program was attached, or there was no room for it. */
+static __always_inline int tap_is_answer(__u64 word, __u32 len)
+{
+	return len >= TAP_REQUEST_MIN &&
+	       bytes_low(word, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0);
+}
+
 /* A connection that is not followed: does this segment make it one? */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int out, void *settle)
@@ -155,6 +163,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_TLS);
 		else if (out && http2_is_settings(word))
 			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
+		else if (out && tap_is_answer(word, seg->len))
+			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
 		return !out && tap_is_young(skb, sk, seg, settle);
@@ -218,7 +228,7 @@ bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int ou
 	__u8 answering = bytes_forget(f->flow.sides[out & 1].http1.phase);
 	int idle = asking == PHASE_START && answering == PHASE_START &&
 		   f->flow.common.requests == f->flow.common.answers;
-	__u8 *mark;
+	struct socket_mark *mark;
 
 	if (f->stash.waiting || bytes_forget(f->streams[!out].inside))
 		return 0;
@@ -226,10 +236,8 @@ bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int ou
 	    answering != PHASE_UNTIL_CLOSE)
 		return 0;
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (mark && idle && !f->flow.common.guessing)
-		*mark |= TAP_WHOLE;
-	else if (mark)
-		*mark &= ~TAP_WHOLE;
+	if (mark)
+		mark->whole = idle && !f->flow.common.guessing;
 	tap_forget(sk, f);
 	return 1;
 }

@@ -487,6 +487,28 @@ static void attached_in_the_middle_is_unsure(void)
 		      1, 1, 0, 2, 0);
 }
 
+static void an_answer_to_what_was_not_seen_is_reported(void)
+{
+	struct pair p = pair_plain();
+	struct message whole, part;
+
+	for (size_t cut = 20; cut < 130; cut += 50) {
+		say(p, true, "UNSEEN, and longer than any request\r\n");
+		say_fulfill(&whole, "");
+		part.len = cut;
+		memcpy(part.bytes, whole.bytes, cut);
+		pass(p.answers, p.asks, &part);
+		part.len = whole.len - cut;
+		memcpy(part.bytes, whole.bytes + cut, part.len);
+		pass(p.answers, p.asks, &part);
+		say(p, false, OK);
+	}
+	pair_close(p);
+	check_numbers("an ILP answer to a request that was not seen is reported, whole or in parts, "
+		      "and no other answer",
+		      0, 3, 0, 3, 0);
+}
+
 static void an_answer_to_nothing_shifts_the_numbers(void)
 {
 	struct pair p = pair_plain();
@@ -594,6 +616,7 @@ int main(int argc, char **argv)
 	a_connection_may_have_many_plain_requests();
 	answers_are_paired_by_evidence();
 	attached_in_the_middle_is_unsure();
+	an_answer_to_what_was_not_seen_is_reported();
 	an_answer_to_nothing_shifts_the_numbers();
 	what_was_missed_of_requests_is_unsure();
 	an_end_that_is_killed_leaves_no_hole();

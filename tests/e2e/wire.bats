@@ -87,13 +87,13 @@ all_forwarded() {
   bed_wait 20 'its exchanges' test_metric 11 tt telltale_exchanges_total
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   telltale_stop tt
-  # Of the five that were asked behind three unseen ones, a Fulfill that fits proves one. It says nothing of the
+  # Of the five that were asked behind three unseen ones, Fulfills that fit prove three. They say nothing of the
   # others. The six after them are certain again.
-  [ "$(telltale_truth tt outcomes fulfilled)" = 4 ]
+  [ "$(telltale_truth tt outcomes fulfilled)" = 6 ]
   [ "$(telltale_truth tt outcomes rejected)" = 3 ]
-  [ "$(telltale_truth tt lost unsure)" = 4 ]
+  [ "$(telltale_truth tt lost unsure)" = 2 ]
   # A Fulfill of 100 would be one that took the answer of another.
-  [ "$(telltale_truth tt value)" = $((4 * 12)) ]
+  [ "$(telltale_truth tt value)" = $((6 * 12)) ]
 }
 
 @test "a stranger who holds thousands of connections keeps no forwarded payment from being unknown" {
@@ -107,6 +107,21 @@ all_forwarded() {
   [ "$(telltale_metric tt transactions_total)" = 0 ]
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   [ "$(telltale_metric tt telltale_gaps_total 'cause="full"')" -gt 0 ]
+  telltale_stop tt
+}
+
+@test "a stranger who sends garbage, for as long as it likes, does not hold up what the connector pays" {
+  forwarder
+  mkdir "$BED_CGROUP/carol/own"
+  bad=504f5354202f20485454502f312e310d0a436f6e74656e742d4c656e6774683a206d616e790d0a0d0a
+  for _ in 1 2 3; do
+    # Carol closes the connection, so that it ends.
+    python3 "$PEER" say "$(port_of carol)" "$bad"
+    [ "$("$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/carol/own" python3 "$PEER" pay "$(port_of bob)" 2 plain)" = '2 0' ]
+  done
+  bed_wait 20 'them to be judged' test_metric 6 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  [ "$(telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"')" = 0 ]
+  [ "$(telltale_metric tt telltale_gaps_total 'cause="http"')" = 3 ]
   telltale_stop tt
 }
 

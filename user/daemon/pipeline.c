@@ -30,6 +30,8 @@ struct pipeline {
 	uint64_t doubts_of[DOUBT_CAUSES], unvalued[UNVALUED_REASONS];
 	uint64_t unattributed, unconverted, saturated;
 	uint64_t dropped, settled_ns;
+	/* Why bytes that came in were missed last, by target. */
+	enum doubt_cause missed[TABLE_SHARES];
 };
 
 /* --- what match calls ------------------------------------------------------------------------ */
@@ -48,7 +50,30 @@ static void exchange_closed(void *context, struct exchange *e)
 	origins_closed(p->origins, e);
 }
 
-static const struct match_ops match_ops = {.opened = exchange_opened, .closed = exchange_closed};
+/* A Prepare came in on this connection in the minute before AT_NS, and was not read. */
+static void doubt_before(struct pipeline *p, unsigned target, uint64_t at_ns)
+{
+	uint64_t came_ns = at_ns > DOUBTS_LIFE_NS ? at_ns - DOUBTS_LIFE_NS : 0;
+
+	doubts_once(p->doubts, target, p->missed[target], came_ns);
+}
+
+/* The target has answered what it was asked unseen, be it by a request of its own (RFC 35). */
+static void reply_unmatched(void *context, const struct record_message *reply)
+{
+	enum record_role answers =
+		reply->flags & RECORD_REQUEST ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	struct pipeline *p = context;
+
+	if (reply->head.role == answers)
+		doubt_before(p, reply->head.target, reply->first_ns);
+}
+
+static const struct match_ops match_ops = {
+	.opened = exchange_opened,
+	.closed = exchange_closed,
+	.unmatched = reply_unmatched,
+};
 
 /* --- what origins calls ---------------------------------------------------------------------- */
 
@@ -125,15 +150,25 @@ static bool take_endpoint(struct pipeline *p, const struct record_endpoint *r)
 	return true;
 }
 
-/* What came in on a connection that the target accepted, or may have accepted, and was not read. */
+/*
+ * Bytes were missed on a connection that the target accepted, or may have accepted. Anybody can
+ * open one and send what cannot be read. So they may have brought in a Prepare only where the
+ * target has answered in ILP, before (spoken) or afterwards (reply_unmatched).
+ */
 static void doubt_gap(struct pipeline *p, const struct record_gap *r)
 {
-	enum doubt_cause cause = r->cause == RECORD_GAP_FULL      ? DOUBT_FULL
-				 : r->cause == RECORD_GAP_ENCODED ? DOUBT_ENCODED
-								  : DOUBT_GAP;
+	unsigned target = r->head.target;
 
-	if (r->ingress && r->head.role != RECORD_ROLE_CLIENT)
-		doubts_once(p->doubts, r->head.target, cause, r->at_ns);
+	if (r->head.role == RECORD_ROLE_CLIENT)
+		return;
+	if (r->ingress)
+		p->missed[target] = r->cause == RECORD_GAP_FULL      ? DOUBT_FULL
+				    : r->cause == RECORD_GAP_ENCODED ? DOUBT_ENCODED
+								     : DOUBT_GAP;
+	if (r->spoken && r->ingress)
+		doubts_once(p->doubts, target, p->missed[target], r->at_ns);
+	else if (r->spoken && r->unsure)
+		doubt_before(p, target, r->at_ns);
 }
 
 static bool take_gap(struct pipeline *p, const struct record_gap *r)

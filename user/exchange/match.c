@@ -345,10 +345,19 @@ static bool carries_reply(const struct record_message *message)
 	return message->kind == RECORD_KIND_FULFILL || message->kind == RECORD_KIND_REJECT;
 }
 
+static void unmatched(struct match *m, const struct record_message *message)
+{
+	if (!carries_reply(message))
+		return;
+	m->stats.unmatched++;
+	if (m->ops->unmatched)
+		m->ops->unmatched(m->context, message);
+}
+
 static void response(struct match *m, struct open *o, const struct record_message *message)
 {
 	if (!o) {
-		m->stats.unmatched += carries_reply(message);
+		unmatched(m, message);
 		return;
 	}
 	if (!carries_reply(message) && message->http_status == 202) {
@@ -419,7 +428,7 @@ static void unsure_response(struct match *m, struct open *o, const struct record
 		return;
 	}
 	if (!o) {
-		m->stats.unmatched += carries_reply(message);
+		unmatched(m, message);
 		return;
 	}
 	if (!carries_reply(message) && message->http_status == 202)
@@ -442,7 +451,7 @@ static void asynchronous_reply(struct match *m, const struct record_message *mes
 	else if (id && *answered_place(m, id) == id)
 		m->stats.repeated++;
 	else
-		m->stats.unmatched++;
+		unmatched(m, message);
 }
 
 void match_message(struct match *m, const struct record_message *message)

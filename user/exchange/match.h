@@ -47,6 +47,8 @@ struct match_ops {
 	/* E stays valid and at the same address until closed() returns. */
 	void (*opened)(void *context, struct exchange *e);
 	void (*closed)(void *context, struct exchange *e);
+	/* A Fulfill or Reject to a Prepare that was not seen. May be NULL. */
+	void (*unmatched)(void *context, const struct record_message *reply);
 };
 
 struct match_stats {

@@ -13,7 +13,7 @@ peer.py pay PORT COUNT WAY [FILE]
   amid                       the same; 3, then makes FILE.asked and waits for FILE.go, then 5, then makes FILE,
                              then one after the other
 peer.py hold PORT COUNT      opens COUNT connections, says "POST " on each, prints "open", and waits
-peer.py say PORT HEX         says these bytes, waits for the other end to answer or close, and waits
+peer.py say PORT HEX         says these bytes; prints "said" and waits, unless the other end closes
 """
 import asyncio
 import datetime
@@ -217,9 +217,9 @@ def hold(port, count):
 def say(port, words):
     with socket.create_connection(("127.0.0.1", int(port))) as s:
         s.sendall(bytes.fromhex(words))
-        s.recv(4096)
         print("said", flush=True)
-        time.sleep(3600)
+        while s.recv(4096):
+            pass
 
 
 if __name__ == "__main__":
