@@ -153,7 +153,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 
 	if (!seg->len && !out)
 		return 0;
-	if (sk->state != BPF_TCP_LISTEN && tap_follows_early(seg, out))
+	if (tap_follows_early(seg, out) && sk->state != BPF_TCP_LISTEN)
 		tap_go_settle(skb, TAP_ADOPT, settle);
 	if (!seg->len)
 		return 0;
