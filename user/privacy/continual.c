@@ -209,6 +209,8 @@ static void advance(struct continual *c, int64_t hour)
 	bool drop = c->slept;
 	bool day_over = calendar_day(hour) != calendar_day(next.calendar.hour);
 
+	if (c->options.renew)
+		c->options.renew(c->options.random_context);
 	if (drop)
 		calendar_drop(&next.calendar, BUDGET_HOUR);
 	else
