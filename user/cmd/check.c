@@ -17,6 +17,7 @@
 #include "tap/host.h"
 #include "base/log.h"
 #include "base/procname.h"
+#include "base/proxy.h"
 #include "page/guard.h"
 #include "page/socket.h"
 #include "tap/probe.h"
@@ -310,6 +311,18 @@ static void say_rates_failed(const char *whose, const char *location, const char
 	free(shown);
 }
 
+static void check_rates_proxy(const char *whose, const char *location)
+{
+	struct proxy proxy;
+
+	if (proxy_find_for_url(location, &proxy))
+		say(HOST_WARN, "rates",
+		    "the %s are fetched through the proxy %s; if that is not intended, name the "
+		    "host in no_proxy or unset %s",
+		    whose, proxy.shown, proxy.variable);
+	explicit_bzero(&proxy, sizeof(proxy));
+}
+
 static void check_rates(const struct config *config)
 {
 	static const char *const names[RATES_SOURCES] = {"operator's", "network's"};
@@ -323,6 +336,7 @@ static void check_rates(const struct config *config)
 
 		if (!s.configured)
 			continue;
+		check_rates_proxy(names[i], config->rates[i].location);
 		if (s.loaded)
 			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
 			    s.base);
@@ -425,7 +439,7 @@ static void check_page(const struct config *config)
 
 static void check_collectors(const struct config *config)
 {
-	char why[512];
+	char why[512], way[EXPORT_WAY];
 
 	if (!config->endpoints_len)
 		say(HOST_OK, "collector", "none: nothing leaves this host");
@@ -434,6 +448,12 @@ static void check_collectors(const struct config *config)
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
 
 		why[0] = '\0';
+		export_way(e, way);
+		if (way[0])
+			say(HOST_WARN, "collector",
+			    "%s (%s) is reached%s; if that is not intended, name its host in "
+			    "no_proxy or unset the variable",
+			    e->url, audience, way);
 		if (export_try(e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
 			say(HOST_FAIL, "collector",
 			    "%s (%s): %s; check that it runs and that scheme, host and port are "

@@ -287,6 +287,15 @@ static void lane_init(struct lane *l, const struct config_endpoint *e)
 	histogram_init(&l->status.latency);
 }
 
+static void say_way(const struct config_endpoint *e)
+{
+	char way[EXPORT_WAY];
+
+	export_way(e, way);
+	if (way[0])
+		log_warn(STAGE, "%s is reached%s", e->url, way);
+}
+
 static int read_endpoints(struct exporter *x)
 {
 	const struct export_params *p = &x->params;
@@ -306,6 +315,8 @@ static int read_endpoints(struct exporter *x)
 		if (err)
 			log_err(STAGE, "%s: %s", p->endpoints[i].url,
 				why[0] ? why : strerror(-err));
+		else
+			say_way(&p->endpoints[i]);
 	}
 	return err;
 }

@@ -47,6 +47,11 @@ size_t export_status(struct exporter *x, struct export_status *out, size_t max);
  * and frees X. */
 void export_stop(struct exporter *x, unsigned timeout_ms);
 
+/* How an endpoint is reached if not directly, in words that follow its name, such as " through the
+ * proxy 192.0.2.1:3128 (https_proxy)"; "": directly. */
+#define EXPORT_WAY 224
+void export_way(const struct config_endpoint *endpoint, char words[EXPORT_WAY]);
+
 /* Sends an endpoint one empty export, for `check`. 0, or -errno with a sentence in WHY. */
 int export_try(const struct config_endpoint *endpoint, unsigned timeout_ms, char *why,
 	       size_t why_len);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
+#include "base/proxy.h"
 
 #define STAGE          "rates"
 #define TIMEOUT_MS     10000u
@@ -42,6 +43,7 @@ struct source {
 	uint64_t look_ms;
 	struct file_state seen;
 	struct fetch *fetch;
+	bool proxy_said;
 	uint64_t refreshes, failures;
 	int last; /* 0 or -errno of the last fetch */
 	char error[256];
@@ -186,6 +188,17 @@ static void tick_file(struct source *s, uint64_t now_ms)
 	finish(s, error, why, now_ms);
 }
 
+/* Once: who uses a proxy that the environment names has to be able to know it. */
+static void say_proxy(struct source *s)
+{
+	struct proxy proxy;
+
+	if (!s->proxy_said && proxy_find_for_url(s->location, &proxy))
+		log_info(STAGE, "the %s rates are fetched through the proxy %s (%s)", s->name,
+			 proxy.shown, proxy.variable);
+	s->proxy_said = true;
+}
+
 static void tick_url(struct source *s, uint64_t now_ms)
 {
 	char why[256] = "";
@@ -196,6 +209,7 @@ static void tick_url(struct source *s, uint64_t now_ms)
 	if (!s->fetch) {
 		if (now_ms < s->due_ms)
 			return;
+		say_proxy(s);
 		error = fetch_start(s->location, RATES_DOCUMENT_MAX, TIMEOUT_MS, &s->fetch, why,
 				    sizeof(why));
 	}

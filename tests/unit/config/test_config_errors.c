@@ -131,6 +131,12 @@ static const struct wrong wrongs[] = {
 	{EP "    headers: {a: x, A: y}\n", "4:14", "header 'a' is there twice", "keep one"},
 	{EP "    compression: zstd\n", "4:18", "no compression 'zstd'", "gzip or none"},
 	{EP "    timeout: 1ms\n", "4:14", "out of range", "write 100ms to 5m"},
+	{"endpoints:\n  - url: https://c\n    audience: own\n  - url: http://C:4317\n"
+	 "    audience: network\n",
+	 "4:5", "exact figures and the network's", "a collector of its own"},
+	{"endpoints:\n  - url: http://localhost\n    audience: network\n  - url: http://[::1]\n"
+	 "    audience: own\n",
+	 "4:5", "an endpoint already, in line 2", "remove one"},
 	{EP "  - url: https://c\n    audience: own\n", "4:5", "an endpoint already, in line 2",
 	 "remove one"},
 	{"resource: {telltale.network: x}\n", "1:11", "which telltale sets itself", "another name"},
