@@ -390,8 +390,9 @@ static void check_token(const struct config *config)
 	explicit_bzero(token, sizeof(token));
 }
 
-static void check_unix(const char *listen, const char *path)
+static void check_unix(const struct config *config, const char *listen, const char *path)
 {
+	const char *group = config->listen_group;
 	char *copy = strdup(path);
 	bool made;
 	int err = copy ? try_directory(dirname(copy), &made) : -ENOMEM;
@@ -402,8 +403,18 @@ static void check_unix(const char *listen, const char *path)
 		    "can be written",
 		    listen, strerror(-err));
 	else
-		say(HOST_OK, "listen", "%s, for this user and root only", listen);
+		say(HOST_OK, "listen", "%s, for this user, root%s%s only", listen,
+		    group ? " and the group " : "", group ? group : "");
 	free(copy);
+}
+
+static void check_group(const struct config *config)
+{
+	char why[256];
+	gid_t group;
+
+	if (config->listen_group && page_group_find(config->listen_group, &group, why, sizeof(why)))
+		say(HOST_FAIL, "listen_group", "%s", why);
 }
 
 static void check_page(const struct config *config)
@@ -411,13 +422,15 @@ static void check_page(const struct config *config)
 	char why[256] = "";
 	int fd = -1;
 
+	check_group(config);
+
 	if (!config->listen) {
 		say(HOST_OK, "listen", "none: neither the page nor /metrics");
 		return;
 	}
 	check_token(config);
 	if (page_unix_path(config->listen)) {
-		check_unix(config->listen, page_unix_path(config->listen));
+		check_unix(config, config->listen, page_unix_path(config->listen));
 		return;
 	}
 	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));

@@ -49,13 +49,14 @@ struct config {
 	struct config_attribute
 		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
 	size_t attributes_len;
-	char *listen;             /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
-	char *listen_token;       /* path of a file; NULL: the page asks for no token */
-	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
-	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
-	uint64_t tls_connections; /* with ILP, followed at the same time; 1024 */
-	char *state_dir;          /* "/var/lib/telltale" */
-	char *run_dir;            /* "/run/telltale" */
+	char *listen;       /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
+	char *listen_group; /* whose members may open the Unix sockets; NULL: their owner alone */
+	char *listen_token; /* path of a file; NULL: the page asks for no token */
+	uint32_t idle_ms;   /* a payment ends after this long without an exchange; 30000 */
+	uint32_t max_payment_ms;              /* ... or when it is this old; 600000 */
+	uint64_t tls_connections;             /* with ILP, followed at the same time; 1024 */
+	char *state_dir;                      /* "/var/lib/telltale" */
+	char *run_dir;                        /* "/run/telltale" */
 	struct config_provenance *provenance; /* where each value came from, for --print-config */
 };
 

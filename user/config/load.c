@@ -191,6 +191,7 @@ void config_free(struct config *c)
 	free(c->service_name);
 	free(c->listen);
 	free(c->listen_token);
+	free(c->listen_group);
 	free(c->state_dir);
 	free(c->run_dir);
 	config_provenance_free(c->provenance);

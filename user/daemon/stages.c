@@ -179,6 +179,7 @@ static int open_page(struct daemon *d)
 	if (!d->control_path)
 		return -ENOMEM;
 	d->control.control_path = d->control_path;
+	d->control.group = d->config->listen_group;
 	d->control.control = answer_control;
 	d->control.context = d;
 	err = page_start(&d->control, &d->page, why, sizeof(why));

@@ -76,6 +76,7 @@ int local_open(const struct config *config, struct local **out, char *why, size_
 	l->config = config;
 	l->facts.config = config;
 	l->options.listen = config->listen;
+	l->options.group = config->listen_group;
 	l->options.data = answer_data;
 	l->options.context = l;
 	pthread_mutex_init(&l->lock, NULL);

@@ -33,9 +33,12 @@ struct page_options {
 	 * that is not loopback needs a token. */
 	const char *listen;
 	const char *token; /* NULL: no token is needed */
-	/* The Unix socket to make, mode 0600 (NULL: none). A socket that nobody listens on is
+	/* The Unix socket to make (NULL: none). A socket that nobody listens on is
 	 * replaced; when somebody does, page_start returns -EADDRINUSE. */
 	const char *control_path;
+	/* The group whose members may open the Unix sockets beside their owner (mode 0660); NULL:
+	 * the owner alone. */
+	const char *group;
 	page_control *control;
 	page_data *data; /* NULL: there is none */
 	void *context;   /* of both */
