@@ -41,3 +41,77 @@ as() {
   as nobody mail curl -sf --unix-socket "$OPEN/control.sock" http://localhost/peers
   bed_stop tt
 }
+
+# reload NAME: sends SIGHUP and waits until telltale has taken the configuration, or has not.
+reload() {
+  : >"$BED/$1.log"
+  kill -HUP "$(bed_pid "$1")"
+  bed_wait 30 "$1 to say what it did" grep -Eq 'new configuration is in use|of before stays' "$BED/$1.log"
+}
+
+@test "the service manager is notified: ready when it counts, alive, reloading, stopping" {
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  bed_spawn manager python3 "$BATS_TEST_DIRNAME/notified.py" "$BED/notify" "$BED/notified"
+  bed_wait 10 'the manager' test -S "$BED/notify"
+  telltale_start tt NOTIFY_SOCKET="$BED/notify" WATCHDOG_USEC=60000000
+  bed_wait 10 'a sign of life' grep -qx WATCHDOG=1 "$BED/notified"
+  [ "$(head -n 1 "$BED/notified")" = READY=1 ]
+  curl -sf "$(sed -n 's,^listen: *,http://,p' "$BED/tt.yaml")/readyz"
+  curl -sf "$(sed -n 's,^listen: *,http://,p' "$BED/tt.yaml")/healthz"
+  reload tt
+  bed_wait 10 'it to be ready again' same echo 2 -- grep -cx READY=1 "$BED/notified"
+  grep -q '^RELOADING=1 MONOTONIC_USEC=[0-9]*$' "$BED/notified"
+  telltale_stop tt
+  [ "$(tail -n 1 "$BED/notified")" = STOPPING=1 ]
+}
+
+@test "SIGHUP takes peers, rates and endpoints without losing an exchange" {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  collector_start first
+  collector_start second
+  telltale_config tt "$(connector_cgroup alice)" 'endpoints:' "$(telltale_endpoint "$(collector_url first)" own)"
+  sed -i 's/^default_asset: .*/default_asset: {code: XYZ, scale: 6}/' "$BED/tt.yaml"
+  telltale_start tt
+  connector_pay alice "{\"payments\":24,\"concurrency\":8,$(to "$url")}" &
+  paying=$!
+  sed -i "s,$(collector_url first),$(collector_url second),; s/code: XYZ/code: EUR/" "$BED/tt.yaml"
+  reload tt
+  wait $paying
+  grep -q 'the new configuration is in use' "$BED/tt.log"
+  connector_pay alice "{\"payments\":8,\"concurrency\":8,\"seed\":2,$(to "$url")}"
+  connector_count alice
+  bed_wait 20 'all to arrive at the second collector' \
+    same connector_truth alice originated prepares -- collector_sum second packet_count_prepare
+  [ "$(collector_exports first)" -ge 1 ]
+  [ "$(telltale_metric tt packet_amount_fulfill)" -gt 0 ]
+  [ "$(telltale_metric tt telltale_exports_total "endpoint=\"$(collector_url second)\"")" -ge 1 ]
+  telltale_stop tt
+  [ "$(telltale_truth tt prepares)" = "$(connector_truth alice originated prepares)" ]
+}
+
+@test "SIGHUP with a wrong configuration changes nothing and says why; without consent it stops" {
+  mkdir "$BED_CGROUP/alice" "$BED_CGROUP/bob"
+  telltale_config tt "$BED_CGROUP/alice"
+  telltale_start tt
+  cp "$BED/tt.yaml" "$BED/good.yaml"
+  echo 'no_such_key: 1' >>"$BED/tt.yaml"
+  reload tt
+  grep -q "tt.yaml:[0-9]*:1: .*no_such_key" "$BED/tt.log"
+  grep -q 'the configuration of before stays in use, unchanged' "$BED/tt.log"
+  sed "s,cgroup: .*,cgroup: $BED_CGROUP/bob," "$BED/good.yaml" >"$BED/tt.yaml"
+  reload tt
+  grep -q '`targets` was changed, and only a restart can change it' "$BED/tt.log"
+  sed '$a endpoints: [{url: "https://127.0.0.1:9", audience: own, ca: /no/such/file}]' "$BED/good.yaml" >"$BED/tt.yaml"
+  reload tt
+  grep -q '/no/such/file' "$BED/tt.log"
+  grep -q 'the configuration of before stays in use' "$BED/tt.log"
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  sed 's/^enabled: .*/enabled: false/' "$BED/good.yaml" >"$BED/tt.yaml"
+  kill -HUP "$(bed_pid tt)"
+  bed_wait 20 'it to stop' eval '! bed_alive tt'
+  grep -q 'tt.yaml): stopping' "$BED/tt.log"
+  grep -q 'consent\|enabled' "$BED/tt.log"
+}

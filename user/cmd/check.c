@@ -340,7 +340,10 @@ static void check_rates(const struct config *config)
 		if (s.loaded)
 			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
 			    s.base);
-		else
+		if (s.loaded && s.refused.count)
+			say(HOST_WARN, "rates", "the %s: %zu cannot be used: %s", names[i],
+			    s.refused.count, s.refused.why);
+		if (!s.loaded)
 			say_rates_failed(names[i], config->rates[i].location, s.error);
 	}
 	if (!config->rates[RATES_OPERATOR].location && !config->rates[RATES_NETWORK].location)

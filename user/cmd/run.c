@@ -49,6 +49,13 @@ static const struct argp parser = {
 	       "notice.",
 };
 
+static struct config *load_again(void *arguments)
+{
+	const struct arguments *a = arguments;
+
+	return command_config_load(&a->config);
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -81,6 +88,8 @@ int cmd_run(int argc, char **argv)
 	}
 	daemon.config = config;
 	daemon.truth_path = a.truth;
+	daemon.load = load_again;
+	daemon.load_context = &a;
 	if (!daemon_run(&daemon))
 		status = EXIT_SUCCESS;
 out:

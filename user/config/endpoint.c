@@ -132,10 +132,6 @@ int config_check_header(struct config_header *headers, size_t i, char *why)
 
 int config_check_attribute(const char *key, char *why)
 {
-	if (!strcmp(key, "service.instance.id"))
-		return config_refuse(why,
-				     "service.instance.id is the instance's name; set `instance` "
-				     "instead");
 	if (!strncmp(key, "telltale.", 9))
 		return config_refuse(why,
 				     "'%.60s' begins with telltale., which telltale sets itself; "

@@ -9,8 +9,10 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "daemon/reload.h"
 #include "daemon/stages.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "daemon/truth.h"
 #include "release/vocabulary.h"
 
@@ -192,6 +194,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	privacy_tick(d->privacy, clock_wall_ns());
 	write_truth(d);
 	run_page(d);
+	reload_tick(d->reload);
+	notify_alive();
 }
 
 static void on_export(evutil_socket_t fd, short what, void *context)
@@ -216,6 +220,19 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
+	notify_stopping();
+	event_base_loopbreak(d->base);
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *d = context;
+
+	(void)fd;
+	(void)what;
+	if (reload_begin(d->reload))
+		return;
+	notify_stopping();
 	event_base_loopbreak(d->base);
 }
 
@@ -257,9 +274,13 @@ static int add_events(struct daemon *d)
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_export, d->config->export_interval_ms);
 	if (!err)
+		d->export_event = d->events[d->events_len - 1];
+	if (!err)
 		err = add_event(d, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, 0);
 	if (!err)
 		err = add_event(d, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, 0);
+	if (!err)
+		err = add_event(d, SIGHUP, EV_SIGNAL | EV_PERSIST, on_hangup, 0);
 	return err;
 }
 
@@ -295,6 +316,7 @@ int daemon_run(const struct daemon_options *options)
 
 	if (!d)
 		return -ENOMEM;
+	d->options = options;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
 	err = daemon_open(d);
@@ -306,11 +328,13 @@ int daemon_run(const struct daemon_options *options)
 		release(d);
 		write_truth(d);
 		say_ready(d);
+		notify_ready();
 		event_base_dispatch(d->base);
 		probe_detach_execs(d->probe);
 		targets_detach(&d->targets);
 		drain_ring(d);
 		pipeline_drain(d->pipeline, clock_mono_ns());
+		reload_finish(d->reload);
 		release(d);
 		privacy_save(d->privacy);
 		write_truth(d);

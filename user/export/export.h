@@ -27,16 +27,22 @@
 struct export_params {
 	const struct config_endpoint *endpoints;
 	size_t endpoints_len;
-	const char *service_name, *instance;
+	const char *service_name, *instance_id; /* instance_id: see instance.h */
 	enum network network;
 	const struct config_attribute *attributes; /* the operator's own */
 	size_t attributes_len;
+	/* The last states of an exporter that this one succeeds; NULL: none. An endpoint with the
+	 * same URL and audience goes on counting from its own. Used by export_start only. */
+	const struct export_status *before;
+	size_t before_len;
 };
 
 struct exporter;
 
 /* Starts the thread. PARAMS is copied; what it points to must outlive the exporter. 0 or -errno. */
 int export_start(const struct export_params *params, struct exporter **out);
+/* Whether all files of ENDPOINTS can be read; if not, -errno after logging the reason. */
+int export_check(const struct config_endpoint *endpoints, size_t endpoints_len);
 /* Posts SNAPSHOT and takes a reference to it. Also reads certificates again that were replaced, so
  * the caller is always the same thread, with the privileges to read them. */
 void export_post(struct exporter *x, struct released *snapshot);

@@ -10,6 +10,7 @@
 
 #include <microhttpd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "page/clients.h"
 #include "page/guard.h"
@@ -34,7 +35,8 @@ struct page {
 	struct MHD_Daemon *local, *control;
 	const struct page_options *options;
 	struct released *snapshot;
-	char *notes; /* comments that follow the snapshot; NULL: none */
+	int64_t posted_ms; /* when it came, CLOCK_MONOTONIC */
+	char *notes;       /* comments that follow the snapshot; NULL: none */
 	char policy[PAGE_POLICY_MAX];
 	struct stat local_file, control_file;
 	struct page_clients clients, control_clients;
@@ -177,6 +179,21 @@ static unsigned refusal(const struct page *p, struct MHD_Connection *connection)
 	return p->is_unix || !host || page_host_is_loopback(host) ? 0 : MHD_HTTP_FORBIDDEN;
 }
 
+/* For a manager's probes, which have no token and send any Host. */
+static enum MHD_Result answer_probe(const struct page *p, struct MHD_Connection *connection,
+				    bool alive)
+{
+	int64_t stale_ms = p->options->stale_ms;
+
+	if (alive && p->snapshot && stale_ms && clock_mono_ms() - p->posted_ms > stale_ms)
+		return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "the daemon stands still: no snapshot for a while\n");
+	if (!alive && !p->snapshot)
+		return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "not counting yet: the programs are being loaded\n");
+	return say(connection, MHD_HTTP_OK, "ok\n");
+}
+
 static enum MHD_Result handle_local(void *context, struct MHD_Connection *connection,
 				    const char *url, const char *method, const char *version,
 				    const char *upload, size_t *upload_len, void **state)
@@ -187,6 +204,8 @@ static enum MHD_Result handle_local(void *context, struct MHD_Connection *connec
 	(void)upload;
 	if (still_coming(state, upload_len))
 		return MHD_YES;
+	if (is_read(method) && (!strcmp(url, "/healthz") || !strcmp(url, "/readyz")))
+		return answer_probe(p, connection, url[1] == 'h');
 	switch (refusal(p, connection)) {
 	case MHD_HTTP_FORBIDDEN:
 		return say(connection, MHD_HTTP_FORBIDDEN,
@@ -341,6 +360,7 @@ void page_post(struct page *p, struct released *snapshot)
 	struct released *old = p->snapshot;
 
 	p->snapshot = released_ref(snapshot);
+	p->posted_ms = clock_mono_ms();
 	released_unref(old);
 }
 

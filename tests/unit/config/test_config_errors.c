@@ -140,7 +140,6 @@ static const struct wrong wrongs[] = {
 	{EP "  - url: https://c\n    audience: own\n", "4:5", "an endpoint already, in line 2",
 	 "remove one"},
 	{"resource: {telltale.network: x}\n", "1:11", "which telltale sets itself", "another name"},
-	{"resource: {service.instance.id: x}\n", "1:11", "service.instance.id", "set `instance`"},
 	/* listen, directories */
 	{"listen: 0.0.0.0:9464\n", "1:9", "not a loopback address", "write 127.0.0.1:9464"},
 	{"listen: '[2001:db8::1]:9464'\n", "1:9", "must not leave the host", "[::1]:9464"},
