@@ -115,3 +115,18 @@ reload() {
   grep -q 'tt.yaml): stopping' "$BED/tt.log"
   grep -q 'consent\|enabled' "$BED/tt.log"
 }
+
+@test "without bpf(), without /sys and without certificate authorities check names the reason" {
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice" 'endpoints: [{url: "https://127.0.0.1:9", audience: own}]'
+  run -1 "$BATS_TEST_DIRNAME/without-bpf" "$TELLTALE" check --config "$BED/tt.yaml"
+  echo "$output"
+  [[ $output == *'programs '*'a seccomp filter refuses bpf() to this process'* ]]
+  run -1 unshare --mount sh -c 'mount -t tmpfs none /sys && "$0" check --config "$1"' "$TELLTALE" "$BED/tt.yaml"
+  echo "$output"
+  [[ $output == *'programs '*'mount /sys here'* ]]
+  run -1 unshare --mount sh -c 'mount -t tmpfs none /etc/ssl && ! [ -d /usr/share/grpc ] ||
+    mount -t tmpfs none /usr/share/grpc && "$0" check --config "$1"' "$TELLTALE" "$BED/tt.yaml"
+  echo "$output"
+  [[ $output == *'collector '*'no certificate authorities on this host: install ca-certificates'* ]]
+}

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "config/text.h"
 #include "export/export.h"
+#include "base/escape.h"
 #include "base/fetch.h"
 #include "tap/host.h"
 #include "base/log.h"
@@ -76,15 +77,17 @@ __attribute__((format(printf, 3, 4))) static void say(enum host_verdict verdict,
 {
 	static const char *const words[] = {
 		[HOST_OK] = "ok  ", [HOST_WARN] = "warn", [HOST_FAIL] = "FAIL"};
+	char said[2048], shown[4096];
 	va_list args;
 
 	failures += verdict == HOST_FAIL;
 	warnings += verdict == HOST_WARN;
-	printf("%s  %-14s ", words[verdict], what);
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(said, sizeof(said), format, args);
 	va_end(args);
-	putchar('\n');
+	/* Names of processes and the words of collectors are others'. */
+	escape_text(said, shown, sizeof(shown));
+	printf("%s  %-14s %s\n", words[verdict], what, shown);
 }
 
 static void check_consent(const struct config *config)

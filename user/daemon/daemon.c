@@ -319,7 +319,8 @@ int daemon_run(const struct daemon_options *options)
 	d->options = options;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
-	err = daemon_open(d);
+	d->reload = reload_new(d);
+	err = d->reload ? daemon_open(d) : -ENOMEM;
 	if (!err)
 		err = add_events(d);
 	if (!err) {
@@ -342,6 +343,7 @@ int daemon_run(const struct daemon_options *options)
 		log_err("run", "out of memory");
 	}
 	daemon_close(d);
+	reload_free(d->reload);
 	free(d);
 	return err;
 }

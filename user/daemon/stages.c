@@ -17,7 +17,6 @@
 #include "base/instance.h"
 #include "base/log.h"
 #include "base/privilege.h"
-#include "daemon/reload.h"
 
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
@@ -250,10 +249,6 @@ int daemon_open(struct daemon *d)
 		err = load_instance_id(d);
 	if (!err)
 		err = daemon_open_exporter(d, NULL, 0); /* gRPC never runs with privileges */
-	if (!err) {
-		d->reload = reload_new(d);
-		err = d->reload ? 0 : -ENOMEM;
-	}
 	if (!err && d->local)
 		err = local_start(d->local, d->exporter, d->targets.list, d->targets.len);
 	return err;
@@ -282,5 +277,4 @@ void daemon_close(struct daemon *d)
 	targets_detach(&d->targets);
 	probe_close(d->probe);
 	targets_close(&d->targets);
-	reload_free(d->reload);
 }

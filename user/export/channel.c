@@ -295,7 +295,7 @@ static void read_response(struct export_channel *c, struct export_answer *answer
 	if (message) {
 		mask_headers(c->endpoint, message);
 		snprintf(answer->words, sizeof(answer->words), "%s", message);
-		export_one_line(answer->words);
+		export_one_line(answer->words, sizeof(answer->words));
 	}
 	free(message);
 	grpc_slice_unref(bytes);
@@ -329,6 +329,12 @@ void export_channel_finish(struct export_channel *c, struct export_answer *answe
 
 		mask_headers(c->endpoint, details);
 		export_words(c->status, details, connected, answer->words, sizeof(answer->words));
+		/* So gRPC words that it has nothing to judge the other end by. */
+		if (c->endpoint->tls && !c->endpoint->ca_file &&
+		    strstr(details, "empty address list"))
+			snprintf(answer->words, sizeof(answer->words),
+				 "there are no certificate authorities on this host: install "
+				 "ca-certificates, or set `ca` at the endpoint");
 		gpr_free(details);
 	}
 	/* A connection whose other end has vanished looks healthy for many minutes: do not wait. */
