@@ -103,6 +103,8 @@ static void check_consent(const struct config *config)
 		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));
 	else
 		say(HOST_OK, "configuration", "%s", config_file(config));
+	for (size_t i = 0; i < config->remarks_len; i++)
+		say(HOST_WARN, "configuration", "%s", config->remarks[i]);
 	if (config->rafiki_telemetry_on)
 		say(HOST_WARN, "consent",
 		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
