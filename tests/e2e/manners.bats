@@ -130,3 +130,33 @@ reload() {
   echo "$output"
   [[ $output == *'collector '*'no certificate authorities on this host: install ca-certificates'* ]]
 }
+
+@test "check fails for an asset without a rate, a code in lower case, and a port that another program has" {
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice" 'peers: [{name: bob, endpoint: "bob.example/", asset: {code: XAU, scale: 2}}]'
+  sed -i 's/code: EUR/code: eur/' "$BED/tt.yaml"
+  port=$(sed -n 's/^listen: .*://p' "$BED/tt.yaml")
+  bed_spawn holder python3 -c "import socket, time; s = socket.create_server(('127.0.0.1', $port)); time.sleep(600)"
+  bed_wait 10 'the port to be taken' eval "exec 9<>/dev/tcp/127.0.0.1/$port"
+  run -1 "$TELLTALE" check --config "$BED/tt.yaml"
+  echo "$output"
+  for line in 'rates +no rate of eur, the asset of default_asset.*write EUR' \
+    'rates +no rate of XAU, the asset of the peer bob.*name a source' 'listen +.*another port'; do
+    grep -qE "^FAIL +$line" <<<"$output"
+  done
+}
+
+@test "a clock that nobody has set is waited for; no point is of 1970" {
+  mkdir "$BED_CGROUP/alice"
+  make -s -C "$ROOT" build/tests/clock.so
+  telltale_config tt "$BED_CGROUP/alice"
+  echo $((-$(date +%s) + 100)) >"$BED/clock"
+  telltale_spawn tt LD_PRELOAD="$ROOT/build/tests/clock.so" CLOCK_FILE="$BED/clock"
+  bed_wait 30 'it to wait' grep -q 'it was not set yet: counting begins when it is' "$BED/tt.log"
+  run ! telltale_ready tt
+  echo 0 >"$BED/clock.new"
+  mv "$BED/clock.new" "$BED/clock"
+  bed_wait 120 'it to be ready' telltale_ready tt
+  [ "$(telltale_snapshot tt)" -gt 1700000000 ]
+  telltale_stop tt
+}

@@ -51,6 +51,11 @@ void notify_reloading(void)
 	send_state(state);
 }
 
+void notify_starting(void)
+{
+	send_state("EXTEND_TIMEOUT_USEC=60000000");
+}
+
 void notify_stopping(void)
 {
 	send_state("STOPPING=1");

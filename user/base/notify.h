@@ -10,6 +10,8 @@
 void notify_ready(void);
 /* It reads its configuration again; notify_ready follows, whether that worked or not. */
 void notify_reloading(void);
+/* Starting takes longer: not to be given up for another minute. */
+void notify_starting(void);
 void notify_stopping(void);
 /* It is alive: called once a second from the event loop. Does nothing when the manager does not
  * watch this process (WATCHDOG_USEC). */

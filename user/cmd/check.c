@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.c - `telltale check`: what works on this host, what does not, and how to fix it. */
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -308,12 +312,63 @@ static void check_targets(const struct config *config)
 /* --- what it talks to ---------------------------------------------------------------------------
  */
 
+/* A server may answer again; a file that is not there has to be put there. */
 static void say_rates_failed(const char *whose, const char *location, const char *error)
 {
 	char *shown = fetch_location_shown(location);
+	bool file = location[0] == '/' || !strncasecmp(location, "file:", 5);
 
-	say(HOST_WARN, "rates", "the %s, %s: %s", whose, shown ? shown : "?", error);
+	say(file ? HOST_FAIL : HOST_WARN, "rates", "the %s, %s: %s%s", whose, shown ? shown : "?",
+	    error, file ? "; put the document there, or name another place under `rates:`" : "");
 	free(shown);
+}
+
+/* Without rates, amounts in ASSET are counted as unconverted. */
+static void check_rate_of(const struct rates *rates, const struct asset *asset, const char *whose)
+{
+	struct asset upper = *asset;
+	uint64_t value;
+	bool other = false;
+
+	if (rates_convert(rates, 1, asset, &value) != RATES_UNKNOWN)
+		return;
+	for (char *c = upper.code; *c; c++) {
+		other = other || islower((unsigned char)*c);
+		*c = (char)toupper((unsigned char)*c);
+	}
+	other = other && rates_convert(rates, 1, &upper, &value) != RATES_UNKNOWN;
+	say(HOST_FAIL, "rates", "no rate of %s, the asset of %s: its amounts have no value; %s%s",
+	    asset->code, whose,
+	    other ? "codes differ by case: write " : "name a source that has it under `rates:`",
+	    other ? upper.code : "");
+}
+
+static bool asset_before(const struct config *config, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(config->peers[i].asset.code, config->peers[n].asset.code))
+			return true;
+	}
+	return config->has_default_asset &&
+	       !strcmp(config->default_asset.code, config->peers[n].asset.code);
+}
+
+/* Each asset of the configuration once. */
+static void check_assets(const struct config *config, const struct rates *rates)
+{
+	char whose[128];
+
+	if (config->has_default_asset)
+		check_rate_of(rates, &config->default_asset, "default_asset");
+	for (size_t i = 0; i < config->peers_len; i++) {
+		const struct peer *peer = &config->peers[i];
+
+		if (asset_before(config, i))
+			continue;
+		snprintf(whose, sizeof(whose), "the peer %.100s",
+			 peer->name ? peer->name : peer->endpoint);
+		check_rate_of(rates, &peer->asset, whose);
+	}
 }
 
 static void check_rates_proxy(const char *whose, const char *location)
@@ -355,6 +410,7 @@ static void check_rates(const struct config *config)
 		say(HOST_WARN, "rates",
 		    "none configured: only amounts in " RATES_BASE_CODE
 		    " have a value; name a source under `rates:`");
+	check_assets(config, rates);
 	rates_free(rates);
 }
 
@@ -416,6 +472,21 @@ static void check_unix(const struct config *config, const char *listen, const ch
 	free(copy);
 }
 
+/* Whether a telltale answers on the socket of the commands. */
+static bool is_running(const struct config *config)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool answers = false;
+
+	if (fd >= 0 && snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
+				config->run_dir) < (int)sizeof(address.sun_path))
+		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+	if (fd >= 0)
+		close(fd);
+	return answers;
+}
+
 static void check_group(const struct config *config)
 {
 	char why[256];
@@ -442,8 +513,8 @@ static void check_page(const struct config *config)
 		return;
 	}
 	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
-	if (fd == -EADDRINUSE)
-		say(HOST_WARN, "listen", "%s; a telltale that already runs may be using it", why);
+	if (fd == -EADDRINUSE && is_running(config))
+		say(HOST_OK, "listen", "http://%s/, of the telltale that runs", config->listen);
 	else if (fd < 0)
 		say(HOST_FAIL, "listen", "%s", why);
 	else if (!config_listen_is_local(config->listen))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "config/config.h"
@@ -309,6 +310,26 @@ static void say_ready(const struct daemon *d)
 		 c->instance, network_text(c->network), page);
 }
 
+/* A host without a battery for its clock begins in 1970. Points of that time would be refused, or
+ * kept for ever; whether a Prepare has expired could not be told; and the hours and days of
+ * continual would be wrong ones. */
+static void wait_for_clock(void)
+{
+	bool said = false;
+
+	while (clock_wall_ns() < CLOCK_EARLIEST_NS) {
+		if (!said)
+			log_warn("run",
+				 "the clock shows a time before 2025, so it was not set yet: "
+				 "counting begins when it is; set it, or see that NTP works");
+		said = true;
+		notify_starting();
+		sleep(1);
+	}
+	if (said)
+		log_info("run", "the clock is set now");
+}
+
 int daemon_run(const struct daemon_options *options)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -319,6 +340,7 @@ int daemon_run(const struct daemon_options *options)
 	d->options = options;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
+	wait_for_clock();
 	d->reload = reload_new(d);
 	err = d->reload ? daemon_open(d) : -ENOMEM;
 	if (!err)
