@@ -9,6 +9,7 @@ BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man8
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
 UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 CC         = gcc
@@ -339,11 +340,12 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 		>$(UNITDIR)/telltale-rates.service
 	chmod 644 $(UNITDIR)/telltale.service $(UNITDIR)/telltale-rates.service
 	$(INSTALL) -m 644 scripts/deploy/telltale-rates.timer $(UNITDIR)
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.sysusers $(SYSUSERSDIR)/telltale.conf
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
 
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(UNITDIR)/telltale.service
-	rm -f $(addprefix $(UNITDIR)/telltale-rates.,service timer)
+	rm -f $(addprefix $(UNITDIR)/telltale-rates.,service timer) $(SYSUSERSDIR)/telltale.conf
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
 

@@ -109,7 +109,7 @@ static int measure(const struct form *f, char *authority, struct privacy *p, uns
 		.exponential = f->exponential,
 	};
 	const struct export_params params = {
-		.instance = "cloud-nine",
+		.instance_id = "cloud-nine",
 		.service_name = "telltale",
 		.endpoints = &endpoint,
 		.endpoints_len = 1,

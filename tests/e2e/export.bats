@@ -177,6 +177,10 @@ case_passes() {
   case_passes no_privilege
 }
 
+@test "the environment's proxy is used, and never for loopback or for what no_proxy names" {
+  case_passes proxies
+}
+
 @test "one attempt says in words why an endpoint cannot be used" {
   case_passes trying
 }

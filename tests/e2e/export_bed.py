@@ -95,7 +95,6 @@ def metrics(request):
 class Exporter:
     def __init__(self, *endpoints):
         env = environment()
-        env["LSAN_OPTIONS"] = "suppressions=tests/lsan.supp:print_suppressions=0"
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [EXPORTER, *endpoints], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -186,7 +185,8 @@ def raw_export(answer):
 
 def environment():
     """This process's environment, without the proxies that gRPC would use."""
-    return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()} | {
+        "LSAN_OPTIONS": "suppressions=tests/lsan.supp:print_suppressions=0"}
 
 
 def attempt(endpoint, **more):

@@ -4,16 +4,18 @@
 Each case starts servers, runs build/tests/exporter against them and asserts what arrived and what
 the exporter says of it. Nothing here asserts a time: waits poll with a deadline and only fail.
 """
+import contextlib
 import os
 import shutil
 import socket
 import sys
+import threading
 import time
 
 import grpc
 
 import export_faults
-from export_bed import (OK, PATIENCE_S, Authority, Exporter, Server, Wire, attempt, black_hole,
+from export_bed import (OK, PATIENCE_S, Authority, Exporter, Raw, Server, Wire, attempt, black_hole,
                         metrics, until)
 
 # --- the cases ------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def a_secret_is_not_repeated():
                    ",header=Authorization:Bearer s3cret-of-ours")
     assert done.returncode == 1 and "s3c" not in done.stdout + done.stderr, done
     # Nor does it report the address of a proxy that gRPC cannot read.
-    done = attempt(f"authority={Server().authority}", http_proxy="ht tp://me:s3cret@127.0.0.1:1")
+    done = attempt("authority=collector.invalid:4317", http_proxy="http:///me:s3cret@127.0.0.1:1")
     assert "cannot parse value of 'http_proxy' env var" in done.stderr, done
     assert "s3c" not in done.stdout + done.stderr, done
 
@@ -479,6 +481,39 @@ def trying():
     with black_hole() as hole:
         done = attempt(f"authority={hole},timeout=200")
         assert done.returncode == 1 and "no answer within the timeout" in done.stdout, done
+
+
+def proxies():
+    """The environment's proxy is used, and never for loopback or for what no_proxy names."""
+    server = Server()
+
+    def connect(client):
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            asked += client.recv(4096)
+        assert asked.startswith(b"CONNECT collector.invalid:4317 "), asked
+        with socket.create_connection(("127.0.0.1", server.port)) as onward:
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            threading.Thread(target=pump, args=(onward, client), daemon=True).start()
+            pump(client, onward)
+
+    def pump(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+
+    proxy = Raw(connect)
+    for variable in "grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy":
+        more = {variable: f"http://me:s3cret@{proxy.authority}"}
+        before = proxy.connections
+        done = attempt("authority=collector.invalid:4317", **more)
+        assert (done.returncode, proxy.connections) == (0, before + 1), (variable, done)
+        for host in "127.0.0.1", "localhost":
+            done = attempt(f"authority={host}:{server.port}", **more)
+            assert (done.returncode, proxy.connections) == (0, before + 1), (variable, host, done)
+        for exception in {"NO_PROXY": "*"}, {"no_proxy": "a.example, .invalid"}:
+            done = attempt("authority=collector.invalid:4317", **more, **exception)
+            assert (done.returncode, proxy.connections) == (1, before + 1), (exception, done)
 
 
 if __name__ == "__main__":

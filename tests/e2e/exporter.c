@@ -36,7 +36,7 @@ static struct config_attribute attributes[] = {
 	{(char *)"service.name", (char *)"forged"},
 };
 static struct export_params params = {
-	.instance = "node-a",
+	.instance_id = "node-a",
 	.service_name = "telltale",
 	.attributes = attributes,
 	.attributes_len = 4,

@@ -171,7 +171,7 @@ TABLE
   done <<'TABLE'
 {"base": "USD", "rates": {|not JSON: it ends in the middle
 {"base": "USD"}|no "rates"
-{"base": "USD", "rates": {"EUR": "x"}}|the rate of EUR is not a positive decimal number
+{"base": "USD", "rates": {"EUR": "x"}}|it has no rate that can be used: the rate of EUR is not a positive decimal number
 TABLE
   wrong 1 'cannot read the file' "$TELLTALE" rates show --operator "$BED/none.json"
 }

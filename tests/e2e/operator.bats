@@ -80,7 +80,7 @@ CONFINED
   run "$TELLTALE" check --config "$BED/broken.yaml"
   echo "$output"
   [ "$status" = 1 ]
-  for line in 'FAIL +consent .*enabled: true' 'warn +target .*no cgroup' 'warn +rates .*none.json' \
+  for line in 'FAIL +consent .*enabled: true' 'warn +target .*no cgroup' 'FAIL +rates .*none.json.*put the document there' 'FAIL +rates .*no rate of EUR' \
     'FAIL +collector .*refused' 'FAIL +listen .*directory'; do
     grep -qiE "^$line" <<<"$output"
   done

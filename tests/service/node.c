@@ -181,7 +181,7 @@ static int start_exporter(struct node *n)
 		.endpoints = c->endpoints,
 		.endpoints_len = c->endpoints_len,
 		.service_name = c->service_name,
-		.instance = c->instance,
+		.instance_id = c->instance,
 		.network = c->network,
 		.attributes = c->attributes,
 		.attributes_len = c->attributes_len,

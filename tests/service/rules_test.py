@@ -17,12 +17,23 @@ def series(name, values, labels=""):
     return {"series": f'{name}{{{NODE}{"," if labels else ""}{labels}}}', "values": values}
 
 
+OTHER = NODE.replace('instance="a"', 'instance="b"')
+TWO = {"series": f"transactions_total{{{OTHER}}}", "values": "0+1x40"}
+# Two under one id: what the store sees is now of the one, now of the other.
+FLIPS = " ".join(["110 500"] * 20)
+
 # Alert, when, the series that raise it, the series that do not, its own labels.
 ALERTS = [
     ("network-alerts", "NodeSilent", "40m", [series("source:transactions:time", "0+60x10 600x30")],
      [series("source:transactions:time", "0+60x40")], {}),
     ("network-alerts", "NodeIncomplete", "2h", [series("telltale_coverage_complete", "0x120")],
      [series("telltale_coverage_complete", "1x120")], {}),
+    ("network-alerts", "TwoSendAsOne", "40m", [series("transactions_total", "0+1x40"), TWO],
+     [series("transactions_total", "0+1x40")], {}),
+    ("network-alerts", "TwoSendAsOne", "40m", [series("transactions_total", FLIPS)],
+     [series("transactions_total", "0+1x10 0+1x10 0+1x20")], {}),
+    ("operator-alerts", "TwoSendAsOne", "40m", [series("transactions_total", "0+1x40"), TWO],
+     [series("transactions_total", "0+1x40")], {}),
     ("network-alerts", "CollectorDown", "10m", [{"series": 'up{job="collectors",instance="c:1"}', "values": "0x10"}],
      [{"series": 'up{job="collectors",instance="c:1"}', "values": "1x10"}], {"job": "collectors", "instance": "c:1"}),
     ("network-alerts", "CollectorNotDelivering", "20m",
@@ -77,7 +88,7 @@ ALERTS = [
 ]
 COUNTERS = ("_total", "_failed_metric_points", "_datapoints_filtered")
 # Which of a node's labels an alert keeps: all, but where it sums.
-SUMMED = {"Gaps", "UnreadableConnections", "NotConverted", "TablesFull"}
+SUMMED = {"TwoSendAsOne", "Gaps", "UnreadableConnections", "NotConverted", "TablesFull"}
 OF_A_NODE = {"network": "testnet", "job": "telltale", "instance": "a", "source": "a"}
 
 
@@ -100,6 +111,8 @@ def alert_tests():
     for file in ("network-alerts", "operator-alerts"):
         yield file, silent("a node that retired is silent for a day, no longer", "NodeSilent", "1500m",
                            [series("source:transactions:time", "0+60x10 600x1600")])
+        yield file, silent("a node that was made anew, under another id, is one node", "TwoSendAsOne", "40m",
+                           [series("transactions_total", "0+1x10"), TWO | {"values": "_x10 0+1x30"}])
 
 
 def silent(test, alert, when, inputs):

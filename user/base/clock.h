@@ -46,6 +46,10 @@ static inline uint64_t clock_mono_ns(void)
 	return clock_read_ns(CLOCK_MONOTONIC) - (uint64_t)clock_ahead_ns;
 }
 
+/* 2025-01-01, before this version was built: what is earlier is no time, but a clock that nobody
+ * has set yet. */
+#define CLOCK_EARLIEST_NS (1735689600 * (uint64_t)NS_PER_S)
+
 static inline uint64_t clock_wall_ns(void)
 {
 	return clock_read_ns(CLOCK_REALTIME);

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/proxy.h"
+
 #ifndef TELLTALE_VERSION
 #error "TELLTALE_VERSION comes from the Makefile"
 #endif
@@ -132,10 +134,29 @@ static size_t receive(char *data, size_t size, size_t n, void *fetch)
 	return bytes;
 }
 
+int fetch_set_proxy(void *easy, const char *url)
+{
+	struct proxy proxy;
+	bool found = proxy_find_for_url(url, &proxy);
+	char *direct = NULL;
+	CURLcode e = CURLE_OUT_OF_MEMORY;
+
+	/* An empty proxy means none; without the option, libcurl would read the environment. */
+	if (asprintf(&direct, "localhost,127.0.0.0/8,::1,%s", proxy_exceptions()) < 0)
+		direct = NULL;
+	if (direct)
+		e = curl_easy_setopt(easy, CURLOPT_PROXY, found ? proxy.url : "");
+	if (!e)
+		e = curl_easy_setopt(easy, CURLOPT_NOPROXY, direct);
+	free(direct);
+	explicit_bzero(&proxy, sizeof(proxy));
+	return (int)e;
+}
+
 static CURLcode set_options(struct fetch *f, const char *url, unsigned timeout_ms)
 {
 	bool secure = !strncasecmp(url, "https:", 6);
-	CURLcode e = CURLE_OK;
+	CURLcode e = (CURLcode)fetch_set_proxy(f->easy, url);
 
 #define SET(option, value)                                                                         \
 	do {                                                                                       \

@@ -24,6 +24,10 @@ char *fetch_path_of_url(const char *url);
  * user or password. NULL: out of memory. */
 char *fetch_location_shown(const char *location);
 
+/* Makes EASY, a CURL handle, reach URL through the proxy of the environment, by the rule of
+ * proxy.h; a redirect to loopback is followed without it. 0, or the error of libcurl. */
+int fetch_set_proxy(void *easy, const char *url);
+
 /* Initialises libcurl. The functions below do this themselves. */
 void fetch_begin(void);
 

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.c - `telltale check`: what works on this host, what does not, and how to fix it. */
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "config/text.h"
 #include "export/export.h"
+#include "base/escape.h"
 #include "base/fetch.h"
 #include "tap/host.h"
 #include "base/log.h"
 #include "base/procname.h"
+#include "base/proxy.h"
 #include "page/guard.h"
 #include "page/socket.h"
 #include "tap/probe.h"
@@ -75,15 +81,17 @@ __attribute__((format(printf, 3, 4))) static void say(enum host_verdict verdict,
 {
 	static const char *const words[] = {
 		[HOST_OK] = "ok  ", [HOST_WARN] = "warn", [HOST_FAIL] = "FAIL"};
+	char said[2048], shown[4096];
 	va_list args;
 
 	failures += verdict == HOST_FAIL;
 	warnings += verdict == HOST_WARN;
-	printf("%s  %-14s ", words[verdict], what);
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(said, sizeof(said), format, args);
 	va_end(args);
-	putchar('\n');
+	/* Names of processes and the words of collectors are others'. */
+	escape_text(said, shown, sizeof(shown));
+	printf("%s  %-14s %s\n", words[verdict], what, shown);
 }
 
 static void check_consent(const struct config *config)
@@ -99,6 +107,8 @@ static void check_consent(const struct config *config)
 		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));
 	else
 		say(HOST_OK, "configuration", "%s", config_file(config));
+	for (size_t i = 0; i < config->remarks_len; i++)
+		say(HOST_WARN, "configuration", "%s", config->remarks[i]);
 	if (config->rafiki_telemetry_on)
 		say(HOST_WARN, "consent",
 		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
@@ -302,12 +312,75 @@ static void check_targets(const struct config *config)
 /* --- what it talks to ---------------------------------------------------------------------------
  */
 
+/* A server may answer again; a file that is not there has to be put there. */
 static void say_rates_failed(const char *whose, const char *location, const char *error)
 {
 	char *shown = fetch_location_shown(location);
+	bool file = location[0] == '/' || !strncasecmp(location, "file:", 5);
 
-	say(HOST_WARN, "rates", "the %s, %s: %s", whose, shown ? shown : "?", error);
+	say(file ? HOST_FAIL : HOST_WARN, "rates", "the %s, %s: %s%s", whose, shown ? shown : "?",
+	    error, file ? "; put the document there, or name another place under `rates:`" : "");
 	free(shown);
+}
+
+/* Without rates, amounts in ASSET are counted as unconverted. */
+static void check_rate_of(const struct rates *rates, const struct asset *asset, const char *whose)
+{
+	struct asset upper = *asset;
+	uint64_t value;
+	bool other = false;
+
+	if (rates_convert(rates, 1, asset, &value) != RATES_UNKNOWN)
+		return;
+	for (char *c = upper.code; *c; c++) {
+		other = other || islower((unsigned char)*c);
+		*c = (char)toupper((unsigned char)*c);
+	}
+	other = other && rates_convert(rates, 1, &upper, &value) != RATES_UNKNOWN;
+	say(HOST_FAIL, "rates", "no rate of %s, the asset of %s: its amounts have no value; %s%s",
+	    asset->code, whose,
+	    other ? "codes differ by case: write " : "name a source that has it under `rates:`",
+	    other ? upper.code : "");
+}
+
+static bool asset_before(const struct config *config, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(config->peers[i].asset.code, config->peers[n].asset.code))
+			return true;
+	}
+	return config->has_default_asset &&
+	       !strcmp(config->default_asset.code, config->peers[n].asset.code);
+}
+
+/* Each asset of the configuration once. */
+static void check_assets(const struct config *config, const struct rates *rates)
+{
+	char whose[128];
+
+	if (config->has_default_asset)
+		check_rate_of(rates, &config->default_asset, "default_asset");
+	for (size_t i = 0; i < config->peers_len; i++) {
+		const struct peer *peer = &config->peers[i];
+
+		if (asset_before(config, i))
+			continue;
+		snprintf(whose, sizeof(whose), "the peer %.100s",
+			 peer->name ? peer->name : peer->endpoint);
+		check_rate_of(rates, &peer->asset, whose);
+	}
+}
+
+static void check_rates_proxy(const char *whose, const char *location)
+{
+	struct proxy proxy;
+
+	if (proxy_find_for_url(location, &proxy))
+		say(HOST_WARN, "rates",
+		    "the %s are fetched through the proxy %s; if that is not intended, name the "
+		    "host in no_proxy or unset %s",
+		    whose, proxy.shown, proxy.variable);
+	explicit_bzero(&proxy, sizeof(proxy));
 }
 
 static void check_rates(const struct config *config)
@@ -323,16 +396,21 @@ static void check_rates(const struct config *config)
 
 		if (!s.configured)
 			continue;
+		check_rates_proxy(names[i], config->rates[i].location);
 		if (s.loaded)
 			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
 			    s.base);
-		else
+		if (s.loaded && s.refused.count)
+			say(HOST_WARN, "rates", "the %s: %zu cannot be used: %s", names[i],
+			    s.refused.count, s.refused.why);
+		if (!s.loaded)
 			say_rates_failed(names[i], config->rates[i].location, s.error);
 	}
 	if (!config->rates[RATES_OPERATOR].location && !config->rates[RATES_NETWORK].location)
 		say(HOST_WARN, "rates",
 		    "none configured: only amounts in " RATES_BASE_CODE
 		    " have a value; name a source under `rates:`");
+	check_assets(config, rates);
 	rates_free(rates);
 }
 
@@ -376,8 +454,9 @@ static void check_token(const struct config *config)
 	explicit_bzero(token, sizeof(token));
 }
 
-static void check_unix(const char *listen, const char *path)
+static void check_unix(const struct config *config, const char *listen, const char *path)
 {
+	const char *group = config->listen_group;
 	char *copy = strdup(path);
 	bool made;
 	int err = copy ? try_directory(dirname(copy), &made) : -ENOMEM;
@@ -388,8 +467,33 @@ static void check_unix(const char *listen, const char *path)
 		    "can be written",
 		    listen, strerror(-err));
 	else
-		say(HOST_OK, "listen", "%s, for this user and root only", listen);
+		say(HOST_OK, "listen", "%s, for this user, root%s%s only", listen,
+		    group ? " and the group " : "", group ? group : "");
 	free(copy);
+}
+
+/* Whether a telltale answers on the socket of the commands. */
+static bool is_running(const struct config *config)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool answers = false;
+
+	if (fd >= 0 && snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
+				config->run_dir) < (int)sizeof(address.sun_path))
+		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+	if (fd >= 0)
+		close(fd);
+	return answers;
+}
+
+static void check_group(const struct config *config)
+{
+	char why[256];
+	gid_t group;
+
+	if (config->listen_group && page_group_find(config->listen_group, &group, why, sizeof(why)))
+		say(HOST_FAIL, "listen_group", "%s", why);
 }
 
 static void check_page(const struct config *config)
@@ -397,18 +501,20 @@ static void check_page(const struct config *config)
 	char why[256] = "";
 	int fd = -1;
 
+	check_group(config);
+
 	if (!config->listen) {
 		say(HOST_OK, "listen", "none: neither the page nor /metrics");
 		return;
 	}
 	check_token(config);
 	if (page_unix_path(config->listen)) {
-		check_unix(config->listen, page_unix_path(config->listen));
+		check_unix(config, config->listen, page_unix_path(config->listen));
 		return;
 	}
 	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
-	if (fd == -EADDRINUSE)
-		say(HOST_WARN, "listen", "%s; a telltale that already runs may be using it", why);
+	if (fd == -EADDRINUSE && is_running(config))
+		say(HOST_OK, "listen", "http://%s/, of the telltale that runs", config->listen);
 	else if (fd < 0)
 		say(HOST_FAIL, "listen", "%s", why);
 	else if (!config_listen_is_local(config->listen))
@@ -425,7 +531,7 @@ static void check_page(const struct config *config)
 
 static void check_collectors(const struct config *config)
 {
-	char why[512];
+	char why[512], way[EXPORT_WAY];
 
 	if (!config->endpoints_len)
 		say(HOST_OK, "collector", "none: nothing leaves this host");
@@ -434,6 +540,12 @@ static void check_collectors(const struct config *config)
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
 
 		why[0] = '\0';
+		export_way(e, way);
+		if (way[0])
+			say(HOST_WARN, "collector",
+			    "%s (%s) is reached%s; if that is not intended, name its host in "
+			    "no_proxy or unset the variable",
+			    e->url, audience, way);
 		if (export_try(e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
 			say(HOST_FAIL, "collector",
 			    "%s (%s): %s; check that it runs and that scheme, host and port are "

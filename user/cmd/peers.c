@@ -19,12 +19,14 @@
 #include "cmd/peers_yaml.h"
 
 #define INPUT_MAX  (16u << 20) /* bytes of a peer list, and of a daemon's answer */
+#define INPUTS_MAX 256         /* files */
 #define TIMEOUT_MS 5000L
 
 struct arguments {
 	const char *config; /* NULL: the default path, which may be missing */
 	bool import;
-	const char *input; /* NULL or "-": standard input */
+	const char *inputs[INPUTS_MAX]; /* "-": standard input */
+	size_t inputs_len;              /* 0: standard input */
 };
 
 static const struct argp_option options[] = {
@@ -41,12 +43,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0 && !strcmp(arg, "import"))
 			a->import = true;
-		else if (state->arg_num == 1)
-			a->input = arg;
+		else if (a->import && a->inputs_len < INPUTS_MAX)
+			a->inputs[a->inputs_len++] = arg;
 		else
 			argp_error(state,
 				   "'%s' has no meaning here; write `telltale peers` or "
-				   "`telltale peers import [FILE]`",
+				   "`telltale peers import [FILE...]`",
 				   arg);
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -56,16 +58,17 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp parser = {
 	.options = options,
 	.parser = parse_option,
-	.args_doc = "\nimport [FILE]",
+	.args_doc = "\nimport [FILE...]",
 	.doc = "Prints the endpoints that the running daemon has seen and the asset of each, as "
 	       "items to paste under `peers:` in the configuration.\v"
-	       "`import` reads the operator's own list of peers from FILE (or standard input): "
+	       "`import` reads the operator's own list of peers from FILEs (or standard input): "
 	       "the JSON answer of Rafiki's admin API to\n\n"
 	       "  query { peers(first: 100) { edges { node { name\n"
 	       "    asset { code scale }\n"
 	       "    http { outgoing { endpoint authToken } } } }\n"
-	       "    pageInfo { hasNextPage } } }\n\n"
-	       "or an array of {name, endpoint, token, incoming: [token...], asset: {code, "
+	       "    pageInfo { endCursor hasNextPage } } }\n\n"
+	       "and to the same with `after: \"CURSOR\"` for each further page, or an array of "
+	       "{name, endpoint, token, incoming: [token...], asset: {code, "
 	       "scale}}. It prints them as the same kind of items, with a fingerprint of each "
 	       "token made with this host's key. The tokens themselves are not kept.",
 };
@@ -195,30 +198,46 @@ static char *grow(char *text, size_t len, size_t size)
 	return larger;
 }
 
-/* Does not use stdio, which would keep a copy of the tokens. */
-static int read_input(int fd, char **text, size_t *len)
+struct input {
+	char *text;
+	size_t len, size;
+};
+
+/* Appends all of FD. Does not use stdio, which would keep a copy of the tokens. */
+static int read_fd(struct input *in, int fd)
 {
-	size_t size = 0;
 	ssize_t got = 1;
 
-	*text = NULL;
-	*len = 0;
 	while (got) {
-		if (*len == size) {
-			size = size ? 2 * size : 65536;
-			*text = grow(*text, *len, size);
-			if (!*text)
+		if (in->len == in->size) {
+			in->size = in->size ? 2 * in->size : 65536;
+			in->text = grow(in->text, in->len, in->size);
+			if (!in->text)
 				return -ENOMEM;
 		}
-		got = read(fd, *text + *len, size - *len);
+		got = read(fd, in->text + in->len, in->size - in->len);
 		if (got < 0 && errno != EINTR)
 			return -errno;
 		if (got > 0)
-			*len += (size_t)got;
-		if (*len > INPUT_MAX)
+			in->len += (size_t)got;
+		if (in->len > INPUT_MAX)
 			return -EFBIG;
 	}
 	return 0;
+}
+
+static int read_input(struct input *in, const char *name)
+{
+	bool is_file = strcmp(name, "-") != 0;
+	int fd = is_file ? open(name, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+	int err = fd < 0 ? -errno : read_fd(in, fd);
+
+	if (err)
+		log_err("peers", "%s cannot be read: %s; name a file with the API's answer",
+			is_file ? name : "standard input", strerror(-err));
+	if (is_file && fd >= 0)
+		close(fd);
+	return err;
 }
 
 static int load_key(const struct config *config, struct hostkey *key)
@@ -233,31 +252,25 @@ static int load_key(const struct config *config, struct hostkey *key)
 	return err;
 }
 
-static int import(const struct config *config, const char *input)
+static int import(const struct config *config, const char *const *inputs, size_t inputs_len)
 {
-	const char *source = input && strcmp(input, "-") ? input : "standard input";
-	int fd = source == input ? open(input, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+	const char *source = inputs_len > 1 ? "the files" : inputs[0];
+	struct input in = {0};
 	struct hostkey key;
-	char *text = NULL;
-	size_t len = 0;
-	int err;
+	int err = 0;
 
-	err = fd < 0 ? -errno : read_input(fd, &text, &len);
-	if (err) {
-		log_err("peers", "%s cannot be read: %s; name a file with the API's answer", source,
-			strerror(-err));
-		goto out;
-	}
-	err = load_key(config, &key);
+	if (!strcmp(source, "-"))
+		source = "standard input";
+	for (size_t i = 0; i < inputs_len && !err; i++)
+		err = read_input(&in, inputs[i]);
 	if (!err)
-		err = peers_yaml_import(text, len, source, &key, stdout, stderr);
+		err = load_key(config, &key);
+	if (!err)
+		err = peers_yaml_import(in.text, in.len, source, &key, stdout, stderr);
 	explicit_bzero(&key, sizeof(key));
-out:
-	if (text)
-		explicit_bzero(text, len);
-	free(text);
-	if (fd > STDIN_FILENO)
-		close(fd);
+	if (in.text)
+		explicit_bzero(in.text, in.len);
+	free(in.text);
 	return err ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -272,7 +285,10 @@ int cmd_peers(int argc, char **argv)
 	config = load_config(&arguments);
 	if (!config)
 		return EXIT_FAILURE;
-	status = arguments.import ? import(config, arguments.input) : show_seen(config);
+	if (arguments.import && !arguments.inputs_len)
+		arguments.inputs[arguments.inputs_len++] = "-";
+	status = arguments.import ? import(config, arguments.inputs, arguments.inputs_len)
+				  : show_seen(config);
 	config_free(config);
 	return status;
 }

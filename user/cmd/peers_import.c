@@ -22,6 +22,7 @@ struct item {
 	char *endpoint;
 	uint64_t token; /* 0: none */
 	bool incoming;
+	bool contradicted; /* another entry names another asset for it: not printed */
 	struct asset asset;
 };
 
@@ -31,6 +32,7 @@ struct import {
 	FILE *errors;
 	int err;
 	size_t entry; /* the current one, from 1 */
+	bool more;    /* the page read last says that others follow it */
 	const char *entry_name;
 	struct item *items;
 	size_t items_len, items_size;
@@ -100,16 +102,18 @@ static void add_item(struct import *im, struct item *item)
 	struct item *list;
 
 	for (size_t i = 0; i < im->items_len; i++) {
-		const struct item *other = &im->items[i];
+		struct item *other = &im->items[i];
 
 		if (other->token != item->token || strcmp(other->endpoint, item->endpoint))
 			continue;
 		if (other->asset.scale != item->asset.scale ||
-		    strcmp(other->asset.code, item->asset.code))
+		    strcmp(other->asset.code, item->asset.code)) {
 			complain(im,
 				 "has the same endpoint and token, or no token, as entry %zu but "
 				 "another asset; ask for authToken in the query, or fix the list",
 				 other->entry);
+			other->contradicted = true;
+		}
 		goto drop; /* the same peer again */
 	}
 	if (im->items_len == CONFIG_PEERS_MAX) {
@@ -228,24 +232,38 @@ static void read_peer(struct import *im, struct json_object *node)
 	im->entry_name = NULL;
 }
 
-/* The array of entries in ROOT: ROOT itself, or the array in a GraphQL answer. */
-static struct json_object *entries_of(struct import *im, struct json_object *root)
+static void read_list(struct import *im, struct json_object *list)
 {
-	struct json_object *list = at(root, "data.peers.edges");
-	struct json_object *more = at(root, "data.peers.pageInfo.hasNextPage");
-	struct json_object *errors = at(root, "errors");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *entry = json_object_array_get_idx(list, i);
+		struct json_object *node = at(entry, "node");
+
+		im->entry++;
+		read_peer(im, node ? node : entry);
+	}
+}
+
+/* The list in an answer of the API, with or without the envelope of GraphQL, or in one of
+ * telltale's; NULL: ANSWER is none. */
+static struct json_object *list_of(struct json_object *answer)
+{
+	static const char *const paths[] = {"data.peers.edges", "peers.edges", "peers"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct json_object *list = at(answer, paths[i]);
+
+		if (json_object_is_type(list, json_type_array))
+			return list;
+	}
+	return NULL;
+}
+
+static void refuse_answer(struct import *im, struct json_object *answer)
+{
+	struct json_object *errors = at(answer, "errors");
 	const char *message = NULL;
 
-	if (json_object_is_type(root, json_type_array))
-		return root;
-	if (json_object_is_type(list, json_type_array)) {
-		if (json_object_get_boolean(more))
-			fprintf(im->errors,
-				"%s: warning: the answer is one page of several; ask with a "
-				"larger `first`, or import each page\n",
-				im->source);
-		return list;
-	}
+	im->entry = 0;
 	if (json_object_is_type(errors, json_type_array))
 		message = text_at(json_object_array_get_idx(errors, 0), "message");
 	if (message)
@@ -253,7 +271,35 @@ static struct json_object *entries_of(struct import *im, struct json_object *roo
 	else
 		complain(im, "holds no peers; give the answer of Rafiki's admin API to its peers "
 			     "query, or an array of {name, endpoint, token, asset: {code, scale}}");
-	return NULL;
+}
+
+/* One page: an answer, or an array of entries. */
+static void read_page(struct import *im, struct json_object *root)
+{
+	struct json_object *list = list_of(root),
+			   *more = at(root, "data.peers.pageInfo.hasNextPage");
+
+	if (!more)
+		more = at(root, "peers.pageInfo.hasNextPage");
+	im->more = json_object_get_boolean(more);
+	if (json_object_is_type(root, json_type_array))
+		list = root;
+	if (list)
+		read_list(im, list);
+	else
+		refuse_answer(im, root);
+}
+
+/* An array may hold pages too, as `jq --slurp` makes it. */
+static void read_root(struct import *im, struct json_object *root)
+{
+	bool pages = json_object_is_type(root, json_type_array) && json_object_array_length(root) &&
+		     list_of(json_object_array_get_idx(root, 0));
+
+	if (!pages)
+		read_page(im, root);
+	for (size_t i = 0; pages && i < json_object_array_length(root); i++)
+		read_page(im, json_object_array_get_idx(root, i));
 }
 
 /* Overwrites every text in OBJECT. This works because json-c returns its own buffer. */
@@ -280,12 +326,23 @@ static void wipe(struct json_object *object)
 	}
 }
 
-static struct json_object *parse(struct import *im, const char *json, size_t len)
+static void place_of(const char *json, size_t end, size_t *line, size_t *column)
+{
+	*line = *column = 1;
+	for (size_t i = 0; i < end; i++) {
+		*column = json[i] == '\n' ? 1 : *column + 1;
+		*line += json[i] == '\n';
+	}
+}
+
+/* Parses the value that begins at *END, one of several; *END is then behind it. NULL after an
+ * error. */
+static struct json_object *parse(struct import *im, const char *json, size_t len, size_t *end)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *root = NULL;
 	enum json_tokener_error error;
-	size_t end, line = 1, column = 1;
+	size_t line, column;
 
 	/* The tokener collects each string in its own buffer. It gets room for the longest possible
 	 * string at the start, so that it never moves and leaves a copy behind. */
@@ -298,20 +355,19 @@ static struct json_object *parse(struct import *im, const char *json, size_t len
 	}
 	printbuf_reset(tokener->pb);
 	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
-	root = json_tokener_parse_ex(tokener, json, (int)len);
+	root = json_tokener_parse_ex(tokener, json + *end, (int)(len - *end));
 	error = json_tokener_get_error(tokener);
-	end = json_tokener_get_parse_end(tokener);
-	for (size_t i = 0; i < end && i < len; i++) {
-		column = json[i] == '\n' ? 1 : column + 1;
-		line += json[i] == '\n';
-	}
-	if (!root)
+	*end += json_tokener_get_parse_end(tokener);
+	place_of(json, *end < len ? *end : len, &line, &column);
+	if (!root) {
+		im->entry = 0;
 		complain(im,
 			 "not JSON at line %zu, column %zu: %s; give the whole answer, as the "
 			 "API sent it",
 			 line, column,
 			 error == json_tokener_continue ? "it ends too early"
 							: json_tokener_error_desc(error));
+	}
 	explicit_bzero(tokener->pb->buf, (size_t)tokener->pb->size);
 	json_tokener_free(tokener);
 	return root;
@@ -322,33 +378,49 @@ static void print_items(const struct import *im, FILE *out)
 	for (size_t i = 0; i < im->items_len; i++) {
 		const struct item *item = &im->items[i];
 
+		if (item->contradicted)
+			continue;
 		peers_yaml_entry(out, item->name, item->endpoint, item->token, &item->asset,
 				 item->incoming ? "its token on incoming requests" : NULL);
 	}
+}
+
+static bool only_blanks(const char *json, size_t len)
+{
+	while (len && strchr(" \t\r\n", *json) && *json) {
+		json++;
+		len--;
+	}
+	return !len;
 }
 
 int peers_yaml_import(const char *json, size_t len, const char *source, const struct hostkey *key,
 		      FILE *out, FILE *errors)
 {
 	struct import im = {.source = source, .key = key, .errors = errors};
-	struct json_object *root = parse(&im, json, len), *list;
+	struct json_object *root;
+	size_t end = 0;
 
-	list = root ? entries_of(&im, root) : NULL;
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		struct json_object *entry = json_object_array_get_idx(list, i);
-		struct json_object *node = at(entry, "node");
-
-		im.entry = i + 1;
-		read_peer(&im, node ? node : entry);
-	}
-	if (!im.err)
+	do {
+		root = parse(&im, json, len, &end);
+		if (root)
+			read_root(&im, root);
+		wipe(root);
+		json_object_put(root);
+	} while (root && end < len && !only_blanks(json + end, len - end));
+	/* Of a list that was cut, nobody knows what is missing. */
+	if (root && im.err != -ENOMEM)
 		print_items(&im, out);
+	im.entry = 0;
+	if (root && im.more)
+		fprintf(errors,
+			"%s: warning: the last page says that others follow it; ask for them with "
+			"`after:` and the endCursor of this one, and give all pages together\n",
+			source);
 	for (size_t i = 0; i < im.items_len; i++) {
 		free(im.items[i].name);
 		free(im.items[i].endpoint);
 	}
 	free(im.items);
-	wipe(root);
-	json_object_put(root);
 	return im.err;
 }

@@ -23,20 +23,21 @@ void peers_yaml_entry(FILE *out, const char *name, const char *endpoint, uint64_
 int peers_yaml_answer(const char *json, size_t len, FILE *out);
 
 /*
- * Prints LEN bytes of JSON as items, with the tokens' fingerprints under KEY. The JSON is the
- * answer of Rafiki's admin API to
+ * Prints LEN bytes of JSON as items, with the tokens' fingerprints under KEY. The JSON is one or
+ * more pages, one after the other or in an array. A page is the answer of Rafiki's admin API to
  *
  *   query { peers(first: 100) { edges { node { name asset { code scale }
- *     http { outgoing { endpoint authToken } } } } pageInfo { hasNextPage } } }
+ *     http { outgoing { endpoint authToken } } } } pageInfo { endCursor hasNextPage } } }
  *
- * or an array of {"name", "endpoint", "token", "incoming": [tokens], "asset": {"code", "scale"}}.
- * Tokens of the peer's own requests become items of their own, by which incoming exchanges are
- * attributed. They are in "incoming", or in http.incoming.authTokens, which Rafiki accepts but
- * never returns.
+ * with or without {"data": ...} around it, or {"peers": [...]} or an array of {"name", "endpoint",
+ * "token", "incoming": [tokens], "asset": {"code", "scale"}}. Tokens of the peer's own requests
+ * become items of their own, by which incoming exchanges are attributed. They are in "incoming", or
+ * in http.incoming.authTokens, which Rafiki accepts but never returns.
  *
- * Errors and warnings go to ERRORS as "SOURCE: which entry: what; fix". After an error OUT gets
- * nothing. 0, -EINVAL or -ENOMEM. No token is printed. Copies made of JSON are overwritten before
- * they are freed; the caller wipes JSON itself.
+ * Errors and warnings go to ERRORS as "SOURCE: which entry: what; fix". An entry that cannot be
+ * used, or that another one contradicts, is left out, and the others are printed; of JSON that
+ * cannot be parsed, none is. 0, -EINVAL when something was left out, or -ENOMEM. No token is
+ * printed. Copies made of JSON are overwritten before they are freed; the caller wipes JSON itself.
  */
 int peers_yaml_import(const char *json, size_t len, const char *source, const struct hostkey *key,
 		      FILE *out, FILE *errors);

@@ -49,6 +49,16 @@ static const struct argp parser = {
 	       "notice.",
 };
 
+static struct config *load(void *arguments)
+{
+	const struct arguments *a = arguments;
+	struct config *config = command_config_load(&a->config);
+
+	for (size_t i = 0; config && i < config->remarks_len; i++)
+		log_warn("configuration", "%s", config->remarks[i]);
+	return config;
+}
+
 int cmd_run(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -61,7 +71,7 @@ int cmd_run(int argc, char **argv)
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		goto out;
 	log_route_libbpf();
-	config = command_config_load(&a.config);
+	config = load(&a);
 	if (!config)
 		goto out;
 	why = config_consent(config);
@@ -81,6 +91,8 @@ int cmd_run(int argc, char **argv)
 	}
 	daemon.config = config;
 	daemon.truth_path = a.truth;
+	daemon.load = load;
+	daemon.load_context = &a;
 	if (!daemon_run(&daemon))
 		status = EXIT_SUCCESS;
 out:

@@ -25,6 +25,7 @@
 #define CONFIG_DEFAULT_PATH "/etc/telltale/telltale.yaml"
 #define CONFIG_FILE_MAX     (1u << 20) /* bytes; a larger file is refused */
 #define CONFIG_PEERS_MAX    16384
+#define CONFIG_REMARKS_MAX  8
 
 struct config {
 	bool enabled;
@@ -49,13 +50,19 @@ struct config {
 	struct config_attribute
 		*attributes; /* OTEL_RESOURCE_ATTRIBUTES and resource: in the file */
 	size_t attributes_len;
-	char *listen;             /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
-	char *listen_token;       /* path of a file; NULL: the page asks for no token */
-	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
+	char *listen;       /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
+	char *listen_group; /* whose members may open the Unix sockets; NULL: their owner alone */
+	char *listen_token; /* path of a file; NULL: the page asks for no token */
+	uint32_t idle_ms;   /* a payment ends after this long without an exchange; 30000 */
 	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
 	uint64_t tls_connections; /* with ILP, followed at the same time; 1024 */
 	char *state_dir;          /* "/var/lib/telltale" */
 	char *run_dir;            /* "/run/telltale" */
+	/* What is no error but should be known, as "what; fix": for `run` to log and `check` to
+	 * show.
+	 */
+	char *remarks[CONFIG_REMARKS_MAX];
+	size_t remarks_len;
 	struct config_provenance *provenance; /* where each value came from, for --print-config */
 };
 
@@ -63,7 +70,8 @@ struct config {
  * Reads the file PATH and VARIABLES, which has the form of environ(7). PATH may be NULL: then
  * everything comes from VARIABLES and defaults. All errors go to ERRORS, one a line, as
  * "file:line:column: what; fix" or "environment: VARIABLE: what; fix". Returns 0, -EINVAL after
- * errors in the content, or -errno when PATH cannot be read (ERRORS says that too). *OUT is set
+ * errors in the content, -EPERM when others may write to PATH, or -errno when PATH cannot be read
+ * (ERRORS says each). *OUT is set
  * on 0. Targets and endpoints are not required here: see config_runnable.
  *
  * Rafiki's variables supply what the file leaves out; Rafiki's collectors become endpoints of

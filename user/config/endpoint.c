@@ -37,6 +37,47 @@ void config_pairs_free(struct config_attribute *pairs, size_t pairs_len)
 	free(pairs);
 }
 
+/* The authority's host; *LEN is its length. The usual names of loopback are one host. */
+static const char *host_of(const char *authority, size_t *len)
+{
+	static const char loopback[] = "localhost";
+	const char *colon = strrchr(authority, ':');
+
+	*len = colon ? (size_t)(colon - authority) : strlen(authority);
+	if (*len > 1 && authority[*len - 1] == '.')
+		(*len)--;
+	if ((*len == 9 && !strncmp(authority, "127.0.0.1", 9)) ||
+	    (*len == 5 && !strncmp(authority, "[::1]", 5))) {
+		*len = strlen(loopback);
+		return loopback;
+	}
+	return authority;
+}
+
+bool config_same_collector(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+	const char *host, *other, *port, *other_port;
+	size_t len, other_len;
+
+	if (!a->authority || !b->authority)
+		return false;
+	host = host_of(a->authority, &len);
+	other = host_of(b->authority, &other_len);
+	port = strrchr(a->authority, ':');
+	other_port = strrchr(b->authority, ':');
+	return len == other_len && !strncasecmp(host, other, len) && port && other_port &&
+	       !strcmp(port, other_port);
+}
+
+const char *config_same_collector_words(const struct config_endpoint *a,
+					const struct config_endpoint *b)
+{
+	if (a->audience == b->audience)
+		return "would receive everything twice; remove one";
+	return "would receive the node's exact figures and the network's under the same names; "
+	       "give each audience a collector of its own, or remove one";
+}
+
 int config_check_endpoint(const struct config_endpoint *e, char *why)
 {
 	if (!e->tls && (e->ca_file || e->cert_file || e->key_file))
@@ -91,10 +132,6 @@ int config_check_header(struct config_header *headers, size_t i, char *why)
 
 int config_check_attribute(const char *key, char *why)
 {
-	if (!strcmp(key, "service.instance.id"))
-		return config_refuse(why,
-				     "service.instance.id is the instance's name; set `instance` "
-				     "instead");
 	if (!strncmp(key, "telltale.", 9))
 		return config_refuse(why,
 				     "'%.60s' begins with telltale., which telltale sets itself; "

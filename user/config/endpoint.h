@@ -44,6 +44,11 @@ struct config_attribute {
 
 void config_endpoint_init(struct config_endpoint *e); /* to the defaults */
 void config_endpoint_fini(struct config_endpoint *e);
+/* Whether A and B name the same collector: one host and port, whatever the spelling. */
+bool config_same_collector(const struct config_endpoint *a, const struct config_endpoint *b);
+/* Why B may not stand beside A, which names the same collector, as "what; fix". */
+const char *config_same_collector_words(const struct config_endpoint *a,
+					const struct config_endpoint *b);
 /* Checks that certificate files fit each other and the scheme, and histograms the audience. */
 int config_check_endpoint(const struct config_endpoint *e, char *why);
 /* Changes the name of HEADERS[I] to lower case. A header that gRPC would refuse as metadata is an

@@ -107,11 +107,10 @@ struct config_endpoint *env_add_endpoint(struct env *e, const char *variable, co
 	err = config_parse_url(url, tls_default, endpoint, why);
 	env_refuse(e, variable, err, why);
 	for (size_t i = 0; !err && i < c->endpoints_len; i++) {
-		if (list[i].authority && !strcmp(list[i].authority, endpoint->authority))
-			config_error_env(e->l, variable,
-					 "names %.120s twice, which would then receive everything "
-					 "twice; remove one",
-					 endpoint->authority);
+		if (config_same_collector(&list[i], endpoint))
+			config_error_env(e->l, variable, "names %.120s twice, which %s",
+					 endpoint->authority,
+					 config_same_collector_words(&list[i], endpoint));
 	}
 	env_endpoint_name(name, c->endpoints_len, "url");
 	env_note(e, name, variable);

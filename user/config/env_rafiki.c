@@ -16,12 +16,25 @@ static bool in_file(const struct env *e, const char *name)
 	return config_noted(e->l->config, name).line > 0;
 }
 
+/* Rafiki compares with "true" letter by letter: TRUE is no for it, and yes here. */
+static bool rafiki_flag(struct env *e, const char *variable, bool *flag)
+{
+	if (!env_flag(e, variable, flag))
+		return false;
+	if (*flag && strcmp(env_get(e, variable), "true") != 0)
+		config_remark(e->l,
+			      "%s=%s is true here, and false for Rafiki, which knows `true` only; "
+			      "write it in lower case",
+			      variable, env_get(e, variable));
+	return true;
+}
+
 static void read_consent(struct env *e)
 {
 	struct config *c = e->l->config;
 	bool on;
 
-	if (!env_flag(e, "ENABLE_TELEMETRY", &on))
+	if (!rafiki_flag(e, "ENABLE_TELEMETRY", &on))
 		return;
 	c->opted_out = !on;
 	c->rafiki_telemetry_on = on;
@@ -33,7 +46,7 @@ static void read_network(struct env *e)
 	enum network network;
 	bool livenet;
 
-	if (!env_flag(e, "LIVENET", &livenet))
+	if (!rafiki_flag(e, "LIVENET", &livenet))
 		return;
 	network = livenet ? NETWORK_LIVENET : NETWORK_TESTNET;
 	if (in_file(e, "network") && c->network != network) {

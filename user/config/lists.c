@@ -398,13 +398,13 @@ void config_set_endpoints(struct walk *w, yaml_node_t *value, const struct walk_
 		const struct config_endpoint *e = &c->endpoints[i];
 
 		for (size_t j = 0; e->authority && j < i; j++) {
-			if (c->endpoints[j].authority && e->audience == c->endpoints[j].audience &&
-			    !strcmp(e->authority, c->endpoints[j].authority))
+			if (config_same_collector(e, &c->endpoints[j]))
 				walk_error(w, item_of(w, value, i),
 					   "%s.%zu: %.120s is an endpoint already, in line %zu, "
-					   "and would receive everything twice; remove one",
+					   "and %s",
 					   w->path, i, e->authority,
-					   item_of(w, value, j)->start_mark.line + 1);
+					   item_of(w, value, j)->start_mark.line + 1,
+					   config_same_collector_words(e, &c->endpoints[j]));
 		}
 	}
 }

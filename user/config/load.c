@@ -16,19 +16,23 @@
 #include "config/schema.h"
 #include "release/series.h"
 
-/* *TEXT is malloc'ed. -EFBIG: larger than CONFIG_FILE_MAX. */
-static int read_file(const char *path, char **text, size_t *len)
+/* *TEXT is malloc'ed; *ST is the file's. -EFBIG: larger than CONFIG_FILE_MAX. -EPERM: everybody may
+ * write to it. */
+static int read_file(const char *path, char **text, size_t *len, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
 	ssize_t got = 0;
 	char *buf = NULL;
-	struct stat st;
 
 	*len = 0;
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) || S_ISDIR(st.st_mode)) {
+	if (fstat(fd, st) || S_ISDIR(st->st_mode)) {
 		err = -EISDIR;
+		goto out;
+	}
+	if (S_ISREG(st->st_mode) && st->st_mode & S_IWOTH) {
+		err = -EPERM;
 		goto out;
 	}
 	buf = malloc(CONFIG_FILE_MAX + 1);
@@ -71,6 +75,12 @@ static void complain_unreadable(FILE *errors, const char *path, int err)
 		fprintf(errors,
 			"%s: this user may not read it; run as root, or as a user who "
 			"may\n",
+			path);
+		break;
+	case EPERM:
+		fprintf(errors,
+			"%s: every user may write to it, and so decide what is observed and who "
+			"receives it; `chmod o-w` it\n",
 			path);
 		break;
 	case EFBIG:
@@ -128,16 +138,36 @@ static void read_environment(struct config_loader *l, char *const *variables)
 	config_env_names(&e);
 }
 
+/* Whoever can change the file decides what is observed, by whose privileges, and who receives it.
+ */
+static void look_at_owner(struct config_loader *l, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return;
+	if (st->st_uid && st->st_uid != geteuid())
+		config_remark(l,
+			      "%s belongs to user %u, who so decides what is observed and who "
+			      "receives it; `chown root` it",
+			      l->file, (unsigned)st->st_uid);
+	if (st->st_mode & S_IWGRP && st->st_gid)
+		config_remark(
+			l,
+			"%s can be written by group %u, which so decides what is observed and "
+			"who receives it; `chmod g-w` it",
+			l->file, (unsigned)st->st_gid);
+}
+
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out)
 {
 	struct config_loader l = {.file = path, .errors = errors};
+	struct stat st = {0};
 	char *text = NULL;
 	size_t len = 0;
 	int err;
 
 	*out = NULL;
 	if (path) {
-		err = read_file(path, &text, &len);
+		err = read_file(path, &text, &len, &st);
 		if (err) {
 			complain_unreadable(errors, path, err);
 			return err;
@@ -147,8 +177,10 @@ int config_load(const char *path, char *const *variables, FILE *errors, struct c
 	err = l.config ? set_defaults(l.config, path) : -ENOMEM;
 	if (err)
 		goto out;
-	if (path)
+	if (path) {
+		look_at_owner(&l, &st);
 		config_yaml(&l, text, len);
+	}
 	read_environment(&l, variables);
 	config_check_networks(&l);
 	if (l.no_memory)
@@ -191,8 +223,11 @@ void config_free(struct config *c)
 	free(c->service_name);
 	free(c->listen);
 	free(c->listen_token);
+	free(c->listen_group);
 	free(c->state_dir);
 	free(c->run_dir);
+	for (size_t i = 0; i < c->remarks_len; i++)
+		free(c->remarks[i]);
 	config_provenance_free(c->provenance);
 	free(c);
 }

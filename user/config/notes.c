@@ -33,6 +33,23 @@ void config_error_env(struct config_loader *l, const char *variable, const char 
 	fputc('\n', l->errors);
 }
 
+void config_remark(struct config_loader *l, const char *format, ...)
+{
+	struct config *c = l->config;
+	va_list args;
+	int len;
+
+	if (c->remarks_len == CONFIG_REMARKS_MAX)
+		return;
+	va_start(args, format);
+	len = vasprintf(&c->remarks[c->remarks_len], format, args);
+	va_end(args);
+	if (len < 0)
+		l->no_memory = true;
+	else
+		c->remarks_len++;
+}
+
 /* --- where values came from -------------------------------------------------------------- */
 
 struct note {

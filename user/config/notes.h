@@ -11,6 +11,10 @@ void config_error(struct config_loader *l, size_t line, size_t column, const cha
 void config_error_env(struct config_loader *l, const char *variable, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Adds a remark to the configuration; beyond CONFIG_REMARKS_MAX they are dropped. */
+void config_remark(struct config_loader *l, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* Notes that the value called NAME ("rates.operator", "peers.0.token") came from SOURCE. A later
  * note replaces an earlier one. 0 or -ENOMEM. */
 int config_note(struct config *c, const char *name, struct config_source source);

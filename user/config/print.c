@@ -324,6 +324,11 @@ void config_print(const struct config *c, FILE *out)
 	print_export(p);
 	name_value(p, "listen");
 	print_text(p, "listen: ", c->listen ? c->listen : "none");
+	name_value(p, "listen_group");
+	if (c->listen_group)
+		print_text(p, "listen_group: ", c->listen_group);
+	else
+		fputs("# listen_group: none  # default\n", p->out);
 	name_value(p, "listen_token");
 	if (c->listen_token)
 		print_text(p, "listen_token: ", c->listen_token);

@@ -200,6 +200,7 @@ static const struct walk_key root_keys[] = {
 		 WALK_FIELD(config, privacy.cardinality_limit), .min = 32, .max = 10000),
 	WALK_KEY("resource", config_set_resource, 0),
 	WALK_KEY("listen", set_listen, WALK_FIELD(config, listen)),
+	WALK_KEY("listen_group", walk_set_text, WALK_FIELD(config, listen_group)),
 	WALK_KEY("listen_token", walk_set_path, WALK_FIELD(config, listen_token)),
 	WALK_KEY("payments", set_payments, 0),
 	WALK_KEY("tls_connections", walk_set_number, WALK_FIELD(config, tls_connections), .min = 16,

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "daemon/reload.h"
 #include "daemon/stages.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "daemon/truth.h"
 #include "release/vocabulary.h"
 
@@ -192,6 +195,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	privacy_tick(d->privacy, clock_wall_ns());
 	write_truth(d);
 	run_page(d);
+	reload_tick(d->reload);
+	notify_alive();
 }
 
 static void on_export(evutil_socket_t fd, short what, void *context)
@@ -216,6 +221,19 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
+	notify_stopping();
+	event_base_loopbreak(d->base);
+}
+
+static void on_hangup(evutil_socket_t fd, short what, void *context)
+{
+	struct daemon *d = context;
+
+	(void)fd;
+	(void)what;
+	if (reload_begin(d->reload))
+		return;
+	notify_stopping();
 	event_base_loopbreak(d->base);
 }
 
@@ -257,9 +275,13 @@ static int add_events(struct daemon *d)
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_export, d->config->export_interval_ms);
 	if (!err)
+		d->export_event = d->events[d->events_len - 1];
+	if (!err)
 		err = add_event(d, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, 0);
 	if (!err)
 		err = add_event(d, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, 0);
+	if (!err)
+		err = add_event(d, SIGHUP, EV_SIGNAL | EV_PERSIST, on_hangup, 0);
 	return err;
 }
 
@@ -288,6 +310,26 @@ static void say_ready(const struct daemon *d)
 		 c->instance, network_text(c->network), page);
 }
 
+/* A host without a battery for its clock begins in 1970. Points of that time would be refused, or
+ * kept for ever; whether a Prepare has expired could not be told; and the hours and days of
+ * continual would be wrong ones. */
+static void wait_for_clock(void)
+{
+	bool said = false;
+
+	while (clock_wall_ns() < CLOCK_EARLIEST_NS) {
+		if (!said)
+			log_warn("run",
+				 "the clock shows a time before 2025, so it was not set yet: "
+				 "counting begins when it is; set it, or see that NTP works");
+		said = true;
+		notify_starting();
+		sleep(1);
+	}
+	if (said)
+		log_info("run", "the clock is set now");
+}
+
 int daemon_run(const struct daemon_options *options)
 {
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -295,9 +337,12 @@ int daemon_run(const struct daemon_options *options)
 
 	if (!d)
 		return -ENOMEM;
+	d->options = options;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
-	err = daemon_open(d);
+	wait_for_clock();
+	d->reload = reload_new(d);
+	err = d->reload ? daemon_open(d) : -ENOMEM;
 	if (!err)
 		err = add_events(d);
 	if (!err) {
@@ -306,11 +351,13 @@ int daemon_run(const struct daemon_options *options)
 		release(d);
 		write_truth(d);
 		say_ready(d);
+		notify_ready();
 		event_base_dispatch(d->base);
 		probe_detach_execs(d->probe);
 		targets_detach(&d->targets);
 		drain_ring(d);
 		pipeline_drain(d->pipeline, clock_mono_ns());
+		reload_finish(d->reload);
 		release(d);
 		privacy_save(d->privacy);
 		write_truth(d);
@@ -318,6 +365,7 @@ int daemon_run(const struct daemon_options *options)
 		log_err("run", "out of memory");
 	}
 	daemon_close(d);
+	reload_free(d->reload);
 	free(d);
 	return err;
 }

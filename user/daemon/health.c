@@ -93,6 +93,25 @@ void health_free(struct health *h)
 	free(h);
 }
 
+void health_succeed(struct health *h, const struct health *before)
+{
+	for (size_t i = 0; i < before->len; i++)
+		series_put(h->series, before->handles[i].gauges[FAILING], 0);
+	for (size_t i = 0; i < h->len; i++) {
+		const char *url = h->status[i].url;
+
+		for (size_t j = 0; j < before->len; j++) {
+			if (before->status[j].audience != h->status[i].audience ||
+			    strcmp(before->status[j].url, url) != 0)
+				continue;
+			h->status[i] = before->status[j];
+			h->status[i].url = url;
+			memcpy(h->handles[i].told, before->handles[j].told,
+			       sizeof(h->handles[i].told));
+		}
+	}
+}
+
 void health_update(struct health *h, struct exporter *x)
 {
 	size_t n = x ? export_status(x, h->status, h->len) : 0;

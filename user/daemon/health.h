@@ -25,6 +25,9 @@ struct health;
 struct health *health_new(const struct config_endpoint *endpoints, size_t len,
 			  struct series *series);
 void health_free(struct health *h); /* accepts NULL */
+/* H succeeds BEFORE, which has other endpoints and the same series. Endpoints of both go on; those
+ * of BEFORE alone no longer count as failing. BEFORE may be freed afterwards. */
+void health_succeed(struct health *h, const struct health *before);
 
 /* Asks X (NULL: no endpoint is exported to) and brings the series up to date. */
 void health_update(struct health *h, struct exporter *x);

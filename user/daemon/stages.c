@@ -14,10 +14,10 @@
 #include "config/config.h"
 #include "config/text.h"
 #include "base/hostkey.h"
+#include "base/instance.h"
 #include "base/log.h"
 #include "base/privilege.h"
 
-#define FLUSH_MS   4000 /* for the last export; SIGTERM is done within five seconds */
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
 static int open_probe(struct daemon *d)
@@ -179,6 +179,7 @@ static int open_page(struct daemon *d)
 	if (!d->control_path)
 		return -ENOMEM;
 	d->control.control_path = d->control_path;
+	d->control.group = d->config->listen_group;
 	d->control.control = answer_control;
 	d->control.context = d;
 	err = page_start(&d->control, &d->page, why, sizeof(why));
@@ -194,22 +195,36 @@ static int open_page(struct daemon *d)
 	return err;
 }
 
-static int open_exporter(struct daemon *d)
+int daemon_open_exporter(struct daemon *d, const struct export_status *before, size_t before_len)
 {
 	const struct config *c = d->config;
 	const struct export_params params = {
 		.endpoints = c->endpoints,
 		.endpoints_len = c->endpoints_len,
 		.service_name = c->service_name,
-		.instance = c->instance,
+		.instance_id = d->instance_id,
 		.network = c->network,
 		.attributes = c->attributes,
 		.attributes_len = c->attributes_len,
+		.before = before,
+		.before_len = before_len,
 	};
 	int err = c->endpoints_len ? export_start(&params, &d->exporter) : 0;
 
 	if (err)
 		log_err("run", "cannot start the exporter: %s", strerror(-err));
+	return err;
+}
+
+static int load_instance_id(struct daemon *d)
+{
+	int err = instance_id_load(d->config->state_dir, d->instance_id);
+
+	if (err)
+		log_err("run",
+			"instance.id in %s cannot be read or made: %s; let this user read and "
+			"write there",
+			d->config->state_dir, strerror(-err));
 	return err;
 }
 
@@ -231,7 +246,9 @@ int daemon_open(struct daemon *d)
 	if (!err)
 		err = privilege_drop(probe_needs_admin(d->probe));
 	if (!err)
-		err = open_exporter(d); /* gRPC never runs with privileges */
+		err = load_instance_id(d);
+	if (!err)
+		err = daemon_open_exporter(d, NULL, 0); /* gRPC never runs with privileges */
 	if (!err && d->local)
 		err = local_start(d->local, d->exporter, d->targets.list, d->targets.len);
 	return err;
@@ -246,7 +263,7 @@ void daemon_close(struct daemon *d)
 	/* It looks at the exporter. */
 	local_stop(d->local);
 	if (d->exporter)
-		export_stop(d->exporter, FLUSH_MS);
+		export_stop(d->exporter, DAEMON_FLUSH_MS);
 	page_stop(d->page);
 	health_free(d->health);
 	free(d->control_path);

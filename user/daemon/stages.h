@@ -11,6 +11,7 @@
 #include "daemon/blind.h"
 #include "daemon/daemon.h"
 #include "export/export.h"
+#include "base/instance.h"
 #include "daemon/health.h"
 #include "page/local.h"
 #include "page/page.h"
@@ -24,8 +25,11 @@
 #include "target/target.h"
 #include "daemon/targets.h"
 
+#define DAEMON_FLUSH_MS 4000 /* for the last export; SIGTERM is done within five seconds */
+
 struct daemon {
-	const struct config *config;
+	const struct daemon_options *options;
+	const struct config *config; /* in use; changed by reload.c */
 	const char *truth_path;
 	struct targets targets;
 
@@ -38,6 +42,7 @@ struct daemon {
 	struct series *series;
 	struct privacy *privacy;
 	struct pipeline *pipeline;
+	char instance_id[INSTANCE_ID_LEN + 1];
 	struct exporter *exporter;
 	struct page_options control; /* the socket of the commands ... */
 	char *control_path;
@@ -48,6 +53,8 @@ struct daemon {
 	struct event *events[16];
 	size_t events_len;
 
+	struct reload *reload;
+	struct event *export_event; /* every config->export_interval_ms */
 	struct health *health;
 	int64_t clock_offset; /* when the ring was last read */
 };
@@ -59,5 +66,8 @@ struct daemon {
  */
 int daemon_open(struct daemon *d);
 void daemon_close(struct daemon *d);
+/* Starts the exporter of D->config, which goes on with the counts of BEFORE (BEFORE_LEN, 0: none).
+ * Without an endpoint there is none. 0 or -errno, which has been logged. */
+int daemon_open_exporter(struct daemon *d, const struct export_status *before, size_t before_len);
 
 #endif

@@ -91,7 +91,8 @@ void payments_free(struct payments *p)
 
 void payments_begin(struct payments *p, uint64_t now_ns)
 {
-	p->known_ns = now_ns + p->idle_ns;
+	/* A reply under way at NOW_NS may take IDLE_NS, and the next packet as long again. */
+	p->known_ns = now_ns + 2 * p->idle_ns;
 }
 
 struct payment_stats payments_stats(const struct payments *p)

@@ -33,7 +33,8 @@ struct payments;
 struct payments *payments_new(size_t capacity, uint64_t idle_ns, uint64_t max_ns,
 			      payment_sink *sink, void *context);
 void payments_free(struct payments *p);
-/* Payments that begin within IDLE_NS of NOW_NS may have begun before: their ends are partial. */
+/* Payments that begin within twice IDLE_NS of NOW_NS may have begun before: their ends are partial.
+ */
 void payments_begin(struct payments *p, uint64_t now_ns);
 /*
  * E has closed. Copies of proxies and the incoming half of a forwarded exchange must not be given

@@ -325,6 +325,48 @@ void peers_endpoint(struct peers *p, const struct record_endpoint *record)
 	see_token(p, record->endpoint, record->token, record->head.role);
 }
 
+/* --- another configuration ---------------------------------------------------------------------
+ */
+
+/* What FROM has seen, into TO, which is empty and has room for as much. */
+static void move_seen(struct peers *to, const struct peers *from)
+{
+	char whole[RECORD_HOST_MAX + RECORD_PATH_MAX + 1];
+
+	for (uint32_t n = 0; n < from->endpoints_len; n++) {
+		uint32_t i = (uint32_t)((n + from->endpoints_hand) % from->endpoints_len);
+		struct seen_endpoint *e = &to->endpoints[to->endpoints_len];
+
+		*e = from->endpoints[i];
+		snprintf(whole, sizeof(whole), "%s%s", e->host, e->path);
+		e->group = find_group(to, whole);
+		index_put(&to->endpoint_index, to->endpoints_len++, from->endpoint_index.keys[i][0],
+			  0);
+	}
+	for (uint32_t n = 0; n < from->tokens_len; n++) {
+		uint32_t i = (uint32_t)((n + from->tokens_hand) % from->tokens_len);
+		const uint64_t *key = from->token_index.keys[i];
+
+		see_token(to, key[0], key[1], from->tokens[i].role);
+	}
+	to->evicted = from->evicted;
+}
+
+int peers_change(struct peers *p, const struct peer *list, size_t list_len,
+		 const struct asset *default_asset)
+{
+	struct peers *other = peers_new(list, list_len, default_asset, p->capacity), before;
+
+	if (!other)
+		return -ENOMEM;
+	move_seen(other, p);
+	before = *p;
+	*p = *other;
+	*other = before;
+	peers_free(other);
+	return 0;
+}
+
 /* --- attribution -------------------------------------------------------------------------------
  */
 

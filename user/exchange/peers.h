@@ -58,6 +58,10 @@ struct peer_seen {
 struct peers *peers_new(const struct peer *list, size_t list_len, const struct asset *default_asset,
 			size_t capacity);
 void peers_free(struct peers *p);
+/* Takes LIST and DEFAULT_ASSET from now on. What was seen stays, and is held against the new list.
+ * 0 or -ENOMEM: nothing has changed. */
+int peers_change(struct peers *p, const struct peer *list, size_t list_len,
+		 const struct asset *default_asset);
 /* First sight of an endpoint: its text is normalised as the configured ones are (lower-case host,
  * default port dropped) and held against them. It may come again. */
 void peers_endpoint(struct peers *p, const struct record_endpoint *record);

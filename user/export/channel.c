@@ -12,8 +12,10 @@
 #include <grpc/support/alloc.h>
 
 #include "export/gzip.h"
+#include "export/export.h"
 #include "base/log.h"
 #include "export/otlp.h"
+#include "base/proxy.h"
 
 #define STAGE        "export"
 #define METHOD       "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
@@ -64,9 +66,36 @@ static grpc_arg arg_int(const char *key, int value)
 	return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
 }
 
+static bool find_proxy(const struct config_endpoint *e, struct proxy *proxy)
+{
+	const char *colon = strrchr(e->authority, ':');
+	char host[512];
+
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - e->authority), e->authority);
+	return proxy_find(PROXY_GRPC, host, colon + 1, proxy);
+}
+
+void export_way(const struct config_endpoint *endpoint, char words[EXPORT_WAY])
+{
+	struct proxy proxy;
+
+	words[0] = '\0';
+	if (find_proxy(endpoint, &proxy))
+		snprintf(words, EXPORT_WAY, " through the proxy %s (%s)", proxy.shown,
+			 proxy.variable);
+	else if (proxy.variable)
+		snprintf(words, EXPORT_WAY,
+			 " directly, because gRPC cannot use the proxy %s (%s): it takes http:// "
+			 "proxies only",
+			 proxy.shown, proxy.variable);
+	explicit_bzero(&proxy, sizeof(proxy));
+}
+
 static void open_channel(struct export_channel *c)
 {
 	const struct config_endpoint *e = c->endpoint;
+	struct proxy proxy;
+	bool proxied = find_proxy(e, &proxy);
 	char target[512];
 	grpc_arg args[] = {
 		{.type = GRPC_ARG_STRING,
@@ -83,6 +112,10 @@ static void open_channel(struct export_channel *c)
 		arg_int(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000),
 		arg_int(GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM,
 			e->gzip ? GRPC_COMPRESS_GZIP : GRPC_COMPRESS_NONE),
+		arg_int(GRPC_ARG_ENABLE_HTTP_PROXY, proxied),
+		{.type = GRPC_ARG_STRING,
+		 .key = (char *)GRPC_ARG_HTTP_PROXY,
+		 .value.string = proxy.url},
 	};
 	grpc_channel_args list = {sizeof(args) / sizeof(args[0]), args};
 
@@ -94,6 +127,7 @@ static void open_channel(struct export_channel *c)
 	if (c->channel)
 		grpc_channel_destroy(c->channel);
 	c->channel = grpc_channel_create(target, c->credentials, &list);
+	explicit_bzero(&proxy, sizeof(proxy));
 	c->reopen = false;
 }
 
@@ -261,7 +295,7 @@ static void read_response(struct export_channel *c, struct export_answer *answer
 	if (message) {
 		mask_headers(c->endpoint, message);
 		snprintf(answer->words, sizeof(answer->words), "%s", message);
-		export_one_line(answer->words);
+		export_one_line(answer->words, sizeof(answer->words));
 	}
 	free(message);
 	grpc_slice_unref(bytes);
@@ -295,6 +329,12 @@ void export_channel_finish(struct export_channel *c, struct export_answer *answe
 
 		mask_headers(c->endpoint, details);
 		export_words(c->status, details, connected, answer->words, sizeof(answer->words));
+		/* So gRPC words that it has nothing to judge the other end by. */
+		if (c->endpoint->tls && !c->endpoint->ca_file &&
+		    strstr(details, "empty address list"))
+			snprintf(answer->words, sizeof(answer->words),
+				 "there are no certificate authorities on this host: install "
+				 "ca-certificates, or set `ca` at the endpoint");
 		gpr_free(details);
 	}
 	/* A connection whose other end has vanished looks healthy for many minutes: do not wait. */

@@ -38,9 +38,9 @@ struct export_channel {
 struct export_answer {
 	enum export_verdict verdict;
 	grpc_status_code status;
-	uint32_t delay_ms; /* RETRY: the wait that the endpoint asked for; 0: none */
-	int64_t rejected;  /* DONE: how many points the endpoint refused */
-	char words[256];   /* what went wrong; DONE: the endpoint's warning, or empty */
+	uint32_t delay_ms;        /* RETRY: the wait that the endpoint asked for; 0: none */
+	int64_t rejected;         /* DONE: how many points the endpoint refused */
+	char words[EXPORT_WORDS]; /* what went wrong; DONE: the endpoint's warning, or empty */
 };
 
 /* Reads ENDPOINT's key files. ENDPOINT must outlive C. 0, or -errno with a sentence in WHY. */

@@ -49,7 +49,7 @@ static int make_resource(struct exporter *x)
 	a[n++] = (struct otlp_attribute){"service.name", p->service_name};
 	a[n++] = (struct otlp_attribute){"telltale.network", network_text(p->network)};
 	if (!replaced(p, "service.instance.id"))
-		a[n++] = (struct otlp_attribute){"service.instance.id", p->instance};
+		a[n++] = (struct otlp_attribute){"service.instance.id", p->instance_id};
 	for (size_t i = 0; i < p->attributes_len; i++) {
 		const char *key = p->attributes[i].key;
 
@@ -279,12 +279,43 @@ static void exporter_free(struct exporter *x)
 	free(x);
 }
 
-static void lane_init(struct lane *l, const struct config_endpoint *e)
+static void lane_init(struct lane *l, const struct config_endpoint *e,
+		      const struct export_params *params)
 {
-	l->status.url = e->url;
-	l->status.audience = e->audience;
 	l->status.last_code = -1;
 	histogram_init(&l->status.latency);
+	for (size_t i = 0; i < params->before_len; i++) {
+		if (params->before[i].audience == e->audience &&
+		    !strcmp(params->before[i].url, e->url))
+			l->status = params->before[i];
+	}
+	l->status.url = e->url;
+	l->status.audience = e->audience;
+}
+
+int export_check(const struct config_endpoint *endpoints, size_t endpoints_len)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < endpoints_len && !err; i++) {
+		struct export_keys keys = {0};
+		char why[192] = "";
+
+		err = export_keys_read(&endpoints[i], &keys, why, sizeof(why));
+		export_keys_wipe(&keys);
+		if (err)
+			log_err(STAGE, "%s: %s", endpoints[i].url, why[0] ? why : strerror(-err));
+	}
+	return err;
+}
+
+static void say_way(const struct config_endpoint *e)
+{
+	char way[EXPORT_WAY];
+
+	export_way(e, way);
+	if (way[0])
+		log_warn(STAGE, "%s is reached%s", e->url, way);
 }
 
 static int read_endpoints(struct exporter *x)
@@ -299,13 +330,15 @@ static int read_endpoints(struct exporter *x)
 		char why[192] = "";
 
 		x->lanes_len = i + 1;
-		lane_init(&x->lanes[i], &p->endpoints[i]);
+		lane_init(&x->lanes[i], &p->endpoints[i], p);
 		err = export_channel_read(&x->lanes[i].channel, &p->endpoints[i], why, sizeof(why));
 		memcpy(x->lanes[i].known, x->lanes[i].channel.keys.files,
 		       sizeof(x->lanes[i].known));
 		if (err)
 			log_err(STAGE, "%s: %s", p->endpoints[i].url,
 				why[0] ? why : strerror(-err));
+		else
+			say_way(&p->endpoints[i]);
 	}
 	return err;
 }

@@ -27,16 +27,22 @@
 struct export_params {
 	const struct config_endpoint *endpoints;
 	size_t endpoints_len;
-	const char *service_name, *instance;
+	const char *service_name, *instance_id; /* instance_id: see instance.h */
 	enum network network;
 	const struct config_attribute *attributes; /* the operator's own */
 	size_t attributes_len;
+	/* The last states of an exporter that this one succeeds; NULL: none. An endpoint with the
+	 * same URL and audience goes on counting from its own. Used by export_start only. */
+	const struct export_status *before;
+	size_t before_len;
 };
 
 struct exporter;
 
 /* Starts the thread. PARAMS is copied; what it points to must outlive the exporter. 0 or -errno. */
 int export_start(const struct export_params *params, struct exporter **out);
+/* Whether all files of ENDPOINTS can be read; if not, -errno after logging the reason. */
+int export_check(const struct config_endpoint *endpoints, size_t endpoints_len);
 /* Posts SNAPSHOT and takes a reference to it. Also reads certificates again that were replaced, so
  * the caller is always the same thread, with the privileges to read them. */
 void export_post(struct exporter *x, struct released *snapshot);
@@ -46,6 +52,11 @@ size_t export_status(struct exporter *x, struct export_status *out, size_t max);
 /* Sends what is in the mailbox, waits at most TIMEOUT_MS for all endpoints, then stops the thread
  * and frees X. */
 void export_stop(struct exporter *x, unsigned timeout_ms);
+
+/* How an endpoint is reached if not directly, in words that follow its name, such as " through the
+ * proxy 192.0.2.1:3128 (https_proxy)"; "": directly. */
+#define EXPORT_WAY 224
+void export_way(const struct config_endpoint *endpoint, char words[EXPORT_WAY]);
 
 /* Sends an endpoint one empty export, for `check`. 0, or -errno with a sentence in WHY. */
 int export_try(const struct config_endpoint *endpoint, unsigned timeout_ms, char *why,

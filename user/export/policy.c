@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "proto/status.pb-c.h"
 #include "base/utf8.h"
 
@@ -117,9 +118,14 @@ void export_words(grpc_status_code status, const char *message, bool connected, 
 	const char *refused = after(message, "Failed to connect to remote host: ");
 	const char *last = after(message, "last error: ");
 	const char *name = after(message, "DNS resolution failed") ? after(message, ": ") : NULL;
+	/* gRPC makes a status of its own of an answer without one. */
+	const char *http = after(message, "Received http2 header with status: ");
 	const char *hint = "";
 
-	if (status == GRPC_STATUS_UNIMPLEMENTED)
+	if (http)
+		hint = " (this is no answer of a collector; does a proxy or another server answer "
+		       "in its place?)";
+	else if (status == GRPC_STATUS_UNIMPLEMENTED)
 		hint = " (is this an OTLP/gRPC metrics receiver?)";
 	if (status == GRPC_STATUS_UNAVAILABLE && refused)
 		snprintf(out, len, "cannot connect: %s", refused);
@@ -134,7 +140,7 @@ void export_words(grpc_status_code status, const char *message, bool connected, 
 	else
 		snprintf(out, len, "%s%s%s%s", status_name(status), message[0] ? ": " : "", message,
 			 hint);
-	export_one_line(out);
+	export_one_line(out, len);
 }
 
 void export_mask(char *text, const char *secret)
@@ -152,11 +158,15 @@ void export_mask(char *text, const char *secret)
 	}
 }
 
-void export_one_line(char *text)
+void export_one_line(char *text, size_t len)
 {
+	char shown[EXPORT_WORDS];
+
 	for (char *p = text; *p; p++) {
 		if (iscntrl((unsigned char)*p))
 			*p = ' ';
 	}
 	utf8_clean(text);
+	escape_text(text, shown, len < sizeof(shown) ? len : sizeof(shown));
+	memcpy(text, shown, strlen(shown) + 1);
 }

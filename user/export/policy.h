@@ -46,8 +46,11 @@ void export_words(grpc_status_code status, const char *message, bool connected, 
  * four characters are not replaced, because they cannot be a secret. */
 void export_mask(char *text, const char *secret);
 
-/* Makes a text from the other end fit for the log and for JSON, in place: no control characters,
- * valid UTF-8. */
-void export_one_line(char *text);
+#define EXPORT_WORDS 256 /* room for words of and about an endpoint */
+
+/* Makes a text from the other end, in a buffer of LEN bytes, at most EXPORT_WORDS, fit for the log,
+ * a terminal and JSON, in place: valid UTF-8 without control characters; format characters, which
+ * would turn or hide what follows, are escaped (escape.h). */
+void export_one_line(char *text, size_t len);
 
 #endif

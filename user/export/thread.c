@@ -2,6 +2,7 @@
 #include "export/thread.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <grpc/grpc.h>
@@ -26,8 +27,11 @@ int export_thread_start(pthread_t *thread, void *(*body)(void *), void *arg)
 
 static void grpc_message(gpr_log_func_args *args)
 {
-	enum log_level level =
-		args->severity == GPR_LOG_SEVERITY_ERROR ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+	/* For each attempt, without the endpoint: the lane says once what came in its place. */
+	bool each_time = strstr(args->message, "Error parsing metadata");
+	enum log_level level = args->severity == GPR_LOG_SEVERITY_ERROR && !each_time
+				       ? LOG_LEVEL_WARN
+				       : LOG_LEVEL_DEBUG;
 
 	/* gRPC's message about an invalid proxy address shows all of it, the password too. */
 	const char *proxy = strstr(args->message, "_proxy' env var");

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "history/file.h"
@@ -127,6 +128,25 @@ static int load_last(struct history *h)
 	return rc;
 }
 
+static void remember_file(struct history *h)
+{
+	struct stat st = {0};
+
+	if (stat(h->path, &st))
+		st.st_ino = 0;
+	h->dev = st.st_dev;
+	h->ino = st.st_ino;
+}
+
+bool history_file_is_gone(const struct history *h)
+{
+	struct stat st;
+
+	if (stat(h->path, &st))
+		return errno == ENOENT;
+	return st.st_dev != h->dev || st.st_ino != h->ino;
+}
+
 /* Uses a write-ahead log. With exclusive locking it needs no file in shared memory. The single
  * writer syncs seldom: a power cut loses the last minutes, never the rest. */
 static int open_file(struct history *h, bool in_memory, enum verdict *verdict)
@@ -161,6 +181,8 @@ static int open_file(struct history *h, bool in_memory, enum verdict *verdict)
 		rc = prepare(h);
 	if (rc == SQLITE_OK)
 		rc = load_last(h);
+	if (rc == SQLITE_OK && !in_memory)
+		remember_file(h);
 	if (rc != SQLITE_OK)
 		*verdict = rc == SQLITE_CORRUPT ? VERDICT_CORRUPT : VERDICT_FAILED;
 	return rc;

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
@@ -34,6 +35,8 @@ struct history {
 	/* While the file cannot be opened: the first snapshot since then. Once the file opens, the
 	 * figures are counted from it. */
 	struct last base[HISTORY_VIEWS];
+	dev_t dev; /* of the file that is open */
+	ino_t ino;
 	int64_t tried_s; /* when opening was last tried, in whole minutes since 1970 */
 	/* The sums up to the last snapshot, computed once for all readers. */
 	struct history_sum sums[HISTORY_VIEWS][HISTORY_WINDOWS];
@@ -51,6 +54,9 @@ int history_file_open(struct history *h);
 void history_file_close(struct history *h);
 /* Tries to open the file again; the history in memory is then continued in it. */
 void history_file_again(struct history *h);
+/* Whether the file that is open is no longer at its path: it was removed, or another took its
+ * place. */
+bool history_file_is_gone(const struct history *h);
 /* Renames the file, replacing one that was set aside before; 0 or -errno. */
 int history_file_set_aside(struct history *h, bool foreign);
 /* Logs a sentence and shows it on the page. */

@@ -202,6 +202,16 @@ static void note_base(struct history *h, const struct last now[HISTORY_VIEWS])
 	}
 }
 
+/* What is written to a file that was removed is gone with the next end. The last snapshot is still
+ * known, so that nothing counts twice. */
+static void begin_anew(struct history *h)
+{
+	history_file_close(h);
+	history_note(h, "%s was removed while telltale ran; the history begins anew", h->path);
+	memset(h->pruned_s, 0, sizeof(h->pruned_s));
+	history_file_open(h);
+}
+
 void history_take(struct history *h, const struct released *r, int64_t up_ms)
 {
 	const struct released *const views[HISTORY_VIEWS] = {r, r->network};
@@ -222,6 +232,8 @@ void history_take(struct history *h, const struct released *r, int64_t up_ms)
 			history_file_again(h);
 		h->tried_s = h->now_s / row_s[0];
 	}
+	if (h->stats.kept && history_file_is_gone(h))
+		begin_anew(h);
 	rc = write_all(h, views, now);
 	if ((rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) && h->stats.kept) {
 		history_file_close(h);

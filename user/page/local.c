@@ -21,7 +21,8 @@
 #include "page/json.h"
 #include "base/privilege.h"
 
-#define STAGE "page"
+#define STAGE    "page"
+#define STALE_MS 30000 /* a busy host may be late by that */
 
 struct local {
 	const struct config *config;
@@ -31,6 +32,8 @@ struct local {
 	int wake; /* eventfd */
 	bool started;
 	pthread_t thread;
+	pthread_mutex_t use;  /* held by the thread while it answers: protects config, options and
+				 facts */
 	pthread_mutex_t lock; /* protects what follows, except for the last two members, which the
 				 thread owns */
 	struct released *mail;
@@ -64,6 +67,12 @@ static int load_token(struct local *l, char *why, size_t why_len)
 	return err;
 }
 
+/* A daemon that lives makes a snapshot at each export. */
+static int64_t stale_ms(const struct config *config)
+{
+	return 3 * (int64_t)config->export_interval_ms + STALE_MS;
+}
+
 int local_open(const struct config *config, struct local **out, char *why, size_t why_len)
 {
 	struct local *l = calloc(1, sizeof(*l));
@@ -76,9 +85,12 @@ int local_open(const struct config *config, struct local **out, char *why, size_
 	l->config = config;
 	l->facts.config = config;
 	l->options.listen = config->listen;
+	l->options.group = config->listen_group;
+	l->options.stale_ms = stale_ms(config);
 	l->options.data = answer_data;
 	l->options.context = l;
 	pthread_mutex_init(&l->lock, NULL);
+	pthread_mutex_init(&l->use, NULL);
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	err = l->wake < 0 ? -errno : 0;
 	if (err)
@@ -139,6 +151,17 @@ static void wait_for_work(struct local *l, int timeout_ms)
 		log_debug(STAGE, "eventfd: %s", strerror(errno));
 }
 
+/* Returns as page_run. */
+static int answer_all(struct local *l)
+{
+	int wait_ms;
+
+	pthread_mutex_lock(&l->use);
+	wait_ms = page_run(l->page);
+	pthread_mutex_unlock(&l->use);
+	return wait_ms;
+}
+
 /* The history is in the same directory as the network's counters, one for each network, so that
  * figures of testnet are never shown as livenet's. */
 static int open_history(struct local *l)
@@ -166,7 +189,7 @@ static void *body(void *context)
 		return NULL;
 	}
 	while (!take_mail(l))
-		wait_for_work(l, page_run(l->page));
+		wait_for_work(l, answer_all(l));
 	return NULL;
 }
 
@@ -189,6 +212,15 @@ int local_start(struct local *l, struct exporter *x, const struct target *target
 	if (!err)
 		pthread_setname_np(l->thread, "telltale-page");
 	return err;
+}
+
+void local_change(struct local *l, const struct config *config, struct exporter *x)
+{
+	pthread_mutex_lock(&l->use);
+	l->facts.config = config;
+	l->facts.exporter = x;
+	l->options.stale_ms = stale_ms(config);
+	pthread_mutex_unlock(&l->use);
 }
 
 static void wake(struct local *l)
@@ -242,6 +274,7 @@ void local_stop(struct local *l)
 	released_unref(l->mail);
 	free(l->mail_notes);
 	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->use);
 	if (l->wake >= 0)
 		close(l->wake);
 	explicit_bzero(l->token, sizeof(l->token));

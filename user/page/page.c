@@ -10,6 +10,7 @@
 
 #include <microhttpd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "page/clients.h"
 #include "page/guard.h"
@@ -34,12 +35,12 @@ struct page {
 	struct MHD_Daemon *local, *control;
 	const struct page_options *options;
 	struct released *snapshot;
-	char *notes; /* comments that follow the snapshot; NULL: none */
+	int64_t posted_ms; /* when it came, CLOCK_MONOTONIC */
+	char *notes;       /* comments that follow the snapshot; NULL: none */
 	char policy[PAGE_POLICY_MAX];
 	struct stat local_file, control_file;
-	struct page_clients
-		clients; /* of the local server; only root may open the control socket */
-	bool is_unix;    /* the page listens on a Unix socket */
+	struct page_clients clients, control_clients;
+	bool is_unix; /* the page listens on a Unix socket */
 };
 
 /* --- answers -----------------------------------------------------------------------------------
@@ -178,6 +179,21 @@ static unsigned refusal(const struct page *p, struct MHD_Connection *connection)
 	return p->is_unix || !host || page_host_is_loopback(host) ? 0 : MHD_HTTP_FORBIDDEN;
 }
 
+/* For a manager's probes, which have no token and send any Host. */
+static enum MHD_Result answer_probe(const struct page *p, struct MHD_Connection *connection,
+				    bool alive)
+{
+	int64_t stale_ms = p->options->stale_ms;
+
+	if (alive && p->snapshot && stale_ms && clock_mono_ms() - p->posted_ms > stale_ms)
+		return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "the daemon stands still: no snapshot for a while\n");
+	if (!alive && !p->snapshot)
+		return say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+			   "not counting yet: the programs are being loaded\n");
+	return say(connection, MHD_HTTP_OK, "ok\n");
+}
+
 static enum MHD_Result handle_local(void *context, struct MHD_Connection *connection,
 				    const char *url, const char *method, const char *version,
 				    const char *upload, size_t *upload_len, void **state)
@@ -188,6 +204,8 @@ static enum MHD_Result handle_local(void *context, struct MHD_Connection *connec
 	(void)upload;
 	if (still_coming(state, upload_len))
 		return MHD_YES;
+	if (is_read(method) && (!strcmp(url, "/healthz") || !strcmp(url, "/readyz")))
+		return answer_probe(p, connection, url[1] == 'h');
 	switch (refusal(p, connection)) {
 	case MHD_HTTP_FORBIDDEN:
 		return say(connection, MHD_HTTP_FORBIDDEN,
@@ -258,15 +276,30 @@ static struct MHD_Daemon *serve(int fd, MHD_AccessHandlerCallback handler, struc
 	return d;
 }
 
+/* A Unix socket for who may open it. Returns as page_listen_unix. */
+static int listen_unix(const struct page *p, const char *path, const char *key, struct stat *made,
+		       char *why, size_t why_len)
+{
+	const char *name = p->options->group;
+	gid_t group;
+	int err = name ? page_group_find(name, &group, why, why_len) : 0;
+
+	return err ? err : page_listen_unix(path, key, name ? &group : NULL, made, why, why_len);
+}
+
 static int start_control(struct page *p, char *why, size_t why_len)
 {
 	const char *path = p->options->control_path;
-	struct MHD_OptionItem none = {MHD_OPTION_END, 0, NULL};
-	int fd = page_listen_unix(path, "run_dir", &p->control_file, why, why_len);
+	struct MHD_OptionItem more[] = {
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)page_clients_notify, &p->control_clients},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)page_clients_answered, &p->control_clients},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	int fd = listen_unix(p, path, "run_dir", &p->control_file, why, why_len);
 
 	if (fd < 0)
 		return fd;
-	p->control = serve(fd, handle_control, p, &none, why, why_len);
+	p->control = serve(fd, handle_control, p, more, why, why_len);
 	if (!p->control)
 		page_unlink_unix(path, &p->control_file);
 	return p->control ? 0 : -ENOMEM;
@@ -289,7 +322,7 @@ static int start_local(struct page *p, char *why, size_t why_len)
 		return err;
 	}
 	p->is_unix = path != NULL;
-	fd = path ? page_listen_unix(path, "listen", &p->local_file, why, why_len)
+	fd = path ? listen_unix(p, path, "listen", &p->local_file, why, why_len)
 		  : page_listen_inet(p->options->listen, p->options->token != NULL, why, why_len);
 	if (fd < 0)
 		return fd;
@@ -327,6 +360,7 @@ void page_post(struct page *p, struct released *snapshot)
 	struct released *old = p->snapshot;
 
 	p->snapshot = released_ref(snapshot);
+	p->posted_ms = clock_mono_ms();
 	released_unref(old);
 }
 
@@ -353,18 +387,21 @@ int page_run(struct page *p)
 {
 	struct MHD_Daemon *daemons[] = {p->control, p->local};
 	int soonest = -1;
+	struct page_clients *clients[] = {&p->control_clients, &p->clients};
+	int64_t patience = p->options->request_ms ? p->options->request_ms : REQUEST_MS;
 
-	/* While a client is connected, microhttpd asks to be called again within
-	 * CONNECTION_TIMEOUT. */
-	page_clients_hurry(&p->clients,
-			   p->options->request_ms ? p->options->request_ms : REQUEST_MS);
 	for (size_t i = 0; i < 2; i++) {
 		MHD_UNSIGNED_LONG_LONG ms;
 
 		if (!daemons[i])
 			continue;
+		/* While a client is connected, microhttpd asks to be called again within
+		 * CONNECTION_TIMEOUT. */
+		page_clients_hurry(clients[i], patience);
 		if (MHD_run(daemons[i]) != MHD_YES)
 			log_debug(STAGE, "the HTTP server failed a round");
+		if (page_clients_make_room(clients[i]))
+			soonest = 0;
 		if (MHD_get_timeout(daemons[i], &ms) == MHD_YES &&
 		    (soonest < 0 || ms < (unsigned)soonest))
 			soonest = (int)ms;

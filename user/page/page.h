@@ -8,6 +8,7 @@
  * header names loopback (another site that points its own name here sends that name instead). With
  * a token: everybody who shows it, as a bearer token or as the password of HTTP's basic scheme. On
  * a Unix socket: everybody who may open the file. No answer grants other sites access (CORS).
+ * /healthz and /readyz say "ok" or what is wrong, and no figure, to everybody.
  *
  * It runs inside the caller's loop: page_fds gives descriptors to poll, page_run does the pending
  * work without blocking.
@@ -33,12 +34,18 @@ struct page_options {
 	 * that is not loopback needs a token. */
 	const char *listen;
 	const char *token; /* NULL: no token is needed */
-	/* The Unix socket to make, mode 0600 (NULL: none). A socket that nobody listens on is
+	/* The Unix socket to make (NULL: none). A socket that nobody listens on is
 	 * replaced; when somebody does, page_start returns -EADDRINUSE. */
 	const char *control_path;
+	/* The group whose members may open the Unix sockets beside their owner (mode 0660); NULL:
+	 * the owner alone. */
+	const char *group;
 	page_control *control;
 	page_data *data; /* NULL: there is none */
 	void *context;   /* of both */
+	/* How old the snapshot may be, in ms, before /healthz says that the daemon stands still; 0:
+	 * as old as it may. */
+	int64_t stale_ms;
 	/* How long a client may take for a request and its answer, in ms; 0: half a minute. */
 	int64_t request_ms;
 };

@@ -2,6 +2,7 @@
 #include "page/socket.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -13,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 16
+#define BACKLOG 128
 
 static bool is_loopback(const struct sockaddr *a)
 {
@@ -153,8 +154,41 @@ static int make_directory_of(const char *path)
 	return 0;
 }
 
-int page_listen_unix(const char *path, const char *key, struct stat *made, char *why,
-		     size_t why_len)
+int page_group_find(const char *name, gid_t *group, char *why, size_t why_len)
+{
+	struct group *found = getgrnam(name);
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+
+	if (found)
+		*group = found->gr_gid;
+	else if (*name >= '0' && *name <= '9' && !*end && number < UINT32_MAX)
+		*group = (gid_t)number;
+	else {
+		snprintf(why, why_len,
+			 "listen_group: there is no group '%s'; make it with `groupadd --system "
+			 "%s`, or name another",
+			 name, name);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* Lets the members of GROUP open the socket at PATH. 0 or -errno. */
+static int open_to_group(const char *path, gid_t group, char *why, size_t why_len)
+{
+	int err = lchown(path, (uid_t)-1, group) || chmod(path, 0660) ? -errno : 0;
+
+	if (err)
+		snprintf(why, why_len,
+			 "cannot give %s to the group of listen_group: %s; run telltale in that "
+			 "group (Group= in its unit), or remove listen_group",
+			 path, strerror(-err));
+	return err;
+}
+
+int page_listen_unix(const char *path, const char *key, const gid_t *group, struct stat *made,
+		     char *why, size_t why_len)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = -1, err;
@@ -174,7 +208,11 @@ int page_listen_unix(const char *path, const char *key, struct stat *made, char 
 	/* Linux gives the file the mode that the socket has, so nobody else can open it at any
 	 * moment. */
 	if (fd < 0 || fchmod(fd, 0600) || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    lstat(path, made) || listen(fd, BACKLOG))
+	    lstat(path, made))
+		err = -errno;
+	if (!err && group)
+		err = open_to_group(path, *group, why, why_len);
+	if (!err && listen(fd, BACKLOG))
 		err = -errno;
 out:
 	if (err && !why[0])

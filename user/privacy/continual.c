@@ -209,6 +209,8 @@ static void advance(struct continual *c, int64_t hour)
 	bool drop = c->slept;
 	bool day_over = calendar_day(hour) != calendar_day(next.calendar.hour);
 
+	if (c->options.renew)
+		c->options.renew(c->options.random_context);
 	if (drop)
 		calendar_drop(&next.calendar, BUDGET_HOUR);
 	else
@@ -272,7 +274,7 @@ static int load(struct continual *c)
 	static const char *const causes[] = {
 		[STATE_CORRUPT] = "it is damaged or of another version",
 		[STATE_FOREIGN] = "another host wrote it",
-		[STATE_OLDER] = "it was copied, put back or changed since it was written",
+		[STATE_OLDER] = "it was copied or put back since it was written",
 	};
 	struct state *state = c->options.state;
 	enum state_verdict *verdict = &c->stats.loaded;

@@ -18,6 +18,10 @@
  * twice. A node that ended while no process was running to close it is dropped and never released.
  * The reason: a host that was switched off cannot be distinguished from one that was set back to an
  * older snapshot, in which the node may have been released already.
+ *
+ * The noise of each release is made of randomness fetched at that moment. A virtual machine that is
+ * cloned, or set back to a snapshot, so draws other noise than its twin, provided that its kernel's
+ * generator knows of it (PRIVACY.md).
  */
 #ifndef TELLTALE_CONTINUAL_H
 #define TELLTALE_CONTINUAL_H
@@ -59,6 +63,9 @@ struct continual_options {
 	uint64_t gap_ns;
 	privacy_random *random;
 	void *random_context;
+	/* Called with random_context before the noise of each release is drawn: no byte that was
+	 * fetched earlier may be used for it (entropy_renew). NULL: RANDOM keeps no stock. */
+	void (*renew)(void *random_context);
 };
 
 struct continual;

@@ -43,6 +43,11 @@ void entropy_fini(struct entropy *e)
 	e->left = 0;
 }
 
+void entropy_renew(void *entropy)
+{
+	entropy_fini(entropy);
+}
+
 void entropy_take(void *entropy, void *buf, size_t len)
 {
 	struct entropy *e = entropy;

@@ -26,6 +26,10 @@ struct entropy {
 
 void entropy_init(struct entropy *e, privacy_random *random, void *random_context);
 void entropy_fini(struct entropy *e); /* wipes what is left */
+/* Wipes what is left, so that the next byte comes from the source. The memory of a virtual machine
+ * may have been copied or set back since the stock was filled; the copy would give out the same
+ * bytes. ENTROPY is the struct entropy. */
+void entropy_renew(void *entropy);
 /* Signature privacy_random, with the struct entropy as context; LEN is at most ENTROPY_BLOCK. */
 void entropy_take(void *entropy, void *buf, size_t len);
 

@@ -38,6 +38,7 @@ static int make_continual(struct privacy *p, uint64_t now_unix_ns)
 		.gap_ns = p->state ? GAP_NS : 0,
 		.random = entropy_take,
 		.random_context = &p->entropy,
+		.renew = entropy_renew,
 	};
 
 	continual_free(p->continual);

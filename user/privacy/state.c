@@ -25,6 +25,8 @@
 #define MAGIC     0x5652505441544c54ULL /* "TLTATPRV" */
 #define VERSION   2
 
+#define MARK_MAGIC 0x4b524d5652505454ULL /* "TTPRVMRK" */
+
 #define EARLY_S     5  /* a clock may be stepped back by this while we write */
 #define LATE_S      90 /* a file may change this long after the time written in it, */
 #define WRITE_MAX_S 30 /* of which writing it may take this */
@@ -46,10 +48,18 @@ struct header {
 	uint64_t seal;     /* the same, under the host's key */
 };
 
+/* In the lock file, which is never replaced: hard links to it, such as a backup's, say the same. */
+struct mark {
+	uint64_t magic;
+	uint64_t newest; /* the seal of the file that was saved last, or is about to be in place */
+	uint64_t before; /* the seal of the one it replaces; 0: it is in place */
+};
+
 struct state {
 	int dir, lock;
 	struct siphash_key key;
 	uint64_t machine;
+	uint64_t in_place; /* the seal of the file that this process loaded or saved; 0: none */
 };
 
 static const struct siphash_key no_key = {0, 0};
@@ -178,29 +188,53 @@ static int read_all(int fd, void *buf, size_t len)
 	return 0;
 }
 
-/* Whether FILE is the very file that H was written to, and was not touched since. Renaming sets the
- * time of change, which no program can set to another value. Whoever copies the bytes into another
- * file leaves that file's identity, which differs from the one in H. */
-static bool is_in_place(const struct header *h, const struct identity *file, const struct stat *st)
+/* M->magic is 0 when no mark was written yet. Returns 0 or -errno. */
+static int read_mark(const struct state *s, struct mark *m)
 {
-	int64_t changed = clock_ns_of(st->st_ctim);
-	int64_t late = changed - (int64_t)h->written_unix_ns;
+	ssize_t n = pread(s->lock, m, sizeof(*m), 0);
 
-	return h->file.inode == file->inode && h->file.born_unix_ns == file->born_unix_ns &&
-	       h->file.generation == file->generation && late >= -EARLY_S * NS_PER_S &&
-	       late <= LATE_S * NS_PER_S;
+	if (n < 0)
+		return -errno;
+	if (n != sizeof(*m) || m->magic != MARK_MAGIC)
+		memset(m, 0, sizeof(*m));
+	return 0;
+}
+
+/* Whether the file was changed, renamed or linked long after H was written. Renaming sets the time
+ * of change, which no program can set to another value. So do chmod, chown and links. */
+static bool is_touched(const struct header *h, const struct stat *st)
+{
+	int64_t late = clock_ns_of(st->st_ctim) - (int64_t)h->written_unix_ns;
+
+	return late < -EARLY_S * NS_PER_S || late > LATE_S * NS_PER_S;
+}
+
+/* Whether FILE is the very file that H was written to, and the last one. Whoever copies the bytes
+ * into another file leaves that file's identity, which differs from the one in H; whoever puts an
+ * earlier file back, as from a hard link, leaves a seal that the mark does not have. Where there is
+ * no mark, or a file system distinguishes files by nothing but the inode, which it uses again, the
+ * time of change decides. */
+static bool is_newest(const struct header *h, const struct identity *file, const struct stat *st,
+		      const struct mark *m)
+{
+	if (h->file.inode != file->inode || h->file.born_unix_ns != file->born_unix_ns ||
+	    h->file.generation != file->generation)
+		return false;
+	if (!m->magic || (!file->born_unix_ns && !file->generation))
+		return !is_touched(h, st);
+	return h->seal == m->newest || h->seal == m->before;
 }
 
 static enum state_verdict judge(const struct state *s, const struct header *h,
 				const struct identity *file, const struct stat *st,
-				const void *blob, size_t len)
+				const struct mark *m, const void *blob, size_t len)
 {
 	if (h->magic != MAGIC || h->version != VERSION || h->len != len ||
 	    h->checksum != hash(&no_key, h, blob, len))
 		return STATE_CORRUPT;
 	if (h->machine != s->machine || h->seal != hash(&s->key, h, blob, len))
 		return STATE_FOREIGN;
-	return is_in_place(h, file, st) ? STATE_SOUND : STATE_OLDER;
+	return is_newest(h, file, st, m) ? STATE_SOUND : STATE_OLDER;
 }
 
 /* Something that is no regular file and cannot be opened as one counts as damage. Every other error
@@ -216,12 +250,13 @@ static int verdict_on_error(int err, enum state_verdict *verdict)
 	return 0;
 }
 
-int state_load(const struct state *s, void *blob, size_t len, enum state_verdict *verdict)
+int state_load(struct state *s, void *blob, size_t len, enum state_verdict *verdict)
 {
 	int fd = openat(s->dir, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	unsigned char *bytes = NULL;
 	struct identity file = {0};
 	struct header h;
+	struct mark mark;
 	struct stat st;
 	int err;
 
@@ -234,15 +269,19 @@ int state_load(const struct state *s, void *blob, size_t len, enum state_verdict
 	bytes = malloc(len);
 	err = bytes ? identify(fd, &file) : -ENOMEM;
 	if (!err)
+		err = read_mark(s, &mark);
+	if (!err)
 		err = read_all(fd, &h, sizeof(h));
 	if (!err)
 		err = read_all(fd, bytes, len);
 	if (!err)
-		*verdict = judge(s, &h, &file, &st, bytes, len);
+		*verdict = judge(s, &h, &file, &st, &mark, bytes, len);
 	else if (err == -EPIPE)
 		err = 0; /* somebody truncated it meanwhile */
-	if (!err && *verdict == STATE_SOUND)
+	if (!err && *verdict == STATE_SOUND) {
 		memcpy(blob, bytes, len);
+		s->in_place = h.seal;
+	}
 out:
 	if (bytes)
 		explicit_bzero(bytes, len);
@@ -276,7 +315,19 @@ static int write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
-static int write_file(const struct state *s, int fd, const void *blob, size_t len)
+/* 0 or -errno. */
+static int write_mark(const struct state *s, uint64_t newest, uint64_t before)
+{
+	const struct mark m = {MARK_MAGIC, newest, before};
+	ssize_t n = pwrite(s->lock, &m, sizeof(m), 0);
+
+	if (n != sizeof(m))
+		return n < 0 ? -errno : -EIO;
+	return 0;
+}
+
+/* *SEAL is the file's. 0 or -errno. */
+static int write_file(const struct state *s, int fd, const void *blob, size_t len, uint64_t *seal)
 {
 	struct header h = {.magic = MAGIC, .version = VERSION, .len = len, .machine = s->machine};
 	int err = identify(fd, &h.file);
@@ -285,7 +336,7 @@ static int write_file(const struct state *s, int fd, const void *blob, size_t le
 		return err;
 	h.written_unix_ns = clock_wall_ns();
 	h.checksum = hash(&no_key, &h, blob, len);
-	h.seal = hash(&s->key, &h, blob, len);
+	*seal = h.seal = hash(&s->key, &h, blob, len);
 	err = write_all(fd, &h, sizeof(h));
 	if (!err)
 		err = write_all(fd, blob, len);
@@ -298,8 +349,27 @@ static int write_file(const struct state *s, int fd, const void *blob, size_t le
 	return err;
 }
 
+/* Puts the new file in the place of the old one. From the first mark on either is the newest; from
+ * the second on only the new one. After a crash between them, the next save ends that. */
+static int replace(struct state *s, uint64_t seal)
+{
+	int err = write_mark(s, seal, s->in_place);
+
+	if (!err && fdatasync(s->lock))
+		err = -errno;
+	if (!err && renameat(s->dir, NEW_NAME, s->dir, NAME))
+		err = -errno;
+	if (err)
+		return err;
+	s->in_place = seal;
+	if (fsync(s->dir))
+		return -errno;
+	return write_mark(s, seal, 0);
+}
+
 int state_save(struct state *s, const void *blob, size_t len)
 {
+	uint64_t seal = 0;
 	int fd, err;
 
 	/* A process that was killed may have left one. */
@@ -307,14 +377,12 @@ int state_save(struct state *s, const void *blob, size_t len)
 	fd = openat(s->dir, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	err = write_file(s, fd, blob, len);
+	err = write_file(s, fd, blob, len, &seal);
 	if (close(fd) && !err)
 		err = -errno;
-	if (!err && renameat(s->dir, NEW_NAME, s->dir, NAME))
-		err = -errno;
+	if (!err)
+		err = replace(s, seal);
 	if (err)
-		unlinkat(s->dir, NEW_NAME, 0);
-	else if (fsync(s->dir))
-		err = -errno;
+		unlinkat(s->dir, NEW_NAME, 0); /* if it is still there */
 	return err;
 }

@@ -9,9 +9,11 @@
  *
  * state_load detects a file that is not the one this host wrote last under this name. A checksum
  * detects damage. A seal under the host's key and the machine id detect a file of another host. The
- * inode, its time of birth and generation, and the time of the last change detect a copy that was
- * put back, such as one from a backup. What it cannot detect is that a whole file system was set
- * back to a snapshot; continual.h says how the mechanism stays private then.
+ * inode, its time of birth and its generation detect a copy that was put back, such as one from a
+ * backup. The lock file holds the seal of the file that was saved last: this detects an earlier
+ * file that was put back itself, as from a hard link. Backups by hard links, chmod and chown change
+ * neither. What it cannot detect is that a whole file system was set back to a snapshot;
+ * continual.h says how the mechanism stays private then.
  *
  * The file holds sums without noise: it is as sensitive as the payments themselves (mode 0600).
  */
@@ -27,7 +29,7 @@ enum state_verdict {
 	STATE_MISSING, /* there is no file: the first start, or it was lost */
 	STATE_CORRUPT, /* damaged, of another version, or not a regular file */
 	STATE_FOREIGN, /* another host wrote it */
-	STATE_OLDER,   /* this host wrote it, but it was copied, put back or touched since */
+	STATE_OLDER,   /* this host wrote it, but it was copied, or is not the one saved last */
 };
 
 struct state;
@@ -39,7 +41,7 @@ void state_close(struct state *s); /* accepts NULL */
 
 /* Reads LEN bytes into BLOB, which is changed only on STATE_SOUND. 0, or -errno when the file could
  * not be read this time; it may be sound, and must not be overwritten. */
-int state_load(const struct state *s, void *blob, size_t len, enum state_verdict *verdict);
+int state_load(struct state *s, void *blob, size_t len, enum state_verdict *verdict);
 /* Renames the file to privacy.state.unused, replacing one that was set aside before. 0 or
  * -errno. */
 int state_set_aside(struct state *s);

@@ -263,7 +263,7 @@ static struct curl_slist *make_headers(const struct s3 *s, const char *body, siz
 
 static CURLcode set_options(CURL *easy, const struct s3 *s, struct answer *a, char *error_text)
 {
-	CURLcode e = CURLE_OK;
+	CURLcode e = (CURLcode)fetch_set_proxy(easy, s->url);
 
 #define SET(option, value)                                                                         \
 	do {                                                                                       \

@@ -59,8 +59,38 @@ static struct json_object *find_rates(struct json_object *root, const char **bas
 	return rates;
 }
 
-int rates_parse(const char *text, size_t len, struct rates_document **out, char *why,
-		size_t why_len)
+/* Reads the rates into D, which has room for all. REFUSED NULL: a rate that cannot be used is an
+ * error. */
+static int read_rates(struct rates_document *d, struct json_object *rates,
+		      struct rates_refused *refused, char *why, size_t why_len)
+{
+	json_object_object_foreach(rates, code, value)
+	{
+		struct entry entry = {0};
+		char reason[sizeof(refused->why)] = "";
+		int error = rates_json_rate(code, value, &entry.rate, reason, sizeof(reason));
+
+		if (error == -EINVAL && refused) {
+			if (!refused->count++)
+				memcpy(refused->why, reason, sizeof(reason));
+			continue;
+		}
+		if (error) {
+			snprintf(why, why_len, "%s", reason);
+			return error;
+		}
+		/* Skips the base, whose rate is 1 whatever is written, and codes too long for an
+		 * asset. */
+		if (!strcmp(code, d->base) || strlen(code) >= sizeof(entry.code))
+			continue;
+		memcpy(entry.code, code, strlen(code));
+		d->entries[d->len++] = entry;
+	}
+	return 0;
+}
+
+static int parse(const char *text, size_t len, struct rates_document **out,
+		 struct rates_refused *refused, char *why, size_t why_len)
 {
 	struct json_object *root = NULL, *rates;
 	struct rates_document *d = NULL;
@@ -86,20 +116,14 @@ int rates_parse(const char *text, size_t len, struct rates_document **out, char 
 		goto out;
 	}
 	snprintf(d->base, sizeof(d->base), "%s", base);
-	json_object_object_foreach(rates, code, value)
-	{
-		struct entry entry = {0};
-
-		error = rates_json_rate(code, value, &entry.rate, why, why_len);
-		if (error)
-			goto out;
-		/* Skips the base, whose rate is 1 whatever is written, and codes too long for an
-		 * asset. */
-		if (!strcmp(code, d->base) || strlen(code) >= sizeof(entry.code))
-			continue;
-		memcpy(entry.code, code, strlen(code));
-		d->entries[d->len++] = entry;
+	error = read_rates(d, rates, refused, why, why_len);
+	if (!error && refused && !d->len) {
+		snprintf(why, why_len, "it has no rate that can be used%s%s",
+			 refused->count ? ": " : "", refused->why);
+		error = -EINVAL;
 	}
+	if (error)
+		goto out;
 	qsort(d->entries, d->len, sizeof(d->entries[0]), compare_entries);
 	*out = d;
 	d = NULL;
@@ -108,6 +132,19 @@ out:
 	rates_document_free(d);
 	json_object_put(root);
 	return error;
+}
+
+int rates_parse(const char *text, size_t len, struct rates_document **out, char *why,
+		size_t why_len)
+{
+	return parse(text, len, out, NULL, why, why_len);
+}
+
+int rates_judge(const char *text, size_t len, struct rates_document **out,
+		struct rates_refused *refused, char *why, size_t why_len)
+{
+	*refused = (struct rates_refused){0};
+	return parse(text, len, out, refused, why, why_len);
 }
 
 void rates_document_free(struct rates_document *d)

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/log.h"
+#include "base/proxy.h"
+#include "rates/unpack.h"
 
 #define STAGE          "rates"
 #define TIMEOUT_MS     10000u
@@ -42,6 +44,8 @@ struct source {
 	uint64_t look_ms;
 	struct file_state seen;
 	struct fetch *fetch;
+	bool proxy_said;
+	struct rates_refused refused; /* of the document */
 	uint64_t refreshes, failures;
 	int last; /* 0 or -errno of the last fetch */
 	char error[256];
@@ -94,6 +98,46 @@ struct rates *rates_new(const struct rates_source_config config[RATES_SOURCES])
 	return r;
 }
 
+static bool same_place(const struct source *a, const struct source *b)
+{
+	return a->kind == b->kind &&
+	       (a->location == b->location ||
+		(a->location && b->location && !strcmp(a->location, b->location)));
+}
+
+/* NEW takes over from OLD. Of the two, what is left in OLD is to be freed. */
+static void succeed(struct source *new, struct source *old)
+{
+	struct source before = *old;
+
+	if (same_place(new, old)) {
+		old->lifetime_ms = new->lifetime_ms;
+		return;
+	}
+	if (new->kind != KIND_NONE) {
+		new->document = before.document;
+		new->fetched_ms = before.fetched_ms;
+		new->refused = before.refused;
+		before.document = NULL;
+	}
+	new->refreshes = before.refreshes;
+	new->failures = before.failures;
+	*old = *new;
+	*new = before;
+}
+
+int rates_change(struct rates *r, const struct rates_source_config config[RATES_SOURCES])
+{
+	struct rates *other = rates_new(config);
+
+	if (!other)
+		return -ENOMEM;
+	for (int i = 0; i < RATES_SOURCES; i++)
+		succeed(&other->sources[i], &r->sources[i]);
+	rates_free(other);
+	return 0;
+}
+
 void rates_free(struct rates *r)
 {
 	if (!r)
@@ -137,13 +181,30 @@ static void finish(struct source *s, int error, const char *why, uint64_t now_ms
 	s->retry_ms = s->retry_ms > RETRY_LAST_MS / 2 ? RETRY_LAST_MS : s->retry_ms * 2;
 }
 
+/* Names rates that cannot be used once, not at each fetch. */
+static void say_refused(struct source *s, const struct rates_refused *refused)
+{
+	if (refused->count && strcmp(refused->why, s->refused.why) != 0)
+		log_warn(STAGE, "%zu of the %s rates cannot be used and %s left out: %s",
+			 refused->count, s->name, refused->count == 1 ? "is" : "are", refused->why);
+	s->refused = *refused;
+}
+
 static int take(struct source *s, const char *text, size_t len, char *why, size_t why_len)
 {
 	struct rates_document *fresh = NULL;
-	int error = rates_parse(text, len, &fresh, why, why_len);
+	struct rates_refused refused;
+	const char *plain = NULL;
+	char *owned = NULL;
+	size_t plain_len = 0;
+	int error = rates_unpack(text, len, &plain, &plain_len, &owned, why, why_len);
 
+	if (!error)
+		error = rates_judge(plain, plain_len, &fresh, &refused, why, why_len);
+	free(owned);
 	if (error)
 		return error;
+	say_refused(s, &refused);
 	rates_document_free(s->document);
 	s->document = fresh;
 	return 0;
@@ -186,6 +247,17 @@ static void tick_file(struct source *s, uint64_t now_ms)
 	finish(s, error, why, now_ms);
 }
 
+/* Once: who uses a proxy that the environment names has to be able to know it. */
+static void say_proxy(struct source *s)
+{
+	struct proxy proxy;
+
+	if (!s->proxy_said && proxy_find_for_url(s->location, &proxy))
+		log_info(STAGE, "the %s rates are fetched through the proxy %s (%s)", s->name,
+			 proxy.shown, proxy.variable);
+	s->proxy_said = true;
+}
+
 static void tick_url(struct source *s, uint64_t now_ms)
 {
 	char why[256] = "";
@@ -196,6 +268,7 @@ static void tick_url(struct source *s, uint64_t now_ms)
 	if (!s->fetch) {
 		if (now_ms < s->due_ms)
 			return;
+		say_proxy(s);
 		error = fetch_start(s->location, RATES_DOCUMENT_MAX, TIMEOUT_MS, &s->fetch, why,
 				    sizeof(why));
 	}
@@ -301,6 +374,7 @@ struct rates_status rates_status(const struct rates *r, enum rates_source source
 		.loaded = s->document != NULL,
 		.refreshes = s->refreshes,
 		.failures = s->failures,
+		.refused = s->refused,
 	};
 
 	snprintf(status.error, sizeof(status.error), "%s", s->error);

@@ -36,6 +36,15 @@ struct rates_document;
  */
 int rates_parse(const char *text, size_t len, struct rates_document **out, char *why,
 		size_t why_len);
+/* The rates of a document that cannot be used. */
+struct rates_refused {
+	size_t count;
+	char why[192]; /* of the first; empty when there is none */
+};
+/* The same, but a rate that cannot be used is left out and told in *REFUSED. A document without a
+ * rate that can be used is an error. */
+int rates_judge(const char *text, size_t len, struct rates_document **out,
+		struct rates_refused *refused, char *why, size_t why_len);
 void rates_document_free(struct rates_document *d);
 const char *rates_document_base(const struct rates_document *d);
 /* The number of rates in it, without the base's own. */
@@ -63,7 +72,8 @@ struct rates_status {
 	uint64_t refreshes, failures;
 	char base[12];
 	size_t assets;
-	char error[256]; /* of the last fetch; empty when it succeeded */
+	char error[256];              /* of the last fetch; empty when it succeeded */
+	struct rates_refused refused; /* of the document in use */
 };
 
 struct rates;
@@ -71,6 +81,10 @@ struct rates;
 /* Copies CONFIG (one entry for each source). Does not fetch. */
 struct rates *rates_new(const struct rates_source_config config[RATES_SOURCES]);
 void rates_free(struct rates *r);
+/* Takes CONFIG from now on, without a gap: what a source had stays in use until its new place has
+ * answered. A source that is no longer named has no rates any more. 0 or -ENOMEM: nothing has
+ * changed. */
+int rates_change(struct rates *r, const struct rates_source_config config[RATES_SOURCES]);
 /* Starts the fetches that are due and continues those that have not ended; never blocks. NOW_MS is
  * CLOCK_MONOTONIC. After each failure in a row the wait is longer, from 5 s to 5 min. */
 void rates_tick(struct rates *r, uint64_t now_ms);

@@ -4,12 +4,31 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "tap/namespaces.h"
 #include "tap/uprobe.h"
+
+bool load_is_sandboxed(void)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t has = CAP_CLEAR;
+	bool refused;
+
+	if (caps)
+		cap_get_flag(caps, CAP_BPF, CAP_EFFECTIVE, &has);
+	cap_free(caps);
+	if (has != CAP_SET)
+		return false;
+	/* The kernel itself finds such a command invalid. */
+	refused = syscall(SYS_bpf, -1, NULL, 0) < 0 && (errno == EPERM || errno == ENOSYS);
+	return refused;
+}
 
 static void refuse_tls(struct load_plan *plan, const char *what)
 {

@@ -152,7 +152,21 @@ static void explain_load(int err, char *why, size_t why_len)
 {
 	const char *fix = "`telltale check` says what this kernel lacks";
 
-	if (err == -EPERM || err == -EACCES)
+	/* libbpf calls this short of memory. */
+	if (access("/sys/devices/system/cpu/possible", R_OK)) {
+		snprintf(why, why_len,
+			 "the BPF programs cannot be loaded: /sys/devices/system/cpu/possible "
+			 "cannot be read: %s; mount /sys here (`mount -t sysfs sysfs /sys`), in a "
+			 "container read-only",
+			 strerror(errno));
+		return;
+	}
+	if ((err == -EPERM || err == -EACCES) && load_is_sandboxed())
+		fix = "a seccomp filter refuses bpf() to this process, although it has the "
+		      "capabilities: allow bpf() and perf_event_open() in the container's profile "
+		      "(podman, docker: --security-opt seccomp=FILE) or the unit's "
+		      "SystemCallFilter=";
+	else if (err == -EPERM || err == -EACCES)
 		fix = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and before "
 		      "Linux 5.11 with LimitMEMLOCK=infinity (`ulimit -l unlimited`)";
 	else if (err == -ENOMEM)

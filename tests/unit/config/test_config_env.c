@@ -324,9 +324,37 @@ static void run_needs_a_target_and_an_outlet_for_its_figures(void **state)
 	config_free(c);
 }
 
+static void a_flag_that_rafiki_reads_in_another_way_is_remarked(void **state)
+{
+	struct config *c = right(NULL, ENV("LIVENET=TRUE", "ENABLE_TELEMETRY=True"));
+
+	(void)state;
+	assert_int_equal(c->network, NETWORK_LIVENET);
+	assert_int_equal(c->remarks_len, 2);
+	assert_non_null(strstr(c->remarks[0], "ENABLE_TELEMETRY=True is true here"));
+	assert_non_null(strstr(c->remarks[1], "LIVENET=TRUE is true here, and false for Rafiki"));
+	config_free(c);
+	c = right(NULL, ENV("LIVENET=false", "ENABLE_TELEMETRY=true"));
+	assert_int_equal(c->remarks_len, 0);
+	config_free(c);
+}
+
+static void an_id_of_the_operators_own_is_taken(void **state)
+{
+	struct config *c = right(NULL, ENV("OTEL_RESOURCE_ATTRIBUTES=service.instance.id=pod-7"));
+
+	(void)state;
+	assert_int_equal(c->attributes_len, 1);
+	assert_string_equal(c->attributes[0].key, "service.instance.id");
+	assert_string_equal(c->attributes[0].value, "pod-7");
+	config_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flag_that_rafiki_reads_in_another_way_is_remarked),
+		cmocka_unit_test(an_id_of_the_operators_own_is_taken),
 		cmocka_unit_test(rafikis_variables_set_what_the_file_does_not),
 		cmocka_unit_test(a_livenet_that_contradicts_the_file_is_refused),
 		cmocka_unit_test(the_otlp_family_overrides_file_and_rafiki),

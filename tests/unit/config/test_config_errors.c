@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config: files with errors, and the messages about them. */
 #include "tests/unit/support/configuring.h"
+#include "tests/unit/support/skipping.h"
+
+#include <sys/stat.h>
 
 struct wrong {
 	const char *yaml;
@@ -131,10 +134,15 @@ static const struct wrong wrongs[] = {
 	{EP "    headers: {a: x, A: y}\n", "4:14", "header 'a' is there twice", "keep one"},
 	{EP "    compression: zstd\n", "4:18", "no compression 'zstd'", "gzip or none"},
 	{EP "    timeout: 1ms\n", "4:14", "out of range", "write 100ms to 5m"},
+	{"endpoints:\n  - url: https://c\n    audience: own\n  - url: http://C:4317\n"
+	 "    audience: network\n",
+	 "4:5", "exact figures and the network's", "a collector of its own"},
+	{"endpoints:\n  - url: http://localhost\n    audience: network\n  - url: http://[::1]\n"
+	 "    audience: own\n",
+	 "4:5", "an endpoint already, in line 2", "remove one"},
 	{EP "  - url: https://c\n    audience: own\n", "4:5", "an endpoint already, in line 2",
 	 "remove one"},
 	{"resource: {telltale.network: x}\n", "1:11", "which telltale sets itself", "another name"},
-	{"resource: {service.instance.id: x}\n", "1:11", "service.instance.id", "set `instance`"},
 	/* listen, directories */
 	{"listen: 0.0.0.0:9464\n", "1:9", "not a loopback address", "write 127.0.0.1:9464"},
 	{"listen: '[2001:db8::1]:9464'\n", "1:9", "must not leave the host", "[::1]:9464"},
@@ -281,9 +289,66 @@ static void aliases_that_multiply_or_contain_themselves_do_no_harm(void **state)
 	free(errors);
 }
 
+/* Loads the file that is there, without writing it again. */
+static int load_as_it_is(struct config **c, char **errors)
+{
+	size_t len;
+	FILE *out = open_memstream(errors, &len);
+	int err;
+
+	assert_non_null(out);
+	err = config_load(path, NULL, out, c);
+	assert_int_equal(fclose(out), 0);
+	return err;
+}
+
+static void a_file_that_everybody_may_write_is_refused(void **state)
+{
+	static const char text[] = "enabled: false\n";
+	struct config *c = NULL;
+	char *errors;
+
+	(void)state;
+	unlink(path);
+	write_file(text, strlen(text));
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), -EPERM);
+	assert_null(c);
+	assert_contains(errors, "chmod o-w");
+	free(errors);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), 0);
+	assert_int_equal(c->remarks_len, 0);
+	free(errors);
+	config_free(c);
+}
+
+static void a_file_of_another_user_or_of_a_group_is_remarked(void **state)
+{
+	struct config *c = NULL;
+	char *errors;
+
+	(void)state;
+	if (geteuid())
+		SKIP("only root can give files away");
+	unlink(path);
+	write_file("enabled: false\n", 15);
+	assert_int_equal(chown(path, 65534, 65534), 0);
+	assert_int_equal(chmod(path, 0664), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), 0);
+	assert_int_equal(c->remarks_len, 2);
+	assert_contains(c->remarks[0], "belongs to user 65534");
+	assert_contains(c->remarks[1], "written by group 65534");
+	free(errors);
+	config_free(c);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_that_everybody_may_write_is_refused),
+		cmocka_unit_test(a_file_of_another_user_or_of_a_group_is_remarked),
 		cmocka_unit_test(each_error_names_its_place_and_the_fix),
 		cmocka_unit_test(all_errors_are_reported_not_just_the_first),
 		cmocka_unit_test(an_error_does_not_repeat_a_wrongly_pasted_token_or_header),

@@ -89,6 +89,19 @@ static void test_what_may_have_begun_before_the_start_is_no_whole_payment(void *
 	assert_int_equal(whole(), 1);
 }
 
+/* The Prepare before the start was counted then; its reply, which nobody sees, comes 29 seconds
+ * after the start, and the next Prepare 29 seconds after that. */
+static void test_a_payment_whose_reply_was_under_way_at_the_start_is_not_counted_again(void **state)
+{
+	(void)state;
+	payments_begin(payments, 1000 * S);
+	give_fulfilled(1058 * S, 100);
+	give_fulfilled(1080 * S, 100);
+	payments_tick(payments, 1200 * S);
+	assert_int_equal(count(CONTRIBUTION_PAYMENT_END), 1);
+	assert_int_equal(whole(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +110,7 @@ int main(void)
 		T(a_probe_that_lasts_has_no_rest),
 		T(an_evicted_payment_is_whole_in_no_part_but_the_last),
 		T(what_may_have_begun_before_the_start_is_no_whole_payment),
+		T(a_payment_whose_reply_was_under_way_at_the_start_is_not_counted_again),
 	};
 
 	return cmocka_run_group_tests_name("payments, whole", tests, NULL, NULL);

@@ -120,7 +120,7 @@ static void garbage_details_are_not_read_as_retry_info(void **state)
 static void assert_words(grpc_status_code status, const char *message, bool connected,
 			 const char *wanted)
 {
-	char words[64];
+	char words[256];
 
 	export_words(status, message, connected, words, sizeof(words));
 	assert_string_equal(words, wanted);
@@ -147,11 +147,27 @@ static void failures_are_explained_in_words_an_operator_can_act_on(void **state)
 
 static void a_collectors_message_cannot_add_lines_to_our_log(void **state)
 {
+	char few[64];
+
 	(void)state;
 	assert_words(GRPC_STATUS_INTERNAL, "a\nb\x1b[31m\x7f\xff", true, "INTERNAL: a b [31m ?");
+	/* What turns the direction of a terminal, or is not seen. */
 	assert_words(GRPC_STATUS_INTERNAL,
+		     "a\xe2\x80\xae"
+		     "b\xc2\x9bm",
+		     true, "INTERNAL: a\\u202eb\\u009bm");
+	export_words(GRPC_STATUS_INTERNAL,
 		     "0123456789012345678901234567890123456789012345678901234567890123456789", true,
-		     "INTERNAL: 01234567890123456789012345678901234567890123456789012");
+		     few, sizeof(few));
+	assert_string_equal(few, "INTERNAL: 01234567890123456789012345678901234567890123456789012");
+}
+
+static void an_answer_of_a_proxy_is_named_as_one(void **state)
+{
+	(void)state;
+	assert_words(GRPC_STATUS_UNAVAILABLE, "Received http2 header with status: 502", true,
+		     "UNAVAILABLE: Received http2 header with status: 502 (this is no answer of a "
+		     "collector; does a proxy or another server answer in its place?)");
 }
 
 static void a_secret_is_masked_wherever_it_occurs(void **state)
@@ -191,6 +207,7 @@ int main(void)
 		cmocka_unit_test(garbage_details_are_not_read_as_retry_info),
 		cmocka_unit_test(failures_are_explained_in_words_an_operator_can_act_on),
 		cmocka_unit_test(a_collectors_message_cannot_add_lines_to_our_log),
+		cmocka_unit_test(an_answer_of_a_proxy_is_named_as_one),
 		cmocka_unit_test(a_secret_is_masked_wherever_it_occurs),
 	};
 

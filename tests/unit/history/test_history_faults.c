@@ -59,6 +59,29 @@ static void a_file_of_rubbish_is_set_aside(void **state)
 	assert_anew(h);
 }
 
+static void a_file_removed_meanwhile_is_made_anew(void **state)
+{
+	struct history *h = opened();
+	struct stat st;
+
+	(void)state;
+	take(h, START, START, 0);
+	take(h, START, START + 1, 3);
+	assert_int_equal(unlink(in_dir(HISTORY_FILE)), 0);
+	take(h, START, START + 2, 5);
+	assert_non_null(strstr(history_stats(h).trouble, "was removed while telltale ran"));
+	assert_true(history_stats(h).kept);
+	assert_int_equal(stat(in_dir(HISTORY_FILE), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	take(h, START, START + 3, 7);
+	history_close(h);
+	/* What was counted since then is there, once, after the next start. */
+	h = opened();
+	take(h, START, START + 4, 7);
+	assert_int_equal(transactions(h, HISTORY_HOUR), 4);
+	history_close(h);
+}
+
 static void a_file_damaged_in_the_middle_is_set_aside(void **state)
 {
 	struct history *h = opened();
@@ -248,6 +271,7 @@ int main(void)
 		TEST(another_versions_file_is_set_aside_and_nothing_else),
 		TEST(a_file_that_cannot_be_opened_at_first_gets_all_figures_later),
 		TEST(a_file_of_rubbish_is_set_aside),
+		TEST(a_file_removed_meanwhile_is_made_anew),
 		TEST(a_file_damaged_in_the_middle_is_set_aside),
 		TEST(another_programs_database_is_set_aside_whole),
 		TEST(columns_that_an_older_version_did_not_have_are_added),

@@ -103,6 +103,28 @@ static void on_a_unix_socket_only_its_owner_may_ask(void **state)
 	assert_int_equal(stat(path, &st), -1);
 }
 
+static void a_group_may_ask_on_a_unix_socket_if_it_is_named(void **state)
+{
+	struct fixture *f = *state;
+	char group[16];
+	struct stat st;
+
+	page_stop(f->page);
+	f->page = NULL;
+	snprintf(group, sizeof(group), "%u", (unsigned)getegid());
+	f->options.group = group;
+	assert_int_equal(page_start(&f->options, &f->page, f->why, sizeof(f->why)), 0);
+	assert_int_equal(stat(f->control, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, getegid());
+	page_stop(f->page);
+	f->page = NULL;
+	f->options.group = "no-such-group";
+	assert_int_equal(page_start(&f->options, &f->page, f->why, sizeof(f->why)), -ENOENT);
+	assert_non_null(strstr(f->why, "groupadd --system no-such-group"));
+	f->options.group = NULL;
+}
+
 static int token_of(const struct fixture *f, const char *text, mode_t mode, char *token, char *why)
 {
 	char path[128];
@@ -215,15 +237,72 @@ static void garbage_gets_no_metrics_and_the_page_lives_on(void **state)
 	free(request);
 }
 
-static int connected(const struct fixture *f)
+/* A connection from HOST.0.0.127. */
+static int connected_from(const struct fixture *f, uint32_t host)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(f->port)};
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
 	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_true(!connect(fd, (struct sockaddr *)&a, sizeof(a)) || errno == EINPROGRESS);
 	return fd;
+}
+
+static int connected(const struct fixture *f)
+{
+	return connected_from(f, 1);
+}
+
+static unsigned still_connected(const int *fds, size_t len)
+{
+	unsigned n = 0;
+	char byte;
+
+	for (size_t i = 0; i < len; i++)
+		n += recv(fds[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+	return n;
+}
+
+/* More than are served at a time. The operator is answered while they still wait, not after the
+ * last of them was disconnected for its silence. */
+static void idle_connections_of_others_keep_nobody_out(void **state)
+{
+	struct fixture *f = *state;
+	int idle[40];
+
+	post(f, 1);
+	for (size_t i = 0; i < 40; i++)
+		idle[i] = connected(f);
+	ask(f, GET("/metrics", "localhost"));
+	assert_status(f, "200");
+	assert_true(still_connected(idle, 40) >= 20);
+	for (size_t i = 0; i < 40; i++)
+		close(idle[i]);
+}
+
+static void who_has_most_connections_loses_them_first(void **state)
+{
+	struct fixture *f = *state;
+	int operators[3], idle[40];
+
+	for (size_t i = 0; i < 3; i++)
+		operators[i] = connected(f);
+	for (size_t i = 0; i < 40; i++)
+		idle[i] = connected_from(f, 2);
+	for (int rounds = 0; rounds < 1000 && still_connected(idle, 40) > 21; rounds++) {
+		page_run(f->page);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(still_connected(idle, 40), 21);
+	assert_int_equal(still_connected(operators, 3), 3);
+	for (size_t i = 0; i < 40; i++)
+		close(idle[i]);
+	for (size_t i = 0; i < 3; i++)
+		close(operators[i]);
 }
 
 /* These clients send a byte each time the page runs, so that no connection is ever idle. */
@@ -329,10 +408,13 @@ int main(void)
 		over_http(only_clients_with_the_token_get_answers_and_by_any_host_name),
 		over_http(with_a_token_it_listens_anywhere),
 		over_http(on_a_unix_socket_only_its_owner_may_ask),
+		over_http(a_group_may_ask_on_a_unix_socket_if_it_is_named),
 		over_http(a_token_is_read_only_from_a_file_private_to_its_owner),
 		over_http(only_reading_is_allowed),
 		over_http(a_foreign_host_name_that_points_at_loopback_is_refused),
 		over_http(garbage_gets_no_metrics_and_the_page_lives_on),
+		over_http(idle_connections_of_others_keep_nobody_out),
+		over_http(who_has_most_connections_loses_them_first),
 		over_http(clients_that_never_finish_keep_nobody_out),
 		over_http(one_address_cannot_take_all_connections_of_a_page_beyond_loopback),
 		over_http(only_loopback_may_be_listened_on),

@@ -31,6 +31,22 @@ static struct privacy *continual(struct seeded *s, uint64_t epsilon_milli, struc
 	return node_new(&all, START, s, series);
 }
 
+static void end_payment(struct privacy *p, enum origin origin, bool partial)
+{
+	const struct contribution c = {
+		.kind = CONTRIBUTION_PAYMENT_END,
+		.origin = origin,
+		.total_value = 1000000,
+		.fulfilled = 10,
+		.prepared = 10,
+		.pay_ns = 60 * MS,
+		.round_trip_ns = 60 * MS,
+		.partial = partial,
+	};
+
+	privacy_observe(p, &c);
+}
+
 static void pay(struct privacy *p, enum origin origin, bool partial)
 {
 	struct contribution c = packet(origin, OUTCOME_FULFILLED, 100000);
@@ -39,12 +55,7 @@ static void pay(struct privacy *p, enum origin origin, bool partial)
 		privacy_observe(p, &c);
 	c = (struct contribution){.kind = CONTRIBUTION_TRANSACTION, .origin = origin};
 	privacy_observe(p, &c);
-	c.kind = CONTRIBUTION_PAYMENT_END;
-	c.total_value = 1000000;
-	c.fulfilled = c.prepared = 10;
-	c.pay_ns = c.round_trip_ns = 60 * MS;
-	c.partial = partial;
-	privacy_observe(p, &c);
+	end_payment(p, origin, partial);
 }
 
 static void the_network_sees_a_fixed_set_of_series_and_none_of_the_operators(void **state)
@@ -146,12 +157,52 @@ static void only_whole_payments_originated_here_count_for_the_network(void **sta
 	node_free(p, series);
 }
 
+/* A virtual machine is cloned after its first midnight, with what is left of the randomness that
+ * was fetched for it. The kernel of the clone is notified. Returns by how much more value the
+ * machine with a payment shows than its twin without one. */
+static int64_t shown_by_a_clone(uint64_t seed)
+{
+	struct seeded s, t;
+	struct series *ones, *others;
+	struct privacy *one = continual(&s, 1000, &ones), *twin = continual(&t, 1000, &others);
+	struct released *a, *b;
+	int64_t more;
+
+	s.state = t.state = seed;
+	released_unref(privacy_release(one, START + DAY));
+	released_unref(privacy_release(twin, START + DAY));
+	t.state = ~seed;
+	for (int i = 0; i < 10; i++) {
+		end_payment(one, ORIGIN_ORIGINATED, false);
+		end_payment(twin, ORIGIN_ORIGINATED, false);
+	}
+	end_payment(one, ORIGIN_ORIGINATED, false);
+	a = privacy_release(one, START + 2 * DAY);
+	b = privacy_release(twin, START + 2 * DAY);
+	more = value_of(a->network, METRIC_AMOUNT_FULFILL, NULL, NULL) -
+	       value_of(b->network, METRIC_AMOUNT_FULFILL, NULL, NULL);
+	released_unref(a);
+	released_unref(b);
+	node_free(one, ones);
+	node_free(twin, others);
+	return more;
+}
+
+static void a_cloned_machine_draws_noise_of_its_own(void **state)
+{
+	(void)state;
+	/* With the noise of its twin, the difference would be exactly the payment. */
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		assert_int_not_equal(shown_by_a_clone(seed), 1000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_network_sees_a_fixed_set_of_series_and_none_of_the_operators),
 		cmocka_unit_test(two_nodes_that_differ_in_one_payment_show_the_same_until_midnight),
 		cmocka_unit_test(only_whole_payments_originated_here_count_for_the_network),
+		cmocka_unit_test(a_cloned_machine_draws_noise_of_its_own),
 	};
 
 	return cmocka_run_group_tests_name("privacy, continual", tests, NULL, NULL);

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "privacy/state.h"
@@ -24,6 +26,18 @@ static const struct hostkey key = {1, 2}, other_key = {1, 3};
 struct blob {
 	uint64_t words[100];
 };
+
+/* How long ago the clock says that it is. */
+static time_t ago_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int err = (int)syscall(SYS_clock_gettime, clock, now);
+
+	if (clock == CLOCK_REALTIME)
+		now->tv_sec -= ago_s;
+	return err;
+}
 
 static const char *in_dir(const char *name)
 {
@@ -204,6 +218,39 @@ static void an_older_file_put_back_after_any_number_of_saves_is_detected(void **
 	}
 }
 
+static void a_backup_and_changes_of_mode_and_owner_cost_nothing(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= 3; i++) {
+		/* Saved an hour before. */
+		ago_s = 3600;
+		saved(&key, i);
+		ago_s = 0;
+		/* cp -al, chmod, chown */
+		assert_int_equal(link(in_dir("privacy.state"), in_dir("backup")), 0);
+		assert_int_equal(chmod(in_dir("privacy.state"), 0640), 0);
+		assert_int_equal(chmod(in_dir("privacy.state"), 0600), 0);
+		assert_int_equal(chown(in_dir("privacy.state"), geteuid(), getegid()), 0);
+		assert_int_equal(found(&key, i), STATE_SOUND);
+		unlink(in_dir("backup"));
+	}
+}
+
+/* The file is the very one that was written, but others were saved after it. */
+static void an_older_file_put_back_from_a_hard_link_is_detected(void **state)
+{
+	(void)state;
+	for (unsigned between = 1; between <= 3; between++) {
+		unlink(in_dir("backup"));
+		saved(&key, 1);
+		assert_int_equal(link(in_dir("privacy.state"), in_dir("backup")), 0);
+		for (unsigned i = 0; i < between; i++)
+			saved(&key, 2 + i);
+		assert_int_equal(rename(in_dir("backup"), in_dir("privacy.state")), 0);
+		assert_int_equal(found(&key, 1), STATE_OLDER);
+	}
+}
+
 /* The cause why it cannot be read may be gone at the next start. */
 static void a_file_that_cannot_be_read_this_time_is_not_called_damaged(void **state)
 {
@@ -291,6 +338,10 @@ int main(void)
 		cmocka_unit_test_setup(another_hosts_file_is_foreign, start_empty),
 		cmocka_unit_test_setup(an_older_file_put_back_is_detected, start_empty),
 		cmocka_unit_test_setup(an_older_file_put_back_after_any_number_of_saves_is_detected,
+				       start_empty),
+		cmocka_unit_test_setup(a_backup_and_changes_of_mode_and_owner_cost_nothing,
+				       start_empty),
+		cmocka_unit_test_setup(an_older_file_put_back_from_a_hard_link_is_detected,
 				       start_empty),
 		cmocka_unit_test_setup(a_file_that_cannot_be_read_this_time_is_not_called_damaged,
 				       start_empty),

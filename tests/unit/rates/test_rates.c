@@ -15,6 +15,8 @@
 #include "tests/unit/support/converting.h"
 #include "rates/decimal.h"
 #include "rates/rates.h"
+#include "rates/unpack.h"
+#include "export/gzip.h"
 
 static void assert_converts(const struct rates_document *d, uint64_t amount, const char *code,
 			    unsigned scale, uint64_t expected)
@@ -173,6 +175,84 @@ static void a_hostile_document_is_refused_with_its_reason(void **state)
 	assert_refused("{\"base\":\"USD\",\"rates\":{}}\0{}", 29, "NUL");
 }
 
+/* What a service that has one odd asset sends: the others are not to be lost with it. */
+static void each_asset_is_judged_by_itself(void **state)
+{
+	static const char text[] = "{\"base\":\"USD\",\"rates\":{\"EUR\":0.5,\"NUL\":null,"
+				   "\"LONG\":1.2345678901234567890123,\"TXT\":\"1\",\"GBP\":0.25}}";
+	static const char *const none[] = {
+		"{\"base\":\"USD\",\"rates\":{}}",
+		"{\"base\":\"USD\",\"rates\":{\"EUR\":null}}",
+	};
+	struct rates_document *d = NULL;
+	struct rates_refused refused;
+	char why[256];
+
+	(void)state;
+	assert_int_equal(rates_judge(text, strlen(text), &d, &refused, why, sizeof(why)), 0);
+	assert_int_equal(refused.count, 3);
+	assert_non_null(strstr(refused.why, "NUL"));
+	assert_int_equal(rates_document_len(d), 2);
+	assert_converts(d, 100, "EUR", 2, 20000);
+	assert_converts(d, 100, "GBP", 2, 40000);
+	rates_document_free(d);
+	/* Good rates are not replaced by none. */
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(
+			rates_judge(none[i], strlen(none[i]), &d, &refused, why, sizeof(why)),
+			-EINVAL);
+		assert_non_null(strstr(why, "no rate that can be used"));
+	}
+}
+
+static void packed_and_marked_documents_are_read(void **state)
+{
+	static const char json[] = "\xef\xbb\xbf{\"base\":\"USD\"}";
+	uint8_t *packed = NULL;
+	const char *out;
+	char *owned, why[256];
+	size_t len, packed_len;
+
+	(void)state;
+	assert_int_equal(rates_unpack(json, strlen(json), &out, &len, &owned, why, sizeof(why)), 0);
+	assert_int_equal(len, strlen(json) - 3);
+	assert_null(owned);
+	assert_int_equal(export_gzip((const uint8_t *)json, strlen(json), &packed, &packed_len), 0);
+	assert_int_equal(
+		rates_unpack((char *)packed, packed_len, &out, &len, &owned, why, sizeof(why)), 0);
+	assert_int_equal(len, strlen(json) - 3);
+	assert_memory_equal(out, json + 3, len);
+	free(owned);
+	/* Cut anywhere, it is an error. */
+	for (size_t cut = 3; cut < packed_len; cut++) {
+		char *end = malloc(cut);
+
+		memcpy(end, packed, cut);
+		assert_int_equal(rates_unpack(end, cut, &out, &len, &owned, why, sizeof(why)),
+				 -EINVAL);
+		free(end);
+	}
+	free(packed);
+}
+
+static void what_unpacks_to_more_than_a_mebibyte_is_refused(void **state)
+{
+	char *zeros = calloc(1, 64u << 20), *owned, why[256];
+	uint8_t *packed = NULL;
+	const char *out;
+	size_t len, packed_len;
+
+	(void)state;
+	assert_non_null(zeros);
+	assert_int_equal(export_gzip((uint8_t *)zeros, 64u << 20, &packed, &packed_len), 0);
+	assert_int_equal(
+		rates_unpack((char *)packed, packed_len, &out, &len, &owned, why, sizeof(why)),
+		-EINVAL);
+	assert_non_null(strstr(why, "larger"));
+	free(packed);
+	free(zeros);
+}
+
 static void a_document_cut_anywhere_is_refused(void **state)
 {
 	static const char whole[] = "{\"base\":\"USD\",\"rates\":{\"EUR\":0.813399,\"J\":1e2}}";
@@ -286,6 +366,9 @@ int main(void)
 		cmocka_unit_test(a_value_that_does_not_fit_saturates_and_says_so),
 		cmocka_unit_test(the_rate_of_the_base_itself_is_one_whatever_the_document_says),
 		cmocka_unit_test(a_hostile_document_is_refused_with_its_reason),
+		cmocka_unit_test(each_asset_is_judged_by_itself),
+		cmocka_unit_test(packed_and_marked_documents_are_read),
+		cmocka_unit_test(what_unpacks_to_more_than_a_mebibyte_is_refused),
 		cmocka_unit_test(a_document_cut_anywhere_is_refused),
 		cmocka_unit_test(a_document_larger_than_a_mebibyte_is_refused),
 		cmocka_unit_test(legal_documents_are_accepted),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * notify.h - tells the service manager how the daemon is (sd_notify(3)): one datagram to the socket
+ * that NOTIFY_SOCKET names. Without that variable, as in a terminal, these do nothing.
+ */
+#ifndef TELLTALE_NOTIFY_H
+#define TELLTALE_NOTIFY_H
+
+/* It does what it is for; also after a reload. */
+void notify_ready(void);
+/* It reads its configuration again; notify_ready follows, whether that worked or not. */
+void notify_reloading(void);
+/* Starting takes longer: not to be given up for another minute. */
+void notify_starting(void);
+void notify_stopping(void);
+/* It is alive: called once a second from the event loop. Does nothing when the manager does not
+ * watch this process (WATCHDOG_USEC). */
+void notify_alive(void);
+
+#endif

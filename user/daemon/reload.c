@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/reload.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "config/config.h"
+#include "daemon/stages.h"
+
+#define STAGE "reload"
+
+struct reload {
+	struct daemon *daemon;
+	struct config *current; /* of the last reload; NULL: the one from the start is in use */
+	struct config *next;    /* taken when the exporter of before has ended */
+	bool again;             /* another SIGHUP came meanwhile */
+	struct exporter *before;
+	pthread_t thread;
+	bool stopping; /* the thread runs */
+	_Atomic bool stopped;
+};
+
+struct reload *reload_new(struct daemon *d)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+
+	if (r)
+		r->daemon = d;
+	return r;
+}
+
+/* --- what only a restart can change ----------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_targets(const struct config *a, const struct config *b)
+{
+	if (a->targets_len != b->targets_len)
+		return false;
+	for (size_t i = 0; i < a->targets_len; i++) {
+		const struct config_target *x = &a->targets[i], *y = &b->targets[i];
+
+		if (x->kind != y->kind || x->never_forwards != y->never_forwards ||
+		    strcmp(x->name, y->name) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool same_privacy(const struct privacy_params *a, const struct privacy_params *b)
+{
+	return a->mechanism == b->mechanism && a->bucket.min_bucket == b->bucket.min_bucket &&
+	       a->bucket.max_bucket == b->bucket.max_bucket &&
+	       a->bucket.min_value == b->bucket.min_value &&
+	       a->bucket.max_value == b->bucket.max_value &&
+	       a->bucket.unbiased == b->bucket.unbiased &&
+	       a->budget.epsilon_milli == b->budget.epsilon_milli &&
+	       a->budget.day_clip == b->budget.day_clip &&
+	       a->budget.hour_clip == b->budget.hour_clip &&
+	       a->budget.packet_clip == b->budget.packet_clip;
+}
+
+const char *reload_needs_restart(const struct config *a, const struct config *b)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} keys[] = {
+		{"targets", same_targets(a, b)},
+		{"privacy", same_privacy(&a->privacy, &b->privacy)},
+		{"network", a->network == b->network},
+		{"instance", same_text(a->instance, b->instance)},
+		{"listen", same_text(a->listen, b->listen)},
+		{"listen_group", same_text(a->listen_group, b->listen_group)},
+		{"listen_token", same_text(a->listen_token, b->listen_token)},
+		{"payments", a->idle_ms == b->idle_ms && a->max_payment_ms == b->max_payment_ms},
+		{"tls_connections", a->tls_connections == b->tls_connections},
+		{"cardinality_limit", a->privacy.cardinality_limit == b->privacy.cardinality_limit},
+		{"state_dir", same_text(a->state_dir, b->state_dir)},
+		{"run_dir", same_text(a->run_dir, b->run_dir)},
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (!keys[i].same)
+			return keys[i].key;
+	}
+	return NULL;
+}
+
+/* --- the exporter ----------------------------------------------------------------------------- */
+
+static void *stop_exporter(void *context)
+{
+	struct reload *r = context;
+
+	export_stop(r->before, DAEMON_FLUSH_MS);
+	r->stopped = true;
+	return NULL;
+}
+
+/* The last export of before may take seconds, and the ring is not read by anybody else. */
+static void begin_stop(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	sigset_t all, mask;
+
+	health_update(d->health, d->exporter);
+	if (d->local)
+		local_change(d->local, d->config, NULL);
+	r->before = d->exporter;
+	d->exporter = NULL;
+	r->stopped = !r->before;
+	if (!r->before)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	r->stopping = !pthread_create(&r->thread, NULL, stop_exporter, r);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (!r->stopping)
+		stop_exporter(r);
+}
+
+static void set_interval(struct daemon *d)
+{
+	const unsigned ms = d->config->export_interval_ms;
+	const struct timeval interval = {ms / 1000, (ms % 1000) * 1000L};
+
+	event_add(d->export_event, &interval);
+}
+
+/* The exporter of before has ended: nobody uses the endpoints of before any more. */
+static void take_next(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	struct health *health = health_new(r->next->endpoints, r->next->endpoints_len, d->series);
+	const struct export_status *states = NULL;
+	size_t states_len;
+
+	if (!health)
+		return; /* out of memory: again at the next tick */
+	health_succeed(health, d->health);
+	health_free(d->health);
+	d->health = health;
+	d->config = r->next;
+	states_len = health_endpoints(d->health, &states);
+	if (daemon_open_exporter(d, states, states_len))
+		log_err(STAGE, "nothing is exported; restart telltale");
+	if (d->local)
+		local_change(d->local, d->config, d->exporter);
+	set_interval(d);
+	config_free(r->current);
+	r->current = r->next;
+	r->next = NULL;
+	log_info(STAGE, "the new configuration is in use");
+	notify_ready();
+}
+
+/* --- the steps -------------------------------------------------------------------------------- */
+
+static void keep(const struct config *config, const char *why)
+{
+	if (why)
+		log_err(STAGE, "%s (configuration: %s)", why, config_file(config));
+	log_err(STAGE, "the configuration of before stays in use, unchanged");
+	notify_ready();
+}
+
+/* Whether NEXT can be taken; if not, the reason has been logged. */
+static bool can_take(const struct config *current, const struct config *next)
+{
+	const char *key = reload_needs_restart(current, next), *why = config_runnable(next);
+
+	if (key)
+		log_err(STAGE,
+			"`%s` was changed, and only a restart can change it: `systemctl restart "
+			"telltale`, or take the change back",
+			key);
+	else if (!why && !export_check(next->endpoints, next->endpoints_len))
+		return true;
+	keep(next, key ? NULL : why);
+	return false;
+}
+
+static bool take(struct reload *r, struct config *next)
+{
+	struct daemon *d = r->daemon;
+	int err = peers_change(d->peers, next->peers, next->peers_len,
+			       next->has_default_asset ? &next->default_asset : NULL);
+
+	if (!err)
+		err = rates_change(d->rates, next->rates);
+	if (err) {
+		keep(next, "out of memory");
+		return false;
+	}
+	r->next = next;
+	begin_stop(r);
+	return true;
+}
+
+bool reload_begin(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	struct config *next;
+	const char *why;
+
+	if (r->next) {
+		r->again = true;
+		return true;
+	}
+	r->again = false;
+	log_info(STAGE, "reading the configuration again");
+	notify_reloading();
+	next = d->options->load(d->options->load_context);
+	if (!next) {
+		keep(d->config, NULL);
+		return true;
+	}
+	why = config_consent(next);
+	if (why) {
+		log_warn(STAGE, "%s (configuration: %s): stopping", why, config_file(next));
+		config_free(next);
+		return false;
+	}
+	if (!can_take(d->config, next) || !take(r, next))
+		config_free(next);
+	reload_tick(r);
+	return true;
+}
+
+void reload_tick(struct reload *r)
+{
+	if (!r->next || !r->stopped)
+		return;
+	if (r->stopping)
+		pthread_join(r->thread, NULL);
+	r->stopping = false;
+	take_next(r);
+	if (!r->next && r->again)
+		raise(SIGHUP);
+}
+
+void reload_finish(struct reload *r)
+{
+	if (r->stopping)
+		pthread_join(r->thread, NULL);
+	r->stopping = false;
+	if (r->next)
+		take_next(r);
+}
+
+void reload_free(struct reload *r)
+{
+	if (!r)
+		return;
+	config_free(r->current);
+	config_free(r->next);
+	free(r);
+}
