@@ -393,20 +393,28 @@ static __always_inline int http2_is_known(const struct http2_walk *w)
 }
 
 /*
- * A piece came or went in direction OUT. Returns a set of enum record_opaque_said when the
+ * A piece came or went in direction OUT at *NS. Returns a set of enum record_opaque_said when the
  * connection is to be announced now, and -1 when it is not. It is announced once a packet has been
  * seen on it and this end speaks HTTP/2: what a stranger sends to a port that does not is nothing
- * that came in. Then, if this end has accepted it, again while bytes come in.
+ * that came in. Then, if this end has accepted it, again while bytes come in. *NS becomes the time
+ * of what is announced: the packet may have come before this end spoke.
  */
-static __always_inline int http2_says(struct http2_walk *w, int out, __u64 now_ns)
+static __always_inline int http2_says(struct http2_walk *w, int out, __u64 *ns)
 {
 	__u8 as = HTTP2_ANNOUNCED | w->role, before = w->announced;
+	__u64 now_ns = *ns;
 
+	if (w->timed != w->carries) {
+		w->timed = w->carries;
+		w->carries_ns = now_ns;
+	}
 	if (!w->carries || !(w->spoken & 1 << FLOW_OUT))
 		return -1;
 	if (before == as && (out || w->role == RECORD_ROLE_CLIENT ||
 			     now_ns - w->announced_ns <= RECORD_OPAQUE_RENEW_NS))
 		return -1;
+	if (before != as)
+		*ns = w->carries_ns;
 	w->announced = as;
 	w->announced_ns = now_ns;
 	return RECORD_OPAQUE_OURS | (before ? RECORD_OPAQUE_AGAIN : 0);

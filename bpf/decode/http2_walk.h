@@ -66,12 +66,14 @@ struct http2_side {
 /* One connection. */
 struct http2_walk {
 	struct http2_side sides[2]; /* by enum flow_direction */
+	__u64 carries_ns;           /* since when it is known to carry what it carries */
 	__u64 announced_ns;         /* the last time */
 	__u8 announced; /* enum record_role it was announced with, and HTTP2_ANNOUNCED */
 	__u8 role;      /* enum record_role */
 	__u8 spoken;    /* a bit per direction: it is HTTP/2 */
 	__u8 carries;   /* enum http2_found, of both directions */
-	__u8 pad[4];
+	__u8 timed;     /* what carries_ns is about */
+	__u8 pad[3];
 };
 
 #define HTTP2_ANNOUNCED 0x80

@@ -95,13 +95,13 @@ static __always_inline void tap_walk_announce(struct __sk_buff *skb, struct sock
 {
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct record_remote remote;
-	__u64 now_ns;
+	__u64 ns;
 	int said;
 
 	if (!bytes_forget(w->walk.carries))
 		return;
-	now_ns = bpf_ktime_get_ns();
-	said = http2_says(&w->walk, out, now_ns);
+	ns = bpf_ktime_get_ns();
+	said = http2_says(&w->walk, out, &ns);
 	if (said < 0)
 		return;
 	c.id = bpf_get_socket_cookie(skb);
@@ -109,7 +109,7 @@ static __always_inline void tap_walk_announce(struct __sk_buff *skb, struct sock
 	c.role = w->walk.role;
 	__builtin_memset(&remote, 0, sizeof(remote));
 	tap_remote(skb, seg, out, &remote);
-	emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, &remote, now_ns);
+	emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, &remote, ns);
 }
 
 /* Comes here by tail call. SELF: here again, for more of the same segment. */

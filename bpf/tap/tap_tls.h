@@ -288,17 +288,17 @@ static __always_inline void
 tls_walk_announce(struct http2_walk *w, const struct shared_tls_key *key, int out, __u8 target)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl, .pid = (__u32)key->pid};
-	__u64 now_ns;
+	__u64 ns;
 	int said;
 
 	if (!bytes_forget(w->carries))
 		return;
-	now_ns = bpf_ktime_get_ns();
-	said = http2_says(w, out, now_ns);
+	ns = bpf_ktime_get_ns();
+	said = http2_says(w, out, &ns);
 	c.target = target;
 	c.role = w->role;
 	if (said >= 0)
-		emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, now_ns);
+		emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, ns);
 }
 
 /* Comes here by tail call. SELF: here again, for more of the same piece. */

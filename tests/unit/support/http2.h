@@ -164,4 +164,12 @@ static inline void http2_feed_by(struct http2_walk *w, int out, const uint8_t *b
 		http2_feed(w, out, bytes + at, len - at < size ? len - at : size);
 }
 
+/* The same, until it is not known any more where frames begin. */
+static inline void http2_feed_until_lost(struct http2_walk *w, int out, const uint8_t *bytes,
+					 size_t len, size_t size)
+{
+	for (size_t at = 0; at < len && w->sides[out].phase != HTTP2_LOST; at += size)
+		http2_feed(w, out, bytes + at, len - at < size ? len - at : size);
+}
+
 #endif
