@@ -6,6 +6,7 @@
 #define TELLTALE_MAPS_H
 
 #include "bpf/decode/flow.h"
+#include "bpf/decode/http2_walk.h"
 #include "shared.h"
 #include "bpf/decode/stream.h"
 
@@ -180,17 +181,57 @@ struct {
 	__type(value, struct socket_mark);
 } socket_marks SEC(".maps");
 
-/* The same of TLS connections that go on in HTTP/2; the least recently used is forgotten. */
+/* A socket on which frames of HTTP/2 were seen. */
+struct socket_walk {
+	struct bpf_spin_lock lock; /* around inside */
+	__u32 inside;              /* a bit per direction: a run works on it */
+	__u32 next[2]; /* sequence numbers of the next bytes; valid once known says so */
+	__u8 known;    /* a bit per direction */
+	__u8 counted;  /* in walking[slot] */
+	__u16 slot;
+	__u32 pad;
+	struct http2_walk walk;
+};
+
+/* Connections that speak HTTP/2, or have sent something that may be a frame. Some 500 bytes each,
+ * less than a fifth of what the kernel keeps for the socket itself. Lives with the socket, so no
+ * target can take another's room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct socket_walk);
+} http2_sockets SEC(".maps");
+
+/* How many of them there are, by ports, where it is certain that they speak HTTP/2. A look here
+ * costs other connections next to nothing. */
+#define WALKING_SLOTS 4096
+__u32 walking[WALKING_SLOTS];
+
+/* The same of TLS connections. Written when a call writes or reads a frame, removed when the
+ * connection ends; the least recently used is forgotten, and known again by its next chain of
+ * frames. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, struct shared_tls_key);
-	__type(value, __u8);
-} tls_marks SEC(".maps");
+	__type(value, struct http2_walk);
+} http2_tls SEC(".maps");
 
-/* TLS connections that were used at least once. Written at the first use, removed when the
- * connection ends; the least recently used is forgotten, and announced once more when it is used
- * again. */
+/* An empty one to copy from. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct http2_walk);
+} http2_blank SEC(".maps");
+
+/* What is known of a TLS connection that was used. */
+enum tls_seen_as { TLS_USED = 1, TLS_WALKED = 2 /* it is in http2_tls */ };
+
+/* TLS connections that were used at least once: enum tls_seen_as. Written at the first use, removed
+ * when the connection ends; the least recently used is forgotten, and announced once more when it
+ * is used again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -290,5 +331,9 @@ struct continuation step_ingress SEC(".maps");
 struct continuation step_egress SEC(".maps");
 struct continuation more_read SEC(".maps");
 struct continuation more_write SEC(".maps");
+struct continuation walk_ingress SEC(".maps");
+struct continuation walk_egress SEC(".maps");
+struct continuation walk_read SEC(".maps");
+struct continuation walk_write SEC(".maps");
 
 #endif

@@ -32,9 +32,9 @@ enum record_type {
 	RECORD_ENDPOINT,    /* first sight of a Host and path */
 	RECORD_FLOW_CLOSE,  /* a connection that carried ILP has ended */
 	RECORD_GAP,         /* bytes of a followed connection that could not be read */
-	RECORD_OPAQUE, /* a connection in scope whose bytes are not, or no more, plain HTTP/1 */
-	RECORD_EXEC,   /* a process of a target has begun a program */
-	RECORD_TLS,    /* a TLS connection that a tap reads was used for the first time */
+	RECORD_OPAQUE,      /* a connection in scope that may carry ILP and cannot be read */
+	RECORD_EXEC,        /* a process of a target has begun a program */
+	RECORD_TLS,         /* a TLS connection that a tap reads was used for the first time */
 	RECORD_TYPES,
 };
 
@@ -85,7 +85,7 @@ enum record_gap_cause {
 enum record_opaque_reason {
 	RECORD_OPAQUE_TLS = 1,  /* TLS on the socket; whether a tap reads it in the process is not
 				 * known here */
-	RECORD_OPAQUE_HTTP2,    /* HTTP/2, which is not decoded */
+	RECORD_OPAQUE_HTTP2,    /* ILP in HTTP/2, which is not decoded; other HTTP/2 is no record */
 	RECORD_OPAQUE_UPGRADED, /* followed until it went over to another protocol: 101, or a
 				 * CONNECT that was accepted */
 };

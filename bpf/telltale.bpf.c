@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * telltale.bpf.c - the entry points. What they do stands in the headers, in the order of the data
- * flow: tap_socket.h and tap_settle.h, or tap_tls.h; stream.h, http1.h, ilp.h, emit.h, record.h.
+ * flow: tap_socket.h, tap_settle.h and tap_http2.h, or tap_tls.h; stream.h, http1.h, ilp.h, emit.h,
+ * record.h.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -18,12 +19,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("cgroup_skb/ingress") int ingress_run(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_IN, &more_ingress, &settle_ingress);
+	return tap_run(skb, FLOW_IN, &more_ingress, &settle_ingress, &walk_ingress);
 }
 
 SEC("cgroup_skb/egress") int egress_run(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_OUT, &more_egress, &settle_egress);
+	return tap_run(skb, FLOW_OUT, &more_egress, &settle_egress, &walk_egress);
 }
 
 SEC("cgroup_skb/ingress") int ingress_resume(struct __sk_buff *skb)
@@ -56,6 +57,16 @@ SEC("cgroup_skb/egress") int egress_step(struct __sk_buff *skb)
 	return tap_step(skb, FLOW_OUT, &step_egress, &settle_egress);
 }
 
+SEC("cgroup_skb/ingress") int ingress_walk(struct __sk_buff *skb)
+{
+	return tap_walk(skb, FLOW_IN, &walk_ingress);
+}
+
+SEC("cgroup_skb/egress") int egress_walk(struct __sk_buff *skb)
+{
+	return tap_walk(skb, FLOW_OUT, &walk_egress);
+}
+
 SEC("cgroup/sock_release") int socket_released(struct bpf_sock *sk)
 {
 	return tap_released(sk);
@@ -75,23 +86,25 @@ SEC("uprobe") int tls_read_enter(struct pt_regs *ctx)
 SEC("uretprobe") int tls_write(struct pt_regs *ctx)
 {
 	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT)
-			       : tls_leave(ctx, 0, FLOW_OUT, &more_write);
+			       : tls_leave(ctx, 0, FLOW_OUT, &more_write, &walk_write);
 }
 
 SEC("uretprobe") int tls_write_ex(struct pt_regs *ctx)
 {
 	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT)
-			       : tls_leave(ctx, 1, FLOW_OUT, &more_write);
+			       : tls_leave(ctx, 1, FLOW_OUT, &more_write, &walk_write);
 }
 
 SEC("uretprobe") int tls_read(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 0, FLOW_IN, &more_read);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN)
+			       : tls_leave(ctx, 0, FLOW_IN, &more_read, &walk_read);
 }
 
 SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 1, FLOW_IN, &more_read);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN)
+			       : tls_leave(ctx, 1, FLOW_IN, &more_read, &walk_read);
 }
 
 SEC("uretprobe") int tls_write_step(struct pt_regs *ctx)
@@ -102,6 +115,16 @@ SEC("uretprobe") int tls_write_step(struct pt_regs *ctx)
 SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
 {
 	return tls_step(ctx, FLOW_IN, &more_read);
+}
+
+SEC("uretprobe") int tls_write_walk(struct pt_regs *ctx)
+{
+	return tls_walk(ctx, FLOW_OUT, &walk_write);
+}
+
+SEC("uretprobe") int tls_read_walk(struct pt_regs *ctx)
+{
+	return tls_walk(ctx, FLOW_IN, &walk_read);
 }
 
 SEC("uprobe") int tls_begun(struct pt_regs *ctx)

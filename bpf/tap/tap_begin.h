@@ -19,6 +19,8 @@ enum tap_mode {
 	TAP_EARLY,    /* a listening socket's: see tap_early.h */
 	TAP_ADOPT,    /* there may have been an early request on it */
 	TAP_OVERTOOK, /* the segment has overtaken the connection's first */
+	/* One that is not followed, for it speaks HTTP/2: */
+	TAP_WALK, /* its direction is claimed, and the piece in hand is not done with */
 };
 
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
@@ -115,8 +117,13 @@ bytes_function int tap_count(struct socket_flow *f, __u32 how)
  * may meet a socket in TIME_WAIT, for which no program runs. */
 static __always_inline int tap_released(struct bpf_sock *sk)
 {
+	struct socket_walk *walk = bpf_sk_storage_get(&http2_sockets, sk, 0, 0);
 	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 
+	if (walk && walk->counted)
+		__sync_fetch_and_add(&walking[bytes_mask(walk->slot, WALKING_SLOTS - 1)], -1);
+	if (walk)
+		walk->counted = 0;
 	if (!f)
 		return TAP_PASS;
 	tap_count(f, TAP_UNCOUNTED);
@@ -136,7 +143,8 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 #define TAP_REQUEST_MIN 16
 
 /* Are there no requests on this connection, before the segment that brings one, whose answers may
- * be under way? */
+ * be under way? None are when it was read from its first byte on, up to where nothing was under
+ * way, and was then let go. */
 static __always_inline int tap_is_whole(struct bpf_sock *sk, int out)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);

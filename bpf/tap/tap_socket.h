@@ -14,7 +14,7 @@
 #define TELLTALE_TAP_SOCKET_H
 
 #include "bpf/decode/opaque.h"
-#include "tap_begin.h"
+#include "tap_http2.h"
 
 /* See stream.h. x86 keeps loads and stores in order around an atomic addition. */
 #ifdef __TARGET_ARCH_x86
@@ -40,9 +40,9 @@ static __always_inline __u8 tap_role(__u64 word, int out)
 {
 	int hello = (__u8)word == 0x16 ? (__u8)(word >> 40) : 0;
 
-	if (hello == 1 || http2_is_preface(word)) /* ClientHello */
+	if (hello == 1) /* ClientHello */
 		return out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-	if (hello == 2 || http2_is_settings(word)) /* ServerHello */
+	if (hello == 2) /* ServerHello */
 		return out ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;
 	return RECORD_ROLE_UNKNOWN;
 }
@@ -54,9 +54,9 @@ static __always_inline int tap_renews(const struct socket_mark *mark, int out, _
 	       now_ns - mark->announced_ns > RECORD_OPAQUE_RENEW_NS;
 }
 
+/* Announces a connection as TLS, as WORD shows. */
 static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock *sk,
-					 const struct segment *seg, __u64 word, int out,
-					 __u8 reason)
+					 const struct segment *seg, __u64 word, int out)
 {
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct record_remote remote;
@@ -69,7 +69,7 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 	if (!mark)
 		return;
 	known = mark->known;
-	said = opaque_says(&known, word, out);
+	said = opaque_says(&known, out);
 	mark->known = known;
 	c.role = tap_role(word, out);
 	if (c.role == RECORD_ROLE_CLIENT)
@@ -83,7 +83,7 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 	c.target = (__u8)tap_target(skb);
 	__builtin_memset(&remote, 0, sizeof(remote));
 	tap_remote(skb, seg, out, &remote);
-	emit_opaque(&c, reason, (__u8)said, &remote, now_ns);
+	emit_opaque(&c, RECORD_OPAQUE_TLS, (__u8)said, &remote, now_ns);
 }
 
 /* --- meeting --------------------------------------------------------------------------------- */
@@ -146,7 +146,7 @@ static __always_inline int tap_is_answer(__u64 word, __u32 len)
 
 /* A connection that is not followed: does this segment make it one? */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
-				    const struct segment *seg, int out, void *settle)
+				    const struct segment *seg, int out, void *settle, void *walk)
 {
 	struct source src = {.skb = skb, .base = seg->off};
 	__u64 word;
@@ -158,11 +158,11 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if (!seg->len)
 		return 0;
 	word = source_word(&src, 0, seg->len);
+	if ((http2_may_begin(word) || *tap_walking(seg)) && tap_walks(sk, word))
+		bpf_tail_call(skb, walk, 0);
 	if ((__u8)word != 'P') {
 		if (tap_is_tls(word, seg->len))
-			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_TLS);
-		else if (out && http2_is_settings(word))
-			tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
+			tap_announce(skb, sk, seg, word, out);
 		else if (out && tap_is_answer(word, seg->len))
 			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
@@ -170,7 +170,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		return !out && tap_is_young(skb, sk, seg, settle);
 	}
 	if (http2_is_preface(word)) {
-		tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
+		if (sk->state != BPF_TCP_LISTEN)
+			bpf_tail_call(skb, walk, 0);
 		return 0;
 	}
 	if (!http1_begins(word, seg->len)) {
@@ -259,7 +260,8 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 		f->sent = end;
 }
 
-static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle)
+static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle,
+				   void *walk)
 {
 	struct segment seg;
 	struct source src = {.skb = skb};
@@ -278,7 +280,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		return TAP_PASS;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f) {
-		if (!tap_meet(skb, sk, &seg, out, settle))
+		if (!tap_meet(skb, sk, &seg, out, settle, walk))
 			return TAP_PASS;
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 		if (!f)

@@ -30,7 +30,7 @@
 #define TELLTALE_TAP_TLS_H
 
 #include "follow.h"
-#include "bpf/decode/opaque.h"
+#include "tap_http2.h"
 
 /* The number of this process as the daemon knows it. Breakpoints are set for one process each, and
  * carry it; where they cannot, the daemon is in the host's PID namespace, as this program is. */
@@ -81,7 +81,7 @@ static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tl
 	__u64 word = len ? source_word(&src, 0, len) : 0;
 
 	/* 0: perhaps it could not be read */
-	return word && !tls_begins(word, len) && !http2_is_settings(word);
+	return word && !tls_begins(word, len) && !http2_may_begin(word);
 }
 
 /* Is this end of CALL's connection known to be the client? Its peer sends it no requests. What
@@ -102,7 +102,7 @@ static __always_inline int tls_reads_as_client(__u64 known, const struct tls_cal
 static __always_inline void tls_use(struct shared_tls_key *key, __u8 target)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl};
-	__u8 seen = 1;
+	__u8 seen = TLS_USED;
 
 	if (bpf_map_update_elem(&tls_seen, key, &seen, BPF_NOEXIST))
 		return;
@@ -142,13 +142,17 @@ static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .pid = call.pid};
 	struct shared_tls_key key = {.pid = c.pid};
 	int followed;
+	__u8 *seen;
 
 	if (known & SHARED_TLS_BIO)
 		call.ssl = tls_of_bio(call.ssl);
 	c.id = call.ssl;
 	key.ssl = call.ssl;
 	followed = bpf_map_lookup_elem(&tls_flows, &key) != 0;
-	if (!followed && !bpf_map_lookup_elem(&tls_seen, &key)) {
+	seen = followed ? 0 : bpf_map_lookup_elem(&tls_seen, &key);
+	if (seen && out && *seen & TLS_WALKED) {
+		followed = 1;
+	} else if (!followed && !seen) {
 		if (!tls_target(c.pid, &c.target) || !call.ssl)
 			goto other;
 		tls_use(&key, c.target);
@@ -215,22 +219,6 @@ static __always_inline void tls_recheck(const struct source *src, struct shared_
 		tls_unread(key, len, out, target);
 }
 
-/* Announces a connection as HTTP/2, as one of its ends shows. */
-static __always_inline void tls_announce(struct flow_common *c, struct shared_tls_key *key,
-					 __u64 word, int out, __u64 now_ns)
-{
-	__u8 *mark = bpf_map_lookup_elem(&tls_marks, key), known = mark ? *mark : 0;
-	int said;
-
-	if (http2_is_settings(word) && !out)
-		return;
-	said = opaque_says(&known, word, out);
-	bpf_map_update_elem(&tls_marks, key, &known, BPF_ANY);
-	c->role = out && http2_is_preface(word) ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-	if (said >= 0)
-		emit_opaque(c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, now_ns);
-}
-
 /* A TLS connection that is not followed: do these bytes make it one? */
 static __always_inline struct tls_flow *
 tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int out, __u8 target)
@@ -240,7 +228,7 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	__u32 zero = 0;
 	__u64 word = source_word(src, 0, len);
 
-	if (!tls_begins(word, len) && !http2_is_settings(word)) {
+	if (!http1_begins(word, len)) {
 		if (!word) /* no HTTP begins so, and few things do */
 			tls_recheck(src, key, len, out, target);
 		return 0;
@@ -249,10 +237,6 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	c.pid = (__u32)key->pid;
 	c.generation = (__u32)(src->now_ns >> 10);
 	c.target = target;
-	if (!http1_begins(word, len)) {
-		tls_announce(&c, key, word, out, src->now_ns);
-		return 0;
-	}
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
@@ -273,6 +257,90 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	return f;
 }
 
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+/* A piece of LEN bytes of a connection that is not followed: are there frames in it to be walked?
+ * An answer is no reason to walk a connection, but goes on with it. */
+static __always_inline int tls_walks(const struct source *src, struct shared_tls_key *key,
+				     __u32 len, int out)
+{
+	__u64 word = source_word(src, 0, len);
+	struct http2_walk *w = bpf_map_lookup_elem(&http2_tls, key);
+	__u8 seen = TLS_USED | TLS_WALKED;
+	__u32 zero = 0;
+
+	if (!w) {
+		if (!http2_may_begin(word) && !http2_is_preface(word))
+			return 0;
+		w = bpf_map_lookup_elem(&http2_blank, &zero);
+		if (!w || bpf_map_update_elem(&http2_tls, key, w, BPF_NOEXIST))
+			return 0;
+		bpf_map_update_elem(&tls_seen, key, &seen, BPF_ANY);
+		w = bpf_map_lookup_elem(&http2_tls, key);
+		if (!w)
+			return 0;
+	}
+	return http2_is_known(w) || http2_begin(w, out, word, 0, len);
+}
+
+/* TARGET is the process's. */
+static __always_inline void
+tls_walk_announce(struct http2_walk *w, const struct shared_tls_key *key, int out, __u8 target)
+{
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl, .pid = (__u32)key->pid};
+	__u64 ns;
+	int said;
+
+	if (!bytes_forget(w->carries))
+		return;
+	ns = bpf_ktime_get_ns();
+	said = http2_says(w, out, &ns);
+	c.target = target;
+	c.role = w->role;
+	if (said >= 0)
+		emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, ns);
+}
+
+/* Comes here by tail call. SELF: here again, for more of the same piece. */
+static __always_inline int tls_walk(struct pt_regs *ctx, int out, void *self)
+{
+	struct tls_frame frame = tls_frame(ctx, 1);
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
+	struct shared_tls_key key = {};
+	struct source src = {};
+	struct http2_walk *w;
+	struct http2_side *s;
+	__u8 target;
+	__u32 i;
+
+	if (!call)
+		return 0;
+	key.ssl = call->ssl;
+	key.pid = call->pid;
+	src.user = call->buf;
+	w = bpf_map_lookup_elem(&http2_tls, &key);
+	if (!w || !tls_target((__u32)key.pid, &target))
+		goto drop;
+	s = &w->sides[out];
+	BYTES_LOOP
+	for (i = 0; i < TAP_WALK_FRAMES && !http2_is_known(w); i++) {
+		if (!http2_more(s))
+			break;
+		http2_step(&src, s);
+	}
+	if (!http2_is_known(w)) {
+		if (http2_more(s))
+			bpf_tail_call(ctx, self, 0);
+		http2_settle(w, out);
+	}
+	tls_walk_announce(w, &key, out, target);
+drop:
+	bpf_map_delete_elem(&tls_calls, &frame);
+	return 0;
+}
+
+/* --- HTTP/1 ---------------------------------------------------------------------------------- */
+
 /* The bytes of a call that has returned, LEN of them: is there a flow to go on with? */
 static __always_inline int tls_piece(const struct source *src, struct shared_tls_key *key,
 				     __u32 len, int out, __u8 target)
@@ -291,7 +359,7 @@ static __always_inline int tls_piece(const struct source *src, struct shared_tls
 	return follow_synchronised(src, &f->flow.common, s);
 }
 
-static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void *more)
+static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void *more, void *walk)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
@@ -315,6 +383,10 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 	if (len < 1 || len > 1u << 30)
 		goto drop;
 	src.now_ns = bpf_ktime_get_ns();
+	if (!bpf_map_lookup_elem(&tls_flows, &key) && tls_walks(&src, &key, (__u32)len, out)) {
+		bpf_tail_call(ctx, walk, 0);
+		goto drop;
+	}
 	if (tls_piece(&src, &key, (__u32)len, out, target))
 		bpf_tail_call(ctx, more, 0);
 drop:
@@ -380,7 +452,7 @@ static __always_inline int tls_end(struct pt_regs *ctx)
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 	__u32 i, target;
 
-	bpf_map_delete_elem(&tls_marks, &key);
+	bpf_map_delete_elem(&http2_tls, &key);
 	bpf_map_delete_elem(&tls_seen, &key);
 	if (!f)
 		return 0;

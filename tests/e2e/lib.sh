@@ -240,7 +240,8 @@ connector_truth() {
 # --- collector, Prometheus ----------------------------------------------------------------------
 
 # collector_start NAME [REMOTE_WRITE_URL]: OTLP over gRPC in; a line of JSON per export in NAME.otlp,
-# Prometheus text on collector_metrics, and remote write where a URL is given.
+# Prometheus text on collector_metrics, and remote write where a URL is given. With the bed's certificate where
+# COLLECTOR_TLS is its folder.
 collector_start() {
   local name=$1 remote_write=${2:-} otlp metrics health exporters='file, prometheus'
   # A second start under the same name is a restart, at the same address.
@@ -250,6 +251,8 @@ collector_start() {
   printf '%s\n' "$metrics" >"$BED/$name.metrics-port"
   {
     printf 'receivers:\n  otlp:\n    protocols:\n      grpc:\n        endpoint: 127.0.0.1:%s\n' "$otlp"
+    [[ -z ${COLLECTOR_TLS:-} ]] ||
+      printf '        tls: {cert_file: %s/server.pem, key_file: %s/server.key}\n' "$COLLECTOR_TLS" "$COLLECTOR_TLS"
     printf 'exporters:\n  file:\n    path: %s\n    flush_interval: 100ms\n' "$BED/$name.otlp"
     printf '  prometheus:\n    endpoint: 127.0.0.1:%s\n' "$metrics"
     if [[ -n $remote_write ]]; then

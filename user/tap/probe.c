@@ -89,6 +89,10 @@ static int fill_continuations(struct telltale_bpf *skel)
 		{skel->maps.step_egress, skel->progs.egress_step},
 		{skel->maps.more_write, skel->progs.tls_write_step},
 		{skel->maps.more_read, skel->progs.tls_read_step},
+		{skel->maps.walk_ingress, skel->progs.ingress_walk},
+		{skel->maps.walk_egress, skel->progs.egress_walk},
+		{skel->maps.walk_write, skel->progs.tls_write_walk},
+		{skel->maps.walk_read, skel->progs.tls_read_walk},
 	};
 
 	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
@@ -115,6 +119,7 @@ static void choose_uprobes(struct probe *p)
 		p->skel->progs.tls_write,      p->skel->progs.tls_read,
 		p->skel->progs.tls_write_ex,   p->skel->progs.tls_read_ex,
 		p->skel->progs.tls_write_step, p->skel->progs.tls_read_step,
+		p->skel->progs.tls_write_walk, p->skel->progs.tls_read_walk,
 	};
 	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
 					     p->skel->progs.tls_read_enter};

@@ -112,7 +112,7 @@ static const struct entry {
 	{METRIC_OPAQUE, OPAQUE_UNKNOWN_OWNER, 5, "tls-unknown-owner", true, "opaque.tls-unknown-owner",
 	 "TLS owner?", "TLS owner unknown", "the process was gone before it could be found"},
 	{METRIC_OPAQUE, OPAQUE_HTTP2, 6, "http2", true, "opaque.http2",
-	 "HTTP/2", "HTTP/2", "announced, and not decoded"},
+	 "HTTP/2", "HTTP/2", "ILP goes by in it, and is not decoded: let it speak HTTP/1.1"},
 	{METRIC_OPAQUE, OPAQUE_UPGRADED, 7, "upgraded", true, "opaque.upgraded",
 	 "other protocol", "Other protocol", "after 101 or CONNECT the connection speaks something else"},
 
@@ -553,7 +553,7 @@ static void test_the_log_has_the_words_of_the_reason(void **state)
 	static const char *const wanted[] = {
 		"its TLS is not OpenSSL", "its TLS library could not",    "the kernel refuses",
 		"it is under a seccomp",  "its TLS library is read",      "the connection was gone",
-		"HTTP/2 is not decoded",  "they went over from HTTP/1.1",
+		"ILP goes by in HTTP/2",  "they went over from HTTP/1.1",
 	};
 
 	(void)state;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict'
+// The two ends of connections in HTTP/2, of Node.js.
+//
+//   node http2.js serve PORT [TLS]      answers ILP packets with a Fulfill, and anything else with JSON
+//   node http2.js forward PORT URL      forwards ILP packets to URL in HTTP/1.1, with the token of the bed's alice
+//   node http2.js send URL FILE [TLS]   POSTs FILE over one connection, every 50 ms, one line for each answer
+//   node http2.js export URL [TLS]      exports a metric by OpenTelemetry's own exporter, every 200 ms
+//
+// TLS is a folder with ca.pem, server.pem and server.key.
+const { readFileSync } = require('fs')
+const http2 = require('http2')
+
+const FULFILL = Buffer.concat([Buffer.from([13, 33]), Buffer.alloc(32, 7), Buffer.from([0])])
+
+// reply(packet) makes, or promises, the answer to an ILP packet.
+function answer (stream, reply) {
+  const body = []
+  stream.on('data', part => body.push(part))
+  stream.on('error', () => {})
+  stream.on('end', async () => {
+    const ilp = body.length && body[0][0] === 12
+    const answer = ilp ? await reply(Buffer.concat(body)) : '{"ok":true}'
+    stream.respond({ ':status': 200, 'content-type': ilp ? 'application/octet-stream' : 'application/json' })
+    stream.end(answer)
+  })
+}
+
+function serve (port, tls, reply = () => FULFILL) {
+  const server = tls
+    ? http2.createSecureServer({ key: readFileSync(`${tls}/server.key`), cert: readFileSync(`${tls}/server.pem`) })
+    : http2.createServer()
+  server.on('stream', stream => answer(stream, reply))
+  server.listen(Number(port), '127.0.0.1', () => console.log('ready'))
+}
+
+function forward (port, url) {
+  const { post } = require('axios')
+  const headers = { 'content-type': 'application/octet-stream', authorization: 'Bearer secret-of-alice' }
+  serve(port, null, async packet => (await post(url, packet, { headers, responseType: 'arraybuffer' })).data)
+}
+
+function send (url, file, tls) {
+  const session = http2.connect(url, tls ? { ca: readFileSync(`${tls}/ca.pem`) } : {})
+  const body = readFileSync(file)
+  setInterval(() => {
+    const stream = session.request({ ':method': 'POST', ':path': '/', 'content-type': 'application/octet-stream' })
+    stream.on('data', part => console.log('answer', part[0]))
+    stream.end(body)
+  }, 50)
+}
+
+function exportMetrics (url, tls) {
+  const { MeterProvider, PeriodicExportingMetricReader } = require('@opentelemetry/sdk-metrics')
+  const { OTLPMetricExporter } = require('@opentelemetry/exporter-metrics-otlp-grpc')
+  const { credentials } = require('@grpc/grpc-js')
+  const exporter = new OTLPMetricExporter({
+    url, credentials: tls ? credentials.createSsl(readFileSync(`${tls}/ca.pem`)) : credentials.createInsecure()
+  })
+  const provider = new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 200, exportTimeoutMillis: 200 })]
+  })
+  const counter = provider.getMeter('test').createCounter('transactions_total')
+  setInterval(() => counter.add(1, { source: 'rafiki' }), 20)
+}
+
+const [what, ...rest] = process.argv.slice(2)
+;({ serve, forward, send, export: exportMetrics })[what](...rest)
