@@ -20,7 +20,7 @@ INSTALL    = install
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
 PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp \
-	libcrypto sqlite3 ncursesw zlib
+	libcrypto sqlite3 ncursesw zlib libseccomp
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -Iuser -I$(BUILD)

@@ -41,6 +41,9 @@ int privilege_drop_all(void)
 	cap_t none = cap_init();
 	int err = 0;
 
+	/* Taking a capability out of the bounding set needs one. */
+	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (!none || cap_set_proc(none))
 		err = -errno;
 	cap_free(none);

@@ -15,6 +15,8 @@
 #define EXIT_USAGE 2
 
 int cmd_run(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
+int cmd_daemon(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_peers(int argc, char **argv);
@@ -38,5 +40,7 @@ struct config;
 
 /* The configuration with the command line's targets added; NULL after logging an error. */
 struct config *command_config_load(const struct command_config *a);
+/* The same, for commands that observe: consent is given, and nothing that they need is missing. */
+struct config *command_config_consented(const struct command_config *a);
 
 #endif

@@ -168,7 +168,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 		if (p->opaque)
 			p->opaque(p->context, record);
 		return true;
-	case RECORD_EXEC: return true; /* for whoever looks after processes */
+	case RECORD_EXEC: return true; /* for the probe half, from a ring of its own */
 	case RECORD_TLS: return true;  /* ... and after what cannot be read */
 	default: return false;
 	}
@@ -196,8 +196,10 @@ static void tell(struct pipeline *p)
 	struct match_stats match = match_stats(p->match);
 	struct series *s = p->series;
 
-	for (unsigned i = 0; i < RECORD_WORDS_LEN; i++)
-		series_total(s, METRIC_RECORDS, i, p->records[i]);
+	for (unsigned i = 0; i < RECORD_WORDS_LEN; i++) {
+		if (i != RECORD_EXEC - 1) /* another reads those */
+			series_total(s, METRIC_RECORDS, i, p->records[i]);
+	}
 	for (unsigned i = 0; i < RECORD_GAP_CAUSES; i++) {
 		series_total(s, METRIC_GAPS, i, p->gaps[i]);
 		series_total(s, METRIC_GAP_BYTES, i, p->gap_bytes[i]);

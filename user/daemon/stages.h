@@ -3,6 +3,7 @@
 #ifndef TELLTALE_DAEMON_IMPL_H
 #define TELLTALE_DAEMON_IMPL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,26 +13,23 @@
 #include "daemon/daemon.h"
 #include "export/export.h"
 #include "daemon/health.h"
+#include "halves/view.h"
 #include "page/local.h"
 #include "page/page.h"
 #include "exchange/peers.h"
 #include "daemon/pipeline.h"
 #include "privacy/privacy.h"
-#include "tap/probe.h"
-#include "tap/processes.h"
 #include "rates/rates.h"
 #include "release/series.h"
 #include "target/target.h"
 #include "daemon/targets.h"
 
 struct daemon {
+	const struct daemon_options *options;
 	const struct config *config;
-	const char *truth_path;
 	struct targets targets;
-
-	struct siphash_key session; /* until the pipeline has it */
-	struct probe *probe;
-	struct processes *processes;
+	struct view *view;
+	bool strange; /* the probe half has other targets */
 	struct blind *blind;
 	struct peers *peers;
 	struct rates *rates;
@@ -54,8 +52,9 @@ struct daemon {
 
 /*
  * Everything that is there before the first record is read, what can be found wrong at once first:
- * loading the programs takes seconds. 0 or -errno, which has been logged but for -ENOMEM. What was
- * built, daemon_close takes down, also after a failure.
+ * the probe half loads its programs when this half is there, which takes seconds. 0 or -errno,
+ * which has been logged but for -ENOMEM. What was built, daemon_close takes down, also after a
+ * failure.
  */
 int daemon_open(struct daemon *d);
 void daemon_close(struct daemon *d);
