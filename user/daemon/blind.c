@@ -324,6 +324,16 @@ void blind_opaque(void *context, const struct record_opaque *record)
 	take(b, record, again);
 }
 
+void blind_leave(struct blind *b, ring_sink *sink, void *context)
+{
+	tlsmatch_leave(b->match, sink, context);
+	for (size_t i = 0; i < ASKED_MAX; i++) {
+		if (b->asked[i].id)
+			sink(context, &b->asked[i].record, sizeof(b->asked[i].record));
+		b->asked[i].id = 0;
+	}
+}
+
 void blind_used(struct blind *b, const struct record_tls *record)
 {
 	if (record->head.target < b->targets_len)

@@ -44,5 +44,8 @@ void blind_settle(struct blind *b);
 void blind_tick(struct blind *b);
 /* Decides about everything that is open, at shutdown. */
 void blind_drain(struct blind *b);
+/* Another process goes on: gives SINK the records from which it learns what is not decided. Nothing
+ * is decided here any more. */
+void blind_leave(struct blind *b, ring_sink *sink, void *context);
 
 #endif

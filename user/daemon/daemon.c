@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "daemon/leave.h"
 #include "daemon/stages.h"
 #include "base/log.h"
 #include "daemon/truth.h"
@@ -26,7 +27,7 @@ static void take_record(void *context, const void *record, size_t size)
 	const struct record_tls *tls = record;
 	struct daemon *d = context;
 
-	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS)
+	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS && !d->backlog)
 		blind_used(d->blind, tls);
 	pipeline_record(d->pipeline, record, size);
 }
@@ -81,7 +82,8 @@ static void hand_over_history(struct daemon *d)
 static void hand_over(struct daemon *d)
 {
 	targets_update(&d->targets, d->series);
-	series_total(d->series, METRIC_RECORDS_DROPPED, 0, view_dropped(d->view));
+	series_total(d->series, METRIC_RECORDS_DROPPED, 0, view_dropped(d->view) + d->backlog_lost);
+	/* The pipeline has none, as they are in the probe half's own ring. */
 	series_total(d->series, METRIC_RECORDS, RECORD_EXEC - 1, view_state(d->view)->execs);
 	series_set(d->series, METRIC_TLS_PROCESSES, 0, view_state(d->view)->tapped);
 	health_update(d->health, d->exporter);
@@ -147,7 +149,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	drain_ring(d);
 	rates_tick(d->rates, clock_mono_ms());
-	if (view_end(d->view) != VIEW_THERE)
+	if (view_end(d->view) != VIEW_THERE || leave_is_done(d))
 		event_base_loopbreak(d->base);
 }
 
@@ -166,7 +168,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	drain_ring(d);
-	blind_tick(d->blind);
+	if (!d->backlog)
+		blind_tick(d->blind);
 	pipeline_tick(d->pipeline, clock_mono_ns());
 	privacy_tick(d->privacy, clock_wall_ns());
 	write_truth(d);
@@ -195,7 +198,8 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
-	event_base_loopbreak(d->base);
+	if (!leave_begin(d))
+		event_base_loopbreak(d->base);
 }
 
 static int add_event(struct daemon *d, int fd, short what, event_callback_fn callback,
@@ -274,15 +278,18 @@ static void run(struct daemon *d)
 {
 	post(d); /* before anything is counted: what counts from zero shows a zero */
 	rates_load(d->rates, RATES_MS);
+	leave_take(d, take_record);
 	release(d);
 	write_truth(d);
 	say_ready(d);
 	event_base_dispatch(d->base);
 	say_end(d);
 	drain_ring(d);
-	blind_drain(d->blind);
+	if (!d->backlog)
+		blind_drain(d->blind);
 	pipeline_drain(d->pipeline, clock_mono_ns());
-	release(d);
+	leave_end(d);
+	post(d);
 	privacy_save(d->privacy);
 	write_truth(d);
 }

@@ -16,6 +16,7 @@
 #include "daemon/confine.h"
 #include "base/hostkey.h"
 #include "base/log.h"
+#include "halves/backlog.h"
 #include "halves/link.h"
 
 #define FLUSH_MS   4000 /* for the last export; SIGTERM is done within five seconds */
@@ -173,6 +174,7 @@ static int open_stages(struct daemon *d)
 		.idle_ns = (uint64_t)c->idle_ms * NS_PER_MS,
 		.max_ns = (uint64_t)c->max_payment_ms * NS_PER_MS,
 		.begin_ns = clock_mono_ns(),
+		.resumes = view_backlog(d->view) >= 0,
 		.realtime_offset_ns = d->clock_offset,
 		.session = &session,
 		.opaque = blind_opaque,
@@ -319,5 +321,6 @@ void daemon_close(struct daemon *d)
 	rates_free(d->rates);
 	peers_free(d->peers);
 	view_free(d->view);
+	backlog_free(d->backlog);
 	targets_close(&d->targets);
 }

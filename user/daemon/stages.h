@@ -29,7 +29,10 @@ struct daemon {
 	const struct config *config;
 	struct targets targets;
 	struct view *view;
-	bool strange; /* the probe half has other targets */
+	bool strange;            /* the probe half has other targets */
+	struct backlog *backlog; /* for the daemon half that will come; NULL: this one stays */
+	int64_t leave_ms;        /* when it goes, whatever is under way; CLOCK_MONOTONIC */
+	uint64_t backlog_lost;   /* records that found no room in what the one before left */
 	struct blind *blind;
 	struct peers *peers;
 	struct rates *rates;
