@@ -9,7 +9,7 @@ BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man8
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
 UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
-SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 CC         = gcc
@@ -21,7 +21,7 @@ INSTALL    = install
 # Everything made goes below build/; SANITIZE=1 builds the program itself with ASan and UBSan, apart.
 BUILD := build
 PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0.1 libevent_core libcap expat gmp \
-	libcrypto sqlite3 ncursesw zlib
+	libcrypto sqlite3 ncursesw zlib libseccomp
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -Iuser -I$(BUILD)
@@ -57,6 +57,8 @@ BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
 	$(addprefix scripts/deploy/,PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
+
+SERVICES := telltale.service telltale-probe.service telltale-rates.service
 
 # $(1): the flavour's folder.
 objects = $(USER:user/%.c=$(BUILD)/$(1)/%.o) $(PB_SRC:$(BUILD)/proto/%.c=$(BUILD)/$(1)/%.o)
@@ -335,17 +337,17 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/telltale.8
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
 	$(INSTALL) -d -m 755 $(UNITDIR) $(DOCDIR)
-	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale.service >$(UNITDIR)/telltale.service
-	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/telltale-rates.service \
-		>$(UNITDIR)/telltale-rates.service
-	chmod 644 $(UNITDIR)/telltale.service $(UNITDIR)/telltale-rates.service
+	for unit in $(SERVICES); do \
+		sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/$$unit >$(UNITDIR)/$$unit; \
+		chmod 644 $(UNITDIR)/$$unit; \
+	done
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.sysusers $(SYSUSERS)/telltale.conf
 	$(INSTALL) -m 644 scripts/deploy/telltale-rates.timer $(UNITDIR)
-	$(INSTALL) -D -m 644 scripts/deploy/telltale.sysusers $(SYSUSERSDIR)/telltale.conf
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
 
 uninstall: ## remove what install put there; the configuration and the state stay
-	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(UNITDIR)/telltale.service
-	rm -f $(addprefix $(UNITDIR)/telltale-rates.,service timer) $(SYSUSERSDIR)/telltale.conf
+	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
+	rm -f $(addprefix $(UNITDIR)/,$(SERVICES) telltale-rates.timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
 

@@ -7,18 +7,23 @@
 
 #include "bpf/tap/source.h"
 
+/* A record found no room. All processors share the count, as it is a rare event. */
+static __always_inline void emit_dropped(__u32 type)
+{
+	__u64 *count = bpf_map_lookup_elem(&dropped, &type);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
 /* Room in the ring; NULL when there is none, which is counted. */
 static __always_inline void *emit_reserve(__u32 type, __u64 size)
 {
 	void *record = bpf_ringbuf_reserve(&ring, size, 0);
-	__u64 *count;
 
-	if (record)
-		return record;
-	count = bpf_map_lookup_elem(&dropped, &type);
-	if (count) /* this run may interrupt another one on its CPU right here */
-		__sync_fetch_and_add(count, 1);
-	return 0;
+	if (!record)
+		emit_dropped(type);
+	return record;
 }
 
 /* A wake-up costs the sender an interrupt. So the daemon reads the ring on a timer, and is woken
@@ -52,13 +57,13 @@ static __always_inline void emit_flow(struct record_flow *flow, const struct flo
 	flow->pid = c->pid;
 }
 
-/* Reports the endpoint of a request when it is seen for the first time. A connection remembers its
- * last endpoint, which is nearly always the next one too. */
+/* Reports the endpoint of a request when it is seen for the first time by this reader. A connection
+ * remembers its last endpoint, which is nearly always the next one too. */
 static __always_inline void emit_endpoint(const struct flow_common *c, struct side *s,
 					  __u64 endpoint, __u64 now_ns)
 {
 	const struct message *m = &s->message;
-	__u64 key = endpoint ^ m->head.token;
+	__u64 key = endpoint ^ m->head.token ^ reader;
 	struct record_endpoint *r;
 	__u8 seen = 1;
 
@@ -232,10 +237,12 @@ static __always_inline void emit_tls(const struct flow_common *c, __u64 now_ns)
 
 static __always_inline void emit_exec(const struct flow_common *c)
 {
-	struct record_exec *r = emit_reserve(RECORD_EXEC, sizeof(*r));
+	struct record_exec *r = bpf_ringbuf_reserve(&execs, sizeof(*r), 0);
 
-	if (!r)
+	if (!r) {
+		emit_dropped(RECORD_EXEC);
 		return;
+	}
 	emit_head(&r->head, c, RECORD_EXEC, sizeof(*r));
 	r->at_ns = bpf_ktime_get_ns();
 	r->pid = c->pid;

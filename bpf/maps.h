@@ -42,10 +42,18 @@ struct {
 	__uint(max_entries, 1 << 20);
 } ring SEC(".maps");
 
-/* Records that found no room in the ring, by enum record_type. Written here, summed by the daemon.
- */
+/* Programs that begin in the targets: struct record_exec. Read by the probe half, which attaches to
+ * them; the daemon half has no part in it. What finds no room is counted in `dropped`. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16);
+} execs SEC(".maps");
+
+/* Records that found no room in their ring, by enum record_type. Written here; the daemon half maps
+ * it and adds it up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, RECORD_TYPES);
 	__type(key, __u32);
 	__type(value, __u64);
@@ -239,7 +247,11 @@ struct {
 	__type(value, __u8);
 } tls_seen SEC(".maps");
 
-/* Endpoint and token pairs announced already; the least recently used is announced again. */
+/* Counts those who have read the ring. Each of them is told of all endpoints. */
+volatile __u64 reader;
+
+/* Endpoint and token pairs announced already, with the reader; the least recently used is announced
+ * again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

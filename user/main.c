@@ -26,7 +26,9 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
-	{"run", cmd_run, "observe the configured targets and export (the daemon)"},
+	{"run", cmd_run, "observe the configured targets and export"},
+	{"probe", cmd_probe, "the half of `run` that attaches, as a service of its own"},
+	{"daemon", cmd_daemon, "the half of `run` that counts and exports, without privileges"},
 	{"check", cmd_check, "say what works on this host, what does not, and how to fix it"},
 	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},

@@ -379,6 +379,22 @@ telltale_start() {
   }
 }
 
+# Prints the process number of telltale's daemon half. bed_pid has that of the probe half, its parent.
+telltale_daemon_pid() {
+  pgrep --parent "$(bed_pid "$1")"
+}
+
+# telltale_signal NAME SIGNAL: to both halves at once.
+telltale_signal() {
+  kill -"$2" "$(bed_pid "$1")" "$(telltale_daemon_pid "$1")"
+}
+
+# Prints the memory of both halves together in kB; what they share counts once.
+telltale_memory() {
+  cat "/proc/$(bed_pid "$1")/smaps_rollup" "/proc/$(telltale_daemon_pid "$1")/smaps_rollup" |
+    awk '/^Pss:/ { sum += $2 } END { print sum }'
+}
+
 telltale_settled() {
   telltale_ready "$1" || ! bed_alive "$1"
 }

@@ -57,6 +57,15 @@ CONFINED
   kept=$(sed -n 's/^CapPrm:[[:space:]]*//p' "/proc/$(bed_pid tt)/status")
   # bpf 39, perfmon 38, sys_ptrace 19, dac_read_search 2
   [ $((16#$kept)) = $(((1 << 39) | (1 << 38) | (1 << 19) | (1 << 2))) ]
+  # The daemon half has none, and no way to one; both have a filter of system calls.
+  daemon=/proc/$(telltale_daemon_pid tt)/status
+  for set in CapInh CapPrm CapEff CapAmb; do
+    [ $((16#$(awk -v set="$set:" '$1 == set { print $2 }' "$daemon"))) = 0 ]
+  done
+  for status in "$daemon" "/proc/$(bed_pid tt)/status"; do
+    grep -qE '^NoNewPrivs:\s+1$' "$status"
+    grep -qE '^Seccomp:\s+2$' "$status"
+  done
   telltale_stop tt
   exactly tt alice
 }

@@ -50,7 +50,7 @@ PYTHON
   bed_wait 20 'an export after that' at_least $((had + 2)) collector_exports own
 
   # All mapped memory, including the ring, which an ordinary core dump leaves out.
-  gcore -a -o "$BED/core" "$(bed_pid tt)" >"$BED/gcore.log" 2>&1
+  gcore -a -o "$BED/core" "$(bed_pid tt)" "$(telltale_daemon_pid tt)" >"$BED/gcore.log" 2>&1
   page=http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")
   for path in metrics status.json history.json sent.json; do curl --silent --fail "$page/$path"; done >"$BED/page"
   telltale_stop tt

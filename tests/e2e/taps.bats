@@ -46,9 +46,9 @@ load helper
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
   # Stopped, telltale does not empty the ring, which holds some 13,000 messages; these are 24,000.
-  kill -STOP "$(bed_pid tt)"
+  telltale_signal tt STOP
   connector_hammer alice '{"count":12000,"concurrency":32,"receiver":"test.bob"}'
-  kill -CONT "$(bed_pid tt)"
+  telltale_signal tt CONT
   bed_wait 20 'the loss to be exported' at_least 5000 telltale_metric tt telltale_records_dropped_total
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   messages=$(telltale_metric tt telltale_records_total 'type="message"')

@@ -11,7 +11,7 @@ load ../e2e/helper
 SEED=${SEED:-$RANDOM}
 
 # The memory that telltale may use at its peak after it is ready, in kB: that of its full tables.
-RSS_MAX=47104
+RSS_MAX=57344
 
 # attack NAME COUNT [FILE...]: runs an attack in the hostile cgroup until it ends.
 attack() {
@@ -75,8 +75,10 @@ series() {
   curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" | grep -vc '^#'
 }
 
+# The daemon half at its peak, where the tables are, and what the probe half has to itself.
 peak_kb() {
-  awk '/^VmHWM/ { print $2 }' /proc/"$(bed_pid tt)"/status
+  cat /proc/"$(telltale_daemon_pid tt)"/status /proc/"$(bed_pid tt)"/smaps_rollup |
+    awk '/^VmHWM:|^Private_/ { sum += $2 } END { print sum }'
 }
 
 # honest: alice pays bob through carol until the file `enough` exists.
@@ -89,7 +91,7 @@ honest() {
   - cgroup: $(connector_cgroup carol)
   - cgroup: $BED_CGROUP/hostile"
   telltale_start tt "$@"
-  echo 5 >/proc/"$(bed_pid tt)"/clear_refs # memory used while loading does not count
+  echo 5 >/proc/"$(telltale_daemon_pid tt)"/clear_refs # memory used while loading does not count
   honest_load 3>&- 4>&- &
   load=$!
 }
@@ -202,9 +204,9 @@ every_attack() {
 
 @test "a neighbour fills the ring: what that costs the others is counted" {
   honest
-  kill -STOP "$(bed_pid tt)"
+  telltale_signal tt STOP
   attack endpoints 20000
-  kill -CONT "$(bed_pid tt)"
+  telltale_signal tt CONT
   bed_wait 30 'the loss to be exported' at_least 1000 telltale_metric tt telltale_records_dropped_total
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   honest_agrees

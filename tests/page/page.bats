@@ -74,9 +74,9 @@ paid() {
   echo "$output"
   [[ $output =~ 'network   '$(collector_url net)' '+[0-9,]+' '+[0-9]+' s '+[0-9.]+' '(ms|s)' '+[0-9.]+' '(B|kB)$'\n' ]]
   # The memory it uses with page and history in use.
-  rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(bed_pid tt)/status")
-  echo "# telltale takes $rss kB with page and history" >&3
-  ((rss <= 48 * 1024))
+  memory=$(telltale_memory tt)
+  echo "# telltale's two halves take $memory kB with page and history" >&3
+  ((memory <= 45 * 1024))
 
   bed_stop tt KILL || true
   telltale_start tt
@@ -159,7 +159,7 @@ PYTHON
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   in_browser barriers+keyboard+phone+noisy+zones+hostile+frozen
-  in_browser outage "$(bed_pid tt)"
+  in_browser outage "$(telltale_daemon_pid tt)"
 }
 
 @test "beyond loopback the page needs a token, and gives nothing to other sites" {

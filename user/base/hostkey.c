@@ -55,7 +55,8 @@ static int open_dir(const char *path)
 	return fd;
 }
 
-static int read_key(int dir, struct hostkey *key)
+/* OTHER: a user whose key is as good as this one's own. */
+static int read_key(int dir, uid_t other, struct hostkey *key)
 {
 	int fd = openat(dir, KEY_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), err;
 	unsigned char bytes[KEY_LEN];
@@ -69,7 +70,7 @@ static int read_key(int dir, struct hostkey *key)
 		err = -EINVAL;
 	else if (st.st_mode & (S_IRWXG | S_IRWXO))
 		err = -EPERM;
-	else if (geteuid() && st.st_uid && st.st_uid != geteuid())
+	else if (geteuid() && st.st_uid && st.st_uid != geteuid() && st.st_uid != other)
 		err = -EPERM;
 	else
 		err = check_count(read(fd, bytes, KEY_LEN));
@@ -131,12 +132,29 @@ int hostkey_load(const char *state_dir, struct hostkey *key)
 
 	if (dir < 0)
 		return dir;
-	err = read_key(dir, key);
+	err = read_key(dir, geteuid(), key);
 	if (err == -ENOENT) {
 		err = make_key(dir);
 		if (!err || err == -EEXIST)
-			err = read_key(dir, key);
+			err = read_key(dir, geteuid(), key);
 	}
+	close(dir);
+	return err;
+}
+
+int hostkey_read(const char *state_dir, struct hostkey *key)
+{
+	int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	struct stat st;
+
+	if (dir < 0)
+		return -errno;
+	if (fstat(dir, &st))
+		err = -errno;
+	else if (st.st_mode & (S_IWGRP | S_IWOTH))
+		err = -EPERM;
+	else
+		err = read_key(dir, st.st_uid, key);
 	close(dir);
 	return err;
 }

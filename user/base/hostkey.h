@@ -23,6 +23,10 @@ struct hostkey {
  */
 int hostkey_load(const char *state_dir, struct hostkey *key);
 
+/* As hostkey_load, for a process of another user than the state directory's: makes nothing
+ * (-ENOENT), and takes a key that belongs to the directory's owner. */
+int hostkey_read(const char *state_dir, struct hostkey *key);
+
 /* Writes a sentence about an error of hostkey_load, and its fix, into WHY. */
 void hostkey_explain(const char *state_dir, int err, char *why, size_t why_len);
 

@@ -38,11 +38,17 @@ out:
 
 int privilege_drop_all(void)
 {
-	cap_t none = cap_init();
+	cap_t none = cap_init(), now = cap_get_proc();
+	bool has = !none || !now || cap_compare(none, now);
 	int err = 0;
 
-	if (!none || cap_set_proc(none))
+	/* Taking a capability out of the bounding set needs one. */
+	for (cap_value_t cap = 0; cap <= CAP_LAST_CAP; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	/* A service's filter of system calls may forbid to set what is set already. */
+	if (!none || (has && cap_set_proc(none)))
 		err = -errno;
+	cap_free(now);
 	cap_free(none);
 	return err;
 }

@@ -16,7 +16,8 @@
  */
 int privilege_drop(bool keep_admin);
 
-/* Gives up every capability of the calling thread for good. Threads that it starts later inherit
+/* Gives up every capability of the calling thread for good, and the chance to get one by executing
+ * a program where it may. Threads that it starts later inherit
  * none; the process's other threads keep theirs. 0 or -errno, not logged. */
 int privilege_drop_all(void);
 /* Keeps those of the N capabilities CAPS that the calling thread has, and gives up the rest for

@@ -15,6 +15,8 @@
 #define EXIT_USAGE 2
 
 int cmd_run(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
+int cmd_daemon(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_peers(int argc, char **argv);
@@ -38,5 +40,9 @@ struct config;
 
 /* The configuration with the command line's targets added; NULL after logging an error. */
 struct config *command_config_load(const struct command_config *a);
+/* The same, for commands that observe: consent is given, and nothing that they need is missing. */
+struct config *command_config_consented(struct command_config *a);
+/* As command_config_load, of the struct command_config A, and logs the remarks. */
+struct config *command_config_again(void *a);
 
 #endif

@@ -101,3 +101,34 @@ struct config *command_config_load(const struct command_config *a)
 	}
 	return config;
 }
+
+struct config *command_config_again(void *a)
+{
+	struct config *config = command_config_load(a);
+
+	for (size_t i = 0; config && i < config->remarks_len; i++)
+		log_warn("configuration", "%s", config->remarks[i]);
+	return config;
+}
+
+struct config *command_config_consented(struct command_config *a)
+{
+	struct config *config = command_config_again(a);
+	const char *why;
+
+	if (!config)
+		return NULL;
+	why = config_consent(config);
+	if (!why)
+		why = config_runnable(config);
+	if (why) {
+		log_err("run", "%s (configuration: %s)", why, config_file(config));
+		config_free(config);
+		return NULL;
+	}
+	if (config->rafiki_telemetry_on)
+		log_warn("run",
+			 "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and "
+			 "the network would count every payment twice; turn one of them off");
+	return config;
+}

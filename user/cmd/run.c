@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run.c - `telltale run`: the daemon. */
+/* run.c - `telltale run`: both halves, started together. */
 #include <argp.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/privilege.h"
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
+#include "halves/keeper.h"
+#include "halves/link.h"
 #include "tap/host.h"
-#include "base/log.h"
 
 enum { OPTION_TRUTH = 256 };
 
@@ -44,56 +49,71 @@ static const struct argp parser = {
 	.parser = parse_option,
 	.children = children,
 	.doc = "Observes the configured targets and exports what it measures, until SIGTERM.\v"
-	       "It runs only when the configuration says `enabled: true`. The kernel detaches "
-	       "everything when the process ends, in whatever way, and the connector does not "
-	       "notice.",
+	       "It runs only when the configuration says `enabled: true`. It is two processes: "
+	       "this one attaches, and its child, which has no privilege, counts and exports. "
+	       "When either ends, so does the other. The kernel detaches everything when they "
+	       "end, in whatever way, and the connector does not notice.",
 };
 
-static struct config *load(void *arguments)
+/* The child: it gives up everything before it does anything. */
+__attribute__((noreturn)) static void be_daemon(const struct config *config, struct arguments *a,
+						int link)
 {
-	const struct arguments *a = arguments;
-	struct config *config = command_config_load(&a->config);
+	const struct daemon_options half = {
+		.config = config,
+		.truth_path = a->truth,
+		.link = link,
+		.load = command_config_again,
+		.load_context = &a->config,
+	};
+	int err = privilege_drop_all();
 
-	for (size_t i = 0; config && i < config->remarks_len; i++)
-		log_warn("configuration", "%s", config->remarks[i]);
-	return config;
+	if (err)
+		log_err("run", "cannot give up privileges: %s", strerror(-err));
+	else
+		err = daemon_run(&half);
+	exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* The child is forked before this process has anything that the child should not have. */
+static int run_both(const struct config *config, struct arguments *a)
+{
+	struct keeper_options half = {.config = config};
+	int ends[2], err = link_pair(ends);
+
+	if (!err) {
+		half.daemon = fork();
+		err = half.daemon < 0 ? -errno : 0;
+	}
+	if (err) {
+		log_err("run", "cannot start the daemon half: %s", strerror(-err));
+		return err;
+	}
+	if (!half.daemon) {
+		close(ends[0]);
+		be_daemon(config, a, ends[1]);
+	}
+	close(ends[1]);
+	half.link = ends[0];
+	return keeper_run(&half);
 }
 
 int cmd_run(int argc, char **argv)
 {
 	struct arguments a = {0};
-	struct daemon_options daemon = {0};
 	struct config *config = NULL;
 	char lacking[256];
-	const char *why;
 	int status = EXIT_FAILURE;
 
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		goto out;
 	log_route_libbpf();
-	config = load(&a);
+	config = command_config_consented(&a.config);
 	if (!config)
 		goto out;
-	why = config_consent(config);
-	if (!why)
-		why = config_runnable(config);
-	if (why) {
-		log_err("run", "%s (configuration: %s)", why, config_file(config));
-		goto out;
-	}
-	if (config->rafiki_telemetry_on)
-		log_warn("run",
-			 "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and "
-			 "the network would count every payment twice; turn one of them off");
-	if (!host_may_start(lacking, sizeof(lacking))) {
+	if (!host_may_start(lacking, sizeof(lacking)))
 		log_err("run", "%s", lacking);
-		goto out;
-	}
-	daemon.config = config;
-	daemon.truth_path = a.truth;
-	daemon.load = load;
-	daemon.load_context = &a;
-	if (!daemon_run(&daemon))
+	else if (!run_both(config, &a))
 		status = EXIT_SUCCESS;
 out:
 	config_free(config);

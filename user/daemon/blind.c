@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/procname.h"
 #include "tap/sockets.h"
 #include "tap/tlsmatch.h"
 #include "release/vocabulary.h"
@@ -24,16 +23,25 @@ static const char *const doubt_words[DOUBT_CAUSES] = {
 #undef WORD
 };
 
-/* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
- * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
-#define LOOK_SHARE 10
-#define LOOK_NS    (100 * NS_PER_MS)
+/* Questions that wait for an answer, and for how long: an exchange is judged a second after its
+ * end.
+ */
+#define ASKED_MAX 64
+#define ASKED_NS  (500 * NS_PER_MS)
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
 
+/* A connection whose owner was asked for. */
+struct asked {
+	uint64_t id; /* 0: free */
+	uint64_t at_ns;
+	bool again; /* it was counted before */
+	struct record_opaque record;
+};
+
 struct blind {
-	struct processes *processes;
+	struct view *view;
 	const struct target *targets;
 	size_t targets_len;
 	struct series *series;
@@ -48,16 +56,17 @@ struct blind {
 	size_t said_len;
 	struct of_target {
 		bool doubted[DOUBT_CAUSES]; /* and said so in the log */
-		uint64_t looked_ns, left_ns;
 		/* One of those for which there was no time and which may tell the origin. */
 		bool waits;
 		struct record_opaque waiting;
 	} of[CONFIG_TARGETS_MAX];
+	struct asked asked[ASKED_MAX];
+	uint64_t last_id;
 };
 
 static void decide(void *context, const struct record_opaque *record);
 
-struct blind *blind_new(struct processes *ps, const struct target *targets, size_t targets_len,
+struct blind *blind_new(struct view *view, const struct target *targets, size_t targets_len,
 			struct series *series)
 {
 	struct blind *b = calloc(1, sizeof(*b));
@@ -69,7 +78,7 @@ struct blind *blind_new(struct processes *ps, const struct target *targets, size
 		free(b);
 		return NULL;
 	}
-	b->processes = ps;
+	b->view = view;
 	b->targets = targets;
 	b->targets_len = targets_len;
 	b->series = series;
@@ -146,35 +155,6 @@ static bool may_bring_in(const struct blind *b, unsigned target, const struct re
 	       !b->targets[target].never_forwards;
 }
 
-/* Has the target time left for looking? */
-static bool may_look(struct of_target *of, uint64_t now)
-{
-	of->left_ns += (now - of->looked_ns) / LOOK_SHARE;
-	if (of->left_ns > LOOK_NS)
-		of->left_ns = LOOK_NS;
-	of->looked_ns = now;
-	return of->left_ns > 0;
-}
-
-/* Who has the connection. False: nobody was looked for, as the time for that is used up. */
-static bool look(struct blind *b, unsigned target, const struct record_opaque *r,
-		 struct sockets_owner *owner)
-{
-	enum record_role role = (enum record_role)r->head.role;
-	struct of_target *of = &b->of[target];
-	uint64_t begun = clock_mono_ns(), took;
-
-	*owner = (struct sockets_owner){.verdict = SOCKETS_UNKNOWN, .role = role};
-	if (!may_look(of, begun))
-		return false;
-	/* Its process may have started since the last look. */
-	processes_scan_soon(b->processes, target, r->at_ns);
-	*owner = sockets_find(b->processes, target, &r->remote, role);
-	took = clock_mono_ns() - begun;
-	of->left_ns -= took < of->left_ns ? took : of->left_ns;
-	return true;
-}
-
 static enum opaque_reason reason_of(const struct blind *b, const struct record_opaque *r,
 				    enum sockets_verdict verdict)
 {
@@ -185,7 +165,7 @@ static enum opaque_reason reason_of(const struct blind *b, const struct record_o
 	switch (verdict) {
 	case SOCKETS_NO_LIBRARY: return OPAQUE_NO_LIBRARY;
 	case SOCKETS_UNATTACHED:
-		return processes_tls_refused(b->processes) ? OPAQUE_REFUSED : OPAQUE_UNATTACHED;
+		return view_state(b->view)->tls_refused ? OPAQUE_REFUSED : OPAQUE_UNATTACHED;
 	case SOCKETS_SPARED: return OPAQUE_SECCOMP;
 	case SOCKETS_READ: return OPAQUE_UNMATCHED;
 	default: return OPAQUE_UNKNOWN_OWNER;
@@ -215,33 +195,111 @@ static bool is_read(const struct blind *b, const struct record_opaque *r,
 	return tlsmatch_owned(b->match, r, owner->pid);
 }
 
-/* AGAIN: it was counted before. */
-static void take(struct blind *b, const struct record_opaque *record, bool again)
+/* What becomes of the connection, with its owner known. LOOKED: somebody was looked for. */
+static void judge(struct blind *b, const struct record_opaque *record, bool again, bool looked,
+		  const struct sockets_owner *owner)
 {
 	unsigned target = record->head.target;
-	bool brings = may_bring_in(b, target, record), looked = true;
-	struct sockets_owner owner = {.role = (enum record_role)record->head.role};
+	bool brings = may_bring_in(b, target, record);
 
-	if (again && !brings)
-		return;
-	if (record->flow.pid) /* inside TLS that is read */
-		procname_read((pid_t)record->flow.pid, owner.program, sizeof(owner.program));
-	else
-		looked = look(b, target, record, &owner);
-	if (record->reason == RECORD_OPAQUE_TLS && !again && is_read(b, record, &owner))
+	if (record->reason == RECORD_OPAQUE_TLS && !again && is_read(b, record, owner))
 		return;
 	if (!again) {
-		enum opaque_reason reason = reason_of(b, record, owner.verdict);
+		enum opaque_reason reason = reason_of(b, record, owner->verdict);
 
 		series_count(b->series, METRIC_OPAQUE, reason, 1);
-		say(b, target, reason, &owner);
+		say(b, target, reason, owner);
 	}
-	if (!brings || (looked && owner.role != RECORD_ROLE_SERVER))
+	if (!brings || record->reason == RECORD_OPAQUE_UPGRADED ||
+	    (looked && owner->role != RECORD_ROLE_SERVER))
 		return;
 	if (looked || record->reason != RECORD_OPAQUE_TLS)
 		doubt(b, target, record);
 	else
 		look_later(b, target, record);
+}
+
+/* There is no answer: nobody was looked for. */
+static void judge_alone(struct blind *b, const struct record_opaque *record, bool again)
+{
+	const struct sockets_owner nobody = {.verdict = record->flow.pid ? SOCKETS_READ
+									 : SOCKETS_UNKNOWN,
+					     .role = (enum record_role)record->head.role};
+
+	judge(b, record, again, record->flow.pid, &nobody);
+}
+
+static struct asked *find_asked(struct blind *b, uint64_t id)
+{
+	for (size_t i = 0; i < ASKED_MAX; i++) {
+		if (b->asked[i].id == id)
+			return &b->asked[i];
+	}
+	return NULL;
+}
+
+/* AGAIN: it was counted before. */
+static void take(struct blind *b, const struct record_opaque *record, bool again)
+{
+	const struct wire_ask ask = {.id = b->last_id + 1,
+				     .at_ns = record->at_ns,
+				     .remote = record->remote,
+				     .target = record->head.target,
+				     .role = record->head.role,
+				     .pid = record->flow.pid}; /* not 0: inside TLS that is read */
+	struct asked *a = find_asked(b, 0);
+
+	bool brings = may_bring_in(b, record->head.target, record);
+
+	if (again && !brings)
+		return;
+	/* Its end closes the doubt, and may be read before the answer. Its role is known. */
+	if (brings && record->reason == RECORD_OPAQUE_UPGRADED &&
+	    record->head.role == RECORD_ROLE_SERVER)
+		doubt(b, record->head.target, record);
+	if (!a || !view_ask(b->view, &ask)) {
+		judge_alone(b, record, again);
+		return;
+	}
+	*a = (struct asked){++b->last_id, clock_mono_ns(), again, *record};
+}
+
+void blind_answer(struct blind *b, const struct wire_answer *answer)
+{
+	struct asked *a = answer->id ? find_asked(b, answer->id) : NULL;
+	struct sockets_owner owner = {.verdict = (enum sockets_verdict)answer->verdict,
+				      .pid = (pid_t)answer->pid,
+				      .role = (enum record_role)answer->role};
+
+	if (!a)
+		return;
+	a->id = 0;
+	snprintf(owner.program, sizeof(owner.program), "%s", answer->program);
+	if (a->record.flow.pid) /* only the name was asked for */
+		owner.verdict = SOCKETS_READ;
+	judge(b, &a->record, a->again, answer->looked || a->record.flow.pid, &owner);
+}
+
+static void settle(struct blind *b, uint64_t now_ns, uint64_t after_ns)
+{
+	for (size_t i = 0; i < ASKED_MAX; i++) {
+		struct asked *a = &b->asked[i];
+
+		if (!a->id || now_ns - a->at_ns < after_ns)
+			continue;
+		a->id = 0;
+		judge_alone(b, &a->record, a->again);
+	}
+}
+
+void blind_settle(struct blind *b)
+{
+	settle(b, clock_mono_ns(), ASKED_NS);
+}
+
+void blind_drain(struct blind *b)
+{
+	settle(b, clock_mono_ns(), 0);
 }
 
 static void decide(void *context, const struct record_opaque *record)
@@ -264,6 +322,16 @@ void blind_opaque(void *context, const struct record_opaque *record)
 		again = verdict == TLSMATCH_AGAIN;
 	}
 	take(b, record, again);
+}
+
+void blind_leave(struct blind *b, ring_sink *sink, void *context)
+{
+	tlsmatch_leave(b->match, sink, context);
+	for (size_t i = 0; i < ASKED_MAX; i++) {
+		if (b->asked[i].id)
+			sink(context, &b->asked[i].record, sizeof(b->asked[i].record));
+		b->asked[i].id = 0;
+	}
 }
 
 void blind_used(struct blind *b, const struct record_tls *record)

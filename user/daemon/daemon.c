@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "daemon/leave.h"
 #include "daemon/reload.h"
 #include "daemon/stages.h"
 #include "base/log.h"
@@ -26,13 +28,10 @@
 
 static void take_record(void *context, const void *record, size_t size)
 {
-	const struct record_exec *exec = record;
 	const struct record_tls *tls = record;
 	struct daemon *d = context;
 
-	if (size >= sizeof(*exec) && exec->head.type == RECORD_EXEC)
-		processes_exec(d->processes, (pid_t)exec->pid, exec->head.target);
-	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS)
+	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS && !d->backlog)
 		blind_used(d->blind, tls);
 	pipeline_record(d->pipeline, record, size);
 }
@@ -52,9 +51,10 @@ static void drain_ring(struct daemon *d)
 	uint64_t now_ns = clock_mono_ns();
 
 	set_clock(d);
-	probe_consume(d->probe, take_record, d);
+	view_consume(d->view, take_record, d);
+	blind_settle(d->blind);
 	/* After the records: what a reply may have been lost to is known then. */
-	pipeline_settle(d->pipeline, probe_dropped(d->probe), now_ns);
+	pipeline_settle(d->pipeline, view_dropped(d->view), now_ns);
 }
 
 /* --- what the stages outside the pipeline have counted --- */
@@ -86,8 +86,10 @@ static void hand_over_history(struct daemon *d)
 static void hand_over(struct daemon *d)
 {
 	targets_update(&d->targets, d->series);
-	series_total(d->series, METRIC_RECORDS_DROPPED, 0, probe_dropped(d->probe));
-	series_set(d->series, METRIC_TLS_PROCESSES, 0, (int64_t)processes_tapped(d->processes));
+	series_total(d->series, METRIC_RECORDS_DROPPED, 0, view_dropped(d->view) + d->backlog_lost);
+	/* The pipeline has none, as they are in the probe half's own ring. */
+	series_total(d->series, METRIC_RECORDS, RECORD_EXEC - 1, view_state(d->view)->execs);
+	series_set(d->series, METRIC_TLS_PROCESSES, 0, view_state(d->view)->tapped);
 	health_update(d->health, d->exporter);
 	hand_over_rates(d);
 	if (d->local)
@@ -98,8 +100,8 @@ static void write_truth(const struct daemon *d)
 {
 	struct privacy_truth t = privacy_truth(d->privacy);
 
-	if (d->truth_path)
-		truth_write(d->truth_path, &t);
+	if (d->options->truth_path)
+		truth_write(d->options->truth_path, &t);
 }
 
 /* What /metrics says in words: malloc'ed, NULL when memory is short. */
@@ -150,28 +152,9 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	drain_ring(d);
-	processes_catch_up(d->processes);
 	rates_tick(d->rates, clock_mono_ms());
-}
-
-/* What has come to a target may have processes already. */
-static void on_targets(evutil_socket_t fd, short what, void *context)
-{
-	struct daemon *d = context;
-
-	(void)fd;
-	(void)what;
-	follow_changed(d->targets.follow);
-	processes_scan(d->processes);
-}
-
-static void on_processes(evutil_socket_t fd, short what, void *context)
-{
-	struct daemon *d = context;
-
-	(void)fd;
-	(void)what;
-	processes_catch_up(d->processes);
+	if (view_end(d->view) != VIEW_THERE || leave_is_done(d))
+		event_base_loopbreak(d->base);
 }
 
 /* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
@@ -188,9 +171,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	processes_scan(d->processes);
 	drain_ring(d);
-	blind_tick(d->blind);
+	if (!d->backlog)
+		blind_tick(d->blind);
 	pipeline_tick(d->pipeline, clock_mono_ns());
 	privacy_tick(d->privacy, clock_wall_ns());
 	write_truth(d);
@@ -222,7 +205,8 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
 	notify_stopping();
-	event_base_loopbreak(d->base);
+	if (!leave_begin(d))
+		event_base_loopbreak(d->base);
 }
 
 static void on_hangup(evutil_socket_t fd, short what, void *context)
@@ -261,13 +245,9 @@ static int add_events(struct daemon *d)
 	for (size_t i = 0; i < n && !err; i++)
 		err = add_event(d, fds[i], EV_READ | EV_PERSIST, on_page, 0);
 	if (!err)
-		err = add_event(d, probe_fd(d->probe), EV_READ | EV_PERSIST, on_drain, 0);
+		err = add_event(d, view_fd(d->view), EV_READ | EV_PERSIST, on_drain, 0);
 	if (!err)
-		err = add_event(d, follow_fd(d->targets.follow), EV_READ | EV_PERSIST, on_targets,
-				0);
-	if (!err)
-		err = add_event(d, processes_fd(d->processes), EV_READ | EV_PERSIST, on_processes,
-				0);
+		err = add_event(d, view_ring_fd(d->view), EV_READ | EV_PERSIST, on_drain, 0);
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_drain, DRAIN_MS);
 	if (!err)
@@ -276,9 +256,9 @@ static int add_events(struct daemon *d)
 		err = add_event(d, -1, EV_PERSIST, on_export, d->config->export_interval_ms);
 	if (!err)
 		d->export_event = d->events[d->events_len - 1];
-	if (!err)
+	if (!err && d->options->socket)
 		err = add_event(d, SIGTERM, EV_SIGNAL | EV_PERSIST, on_signal, 0);
-	if (!err)
+	if (!err && d->options->socket)
 		err = add_event(d, SIGINT, EV_SIGNAL | EV_PERSIST, on_signal, 0);
 	if (!err)
 		err = add_event(d, SIGHUP, EV_SIGNAL | EV_PERSIST, on_hangup, 0);
@@ -291,7 +271,7 @@ static int add_events(struct daemon *d)
 static void say_ready(const struct daemon *d)
 {
 	const struct config *c = d->config;
-	size_t processes = processes_len(d->processes);
+	const struct wire_state *state = view_state(d->view);
 	char collectors[64] = "to no collector";
 	char page[96] = "";
 
@@ -303,17 +283,54 @@ static void say_ready(const struct daemon *d)
 		snprintf(page, sizeof(page), "; page on %s%s",
 			 strncmp(c->listen, "unix:", 5) ? "http://" : "", c->listen);
 	log_info("run",
-		 "ready: watching %zu target%s with %zu process%s, reading the TLS of %zu; "
+		 "ready: watching %zu target%s with %u process%s, reading the TLS of %u; "
 		 "exporting %s as %s on %s%s",
-		 d->targets.len, d->targets.len == 1 ? "" : "s", processes,
-		 processes == 1 ? "" : "es", processes_tapped(d->processes), collectors,
-		 c->instance, network_text(c->network), page);
+		 d->targets.len, d->targets.len == 1 ? "" : "s", state->processes,
+		 state->processes == 1 ? "" : "es", state->tapped, collectors, c->instance,
+		 network_text(c->network), page);
+}
+
+static void say_end(const struct daemon *d)
+{
+	if (view_end(d->view) == VIEW_GONE)
+		log_err("run", "the probe half has ended without a word: nothing is attached any "
+			       "more; flushing and stopping");
+}
+
+static void run(struct daemon *d)
+{
+	post(d); /* before anything is counted: what counts from zero shows a zero */
+	rates_load(d->rates, RATES_MS);
+	leave_take(d, take_record);
+	release(d);
+	write_truth(d);
+	say_ready(d);
+	notify_ready();
+	event_base_dispatch(d->base);
+	say_end(d);
+	drain_ring(d);
+	if (!d->backlog)
+		blind_drain(d->blind);
+	pipeline_drain(d->pipeline, clock_mono_ns());
+	leave_end(d);
+	reload_finish(d->reload);
+	post(d);
+	privacy_save(d->privacy);
+	write_truth(d);
+}
+
+/* False: the probe half that was started together with this one has ended. */
+static bool await_second(const struct daemon_options *options)
+{
+	struct pollfd fd = {.fd = options->socket ? -1 : options->link};
+
+	return poll(&fd, 1, 1000) <= 0;
 }
 
 /* A host without a battery for its clock begins in 1970. Points of that time would be refused, or
  * kept for ever; whether a Prepare has expired could not be told; and the hours and days of
- * continual would be wrong ones. */
-static void wait_for_clock(void)
+ * continual would be wrong ones. False: the probe half has ended meanwhile. */
+static bool await_clock(const struct daemon_options *options)
 {
 	bool said = false;
 
@@ -324,10 +341,12 @@ static void wait_for_clock(void)
 				 "counting begins when it is; set it, or see that NTP works");
 		said = true;
 		notify_starting();
-		sleep(1);
+		if (!await_second(options))
+			return false;
 	}
 	if (said)
 		log_info("run", "the clock is set now");
+	return true;
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -339,31 +358,16 @@ int daemon_run(const struct daemon_options *options)
 		return -ENOMEM;
 	d->options = options;
 	d->config = options->config;
-	d->truth_path = options->truth_path;
-	wait_for_clock();
 	d->reload = reload_new(d);
-	err = d->reload ? daemon_open(d) : -ENOMEM;
+	err = !d->reload ? -ENOMEM : await_clock(options) ? daemon_open(d) : -EPIPE;
 	if (!err)
 		err = add_events(d);
-	if (!err) {
-		post(d); /* before anything is counted: what counts from zero shows a zero */
-		rates_load(d->rates, RATES_MS);
-		release(d);
-		write_truth(d);
-		say_ready(d);
-		notify_ready();
-		event_base_dispatch(d->base);
-		probe_detach_execs(d->probe);
-		targets_detach(&d->targets);
-		drain_ring(d);
-		pipeline_drain(d->pipeline, clock_mono_ns());
-		reload_finish(d->reload);
-		release(d);
-		privacy_save(d->privacy);
-		write_truth(d);
-	} else if (err == -ENOMEM) {
+	if (!err)
+		run(d);
+	else if (err == -ENOMEM)
 		log_err("run", "out of memory");
-	}
+	if (!err && view_end(d->view) == VIEW_GONE)
+		err = -EPIPE;
 	daemon_close(d);
 	reload_free(d->reload);
 	free(d);

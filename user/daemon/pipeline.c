@@ -25,6 +25,9 @@ struct pipeline {
 	void (*opaque)(void *context, const struct record_opaque *record);
 	void (*doubted)(void *context, unsigned target, enum doubt_cause cause);
 	void *context;
+	/* Once the pipeline leaves: what is not about anything that it has. */
+	void (*rest)(void *context, const void *record, size_t size);
+	void *rest_context;
 	/* As vocabulary.h numbers them. */
 	uint64_t records[RECORD_WORDS_LEN], gaps[RECORD_GAP_CAUSES], gap_bytes[RECORD_GAP_CAUSES];
 	uint64_t doubts_of[DOUBT_CAUSES], unvalued[UNVALUED_REASONS];
@@ -203,10 +206,70 @@ static bool take(struct pipeline *p, const struct record_head *head)
 		if (p->opaque)
 			p->opaque(p->context, record);
 		return true;
-	case RECORD_EXEC: return true; /* for whoever looks after processes */
+	case RECORD_EXEC: return true; /* for the probe half, from a ring of its own */
 	case RECORD_TLS: return true;  /* ... and after what cannot be read */
 	default: return false;
 	}
+}
+
+/* --- leaving --------------------------------------------------------------------------------- */
+
+/* Is the message about an exchange that is open, or is one that belongs together with those? */
+static bool belongs(const struct pipeline *p, const struct record_message *m)
+{
+	if (!(m->flags & RECORD_REQUEST) || m->kind != RECORD_KIND_PREPARE)
+		return match_expects(p->match, m);
+	return !(m->flags & RECORD_PEER) &&
+	       origins_expects(p->origins, m->head.target, (enum record_role)m->head.role,
+			       m->condition);
+}
+
+/* What is no message is for both. It is counted by the one that comes. False: the record is for
+ * that one alone. */
+static bool take_leaving(struct pipeline *p, const struct record_head *head)
+{
+	const void *record = head;
+
+	switch (head->type) {
+	case RECORD_MESSAGE:
+		if (belongs(p, record))
+			return false;
+		break;
+	case RECORD_ENDPOINT: take_endpoint(p, record); break;
+	case RECORD_FLOW_CLOSE: match_flow_close(p->match, record); break;
+	case RECORD_GAP:
+		doubt_gap(p, record);
+		match_gap(p->match, record);
+		break;
+	case RECORD_OPAQUE: match_opaque(p->match, record); break;
+	default: break;
+	}
+	p->rest(p->rest_context, record, head->len);
+	return true;
+}
+
+void pipeline_leave(struct pipeline *p,
+		    void (*rest)(void *context, const void *record, size_t size), void *context)
+{
+	p->rest = rest;
+	p->rest_context = context;
+}
+
+void pipeline_each_payment(const struct pipeline *p,
+			   void (*each)(void *context, const struct payment_state *state),
+			   void *context)
+{
+	payments_each(p->payments, each, context);
+}
+
+int pipeline_resume(struct pipeline *p, const struct payment_state *state)
+{
+	return payments_resume(p->payments, state);
+}
+
+bool pipeline_is_empty(const struct pipeline *p)
+{
+	return !match_stats(p->match).open && !origins_waiting(p->origins);
 }
 
 void pipeline_record(struct pipeline *p, const void *data, size_t size)
@@ -218,6 +281,8 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 		p->records[RECORD_WORD_INVALID]++;
 	else if (head->type < RECORD_MESSAGE || head->type > RECORD_TLS)
 		p->records[RECORD_WORD_UNKNOWN]++;
+	else if (head->len == record_len[head->type] && p->rest && take_leaving(p, head))
+		return;
 	else if (head->len != record_len[head->type] || !take(p, head))
 		p->records[RECORD_WORD_INVALID]++;
 	else
@@ -282,7 +347,8 @@ void pipeline_drain(struct pipeline *p, uint64_t now_ns)
 {
 	match_drain(p->match, now_ns);
 	origins_drain(p->origins);
-	payments_drain(p->payments);
+	if (!p->rest)
+		payments_drain(p->payments);
 	tell(p);
 }
 
@@ -312,6 +378,27 @@ void pipeline_doubt_once(struct pipeline *p, unsigned target, enum doubt_cause c
 			 uint64_t at_ns)
 {
 	doubts_once(p->doubts, target, cause, at_ns);
+}
+
+void pipeline_doubt_restart(struct pipeline *p, unsigned target, uint64_t from_ns, uint64_t to_ns)
+{
+	doubts_span(p->doubts, target, DOUBT_RESTART, from_ns, to_ns);
+}
+
+void pipeline_each_doubt(const struct pipeline *p,
+			 void (*each)(void *context, unsigned target, enum doubt_cause cause,
+				      uint64_t key),
+			 void *context)
+{
+	doubts_each_open(p->doubts, each, context);
+}
+
+bool pipeline_doubted(const struct pipeline *p, unsigned target, uint64_t from_ns, uint64_t to_ns)
+{
+	enum doubt_cause cause;
+
+	return doubts_any(p->doubts, target, from_ns, to_ns, &cause) ||
+	       origins_remembers(p->origins, target);
 }
 
 struct pipeline_stats pipeline_stats(const struct pipeline *p)
@@ -373,7 +460,7 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 		pipeline_free(p);
 		return NULL;
 	}
-	if (config->begin_ns)
+	if (config->begin_ns && !config->resumes)
 		payments_begin(p->payments, config->begin_ns);
 	return p;
 }

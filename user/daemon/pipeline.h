@@ -37,6 +37,7 @@ struct pipeline_config {
 	size_t payments;   /* alive at once */
 	uint64_t idle_ns, max_ns;
 	uint64_t begin_ns;          /* CLOCK_MONOTONIC; 0: no payment began before we looked */
+	bool resumes;               /* those that began before are handed over: pipeline_resume */
 	int64_t realtime_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC */
 	/* Borrowed; they must outlive the pipeline. */
 	struct peers *peers;
@@ -94,6 +95,34 @@ void pipeline_doubt_close(struct pipeline *p, unsigned target, enum doubt_cause 
 			  uint64_t at_ns);
 void pipeline_doubt_once(struct pipeline *p, unsigned target, enum doubt_cause cause,
 			 uint64_t at_ns);
+/* As doubts_span, for DOUBT_RESTART. */
+void pipeline_doubt_restart(struct pipeline *p, unsigned target, uint64_t from_ns, uint64_t to_ns);
+
+/*
+ * Another process will go on in this one's place. From here on only those records are taken that
+ * are about exchanges which are open, or which are judged together with those; all others are given
+ * to REST, in order. What both need, both get. Nothing is lost when pipeline_drain comes after
+ * pipeline_is_empty.
+ */
+void pipeline_leave(struct pipeline *p,
+		    void (*rest)(void *context, const void *record, size_t size), void *context);
+/* Payments that are alive, for the process that will go on; pipeline_drain does not end them then.
+ */
+void pipeline_each_payment(const struct pipeline *p,
+			   void (*each)(void *context, const struct payment_state *state),
+			   void *context);
+/* As payments_resume. */
+int pipeline_resume(struct pipeline *p, const struct payment_state *state);
+/* No exchange is open, and none waits to be judged. */
+bool pipeline_is_empty(const struct pipeline *p);
+/* For the process that will go on: as doubts_each_open; and was TARGET in doubt from FROM_NS to
+ * TO_NS, or has something come in that may still be sent on? */
+void pipeline_each_doubt(const struct pipeline *p,
+			 void (*each)(void *context, unsigned target, enum doubt_cause cause,
+				      uint64_t key),
+			 void *context);
+bool pipeline_doubted(const struct pipeline *p, unsigned target, uint64_t from_ns, uint64_t to_ns);
+
 struct pipeline_stats pipeline_stats(const struct pipeline *p);
 
 #endif

@@ -7,57 +7,123 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "config/config.h"
 #include "config/text.h"
+#include "daemon/confine.h"
 #include "base/hostkey.h"
 #include "base/instance.h"
 #include "base/log.h"
-#include "base/privilege.h"
+#include "halves/backlog.h"
+#include "halves/link.h"
 
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
-static int open_probe(struct daemon *d)
-{
-	struct siphash_key host;
-	struct hostkey key;
-	char why[512] = "";
-	int err = hostkey_load(d->config->state_dir, &key);
+#define PROBE_WAIT_MS 250 /* between two tries to reach the probe half */
 
-	if (err) {
-		hostkey_explain(d->config->state_dir, err, why, sizeof(why));
-		log_err("run", "%s", why);
-		return err;
+/* --- the probe half ----------------------------------------------------------------------------
+ */
+
+static void target_said(void *context, const struct wire_target *t)
+{
+	struct daemon *d = context;
+	struct target_status s = {.state = (enum target_state)t->state,
+				  .cgroups = t->cgroups,
+				  .refused = t->refused,
+				  .since_ns = t->since_ns};
+
+	if (t->index >= d->targets.len)
+		return;
+	snprintf(s.reason, sizeof(s.reason), "%s", t->reason);
+	target_set_status(&d->targets.list[t->index], &s);
+	d->strange |= strncmp(t->name, d->targets.list[t->index].name, sizeof(t->name) - 1) != 0;
+}
+
+static void answered(void *context, const struct wire_answer *answer)
+{
+	struct daemon *d = context;
+
+	blind_answer(d->blind, answer);
+}
+
+static void closed(void *context, const void *record, size_t size)
+{
+	struct daemon *d = context;
+
+	pipeline_record(d->pipeline, record, size);
+}
+
+/* The probe half at the path may not be there yet: it waits for the host key, which this half
+ * makes, and it may be started later. */
+static int find_probe(const struct daemon_options *options, int *link)
+{
+	bool said = false;
+	int err;
+
+	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED) {
+		if (!said)
+			log_info("run", "waiting for the probe half on %s", options->socket);
+		said = true;
+		usleep(PROBE_WAIT_MS * 1000);
 	}
-	host.k0 = key.k0;
-	host.k1 = key.k1;
-	privacy_random_kernel(NULL, &d->session, sizeof(d->session));
-	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open(&d->session, &host, d->targets.len, d->config->tls_connections, &d->probe,
-			 why, sizeof(why));
-	explicit_bzero(&host, sizeof(host));
-	explicit_bzero(&key, sizeof(key));
-	if (!err && probe_tls_refused(d->probe))
-		log_warn("run", "TLS cannot be read, plain HTTP can: %s",
-			 probe_tls_refused(d->probe));
-	if (err) {
-		log_err("run", "%s", why);
-		return err;
-	}
-	d->processes = processes_new(d->probe, d->targets.list, d->targets.len);
-	if (!d->processes)
-		return -ENOMEM;
-	processes_start(d->processes);
-	err = targets_attach(&d->targets, d->probe);
-	if (!err) {
-		probe_attach_execs(d->probe);
-		processes_start(d->processes); /* again: from here on it is told of what begins */
+	if (err)
+		log_err("run", "cannot reach the probe half on %s: %s", options->socket,
+			strerror(-err));
+	else if (!link_is_by(*link, options->user)) {
+		log_err("run", "what listens on %s belongs to another user: see --probe-user",
+			options->socket);
+		close(*link);
+		err = -EPERM;
 	}
 	return err;
 }
+
+/* The probe half of another user waits for the key, which it cannot make. */
+static int make_key(const struct config *c)
+{
+	struct hostkey key;
+	char why[512];
+	int err = hostkey_load(c->state_dir, &key);
+
+	explicit_bzero(&key, sizeof(key));
+	if (err) {
+		hostkey_explain(c->state_dir, err, why, sizeof(why));
+		log_err("run", "%s", why);
+	}
+	return err;
+}
+
+static int open_view(struct daemon *d)
+{
+	const struct view_hooks hooks = {target_said, answered, closed, d};
+	char why[256] = "";
+	int link = d->options->link;
+	int err = d->options->socket ? make_key(d->config) : 0;
+
+	if (!err && d->options->socket)
+		err = find_probe(d->options, &link);
+	if (err)
+		return err;
+	d->view = view_new(link, &hooks);
+	if (!d->view)
+		return -ENOMEM;
+	err = view_open(d->view, d->targets.len, why, sizeof(why));
+	if (!err && d->strange) {
+		snprintf(why, sizeof(why),
+			 "the probe half was started with other targets: start both anew");
+		err = -EINVAL;
+	}
+	/* One that was started together with this half has said why it ends. */
+	if (err && (why[0] || d->options->socket))
+		log_err("run", "%s", why[0] ? why : "the probe half has ended");
+	return err;
+}
+
+/* --- the stages --------------------------------------------------------------------------------
+ */
 
 /* Where the network's counters are kept. */
 static int privacy_dir(const struct config *c, char *dir, size_t dir_len, char *why, size_t why_len)
@@ -95,6 +161,8 @@ static int keep_privacy(struct daemon *d)
 static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
+	const struct wire_welcome *welcome = view_welcome(d->view);
+	struct siphash_key session = {welcome->session[0], welcome->session[1]};
 	struct pipeline_config pipeline;
 	int err;
 
@@ -106,8 +174,9 @@ static int open_stages(struct daemon *d)
 		.idle_ns = (uint64_t)c->idle_ms * NS_PER_MS,
 		.max_ns = (uint64_t)c->max_payment_ms * NS_PER_MS,
 		.begin_ns = clock_mono_ns(),
+		.resumes = view_backlog(d->view) >= 0,
 		.realtime_offset_ns = d->clock_offset,
-		.session = &d->session,
+		.session = &session,
 		.opaque = blind_opaque,
 		.doubted = blind_doubted,
 	};
@@ -124,7 +193,7 @@ static int open_stages(struct daemon *d)
 	if (err)
 		return err;
 	d->health = health_new(c->endpoints, c->endpoints_len, d->series);
-	d->blind = blind_new(d->processes, d->targets.list, d->targets.len, d->series);
+	d->blind = blind_new(d->view, d->targets.list, d->targets.len, d->series);
 	targets_make_series(&d->targets, d->series);
 	if (!d->health || !d->blind)
 		return -ENOMEM;
@@ -136,7 +205,7 @@ static int open_stages(struct daemon *d)
 	d->pipeline = pipeline_new(&pipeline);
 	if (!d->pipeline)
 		return -ENOMEM;
-	explicit_bzero(&d->session, sizeof(d->session));
+	explicit_bzero(&session, sizeof(session));
 	blind_set_pipeline(d->blind, d->pipeline);
 	for (size_t i = 0; i < d->targets.len; i++)
 		pipeline_never_forwards(d->pipeline, (unsigned)i,
@@ -144,20 +213,17 @@ static int open_stages(struct daemon *d)
 	return 0;
 }
 
-/* A peer that hangs up in the middle of a write is an error there, not the end of the daemon. Each
- * process with a TLS library takes some descriptors. */
-static void prepare_process(void)
+/* A peer that hangs up in the middle of a write is an error there, not the end of the daemon; so is
+ * a limit on the size of files. */
+static void prepare_process(const struct daemon_options *options)
 {
-	struct rlimit files;
-
 	signal(SIGPIPE, SIG_IGN);
-	/* So is a limit on the size of files. */
 	signal(SIGXFSZ, SIG_IGN);
-	if (getrlimit(RLIMIT_NOFILE, &files))
-		return;
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files))
-		log_debug("run", "cannot raise the limit of open files: %s", strerror(errno));
+	/* A terminal, or a service manager, signals both halves: the probe half detaches first. */
+	if (!options->socket) {
+		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+	}
 }
 
 /* The answer to `telltale peers`. */
@@ -232,23 +298,21 @@ int daemon_open(struct daemon *d)
 {
 	int err;
 
-	prepare_process();
+	prepare_process(d->options);
 	d->base = event_base_new();
 	err = d->base ? targets_open(&d->targets, d->config) : -ENOMEM;
 	if (!err)
 		err = open_page(d);
 	if (!err)
-		err = open_probe(d);
+		err = open_view(d);
 	if (!err)
 		err = open_stages(d);
 	if (!err)
-		err = targets_start(&d->targets);
-	if (!err)
-		err = privilege_drop(probe_needs_admin(d->probe));
+		err = confine(d->options);
 	if (!err)
 		err = load_instance_id(d);
 	if (!err)
-		err = daemon_open_exporter(d, NULL, 0); /* gRPC never runs with privileges */
+		err = daemon_open_exporter(d, NULL, 0); /* its threads inherit all of that */
 	if (!err && d->local)
 		err = local_start(d->local, d->exporter, d->targets.list, d->targets.len);
 	return err;
@@ -273,8 +337,7 @@ void daemon_close(struct daemon *d)
 	series_free(d->series);
 	rates_free(d->rates);
 	peers_free(d->peers);
-	processes_free(d->processes);
-	targets_detach(&d->targets);
-	probe_close(d->probe);
+	view_free(d->view);
+	backlog_free(d->backlog);
 	targets_close(&d->targets);
 }

@@ -3,6 +3,7 @@
 #ifndef TELLTALE_DAEMON_IMPL_H
 #define TELLTALE_DAEMON_IMPL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,13 +14,12 @@
 #include "export/export.h"
 #include "base/instance.h"
 #include "daemon/health.h"
+#include "halves/view.h"
 #include "page/local.h"
 #include "page/page.h"
 #include "exchange/peers.h"
 #include "daemon/pipeline.h"
 #include "privacy/privacy.h"
-#include "tap/probe.h"
-#include "tap/processes.h"
 #include "rates/rates.h"
 #include "release/series.h"
 #include "target/target.h"
@@ -30,12 +30,12 @@
 struct daemon {
 	const struct daemon_options *options;
 	const struct config *config; /* in use; changed by reload.c */
-	const char *truth_path;
 	struct targets targets;
-
-	struct siphash_key session; /* until the pipeline has it */
-	struct probe *probe;
-	struct processes *processes;
+	struct view *view;
+	bool strange;            /* the probe half has other targets */
+	struct backlog *backlog; /* for the daemon half that will come; NULL: this one stays */
+	int64_t leave_ms;        /* when it goes, whatever is under way; CLOCK_MONOTONIC */
+	uint64_t backlog_lost;   /* records that found no room in what the one before left */
 	struct blind *blind;
 	struct peers *peers;
 	struct rates *rates;
@@ -61,8 +61,9 @@ struct daemon {
 
 /*
  * Everything that is there before the first record is read, what can be found wrong at once first:
- * loading the programs takes seconds. 0 or -errno, which has been logged but for -ENOMEM. What was
- * built, daemon_close takes down, also after a failure.
+ * the probe half loads its programs when this half is there, which takes seconds. 0 or -errno,
+ * which has been logged but for -ENOMEM. What was built, daemon_close takes down, also after a
+ * failure.
  */
 int daemon_open(struct daemon *d);
 void daemon_close(struct daemon *d);

@@ -210,6 +210,20 @@ void doubts_close(struct doubts *d, unsigned target, enum doubt_cause cause, uin
 	}
 }
 
+void doubts_each_open(const struct doubts *d,
+		      void (*each)(void *context, unsigned target, enum doubt_cause cause,
+				   uint64_t key),
+		      void *context)
+{
+	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+		const struct table_list *list = &d->age.lists[target];
+
+		for (const struct open_doubt *o = table_list_first(list); o;
+		     o = table_list_next(list, o))
+			each(context, o->target, (enum doubt_cause)o->cause, o->key);
+	}
+}
+
 /* --- what is asked --------------------------------------------------------------------------- */
 
 void doubts_ignore(struct doubts *d, unsigned target, bool never)

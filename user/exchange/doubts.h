@@ -56,6 +56,12 @@ void doubts_once(struct doubts *d, unsigned target, enum doubt_cause cause, uint
 void doubts_span(struct doubts *d, unsigned target, enum doubt_cause cause, uint64_t from_ns,
 		 uint64_t to_ns);
 
+/* Calls EACH for every doubt that is open and in the table. */
+void doubts_each_open(const struct doubts *d,
+		      void (*each)(void *context, unsigned target, enum doubt_cause cause,
+				   uint64_t key),
+		      void *context);
+
 /* The operator says that TARGET never forwards (NEVER true): nothing of it is in doubt. */
 void doubts_ignore(struct doubts *d, unsigned target, bool never);
 bool doubts_ignored(const struct doubts *d, unsigned target);

@@ -439,12 +439,19 @@ static void unsure_response(struct match *m, struct open *o, const struct record
 }
 
 /* RFC 35, asynchronous mode: the reply is a request of its own, and comes from the other side. */
-static void asynchronous_reply(struct match *m, const struct record_message *message)
+static struct open *find_asynchronous(const struct match *m, const struct record_message *message)
 {
 	uint8_t role =
 		message->head.role == RECORD_ROLE_SERVER ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	uint64_t id = message->request_id;
-	struct open *o = id ? find_request(m, message->head.target, role, id) : NULL;
+
+	return id ? find_request(m, message->head.target, role, id) : NULL;
+}
+
+static void asynchronous_reply(struct match *m, const struct record_message *message)
+{
+	struct open *o = find_asynchronous(m, message);
+	uint64_t id = message->request_id;
 
 	if (o)
 		answer(m, o, message);
@@ -466,6 +473,13 @@ void match_message(struct match *m, const struct record_message *message)
 		asynchronous_reply(m, message);
 	else
 		m->stats.bad++;
+}
+
+bool match_expects(const struct match *m, const struct record_message *message)
+{
+	if (!(message->flags & RECORD_REQUEST))
+		return find_stream(m, message);
+	return carries_reply(message) && find_asynchronous(m, message);
 }
 
 /* --- ends without a reply -------------------------------------------------------------------- */

@@ -36,6 +36,7 @@
 #ifndef TELLTALE_MATCH_H
 #define TELLTALE_MATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -94,6 +95,8 @@ void match_settle(struct match *m, uint64_t dropped);
 void match_tick(struct match *m, uint64_t now_ns);
 /* Closes everything still open as OUTCOME_LOST, at shutdown. */
 void match_drain(struct match *m, uint64_t now_ns);
+/* Does MESSAGE answer an exchange that is open? */
+bool match_expects(const struct match *m, const struct record_message *message);
 struct match_stats match_stats(const struct match *m);
 
 #endif

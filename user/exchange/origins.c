@@ -313,6 +313,25 @@ void origins_opened(struct origins *o, struct exchange *e)
 	c->seen[direction(e)] = true;
 }
 
+bool origins_expects(const struct origins *o, unsigned target, enum record_role role,
+		     uint64_t condition)
+{
+	const struct exchange e = {
+		.target = (uint8_t)target, .role = (uint8_t)role, .condition = condition};
+	const struct condition *c = has_own_condition(&e) ? find(o, &e) : NULL;
+
+	return c && !is_over(c, &e);
+}
+
+bool origins_remembers(const struct origins *o, unsigned target)
+{
+	const struct condition *c = table_list_first(&o->kept);
+
+	while (c && c->target != target)
+		c = table_list_next(&o->kept, c);
+	return c;
+}
+
 /* The condition that E was opened in, or NULL when that was forgotten since. */
 static struct condition *own(const struct origins *o, const struct exchange *e)
 {

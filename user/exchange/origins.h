@@ -23,6 +23,7 @@
 #ifndef TELLTALE_ORIGINS_H
 #define TELLTALE_ORIGINS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,13 @@ void origins_closed(struct origins *o, const struct exchange *e);
 void origins_settle(struct origins *o, uint64_t now_ns);
 /* Judges everything, at shutdown. */
 void origins_drain(struct origins *o);
+
+/* Would an exchange of ROLE with CONDITION, were it opened now, be judged with others of TARGET? */
+bool origins_expects(const struct origins *o, unsigned target, enum record_role role,
+		     uint64_t condition);
+
+/* Did something of TARGET's come in that was not answered, and may still be sent on? */
+bool origins_remembers(const struct origins *o, unsigned target);
 
 /* When the exchange that has waited longest to be judged ended; NOW_NS when none waits. */
 uint64_t origins_horizon(const struct origins *o, uint64_t now_ns);

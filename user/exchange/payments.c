@@ -6,43 +6,19 @@
  */
 #include "exchange/payments.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/table.h"
 
-/* Reject codes held apart in one stream; packets with further ones are held without their code. */
-#define CODES_MAX 6
-
-struct held_code {
-	char code[4];
-	uint32_t packets;
-};
-
-struct held {
-	uint32_t packets[OUTCOMES]; /* whose code is not in codes[] */
-	struct held_code codes[CODES_MAX];
-};
-
 struct payment {
 	struct table_node node;
 	struct table_hook hook;
 	struct table_place idle, age;
-	uint64_t destination;
 	uint64_t id;
-	uint64_t first_ns;         /* first byte of the stream's first Prepare */
-	uint64_t first_nonzero_ns; /* ... of its first non-zero one; UINT64_MAX before that */
-	uint64_t last_ns;          /* end of the last exchange */
-	uint64_t last_fulfilled_ns;
-	uint64_t total_value;
-	uint32_t prepared, fulfilled, rejected;
-	uint8_t target;
-	uint8_t origin;
-	bool proved; /* a non-zero packet was fulfilled */
-	bool rest;   /* of a payment before it, for all we know */
-	bool empty;  /* has had no exchange since it ended by age */
-	struct held held;
+	struct payment_state s;
 };
 
 struct payments {
@@ -108,22 +84,23 @@ static uint64_t since(uint64_t from_ns, uint64_t to_ns)
 
 /* --- packets held back ----------------------------------------------------------------------- */
 
-static void hold(struct held *h, const struct exchange *e)
+static void hold(struct payment_held *h, const struct exchange *e)
 {
-	struct held_code *c = h->codes;
+	size_t i = 0;
 
 	if (e->outcome != OUTCOME_REJECTED) {
 		h->packets[e->outcome]++;
 		return;
 	}
-	while (c < h->codes + CODES_MAX && c->packets && memcmp(c->code, e->reject_code, 4) != 0)
-		c++;
-	if (c == h->codes + CODES_MAX) {
+	while (i < PAYMENT_CODES_MAX && h->codes[i].packets &&
+	       memcmp(h->codes[i].code, e->reject_code, 4) != 0)
+		i++;
+	if (i == PAYMENT_CODES_MAX) {
 		h->packets[OUTCOME_REJECTED]++;
 		return;
 	}
-	memcpy(c->code, e->reject_code, sizeof(c->code));
-	c->packets++;
+	memcpy(h->codes[i].code, e->reject_code, sizeof(h->codes[i].code));
+	h->codes[i].packets++;
 }
 
 static void emit_times(const struct payments *p, const struct contribution *c, uint32_t times)
@@ -134,18 +111,18 @@ static void emit_times(const struct payments *p, const struct contribution *c, u
 
 static void emit_held(const struct payments *p, struct payment *s, enum contribution_kind kind)
 {
-	struct contribution c = {.kind = kind, .origin = s->origin, .payment = s->id};
+	struct contribution c = {.kind = kind, .origin = s->s.origin, .payment = s->id};
 
 	for (size_t i = 0; i < OUTCOMES; i++) {
 		c.outcome = i;
-		emit_times(p, &c, s->held.packets[i]);
+		emit_times(p, &c, s->s.held.packets[i]);
 	}
 	c.outcome = OUTCOME_REJECTED;
-	for (size_t i = 0; i < CODES_MAX && s->held.codes[i].packets; i++) {
-		memcpy(c.reject_code, s->held.codes[i].code, sizeof(c.reject_code));
-		emit_times(p, &c, s->held.codes[i].packets);
+	for (size_t i = 0; i < PAYMENT_CODES_MAX && s->s.held.codes[i].packets; i++) {
+		memcpy(c.reject_code, s->s.held.codes[i].code, sizeof(c.reject_code));
+		emit_times(p, &c, s->s.held.codes[i].packets);
 	}
-	memset(&s->held, 0, sizeof(s->held));
+	memset(&s->s.held, 0, sizeof(s->s.held));
 }
 
 /* --- a payment's life ------------------------------------------------------------------------ */
@@ -159,8 +136,8 @@ static struct payment *find(const struct payments *p, const struct exchange *e)
 {
 	struct payment *s = table_index_first(&p->by_stream, hash(e));
 
-	while (s && !(s->destination == e->destination && s->target == e->target &&
-		      s->origin == e->origin))
+	while (s && !(s->s.destination == e->destination && s->s.target == e->target &&
+		      s->s.origin == e->origin))
 		s = table_index_next(&p->by_stream, s);
 	return s;
 }
@@ -169,18 +146,18 @@ static void contribute(struct payments *p, struct payment *s, bool evicted)
 {
 	struct contribution c = {
 		.kind = CONTRIBUTION_PAYMENT_END,
-		.origin = s->origin,
+		.origin = s->s.origin,
 		.payment = s->id,
-		.total_value = s->total_value,
-		.prepared = s->prepared,
-		.fulfilled = s->fulfilled,
-		.rejected = s->rejected,
-		.pay_ns = since(s->first_ns, s->last_fulfilled_ns),
-		.round_trip_ns = since(s->first_nonzero_ns, s->last_fulfilled_ns),
-		.partial = s->rest || evicted,
+		.total_value = s->s.total_value,
+		.prepared = s->s.prepared,
+		.fulfilled = s->s.fulfilled,
+		.rejected = s->s.rejected,
+		.pay_ns = since(s->s.first_ns, s->s.last_fulfilled_ns),
+		.round_trip_ns = since(s->s.first_nonzero_ns, s->s.last_fulfilled_ns),
+		.partial = s->s.rest || evicted,
 	};
 
-	if (s->proved)
+	if (s->s.proved)
 		p->sink(p->context, &c);
 	else
 		emit_held(p, s, CONTRIBUTION_PROBE_PACKET);
@@ -189,8 +166,8 @@ static void contribute(struct payments *p, struct payment *s, bool evicted)
 static void forget(struct payments *p, struct payment *s)
 {
 	table_index_remove(&p->by_stream, s);
-	table_list_remove(table_shares_of(&p->idle, s->target), s);
-	table_list_remove(table_shares_of(&p->age, s->target), s);
+	table_list_remove(table_shares_of(&p->idle, s->s.target), s);
+	table_list_remove(table_shares_of(&p->age, s->s.target), s);
 	table_release(&p->table, s);
 }
 
@@ -203,13 +180,13 @@ static void end(struct payments *p, struct payment *s)
 static void start(struct payments *p, struct payment *s, uint64_t first_ns)
 {
 	s->id = p->next_id++;
-	s->first_ns = first_ns;
-	s->first_nonzero_ns = UINT64_MAX;
-	s->last_fulfilled_ns = 0;
-	s->total_value = 0;
-	s->prepared = s->fulfilled = s->rejected = 0;
-	s->proved = false;
-	s->empty = false;
+	s->s.first_ns = first_ns;
+	s->s.first_nonzero_ns = UINT64_MAX;
+	s->s.last_fulfilled_ns = 0;
+	s->s.total_value = 0;
+	s->s.prepared = s->s.fulfilled = s->s.rejected = 0;
+	s->s.proved = false;
+	s->s.empty = false;
 }
 
 /* Ends S by age. What comes on within IDLE_NS of its last exchange is its rest, so it stays; one
@@ -217,11 +194,11 @@ static void start(struct payments *p, struct payment *s, uint64_t first_ns)
 static void end_aged(struct payments *p, struct payment *s, uint64_t now_ns)
 {
 	contribute(p, s, false);
-	s->rest = s->rest || s->proved;
+	s->s.rest = s->s.rest || s->s.proved;
 	start(p, s, now_ns);
-	s->empty = true;
-	table_list_remove(table_shares_of(&p->age, s->target), s);
-	table_list_append(table_shares_of(&p->age, s->target), s);
+	s->s.empty = true;
+	table_list_remove(table_shares_of(&p->age, s->s.target), s);
+	table_list_append(table_shares_of(&p->age, s->s.target), s);
 }
 
 static struct payment *begin(struct payments *p, const struct exchange *e)
@@ -235,26 +212,26 @@ static struct payment *begin(struct payments *p, const struct exchange *e)
 		forget(p, s);
 		s = table_take(&p->table);
 	}
-	s->destination = e->destination;
-	s->target = e->target;
-	s->origin = e->origin;
-	s->rest = e->prepare_ns < p->known_ns;
-	s->last_ns = e->reply_done_ns;
+	s->s.destination = e->destination;
+	s->s.target = e->target;
+	s->s.origin = e->origin;
+	s->s.rest = e->prepare_ns < p->known_ns;
+	s->s.last_ns = e->reply_done_ns;
 	start(p, s, e->prepare_ns);
 	table_index_add(&p->by_stream, s, hash(e));
-	table_list_append(table_shares_of(&p->idle, s->target), s);
-	table_list_append(table_shares_of(&p->age, s->target), s);
+	table_list_append(table_shares_of(&p->idle, s->s.target), s);
+	table_list_append(table_shares_of(&p->age, s->s.target), s);
 	return s;
 }
 
 static bool is_idle(const struct payments *p, const struct payment *s, uint64_t now_ns)
 {
-	return since(s->last_ns, now_ns) >= p->idle_ns;
+	return since(s->s.last_ns, now_ns) >= p->idle_ns;
 }
 
 static bool is_aged(const struct payments *p, const struct payment *s, uint64_t now_ns)
 {
-	return since(s->first_ns, now_ns) >= p->max_ns;
+	return since(s->s.first_ns, now_ns) >= p->max_ns;
 }
 
 /* The stream E belongs to, as its youngest exchange. */
@@ -271,15 +248,15 @@ static struct payment *stream_of(struct payments *p, const struct exchange *e)
 		return begin(p, e);
 	if (is_aged(p, s, e->prepare_ns))
 		end_aged(p, s, e->prepare_ns);
-	if (s->empty)
-		s->first_ns = e->prepare_ns;
-	s->empty = false;
-	table_list_remove(table_shares_of(&p->idle, s->target), s);
-	table_list_append(table_shares_of(&p->idle, s->target), s);
-	if (e->reply_done_ns > s->last_ns)
-		s->last_ns = e->reply_done_ns;
-	if (e->prepare_ns < s->first_ns)
-		s->first_ns = e->prepare_ns;
+	if (s->s.empty)
+		s->s.first_ns = e->prepare_ns;
+	s->s.empty = false;
+	table_list_remove(table_shares_of(&p->idle, s->s.target), s);
+	table_list_append(table_shares_of(&p->idle, s->s.target), s);
+	if (e->reply_done_ns > s->s.last_ns)
+		s->s.last_ns = e->reply_done_ns;
+	if (e->prepare_ns < s->s.first_ns)
+		s->s.first_ns = e->prepare_ns;
 	return s;
 }
 
@@ -288,26 +265,26 @@ static struct payment *stream_of(struct payments *p, const struct exchange *e)
 static void prove(struct payments *p, struct payment *s)
 {
 	struct contribution c = {
-		.kind = CONTRIBUTION_TRANSACTION, .origin = s->origin, .payment = s->id};
+		.kind = CONTRIBUTION_TRANSACTION, .origin = s->s.origin, .payment = s->id};
 
-	s->proved = true;
+	s->s.proved = true;
 	p->sink(p->context, &c);
 	emit_held(p, s, CONTRIBUTION_PACKET);
 }
 
 static void count(struct payment *s, const struct exchange *e)
 {
-	if (e->prepare_ns < s->first_nonzero_ns)
-		s->first_nonzero_ns = e->prepare_ns;
-	s->prepared++;
-	s->rejected += outcome_is_refusal(e->outcome);
+	if (e->prepare_ns < s->s.first_nonzero_ns)
+		s->s.first_nonzero_ns = e->prepare_ns;
+	s->s.prepared++;
+	s->s.rejected += outcome_is_refusal(e->outcome);
 	if (e->outcome != OUTCOME_FULFILLED)
 		return;
-	s->fulfilled++;
-	if (e->reply_done_ns > s->last_fulfilled_ns)
-		s->last_fulfilled_ns = e->reply_done_ns;
-	if (e->converted && __builtin_add_overflow(s->total_value, e->value, &s->total_value))
-		s->total_value = UINT64_MAX;
+	s->s.fulfilled++;
+	if (e->reply_done_ns > s->s.last_fulfilled_ns)
+		s->s.last_fulfilled_ns = e->reply_done_ns;
+	if (e->converted && __builtin_add_overflow(s->s.total_value, e->value, &s->s.total_value))
+		s->s.total_value = UINT64_MAX;
 }
 
 static void emit_packet(const struct payments *p, const struct payment *s, const struct exchange *e)
@@ -315,7 +292,7 @@ static void emit_packet(const struct payments *p, const struct payment *s, const
 	bool moved = e->outcome == OUTCOME_FULFILLED && e->converted;
 	struct contribution c = {
 		.kind = CONTRIBUTION_PACKET,
-		.origin = s->origin,
+		.origin = s->s.origin,
 		.payment = s->id,
 		.outcome = e->outcome,
 		.converted = moved,
@@ -337,12 +314,12 @@ void payments_exchange(struct payments *p, const struct exchange *e)
 	if (!e->amount)
 		return;
 	count(s, e);
-	if (e->outcome == OUTCOME_FULFILLED && !s->proved)
+	if (e->outcome == OUTCOME_FULFILLED && !s->s.proved)
 		prove(p, s);
-	if (s->proved)
+	if (s->s.proved)
 		emit_packet(p, s, e);
 	else
-		hold(&s->held, e);
+		hold(&s->s.held, e);
 }
 
 void payments_tick(struct payments *p, uint64_t now_ns)
@@ -357,6 +334,50 @@ void payments_tick(struct payments *p, uint64_t now_ns)
 		while ((s = table_list_first(age)) && is_aged(p, s, now_ns))
 			end_aged(p, s, now_ns);
 	}
+}
+
+void payments_each(const struct payments *p,
+		   void (*each)(void *context, const struct payment_state *state), void *context)
+{
+	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+		const struct table_list *idle = &p->idle.lists[target];
+
+		for (const struct payment *s = table_list_first(idle); s;
+		     s = table_list_next(idle, s))
+			each(context, &s->s);
+	}
+}
+
+/* So many packets that no stream can have had them. */
+static bool is_held(const struct payment_held *h)
+{
+	const uint32_t max = 1u << 20;
+	bool fits = true;
+
+	for (size_t i = 0; i < OUTCOMES; i++)
+		fits = fits && h->packets[i] < max;
+	for (size_t i = 0; i < PAYMENT_CODES_MAX; i++)
+		fits = fits && h->codes[i].packets < max && !h->codes[i].code[3];
+	return fits;
+}
+
+int payments_resume(struct payments *p, const struct payment_state *state)
+{
+	const struct exchange e = {.destination = state->destination,
+				   .target = state->target,
+				   .origin = (enum origin)state->origin,
+				   .prepare_ns = state->first_ns,
+				   .reply_done_ns = state->last_ns};
+	struct payment *s;
+
+	if (state->target >= TABLE_SHARES || state->origin >= ORIGINS || !is_held(&state->held) ||
+	    find(p, &e))
+		return -EINVAL;
+	if (p->table.used == p->table.capacity)
+		return -ENOSPC;
+	s = begin(p, &e);
+	s->s = *state;
+	return 0;
 }
 
 void payments_drain(struct payments *p)

@@ -28,6 +28,36 @@ struct payment_stats {
 	uint64_t open;
 };
 
+/* Reject codes held apart in one stream; packets with further ones are held without their code. */
+#define PAYMENT_CODES_MAX 6
+
+/* Packets of a stream that has not proved to be a payment. */
+struct payment_held {
+	uint32_t packets[OUTCOMES]; /* whose code is not in codes[] */
+	struct {
+		char code[4];
+		uint32_t packets;
+	} codes[PAYMENT_CODES_MAX];
+};
+
+/* A payment that is alive. */
+struct payment_state {
+	uint64_t destination;
+	uint64_t first_ns;         /* first byte of the stream's first Prepare */
+	uint64_t first_nonzero_ns; /* ... of its first non-zero one; UINT64_MAX before that */
+	uint64_t last_ns;          /* end of the last exchange */
+	uint64_t last_fulfilled_ns;
+	uint64_t total_value;
+	uint32_t prepared, fulfilled, rejected;
+	uint8_t target;
+	uint8_t origin; /* enum origin */
+	/* 0 or 1 */
+	uint8_t proved; /* a non-zero packet was fulfilled */
+	uint8_t rest;   /* of a payment before it, for all we know */
+	uint8_t empty;  /* has had no exchange since it ended by age */
+	struct payment_held held;
+};
+
 struct payments;
 
 struct payments *payments_new(size_t capacity, uint64_t idle_ns, uint64_t max_ns,
@@ -46,6 +76,11 @@ void payments_exchange(struct payments *p, const struct exchange *e);
 void payments_tick(struct payments *p, uint64_t now_ns);
 /* Ends every payment, at shutdown. */
 void payments_drain(struct payments *p);
+/* For a process that goes on in this one's place: calls EACH for every payment that is alive. */
+void payments_each(const struct payments *p,
+		   void (*each)(void *context, const struct payment_state *state), void *context);
+/* One of those goes on here. -EINVAL: it cannot be; -ENOSPC: there is no room. */
+int payments_resume(struct payments *p, const struct payment_state *state);
 struct payment_stats payments_stats(const struct payments *p);
 
 #endif

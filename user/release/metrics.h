@@ -64,6 +64,8 @@
 	       "Records read from the ring, by type") \
 	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, LOSS, \
 	       "Records that found no room in the ring") \
+	METRIC(DAEMON_KILLED, "telltale_daemon_killed_total", SUM, OWN, LOSS, \
+	       "Times that the daemon half before this one was killed, and what it had in hand is not counted") \
 	METRIC(GAPS, "telltale_gaps_total", SUM, OWN, BY_LABEL, \
 	       "Times that bytes of a followed connection could not be read, by cause") \
 	METRIC(GAP_BYTES, "telltale_gap_bytes_total", SUM, OWN, NO_LOSS, \

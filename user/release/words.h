@@ -73,7 +73,9 @@
 	WORD(ENCODED, "encoded", LOSS, "a request came in with a Content-Encoding") \
 	WORD(HTTP2, "http2", LOSS, "it accepts ILP in HTTP/2, which is not decoded") \
 	/* An incoming Prepare was read late, and no answer says whether it was the first. */ \
-	WORD(PAIRING, "pairing", LOSS, "it cannot be said which of two requests came first")
+	WORD(PAIRING, "pairing", LOSS, "it cannot be said which of two requests came first") \
+	/* What the daemon half before had read, this one does not know. */ \
+	WORD(RESTART, "restart", LOSS, "telltale's daemon half was replaced while it was in doubt, or was killed")
 
 /* Types of records: enum record_type. */
 #define RECORD_WORDS(WORD) \

@@ -29,11 +29,9 @@ _Static_assert(FOLLOW_CGROUPS_MAX == SHARED_CGROUPS_MAX, "the programs know the 
 #define PROBE_FLOWS_MAX 8192
 #define DETACH_MS       3000 /* for breakpoints, at the end; SIGTERM is done within five seconds */
 
-#define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
-
 struct probe {
 	struct telltale_bpf *skel;
-	struct ring_buffer *ring;
+	struct ring_buffer *execs;
 	size_t targets_len;
 	bool unbounded; /* not every closed socket is told of: flows_max stays 0 */
 	struct bpf_link *exec;
@@ -44,11 +42,9 @@ struct probe {
 	bool harms_filtered;
 	struct load_plan plan;
 	size_t tls_connections;
-	int cpus;
-	uint64_t *per_cpu; /* room for one value a CPU */
 	struct tls_flows *tls_flows;
-	probe_sink *sink; /* while probe_consume runs */
-	void *sink_context;
+	void (*each)(void *context, const struct record_exec *record); /* in probe_execs */
+	void *each_context;
 };
 
 #define PROBE_CGROUP_LINKS 3
@@ -66,11 +62,12 @@ struct probe_tls {
 	size_t points_len;
 };
 
-static int hand_over(void *context, void *record, size_t size)
+static int exec_begun(void *context, void *record, size_t size)
 {
 	struct probe *p = context;
 
-	p->sink(p->sink_context, record, size);
+	if (size >= sizeof(struct record_exec))
+		p->each(p->each_context, record);
 	return 0;
 }
 
@@ -233,10 +230,8 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	p->targets_len = targets_len;
 	p->tls_connections = tls_connections;
 	p->pids_are_ours = namespaces_pids_are_hosts();
-	p->cpus = libbpf_num_possible_cpus();
-	p->per_cpu = p->cpus > 0 ? calloc((size_t)p->cpus, sizeof(*p->per_cpu)) : NULL;
 	p->detacher = detacher_new();
-	if (!p->per_cpu || !p->detacher) {
+	if (!p->detacher) {
 		err = -ENOMEM;
 		goto out;
 	}
@@ -246,8 +241,8 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	if (err)
 		goto out;
 	p->tls_flows = tls_flows_new(p->skel);
-	p->ring = ring_buffer__new(bpf_map__fd(p->skel->maps.ring), hand_over, p, NULL);
-	if (!p->tls_flows || !p->ring)
+	p->execs = ring_buffer__new(bpf_map__fd(p->skel->maps.execs), exec_begun, p, NULL);
+	if (!p->tls_flows || !p->execs)
 		err = errno ? -errno : -ENOMEM;
 	else if (p->plan.tls)
 		try_filtered(p);
@@ -268,9 +263,8 @@ void probe_close(struct probe *p)
 	probe_detach_execs(p);
 	detacher_free(p->detacher, DETACH_MS);
 	tls_flows_free(p->tls_flows);
-	ring_buffer__free(p->ring);
+	ring_buffer__free(p->execs);
 	telltale_bpf__destroy(p->skel);
-	free(p->per_cpu);
 	free(p);
 }
 
@@ -495,36 +489,37 @@ bool probe_needs_admin(const struct probe *p)
 	return p->plan.tls && p->way == UPROBE_PERF;
 }
 
-/* --- ring ------------------------------------------------------------------------------------- */
+/* --- what leaves ------------------------------------------------------------------------------ */
 
-int probe_fd(const struct probe *p)
+int probe_ring(const struct probe *p)
 {
-	return ring_buffer__epoll_fd(p->ring);
+	return bpf_map__fd(p->skel->maps.ring);
 }
 
-size_t probe_consume(struct probe *p, probe_sink *sink, void *context)
+int probe_dropped(const struct probe *p)
 {
-	/* Of those found while records are handed over, the process may have more in the ring. */
-	size_t ended = tls_flows_waiting(p->tls_flows);
-	int n;
-
-	p->sink = sink;
-	p->sink_context = context;
-	n = ring_buffer__consume(p->ring);
-	tls_flows_tell(p->tls_flows, ended, sink, context);
-	return n > 0 ? (size_t)n : 0;
+	return bpf_map__fd(p->skel->maps.dropped);
 }
 
-uint64_t probe_dropped(const struct probe *p)
+int probe_execs_fd(const struct probe *p)
 {
-	int fd = bpf_map__fd(p->skel->maps.dropped);
-	uint64_t sum = 0;
+	return ring_buffer__epoll_fd(p->execs);
+}
 
-	for (uint32_t type = 0; type < RECORD_TYPES; type++) {
-		if (bpf_map_lookup_elem(fd, &type, p->per_cpu))
-			continue;
-		for (int cpu = 0; cpu < p->cpus; cpu++)
-			sum += p->per_cpu[cpu];
-	}
-	return sum;
+void probe_execs(struct probe *p, void (*each)(void *context, const struct record_exec *record),
+		 void *context)
+{
+	p->each = each;
+	p->each_context = context;
+	ring_buffer__consume(p->execs);
+}
+
+size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
+{
+	return tls_flows_take(p->tls_flows, out, max);
+}
+
+void probe_new_reader(struct probe *p)
+{
+	p->skel->bss->reader++;
 }

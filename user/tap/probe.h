@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * probe.h - the BPF programs: load, attach, read the ring. The one stage that needs privilege.
+ * probe.h - the BPF programs: load and attach them. The one stage that needs privilege.
  *
  * Everything hangs on descriptors of this process: when it ends, however it ends, the programs are
  * detached and the connector has not noticed.
@@ -64,8 +64,8 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 		     const struct probe_tls_offsets *offsets, struct probe_tls **out, char *why,
 		     size_t why_len);
 /* Accepts NULL. Forgets the process and its connections: all its libraries are to be detached.
- * ENDED: the program that had them is no more, so they have closed, and the next probe_consume says
- * so. Comes back at once; the kernel takes its time over the breakpoints elsewhere. */
+ * ENDED: the program that had them is no more, so they have closed: see probe_ended. Comes back at
+ * once; the kernel takes its time over the breakpoints elsewhere. */
 void probe_detach_tls(struct probe *p, pid_t pid, struct probe_tls *tls, bool ended);
 
 /* To how many libraries it may be attached at once: each takes a descriptor for each breakpoint,
@@ -89,13 +89,27 @@ bool probe_harms_filtered(const struct probe *p);
 /* Does attaching to a TLS library take CAP_SYS_ADMIN on this kernel? See uprobe.h. */
 bool probe_needs_admin(const struct probe *p);
 
-/* Becomes readable only when the ring is filling faster than it is read. */
-int probe_fd(const struct probe *p);
-typedef void probe_sink(void *context, const void *record, size_t size);
-/* Hands over every record waiting, and then what is known of ended processes' connections; returns
- * how many were waiting. */
-size_t probe_consume(struct probe *p, probe_sink *sink, void *context);
-/* Records that found no room in the ring so far, of all types. */
-uint64_t probe_dropped(const struct probe *p);
+/* The descriptors that the daemon half is handed: the ring, of PROBE_RING_BYTES bytes, and the
+ * counters of records that found no room, one of 64 bits for each of RECORD_TYPES. Both can be
+ * mapped, and stay valid for whoever holds them when this process has ended. */
+#define PROBE_RING_BYTES (2u << 20) /* about 13,000 messages */
+int probe_ring(const struct probe *p);
+int probe_dropped(const struct probe *p);
+
+/* Readable when a program has begun in a target. */
+int probe_execs_fd(const struct probe *p);
+/* Hands over each program that has begun since the last call. */
+void probe_execs(struct probe *p, void (*each)(void *context, const struct record_exec *record),
+		 void *context);
+
+/* The connections of programs that have ended, for which no program writes a record. What they said
+ * before is in the ring by now. Copies up to MAX of them to OUT and forgets those; returns how
+ * many.
+ */
+size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max);
+
+/* Somebody else reads the ring from now on, and knows no endpoint: each is announced again when it
+ * is seen next. */
+void probe_new_reader(struct probe *p);
 
 #endif

@@ -105,18 +105,12 @@ void tls_flows_forget(struct tls_flows *t, pid_t ended)
 	tell_forgotten(t, gone);
 }
 
-size_t tls_flows_waiting(const struct tls_flows *t)
+size_t tls_flows_take(struct tls_flows *t, struct record_flow_close *out, size_t max)
 {
-	return t->ends_len;
-}
+	size_t n = t->ends_len < max ? t->ends_len : max;
 
-void tls_flows_tell(struct tls_flows *t, size_t n,
-		    void (*sink)(void *context, const void *record, size_t size), void *context)
-{
-	if (n > t->ends_len)
-		n = t->ends_len;
-	for (size_t i = 0; i < n; i++)
-		sink(context, &t->ends[i], sizeof(t->ends[i]));
+	memcpy(out, t->ends, n * sizeof(*out));
 	t->ends_len -= n;
 	memmove(t->ends, t->ends + n, t->ends_len * sizeof(t->ends[0]));
+	return n;
 }

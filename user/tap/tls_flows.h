@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bpf/record.h"
+
 struct telltale_bpf;
 struct tls_flows;
 
@@ -27,10 +29,8 @@ void tls_flows_free(struct tls_flows *t); /* accepts NULL */
  * process ENDED (0: of none) have closed. */
 void tls_flows_forget(struct tls_flows *t, pid_t ended);
 
-/* How many have closed that nobody was told of. What such a process said is in the ring by now. */
-size_t tls_flows_waiting(const struct tls_flows *t);
-/* Hands over a struct record_flow_close for the first N of them, at most as many as there are. */
-void tls_flows_tell(struct tls_flows *t, size_t n,
-		    void (*sink)(void *context, const void *record, size_t size), void *context);
+/* Copies a record for each of up to MAX connections that have closed to OUT, and forgets those.
+ * What their process said is in the ring by now. Returns how many. */
+size_t tls_flows_take(struct tls_flows *t, struct record_flow_close *out, size_t max);
 
 #endif

@@ -277,3 +277,60 @@ void tlsmatch_tick(struct tlsmatch *m, uint64_t now_ns)
 		}
 	}
 }
+
+/* --- leaving ----------------------------------------------------------------------------------
+ */
+
+static struct record_tls use_of(unsigned target, uint32_t pid, uint64_t at_ns)
+{
+	return (struct record_tls){.head = {.len = sizeof(struct record_tls),
+					    .version = RECORD_VERSION,
+					    .type = RECORD_TLS,
+					    .tap = RECORD_TAP_TLS,
+					    .target = (uint8_t)target},
+				   .flow.pid = pid,
+				   .at_ns = at_ns};
+}
+
+/* A connection that is read, as the two records that say so. */
+static void leave_read(const struct table_list *decided,
+		       void (*sink)(void *context, const void *record, size_t size), void *context)
+{
+	for (const struct socket *s = table_list_first(decided); s;
+	     s = table_list_next(decided, s)) {
+		struct record_opaque opaque = s->record;
+		struct record_tls use = use_of(opaque.head.target, 0, opaque.at_ns);
+
+		if (s->verdict != TLSMATCH_READ)
+			continue;
+		opaque.said = RECORD_OPAQUE_OURS;
+		sink(context, &use, sizeof(use));
+		sink(context, &opaque, sizeof(opaque));
+	}
+}
+
+static void leave_uses(const struct table_list *uses,
+		       void (*sink)(void *context, const void *record, size_t size), void *context)
+{
+	for (const struct use *u = table_list_first(uses); u; u = table_list_next(uses, u)) {
+		struct record_tls use = use_of(u->target, (uint32_t)u->pid, u->at_ns);
+
+		sink(context, &use, sizeof(use));
+	}
+}
+
+void tlsmatch_leave(struct tlsmatch *m,
+		    void (*sink)(void *context, const void *record, size_t size), void *context)
+{
+	for (unsigned t = 0; t < TABLE_SHARES; t++)
+		leave_read(table_shares_of(&m->decided, t), sink, context);
+	for (unsigned t = 0; t < TABLE_SHARES; t++) {
+		const struct table_list *waiting = table_shares_of(&m->waiting, t);
+
+		leave_uses(table_shares_of(&m->old, t), sink, context);
+		leave_uses(table_shares_of(&m->recent, t), sink, context);
+		for (const struct socket *s = table_list_first(waiting); s;
+		     s = table_list_next(waiting, s))
+			sink(context, &s->record, sizeof(s->record));
+	}
+}

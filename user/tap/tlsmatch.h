@@ -18,6 +18,7 @@
 #define TELLTALE_TLSMATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -45,6 +46,10 @@ enum tlsmatch_verdict tlsmatch_ask(struct tlsmatch *m, const struct record_opaqu
 /* Is the connection of RECORD, which is TLSMATCH_UNREAD, read after all? Its process is PID; 0:
  * that is not known, and any process of the target stands for it. */
 bool tlsmatch_owned(struct tlsmatch *m, const struct record_opaque *record, pid_t pid);
+/* Gives SINK the records from which another one, given them in this order, learns what this one
+ * knows of connections that are read, or not decided yet. */
+void tlsmatch_leave(struct tlsmatch *m,
+		    void (*sink)(void *context, const void *record, size_t size), void *context);
 /* NOW_NS is CLOCK_MONOTONIC. Meant for every second or so. */
 void tlsmatch_tick(struct tlsmatch *m, uint64_t now_ns);
 

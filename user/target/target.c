@@ -8,27 +8,36 @@
 const char *const target_states[] = {
 	[TARGET_WAITING] = "waiting", [TARGET_ATTACHED] = "attached", [TARGET_GONE] = "gone"};
 
+int target_init_apart(struct target *t, const struct config_target *config)
+{
+	memset(t, 0, sizeof(*t));
+	t->selector.process = -1;
+	t->never_forwards = config->never_forwards;
+	t->name = strdup(config->name);
+	t->lock = malloc(sizeof(pthread_mutex_t));
+	if (!t->name || !t->lock) {
+		free(t->name);
+		free(t->lock);
+		memset(t, 0, sizeof(*t));
+		return -ENOMEM;
+	}
+	pthread_mutex_init(t->lock, NULL);
+	return 0;
+}
+
 int target_init(struct target *t, const struct config_target *config, const char *mount, char *why,
 		size_t why_len)
 {
 	struct config_target named = *config;
-	int err = -ENOMEM;
+	int err = target_init_apart(t, config);
 
-	memset(t, 0, sizeof(*t));
-	t->never_forwards = config->never_forwards;
-	t->name = strdup(config->name);
-	t->lock = malloc(sizeof(pthread_mutex_t));
-	named.name = t->name;
-	if (t->name && t->lock)
-		err = selector_init(&t->selector, &named, mount, why, why_len);
-	if (err) {
-		free(t->name);
-		free(t->lock);
-		memset(t, 0, sizeof(*t));
+	if (err)
 		return err;
-	}
-	pthread_mutex_init(t->lock, NULL);
-	return 0;
+	named.name = t->name;
+	err = selector_init(&t->selector, &named, mount, why, why_len);
+	if (err)
+		target_fini(t);
+	return err;
 }
 
 void target_fini(struct target *t)
@@ -53,6 +62,13 @@ struct target_status target_status(const struct target *t)
 	s = t->status;
 	pthread_mutex_unlock(t->lock);
 	return s;
+}
+
+void target_set_status(struct target *t, const struct target_status *status)
+{
+	pthread_mutex_lock(t->lock);
+	t->status = *status;
+	pthread_mutex_unlock(t->lock);
 }
 
 /* The paths of the cgroups that are there, malloc'ed. */

@@ -61,13 +61,18 @@ struct target {
  * CONFIG's name copied. */
 int target_init(struct target *t, const struct config_target *config, const char *mount, char *why,
 		size_t why_len);
+/* The same where nothing is looked for: another process follows it, and says how it does. 0 or
+ * -ENOMEM. */
+int target_init_apart(struct target *t, const struct config_target *config);
 void target_fini(struct target *t); /* the hooks have let its cgroups go */
 
 /* "waiting", "attached", "gone". */
 extern const char *const target_states[];
 
-/* These two are for any thread. */
+/* These three are for any thread. */
 struct target_status target_status(const struct target *t);
+/* For a target that is followed elsewhere. */
+void target_set_status(struct target *t, const struct target_status *status);
 /* Calls EACH for every process in its cgroups and below them; with 0 for one that is in a PID
  * namespace that is not seen from here. */
 void target_each_process(const struct target *t, void (*each)(void *context, pid_t pid),

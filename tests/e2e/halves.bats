@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# telltale's two halves as services of their own: each can come, go and be killed, and neither has what it does
+# not need.
+
+load helper
+
+# half NAME probe|daemon: starts it with tt's configuration.
+half() {
+  local options=(--config "$BED/tt.yaml")
+  [[ $2 == probe ]] || options+=(--truth "$BED/tt.truth")
+  bed_spawn "$1" env -i PATH="$PATH" "$TELLTALE" "$2" "${options[@]}"
+}
+
+# daemon NAME
+daemon() {
+  half "$1" daemon
+  bed_wait 60 "the daemon half $1" telltale_ready "$1"
+}
+
+# halves [LINE]: both halves beside alice, who pays bob. LINE is added to the target.
+halves() {
+  receiver bob
+  sender alice "http://127.0.0.1:$(connector_port bob)"
+  telltale_config tt "$(connector_cgroup alice)${1:+$'\n'    $1}"
+  half probe probe # it waits for the host key, which the other one makes
+  daemon tt
+}
+
+load_on() {
+  until [[ -e $BED/enough ]]; do
+    connector_hammer alice '{"count":500,"concurrency":8,"receiver":"test.bob","probes":0}' || return
+  done
+}
+
+load_begin() {
+  load_on 3>&- 4>&- &
+  hammer=$!
+}
+
+load_end() {
+  touch "$BED/enough"
+  wait "$hammer"
+}
+
+unharmed() {
+  connector_count alice
+  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ]
+  [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
+}
+
+attached() {
+  bpftool cgroup tree "$BED_CGROUP" | grep -cE 'ingress_run|egress_run|socket_released'
+}
+
+# caps NAME SET
+caps() {
+  awk -v set="$2:" '$1 == set { print $2 }' "/proc/$(bed_pid "$1")/status"
+}
+
+@test "each half has what it needs and nothing else" {
+  halves
+  # bpf 39, perfmon 38, checkpoint_restore 40, sys_ptrace 19, dac_read_search 2; sys_admin 21 before Linux 6.10
+  had=$((16#$(caps probe CapPrm)))
+  [ $((had & ~((1 << 39) | (1 << 38) | (1 << 40) | (1 << 19) | (1 << 2) | (1 << 21)))) = 0 ]
+  for set in CapInh CapPrm CapEff CapBnd CapAmb; do [ $((16#$(caps tt "$set"))) = 0 ]; done
+  for name in probe tt; do
+    grep -qE '^NoNewPrivs:\s+1$' "/proc/$(bed_pid "$name")/status"
+    grep -qE '^Seccomp:\s+2$' "/proc/$(bed_pid "$name")/status"
+    grep -qE '^Max core file size +0 +0 ' "/proc/$(bed_pid "$name")/limits"
+  done
+  # No network socket in the probe half, and no BPF but the ring and the counters in the daemon half.
+  run ! grep -qE 'inet|tcp|udp' <(for fd in "/proc/$(bed_pid probe)"/fd/*; do readlink "$fd"; done)
+  inodes=$(for fd in "/proc/$(bed_pid probe)"/fd/*; do readlink "$fd"; done | sed -n 's/^socket:\[\(.*\)\]$/\1/p')
+  for inode in $inodes; do run ! grep -qw "$inode" /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/packet; done
+  [ "$(grep -l '^map_id' "/proc/$(bed_pid tt)"/fdinfo/* | wc -l)" -le 2 ]
+  run ! grep -l '^prog_id\|^link_id' "/proc/$(bed_pid tt)"/fdinfo/*
+  connector_hammer alice '{"count":50,"concurrency":4,"receiver":"test.bob"}'
+  bed_stop tt
+  exactly tt alice
+  bed_stop probe
+}
+
+@test "a daemon half that was taken over cannot make the probe half attach elsewhere, read a file or stop" {
+  # Else a daemon half that was killed would leave a minute in doubt.
+  halves 'forwards: never'
+  bed_stop tt
+  before=$(attached)
+  files=$(ls "/proc/$(bed_pid probe)/fd" | wc -l)
+  "$ROOT/tests/e2e/hostile_half.py" "$BED/tt.runtime/probe.sock"
+  bed_alive probe
+  [ "$(attached)" = "$before" ]
+  [ "$(ls "/proc/$(bed_pid probe)/fd" | wc -l)" -le $((files + 1)) ]
+  # And the next one counts as if nothing had been.
+  connector_count alice
+  cp "$BED/alice.count" "$BED/before.count"
+  daemon tt
+  connector_hammer alice '{"count":50,"concurrency":4,"receiver":"test.bob"}'
+  bed_stop tt
+  exactly tt alice "$BED/before.count"
+  bed_stop probe
+}
+
+# Adds a truth file's figures to those in total.json, and says how many exchanges it lost.
+add_up() {
+  python3 - "$BED/tt.truth" "$BED/total.json" <<'PYTHON'
+import json, os, sys
+now = json.load(open(sys.argv[1]))
+total = json.load(open(sys.argv[2])) if os.path.exists(sys.argv[2]) else {}
+lost = {k: n for k, n in now["lost"].items() if n}
+print(f"# {now['prepares']} prepares, lost {lost}")
+for key, n in now.items():
+    if isinstance(n, int):
+        total[key] = total.get(key, 0) + n
+total["lost"] = total.get("lost", 0) + sum(lost.values())
+json.dump(total, open(sys.argv[2], "w"))
+PYTHON
+}
+
+@test "the daemon half is restarted under load, again and again: not one exchange is lost" {
+  halves
+  load_begin
+  for ((i = 0; i < ${RESTARTS:-4}; i++)); do
+    bed_wait 20 'telltale to be at work' at_least 200 telltale_metric tt packet_count_prepare
+    bed_stop tt
+    add_up
+    daemon tt
+    [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  done
+  load_end
+  bed_stop tt
+  add_up
+  cp "$BED/total.json" "$BED/tt.truth"
+  exactly tt alice
+  [ "$(bed_json "$BED/total.json" lost)" = 0 ]
+  unharmed
+  bed_stop probe
+}
+
+@test "the daemon half is killed under load: no exchange fails, and the probe half and the next one say so" {
+  halves
+  load_begin
+  bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
+  bed_stop tt KILL || true
+  bed_wait 20 'the probe half to say so' grep -q 'ended without a word' "$BED/probe.log"
+  daemon tt
+  bed_wait 20 'the next to be at work' at_least 500 telltale_metric tt telltale_records_total
+  grep -q 'the daemon half before this one was killed' "$BED/tt.log"
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  load_end
+  unharmed
+  bed_stop tt
+  bed_stop probe
+}
+
+@test "the probe half is killed under load: no exchange fails, nothing stays attached, and the daemon half says so" {
+  halves
+  load_begin
+  bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
+  bed_stop probe KILL || true
+  bed_wait 20 'the programs to be detached' not attached
+  bed_wait 20 'the daemon half to end' not bed_alive tt
+  grep -q 'the probe half has ended without a word' "$BED/tt.log"
+  load_end
+  unharmed
+}
+
+@test "a process of another user gets no ring" {
+  halves
+  bed_stop tt
+  chmod 777 "$BED/tt.runtime" "$BED/tt.runtime/probe.sock"
+  chmod o+x "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" "$BED" "$(dirname "$BATS_TEST_TMPDIR")"
+  run setpriv --reuid=65534 --clear-groups python3 - "$BED/tt.runtime/probe.sock" <<'PYTHON'
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.settimeout(10)
+s.connect(sys.argv[1])
+try:
+    s.send(struct.pack("=HHIII", 1, 1, 16, 2, 0))
+    sys.exit(1 if s.recv(4096) else 0)
+except (ConnectionResetError, BrokenPipeError):
+    pass
+PYTHON
+  [ "$status" = 0 ]
+  grep -q 'another user has asked for the ring' "$BED/probe.log"
+  bed_stop probe
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watched.h - the targets in the probe half: finds what the configuration names, and has the probe
+ * attached to it as it comes and goes.
+ */
+#ifndef TELLTALE_WATCHED_H
+#define TELLTALE_WATCHED_H
+
+#include "config/config.h"
+#include "tap/probe.h"
+#include "target/follow.h"
+
+struct watched {
+	struct target list[CONFIG_TARGETS_MAX];
+	size_t len;
+	char *mount; /* of the hierarchy */
+	struct follow *follow;
+};
+
+/* Finds and locks what is there: nothing is no error. 0 or -errno, logged but for -ENOMEM; then
+ * watched_close is due all the same. */
+int watched_open(struct watched *w, const struct config *config);
+/* Attaches P, which outlives W, to what is there. 0 or -errno, logged. */
+int watched_attach(struct watched *w, struct probe *p);
+/* From here on what comes is attached by a thread. Before privileges are given up. 0 or -errno. */
+int watched_start(struct watched *w);
+/* Detaches from everything. */
+void watched_detach(struct watched *w);
+void watched_close(struct watched *w);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire.h - what the two halves say to each other, apart from the records in the ring.
+ *
+ * telltale is two processes. The probe half has the privileges: it attaches, and looks at the
+ * targets' processes. The daemon half has none: it reads the ring, exports, and serves the page.
+ * They are connected by a socket that keeps messages apart (SOCK_SEQPACKET), so one packet is one
+ * message: a header, and the fixed body that its type has. Text is NUL-terminated inside its array.
+ *
+ * Neither half trusts the other. wire_decode, the same function for both ways, refuses every
+ * message that the other side has no business to send, or that has another length, an impossible
+ * value or unterminated text. What is text it makes fit for a log.
+ *
+ * The daemon half can say that it is there, that it leaves, and ask whose one connection of a
+ * target is. Nothing that it says names a file, or a process to attach to.
+ */
+#ifndef TELLTALE_WIRE_H
+#define TELLTALE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/record.h"
+#include "config/target.h"
+
+/* Of header and bodies. Halves of different versions do not work together, as those of different
+ * RECORD_VERSION do not. */
+#define WIRE_VERSION 1
+
+#define WIRE_TEXT_MAX 320
+#define WIRE_NAME_MAX 128 /* a longer name is cut */
+/* Bytes of records that a daemon half may leave to the next one. */
+#define WIRE_BACKLOG_MAX (16u << 20)
+#define WIRE_CLOSES      16 /* connections in one message */
+
+enum wire_type {
+	WIRE_HELLO = 1, /* daemon: it is there */
+	WIRE_LEAVING,   /* daemon: another one will come in its place */
+	WIRE_GONE,      /* daemon: it has finished; a descriptor of records for its successor may
+			 * come along */
+	WIRE_ASK,       /* daemon: whose is a connection? */
+	WIRE_WELCOME,   /* probe: everything is attached; with descriptors, in this order: ring,
+			 * counters of dropped records, and the records that the daemon half before
+			 * left, where `backlog` says so */
+	WIRE_TARGET,    /* probe: how a target does */
+	WIRE_STATE,     /* probe: how many processes there are */
+	WIRE_CLOSED,    /* probe: connections that ended with their program */
+	WIRE_ANSWER,    /* probe: to a question */
+	WIRE_BYE,       /* probe: it has detached, and the ring gets no more */
+	WIRE_TYPES,
+};
+
+enum wire_side { WIRE_FROM_DAEMON, WIRE_FROM_PROBE };
+
+/* What became of the daemon half before. */
+enum wire_before {
+	WIRE_BEFORE_NONE,
+	WIRE_BEFORE_LEFT, /* as planned, and it finished what it had in hand */
+	WIRE_BEFORE_LOST, /* it was killed, or broke: what it had in hand is lost */
+	WIRE_BEFORES,
+};
+
+struct wire_head {
+	uint16_t version; /* WIRE_VERSION */
+	uint16_t type;    /* enum wire_type */
+	uint32_t len;     /* of the whole message, in bytes */
+};
+
+struct wire_hello {
+	uint32_t record_version; /* RECORD_VERSION */
+	uint32_t pad;
+};
+
+struct wire_ask {
+	uint64_t id;    /* for the answer */
+	uint64_t at_ns; /* CLOCK_MONOTONIC when the connection was seen */
+	struct record_remote remote;
+	uint32_t target;
+	uint32_t role; /* enum record_role, as far as it is known */
+	uint32_t pid;  /* not 0: only the name of this process of the target is asked for */
+	uint32_t pad;
+};
+
+struct wire_welcome {
+	uint64_t session[2]; /* the key under which the programs hash what is forgotten */
+	uint64_t dropped;    /* records that found no room until the daemon half before went */
+	uint32_t ring_bytes;
+	uint32_t targets;
+	uint32_t record_version;
+	uint32_t before;  /* enum wire_before */
+	uint32_t backlog; /* 1: a descriptor of records that the one before left comes along */
+	uint32_t pad;
+};
+
+struct wire_target {
+	uint64_t since_ns; /* CLOCK_REALTIME */
+	uint32_t index;
+	uint32_t state; /* enum target_state */
+	uint32_t cgroups;
+	uint32_t refused;
+	char name[WIRE_NAME_MAX];
+	char reason[WIRE_TEXT_MAX];
+};
+
+struct wire_state {
+	uint64_t execs; /* programs that began in the targets so far */
+	uint32_t processes;
+	uint32_t tapped;      /* whose TLS library is read */
+	uint32_t tls_refused; /* 1: the kernel lets nobody read TLS */
+	uint32_t pad;
+};
+
+struct wire_closed {
+	uint32_t len;
+	uint32_t pad;
+	struct record_flow_close closes[WIRE_CLOSES];
+};
+
+struct wire_answer {
+	uint64_t id;
+	uint32_t looked;  /* 0: there was no time to look */
+	uint32_t verdict; /* enum sockets_verdict */
+	uint32_t role;    /* enum record_role */
+	uint32_t pid;     /* 0: not found */
+	char program[32];
+};
+
+struct wire_message {
+	struct wire_head head;
+	union {
+		struct wire_hello hello;
+		struct wire_ask ask;
+		struct wire_welcome welcome;
+		struct wire_target target;
+		struct wire_state state;
+		struct wire_closed closed;
+		struct wire_answer answer;
+	};
+};
+
+/* Sets the header of M, whose body is filled in. */
+void wire_begin(struct wire_message *m, enum wire_type type);
+/* TEXT, cut where it is too long, into an array of LEN bytes; the rest is zeroed. */
+void wire_put_text(char *to, size_t len, const char *text);
+
+/*
+ * A packet of LEN bytes that FROM sent, to *OUT. 0; -EPROTONOSUPPORT: it is of another version;
+ * -EBADMSG: it is no message that FROM may send.
+ */
+int wire_decode(const void *packet, size_t len, enum wire_side from, struct wire_message *out);
+
+_Static_assert(sizeof(struct wire_head) == 8, "wire_head");
+_Static_assert(sizeof(struct wire_ask) == 56, "wire_ask");
+_Static_assert(sizeof(struct wire_welcome) == 48, "wire_welcome");
+_Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");
+_Static_assert(sizeof(struct wire_state) == 24, "wire_state");
+_Static_assert(sizeof(struct wire_closed) == 8 + 32 * WIRE_CLOSES, "wire_closed");
+_Static_assert(sizeof(struct wire_answer) == 56, "wire_answer");
+
+#endif
