@@ -25,9 +25,11 @@ static const char *const doubt_words[DOUBT_CAUSES] = {
 };
 
 /* Looking for an owner reads tables as long as the host has sockets, and whoever opens connections
- * makes us look: a target has a tenth of the time for it, and may be this much ahead. */
-#define LOOK_SHARE 10
-#define LOOK_NS    (100 * NS_PER_MS)
+ * makes us look: a target has a tenth of the time for it. It may be this much ahead, and a look
+ * that took longer is made up for, up to a second. */
+#define LOOK_SHARE   10
+#define LOOK_NS      (100 * NS_PER_MS)
+#define LOOK_DEBT_NS NS_PER_S
 
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
@@ -48,7 +50,8 @@ struct blind {
 	size_t said_len;
 	struct of_target {
 		bool doubted[DOUBT_CAUSES]; /* and said so in the log */
-		uint64_t looked_ns, left_ns;
+		uint64_t looked_ns;
+		int64_t left_ns; /* below 0: looks took longer than they may */
 		/* One of those for which there was no time and which may tell the origin. */
 		bool waits;
 		struct record_opaque waiting;
@@ -149,8 +152,8 @@ static bool may_bring_in(const struct blind *b, unsigned target, const struct re
 /* Has the target time left for looking? */
 static bool may_look(struct of_target *of, uint64_t now)
 {
-	of->left_ns += (now - of->looked_ns) / LOOK_SHARE;
-	if (of->left_ns > LOOK_NS)
+	of->left_ns += (int64_t)((now - of->looked_ns) / LOOK_SHARE);
+	if (of->left_ns > (int64_t)LOOK_NS)
 		of->left_ns = LOOK_NS;
 	of->looked_ns = now;
 	return of->left_ns > 0;
@@ -171,7 +174,9 @@ static bool look(struct blind *b, unsigned target, const struct record_opaque *r
 	processes_scan_soon(b->processes, target, r->at_ns);
 	*owner = sockets_find(b->processes, target, &r->remote, role);
 	took = clock_mono_ns() - begun;
-	of->left_ns -= took < of->left_ns ? took : of->left_ns;
+	of->left_ns -= (int64_t)took;
+	if (of->left_ns < -(int64_t)LOOK_DEBT_NS)
+		of->left_ns = -(int64_t)LOOK_DEBT_NS;
 	return true;
 }
 
