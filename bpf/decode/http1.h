@@ -393,4 +393,17 @@ bytes_function int http1_opens_late(__u64 word, __u32 len)
 	return opens;
 }
 
+/* Is it worth a call to find out whether a request of any method begins with WORD, or a blank line
+ * before one? Few words of other protocols begin with two capitals, or with a line end. */
+static __always_inline int http1_may_open(__u64 word)
+{
+	return (word & 0xe0e0) == 0x4040 || (__u8)word == '\r' || (__u8)word == '\n';
+}
+
+/* May an answer begin with WORD? */
+static __always_inline int http1_answers(__u64 word, __u32 len)
+{
+	return len >= 16 && bytes_low(word, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0);
+}
+
 #endif

@@ -128,20 +128,11 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segment *seg, __u64 word,
 					int out)
 {
-	/* Few words of other protocols begin with two capitals, or with a line end. */
-	if ((word & 0xe0e0) != 0x4040 && (__u8)word != '\r' && (__u8)word != '\n')
+	if (!http1_may_open(word))
 		return 0;
 	return sk->state != BPF_TCP_LISTEN &&
 	       (http1_opens(word, seg->len) | http1_opens_late(word, seg->len)) &&
 	       !tap_is_old(sk, seg, out);
-}
-
-/* Does an answer begin here? On a connection that is not followed, its request was not seen: it was
- * under way before this program was attached, or there was no room for it. */
-static __always_inline int tap_is_answer(__u64 word, __u32 len)
-{
-	return len >= TAP_REQUEST_MIN &&
-	       bytes_low(word, 7) == BYTES_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0);
 }
 
 /* A connection that is not followed: does this segment make it one? */
@@ -163,7 +154,9 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if ((__u8)word != 'P') {
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out);
-		else if (out && tap_is_answer(word, seg->len))
+		/* Of a request that was not seen: it was under way before this program was
+		 * attached, or there was no room for it. */
+		else if (out && http1_answers(word, seg->len))
 			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);

@@ -9,9 +9,10 @@
  * the SSL object, and the peer is known by its Host header.
  *
  * Most calls of a connector that keeps its accounts in a database are not ILP. Of a connection that
- * is not followed, a call that writes something else than the beginning of a POST, and one that
- * reads where this end is the client, cannot begin one: these are left at once, and where the
- * kernel has sessions (one program for entry and return, see uprobe.h) without a stop on return.
+ * is not followed, a call that writes something else than the beginning of an HTTP/1 message, and
+ * one that reads where this end is the client, cannot begin one: these are left at once, and where
+ * the kernel has sessions (one program for entry and return, see uprobe.h) without a stop on
+ * return.
  *
  * Who talks through OpenSSL's BIO interface calls none of these: the functions behind it do not.
  * They have no names, and are found through the table that BIO_f_ssl returns; see
@@ -67,10 +68,16 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 	return frame;
 }
 
-/* May a request begin with WORD, as far as its first LEN bytes say? */
-static __always_inline int tls_begins(__u64 word, __u32 len)
+/* May a request begin with WORD, as far as its first LEN bytes say, or an answer of this end's to
+ * one that was not seen? */
+static __always_inline int tls_begins(__u64 word, __u32 len, int out)
 {
-	return (__u8)word == 'P' && (http2_is_preface(word) || http1_begins(word, len));
+	if ((__u8)word == 'P' && (http2_is_preface(word) || http1_begins(word, len)))
+		return 1;
+	if (!http1_may_open(word))
+		return 0;
+	return (http1_opens(word, len) | http1_opens_late(word, len)) ||
+	       (out && http1_answers(word, len));
 }
 
 /* Is what CALL is about to write certainly not the beginning of a request? */
@@ -81,7 +88,7 @@ static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tl
 	__u64 word = len ? source_word(&src, 0, len) : 0;
 
 	/* 0: perhaps it could not be read */
-	return word && !tls_begins(word, len) && !http2_may_begin(word);
+	return word && !tls_begins(word, len, 1) && !http2_may_begin(word);
 }
 
 /* Is this end of CALL's connection known to be the client? Its peer sends it no requests. What
@@ -227,8 +234,9 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	struct tls_flow *blank, *f;
 	__u32 zero = 0;
 	__u64 word = source_word(src, 0, len);
+	int answer;
 
-	if (!http1_begins(word, len)) {
+	if (http2_is_preface(word) || !tls_begins(word, len, out)) {
 		if (!word) /* no HTTP begins so, and few things do */
 			tls_recheck(src, key, len, out, target);
 		return 0;
@@ -237,11 +245,14 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	c.pid = (__u32)key->pid;
 	c.generation = (__u32)(src->now_ns >> 10);
 	c.target = target;
+	answer = (__u8)word == 'H' && http1_answers(word, len);
+	c.plain = answer || !http1_begins(word, len);
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
 	if (!tls_has_room(target) || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
-		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, len, src->now_ns);
+		if (!c.plain)
+			emit_gap(&c, RECORD_GAP_FULL, (__u8)out, len, src->now_ns);
 		return 0;
 	}
 	tls_count(target, 1);
@@ -253,7 +264,11 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	f->flow.common.pid = c.pid;
 	f->flow.common.generation = c.generation;
 	f->flow.common.target = c.target;
+	f->flow.common.plain = c.plain;
+	f->flow.common.guessing = (__u8)answer;
 	f->flow.sides[FLOW_OUT].out = 1;
+	if (answer) /* until that is complete, nothing else is to be waited for */
+		f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
 	return f;
 }
 
@@ -394,6 +409,26 @@ drop:
 	return 0;
 }
 
+/* As tap_let_go: a connection on which no POST has been seen is let go once nothing is under way,
+ * or once it cannot be read any more. A part of a message has passed in direction OUT. */
+bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, int out)
+{
+	__u8 asking = bytes_forget(f->flow.sides[!out].http1.phase);
+	__u8 answering = bytes_forget(f->flow.sides[out & 1].http1.phase);
+	__u32 target = f->flow.common.target;
+	int idle = asking == PHASE_START && answering == PHASE_START &&
+		   f->flow.common.requests == f->flow.common.answers;
+
+	if ((f->flow.common.role == RECORD_ROLE_CLIENT) == out)
+		return 0;
+	if (!idle && !f->flow.common.tunnel && asking != PHASE_LOST && answering != PHASE_LOST &&
+	    answering != PHASE_UNTIL_CLOSE)
+		return 0;
+	if (!bpf_map_delete_elem(&tls_flows, key))
+		tls_count(target, -1);
+	return 0;
+}
+
 /* The same run, come here by tail call: one step of the piece in hand, then here again for more. */
 static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 {
@@ -419,6 +454,8 @@ static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 		follow_gap(&src, &f->flow.common, s, RECORD_GAP_COMPLEX,
 			   s->cursor.end - s->cursor.off);
 	}
+	if (bytes_forget(f->flow.common.plain))
+		tls_let_go(&key, f, out);
 drop:
 	bpf_map_delete_elem(&tls_calls, &frame);
 	return 0;

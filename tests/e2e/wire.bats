@@ -75,6 +75,61 @@ all_forwarded() {
   [ "$(telltale_truth tt outcomes rejected)" = 3 ]
 }
 
+@test "a POST behind a GET in one segment is read" {
+  mkdir "$BED_CGROUP/bob"
+  telltale_config tt "$BED_CGROUP/bob"
+  telltale_start tt
+  peer bob receive
+  [ "$(python3 "$PEER" pay "$(port_of bob)" 9 together)" = '9 0' ]
+  bed_wait 20 'them to be judged' test_metric 9 tt telltale_exchanges_by_origin_total 'origin="received"'
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+}
+
+is_read() {
+  grep -q "reading the TLS library of process $1 " "$BED/tt.log"
+}
+
+# over_tls WHO WAY COUNT [FILE]: telltale beside WHO, bob or alice, who pays over TLS.
+over_tls() {
+  local who=$1
+  shift
+  bed_certificates
+  mkdir "$BED_CGROUP/$who"
+  telltale_config tt "$BED_CGROUP/$who"
+  telltale_start tt
+  CERT=$BED/server.pem KEY=$BED/server.key peer bob receive ${3:+"$3"}
+  GO=$BED/go CA=$BED/ca.pem bed_spawn alice python3 "$PEER" pay "$(port_of bob)" "$2" "$1" ${3:+"$3"}
+  bed_wait 20 "$who to be read" is_read "$(bed_pid "$who")"
+  touch "$BED/go"
+}
+
+@test "inside TLS, POSTs behind a GET whose answer is outstanding get their own answers" {
+  over_tls alice behind 6 "$BED/gate"
+  bed_wait 20 'the payer' grep -q '^3 3$' "$BED/alice.log"
+  bed_wait 20 'its exchanges' test_metric 6 tt telltale_exchanges_total
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+  [ "$(telltale_truth tt outcomes fulfilled)" = 3 ]
+  [ "$(telltale_truth tt outcomes rejected)" = 3 ]
+}
+
+@test "inside TLS, a POST behind a GET in one call is read by who sends it" {
+  over_tls alice together 9
+  bed_wait 20 'the payer' grep -q '^9 0$' "$BED/alice.log"
+  bed_wait 20 'its exchanges' test_metric 9 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+}
+
+@test "and by who gets it" {
+  over_tls bob together 9
+  bed_wait 20 'the payer' grep -q '^9 0$' "$BED/alice.log"
+  bed_wait 20 'its exchanges' test_metric 9 tt telltale_exchanges_by_origin_total 'origin="received"'
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  telltale_stop tt
+}
+
 @test "attached while answers are under way, telltale takes none of them for another's" {
   peer bob receive "$BED/gate"
   mkdir "$BED_CGROUP/alice"

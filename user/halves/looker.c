@@ -8,16 +8,18 @@
 #include "base/procname.h"
 #include "tap/sockets.h"
 
-/* A target's share of the time for looks, and how much of it may be ahead. */
-#define LOOK_SHARE 10
-#define LOOK_NS    (100 * NS_PER_MS)
+/* A target's share of the time for looks, and how much of it may be ahead. A look that took longer
+ * is made up for, up to a second. */
+#define LOOK_SHARE   10
+#define LOOK_NS      (int64_t)(100 * NS_PER_MS)
+#define LOOK_DEBT_NS (int64_t) NS_PER_S
 
 /* Has the target time left for looking? */
 static bool may_look(struct looker *l, unsigned target, uint64_t now)
 {
-	uint64_t *left = &l->of[target].left_ns;
+	int64_t *left = &l->of[target].left_ns;
 
-	*left += (now - l->of[target].looked_ns) / LOOK_SHARE;
+	*left += (int64_t)((now - l->of[target].looked_ns) / LOOK_SHARE);
 	if (*left > LOOK_NS)
 		*left = LOOK_NS;
 	l->of[target].looked_ns = now;
@@ -56,7 +58,8 @@ static void find_owner(struct looker *l, const struct wire_ask *ask, struct wire
 
 void looker_answer(struct looker *l, const struct wire_ask *ask, struct wire_answer *out)
 {
-	uint64_t begun = clock_mono_ns(), took;
+	int64_t *left = &l->of[ask->target].left_ns;
+	uint64_t begun = clock_mono_ns();
 
 	memset(out, 0, sizeof(*out));
 	out->id = ask->id;
@@ -68,7 +71,7 @@ void looker_answer(struct looker *l, const struct wire_ask *ask, struct wire_ans
 		name_process(l, ask, out);
 	else
 		find_owner(l, ask, out);
-	took = clock_mono_ns() - begun;
-	l->of[ask->target].left_ns -=
-		took < l->of[ask->target].left_ns ? took : l->of[ask->target].left_ns;
+	*left -= (int64_t)(clock_mono_ns() - begun);
+	if (*left < -LOOK_DEBT_NS)
+		*left = -LOOK_DEBT_NS;
 }

@@ -15,7 +15,8 @@
 struct looker {
 	struct processes *processes;
 	struct {
-		uint64_t looked_ns, left_ns;
+		uint64_t looked_ns;
+		int64_t left_ns; /* below 0: looks took longer than they may */
 	} of[CONFIG_TARGETS_MAX];
 };
 

@@ -12,8 +12,11 @@ peer.py pay PORT COUNT WAY [FILE]
   behind                     all at once behind a GET, in turn rejected and fulfilled; then makes FILE
   amid                       the same; 3, then makes FILE.asked and waits for FILE.go, then 5, then makes FILE,
                              then one after the other
+  together                   on one connection, a GET before each request in the same segment
 peer.py hold PORT COUNT      opens COUNT connections, says "POST " on each, prints "open", and waits
 peer.py say PORT HEX         says these bytes; prints "said" and waits, unless the other end closes
+With $CERT (and $KEY) set who receives, and with $CA set who pays, does so over TLS. Who pays waits for the file $GO
+first, if that is set.
 """
 import asyncio
 import datetime
@@ -21,6 +24,7 @@ import hashlib
 import os
 import resource
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -87,7 +91,11 @@ async def listen(file, serve):
             pass
         writer.close()
 
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0, backlog=4096)
+    tls = None
+    if "CERT" in os.environ:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0, backlog=4096, ssl=tls)
     with open(file + ".new", "w", encoding="ascii") as out:
         print(server.sockets[0].getsockname()[1], file=out)
     os.rename(file + ".new", file)
@@ -133,6 +141,9 @@ async def forward(file, port):
     await listen(file, serve)
 
 
+GET = b"GET /health HTTP/1.1\r\nHost: peer\r\n\r\n"
+
+
 class Payer:
     def __init__(self, reader, writer):
         self.reader, self.writer, self.counts = reader, writer, {13: 0, 14: 0}
@@ -157,8 +168,14 @@ class Payer:
                 raw.send(b"!", socket.MSG_OOB)
                 await self.plain(1)
 
+    async def together(self, count):
+        for _ in range(count):
+            self.writer.write(GET + request(1000))
+            await self.take()
+            await self.take()
+
     async def behind(self, count, file):
-        self.writer.write(b"GET /health HTTP/1.1\r\nHost: peer\r\n\r\n")
+        self.writer.write(GET)
         for i in range(count):
             await asyncio.sleep(0.01)  # a segment each
             self.ask(i)
@@ -195,7 +212,10 @@ async def pay(port, count, way, *more):
     if way == "syn":
         print(sum(in_the_syn(port) for _ in range(int(count))), 0)
         return
-    payer = Payer(*await asyncio.open_connection("127.0.0.1", int(port)))
+    if "GO" in os.environ:
+        await wait_for(os.environ["GO"])
+    tls = ssl.create_default_context(cafile=os.environ["CA"]) if "CA" in os.environ else None
+    payer = Payer(*await asyncio.open_connection("127.0.0.1", int(port), ssl=tls))
     await getattr(payer, way)(int(count), *more)
     payer.writer.close()
     print(payer.counts[13], payer.counts[14])
