@@ -140,12 +140,15 @@ struct {
 	__type(value, struct piece);
 } early SEC(".maps");
 
-/* Where the bytes after an early segment begin, by its ports. A look here costs other connections
- * next to nothing. Two early segments share an entry when the ports of two far ends fall together;
- * then one of them is not found. */
-#define EARLY_SLOTS 65536
+/* What is known of connections by their ports alone. A look here costs other connections next to
+ * nothing. PORTS_EARLY: where the bytes after an early segment begin. Two early segments share an
+ * entry when the ports of two far ends fall together; then one of them is not found. PORTS_WALKING:
+ * how many of http2_sockets are certain to speak HTTP/2. */
+enum ports_fact { PORTS_EARLY, PORTS_WALKING, PORTS_FACTS };
+
+#define PORTS_SLOTS 65536
 #define EARLY_REACH (1u << 16) /* how far off the next segment may be */
-__u32 early_next[EARLY_SLOTS];
+__u32 ports[PORTS_SLOTS][PORTS_FACTS];
 
 /* How many connections are followed, by target. Each costs some kilobytes of the kernel's memory,
  * so no target may have more than flows_max; a GAP_FULL reports each of the others. The count goes
@@ -195,7 +198,7 @@ struct socket_walk {
 	__u32 inside;              /* a bit per direction: a run works on it */
 	__u32 next[2]; /* sequence numbers of the next bytes; valid once known says so */
 	__u8 known;    /* a bit per direction */
-	__u8 counted;  /* in walking[slot] */
+	__u8 counted;  /* in ports[slot]: enum tap_counted */
 	__u16 slot;
 	__u32 pad;
 	struct http2_walk walk;
@@ -210,11 +213,6 @@ struct {
 	__type(key, int);
 	__type(value, struct socket_walk);
 } http2_sockets SEC(".maps");
-
-/* How many of them there are, by ports, where it is certain that they speak HTTP/2. A look here
- * costs other connections next to nothing. */
-#define WALKING_SLOTS 4096
-__u32 walking[WALKING_SLOTS];
 
 /* The same of TLS connections. Written when a call writes or reads a frame, removed when the
  * connection ends; the least recently used is forgotten, and known again by its next chain of

@@ -55,12 +55,11 @@ struct http2_side {
 	__u8 front_len;    /* bytes of the front */
 	__u32 kept_stream; /* 0: nothing is kept */
 	__u8 kept_len;
-	__u8 joined; /* the front began in an earlier frame */
 	__u8 phase;  /* enum http2_phase */
 	__u8 trying; /* it is not certain yet that these are frames */
 	__u8 heads;  /* one was seen since the walk began */
 	__u8 found;  /* enum http2_found */
-	__u8 pad[6];
+	__u8 pad[7];
 };
 
 /* One connection. */

@@ -120,10 +120,11 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 	struct socket_walk *walk = bpf_sk_storage_get(&http2_sockets, sk, 0, 0);
 	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 
-	if (walk && walk->counted)
-		__sync_fetch_and_add(&walking[bytes_mask(walk->slot, WALKING_SLOTS - 1)], -1);
+	if (walk && walk->counted == TAP_COUNTED)
+		__sync_fetch_and_add(&ports[bytes_mask(walk->slot, PORTS_SLOTS - 1)][PORTS_WALKING],
+				     -1);
 	if (walk)
-		walk->counted = 0;
+		walk->counted = TAP_UNCOUNTED;
 	if (!f)
 		return TAP_PASS;
 	tap_count(f, TAP_UNCOUNTED);
@@ -225,18 +226,26 @@ static __always_inline int tap_is_old(struct bpf_sock *sk, const struct segment 
 	return tcp && (__s32)(seg->seq + seg->len - tap_tcp(tcp, out, 0)) <= 0;
 }
 
-/* See early_next. */
-static __always_inline __u32 *tap_early_next(const struct segment *seg)
+static __always_inline __u32 tap_slot(const struct segment *seg)
 {
-	return &early_next[bytes_mask(seg->sport ^ seg->dport, EARLY_SLOTS - 1)];
+	return bytes_mask(seg->sport ^ seg->dport, PORTS_SLOTS - 1);
 }
 
-/* May there have been an early segment just before this one, on the same connection? */
+static __always_inline __u32 *tap_early_next(const struct segment *seg)
+{
+	return &ports[tap_slot(seg)][PORTS_EARLY];
+}
+
+/* May there have been an early segment just before this one, on the same connection? EARLY: of its
+ * ports. */
+static __always_inline int tap_follows(const struct segment *seg, __u32 early, int out)
+{
+	return early && (out ? seg->ack : seg->seq) - early + EARLY_REACH < 2 * EARLY_REACH;
+}
+
 static __always_inline int tap_follows_early(const struct segment *seg, int out)
 {
-	__u32 early = *tap_early_next(seg);
-
-	return early && (out ? seg->ack : seg->seq) - early + EARLY_REACH < 2 * EARLY_REACH;
+	return tap_follows(seg, *tap_early_next(seg), out);
 }
 
 /* The first segment of a direction is seen: TCP knows how far that direction has got. Two runs may

@@ -140,18 +140,21 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int out, void *settle, void *walk)
 {
 	struct source src = {.skb = skb, .base = seg->off};
+	__u64 known = bytes_load(ports[tap_slot(seg)]); /* both facts; mostly 0 */
 	__u64 word;
 
 	if (!seg->len && !out)
 		return 0;
-	if (tap_follows_early(seg, out) && sk->state != BPF_TCP_LISTEN)
+	if (tap_follows(seg, (__u32)known, out) && sk->state != BPF_TCP_LISTEN)
 		tap_go_settle(skb, TAP_ADOPT, settle);
 	if (!seg->len)
 		return 0;
-	word = source_word(&src, 0, seg->len);
-	if ((http2_may_begin(word) || *tap_walking(seg)) && tap_walks(sk, word))
+	if (known >> 32 && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
 		bpf_tail_call(skb, walk, 0);
+	word = source_word(&src, 0, seg->len);
 	if ((__u8)word != 'P') {
+		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
+			bpf_tail_call(skb, walk, 0);
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out);
 		/* Of a request that was not seen: it was under way before this program was

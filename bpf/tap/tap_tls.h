@@ -356,18 +356,13 @@ drop:
 
 /* --- HTTP/1 ---------------------------------------------------------------------------------- */
 
-/* The bytes of a call that has returned, LEN of them: is there a flow to go on with? */
-static __always_inline int tls_piece(const struct source *src, struct shared_tls_key *key,
-				     __u32 len, int out, __u8 target)
+/* The bytes of a call that has returned, LEN of them, on the connection F: is there something to go
+ * on with? */
+static __always_inline int tls_piece(const struct source *src, struct tls_flow *f, __u32 len,
+				     int out)
 {
-	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, key);
-	struct side *s;
+	struct side *s = &f->flow.sides[out];
 
-	if (!f)
-		f = tls_meet(src, key, len, out, target);
-	if (!f)
-		return 0;
-	s = &f->flow.sides[out];
 	s->cursor.off = 0;
 	s->cursor.end = len;
 	s->cursor.now_ns = src->now_ns;
@@ -381,6 +376,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 	struct shared_tls_key key = {};
 	int result = PT_REGS_RC(ctx);
 	struct source src = {};
+	struct tls_flow *f;
 	__u64 len = result;
 	__u8 target;
 
@@ -398,11 +394,14 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 	if (len < 1 || len > 1u << 30)
 		goto drop;
 	src.now_ns = bpf_ktime_get_ns();
-	if (!bpf_map_lookup_elem(&tls_flows, &key) && tls_walks(&src, &key, (__u32)len, out)) {
+	f = bpf_map_lookup_elem(&tls_flows, &key);
+	if (!f && tls_walks(&src, &key, (__u32)len, out)) {
 		bpf_tail_call(ctx, walk, 0);
 		goto drop;
 	}
-	if (tls_piece(&src, &key, (__u32)len, out, target))
+	if (!f)
+		f = tls_meet(&src, &key, (__u32)len, out, target);
+	if (f && tls_piece(&src, f, (__u32)len, out))
 		bpf_tail_call(ctx, more, 0);
 drop:
 	bpf_map_delete_elem(&tls_calls, &frame);

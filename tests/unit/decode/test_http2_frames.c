@@ -155,6 +155,26 @@ static void replies_are_found(void **state)
 	packet_len = http2_make_fulfill(packet, 32768);
 	http2_put_frame(&bytes, HTTP2_DATA, 0, 1, packet, 16384);
 	assert_int_equal(found_by(bytes.len), HTTP2_REPLY);
+	fresh();
+	http2_put_preface(&bytes);
+	packet_len = http2_make_fulfill(packet, 10);
+	http2_put_padded(&bytes, END, 1, packet, packet_len, 40);
+	assert_found(HTTP2_REPLY);
+}
+
+/* Bytes that look like a reply, in a frame of another size, are no reply. */
+static void a_reply_fills_its_frame(void **state)
+{
+	(void)state;
+	fresh();
+	http2_put_preface(&bytes);
+	packet_len = http2_make_fulfill(packet, 10);
+	memset(packet + packet_len, 0, 5);
+	http2_put_frame(&bytes, HTTP2_DATA, 0, 1, packet, packet_len + 5);
+	http2_put_frame(&bytes, HTTP2_DATA, 0, 1, packet, packet_len - 5);
+	packet_len = http2_make_reject(packet);
+	http2_put_frame(&bytes, HTTP2_DATA, END, 3, packet, packet_len - 1);
+	assert_found(0);
 }
 
 /* --- what is not ----------------------------------------------------------------------------- */
@@ -170,6 +190,7 @@ static void other_bodies_are_quiet(void **state)
 		{"\x1f\x8b\x08\0\0\0\0\0", 8},                             /* gzip */
 		{"\x0c", 1},                                               /* one byte */
 		{"\x0czzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 41},      /* no digits */
+		{"\x0c\x52zzzzzzzz2030123x235959999zzzzzzzzzzzzz", 40},    /* a letter */
 		{"\x0c\x10zzzzzzzz20301231235959999zzzzzzzzzzzzz", 40},    /* too short for one */
 		{"\x0d\x0azzzzzzzzzz", 12},                                /* lines of text */
 		{"\x0d\x7fzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", 43}, /* lengths that differ */
@@ -205,7 +226,7 @@ static void a_packet_elsewhere_than_at_a_frame_s_beginning_is_quiet(void **state
 	assert_found(0);
 }
 
-static void a_stream_that_was_reset_is_not_gone_on_with(void **state)
+static void a_stream_that_was_reset_or_has_ended_is_not_gone_on_with(void **state)
 {
 	(void)state;
 	packet_len = http2_make_prepare(packet, 0);
@@ -218,7 +239,7 @@ static void a_stream_that_was_reset_is_not_gone_on_with(void **state)
 	fresh();
 	http2_put_preface(&bytes);
 	http2_put_frame(&bytes, HTTP2_DATA, END, 1, packet, 6);
-	http2_put_frame(&bytes, HTTP2_DATA, END, 3, packet + 6, packet_len - 6);
+	http2_put_frame(&bytes, HTTP2_DATA, END, 1, packet + 6, packet_len - 6);
 	assert_found(0);
 }
 
@@ -337,7 +358,9 @@ static void a_hole_in_a_payload_is_nothing_and_one_elsewhere_begins_anew(void **
 	http2_put_head(&bytes, 3000, HTTP2_DATA, 0, 1);
 	http2_put(&bytes, "{\"a\":1}", 7);
 	http2_feed(&w, FLOW_OUT, bytes.at, bytes.len);
-	http2_miss(s, 2993);
+	http2_miss(s, 2900);
+	assert_int_equal(s->phase, HTTP2_SKIP);
+	http2_miss(s, 93);
 	assert_int_equal(s->phase, HTTP2_HEAD);
 	http2_miss(s, 1);
 	assert_int_equal(s->phase, HTTP2_LOST);
@@ -347,6 +370,13 @@ static void a_hole_in_a_payload_is_nothing_and_one_elsewhere_begins_anew(void **
 	http2_put_frame(&bytes, HTTP2_DATA, END, 3, packet, packet_len);
 	http2_feed(&w, FLOW_OUT, bytes.at, bytes.len);
 	assert_int_equal(s->found, HTTP2_PREPARE);
+	fresh();
+	http2_put_head(&bytes, 3000, HTTP2_DATA, 0, 1);
+	http2_put(&bytes, "{\"a\":1}", 7);
+	s->found = 0;
+	http2_feed(&w, FLOW_OUT, bytes.at, bytes.len);
+	http2_miss(s, 2994);
+	assert_int_equal(s->phase, HTTP2_LOST);
 }
 
 static void more_frames_than_a_run_looks_at_begin_anew(void **state)
@@ -356,6 +386,8 @@ static void more_frames_than_a_run_looks_at_begin_anew(void **state)
 	(void)state;
 	fresh();
 	put_request(3);
+	http2_feed(&w, FLOW_OUT, bytes.at, bytes.len);
+	assert_int_equal(w.sides[FLOW_OUT].phase, HTTP2_HEAD);
 	assert_true(http2_begin(&w, FLOW_OUT, bytes_load(bytes.at), 0, (__u32)bytes.len));
 	http2_settle(&w, FLOW_OUT);
 	assert_int_equal(w.sides[FLOW_OUT].phase, HTTP2_LOST);
@@ -477,9 +509,10 @@ int main(void)
 		cmocka_unit_test(frames_that_are_newer_than_the_protocol_are_passed_over),
 		cmocka_unit_test(a_prepare_longer_than_a_frame_is_found),
 		cmocka_unit_test(replies_are_found),
+		cmocka_unit_test(a_reply_fills_its_frame),
 		cmocka_unit_test(other_bodies_are_quiet),
 		cmocka_unit_test(a_packet_elsewhere_than_at_a_frame_s_beginning_is_quiet),
-		cmocka_unit_test(a_stream_that_was_reset_is_not_gone_on_with),
+		cmocka_unit_test(a_stream_that_was_reset_or_has_ended_is_not_gone_on_with),
 		cmocka_unit_test(a_connection_seen_from_its_middle_is_recognised_by_a_chain),
 		cmocka_unit_test(one_whole_frame_is_a_chain_and_a_part_of_one_is_none),
 		cmocka_unit_test(a_prepare_whose_frame_goes_on_recognises_its_connection),
