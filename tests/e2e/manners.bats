@@ -103,7 +103,7 @@ reload() {
   grep -q 'the configuration of before stays in use, unchanged' "$BED/tt.log"
   sed "s,cgroup: .*,cgroup: $BED_CGROUP/bob," "$BED/good.yaml" >"$BED/tt.yaml"
   reload tt
-  grep -q '`targets` was changed, and only a restart can change it' "$BED/tt.log"
+  grep -q '.targets. was changed, and only a restart can change it' "$BED/tt.log"
   sed '$a endpoints: [{url: "https://127.0.0.1:9", audience: own, ca: /no/such/file}]' "$BED/good.yaml" >"$BED/tt.yaml"
   reload tt
   grep -q '/no/such/file' "$BED/tt.log"
@@ -122,9 +122,11 @@ reload() {
   run -1 "$BATS_TEST_DIRNAME/without-bpf" "$TELLTALE" check --config "$BED/tt.yaml"
   echo "$output"
   [[ $output == *'programs '*'a seccomp filter refuses bpf() to this process'* ]]
+  # shellcheck disable=SC2016
   run -1 unshare --mount sh -c 'mount -t tmpfs none /sys && "$0" check --config "$1"' "$TELLTALE" "$BED/tt.yaml"
   echo "$output"
   [[ $output == *'programs '*'mount /sys here'* ]]
+  # shellcheck disable=SC2016
   run -1 unshare --mount sh -c 'mount -t tmpfs none /etc/ssl && ! [ -d /usr/share/grpc ] ||
     mount -t tmpfs none /usr/share/grpc && "$0" check --config "$1"' "$TELLTALE" "$BED/tt.yaml"
   echo "$output"

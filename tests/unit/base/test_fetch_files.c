@@ -212,6 +212,37 @@ static void a_file_may_have_as_many_bytes_as_allowed_and_none_more(void **state)
 	free(body);
 }
 
+/* A reload: what was read stays in use until the new place has answered. */
+static void another_place_takes_over_without_a_gap(void **state)
+{
+	char missing[80];
+	struct rates_source_config config[RATES_SOURCES] = {{missing, DAY_MS}, {NULL, DAY_MS}};
+	struct rates *r = rates_at(path, NULL);
+
+	(void)state;
+	snprintf(missing, sizeof(missing), "%s/other.json", folder);
+	write_file(USD_DOCUMENT, 1000);
+	rates_tick(r, 10);
+	assert_int_equal(rates_change(r, config), 0);
+	rates_tick(r, 20);
+	assert_int_equal(one(r, "EUR"), 20000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 20).failures, 1);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 20).refreshes, 1);
+	/* Back at the first place, and then at none. */
+	config[RATES_OPERATOR].location = path;
+	write_file("{\"base\":\"USD\",\"rates\":{\"EUR\":0.4}}", 1001);
+	assert_int_equal(rates_change(r, config), 0);
+	assert_int_equal(one(r, "EUR"), 20000);
+	rates_tick(r, 30);
+	assert_int_equal(one(r, "EUR"), 25000);
+	assert_int_equal(rates_status(r, RATES_OPERATOR, 30).failures, 1);
+	config[RATES_OPERATOR].location = NULL;
+	assert_int_equal(rates_change(r, config), 0);
+	assert_false(rates_status(r, RATES_OPERATOR, 30).configured);
+	assert_int_equal(one(r, "EUR"), 0);
+	rates_free(r);
+}
+
 #define FILE_TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
 static int be_quiet(void **state)
@@ -224,6 +255,7 @@ static int be_quiet(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		FILE_TEST(another_place_takes_over_without_a_gap),
 		FILE_TEST(a_file_is_read_and_read_again_when_it_changes),
 		FILE_TEST(the_last_good_rates_stay_when_the_file_breaks),
 		FILE_TEST(the_last_good_rates_stay_whatever_the_file_becomes),

@@ -159,7 +159,7 @@ static void node_start(struct node *n, const struct collector *c, enum audience 
 			.timeout_ms = 10000,
 		};
 	n->params = (struct export_params){
-		.instance = "node-a",
+		.instance_id = "node-a",
 		.service_name = "telltale",
 		.endpoints = n->endpoints,
 		.endpoints_len = second ? 2 : 1,

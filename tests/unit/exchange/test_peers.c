@@ -349,6 +349,35 @@ static void an_answer_that_is_none_is_refused(void **state)
 		assert_int_equal(peers_yaml_answer(bad[i], strlen(bad[i]), stderr), -EBADMSG);
 }
 
+/* A reload: the kernel does not send again what it has sent. */
+static void another_list_is_held_against_what_was_seen(void **state)
+{
+	static const struct peer list[] = {
+		{.endpoint = "new.example/", .asset = USD},
+		{.endpoint = "two.example/", .asset = USD},
+	};
+	struct peers *p = new_peers(8);
+	struct exchange at_new = {.endpoint = 1, .role = RECORD_ROLE_CLIENT},
+			at_two = {.endpoint = 2, .role = RECORD_ROLE_CLIENT};
+	struct peer_seen seen[8];
+
+	(void)state;
+	see_tap(p, 1, 7, "NEW.example:80", "/", RECORD_ROLE_CLIENT);
+	see_tap(p, 2, 0, "two.example", "/", RECORD_ROLE_CLIENT);
+	assert_false(peers_attribute(p, &at_new));
+	assert_true(peers_attribute(p, &at_two));
+	assert_string_equal(at_two.asset.code, "EUR");
+	assert_int_equal(peers_change(p, list, 2, &mxn), 0);
+	assert_true(peers_attribute(p, &at_new));
+	assert_string_equal(at_new.asset.code, "USD");
+	assert_true(peers_attribute(p, &at_two));
+	assert_string_equal(at_two.asset.code, "USD");
+	assert_true(peers_seen(p, seen, 8) >= 2);
+	assert_int_equal(seen[0].endpoint, 1);
+	assert_int_equal(seen[0].token, 7);
+	peers_free(p);
+}
+
 /* --- telltale peers import --------------------------------------------------------------- */
 
 static const struct hostkey key = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
@@ -562,6 +591,7 @@ int main(void)
 		cmocka_unit_test(
 			a_table_full_of_configured_endpoints_keeps_them_and_counts_the_rest),
 		cmocka_unit_test(bytes_of_the_wire_are_shown_printable),
+		cmocka_unit_test(another_list_is_held_against_what_was_seen),
 		cmocka_unit_test(the_daemons_answer_prints_as_items_to_paste),
 		cmocka_unit_test(an_answer_that_is_none_is_refused),
 		cmocka_unit_test(rafikis_peer_list_becomes_items_with_fingerprints),

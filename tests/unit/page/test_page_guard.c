@@ -364,6 +364,34 @@ static void one_address_cannot_take_all_connections_of_a_page_beyond_loopback(vo
 	assert_status(f, "200");
 }
 
+/* A manager's probe has no token and names any host; it learns no figure. */
+static void probes_are_answered_to_everybody_and_say_no_figure(void **state)
+{
+	struct fixture *f = *state;
+	char listen[32];
+
+	ask(f, GET("/readyz", "10.1.2.3"));
+	assert_status(f, "503");
+	ask(f, GET("/healthz", "10.1.2.3"));
+	assert_status(f, "200");
+	strcpy(listen, f->listen);
+	restart_with(f, listen, TOKEN);
+	ask(f, GET("/readyz", "10.1.2.3"));
+	assert_status(f, "200");
+	assert_says(f, "\r\n\r\nok\n");
+	ask(f, GET("/healthz", "10.1.2.3"));
+	assert_status(f, "200");
+	ask(f, GET("/metrics", "10.1.2.3"));
+	assert_status(f, "401");
+	/* No snapshot has come for longer than it may take. */
+	f->options.stale_ms = 1;
+	for (int i = 0; i < 1000 && strncmp(f->answer, "HTTP/1.1 503", 12) != 0; i++)
+		ask(f, GET("/healthz", "10.1.2.3"));
+	assert_status(f, "503");
+	ask(f, GET("/readyz", "10.1.2.3"));
+	assert_status(f, "200");
+}
+
 static void only_loopback_may_be_listened_on(void **state)
 {
 	static const char *const bad[] = {"0.0.0.0:9464",
@@ -417,6 +445,7 @@ int main(void)
 		over_http(who_has_most_connections_loses_them_first),
 		over_http(clients_that_never_finish_keep_nobody_out),
 		over_http(one_address_cannot_take_all_connections_of_a_page_beyond_loopback),
+		over_http(probes_are_answered_to_everybody_and_say_no_figure),
 		over_http(only_loopback_may_be_listened_on),
 		over_http(a_port_that_is_taken_is_reported_with_the_fix),
 	};

@@ -30,6 +30,7 @@ struct blob {
 /* How long ago the clock says that it is. */
 static time_t ago_s;
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
 	int err = (int)syscall(SYS_clock_gettime, clock, now);
