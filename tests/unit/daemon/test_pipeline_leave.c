@@ -186,6 +186,26 @@ static void test_a_payment_that_cannot_be_is_not_gone_on_with(void **state)
 	assert_int_equal(pipeline_resume(b.pipeline, &s), -EINVAL);
 }
 
+static void test_a_start_under_load_says_that_not_all_was_seen(void **state)
+{
+	(void)state;
+	begin_ns = 10 * S;
+	rebuild(&usd, 16);
+	begin_ns = 0;
+	/* Whose volume it is not, is no loss of the network's totals. */
+	give(fulfill(8, 1, SERVER, 11 * S));
+	pipeline_tick(b.pipeline, 12 * S);
+	assert_int_equal(released(METRIC_COVERAGE, NULL), 1);
+	give(fulfill(7, 1, CLIENT, 13 * S));
+	pipeline_tick(b.pipeline, 14 * S);
+	assert_int_equal(released(METRIC_HALF_SEEN, NULL), 1);
+	assert_int_equal(released(METRIC_COVERAGE, NULL), 0);
+	/* Later it is another matter: a reply that comes twice, say. */
+	give(fulfill(7, 2, CLIENT, 10 * S + DOUBTS_LIFE_NS));
+	pipeline_tick(b.pipeline, 11 * S + DOUBTS_LIFE_NS);
+	assert_int_equal(released(METRIC_HALF_SEEN, NULL), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +216,7 @@ int main(void)
 		T(a_reject_before_the_first_fulfill_is_counted_with_its_payment),
 		T(the_end_of_a_connection_is_for_both),
 		T(a_payment_that_cannot_be_is_not_gone_on_with),
+		T(a_start_under_load_says_that_not_all_was_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
