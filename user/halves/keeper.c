@@ -98,13 +98,20 @@ static bool send_target(struct keeper *k, unsigned i, const struct target_status
 	return send_to(k, WIRE_TARGET, &m);
 }
 
+static bool is_news(const struct target_status *now, const struct target_status *known)
+{
+	return now->state != known->state || now->cgroups != known->cgroups ||
+	       now->refused != known->refused || now->since_ns != known->since_ns ||
+	       strcmp(now->reason, known->reason) != 0;
+}
+
 /* Those that have changed since they were sent, or all. */
 static void send_targets(struct keeper *k, bool all)
 {
 	for (unsigned i = 0; i < k->watched.len; i++) {
 		struct target_status s = target_status(&k->watched.list[i]);
 
-		if (!all && !memcmp(&s, &k->known[i], sizeof(s)))
+		if (!all && !is_news(&s, &k->known[i]))
 			continue;
 		if (!send_target(k, i, &s))
 			return;
