@@ -389,10 +389,12 @@ telltale_signal() {
   kill -"$2" "$(bed_pid "$1")" "$(telltale_daemon_pid "$1")"
 }
 
-# Prints the memory of both halves together in kB; what they share counts once.
+# Prints the memory of both halves together in kB. What they share, the program and its libraries, counts once.
 telltale_memory() {
-  cat "/proc/$(bed_pid "$1")/smaps_rollup" "/proc/$(telltale_daemon_pid "$1")/smaps_rollup" |
-    awk '/^Pss:/ { sum += $2 } END { print sum }'
+  {
+    cat "/proc/$(bed_pid "$1")/smaps_rollup"
+    grep '^Rss:' "/proc/$(telltale_daemon_pid "$1")/smaps_rollup"
+  } | awk '/^Rss:/ { sum += $2 } /^Shared_Clean:/ { sum -= $2 } END { print sum }'
 }
 
 telltale_settled() {

@@ -35,6 +35,7 @@ struct pipeline {
 	uint64_t dropped, settled_ns;
 	/* Why bytes that came in were missed last, by target. */
 	enum doubt_cause missed[TABLE_SHARES];
+	uint64_t half_until_ns, half_seen; /* see count_half_seen */
 };
 
 /* --- what match calls ------------------------------------------------------------------------ */
@@ -193,13 +194,26 @@ static void take_close(struct pipeline *p, const struct record_flow_close *r)
 	doubts_close(p->doubts, r->head.target, DOUBT_UNREAD_LISTENER, r->flow.id, r->at_ns);
 }
 
+/* What the target had sent before there was anybody to see it, and is answered now, is missing in
+ * the totals. How much more was answered meanwhile, nobody knows. */
+static void count_half_seen(struct pipeline *p, const struct record_message *m)
+{
+	if (m->last_ns < p->half_until_ns && !(m->flags & RECORD_REQUEST) &&
+	    (m->kind == RECORD_KIND_FULFILL || m->kind == RECORD_KIND_REJECT) &&
+	    m->head.role != RECORD_ROLE_SERVER && !match_expects(p->match, m))
+		p->half_seen++;
+}
+
 /* False when the record's fields cannot be. */
 static bool take(struct pipeline *p, const struct record_head *head)
 {
 	const void *record = head;
 
 	switch (head->type) {
-	case RECORD_MESSAGE: match_message(p->match, record); return true;
+	case RECORD_MESSAGE:
+		count_half_seen(p, record);
+		match_message(p->match, record);
+		return true;
 	case RECORD_ENDPOINT: return take_endpoint(p, record);
 	case RECORD_FLOW_CLOSE: take_close(p, record); return true;
 	case RECORD_GAP: return take_gap(p, record);
@@ -307,6 +321,7 @@ static void tell(struct pipeline *p)
 	series_total(s, METRIC_EVICTED, EVICTED_EXCHANGES, match.evicted);
 	series_total(s, METRIC_EVICTED, EVICTED_CONDITIONS, origins_evicted(p->origins));
 	series_total(s, METRIC_EVICTED, EVICTED_PAYMENTS, payments_stats(p->payments).evicted);
+	series_total(s, METRIC_HALF_SEEN, 0, p->half_seen);
 	series_total(s, METRIC_UNMATCHED, 0, match.unmatched);
 	series_total(s, METRIC_REPEATED, 0, match.repeated);
 	series_total(s, METRIC_BAD_REQUESTS, 0, match.bad);
@@ -462,8 +477,10 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 		pipeline_free(p);
 		return NULL;
 	}
-	if (config->begin_ns && !config->resumes)
+	if (config->begin_ns && !config->resumes) {
 		payments_begin(p->payments, config->begin_ns);
+		p->half_until_ns = config->begin_ns + DOUBTS_LIFE_NS;
+	}
 	return p;
 }
 

@@ -202,7 +202,7 @@ int backlog_read(int fd, const struct backlog_hooks *hooks)
 	size_t len = 0;
 	int err = read_whole(fd, &bytes, &len);
 
-	if (!err)
+	if (!err && bytes)
 		err = hand_over(bytes, len, hooks);
 	free(bytes);
 	return err;

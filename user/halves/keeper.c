@@ -59,6 +59,7 @@ struct keeper {
 	struct target_status known[CONFIG_TARGETS_MAX]; /* to the daemon half at LINK */
 	struct wire_closed closed;                      /* not sent yet, where len is not 0 */
 
+	uint64_t complained_ns;
 	struct event_base *base;
 	struct event *events[9];
 	size_t events_len;
@@ -97,13 +98,20 @@ static bool send_target(struct keeper *k, unsigned i, const struct target_status
 	return send_to(k, WIRE_TARGET, &m);
 }
 
+static bool is_news(const struct target_status *now, const struct target_status *known)
+{
+	return now->state != known->state || now->cgroups != known->cgroups ||
+	       now->refused != known->refused || now->since_ns != known->since_ns ||
+	       strcmp(now->reason, known->reason) != 0;
+}
+
 /* Those that have changed since they were sent, or all. */
 static void send_targets(struct keeper *k, bool all)
 {
 	for (unsigned i = 0; i < k->watched.len; i++) {
 		struct target_status s = target_status(&k->watched.list[i]);
 
-		if (!all && !memcmp(&s, &k->known[i], sizeof(s)))
+		if (!all && !is_news(&s, &k->known[i]))
 			continue;
 		if (!send_target(k, i, &s))
 			return;
@@ -179,6 +187,16 @@ static int welcome(struct keeper *k)
 
 /* --- from the daemon half --------------------------------------------------------------------- */
 
+/* Once a second at most: whoever connects can cause it. */
+static void complain(struct keeper *k, const char *what)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (now - k->complained_ns > NS_PER_S)
+		log_err(STAGE, "%s", what);
+	k->complained_ns = now;
+}
+
 /* The daemon half is gone, however that came. */
 static void part(struct keeper *k)
 {
@@ -193,9 +211,9 @@ static void part(struct keeper *k)
 	}
 	k->welcomed = false;
 	k->leaving = false;
-	if (k->options->socket && k->before == WIRE_BEFORE_LOST)
-		log_err(STAGE, "the daemon half has ended without a word: what it had in hand is "
-			       "not counted; records wait in the ring for the next one");
+	if (k->options->socket && k->before == WIRE_BEFORE_LOST && !k->stopping)
+		complain(k, "the daemon half has ended without a word: what it had in hand is not "
+			    "counted; records wait in the ring for the next one");
 	if (!k->options->socket && !k->stopping) {
 		k->err = -EPIPE;
 		k->stopping = true;
@@ -267,9 +285,9 @@ static void on_link(evutil_socket_t fd, short what, void *context)
 			err = -EBADMSG;
 		link_fds_close(&fds);
 		if (err == -EPROTONOSUPPORT)
-			log_err(STAGE, "the daemon half is of another version: start both anew");
+			complain(k, "the daemon half is of another version: start both anew");
 		else if (err && err != -EPIPE)
-			log_err(STAGE, "the daemon half says what it may not: it is disconnected");
+			complain(k, "the daemon half says what it may not: it is disconnected");
 		if (err && k->link == fd)
 			part(k);
 	}
@@ -291,11 +309,11 @@ static void on_connection(evutil_socket_t fd, short what, void *context)
 	if (link_accept(fd, &other))
 		return;
 	if (!link_is_by(other, k->options->user)) {
-		log_warn(STAGE, "a process of another user has asked for the ring: refused");
+		complain(k, "a process of another user has asked for the ring: refused");
 		close(other);
 	} else if (k->link >= 0) {
-		log_warn(STAGE, "a second daemon half has asked for the ring: refused, as the "
-				"first is there");
+		complain(k, "a second daemon half has asked for the ring: refused, as the first is "
+			    "there");
 		close(other);
 	} else {
 		k->link = other;

@@ -119,7 +119,7 @@ static int address_of(const char *path, struct sockaddr_un *a)
 	a->sun_family = AF_UNIX;
 	if (strlen(path) >= sizeof(a->sun_path))
 		return -ENAMETOOLONG;
-	strcpy(a->sun_path, path);
+	memcpy(a->sun_path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -151,7 +151,7 @@ static int bind_at(int fd, const char *path, const struct sockaddr_un *address)
 
 	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)))
 		return -errno;
-	strcpy(dir, path);
+	memcpy(dir, address->sun_path, sizeof(dir));
 	slash = strrchr(dir, '/');
 	if (slash)
 		*slash = '\0';
@@ -165,7 +165,7 @@ static int bind_at(int fd, const char *path, const struct sockaddr_un *address)
 int link_listen(const char *path, int *out, char *why, size_t why_len)
 {
 	struct sockaddr_un address;
-	int err = address_of(path, &address), fd = -1, other;
+	int err = address_of(path, &address), fd = -1, other = -1;
 
 	if (!err && !link_connect(path, &other)) {
 		close(other);

@@ -64,6 +64,8 @@
 	       "Records read from the ring, by type") \
 	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, LOSS, \
 	       "Records that found no room in the ring") \
+	METRIC(HALF_SEEN, "telltale_half_seen_total", SUM, OWN, LOSS, \
+	       "Replies, within a minute of the start, to Prepares that the target had sent before it") \
 	METRIC(DAEMON_KILLED, "telltale_daemon_killed_total", SUM, OWN, LOSS, \
 	       "Times that the daemon half before this one was killed, and what it had in hand is not counted") \
 	METRIC(GAPS, "telltale_gaps_total", SUM, OWN, BY_LABEL, \

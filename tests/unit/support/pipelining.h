@@ -36,6 +36,9 @@ static struct bench {
 	uint64_t now_ns, dropped; /* as of the last record */
 } b;
 
+/* When the next pipeline that is built begins to see; 0: it has always seen everything. */
+static uint64_t begin_ns;
+
 static inline void seeded(void *context, void *buf, size_t len)
 {
 	uint64_t *state = context;
@@ -76,6 +79,7 @@ static inline void build(const struct asset *asset, size_t exchanges)
 		.payments = 16,
 		.idle_ns = IDLE,
 		.max_ns = 20 * IDLE,
+		.begin_ns = begin_ns,
 		.realtime_offset_ns = REALTIME_OFFSET,
 		.peers = b.peers,
 		.rates = b.rates,
