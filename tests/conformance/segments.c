@@ -504,9 +504,10 @@ static void an_answer_to_what_was_not_seen_is_reported(void)
 		say(p, false, OK);
 	}
 	pair_close(p);
-	check_numbers("an ILP answer to a request that was not seen is reported, whole or in parts, "
-		      "and no other answer",
-		      0, 3, 0, 3, 0);
+	check_numbers(
+		"an ILP answer to a request that was not seen is reported, whole or in parts, "
+		"and no other answer",
+		0, 3, 0, 3, 0);
 }
 
 static void an_answer_to_nothing_shifts_the_numbers(void)

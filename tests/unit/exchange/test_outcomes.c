@@ -108,6 +108,8 @@ static void give_message(struct record_message m)
 	m.flow.pid = (uint32_t)below(2);
 	m.request_id = below(4);
 	m.flags |= below(10) ? 0 : RECORD_CUT;
+	m.flags |= below(8) ? 0 : RECORD_UNSURE;
+	m.numbering = (uint8_t)below(2);
 	if (m.kind == RECORD_KIND_FULFILL)
 		some_fulfillment(m.fulfillment);
 	else if (m.kind == RECORD_KIND_PREPARE)
