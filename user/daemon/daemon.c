@@ -225,12 +225,16 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 	event_base_loopbreak(d->base);
 }
 
+/* A manager asks for a reload, or the terminal that it was started in was closed: then nobody is
+ * there to stop it later. */
 static void on_hangup(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
 
-	(void)fd;
-	(void)what;
+	if (d->in_terminal && !isatty(STDERR_FILENO)) {
+		on_signal(fd, what, context);
+		return;
+	}
 	if (reload_begin(d->reload))
 		return;
 	notify_stopping();
@@ -311,7 +315,7 @@ static void say_ready(const struct daemon *d)
 }
 
 /* A host without a battery for its clock begins in 1970. Points of that time would be refused, or
- * kept for ever; whether a Prepare has expired could not be told; and the hours and days of
+ * kept for ever; nobody could say whether a Prepare has expired; and the hours and days of
  * continual would be wrong ones. */
 static void wait_for_clock(void)
 {
@@ -340,6 +344,7 @@ int daemon_run(const struct daemon_options *options)
 	d->options = options;
 	d->config = options->config;
 	d->truth_path = options->truth_path;
+	d->in_terminal = isatty(STDERR_FILENO);
 	wait_for_clock();
 	d->reload = reload_new(d);
 	err = d->reload ? daemon_open(d) : -ENOMEM;

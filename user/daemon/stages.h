@@ -3,6 +3,7 @@
 #ifndef TELLTALE_DAEMON_IMPL_H
 #define TELLTALE_DAEMON_IMPL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,7 @@ struct daemon {
 	struct event *events[16];
 	size_t events_len;
 
+	bool in_terminal; /* it was started in one */
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
 	struct health *health;
