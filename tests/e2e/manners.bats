@@ -162,3 +162,20 @@ reload() {
   [ "$(telltale_snapshot tt)" -gt 1700000000 ]
   telltale_stop tt
 }
+
+@test "when its terminal is closed it ends as on SIGTERM" {
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  python3 - "$TELLTALE" "$BED/tt.yaml" <<'PYTHON'
+import os, pty, sys
+child, terminal = pty.fork()
+if not child:
+    os.execv(sys.argv[1], [sys.argv[1], "run", "--config", sys.argv[2]])
+said = b""
+while b"run: ready" not in said:
+    said += os.read(terminal, 4096)
+os.close(terminal)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.exit(f"it ended with {status}" if status else 0)
+PYTHON
+}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""notified.py SOCKET LOG - stands in for the service manager: appends what it is told to LOG, a line each."""
+"""notified.py SOCKET LOG - stands in for the service manager: appends each message to LOG, a line each."""
 import socket
 import sys
 

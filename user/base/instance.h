@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instance.h - what tells this daemon's series from all others: service.instance.id, a random UUID
- * in STATE_DIR/instance.id, made at the first start.
+ * instance.h - what distinguishes this daemon's series from all others: service.instance.id, a
+ * random UUID in STATE_DIR/instance.id, made at the first start.
  *
  * A host's name is no such thing: two daemons with one name would write into each other's series,
  * and each sample would look like a restart.

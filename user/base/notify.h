@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * notify.h - tells the service manager how the daemon is (sd_notify(3)): one datagram to the socket
- * that NOTIFY_SOCKET names. Without that variable, as in a terminal, these do nothing.
+ * notify.h - notifies the service manager how the daemon is (sd_notify(3)): one datagram to the
+ * socket that NOTIFY_SOCKET names. Without that variable, as in a terminal, these do nothing.
  */
 #ifndef TELLTALE_NOTIFY_H
 #define TELLTALE_NOTIFY_H

@@ -209,12 +209,17 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 		event_base_loopbreak(d->base);
 }
 
+/* A manager asks for a reload, or the terminal that it was started in was closed: then nobody is
+ * there to stop it later. */
 static void on_hangup(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
 
-	(void)fd;
-	(void)what;
+	if (d->in_terminal && !isatty(STDERR_FILENO)) {
+		if (d->options->socket)
+			on_signal(fd, what, context);
+		return; /* else the probe half says when to end */
+	}
 	if (reload_begin(d->reload))
 		return;
 	notify_stopping();
@@ -328,7 +333,7 @@ static bool await_second(const struct daemon_options *options)
 }
 
 /* A host without a battery for its clock begins in 1970. Points of that time would be refused, or
- * kept for ever; whether a Prepare has expired could not be told; and the hours and days of
+ * kept for ever; nobody could say whether a Prepare has expired; and the hours and days of
  * continual would be wrong ones. False: the probe half has ended meanwhile. */
 static bool await_clock(const struct daemon_options *options)
 {
@@ -358,6 +363,7 @@ int daemon_run(const struct daemon_options *options)
 		return -ENOMEM;
 	d->options = options;
 	d->config = options->config;
+	d->in_terminal = isatty(STDERR_FILENO);
 	d->reload = reload_new(d);
 	err = !d->reload ? -ENOMEM : await_clock(options) ? daemon_open(d) : -EPIPE;
 	if (!err)

@@ -67,24 +67,26 @@ static bool same_privacy(const struct privacy_params *a, const struct privacy_pa
 	       a->budget.packet_clip == b->budget.packet_clip;
 }
 
-const char *reload_needs_restart(const struct config *a, const struct config *b)
+const char *reload_needs_restart(const struct config *old, const struct config *new)
 {
 	const struct {
 		const char *key;
 		bool same;
 	} keys[] = {
-		{"targets", same_targets(a, b)},
-		{"privacy", same_privacy(&a->privacy, &b->privacy)},
-		{"network", a->network == b->network},
-		{"instance", same_text(a->instance, b->instance)},
-		{"listen", same_text(a->listen, b->listen)},
-		{"listen_group", same_text(a->listen_group, b->listen_group)},
-		{"listen_token", same_text(a->listen_token, b->listen_token)},
-		{"payments", a->idle_ms == b->idle_ms && a->max_payment_ms == b->max_payment_ms},
-		{"tls_connections", a->tls_connections == b->tls_connections},
-		{"cardinality_limit", a->privacy.cardinality_limit == b->privacy.cardinality_limit},
-		{"state_dir", same_text(a->state_dir, b->state_dir)},
-		{"run_dir", same_text(a->run_dir, b->run_dir)},
+		{"targets", same_targets(old, new)},
+		{"privacy", same_privacy(&old->privacy, &new->privacy)},
+		{"network", old->network == new->network},
+		{"instance", same_text(old->instance, new->instance)},
+		{"listen", same_text(old->listen, new->listen)},
+		{"listen_group", same_text(old->listen_group, new->listen_group)},
+		{"listen_token", same_text(old->listen_token, new->listen_token)},
+		{"payments",
+		 old->idle_ms == new->idle_ms && old->max_payment_ms == new->max_payment_ms},
+		{"tls_connections", old->tls_connections == new->tls_connections},
+		{"cardinality_limit",
+		 old->privacy.cardinality_limit == new->privacy.cardinality_limit},
+		{"state_dir", same_text(old->state_dir, new->state_dir)},
+		{"run_dir", same_text(old->run_dir, new->run_dir)},
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -53,6 +53,7 @@ struct daemon {
 	struct event *events[16];
 	size_t events_len;
 
+	bool in_terminal; /* it was started in one */
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
 	struct health *health;

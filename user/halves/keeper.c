@@ -63,6 +63,7 @@ struct keeper {
 	struct event_base *base;
 	struct event *events[9];
 	size_t events_len;
+	bool in_terminal; /* it was started in one */
 	bool stopping;
 	int err; /* why it ends */
 };
@@ -384,14 +385,15 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 	event_base_loopbreak(k->base);
 }
 
-/* The configuration is the daemon half's: targets need a restart. */
+/* A manager asks for a reload, which is the daemon half's: targets need a restart. Or the terminal
+ * that it was started in was closed: then nobody is there to stop it later. */
 static void on_hangup(evutil_socket_t fd, short what, void *context)
 {
 	const struct keeper *k = context;
 
-	(void)fd;
-	(void)what;
-	if (k->options->daemon)
+	if (k->in_terminal && !isatty(STDERR_FILENO))
+		on_signal(fd, what, context);
+	else if (k->options->daemon)
 		kill(k->options->daemon, SIGHUP);
 	else
 		log_warn(STAGE, "SIGHUP changes nothing here: restart this half for other targets, "
@@ -666,6 +668,7 @@ int keeper_run(const struct keeper_options *options)
 		return -ENOMEM;
 	k->options = options;
 	k->config = options->config;
+	k->in_terminal = isatty(STDERR_FILENO);
 	k->listener = -1;
 	k->backlog = -1;
 	k->link = options->socket ? -1 : options->link;

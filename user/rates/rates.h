@@ -41,8 +41,8 @@ struct rates_refused {
 	size_t count;
 	char why[192]; /* of the first; empty when there is none */
 };
-/* The same, but a rate that cannot be used is left out and told in *REFUSED. A document without a
- * rate that can be used is an error. */
+/* The same, but a rate that cannot be used is left out and reported in *REFUSED. A document without
+ * a rate that can be used is an error. */
 int rates_judge(const char *text, size_t len, struct rates_document **out,
 		struct rates_refused *refused, char *why, size_t why_len);
 void rates_document_free(struct rates_document *d);
