@@ -102,6 +102,7 @@ static const char *const common[] = {
 	"access",
 	"faccessat",
 	"faccessat2",
+	"openat2",
 	"readlink",
 	"readlinkat",
 	"getdents64",
@@ -149,12 +150,12 @@ static const char *const of_probe[] = {
 };
 
 static const char *const of_daemon[] = {
-	"open",      "openat",    "openat2",      "unlink",          "unlinkat", "bind",
-	"listen",    "connect",   "accept",       "sendmmsg",        "recvmmsg", "sendfile",
-	"ftruncate", "fallocate", "fsync",        "fdatasync",       "rename",   "renameat",
-	"renameat2", "link",      "linkat",       "mkdir",           "mkdirat",  "rmdir",
-	"chmod",     "fchmod",    "fchmodat",     "fchown",          "fchownat", "chown",
-	"utimensat", "umask",     "memfd_create", "sync_file_range", "msync",
+	"open",      "openat",       "unlink",          "unlinkat", "bind",     "listen",
+	"connect",   "accept",       "sendmmsg",        "recvmmsg", "sendfile", "ftruncate",
+	"fallocate", "fsync",        "fdatasync",       "rename",   "renameat", "renameat2",
+	"link",      "linkat",       "mkdir",           "mkdirat",  "rmdir",    "chmod",
+	"fchmod",    "fchmodat",     "fchown",          "fchownat", "chown",    "utimensat",
+	"umask",     "memfd_create", "sync_file_range", "msync",
 };
 
 /* No half has business with these: who calls one has taken it over. */
@@ -252,7 +253,9 @@ static int add_families(scmp_filter_ctx filter, const int *families, size_t n)
 	return err;
 }
 
-/* Files are opened for reading. */
+/* Files are opened for reading. What openat2 opens for is in memory, where a filter does not see
+ * it.
+ */
 static int add_reads(scmp_filter_ctx filter)
 {
 	const scmp_datum_t changes = O_ACCMODE | O_CREAT | O_TRUNC;
