@@ -37,7 +37,7 @@ static const char *const reading[] = {
 	"read", "readv", "pread64", "write", "writev", "pwrite64", "close", "close_range", "dup",
 	"dup2", "dup3", "fcntl", "lseek", "fstat", "newfstatat", "stat", "lstat", "statx",
 	"fstatfs", "statfs", "access", "faccessat", "faccessat2", "openat2", "readlink",
-	"readlinkat", "getdents64", "getcwd", "ioctl", "flock", "sendmsg", "recvmsg", "sendto",
+	"readlinkat", "getdents64", "getcwd", "flock", "sendmsg", "recvmsg", "sendto",
 	"recvfrom", "accept4", "getsockopt", "setsockopt", "getsockname", "getpeername",
 	"shutdown",
 };
@@ -134,6 +134,13 @@ static int add_reads(scmp_filter_ctx filter)
 	return err;
 }
 
+/* All but typing for somebody else, on a terminal that both have. */
+static int add_ioctl(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				SCMP_A1(SCMP_CMP_NE, TIOCSTI));
+}
+
 /* To the process itself, as abort() does, and to CHILD. */
 static int add_signals(scmp_filter_ctx filter, pid_t child)
 {
@@ -171,6 +178,8 @@ static int fill(scmp_filter_ctx filter, enum sandbox_half half, pid_t child)
 		err = add_threads(filter);
 	if (!err)
 		err = add_families(filter, families, probe ? 1 : COUNT(families));
+	if (!err)
+		err = add_ioctl(filter);
 	if (!err && probe)
 		err = add_reads(filter);
 	if (!err)
