@@ -19,10 +19,11 @@ daemon() {
   bed_wait 60 "the daemon half $1" telltale_ready "$1"
 }
 
-# halves [LINE]: both halves beside alice, who pays bob. LINE is added to the target.
+# halves [LINE]: both halves beside alice, who pays bob, and dora over TLS. LINE is added to the target.
 halves() {
   receiver bob
-  sender alice "http://127.0.0.1:$(connector_port bob)"
+  receiver_tls dora
+  sender alice "http://127.0.0.1:$(connector_port bob)" "https://localhost:$(connector_port dora)"
   telltale_config tt "$(connector_cgroup alice)${1:+$'\n'    $1}"
   half probe probe # it waits for the host key, which the other one makes
   daemon tt
@@ -52,6 +53,11 @@ unharmed() {
 
 attached() {
   bpftool cgroup tree "$BED_CGROUP" | grep -cE 'ingress_run|egress_run|socket_released'
+}
+
+# open_files NAME: prints how many descriptors it has.
+open_files() {
+  find "/proc/$(bed_pid "$1")/fd" -type l | wc -l
 }
 
 # caps NAME SET
@@ -87,11 +93,11 @@ caps() {
   halves 'forwards: never'
   bed_stop tt
   before=$(attached)
-  files=$(ls "/proc/$(bed_pid probe)/fd" | wc -l)
+  files=$(open_files probe)
   "$ROOT/tests/e2e/hostile_half.py" "$BED/tt.runtime/probe.sock"
   bed_alive probe
   [ "$(attached)" = "$before" ]
-  [ "$(ls "/proc/$(bed_pid probe)/fd" | wc -l)" -le $((files + 1)) ]
+  [ "$(open_files probe)" -le $((files + 1)) ]
   # And the next one counts as if nothing had been.
   connector_count alice
   cp "$BED/alice.count" "$BED/before.count"

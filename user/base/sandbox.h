@@ -26,7 +26,7 @@ struct sandbox_path {
 int sandbox_files(const struct sandbox_path *paths, size_t n);
 
 enum sandbox_half {
-	SANDBOX_PROBE,  /* bpf() and breakpoints; no socket but AF_UNIX, files only for reading */
+	SANDBOX_PROBE,  /* bpf() and breakpoints; no socket but AF_UNIX */
 	SANDBOX_DAEMON, /* sockets, and neither bpf() nor breakpoints */
 };
 

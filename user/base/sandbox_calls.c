@@ -10,203 +10,68 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* clang-format off */
+
 /* Names that the library does not know, as it is older, are left out. */
 
-/* What both halves and the libraries that they use call. */
-static const char *const common[] = {
-	/* memory, threads */
-	"brk",
-	"mmap",
-	"munmap",
-	"mremap",
-	"mprotect",
-	"madvise",
-	"membarrier",
-	"mincore",
-	"futex",
-	"futex_waitv",
-	"set_robust_list",
-	"get_robust_list",
-	"rseq",
-	"set_tid_address",
-	"arch_prctl",
-	"sched_yield",
-	"sched_getaffinity",
-	"sched_getparam",
-	"sched_getscheduler",
-	"getcpu",
-	"exit",
-	"exit_group",
-	"getpid",
-	"gettid",
-	"getppid",
-	"prctl",
-	"capget",
-	"capset",
-	/* signals */
-	"rt_sigaction",
-	"rt_sigprocmask",
-	"rt_sigreturn",
-	"rt_sigtimedwait",
-	"rt_sigpending",
-	"sigaltstack",
-	"restart_syscall",
-	/* time, randomness */
-	"clock_gettime",
-	"clock_getres",
-	"clock_nanosleep",
-	"nanosleep",
-	"gettimeofday",
-	"time",
-	"timerfd_create",
-	"timerfd_settime",
-	"timerfd_gettime",
-	"getrandom",
-	/* events */
-	"epoll_create",
-	"epoll_create1",
-	"epoll_ctl",
-	"epoll_wait",
-	"epoll_pwait",
-	"epoll_pwait2",
-	"poll",
-	"ppoll",
-	"select",
-	"pselect6",
-	"eventfd",
-	"eventfd2",
-	"pipe",
-	"pipe2",
-	"signalfd4",
-	/* descriptors */
-	"read",
-	"readv",
-	"pread64",
-	"write",
-	"writev",
-	"pwrite64",
-	"close",
-	"close_range",
-	"dup",
-	"dup2",
-	"dup3",
-	"fcntl",
-	"lseek",
-	"fstat",
-	"newfstatat",
-	"stat",
-	"lstat",
-	"statx",
-	"fstatfs",
-	"statfs",
-	"access",
-	"faccessat",
-	"faccessat2",
-	"readlink",
-	"readlinkat",
-	"getdents64",
-	"getcwd",
-	"ioctl",
-	"flock",
-	/* the socket between the halves */
-	"sendmsg",
-	"recvmsg",
-	"sendto",
-	"recvfrom",
-	"accept4",
-	"getsockopt",
-	"setsockopt",
-	"getsockname",
-	"getpeername",
+/* What both halves and the libraries that they use call: memory and threads ... */
+static const char *const running[] = {
+	"brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "membarrier", "mincore",
+	"futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address",
+	"arch_prctl", "sched_yield", "sched_getaffinity", "sched_getparam", "sched_getscheduler",
+	"getcpu", "exit", "exit_group", "getpid", "gettid", "getppid", "prctl", "capget",
+	"capset", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait",
+	"rt_sigpending", "sigaltstack", "restart_syscall", "getuid", "geteuid", "getgid",
+	"getegid", "getresuid", "getresgid", "getgroups", "uname", "sysinfo", "getrlimit",
+	"setrlimit", "prlimit64", "getrusage",
+};
+/* ... time, randomness and events ... */
+static const char *const waiting[] = {
+	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
+	"timerfd_create", "timerfd_settime", "timerfd_gettime", "getrandom", "epoll_create",
+	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "poll",
+	"ppoll", "select", "pselect6", "eventfd", "eventfd2", "pipe", "pipe2", "signalfd4",
+};
+/* ... descriptors, and the socket between the halves. */
+static const char *const reading[] = {
+	"read", "readv", "pread64", "write", "writev", "pwrite64", "close", "close_range", "dup",
+	"dup2", "dup3", "fcntl", "lseek", "fstat", "newfstatat", "stat", "lstat", "statx",
+	"fstatfs", "statfs", "access", "faccessat", "faccessat2", "openat2", "readlink",
+	"readlinkat", "getdents64", "getcwd", "flock", "sendmsg", "recvmsg", "sendto",
+	"recvfrom", "accept4", "getsockopt", "setsockopt", "getsockname", "getpeername",
 	"shutdown",
-	/* who and where this is */
-	"getuid",
-	"geteuid",
-	"getgid",
-	"getegid",
-	"getresuid",
-	"getresgid",
-	"getgroups",
-	"uname",
-	"sysinfo",
-	"getrlimit",
-	"setrlimit",
-	"prlimit64",
-	"getrusage",
 };
 
 static const char *const of_probe[] = {
-	"bpf",
-	"perf_event_open",
-	"sched_setattr",
-	"inotify_add_watch",
-	"inotify_rm_watch",
-	"inotify_init1",
-	"wait4",
-	"waitid",
-	"pidfd_open",
-	"umask",
+	"bpf", "perf_event_open", "sched_setattr", "inotify_add_watch", "inotify_rm_watch",
+	"inotify_init1", "wait4", "waitid", "pidfd_open", "umask",
 };
 
 static const char *const of_daemon[] = {
-	"open",      "openat",    "openat2",      "unlink",          "unlinkat", "bind",
-	"listen",    "connect",   "accept",       "sendmmsg",        "recvmmsg", "sendfile",
-	"ftruncate", "fallocate", "fsync",        "fdatasync",       "rename",   "renameat",
-	"renameat2", "link",      "linkat",       "mkdir",           "mkdirat",  "rmdir",
-	"chmod",     "fchmod",    "fchmodat",     "fchown",          "fchownat", "chown",
-	"utimensat", "umask",     "memfd_create", "sync_file_range", "msync",
+	"open", "openat", "unlink", "unlinkat", "bind", "listen", "connect", "accept", "sendmmsg",
+	"recvmmsg", "sendfile", "ftruncate", "fallocate", "fsync", "fdatasync", "rename",
+	"renameat", "renameat2", "link", "linkat", "mkdir", "mkdirat", "rmdir", "chmod", "fchmod",
+	"fchmodat", "fchown", "fchownat", "chown", "utimensat", "umask", "memfd_create",
+	"sync_file_range", "msync",
 };
 
 /* No half has business with these: who calls one has taken it over. */
 static const char *const deadly[] = {
-	"execve",
-	"execveat",
-	"ptrace",
-	"process_vm_readv",
-	"process_vm_writev",
-	"mount",
-	"umount2",
-	"pivot_root",
-	"chroot",
-	"move_mount",
-	"open_tree",
-	"fsopen",
-	"fsconfig",
-	"fsmount",
-	"mount_setattr",
-	"init_module",
-	"finit_module",
-	"delete_module",
-	"kexec_load",
-	"kexec_file_load",
-	"unshare",
-	"setns",
-	"reboot",
-	"swapon",
-	"swapoff",
-	"userfaultfd",
-	"add_key",
-	"request_key",
-	"keyctl",
-	"open_by_handle_at",
-	"io_uring_setup",
-	"iopl",
-	"ioperm",
-	"acct",
-	"quotactl",
-	"settimeofday",
-	"clock_settime",
-	"clock_adjtime",
-	"sethostname",
-	"setdomainname",
-	"pidfd_getfd",
-	"kcmp",
-	"lookup_dcookie",
-	"syslog",
+	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "mount",
+	"umount2", "pivot_root", "chroot", "move_mount", "open_tree", "fsopen", "fsconfig",
+	"fsmount", "mount_setattr", "init_module", "finit_module", "delete_module", "kexec_load",
+	"kexec_file_load", "unshare", "setns", "reboot", "swapon", "swapoff", "userfaultfd",
+	"add_key", "request_key", "keyctl", "open_by_handle_at", "io_uring_setup", "iopl",
+	"ioperm", "acct", "quotactl", "settimeofday", "clock_settime", "clock_adjtime",
+	"sethostname", "setdomainname", "pidfd_getfd", "kcmp", "lookup_dcookie", "syslog",
 	"vhangup",
 };
 /* ... and the daemon half none with these. */
-static const char *const deadly_to_daemon[] = {"bpf", "perf_event_open"};
+static const char *const deadly_to_daemon[] = {
+	"bpf", "perf_event_open",
+};
+
+/* clang-format on */
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -252,7 +117,9 @@ static int add_families(scmp_filter_ctx filter, const int *families, size_t n)
 	return err;
 }
 
-/* Files are opened for reading. */
+/* Files are opened for reading. What openat2 opens for is in memory, where a filter does not see
+ * it.
+ */
 static int add_reads(scmp_filter_ctx filter)
 {
 	const scmp_datum_t changes = O_ACCMODE | O_CREAT | O_TRUNC;
@@ -265,6 +132,13 @@ static int add_reads(scmp_filter_ctx filter)
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, changes, O_RDONLY));
 #endif
 	return err;
+}
+
+/* All but typing for somebody else, on a terminal that both have. */
+static int add_ioctl(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+				SCMP_A1(SCMP_CMP_NE, TIOCSTI));
 }
 
 /* To the process itself, as abort() does, and to CHILD. */
@@ -288,7 +162,11 @@ static int fill(scmp_filter_ctx filter, enum sandbox_half half, pid_t child)
 	if (!err) /* not on every kernel */
 		seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
 	if (!err)
-		err = add(filter, SCMP_ACT_ALLOW, common, COUNT(common));
+		err = add(filter, SCMP_ACT_ALLOW, running, COUNT(running));
+	if (!err)
+		err = add(filter, SCMP_ACT_ALLOW, waiting, COUNT(waiting));
+	if (!err)
+		err = add(filter, SCMP_ACT_ALLOW, reading, COUNT(reading));
 	if (!err)
 		err = add(filter, SCMP_ACT_ALLOW, probe ? of_probe : of_daemon,
 			  probe ? COUNT(of_probe) : COUNT(of_daemon));
@@ -300,6 +178,8 @@ static int fill(scmp_filter_ctx filter, enum sandbox_half half, pid_t child)
 		err = add_threads(filter);
 	if (!err)
 		err = add_families(filter, families, probe ? 1 : COUNT(families));
+	if (!err)
+		err = add_ioctl(filter);
 	if (!err && probe)
 		err = add_reads(filter);
 	if (!err)

@@ -545,7 +545,7 @@ static int attach(struct keeper *k)
 }
 
 /* No Landlock here: who is confined by it may not look into processes that are not, and these are
- * what it is here for. Its filter of system calls opens files for reading only. */
+ * what it is here for. */
 static int confine(const struct keeper *k)
 {
 	int err = sandbox_dumps();
