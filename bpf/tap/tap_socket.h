@@ -111,6 +111,8 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 
 	if (!tcp || tcp->bytes_received > TAP_YOUNG)
 		return 0;
+	if (!tcp->bytes_received)
+		tap_note_begun(sk, 1 << FLOW_IN);
 	if (sk->state == BPF_TCP_LISTEN)
 		tap_go_settle(skb, TAP_EARLY, settle);
 	else if (!tcp->bytes_received && seg->seq != tcp->rcv_nxt &&
@@ -136,6 +138,16 @@ static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segmen
 	       !tap_is_old(sk, seg, out);
 }
 
+/* The segment leaves on a connection that is not followed: TCP has sent at most a SYN before, or
+ * no answer to that has come yet. */
+static __always_inline void tap_leaves(struct bpf_sock *sk)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	if (tcp && tcp->bytes_acked <= 1)
+		tap_note_begun(sk, 1 << FLOW_OUT);
+}
+
 /* A connection that is not followed: does this segment make it one? */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int out, void *settle)
@@ -149,6 +161,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		tap_go_settle(skb, TAP_ADOPT, settle);
 	if (!seg->len)
 		return 0;
+	if (out)
+		tap_leaves(sk);
 	word = source_word(&src, 0, seg->len);
 	if ((__u8)word != 'P') {
 		if (tap_is_tls(word, seg->len))
@@ -160,6 +174,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		return !out && tap_is_young(skb, sk, seg, settle);
 	}
 	if (http2_is_preface(word)) {
+		tap_note_begun(sk, 1 << out);
 		tap_announce(skb, sk, seg, word, out, RECORD_OPAQUE_HTTP2);
 		return 0;
 	}
@@ -218,7 +233,7 @@ bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int ou
 	__u8 answering = bytes_forget(f->flow.sides[out & 1].http1.phase);
 	int idle = asking == PHASE_START && answering == PHASE_START &&
 		   f->flow.common.requests == f->flow.common.answers;
-	__u8 *mark;
+	struct socket_mark *mark;
 
 	if (f->stash.waiting || bytes_forget(f->streams[!out].inside))
 		return 0;
@@ -226,10 +241,8 @@ bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int ou
 	    answering != PHASE_UNTIL_CLOSE)
 		return 0;
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (mark && idle && !f->flow.common.guessing)
-		*mark |= TAP_WHOLE;
-	else if (mark)
-		*mark &= ~TAP_WHOLE;
+	if (mark)
+		mark->whole = idle && !f->flow.common.guessing;
 	tap_forget(sk, f);
 	return 1;
 }
@@ -242,6 +255,13 @@ static __always_inline int tap_passes_by(struct bpf_sock *sk, struct socket_flow
 	       tap_let_go(sk, f, out);
 }
 
+/* Counts bytes that come in. Two processors may have such segments of one connection at once. */
+bytes_function int tap_walk(struct socket_flow *f, __u32 len)
+{
+	__sync_fetch_and_add(&f->walked[FLOW_IN], len);
+	return 0;
+}
+
 /* The segment leaves. See tap_takes. */
 static __always_inline void tap_sends(struct socket_flow *f, const struct segment *seg)
 {
@@ -249,6 +269,7 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 
 	if ((__s32)(end - f->sent) > 0)
 		f->sent = end;
+	f->walked[FLOW_OUT] += seg->len;
 }
 
 static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle)
@@ -281,7 +302,9 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		tap_know(skb, f, &seg, out, out);
 	if (out)
 		tap_sends(f, &seg);
-	else if (!tap_sound(skb, sk, f, &seg))
+	else
+		tap_walk(f, seg.len);
+	if (!out && !tap_sound(skb, sk, f, &seg))
 		return TAP_PASS;
 	/* A request is read before its answer. */
 	clean = seg.len && !(out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN));

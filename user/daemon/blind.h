@@ -18,6 +18,7 @@
 #include "daemon/pipeline.h"
 #include "tap/processes.h"
 #include "release/series.h"
+#include "release/vocabulary.h"
 #include "target/target.h"
 
 struct blind;
@@ -35,6 +36,10 @@ void blind_opaque(void *context, const struct record_opaque *record);
 void blind_doubted(void *context, unsigned target, enum doubt_cause cause);
 /* An SSL object was used for the first time: a TLS connection that is read. */
 void blind_used(struct blind *b, const struct record_tls *record);
+/* Says once for each program that connections of TARGET are not read, for REASON. PROGRAM: of the
+ * process that has them; "": not known. */
+void blind_say(struct blind *b, unsigned target, enum opaque_reason reason, const char *program,
+	       enum record_role role);
 /* Now and then: looks at what there was no time for. */
 void blind_tick(struct blind *b);
 

@@ -25,12 +25,15 @@ static void take_record(void *context, const void *record, size_t size)
 {
 	const struct record_exec *exec = record;
 	const struct record_tls *tls = record;
+	const struct record_unseen *unseen = record;
 	struct daemon *d = context;
 
 	if (size >= sizeof(*exec) && exec->head.type == RECORD_EXEC)
 		processes_exec(d->processes, (pid_t)exec->pid, exec->head.target);
 	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS)
 		blind_used(d->blind, tls);
+	if (d->witness && size >= sizeof(*unseen) && unseen->head.type == RECORD_UNSEEN)
+		witness_record(d->witness, unseen);
 	pipeline_record(d->pipeline, record, size);
 }
 
@@ -148,6 +151,8 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	drain_ring(d);
 	processes_catch_up(d->processes);
+	if (d->witness)
+		witness_tick(d->witness);
 	rates_tick(d->rates, clock_mono_ms());
 }
 
@@ -160,6 +165,8 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	follow_changed(d->targets.follow);
 	processes_scan(d->processes);
+	if (d->witness)
+		witness_soon(d->witness);
 }
 
 static void on_processes(evutil_socket_t fd, short what, void *context)
@@ -308,6 +315,8 @@ int daemon_run(const struct daemon_options *options)
 		say_ready(d);
 		event_base_dispatch(d->base);
 		probe_detach_execs(d->probe);
+		if (d->witness)
+			witness_finish(d->witness);
 		targets_detach(&d->targets);
 		drain_ring(d);
 		pipeline_drain(d->pipeline, clock_mono_ns());

@@ -94,6 +94,9 @@ void pipeline_doubt_close(struct pipeline *p, unsigned target, enum doubt_cause 
 			  uint64_t at_ns);
 void pipeline_doubt_once(struct pipeline *p, unsigned target, enum doubt_cause cause,
 			 uint64_t at_ns);
+/* What was seen before AT_NS was held against what the kernel knows, and doubts that come of that
+ * have been given. Once this was called, no exchange that ended later is judged. */
+void pipeline_witnessed(struct pipeline *p, uint64_t at_ns);
 struct pipeline_stats pipeline_stats(const struct pipeline *p);
 
 #endif

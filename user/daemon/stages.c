@@ -53,6 +53,7 @@ static int open_probe(struct daemon *d)
 	processes_start(d->processes);
 	err = targets_attach(&d->targets, d->probe);
 	if (!err) {
+		d->witnessed = probe_attach_witness(d->probe);
 		probe_attach_execs(d->probe);
 		processes_start(d->processes); /* again: from here on it is told of what begins */
 	}
@@ -90,6 +91,22 @@ static int keep_privacy(struct daemon *d)
 	if (err)
 		log_err("run", "%s", why);
 	return err;
+}
+
+/* The first look knows which connections are older than the programs. */
+static int open_witness(struct daemon *d)
+{
+	if (!d->witnessed)
+		return 0;
+	d->unseen = unseen_new(d->targets.list, d->targets.len, d->series, d->blind, d->pipeline);
+	if (!d->unseen)
+		return -ENOMEM;
+	d->witness = witness_new(d->probe, d->processes, d->targets.len, &unseen_ops, d->unseen);
+	if (!d->witness)
+		return -ENOMEM;
+	pipeline_witnessed(d->pipeline, clock_mono_ns());
+	witness_finish(d->witness);
+	return 0;
 }
 
 static int open_stages(struct daemon *d)
@@ -138,10 +155,11 @@ static int open_stages(struct daemon *d)
 		return -ENOMEM;
 	explicit_bzero(&d->session, sizeof(d->session));
 	blind_set_pipeline(d->blind, d->pipeline);
+	err = open_witness(d);
 	for (size_t i = 0; i < d->targets.len; i++)
 		pipeline_never_forwards(d->pipeline, (unsigned)i,
 					d->targets.list[i].never_forwards);
-	return 0;
+	return err;
 }
 
 /* A peer that hangs up in the middle of a write is an error there, not the end of the daemon. Each
@@ -251,6 +269,8 @@ void daemon_close(struct daemon *d)
 	health_free(d->health);
 	free(d->control_path);
 	pipeline_free(d->pipeline);
+	witness_free(d->witness);
+	unseen_free(d->unseen);
 	blind_free(d->blind);
 	privacy_free(d->privacy);
 	series_free(d->series);

@@ -23,6 +23,8 @@
 #include "release/series.h"
 #include "target/target.h"
 #include "daemon/targets.h"
+#include "daemon/unseen.h"
+#include "tap/witness.h"
 
 struct daemon {
 	const struct config *config;
@@ -33,6 +35,9 @@ struct daemon {
 	struct probe *probe;
 	struct processes *processes;
 	struct blind *blind;
+	struct witness *witness; /* NULL: the kernel does not take its programs */
+	struct unseen *unseen;
+	bool witnessed; /* it does */
 	struct peers *peers;
 	struct rates *rates;
 	struct series *series;
