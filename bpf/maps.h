@@ -165,12 +165,12 @@ struct {
 } tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
 struct socket_mark {
-	__u64 announced_ns;  /* as opaque, the last time */
-	__u64 counted_bytes; /* that TCP had at the last look: see witness_look_outside */
-	__u8 known;          /* see opaque_says */
-	__u8 client;         /* this end has begun the connection */
-	__u8 whole;          /* it was read from its first byte on, up to where nothing was
-			      * under way, and has been let go */
+	__u64 announced_ns; /* as opaque, the last time */
+	__u64 excused[2];   /* bytes that TCP had when they did not matter: see witness.h */
+	__u8 known;         /* see opaque_says */
+	__u8 client;        /* this end has begun the connection */
+	__u8 whole;         /* it was read from its first byte on, up to where nothing was
+			     * under way, and has been let go */
 	/* See witness.h: */
 	__u8 begun;   /* bit per direction: its first bytes passed here, or need not have */
 	__u8 met;     /* a look has seen it */

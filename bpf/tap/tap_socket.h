@@ -272,6 +272,13 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 	f->walked[FLOW_OUT] += seg->len;
 }
 
+/* For a test: see tests/witness/blind.h. */
+#ifdef TAP_BLIND
+#include TAP_BLIND
+#else
+#define tap_blind(skb, seg, out) 0
+#endif
+
 static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle)
 {
 	struct segment seg;
@@ -281,7 +288,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 	__u32 skip;
 	int mode, clean, verdict;
 
-	if (!segment_read(skb, &seg))
+	if (!segment_read(skb, &seg) || tap_blind(skb, &seg, out))
 		return TAP_PASS;
 	/* TCP acknowledges an early request as soon as it has it. */
 	if (!seg.len && !seg.ending && !(out && tap_follows_early(&seg, out)))

@@ -86,6 +86,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	__u16 skc_dport; /* network order */
+	__u16 skc_num;   /* the local port, in host order */
 };
 
 struct sock {
@@ -99,6 +100,7 @@ struct sock {
 struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_acked;
+	__u32 rcv_nxt;
 };
 
 struct socket {
@@ -209,8 +211,8 @@ struct witness_bytes {
 
 /*
  * What is missing on a connection of a target: of one that is followed each byte counts; of any
- * other, whether its first bytes were looked at, of which those of each direction are told apart.
- * TCP's counts are read first: the tap is ahead of them. F and MARK may be NULL.
+ * other, whether the first bytes of each direction were looked at. TCP's counts are read first: the
+ * tap is ahead of them. F and MARK may be NULL.
  */
 static __always_inline void witness_compare(struct tcp_sock *tcp, struct socket_flow *f,
 					    struct socket_mark *mark, struct witness_bytes *missing)
@@ -221,8 +223,10 @@ static __always_inline void witness_compare(struct tcp_sock *tcp, struct socket_
 		in -= (__s64)bytes_forget(f->walked[FLOW_IN]);
 		out -= (__s64)bytes_forget(f->walked[FLOW_OUT]);
 	} else if (mark) {
-		in = bytes_forget(mark->begun) & 1 << FLOW_IN ? 0 : in;
-		out = bytes_forget(mark->begun) & 1 << FLOW_OUT ? 0 : out;
+		__u8 begun = bytes_forget(mark->begun);
+
+		in = begun & 1 << FLOW_IN ? 0 : in - (__s64)mark->excused[FLOW_IN];
+		out = begun & 1 << FLOW_OUT ? 0 : out - (__s64)mark->excused[FLOW_OUT];
 	}
 	missing->in = in > WITNESS_SLACK ? in : 0;
 	missing->out = out > WITNESS_SLACK ? out : 0;
@@ -236,8 +240,22 @@ static __always_inline void witness_excuse(struct socket_flow *f, struct socket_
 		__sync_fetch_and_add(&f->walked[FLOW_IN], missing->in);
 		__sync_fetch_and_add(&f->walked[FLOW_OUT], missing->out);
 	}
-	mark->begun = TAP_BEGUN;
+	mark->excused[FLOW_IN] += missing->in;
+	mark->excused[FLOW_OUT] += missing->out;
 	mark->suspect = 0;
+}
+
+/* Has the tap look at the next segment of a connection that may be older than the programs, as if
+ * an early segment had come before it (tap_early.h): that shows that it sees it, at no cost for
+ * others. */
+static __always_inline void witness_challenge(struct sock *sk, struct tcp_sock *tcp,
+					      const struct socket_mark *mark)
+{
+	__u32 slot = sk->__sk_common.skc_num ^ bpf_ntohs(sk->__sk_common.skc_dport);
+	__u32 *next = &early_next[bytes_mask(slot, EARLY_SLOTS - 1)];
+
+	if (mark->begun != TAP_BEGUN && !*next)
+		*next = tcp->rcv_nxt;
 }
 
 /* --- ways past TCP --------------------------------------------------------------------------- */
@@ -399,6 +417,8 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 		if (mark) {
 			mark->met = 1;
 			mark->suspect = 0;
+			if (mark->excused[FLOW_IN] | mark->excused[FLOW_OUT])
+				witness_challenge(sk, tcp, mark);
 		}
 		return 0;
 	}
@@ -412,6 +432,7 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 		return witness_say(ctx, sight, sk, SHARED_SUSPECT);
 	}
 	witness_excuse(f, mark, &missing);
+	witness_challenge(sk, tcp, mark);
 	if (excused)
 		return 0;
 	sight->bytes = missing.in + missing.out;
@@ -441,8 +462,8 @@ static __always_inline int witness_look_outside(struct bpf_iter__task_file *ctx,
 	if (!mark)
 		return 0;
 	bytes = tcp->bytes_received + tcp->bytes_acked;
-	before = mark->counted_bytes;
-	mark->counted_bytes = bytes;
+	before = mark->excused[FLOW_IN];
+	mark->excused[FLOW_IN] = bytes;
 	met = mark->met;
 	mark->met = 1;
 	if (!met || bytes <= before + WITNESS_SLACK || witness_is_database(sk))

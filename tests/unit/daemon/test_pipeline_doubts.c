@@ -68,6 +68,21 @@ static void test_a_gap_on_a_connection_of_unknown_role_does_too(void **state)
 	assert_int_equal(counted(), 0);
 }
 
+static void test_nothing_is_judged_before_it_was_witnessed(void **state)
+{
+	(void)state;
+	pipeline_witnessed(b.pipeline, 100 * S);
+	pay(101 * S);
+	pipeline_settle(b.pipeline, 0, 110 * S);
+	assert_int_equal(counted(), 0);
+	/* What was found since casts a doubt on what ended before it was looked for. */
+	pipeline_doubt_open(b.pipeline, 0, DOUBT_UNIX_LISTENER, 0, 100 * S);
+	pipeline_witnessed(b.pipeline, 109 * S);
+	pipeline_settle(b.pipeline, 0, 110 * S);
+	assert_int_equal(counted(), 0);
+	assert_int_equal(doubted("unix_listener"), 1);
+}
+
 static void test_a_gap_where_answers_come_in_keeps_nothing_back(void **state)
 {
 	(void)state;
@@ -239,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_gap_where_requests_come_in_keeps_a_minute_back),
 		T(a_gap_on_a_connection_of_unknown_role_does_too),
+		T(nothing_is_judged_before_it_was_witnessed),
 		T(a_gap_where_answers_come_in_keeps_nothing_back),
 		T(connections_that_found_no_room_keep_a_minute_back),
 		T(an_outgoing_connection_without_room_keeps_nothing_back),
