@@ -82,8 +82,10 @@ with socket.socket(socket.AF_UNIX) as s:
   through
   mkdir "$fs"
   mount -t bpf bpf "$fs"
-  bpftool prog loadall "$ROOT/build/tests/shortcut.bpf.o" "$fs" pinmaps "$fs"
-  bpftool prog attach pinned "$fs/message" msg_verdict pinned "$fs/shortcuts"
+  bpftool prog loadall "$ROOT/build/tests/shortcut.bpf.o" "$fs"
+  bpftool prog attach pinned "$fs/message" msg_verdict \
+    id "$(bpftool --json prog show pinned "$fs/message" | python3 -c 'import json, sys
+print(json.load(sys.stdin)["map_ids"][0])')"
   bpftool cgroup attach "$BED_CGROUP" cgroup_sock_ops pinned "$fs/connection"
   telltale_config tt "$(connector_cgroup carol)"
   telltale_start tt
@@ -113,7 +115,9 @@ fallen() {
 
 # blind FAULT: bob listens where the tap has the fault; of what alice pays the tap sees less than the kernel.
 blind() {
-  local url port TELLTALE=$ROOT/build/tests/telltale-blind
+  local url port
+  # shellcheck disable=SC2034 # lib.sh starts it
+  local TELLTALE=$ROOT/build/tests/telltale-blind
   port=$(port_with "$1")
   connector_start bob "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"127.0.0.1\",\"port\":$port},
     \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]}"

@@ -10,8 +10,11 @@
 #include "base/log.h"
 #include "bpf/shared.h"
 
-/* Looks take one part in so many of a processor's time. */
-#define LOOK_SHARE 400
+/* Looks take one part in so many of a processor's time; where they would then be too seldom, more,
+ * up to one part in the second number. */
+#define LOOK_SHARE 1000
+#define LOOK_MOST  400
+#define SELDOM_NS  (4 * NS_PER_S)
 #define REST_NS    (500 * NS_PER_MS) /* between the beginnings of two looks, at least */
 #define SURE_NS    NS_PER_S          /* ... and at most, when bytes were missing once */
 #define SLICE_NS   (10 * NS_PER_MS)
@@ -205,6 +208,10 @@ static void end(struct witness *w)
 {
 	uint64_t rest = w->spent_ns * LOOK_SHARE;
 
+	if (rest > SELDOM_NS)
+		rest = SELDOM_NS;
+	if (rest < w->spent_ns * LOOK_MOST)
+		rest = w->spent_ns * LOOK_MOST;
 	if (rest < REST_NS)
 		rest = REST_NS;
 	if (w->suspects && rest > SURE_NS)

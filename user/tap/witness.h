@@ -7,9 +7,9 @@
  * ended with bytes unseen. Out: a call for each socket that is not read, and by target and cause
  * the times in which something may have come in on such sockets.
  *
- * A look takes some microseconds for each process and some hundred nanoseconds for each socket. All
- * looks together take a quarter of a percent of a processor, and there are two a second at the
- * most.
+ * A look takes some microseconds for each process and some hundred nanoseconds for each socket. There
+ * are two a second at the most, and one in four seconds at the least, unless that would take more
+ * than a quarter of a percent of a processor.
  */
 #ifndef TELLTALE_WITNESS_H
 #define TELLTALE_WITNESS_H

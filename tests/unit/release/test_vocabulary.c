@@ -563,9 +563,17 @@ static void test_the_log_has_the_words_of_the_reason(void **state)
 #undef WORD
 	};
 	static const char *const wanted[] = {
-		"its TLS is not OpenSSL", "its TLS library could not",    "the kernel refuses",
-		"it is under a seccomp",  "its TLS library is read",      "the connection was gone",
-		"HTTP/2 is not decoded",  "they went over from HTTP/1.1",
+		"its TLS is not OpenSSL",
+		"its TLS library could not",
+		"the kernel refuses",
+		"it is under a seccomp",
+		"its TLS library is read",
+		"the connection was gone",
+		"HTTP/2 is not decoded",
+		"they went over from HTTP/1.1",
+		"Unix sockets are not read",
+		"their sockets were made",
+		"the kernel delivered bytes on them",
 	};
 
 	(void)state;
