@@ -85,6 +85,18 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
 		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
 
+# The same with faults planted into the socket tap, for tests/witness alone.
+$(BUILD)/blind/bpf/%.bpf.o: bpf/%.bpf.c tests/witness/blind.h
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -DTAP_BLIND='"tests/witness/blind.h"' \
+		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+
+$(BUILD)/tests/%.bpf.o: tests/witness/%.bpf.c
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
+
 # The marks keep clang-tidy from judging what bpftool wrote. Made anew when this file changes: one
 # made before the marks were put in would be judged.
 %.skel.h: %.bpf.o Makefile
@@ -166,6 +178,11 @@ $(BUILD)/telltale-san: $(BUILD)/san/main.o $(LIB_SAN)
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LDLIBS)
 
 # --- tests --------------------------------------------------------------------------------------
+
+$(BUILD)/tests/telltale-blind: user/main.c user/tap/probe.c user/tap/tls_flows.c $(LIB) $(BUILD)/blind/bpf/telltale.skel.h
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I$(BUILD)/blind $(ALL_CFLAGS) $(HARDEN) -Wl,--as-needed -o $@ $(filter %.c %.a,$^) $(LDLIBS)
 
 # A program of one file. $(1): the program, $(2): its source, $(3): flags, $(4): the part of telltale
 # that it links with, $(5): libraries.
@@ -258,7 +275,7 @@ conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root
 # What several parts of scripts/check, which run at once, would else each make.
 test-programs: $(BUILD)/telltale-san $(UNIT_BIN) $(CONFORMANCE) \
 	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode) \
-	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) \
+	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) $(addprefix $(BUILD)/tests/,telltale-blind shortcut.bpf.o) \
 	$(BUILD)/venv/ready $(BUILD)/venv-service/ready ## build all that the tests run
 
 vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: scripts/vm (TAP)

@@ -81,6 +81,8 @@ struct socket_flow {
 	__u8 adopted;  /* an early segment: at most once */
 	__u8 pad[3];
 	__u32 sent; /* where the last egress segment ended, perhaps before TCP notes it as sent */
+	__u64 walked[2]; /* bytes of the connection, by enum flow_direction: those before it was
+			  * followed, and since then those that passed, some of them twice */
 	struct record_remote remote;
 	struct flow flow;
 };
@@ -175,16 +177,21 @@ struct {
 } tls_followed SEC(".maps"), tls_forgotten SEC(".maps");
 
 struct socket_mark {
-	__u64 announced_ns; /* the last time */
+	__u64 announced_ns; /* as opaque, the last time */
+	__u64 excused[2];   /* bytes that TCP had when they did not matter: see witness.h */
 	__u8 known;         /* see opaque_says */
 	__u8 client;        /* this end has begun the connection */
-	__u8 whole;         /* it was read from its first byte on, up to where nothing was under
-			     * way, and has been let go */
-	__u8 pad[5];
+	__u8 whole;         /* it was read from its first byte on, up to where nothing was
+			     * under way, and has been let go */
+	/* See witness.h: */
+	__u8 begun;   /* bit per direction: its first bytes passed here, or need not have */
+	__u8 met;     /* a look has seen it */
+	__u8 suspect; /* bytes were missing at the last look */
+	__u8 counted; /* announced as one that is not read */
+	__u8 pad;
 };
 
-/* Sockets announced as opaque already, and which end showed it; those that were followed. Lives
- * with the socket. */
+/* What is known of sockets on which bytes passed. Lives with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -265,6 +272,11 @@ struct {
 	__type(key, __u32);
 	__type(value, __u8);
 } processes SEC(".maps");
+
+/* When the programs were attached last to a cgroup of each target, and when the last look at all
+ * sockets began (witness.h), CLOCK_MONOTONIC. Written by the daemon. */
+volatile __u64 attached_ns[SHARED_TARGETS_MAX];
+volatile __u64 looked_ns;
 
 struct tls_flow {
 	struct flow flow;

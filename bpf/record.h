@@ -35,6 +35,7 @@ enum record_type {
 	RECORD_OPAQUE,      /* a connection in scope that may carry ILP and cannot be read */
 	RECORD_EXEC,        /* a process of a target has begun a program */
 	RECORD_TLS,         /* a TLS connection that a tap reads was used for the first time */
+	RECORD_UNSEEN,      /* a connection has ended whose bytes the socket tap has not seen */
 	RECORD_TYPES,
 };
 
@@ -216,6 +217,21 @@ struct record_tls {
 	__u64 at_ns;
 };
 
+enum record_unseen_kind {
+	RECORD_UNSEEN_BYTES = 1, /* TCP has bytes that the tap has not */
+	RECORD_UNSEEN_SHORTCUT,  /* a sockmap takes bytes past TCP */
+};
+
+/* See bpf/tap/witness.h. */
+struct record_unseen {
+	struct record_head head;
+	struct record_flow flow;
+	__u64 at_ns;
+	__u64 bytes; /* missing, in both directions */
+	__u8 kind;   /* enum record_unseen_kind */
+	__u8 pad[7];
+};
+
 _Static_assert(sizeof(struct record_head) == 8, "record_head");
 _Static_assert(sizeof(struct record_flow) == 16, "record_flow");
 _Static_assert(sizeof(struct record_remote) == 24, "record_remote");
@@ -236,5 +252,6 @@ _Static_assert(__builtin_offsetof(struct record_gap, stream) == 44, "gap's strea
 _Static_assert(sizeof(struct record_opaque) == 64, "record_opaque");
 _Static_assert(sizeof(struct record_exec) == 24, "record_exec");
 _Static_assert(sizeof(struct record_tls) == 32, "record_tls");
+_Static_assert(sizeof(struct record_unseen) == 48, "record_unseen");
 
 #endif

@@ -12,6 +12,32 @@
 #define SHARED_LEVELS_MAX    32   /* the deepest a target's cgroup may lie */
 #define SHARED_PROCESSES_MAX 4096
 
+/* What a look at all sockets of the targets' processes says of one: see bpf/tap/witness.h. A
+ * program of the kernel writes it, the daemon reads it, in no other order than sockets are found.
+ */
+enum shared_sight_kind {
+	SHARED_SUSPECT = 1, /* bytes are missing; the next look will know */
+	SHARED_UNSEEN,      /* bytes passed on it that the socket tap has not seen */
+	SHARED_SHORTCUT,    /* something takes its bytes past TCP */
+	SHARED_CONNECTION, /* made in a cgroup of no target, and bytes passed since the last look */
+	SHARED_LISTENER,   /* made in a cgroup of no target, and accepts connections */
+	SHARED_UNIX,       /* accepts connections on a Unix socket, of which nothing is known */
+	SHARED_UNIX_USED,  /* the same, and somebody has connected to it, or that cannot be told */
+	SHARED_UNIX_INSIDE,  /* accepted on a Unix socket from a process of the same target */
+	SHARED_UNIX_OUTSIDE, /* ... from any other */
+};
+
+struct shared_sight {
+	__u64 key;   /* the socket's cookie; of Unix sockets one that is the same for a listener and
+		      * what it accepts */
+	__u64 bytes; /* UNSEEN: how many */
+	__u32 pid;   /* of a process that has the socket, in the first PID namespace */
+	__u8 kind;   /* enum shared_sight_kind */
+	__u8 target;
+	__u8 first; /* it was not seen so before */
+	__u8 pad;
+};
+
 /* How a value of tls_flows begins. */
 struct shared_tls_flow {
 	__u64 id; /* as in struct record_flow */

@@ -2,7 +2,7 @@
 /*
  * telltale.bpf.c - the entry points. What they do stands in the headers, in the order of the data
  * flow: tap_socket.h, tap_settle.h and tap_http2.h, or tap_tls.h; stream.h, http1.h, ilp.h, emit.h,
- * record.h.
+ * record.h. What the taps see is held against what the kernel knows by witness.h.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -14,6 +14,7 @@
 #include "bpf/tap/tap_settle.h"
 #include "bpf/tap/tap_socket.h"
 #include "bpf/tap/tap_tls.h"
+#include "bpf/tap/witness.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -141,4 +142,15 @@ SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 {
 	(void)ctx;
 	return tls_exec();
+}
+
+SEC("iter/task_file") int look_at_file(struct bpf_iter__task_file *ctx)
+{
+	return witness_look(ctx);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int old, int new)
+{
+	return witness_state(sk, old, new);
 }

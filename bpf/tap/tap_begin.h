@@ -133,10 +133,24 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 	return TAP_PASS;
 }
 
+#define TAP_BEGUN (1 << FLOW_IN | 1 << FLOW_OUT) /* struct socket_mark */
+
+/* The first bytes of one direction, or of both, have passed: for witness.h. */
+bytes_function int tap_note_begun(struct bpf_sock *sk, __u8 directions)
+{
+	struct socket_mark *mark =
+		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (mark)
+		mark->begun |= directions;
+	return 0;
+}
+
 /* The connection is not followed any more. */
 static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *f)
 {
 	tap_count(f, TAP_UNCOUNTED);
+	tap_note_begun(sk, TAP_BEGUN);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
@@ -194,6 +208,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f)
 		return 1;
+	tap_note_begun(sk, TAP_BEGUN); /* it was seen */
 	if (plain)
 		return 0;
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
@@ -267,8 +282,11 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 	tap_remote(skb, seg, from_out, &f->remote);
 	tap_count(f, TAP_COUNTED);
 	tap_lock(f);
-	if (tcp && !f->streams[FLOW_IN].known && !f->streams[FLOW_OUT].known)
+	if (tcp && !f->streams[FLOW_IN].known && !f->streams[FLOW_OUT].known) {
 		f->sent = tap_tcp(tcp, FLOW_OUT, 0);
+		f->walked[FLOW_IN] = tcp->bytes_received;
+		f->walked[FLOW_OUT] = tcp->bytes_acked + tcp->snd_nxt - tcp->snd_una;
+	}
 	if (!st->known) {
 		st->next = next;
 		st->known = 1;

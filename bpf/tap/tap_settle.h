@@ -343,6 +343,8 @@ static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct se
 		if (tap_adopt(skb, seg, out))
 			return 1;
 		*tap_early_next(seg) = 0;
+		if (seg->len)
+			tap_note_begun(sk, (__u8)(1 << (out & 1)));
 		if (sk->state == BPF_TCP_LISTEN || !tap_is_fresh(skb, seg) ||
 		    tap_is_old(sk, seg, out))
 			return 0;

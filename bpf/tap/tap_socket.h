@@ -111,6 +111,8 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 
 	if (!tcp || tcp->bytes_received > TAP_YOUNG)
 		return 0;
+	if (!tcp->bytes_received)
+		tap_note_begun(sk, 1 << FLOW_IN);
 	if (sk->state == BPF_TCP_LISTEN)
 		tap_go_settle(skb, TAP_EARLY, settle);
 	else if (!tcp->bytes_received && seg->seq != tcp->rcv_nxt &&
@@ -135,6 +137,27 @@ static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segmen
 	       !tap_is_old(sk, seg, out);
 }
 
+/* The segment leaves on a connection that is not followed: TCP has sent at most a SYN before, or
+ * no answer to that has come yet. */
+static __always_inline void tap_leaves(struct bpf_sock *sk)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	if (tcp && tcp->bytes_acked <= 1)
+		tap_note_begun(sk, 1 << FLOW_OUT);
+}
+
+/* The segment may hold frames of HTTP/2. */
+static __always_inline void tap_go_walk(struct __sk_buff *skb, struct bpf_sock *sk, int out,
+					void *walk)
+{
+	struct bpf_tcp_sock *tcp = out ? 0 : bpf_tcp_sock(sk);
+
+	if (tcp && !tcp->bytes_received)
+		tap_note_begun(sk, 1 << FLOW_IN);
+	bpf_tail_call(skb, walk, 0);
+}
+
 /* A connection that is not followed: does this segment make it one? */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int out, void *settle, void *walk)
@@ -149,12 +172,14 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		tap_go_settle(skb, TAP_ADOPT, settle);
 	if (!seg->len)
 		return 0;
+	if (out)
+		tap_leaves(sk);
 	if (known >> 32 && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
-		bpf_tail_call(skb, walk, 0);
+		tap_go_walk(skb, sk, out, walk);
 	word = source_word(&src, 0, seg->len);
 	if ((__u8)word != 'P') {
 		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
-			bpf_tail_call(skb, walk, 0);
+			tap_go_walk(skb, sk, out, walk);
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out);
 		/* Of a request that was not seen: it was under way before this program was
@@ -166,6 +191,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		return !out && tap_is_young(skb, sk, seg, settle);
 	}
 	if (http2_is_preface(word)) {
+		tap_note_begun(sk, 1 << out);
 		if (sk->state != BPF_TCP_LISTEN)
 			bpf_tail_call(skb, walk, 0);
 		return 0;
@@ -247,6 +273,13 @@ static __always_inline int tap_passes_by(struct bpf_sock *sk, struct socket_flow
 	       tap_let_go(sk, f, out);
 }
 
+/* Counts bytes that come in. Two processors may have such segments of one connection at once. */
+bytes_function int tap_comes(struct socket_flow *f, __u32 len)
+{
+	__sync_fetch_and_add(&f->walked[FLOW_IN], len);
+	return 0;
+}
+
 /* The segment leaves. See tap_takes. */
 static __always_inline void tap_sends(struct socket_flow *f, const struct segment *seg)
 {
@@ -254,7 +287,15 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 
 	if ((__s32)(end - f->sent) > 0)
 		f->sent = end;
+	f->walked[FLOW_OUT] += seg->len;
 }
+
+/* For a test: see tests/witness/blind.h. */
+#ifdef TAP_BLIND
+#include TAP_BLIND
+#else
+#define tap_blind(skb, seg, out) 0
+#endif
 
 static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle,
 				   void *walk)
@@ -266,7 +307,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 	__u32 skip;
 	int mode, clean, verdict;
 
-	if (!segment_read(skb, &seg))
+	if (!segment_read(skb, &seg) || tap_blind(skb, &seg, out))
 		return TAP_PASS;
 	/* TCP acknowledges an early request as soon as it has it. */
 	if (!seg.len && !seg.ending && !(out && tap_follows_early(&seg, out)))
@@ -287,7 +328,9 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		tap_know(skb, f, &seg, out, out);
 	if (out)
 		tap_sends(f, &seg);
-	else if (!tap_sound(skb, sk, f, &seg))
+	else
+		tap_comes(f, seg.len);
+	if (!out && !tap_sound(skb, sk, f, &seg))
 		return TAP_PASS;
 	/* A request is read before its answer. */
 	clean = seg.len && !(out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN));

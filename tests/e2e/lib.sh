@@ -175,17 +175,16 @@ bed_certificates() {
 # --- connectors ---------------------------------------------------------------------------------
 
 # connector_start NAME JSON: a connector in a cgroup of its own, ready when this returns. JSON is
-# main.js's configuration; name, control, ready and truth are filled in. It runs on the Node.js that
+# main.js's configuration; name, ready and truth are filled in. It runs on the Node.js that
 # NODE names, else on that of the PATH.
 connector_start() {
   local name=$1
-  rm -f "$BED/$name.ready" "$BED/$name.sock"
+  rm -f "$BED/$name.ready"
   python3 - "$BED" "$name" "$2" >"$BED/$name.json" <<'PYTHON' || return
 import json, sys
 bed, name, text = sys.argv[1:]
 config = json.loads(text)
-config.update(name=name, control=f"{bed}/{name}.sock", ready=f"{bed}/{name}.ready",
-              truth=f"{bed}/{name}.end")
+config.update(name=name, ready=f"{bed}/{name}.ready", truth=f"{bed}/{name}.end")
 print(json.dumps(config, indent=1))
 PYTHON
   bed_spawn "$name" "${NODE:-node}" "$ROOT/tests/e2e/connector/main.js" "$BED/$name.json"
@@ -204,12 +203,17 @@ connector_cgroup() {
   echo "$BED_CGROUP/$1"
 }
 
+# connector_ask NAME PATH OPTION...: asks a connector over its own loopback, whatever network namespace it is in.
+connector_ask() {
+  nsenter --net --target "$(bed_pid "$1")" curl --silent --noproxy '*' "${@:3}" \
+    "http://127.0.0.1:$(bed_json "$BED/$1.ready" control)/$2"
+}
+
 # connector_do NAME pay|hammer JSON: makes a connector pay; fails when any payment failed. The answer is in
 # NAME.did.
 connector_do() {
   local name=$1 action=$2
-  curl --silent --show-error --fail-with-body --max-time 300 --unix-socket "$BED/$name.sock" --data "$3" \
-    "http://connector/$action" >"$BED/$name.did" || {
+  connector_ask "$name" "$action" --show-error --fail-with-body --max-time 300 --data "$3" >"$BED/$name.did" || {
     cat "$BED/$name.did" >&2
     return 1
   }
@@ -229,7 +233,7 @@ connector_hammer() {
 
 # connector_count NAME: writes what the connector itself has counted so far to NAME.count.
 connector_count() {
-  curl --silent --fail --unix-socket "$BED/$1.sock" http://connector/truth >"$BED/$1.count"
+  connector_ask "$1" truth --fail >"$BED/$1.count"
 }
 
 # connector_truth NAME KEY...: prints one of the connector's figures as it is now.

@@ -70,10 +70,9 @@ storm() {
   python3 -c 'import json, sys
 print(json.dumps({"name": "bob", "address": "test.bob", "receiver": True, "asset": {"code": "EUR", "scale": 6},
   "listen": {"fd": 3}, "incoming": [{"token": "secret-of-alice", "asset": {"code": "EUR", "scale": 6}}],
-  "control": sys.argv[1] + "/bob.sock", "ready": sys.argv[1] + "/bob.ready", "truth": sys.argv[1] + "/bob.end"}))' \
+  "ready": sys.argv[1] + "/bob.ready", "truth": sys.argv[1] + "/bob.end"}))' \
     "$BED" >"$BED/bob.json"
-  systemd_service bob.service "$(command -v node) $ROOT/tests/e2e/connector/main.js $BED/bob.json" \
-    "ExecStartPre=/bin/rm -f $BED/bob.sock"
+  systemd_service bob.service "$(command -v node) $ROOT/tests/e2e/connector/main.js $BED/bob.json"
   systemd_unit front.socket '[Socket]' "ListenStream=$host:$port" Service=bob.service
   systemd_start
   watch bob.service

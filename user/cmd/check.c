@@ -233,8 +233,10 @@ static void check_processes(const struct target *t)
 /* Says which programs the kernel accepted. */
 static void check_programs(const struct probe *probe, const struct target *targets, size_t len)
 {
-	const char *refused = probe_tls_refused(probe);
+	const char *refused = probe_tls_refused(probe), *witness = probe_witness_refused(probe);
 
+	if (witness)
+		say(HOST_WARN, "programs", "what passes the taps by is not noticed: %s", witness);
 	if (refused) {
 		say(HOST_OK, "programs", "the kernel accepts the programs for plain HTTP");
 		say(HOST_WARN, "programs",

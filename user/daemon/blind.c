@@ -97,26 +97,31 @@ void blind_set_pipeline(struct blind *b, struct pipeline *pipeline)
 	b->pipeline = pipeline;
 }
 
-/* Once for each program, reason and role. */
-static void say(struct blind *b, unsigned target, enum opaque_reason reason,
-		const struct sockets_owner *owner)
-{
-	const char *program = owner->program[0] ? owner->program : "a process";
+static const char *const deeds[] = {
+	[RECORD_ROLE_UNKNOWN] = "has",
+	[RECORD_ROLE_CLIENT] = "opens",
+	[RECORD_ROLE_SERVER] = "accepts",
+};
 
+/* Once for each program, reason and role. */
+void blind_say(struct blind *b, unsigned target, enum opaque_reason reason, const char *program,
+	       enum record_role role)
+{
+	if (!program[0])
+		program = "a process";
 	for (size_t i = 0; i < b->said_len; i++) {
 		if (b->said[i].target == target && b->said[i].reason == reason &&
-		    b->said[i].role == owner->role && !strcmp(b->said[i].program, program))
+		    b->said[i].role == role && !strcmp(b->said[i].program, program))
 			return;
 	}
 	if (b->said_len == SAID_MAX)
 		return;
 	b->said[b->said_len].target = target;
 	b->said[b->said_len].reason = reason;
-	b->said[b->said_len].role = owner->role;
+	b->said[b->said_len].role = role;
 	snprintf(b->said[b->said_len++].program, sizeof(b->said[0].program), "%s", program);
-	log_warn("blind", "connections that %s %s in %s cannot be read: %s", program,
-		 owner->role == RECORD_ROLE_SERVER ? "accepts" : "opens", b->targets[target].name,
-		 words[reason]);
+	log_warn("blind", "connections that %s %s in %s cannot be read: %s", program, deeds[role],
+		 b->targets[target].name, words[reason]);
 }
 
 void blind_doubted(void *context, unsigned target, enum doubt_cause cause)
@@ -208,7 +213,7 @@ static void judge(struct blind *b, const struct record_opaque *record, bool agai
 		enum opaque_reason reason = reason_of(b, record, owner->verdict);
 
 		series_count(b->series, METRIC_OPAQUE, reason, 1);
-		say(b, target, reason, owner);
+		blind_say(b, target, reason, owner->program, owner->role);
 	}
 	if (!brings || record->reason == RECORD_OPAQUE_UPGRADED ||
 	    (looked && owner->role != RECORD_ROLE_SERVER))

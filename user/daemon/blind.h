@@ -19,6 +19,7 @@
 #include "daemon/pipeline.h"
 #include "halves/view.h"
 #include "release/series.h"
+#include "release/vocabulary.h"
 #include "target/target.h"
 
 struct blind;
@@ -40,6 +41,10 @@ void blind_used(struct blind *b, const struct record_tls *record);
 void blind_answer(struct blind *b, const struct wire_answer *answer);
 /* Often, as before an exchange is judged: decides without those answers that have not come. */
 void blind_settle(struct blind *b);
+/* Says once for each program that connections of TARGET are not read, for REASON. PROGRAM: of the
+ * process that has them; "": not known. */
+void blind_say(struct blind *b, unsigned target, enum opaque_reason reason, const char *program,
+	       enum record_role role);
 /* Now and then: looks at what there was no time for. */
 void blind_tick(struct blind *b);
 /* Decides about everything that is open, at shutdown. */

@@ -29,10 +29,13 @@
 static void take_record(void *context, const void *record, size_t size)
 {
 	const struct record_tls *tls = record;
+	const struct record_unseen *unseen = record;
 	struct daemon *d = context;
 
 	if (size >= sizeof(*tls) && tls->head.type == RECORD_TLS && !d->backlog)
 		blind_used(d->blind, tls);
+	if (size >= sizeof(*unseen) && unseen->head.type == RECORD_UNSEEN)
+		unseen_record(d->unseen, unseen, !d->backlog);
 	pipeline_record(d->pipeline, record, size);
 }
 

@@ -9,7 +9,7 @@
 #include "release/vocabulary.h"
 
 _Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
-_Static_assert(RECORD_TLS == 7, "a new record type needs a case below");
+_Static_assert(RECORD_UNSEEN == 8, "a new record type needs a case below");
 
 #define DOUBTS_OPEN 4096 /* at once, over all targets */
 
@@ -32,7 +32,7 @@ struct pipeline {
 	uint64_t records[RECORD_WORDS_LEN], gaps[RECORD_GAP_CAUSES], gap_bytes[RECORD_GAP_CAUSES];
 	uint64_t doubts_of[DOUBT_CAUSES], unvalued[UNVALUED_REASONS];
 	uint64_t unattributed, unconverted, saturated;
-	uint64_t dropped, settled_ns;
+	uint64_t dropped, settled_ns, witnessed_ns;
 	/* Why bytes that came in were missed last, by target. */
 	enum doubt_cause missed[TABLE_SHARES];
 	uint64_t half_until_ns, half_seen; /* see count_half_seen */
@@ -144,6 +144,7 @@ static const uint16_t record_len[] = {
 	[RECORD_OPAQUE] = sizeof(struct record_opaque),
 	[RECORD_EXEC] = sizeof(struct record_exec),
 	[RECORD_TLS] = sizeof(struct record_tls),
+	[RECORD_UNSEEN] = sizeof(struct record_unseen),
 };
 
 static bool take_endpoint(struct pipeline *p, const struct record_endpoint *r)
@@ -224,6 +225,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 		return true;
 	case RECORD_EXEC: return true; /* for the probe half, from a ring of its own */
 	case RECORD_TLS: return true;  /* ... and after what cannot be read */
+	case RECORD_UNSEEN: return true;
 	default: return false;
 	}
 }
@@ -295,7 +297,7 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
 	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
 		p->records[RECORD_WORD_INVALID]++;
-	else if (head->type < RECORD_MESSAGE || head->type > RECORD_TLS)
+	else if (head->type < RECORD_MESSAGE || head->type > RECORD_UNSEEN)
 		p->records[RECORD_WORD_UNKNOWN]++;
 	else if (head->len == record_len[head->type] && p->rest && take_leaving(p, head))
 		return;
@@ -341,6 +343,11 @@ static void doubt_ring(struct pipeline *p, uint64_t now_ns)
 		doubts_span(p->doubts, target, DOUBT_RING, p->settled_ns, now_ns);
 }
 
+static void judge(struct pipeline *p, uint64_t now_ns)
+{
+	origins_settle(p->origins, now_ns < p->witnessed_ns ? now_ns : p->witnessed_ns);
+}
+
 void pipeline_settle(struct pipeline *p, uint64_t dropped, uint64_t now_ns)
 {
 	if (dropped != p->dropped)
@@ -348,13 +355,13 @@ void pipeline_settle(struct pipeline *p, uint64_t dropped, uint64_t now_ns)
 	p->dropped = dropped;
 	p->settled_ns = now_ns;
 	match_settle(p->match, dropped);
-	origins_settle(p->origins, now_ns);
+	judge(p, now_ns);
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns)
 {
 	match_tick(p->match, now_ns);
-	origins_settle(p->origins, now_ns);
+	judge(p, now_ns);
 	/* What waits to be judged may belong to a payment that would be over by now. */
 	payments_tick(p->payments, origins_horizon(p->origins, now_ns));
 	tell(p);
@@ -418,6 +425,11 @@ bool pipeline_doubted(const struct pipeline *p, unsigned target, uint64_t from_n
 	       origins_remembers(p->origins, target);
 }
 
+void pipeline_witnessed(struct pipeline *p, uint64_t at_ns)
+{
+	p->witnessed_ns = at_ns;
+}
+
 struct pipeline_stats pipeline_stats(const struct pipeline *p)
 {
 	uint64_t doubted = 0;
@@ -467,6 +479,7 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 	p->doubted = config->doubted;
 	p->context = config->context;
 	p->settled_ns = config->begin_ns;
+	p->witnessed_ns = UINT64_MAX;
 	p->match = match_new(config->exchanges, config->realtime_offset_ns, config->session,
 			     &match_ops, p);
 	p->doubts = doubts_new(DOUBTS_OPEN);

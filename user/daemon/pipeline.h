@@ -123,6 +123,9 @@ void pipeline_each_doubt(const struct pipeline *p,
 			 void *context);
 bool pipeline_doubted(const struct pipeline *p, unsigned target, uint64_t from_ns, uint64_t to_ns);
 
+/* What was seen before AT_NS was held against what the kernel knows, and doubts that come of that
+ * have been given. Once this was called, no exchange that ended later is judged. */
+void pipeline_witnessed(struct pipeline *p, uint64_t at_ns);
 struct pipeline_stats pipeline_stats(const struct pipeline *p);
 
 #endif

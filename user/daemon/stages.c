@@ -49,6 +49,20 @@ static void answered(void *context, const struct wire_answer *answer)
 	blind_answer(d->blind, answer);
 }
 
+static void unseen_said(void *context, const struct wire_unseen *unseen)
+{
+	const struct daemon *d = context;
+
+	unseen_take(d->unseen, unseen);
+}
+
+static void witnessed(void *context, uint64_t at_ns)
+{
+	const struct daemon *d = context;
+
+	pipeline_witnessed(d->pipeline, at_ns);
+}
+
 static void closed(void *context, const void *record, size_t size)
 {
 	struct daemon *d = context;
@@ -98,7 +112,8 @@ static int make_key(const struct config *c)
 
 static int open_view(struct daemon *d)
 {
-	const struct view_hooks hooks = {target_said, answered, closed, d};
+	const struct view_hooks hooks = {target_said, answered, unseen_said, witnessed,
+					 closed,      d};
 	char why[256] = "";
 	int link = d->options->link;
 	int err = d->options->socket ? make_key(d->config) : 0;
@@ -207,6 +222,11 @@ static int open_stages(struct daemon *d)
 		return -ENOMEM;
 	explicit_bzero(&session, sizeof(session));
 	blind_set_pipeline(d->blind, d->pipeline);
+	d->unseen = unseen_new(d->targets.list, d->targets.len, d->series, d->blind, d->pipeline);
+	if (!d->unseen)
+		return -ENOMEM;
+	if (view_welcome(d->view)->witness)
+		pipeline_witnessed(d->pipeline, clock_mono_ns());
 	for (size_t i = 0; i < d->targets.len; i++)
 		pipeline_never_forwards(d->pipeline, (unsigned)i,
 					d->targets.list[i].never_forwards);
@@ -332,6 +352,7 @@ void daemon_close(struct daemon *d)
 	health_free(d->health);
 	free(d->control_path);
 	pipeline_free(d->pipeline);
+	unseen_free(d->unseen);
 	blind_free(d->blind);
 	privacy_free(d->privacy);
 	series_free(d->series);

@@ -24,6 +24,7 @@
 #include "release/series.h"
 #include "target/target.h"
 #include "daemon/targets.h"
+#include "daemon/unseen.h"
 
 #define DAEMON_FLUSH_MS 4000 /* for the last export; SIGTERM is done within five seconds */
 
@@ -37,6 +38,7 @@ struct daemon {
 	int64_t leave_ms;        /* when it goes, whatever is under way; CLOCK_MONOTONIC */
 	uint64_t backlog_lost;   /* records that found no room in what the one before left */
 	struct blind *blind;
+	struct unseen *unseen;
 	struct peers *peers;
 	struct rates *rates;
 	struct series *series;

@@ -25,6 +25,7 @@
 #include "halves/link.h"
 #include "halves/looker.h"
 #include "halves/ring.h"
+#include "halves/sightings.h"
 #include "halves/watched.h"
 #include "privacy/entropy.h"
 #include "tap/probe.h"
@@ -45,6 +46,8 @@ struct keeper {
 	struct processes *processes;
 	struct ring_counters *dropped;
 	struct looker looker;
+	struct witness *witness; /* NULL: the kernel does not take its programs */
+	struct sightings sightings;
 	struct siphash_key session;
 	uint64_t execs;
 
@@ -61,7 +64,7 @@ struct keeper {
 
 	uint64_t complained_ns;
 	struct event_base *base;
-	struct event *events[9];
+	struct event *events[10];
 	size_t events_len;
 	bool in_terminal; /* it was started in one */
 	bool stopping;
@@ -150,11 +153,23 @@ static void send_closed(struct keeper *k)
 	}
 }
 
+static bool send_sighting(void *context, enum wire_type type, struct wire_message *m)
+{
+	return send_to(context, type, m);
+}
+
+static void send_sightings(struct keeper *k)
+{
+	if (k->welcomed)
+		sightings_send(&k->sightings, send_sighting, k);
+}
+
 static void send_news(struct keeper *k)
 {
 	if (!k->welcomed)
 		return;
 	send_targets(k, !k->targets_sent);
+	send_sightings(k);
 	send_state(k);
 	send_closed(k);
 }
@@ -167,7 +182,8 @@ static int welcome(struct keeper *k)
 					     .targets = (uint32_t)k->watched.len,
 					     .record_version = RECORD_VERSION,
 					     .before = k->before,
-					     .backlog = k->backlog >= 0}};
+					     .backlog = k->backlog >= 0,
+					     .witness = k->witness != NULL}};
 	const int fds[LINK_FDS] = {probe_ring(k->probe), probe_dropped(k->probe), k->backlog};
 	int err;
 
@@ -182,6 +198,7 @@ static int welcome(struct keeper *k)
 	k->before = WIRE_BEFORE_LOST; /* until it says that it has finished */
 	k->welcomed = true;
 	k->targets_sent = false;
+	sightings_again(&k->sightings);
 	send_news(k);
 	return 0;
 }
@@ -353,6 +370,20 @@ static void on_processes(evutil_socket_t fd, short what, void *context)
 	send_closed(k);
 }
 
+static void on_witness(evutil_socket_t fd, short what, void *context)
+{
+	struct keeper *k = context;
+
+	(void)fd;
+	(void)what;
+	if (!k->witness)
+		return;
+	if (k->leaving) /* it waits for what it has in hand to be witnessed */
+		witness_soon(k->witness);
+	witness_tick(k->witness);
+	send_sightings(k);
+}
+
 /* What has come to a target may have processes already. */
 static void on_targets(evutil_socket_t fd, short what, void *context)
 {
@@ -362,6 +393,8 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	follow_changed(k->watched.follow);
 	processes_scan(k->processes);
+	if (k->witness)
+		witness_soon(k->witness);
 	send_news(k);
 }
 
@@ -427,6 +460,7 @@ static int add_events(struct keeper *k)
 		{follow_fd(k->watched.follow), on_targets, EV_READ, 0},
 		{processes_fd(k->processes), on_processes, EV_READ, 0},
 		{-1, on_processes, 0, CATCH_UP_MS},
+		{-1, on_witness, 0, CATCH_UP_MS},
 		{-1, on_tick, 0, TICK_MS},
 		{SIGTERM, on_signal, EV_SIGNAL, 0},
 		{SIGINT, on_signal, EV_SIGNAL, 0},
@@ -539,8 +573,17 @@ static int attach(struct keeper *k)
 	err = watched_attach(&k->watched, k->probe);
 	if (err)
 		return err;
+	if (probe_attach_witness(k->probe)) {
+		k->witness = witness_new(k->probe, k->processes, k->watched.len, &sightings_ops,
+					 &k->sightings);
+		if (!k->witness)
+			return -ENOMEM;
+	}
 	probe_attach_execs(k->probe);
 	processes_start(k->processes); /* again: from here on it is notified of what begins */
+	/* The first look knows which connections are older than the programs. */
+	if (k->witness)
+		witness_finish(k->witness);
 	return watched_start(&k->watched);
 }
 
@@ -597,6 +640,7 @@ static void close_all(struct keeper *k)
 		event_free(k->events[i]);
 	if (k->base)
 		event_base_free(k->base);
+	witness_free(k->witness);
 	processes_free(k->processes);
 	watched_detach(&k->watched);
 	ring_counters_close(k->dropped);
@@ -615,7 +659,10 @@ static void detach(struct keeper *k)
 	struct wire_message m = {0};
 
 	probe_detach_execs(k->probe);
+	if (k->witness)
+		witness_finish(k->witness);
 	watched_detach(&k->watched);
+	send_sightings(k);
 	send_closed(k);
 	send_to(k, WIRE_BYE, &m);
 }

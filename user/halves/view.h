@@ -19,6 +19,8 @@ struct view;
 struct view_hooks {
 	void (*target)(void *context, const struct wire_target *t);
 	void (*answer)(void *context, const struct wire_answer *a);
+	void (*unseen)(void *context, const struct wire_unseen *u);
+	void (*witnessed)(void *context, uint64_t at_ns); /* see wire_witnessed */
 	/* A connection has ended: a struct record_flow_close. */
 	ring_sink *closed;
 	void *context;

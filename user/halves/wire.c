@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "bpf/shared.h"
 #include "tap/sockets.h"
+#include "tap/witness.h"
 #include "target/target.h"
 
 /* A message of each type: who may send it, and how long its body is. */
@@ -24,6 +25,8 @@ static const struct {
 	[WIRE_STATE] = {WIRE_FROM_PROBE, sizeof(struct wire_state)},
 	[WIRE_CLOSED] = {WIRE_FROM_PROBE, sizeof(struct wire_closed)},
 	[WIRE_ANSWER] = {WIRE_FROM_PROBE, sizeof(struct wire_answer)},
+	[WIRE_UNSEEN] = {WIRE_FROM_PROBE, sizeof(struct wire_unseen)},
+	[WIRE_WITNESSED] = {WIRE_FROM_PROBE, sizeof(struct wire_witnessed)},
 	[WIRE_BYE] = {WIRE_FROM_PROBE, 0},
 };
 
@@ -70,6 +73,7 @@ static bool is_power_of_two(uint32_t n)
 static bool is_welcome(const struct wire_welcome *w)
 {
 	return w->targets <= CONFIG_TARGETS_MAX && w->before < WIRE_BEFORES && w->backlog <= 1 &&
+	       w->witness <= 1 &&
 	       w->record_version == RECORD_VERSION && is_power_of_two(w->ring_bytes) &&
 	       w->ring_bytes >= (1u << 12) && w->ring_bytes <= (1u << 28);
 }
@@ -100,6 +104,12 @@ static bool take_answer(struct wire_answer *a)
 	       a->pid <= INT32_MAX && take_text(a->program, sizeof(a->program));
 }
 
+static bool take_unseen(struct wire_unseen *u)
+{
+	return u->target < CONFIG_TARGETS_MAX && u->cause < WITNESS_CAUSES && u->open <= 1 &&
+	       take_text(u->program, sizeof(u->program));
+}
+
 static bool take_body(struct wire_message *m)
 {
 	switch (m->head.type) {
@@ -110,6 +120,7 @@ static bool take_body(struct wire_message *m)
 	case WIRE_STATE: return m->state.tls_refused <= 1;
 	case WIRE_CLOSED: return is_closed(&m->closed);
 	case WIRE_ANSWER: return take_answer(&m->answer);
+	case WIRE_UNSEEN: return take_unseen(&m->unseen);
 	default: return true;
 	}
 }

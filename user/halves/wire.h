@@ -46,6 +46,8 @@ enum wire_type {
 	WIRE_STATE,     /* probe: how many processes there are */
 	WIRE_CLOSED,    /* probe: connections that ended with their program */
 	WIRE_ANSWER,    /* probe: to a question */
+	WIRE_UNSEEN,    /* probe: what the witness found of a target */
+	WIRE_WITNESSED, /* probe: until when the witness has looked */
 	WIRE_BYE,       /* probe: it has detached, and the ring gets no more */
 	WIRE_TYPES,
 };
@@ -89,7 +91,7 @@ struct wire_welcome {
 	uint32_t record_version;
 	uint32_t before;  /* enum wire_before */
 	uint32_t backlog; /* 1: a descriptor of records that the one before left comes along */
-	uint32_t pad;
+	uint32_t witness; /* 1: WIRE_WITNESSED will come */
 };
 
 struct wire_target {
@@ -125,6 +127,20 @@ struct wire_answer {
 	char program[32];
 };
 
+struct wire_unseen {
+	uint64_t since_ns; /* CLOCK_MONOTONIC when that became so */
+	uint32_t target;
+	uint32_t cause; /* enum witness_cause */
+	uint32_t found; /* sockets that are not read, since the message before */
+	uint32_t open;  /* 1: something may come in on them */
+	char program[32];
+};
+
+struct wire_witnessed {
+	/* CLOCK_MONOTONIC: what happened before, a look has seen, and what it found was said. */
+	uint64_t at_ns;
+};
+
 struct wire_message {
 	struct wire_head head;
 	union {
@@ -135,6 +151,8 @@ struct wire_message {
 		struct wire_state state;
 		struct wire_closed closed;
 		struct wire_answer answer;
+		struct wire_unseen unseen;
+		struct wire_witnessed witnessed;
 	};
 };
 
@@ -156,5 +174,6 @@ _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX,
 _Static_assert(sizeof(struct wire_state) == 24, "wire_state");
 _Static_assert(sizeof(struct wire_closed) == 8 + 32 * WIRE_CLOSES, "wire_closed");
 _Static_assert(sizeof(struct wire_answer) == 56, "wire_answer");
+_Static_assert(sizeof(struct wire_unseen) == 56, "wire_unseen");
 
 #endif

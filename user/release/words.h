@@ -72,6 +72,11 @@
 	WORD(UNREAD_LISTENER, "unread_listener", LOSS, "it accepts connections that cannot be read") \
 	WORD(ENCODED, "encoded", LOSS, "a request came in with a Content-Encoding") \
 	WORD(HTTP2, "http2", LOSS, "it accepts ILP in HTTP/2, which is not decoded") \
+	WORD(UNIX_LISTENER, "unix_listener", LOSS, \
+	     "it accepts connections on a Unix socket, which is not read") \
+	WORD(OTHER_CGROUP, "other_cgroup", LOSS, \
+	     "it uses sockets that were made outside of its cgroup, which are not read") \
+	WORD(BYPASSED, "bypassed", LOSS, "bytes got to it past the socket tap") \
 	/* An incoming Prepare was read late, and no answer says whether it was the first. */ \
 	WORD(PAIRING, "pairing", LOSS, "it cannot be said which of two requests came first") \
 	/* What the daemon half before had read, this one does not know. */ \
@@ -85,7 +90,8 @@
 	WORD(GAP, "gap", NO_LOSS) /* its cause decides whether it is a loss */ \
 	WORD(OPAQUE, "opaque", NO_LOSS) /* its reason decides likewise */ \
 	WORD(EXEC, "exec", NO_LOSS) \
-	WORD(TLS, "tls", NO_LOSS)
+	WORD(TLS, "tls", NO_LOSS) \
+	WORD(UNSEEN, "unseen", NO_LOSS) /* counted as opaque connections */
 
 /* Records that were refused. Their words follow those of the types. */
 #define REFUSED_WORDS(WORD) \
@@ -139,7 +145,17 @@
 	WORD(UPGRADED, "upgraded", LOSS, "other protocol", "Other protocol", \
 	     "after 101 or CONNECT the connection speaks something else", \
 	     "they went over from HTTP/1.1 to another protocol or to a tunnel, which is left alone; " \
-	     "let ILP packets go by POST")
+	     "let ILP packets go by POST") \
+	WORD(UNIX, "unix", LOSS, "Unix socket", "Unix socket", \
+	     "accepted from outside the target: let it listen on 127.0.0.1", \
+	     "Unix sockets are not read; let it listen on 127.0.0.1") \
+	WORD(OTHER_CGROUP, "other-cgroup", LOSS, "other cgroup", "Other cgroup", \
+	     "the socket was made outside the target: start the process inside it", \
+	     "their sockets were made outside of its cgroup; start the process inside it") \
+	WORD(BYPASSED, "bypassed", LOSS, "past the tap", "Past the tap", \
+	     "the kernel delivered bytes that telltale did not see", \
+	     "the kernel delivered bytes on them that the socket tap has not seen, or a sockmap " \
+	     "takes them past TCP")
 
 /* Tables that push out an entry when they are full: enum evicted_table. */
 #define EVICTED_WORDS(WORD) \

@@ -55,6 +55,8 @@ void load_plan(struct load_plan *plan)
 	/* Linux 5.10 has no such helper for tracing programs. */
 	plan->execs = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
 					      BPF_FUNC_get_current_ancestor_cgroup_id, NULL) == 1;
+	/* Its programs are fitted to the kernel by what that says of its own structures. */
+	plan->witness = !access("/sys/kernel/btf/vmlinux", R_OK);
 }
 
 void load_without_tls(struct load_plan *plan, int err)
@@ -71,6 +73,7 @@ void load_choose(struct bpf_object *object, const struct load_plan *plan)
 		enum bpf_prog_type type = bpf_program__type(program);
 
 		if ((type == BPF_PROG_TYPE_KPROBE && !plan->tls) ||
+		    (type == BPF_PROG_TYPE_TRACING && !plan->witness) ||
 		    (type == BPF_PROG_TYPE_RAW_TRACEPOINT && !plan->execs))
 			bpf_program__set_autoload(program, false);
 	}

@@ -2,8 +2,9 @@
 /*
  * load.h - which of the BPF programs this kernel takes, and what is done without the others.
  *
- * The socket programs are what nothing works without. TLS and the word of new processes come piece
- * by piece: a kernel, or its security policy, that refuses one of them leaves the rest.
+ * The socket programs are what nothing works without. TLS, the word of new processes and the
+ * witness come piece by piece: a kernel, or its security policy, that refuses one of them leaves
+ * the rest.
  */
 #ifndef TELLTALE_LOAD_H
 #define TELLTALE_LOAD_H
@@ -13,8 +14,9 @@
 struct bpf_object;
 
 struct load_plan {
-	bool tls;   /* the uprobe programs */
-	bool execs; /* the program on sched_process_exec */
+	bool tls;     /* the uprobe programs */
+	bool execs;   /* the program on sched_process_exec */
+	bool witness; /* the programs that hold the taps against the kernel */
 	/* Why not TLS, as a part of a sentence; "" when it is read. */
 	char tls_why[192];
 };

@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/clock.h"
 #include "bpf/shared.h"
 #include "bpf/telltale.skel.h"
 #include "tap/detacher.h"
@@ -34,7 +35,8 @@ struct probe {
 	struct ring_buffer *execs;
 	size_t targets_len;
 	bool unbounded; /* not every closed socket is told of: flows_max stays 0 */
-	struct bpf_link *exec;
+	struct bpf_link *exec, *states;
+	char witness_why[192]; /* why there is no witness; "": there is one */
 	struct detacher *detacher;
 	enum uprobe_way way; /* uprobes are attached */
 	bool cookies;        /* ... and tell what is known of their library */
@@ -199,6 +201,31 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	return err ? err : telltale_bpf__load(p->skel);
 }
 
+/* Are the programs of the witness taken? Tried by themselves, in small maps, because trying all
+ * takes seconds. */
+static void try_witness(struct probe *p)
+{
+	struct telltale_bpf *skel = p->plan.witness ? telltale_bpf__open() : NULL;
+	struct bpf_program *program;
+	int err = -EOPNOTSUPP;
+
+	if (skel) {
+		bpf_object__for_each_program(program, skel->obj) bpf_program__set_autoload(
+			program, bpf_program__type(program) == BPF_PROG_TYPE_TRACING);
+		bpf_map__set_max_entries(skel->maps.ring, 4096);
+		bpf_map__set_max_entries(skel->maps.tls_flows, 1);
+		err = telltale_bpf__load(skel);
+		telltale_bpf__destroy(skel);
+	}
+	p->plan.witness = !err;
+	if (err)
+		snprintf(p->witness_why, sizeof(p->witness_why),
+			 "the kernel does not take the programs that look at sockets (%s): it has "
+			 "no "
+			 "BTF, or is older than 5.16",
+			 strerror(-err));
+}
+
 /* Everything; or, when that is refused, everything but TLS. What is refused then is told of as the
  * first time. */
 static int load_what_can_be(struct probe *p, const struct siphash_key *session,
@@ -209,6 +236,7 @@ static int load_what_can_be(struct probe *p, const struct siphash_key *session,
 	if (err)
 		return err;
 	load_plan(&p->plan);
+	try_witness(p);
 	err = load(p, session, host);
 	if (!err || !p->plan.tls || err == -ENOMEM)
 		return err;
@@ -261,6 +289,7 @@ void probe_close(struct probe *p)
 	if (!p)
 		return;
 	probe_detach_execs(p);
+	bpf_link__destroy(p->states);
 	detacher_free(p->detacher, DETACH_MS);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->execs);
@@ -297,6 +326,7 @@ int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *c
 	if (!c)
 		return -ENOMEM;
 	c->id = cgroup->id;
+	p->skel->bss->attached_ns[target] = clock_mono_ns();
 	/* Before the first segment is seen. */
 	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &c->id, &value, BPF_ANY))
 		err = -errno;
@@ -355,6 +385,36 @@ void probe_detach_execs(struct probe *p)
 {
 	bpf_link__destroy(p->exec);
 	p->exec = NULL;
+}
+
+/* --- the witness ------------------------------------------------------------------------------ */
+
+bool probe_attach_witness(struct probe *p)
+{
+	if (p->plan.witness) {
+		p->states = bpf_program__attach(p->skel->progs.socket_state);
+		if (p->states)
+			return true;
+		snprintf(p->witness_why, sizeof(p->witness_why),
+			 "the kernel does not tell of connections that end (%s)", strerror(errno));
+	}
+	log_warn("probe", "%s: bytes that pass the taps by are not noticed", p->witness_why);
+	return false;
+}
+
+int probe_look(struct probe *p, pid_t pid, look_sink *sink, void *context)
+{
+	return look_run(bpf_program__fd(p->skel->progs.look_at_file), pid, sink, context);
+}
+
+void probe_looked(struct probe *p, uint64_t began_ns)
+{
+	p->skel->bss->looked_ns = began_ns;
+}
+
+const char *probe_witness_refused(const struct probe *p)
+{
+	return p->witness_why[0] ? p->witness_why : NULL;
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */

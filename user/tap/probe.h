@@ -15,6 +15,7 @@
 
 #include "bpf/record.h"
 #include "bpf/decode/siphash.h"
+#include "tap/look.h"
 #include "target/target.h"
 #include "target/cgroup.h"
 
@@ -55,6 +56,16 @@ bool probe_cgroup_lingers(const struct probe_cgroup *c);
 /* Has the kernel tell of programs that begin in the targets, where it does; else it is logged. */
 void probe_attach_execs(struct probe *p);
 void probe_detach_execs(struct probe *p);
+
+/* Has the kernel tell of connections that end with bytes unseen. After that it can be looked for
+ * them: see witness.h. False: it cannot, which is logged. */
+bool probe_attach_witness(struct probe *p);
+/* What is known of the sockets that process PID has open: see look_run. */
+int probe_look(struct probe *p, pid_t pid, look_sink *sink, void *context);
+/* A look at all of them that began at BEGAN_NS is over. */
+void probe_looked(struct probe *p, uint64_t began_ns);
+/* NULL, or why the kernel does not let us look at sockets, which is for `check` to say. */
+const char *probe_witness_refused(const struct probe *p);
 
 /*
  * Puts breakpoints on the TLS functions in PATH for process PID alone, which belongs to target

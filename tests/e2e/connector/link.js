@@ -111,7 +111,9 @@ function serve ({ listen, incoming, handle, credentials, onUnauthorised }) {
   server.keepAliveTimeout = 60000
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    const where = listen.fd ? { fd: listen.fd } : { host: listen.host, port: listen.port || 0, backlog: 4096 }
+    const where = listen.fd || listen.path
+      ? { fd: listen.fd, path: listen.path }
+      : { host: listen.host, port: listen.port || 0, backlog: 4096 }
     server.listen(where, () => resolve(server))
   })
 }

@@ -5,7 +5,7 @@
  * CONFIG is a JSON file:
  *   name, address, asset {code, scale}
  *   listen    {host, port, cert, key}: serves ILP over HTTP (TLS where cert is given; port 0: any);
- *             {fd}: on a socket that was handed to it
+ *             {fd}: on a socket that was handed to it; {path}: on a Unix socket
  *   incoming  [{name, token, asset}]: who may call, and in what asset their packets are
  *   peers     [{url, token, asset, ca}]: whom this node sends to
  *   receiver  true: a STREAM server at `address`
@@ -13,8 +13,8 @@
  *   reject    {max_amount, code, fraction, seed}
  *   rates     {"EUR": "0.813399"}: how many of each asset one USD buys
  *   database  {host, port, user, ca, queries}: what it asks a PostgreSQL around each exchange it makes
- *   control   path of the Unix socket: GET /truth, POST /pay, POST /hammer
- *   ready     path of a file written once the node can be used: {"pid", "port"}
+ *   ready     path of a file written once the node can be used: {"pid", "port", "control"}; control is
+ *             the port on loopback that takes GET /truth, POST /pay, POST /hammer
  *   truth     path of a file written when the node is told to end (SIGTERM)
  */
 'use strict'
@@ -47,7 +47,8 @@ function control (node, config) {
     }
   })
   server.requestTimeout = 0
-  return new Promise((resolve) => server.listen(config.control, () => resolve(server)))
+  // Not a Unix socket: nobody could tell from outside that no packet comes in on it.
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))
 }
 
 function writeWhole (path, text) {
@@ -60,13 +61,13 @@ async function main () {
   const node = new Node(config)
 
   await node.start()
-  await control(node, config)
+  const controlPort = await control(node, config)
   process.once('SIGTERM', async () => {
     await node.stop()
     if (config.truth) writeWhole(config.truth, node.ledger.toJSONText(config.name))
     process.exit(0)
   })
-  writeWhole(config.ready, JSON.stringify({ pid: process.pid, port: node.port }) + '\n')
+  writeWhole(config.ready, JSON.stringify({ pid: process.pid, port: node.port, control: controlPort }) + '\n')
 }
 
 main().catch((error) => {

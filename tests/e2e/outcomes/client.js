@@ -5,7 +5,7 @@
  *
  * With $UNTIL it repeats this until that file exists. The server may then be restarted meanwhile: a Prepare
  * whose connection could not be opened counts as `unsent`, and one whose connection ended unexpectedly as
- * `unsure`, since nobody knows whether it had left. $CONTROL is a Unix socket from which the ledger can be
+ * `unsure`, since nobody knows whether it had left. $CONTROL is a port on loopback from which the ledger can be
  * read.
  */
 'use strict'
@@ -106,7 +106,7 @@ async function exchange (ending) {
 async function main () {
   const random = seeded(Number(seed))
   if (process.env.CONTROL) {
-    http.createServer((request, response) => response.end(JSON.stringify(ledger))).listen(process.env.CONTROL).unref()
+    http.createServer((request, response) => response.end(JSON.stringify(ledger))).listen(process.env.CONTROL, '127.0.0.1').unref()
   }
   await exchange('fulfill') // now it is known to be a payment, so its Rejects are counted at once
   do await round(random)

@@ -154,6 +154,21 @@ static void test_an_answer_to_the_target_says_nothing_of_what_came_in(void **sta
 	assert_int_equal(counted(), 1);
 }
 
+static void test_nothing_is_judged_before_it_was_witnessed(void **state)
+{
+	(void)state;
+	pipeline_witnessed(b.pipeline, 100 * S);
+	pay(101 * S);
+	pipeline_settle(b.pipeline, 0, 110 * S);
+	assert_int_equal(counted(), 0);
+	/* What was found since casts a doubt on what ended before it was looked for. */
+	pipeline_doubt_open(b.pipeline, 0, DOUBT_UNIX_LISTENER, 0, 100 * S);
+	pipeline_witnessed(b.pipeline, 109 * S);
+	pipeline_settle(b.pipeline, 0, 110 * S);
+	assert_int_equal(counted(), 0);
+	assert_int_equal(doubted("unix_listener"), 1);
+}
+
 static void test_a_gap_where_answers_come_in_keeps_nothing_back(void **state)
 {
 	(void)state;
@@ -311,6 +326,7 @@ int main(void)
 		T(and_where_it_was_encoded),
 		T(an_answer_by_a_request_of_its_own_is_one_too),
 		T(an_answer_to_the_target_says_nothing_of_what_came_in),
+		T(nothing_is_judged_before_it_was_witnessed),
 		T(a_gap_where_answers_come_in_keeps_nothing_back),
 		T(a_gap_in_a_peers_answers_matters_only_where_requests_were_missed),
 		T(dropped_records_keep_a_minute_back_in_every_target),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "halves/wire.h"
+#include "tap/witness.h"
 #include "target/target.h"
 
 static struct wire_message message(enum wire_type type)
@@ -106,6 +107,15 @@ static void impossible_values_are_refused(void **state)
 	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
 	m = message(WIRE_TARGET);
 	m.target.state = TARGET_GONE + 1;
+	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_UNSEEN);
+	m.unseen.cause = WITNESS_CAUSES;
+	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_UNSEEN);
+	m.unseen.target = CONFIG_TARGETS_MAX;
+	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_UNSEEN);
+	memset(m.unseen.program, 'x', sizeof(m.unseen.program));
 	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
 }
 

@@ -70,8 +70,11 @@ static const struct entry {
 	{METRIC_ORIGIN_UNKNOWN, DOUBT_UNREAD_LISTENER, 3, "unread_listener", true, NULL, NULL, NULL, NULL},
 	{METRIC_ORIGIN_UNKNOWN, DOUBT_ENCODED, 4, "encoded", true, NULL, NULL, NULL, NULL},
 	{METRIC_ORIGIN_UNKNOWN, DOUBT_HTTP2, 5, "http2", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_PAIRING, 6, "pairing", true, NULL, NULL, NULL, NULL},
-	{METRIC_ORIGIN_UNKNOWN, DOUBT_RESTART, 7, "restart", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_UNIX_LISTENER, 6, "unix_listener", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_OTHER_CGROUP, 7, "other_cgroup", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_BYPASSED, 8, "bypassed", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_PAIRING, 9, "pairing", true, NULL, NULL, NULL, NULL},
+	{METRIC_ORIGIN_UNKNOWN, DOUBT_RESTART, 10, "restart", true, NULL, NULL, NULL, NULL},
 
 	{METRIC_RECORDS, RECORD_MESSAGE, 1, "message", false, NULL, NULL, NULL, NULL},
 	{METRIC_RECORDS, RECORD_ENDPOINT, 2, "endpoint", false, NULL, NULL, NULL, NULL},
@@ -80,8 +83,9 @@ static const struct entry {
 	{METRIC_RECORDS, RECORD_OPAQUE, 5, "opaque", false, NULL, NULL, NULL, NULL},
 	{METRIC_RECORDS, RECORD_EXEC, 6, "exec", false, NULL, NULL, NULL, NULL},
 	{METRIC_RECORDS, RECORD_TLS, 7, "tls", false, NULL, NULL, NULL, NULL},
-	{METRIC_RECORDS, RECORD_WORD_UNKNOWN + 1, 8, "unknown", false, NULL, NULL, NULL, NULL},
-	{METRIC_RECORDS, RECORD_WORD_INVALID + 1, 9, "invalid", true, NULL, NULL, NULL, NULL},
+	{METRIC_RECORDS, RECORD_UNSEEN, 8, "unseen", false, NULL, NULL, NULL, NULL},
+	{METRIC_RECORDS, RECORD_WORD_UNKNOWN + 1, 9, "unknown", false, NULL, NULL, NULL, NULL},
+	{METRIC_RECORDS, RECORD_WORD_INVALID + 1, 10, "invalid", true, NULL, NULL, NULL, NULL},
 
 	{METRIC_GAPS, RECORD_GAP_HOLE, 1, "hole", true, "gap.hole", "bytes missed",
 	 "Bytes missed", "the connection got them, telltale did not"},
@@ -116,6 +120,13 @@ static const struct entry {
 	 "HTTP/2", "HTTP/2", "ILP goes by in it, and is not decoded: let it speak HTTP/1.1"},
 	{METRIC_OPAQUE, OPAQUE_UPGRADED, 7, "upgraded", true, "opaque.upgraded",
 	 "other protocol", "Other protocol", "after 101 or CONNECT the connection speaks something else"},
+	{METRIC_OPAQUE, OPAQUE_UNIX, 8, "unix", true, "opaque.unix", "Unix socket", "Unix socket",
+	 "accepted from outside the target: let it listen on 127.0.0.1"},
+	{METRIC_OPAQUE, OPAQUE_OTHER_CGROUP, 9, "other-cgroup", true, "opaque.other-cgroup",
+	 "other cgroup", "Other cgroup",
+	 "the socket was made outside the target: start the process inside it"},
+	{METRIC_OPAQUE, OPAQUE_BYPASSED, 10, "bypassed", true, "opaque.bypassed", "past the tap",
+	 "Past the tap", "the kernel delivered bytes that telltale did not see"},
 
 	{METRIC_EVICTED, EVICTED_EXCHANGES, 0, "exchanges", true, NULL, NULL, NULL, NULL},
 	{METRIC_EVICTED, EVICTED_CONDITIONS, 1, "conditions", true, NULL, NULL, NULL, NULL},
@@ -249,6 +260,7 @@ static void give_records(unsigned type, int64_t n)
 		[RECORD_OPAQUE] = sizeof(struct record_opaque),
 		[RECORD_EXEC] = sizeof(struct record_exec),
 		[RECORD_TLS] = sizeof(struct record_tls),
+		[RECORD_UNSEEN] = sizeof(struct record_unseen),
 	};
 	union {
 		struct record_head head;
@@ -499,7 +511,8 @@ static void test_the_page_shows_them_in_its_order(void **state)
 		"http",         "complex",        "load",
 		"full",         "tls-no-library", "tls-unattached",
 		"tls-refused",  "tls-seccomp",    "tls-unknown-owner",
-		"http2",        "upgraded",       "dropped",
+		"http2",        "upgraded",       "unix",
+		"other-cgroup", "bypassed",       "dropped",
 		"unmatched",    "bad_requests",   "evicted",
 		"unattributed", "unconverted",
 	};
@@ -552,9 +565,17 @@ static void test_the_log_has_the_words_of_the_reason(void **state)
 #undef WORD
 	};
 	static const char *const wanted[] = {
-		"its TLS is not OpenSSL", "its TLS library could not",    "the kernel refuses",
-		"it is under a seccomp",  "its TLS library is read",      "the connection was gone",
-		"ILP goes by in HTTP/2",  "they went over from HTTP/1.1",
+		"its TLS is not OpenSSL",
+		"its TLS library could not",
+		"the kernel refuses",
+		"it is under a seccomp",
+		"its TLS library is read",
+		"the connection was gone",
+		"ILP goes by in HTTP/2",
+		"they went over from HTTP/1.1",
+		"Unix sockets are not read",
+		"their sockets were made",
+		"the kernel delivered bytes on them",
 	};
 
 	(void)state;

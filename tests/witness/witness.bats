@@ -1,0 +1,176 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What passes the taps by is noticed by what the kernel knows of it: announced, counted, and no payment that it
+# may have brought in is taken for one of the connector's own.
+
+load ../e2e/helper
+
+setup_file() {
+  make -s -C "$BATS_TEST_DIRNAME/../.." build/tests/telltale-blind build/tests/shortcut.bpf.o >&2
+}
+
+# through [LISTEN]: carol is to forward to bob what alice pays to her.
+through() {
+  receiver bob
+  forwarder carol "http://127.0.0.1:$(connector_port bob)" ${1:+"$1"}
+}
+
+# announced REASON CAUSE: the reason is counted, coverage is 0, and of what alice pays nothing is counted as
+# carol's own, for this cause.
+announced() {
+  bed_wait 5 'the connection to be announced' at_least 1 telltale_metric tt telltale_opaque_connections_total \
+    "reason=\"$1\""
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  doubted "$2"
+}
+
+doubted() {
+  bed_wait 20 'the payments to be judged' at_least 1 telltale_metric tt telltale_origin_unknown_total "cause=\"$1\""
+  telltale_stop tt
+  [ "$(telltale_truth tt transactions)" = 0 ]
+  [ "$(telltale_truth tt prepares)" = 0 ]
+}
+
+pay_to() {
+  connector_pay alice "{\"payments\":10,\"concurrency\":1,$(to "$1")}"
+}
+
+@test "a connector behind a Unix socket: what it forwards is not counted as its own" {
+  local front
+  front=$(bed_free_port)
+  mkdir -p "$BED/sockets"
+  through "\"listen\":{\"path\":\"$BED/sockets/carol\"}"
+  bed_spawn front python3 "$ROOT/tests/witness/front.py" "$front" "$BED/sockets/carol"
+  bed_wait 30 'the proxy' grep -q ready "$BED/front.log"
+  telltale_config tt "$(connector_cgroup carol)"
+  telltale_start tt
+  sender alice "http://127.0.0.1:$front"
+  pay_to "http://127.0.0.1:$(connector_port bob)"
+  doubted unix_listener
+  grep -q 'it accepts connections on a Unix socket' "$BED/tt.log"
+}
+
+@test "a connection on a Unix socket that lasts is announced and counted" {
+  mkdir -p "$BED/sockets"
+  through "\"listen\":{\"path\":\"$BED/sockets/carol\"}"
+  telltale_config tt "$(connector_cgroup carol)"
+  telltale_start tt
+  bed_spawn stranger python3 -c 'import socket, sys, time
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    time.sleep(600)' "$BED/sockets/carol"
+  bed_wait 5 'the connection to be announced' test_metric 1 tt telltale_opaque_connections_total 'reason="unix"'
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  grep -q 'that node accepts in .* cannot be read: Unix sockets are not read' "$BED/tt.log"
+  telltale_stop tt
+}
+
+@test "a process that was moved into the target with its sockets is announced, and its payments are not its own" {
+  through
+  mkdir "$BED_CGROUP/target"
+  telltale_config tt "$BED_CGROUP/target"
+  bed_pid carol >"$BED_CGROUP/target/cgroup.procs"
+  telltale_start tt
+  sender alice "http://127.0.0.1:$(connector_port carol)"
+  pay_to "http://127.0.0.1:$(connector_port bob)"
+  announced other-cgroup other_cgroup
+}
+
+@test "connections that a sockmap takes past TCP are announced, and what they bring in is not originated" {
+  local fs=$BED/bpf
+  through
+  mkdir "$fs"
+  mount -t bpf bpf "$fs"
+  bpftool prog loadall "$ROOT/build/tests/shortcut.bpf.o" "$fs"
+  bpftool prog attach pinned "$fs/message" msg_verdict \
+    id "$(bpftool --json prog show pinned "$fs/message" | python3 -c 'import json, sys
+print(json.load(sys.stdin)["map_ids"][0])')"
+  bpftool cgroup attach "$BED_CGROUP" cgroup_sock_ops pinned "$fs/connection"
+  telltale_config tt "$(connector_cgroup carol)"
+  telltale_start tt
+  sender alice "http://127.0.0.1:$(connector_port carol)"
+  pay_to "http://127.0.0.1:$(connector_port bob)"
+  bpftool cgroup detach "$BED_CGROUP" cgroup_sock_ops pinned "$fs/connection"
+  umount "$fs"
+  bed_wait 5 'the connections to be announced' at_least 1 telltale_metric tt telltale_opaque_connections_total \
+    'reason="bypassed"'
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  telltale_stop tt
+  [ "$(telltale_truth tt transactions)" = 0 ]
+}
+
+# port_with FAULT: a free port on which blind.h plants that fault.
+port_with() {
+  local port
+  while port=$(bed_free_port) && ((port % 8 != $1)); do :; done
+  echo "$port"
+}
+
+# fallen URL: whether coverage is 0 while alice pays.
+fallen() {
+  pay_to "$1"
+  test_metric 0 tt telltale_coverage_complete
+}
+
+# blind FAULT: bob listens where the tap has the fault; of what alice pays the tap sees less than the kernel.
+blind() {
+  local url port
+  # shellcheck disable=SC2034 # lib.sh starts it
+  local TELLTALE=$ROOT/build/tests/telltale-blind
+  port=$(port_with "$1")
+  connector_start bob "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"127.0.0.1\",\"port\":$port},
+    \"incoming\":[{\"token\":\"secret-of-alice\",\"asset\":$EUR}]}"
+  url=http://127.0.0.1:$port
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  bed_wait 5 'coverage to fall' fallen "$url"
+  (($(telltale_metric tt telltale_opaque_connections_total 'reason="bypassed"') >= 1))
+  telltale_stop tt
+}
+
+@test "planted in the tap: it ignores a port" {
+  blind 1
+}
+
+@test "planted in the tap: it ignores an address family" {
+  blind 2
+}
+
+@test "planted in the tap: it skips the first segments of a connection" {
+  blind 3
+}
+
+@test "planted in the tap: it loses sight of a connection" {
+  blind 4
+}
+
+@test "planted in the tap: it does not see what goes out" {
+  blind 5
+}
+
+@test "a healthy busy connector raises no alarm: databases, journals, channels, connections older than telltale" {
+  local port
+  port=$(bed_free_port)
+  bed_spawn outside python3 "$ROOT/tests/witness/outside.py" "$port" "$BED/journal"
+  bed_wait 30 'the servers outside' grep -q ready "$BED/outside.log"
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  sender alice "$url"
+  mkdir "$BED_CGROUP/alice/beside"
+  bed_spawn alice/beside/before node "$ROOT/tests/witness/busy.js" "$port" "$BED/journal" "$BED/own.before"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_start tt
+  bed_spawn alice/beside/after node "$ROOT/tests/witness/busy.js" "$port" "$BED/journal" "$BED/own.after"
+  for paid in 5 10 15; do
+    connector_pay alice "{\"payments\":5,\"concurrency\":2,$(to "$url")}"
+    # Each is judged only after a look at all sockets.
+    bed_wait 20 'the payments to be counted' test_metric $paid tt transactions_total
+    [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
+  done
+  [ "$(telltale_metric tt telltale_opaque_connections_total)" = 0 ]
+  telltale_stop tt
+  exactly tt alice
+}
