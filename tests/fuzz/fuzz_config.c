@@ -26,6 +26,7 @@
 #include "config/url.c"
 #include "config/walk.c"
 #include "base/fetch.c"
+#include "base/proxy.c"
 #include "privacy/params.c"
 #include "base/utf8.c"
 #include "base/url.c"

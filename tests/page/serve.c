@@ -188,7 +188,7 @@ static int start_exporter(const struct config *c, struct exporter **out)
 		.endpoints = c->endpoints,
 		.endpoints_len = c->endpoints_len,
 		.service_name = c->service_name,
-		.instance = c->instance,
+		.instance_id = c->instance,
 		.network = c->network,
 		.attributes = c->attributes,
 		.attributes_len = c->attributes_len,

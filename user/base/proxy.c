@@ -11,7 +11,7 @@
 #define HOST_MAX_LEN 255
 #define NAMES_MAX    4
 
-static const char *const variables[][NAMES_MAX + 1] = {
+static const char *const proxy_names[][NAMES_MAX + 1] = {
 	[PROXY_GRPC] = {"grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy"},
 	[PROXY_HTTP] = {"http_proxy", "all_proxy", "ALL_PROXY"},
 	[PROXY_HTTPS] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"},
@@ -196,7 +196,7 @@ bool proxy_find(enum proxy_client client, const char *host, const char *port, st
 	bare(host, name);
 	if (proxy_is_loopback(name))
 		return false;
-	out->variable = first_set(variables[client], &value);
+	out->variable = first_set(proxy_names[client], &value);
 	if (!out->variable || is_excepted(client, name, port)) {
 		out->variable = NULL;
 		return false;
