@@ -151,6 +151,58 @@ over_tls() {
   [ "$(telltale_truth tt value)" = $((6 * 12)) ]
 }
 
+# two_paths: namespaces of alice and bob with two networks between them; MPTCP uses both.
+two_paths() {
+  local i net
+  [[ $(cat /proc/sys/net/mptcp/enabled 2>/dev/null) == 1 ]] || skip 'this kernel has no MPTCP'
+  for net in alice bob; do
+    bed_spawn "$net.net" unshare --net sleep infinity
+    bed_wait 10 'a network of its own' grep -q sleep "/proc/$(bed_pid $net.net)/comm"
+  done
+  for i in 1 2; do
+    in_net alice ip link add "a$i" type veth peer name "b$i" netns "$(net_of bob)"
+    in_net alice ip address add "10.78.$i.1/24" dev "a$i"
+    in_net bob ip address add "10.78.$i.2/24" dev "b$i"
+    in_net alice ip link set "a$i" up
+    in_net bob ip link set "b$i" up
+  done
+  in_net bob ip mptcp limits set subflows 2
+  in_net alice ip mptcp limits set subflows 2
+  in_net alice ip mptcp endpoint add 10.78.2.1 dev a2 subflow
+}
+
+net_of() {
+  echo "/proc/$(bed_pid "$1.net")/ns/net"
+}
+
+in_net() {
+  nsenter "--net=$(net_of "$1")" "${@:2}"
+}
+
+@test "a Prepare that MPTCP sends again on another path, as the first one fails, is one payment" {
+  two_paths
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  telltale_start tt
+  export MPTCP=10.78.1.2
+  BED_WITHIN=(nsenter "--net=$(net_of bob)")
+  peer bob receive
+  BED_WITHIN=(nsenter "--net=$(net_of alice)")
+  bed_spawn alice python3 "$PEER" pay "$(port_of bob)" 4 halting "$BED/paid"
+  BED_WITHIN=()
+  bed_wait 20 'the first payment' test -e "$BED/paid"
+  bed_wait 20 'the second path' eval 'in_net alice ss -Mtin | grep -q subflows:1'
+  in_net bob ip link set b1 down
+  touch "$BED/paid.go"
+  bed_wait 60 'the payer' grep -q '^4 0$' "$BED/alice.log"
+  bed_wait 20 'them to be judged' test_metric 4 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  telltale_stop tt
+  for key in prepares fulfills; do [ "$(telltale_truth tt $key)" = 4 ]; done
+  [ "$(telltale_truth tt outcomes fulfilled)" = 4 ]
+  # The try on the path that failed was seen too.
+  [ "$(telltale_truth tt lost shutdown)" = 1 ]
+}
+
 @test "a stranger who holds thousands of connections keeps no forwarded payment from being unknown" {
   forwarder
   [ "$(python3 "$PEER" pay "$(port_of carol)" 1 plain)" = '1 0' ]

@@ -12,11 +12,12 @@ peer.py pay PORT COUNT WAY [FILE]
   behind                     all at once behind a GET, in turn rejected and fulfilled; then makes FILE
   amid                       the same; 3, then makes FILE.asked and waits for FILE.go, then 5, then makes FILE,
                              then one after the other
+  halting                    one on one connection, then makes FILE, waits for FILE.go, and goes on
   together                   on one connection, a GET before each request in the same segment
 peer.py hold PORT COUNT      opens COUNT connections, says "POST " on each, prints "open", and waits
 peer.py say PORT HEX         says these bytes; prints "said" and waits, unless the other end closes
 With $CERT (and $KEY) set who receives, and with $CA set who pays, does so over TLS. Who pays waits for the file $GO
-first, if that is set.
+first, if that is set. With $MPTCP set to an address it is the receiver's, and connections to it use MPTCP.
 """
 import asyncio
 import datetime
@@ -95,11 +96,20 @@ async def listen(file, serve):
     if "CERT" in os.environ:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(os.environ["CERT"], os.environ["KEY"])
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0, backlog=4096, ssl=tls)
+    sock = stream_socket()
+    sock.bind((HOST, 0))
+    server = await asyncio.start_server(accepted, sock=sock, backlog=4096, ssl=tls)
     with open(file + ".new", "w", encoding="ascii") as out:
         print(server.sockets[0].getsockname()[1], file=out)
     os.rename(file + ".new", file)
     await server.serve_forever()
+
+
+HOST = os.environ.get("MPTCP", "127.0.0.1")
+
+
+def stream_socket():
+    return socket.socket(proto=262 if "MPTCP" in os.environ else 0)  # IPPROTO_MPTCP
 
 
 def make(path):
@@ -174,6 +184,12 @@ class Payer:
             await self.take()
             await self.take()
 
+    async def halting(self, count, file):
+        await self.plain(1)
+        make(file)
+        await wait_for(file + ".go")
+        await self.plain(count - 1)
+
     async def behind(self, count, file):
         self.writer.write(GET)
         for i in range(count):
@@ -215,7 +231,10 @@ async def pay(port, count, way, *more):
     if "GO" in os.environ:
         await wait_for(os.environ["GO"])
     tls = ssl.create_default_context(cafile=os.environ["CA"]) if "CA" in os.environ else None
-    payer = Payer(*await asyncio.open_connection("127.0.0.1", int(port), ssl=tls))
+    sock = stream_socket()
+    sock.connect((HOST, int(port)))
+    name = {"server_hostname": HOST} if tls else {}
+    payer = Payer(*await asyncio.open_connection(sock=sock, ssl=tls, **name))
     await getattr(payer, way)(int(count), *more)
     payer.writer.close()
     print(payer.counts[13], payer.counts[14])
