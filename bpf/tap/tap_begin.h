@@ -263,6 +263,32 @@ static __always_inline int tap_follows_early(const struct segment *seg, int out)
 	return tap_follows(seg, *tap_early_next(seg), out);
 }
 
+/* Counts bytes that come in. Two processors may have such segments of one connection at once. */
+bytes_function int tap_walk_in(struct socket_flow *f, __u32 len)
+{
+	__sync_fetch_and_add(&f->walked[FLOW_IN], len);
+	return 0;
+}
+
+/* Counts what passed before the segment, the first one of a connection that is followed. TCP may
+ * not have taken yet what came just before it. */
+static __always_inline void tap_walk_from(struct socket_flow *f, struct bpf_tcp_sock *tcp,
+					  const struct segment *seg, int out)
+{
+	/* Each field is read by an offset known to the verifier. */
+	__u32 next = bytes_forget(tcp->rcv_nxt), done = bytes_forget(tcp->snd_una);
+	__s32 ahead = (__s32)(seg->seq - (out ? done : next));
+
+	f->walked[FLOW_IN] = tcp->bytes_received;
+	f->walked[FLOW_OUT] = tcp->bytes_acked + tcp->snd_nxt - tcp->snd_una;
+	if (seg->opening)
+		return;
+	if (out)
+		f->walked[FLOW_OUT] = tcp->bytes_acked + ahead;
+	else
+		f->walked[FLOW_IN] += ahead;
+}
+
 /* The first segment of a direction is seen: TCP knows how far that direction has got. Two runs may
  * be here at once; they write the same values. */
 bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const struct segment *seg,
@@ -284,8 +310,7 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 	tap_lock(f);
 	if (tcp && !f->streams[FLOW_IN].known && !f->streams[FLOW_OUT].known) {
 		f->sent = tap_tcp(tcp, FLOW_OUT, 0);
-		f->walked[FLOW_IN] = tcp->bytes_received;
-		f->walked[FLOW_OUT] = tcp->bytes_acked + tcp->snd_nxt - tcp->snd_una;
+		tap_walk_from(f, tcp, seg, from_out);
 	}
 	if (!st->known) {
 		st->next = next;

@@ -373,6 +373,10 @@ static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self
 	if (mode >= TAP_EARLY) {
 		if (!bytes_forget(f->streams[out].known))
 			tap_know(skb, f, &seg, out, out);
+		if (out)
+			f->walked[FLOW_OUT] += seg.len;
+		else
+			tap_walk_in(f, seg.len);
 		if (seg.ending)
 			tap_note_end(skb, f, &seg, out);
 		mode = TAP_KEEP;

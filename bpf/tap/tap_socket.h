@@ -273,13 +273,6 @@ static __always_inline int tap_passes_by(struct bpf_sock *sk, struct socket_flow
 	       tap_let_go(sk, f, out);
 }
 
-/* Counts bytes that come in. Two processors may have such segments of one connection at once. */
-bytes_function int tap_comes(struct socket_flow *f, __u32 len)
-{
-	__sync_fetch_and_add(&f->walked[FLOW_IN], len);
-	return 0;
-}
-
 /* The segment leaves. See tap_takes. */
 static __always_inline void tap_sends(struct socket_flow *f, const struct segment *seg)
 {
@@ -329,7 +322,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 	if (out)
 		tap_sends(f, &seg);
 	else
-		tap_comes(f, seg.len);
+		tap_walk_in(f, seg.len);
 	if (!out && !tap_sound(skb, sk, f, &seg))
 		return TAP_PASS;
 	/* A request is read before its answer. */

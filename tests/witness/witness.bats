@@ -77,22 +77,26 @@ with socket.socket(socket.AF_UNIX) as s:
   announced other-cgroup other_cgroup
 }
 
+# shortcut: all connections that are made in the bed from now on go past TCP. The names of the programs are gone
+# with the mount, the programs with the bed's cgroup.
+shortcut() {
+  unshare --mount bash -ec '
+    mount -t bpf bpf /sys/fs/bpf
+    bpftool prog loadall "$1" /sys/fs/bpf/bed
+    map=$(bpftool --json prog show pinned /sys/fs/bpf/bed/message | python3 -c "import json, sys
+print(json.load(sys.stdin)[\"map_ids\"][0])")
+    bpftool prog attach pinned /sys/fs/bpf/bed/message msg_verdict id "$map"
+    bpftool cgroup attach "$2" cgroup_sock_ops pinned /sys/fs/bpf/bed/connection
+  ' shortcut "$ROOT/build/tests/shortcut.bpf.o" "$BED_CGROUP"
+}
+
 @test "connections that a sockmap takes past TCP are announced, and what they bring in is not originated" {
-  local fs=$BED/bpf
   through
-  mkdir "$fs"
-  mount -t bpf bpf "$fs"
-  bpftool prog loadall "$ROOT/build/tests/shortcut.bpf.o" "$fs"
-  bpftool prog attach pinned "$fs/message" msg_verdict \
-    id "$(bpftool --json prog show pinned "$fs/message" | python3 -c 'import json, sys
-print(json.load(sys.stdin)["map_ids"][0])')"
-  bpftool cgroup attach "$BED_CGROUP" cgroup_sock_ops pinned "$fs/connection"
+  shortcut
   telltale_config tt "$(connector_cgroup carol)"
   telltale_start tt
   sender alice "http://127.0.0.1:$(connector_port carol)"
   pay_to "http://127.0.0.1:$(connector_port bob)"
-  bpftool cgroup detach "$BED_CGROUP" cgroup_sock_ops pinned "$fs/connection"
-  umount "$fs"
   bed_wait 5 'the connections to be announced' at_least 1 telltale_metric tt telltale_opaque_connections_total \
     'reason="bypassed"'
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
@@ -159,7 +163,7 @@ blind() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
-  mkdir "$BED_CGROUP/alice/beside"
+  mkdir -p "$BED_CGROUP/alice/beside" "$BED/alice/beside"
   bed_spawn alice/beside/before node "$ROOT/tests/witness/busy.js" "$port" "$BED/journal" "$BED/own.before"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
