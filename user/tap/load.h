@@ -21,6 +21,9 @@ struct load_plan {
 	char tls_why[192];
 };
 
+/* Does the kernel say how its own structures are laid out? */
+bool load_has_btf(void);
+
 /* Asks the kernel by loading next to nothing. */
 void load_plan(struct load_plan *plan);
 /* TLS is not to be loaded: the kernel refused its programs with ERR (negative). */
