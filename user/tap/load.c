@@ -39,6 +39,11 @@ static void refuse_tls(struct load_plan *plan, const char *what)
 		 what);
 }
 
+bool load_has_btf(void)
+{
+	return !access("/sys/kernel/btf/vmlinux", R_OK);
+}
+
 void load_plan(struct load_plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
@@ -56,7 +61,7 @@ void load_plan(struct load_plan *plan)
 	plan->execs = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
 					      BPF_FUNC_get_current_ancestor_cgroup_id, NULL) == 1;
 	/* Its programs are fitted to the kernel by what that says of its own structures. */
-	plan->witness = !access("/sys/kernel/btf/vmlinux", R_OK);
+	plan->witness = load_has_btf();
 }
 
 void load_without_tls(struct load_plan *plan, int err)

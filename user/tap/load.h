@@ -24,6 +24,9 @@ struct load_plan {
 /* Whether something before the kernel, a seccomp filter, refuses bpf() to this process, which has
  * the capability for it. */
 bool load_is_sandboxed(void);
+/* Does the kernel say how its own structures are laid out? */
+bool load_has_btf(void);
+
 /* Asks the kernel by loading next to nothing. */
 void load_plan(struct load_plan *plan);
 /* TLS is not to be loaded: the kernel refused its programs with ERR (negative). */

@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "base/clock.h"
@@ -179,12 +181,38 @@ static void explain_load(int err, char *why, size_t why_len)
 		 fix);
 }
 
+/*
+ * Without a kernel's BTF the library loads no object that has programs fitted to the kernel, though
+ * these are not to be loaded. It is given the object's own instead, which nothing is fitted to.
+ */
+static struct telltale_bpf *open_without_btf(void)
+{
+	struct telltale_bpf *skel = telltale_bpf__open();
+	int fd = skel ? memfd_create("btf", MFD_CLOEXEC) : -1;
+	char path[32];
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = path);
+	const void *raw;
+	uint32_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	raw = skel ? btf__raw_data(bpf_object__btf(skel->obj), &len) : NULL;
+	if (fd < 0 || !raw || write(fd, raw, len) != (ssize_t)len) {
+		if (fd >= 0)
+			close(fd);
+		return skel;
+	}
+	telltale_bpf__destroy(skel);
+	skel = telltale_bpf__open_opts(&opts);
+	/* It is read when the object is loaded: the descriptor stays open. */
+	return skel;
+}
+
 /* Opens the programs, sets their parameters, and loads those that the plan has. */
 static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
 {
 	int err;
 
-	p->skel = telltale_bpf__open();
+	p->skel = load_has_btf() ? telltale_bpf__open() : open_without_btf();
 	if (!p->skel)
 		return errno ? -errno : -ENOMEM;
 	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
