@@ -37,6 +37,7 @@
 #define ASKS_AT_ONCE 16 /* questions answered before anything else is looked after */
 #define KEY_WAIT_MS  1000
 #define END_MS       6000 /* for the daemon half, which has a last export to make */
+#define BYE_MS       1000 /* for it to read what was said before */
 
 struct keeper {
 	const struct keeper_options *options;
@@ -664,7 +665,13 @@ static void detach(struct keeper *k)
 	watched_detach(&k->watched);
 	send_sightings(k);
 	send_closed(k);
-	send_to(k, WIRE_BYE, &m);
+	/* A daemon half that has not read for long may still have room for nothing. */
+	if (!send_to(k, WIRE_BYE, &m) && k->link >= 0) {
+		struct pollfd fd = {.fd = k->link, .events = POLLOUT};
+
+		poll(&fd, 1, BYE_MS);
+		send_to(k, WIRE_BYE, &m);
+	}
 }
 
 /* Waits for CHILD to end, and ends it when it takes too long. Returns its status, of waitpid. */
