@@ -29,6 +29,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "halves/ring.h"
 #include "tap/probe.h"
 #include "traffic.h"
 
@@ -62,6 +63,8 @@ struct bench {
 	struct cgroup target;
 	struct probe_cgroup *attached;
 	struct probe *probe;
+	struct ring *ring;
+	struct ring_counters *dropped;
 	int programs[PROGRAMS];
 	int links[2];
 	atomic_bool ended;
@@ -125,6 +128,9 @@ static void attach(struct bench *b)
 	    probe_open(&session, &host, 1, 1024, &b->probe, why, sizeof(why)) ||
 	    probe_attach_cgroup(b->probe, 0, &b->target, &b->attached, why, sizeof(why)))
 		errx(1, "%s", why);
+	if (ring_open(probe_ring(b->probe), PROBE_RING_BYTES, &b->ring) ||
+	    ring_counters_open(probe_dropped(b->probe), RECORD_TYPES, &b->dropped))
+		errx(1, "cannot map the ring");
 	b->programs[INGRESS_RUN] = find_program(b, BPF_CGROUP_INET_INGRESS, "ingress_run");
 	b->programs[EGRESS_RUN] = find_program(b, BPF_CGROUP_INET_EGRESS, "egress_run");
 	attach_empty(b, BPF_CGROUP_INET_INGRESS, &b->programs[EMPTY_IN], &b->links[0]);
@@ -164,10 +170,10 @@ static void *read_ring(void *context)
 	struct bench *b = context;
 
 	while (!atomic_load(&b->ended)) {
-		atomic_fetch_add(&b->records, probe_consume(b->probe, count_record, &b->seen));
+		atomic_fetch_add(&b->records, ring_consume(b->ring, count_record, &b->seen));
 		usleep(DRAIN_US);
 	}
-	probe_consume(b->probe, count_record, &b->seen);
+	ring_consume(b->ring, count_record, &b->seen);
 	return NULL;
 }
 
@@ -250,7 +256,7 @@ static void report(const char *name, const char *reach, struct sample *samples, 
 /* Every exchange has two ends, and each end sees both messages. */
 static int check(const struct bench *b, uint64_t exchanges)
 {
-	uint64_t expected = 2 * exchanges, dropped = probe_dropped(b->probe);
+	uint64_t expected = 2 * exchanges, dropped = ring_counters_sum(b->dropped);
 
 	printf("decoded: %" PRIu64 " of %" PRIu64 " Prepares, %" PRIu64 " of %" PRIu64
 	       " Fulfills, %" PRIu64 " gaps and others, %" PRIu64 " dropped\n",
@@ -299,6 +305,8 @@ static int run(struct bench *b, unsigned rounds, unsigned exchanges)
 	for (int i = 0; i < 2; i++)
 		close(b->links[i]);
 	probe_detach_cgroup(b->probe, b->attached);
+	ring_counters_close(b->dropped);
+	ring_close(b->ring);
 	probe_close(b->probe);
 	cgroup_close(&b->target);
 	return status;

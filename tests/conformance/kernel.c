@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "seen.h"
+#include "halves/ring.h"
 #include "tap/probe.h"
 
 #define CUTS             24 /* of each conversation, spread over it */
@@ -26,6 +27,7 @@ static struct kase k;
 static struct cgroup target;
 static struct probe_cgroup *attached;
 static struct probe *probe;
+static struct ring *ring;
 static int listener;
 
 /* One end of a connection, and what was seen of it. */
@@ -220,7 +222,7 @@ static bool replay(const char *how, size_t number, size_t cut)
 	open_connection();
 	converse(number, cut);
 	close_connection();
-	while (probe_consume(probe, take_record, NULL))
+	while (ring_consume(ring, take_record, NULL))
 		;
 	for (int client = 1; client >= 0; client--) {
 		struct end *e = &ends[client];
@@ -273,6 +275,8 @@ static void enter(const char *cgroup)
 	    probe_open(&decode_session_key, &decode_host_key, 1, 64, &probe, why, sizeof(why)) ||
 	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
 		errx(2, "%s", why);
+	if (ring_open(probe_ring(probe), PROBE_RING_BYTES, &ring))
+		errx(2, "cannot map the ring");
 }
 
 int main(int argc, char **argv)
@@ -285,6 +289,7 @@ int main(int argc, char **argv)
 	listen_loopback();
 	status = seen_run(&k, argv + 2, argc - 2, "in the kernel: ", replay_cuts);
 	probe_detach_cgroup(probe, attached);
+	ring_close(ring);
 	probe_close(probe);
 	cgroup_close(&target);
 	close(listener);

@@ -26,6 +26,7 @@
 #include <linux/tcp.h>
 
 #include "bpf/record.h"
+#include "halves/ring.h"
 #include "tap/probe.h"
 #include "tests/unit/support/packets.h"
 
@@ -52,6 +53,7 @@ static const struct siphash_key session_secret = {1, 2}, host_secret = {3, 4};
 static struct cgroup target;
 static struct probe_cgroup *attached;
 static struct probe *probe;
+static struct ring *ring;
 static struct seen seen;
 static int tests, failed;
 
@@ -203,7 +205,7 @@ static void take_record(void *context, const void *record, size_t size)
 
 static void take_all(void)
 {
-	while (probe_consume(probe, take_record, NULL))
+	while (ring_consume(ring, take_record, NULL))
 		;
 }
 
@@ -596,6 +598,8 @@ static void enter(const char *cgroup)
 	    probe_open(&session_secret, &host_secret, 1, 64, &probe, why, sizeof(why)) ||
 	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
 		errx(2, "%s", why);
+	if (ring_open(probe_ring(probe), PROBE_RING_BYTES, &ring))
+		errx(2, "cannot map the ring");
 	must(!unshare(CLONE_NEWNET), "a network namespace");
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	must(fd >= 0 && !ioctl(fd, SIOCSIFFLAGS, &lo), "loopback");
@@ -623,6 +627,7 @@ int main(int argc, char **argv)
 	an_end_that_is_killed_leaves_no_hole();
 	an_urgent_byte_is_no_part_of_the_stream();
 	printf("1..%d\n", tests);
+	ring_close(ring);
 	probe_close(probe);
 	cgroup_close(&target);
 	return failed > 0;

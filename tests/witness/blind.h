@@ -4,7 +4,8 @@
  * of the witness alone, in a program of its own.
  *
  * Which fault a connection meets is told by its server's port, so that one program has all: the
- * port's remainder by TAP_BLIND_FAULTS, if the port is below those that the kernel gives to clients.
+ * port's remainder by TAP_BLIND_FAULTS, if the port is below those that the kernel gives to
+ * clients.
  */
 enum tap_blind_fault {
 	TAP_BLIND_PORT = 1, /* it looks at other ports only */

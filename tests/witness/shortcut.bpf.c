@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * shortcut.bpf.c - takes the bytes between two sockets of this host past TCP, as some meshes do: each
- * connection of a cgroup stands in a sockhash, and what is sent on it goes to the other end's socket.
+ * shortcut.bpf.c - takes the bytes between two sockets of this host past TCP, as some meshes do:
+ * each connection of a cgroup stands in a sockhash, and what is sent on it goes to the other end's
+ * socket.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>

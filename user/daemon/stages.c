@@ -112,8 +112,7 @@ static int make_key(const struct config *c)
 
 static int open_view(struct daemon *d)
 {
-	const struct view_hooks hooks = {target_said, answered, unseen_said, witnessed,
-					 closed,      d};
+	const struct view_hooks hooks = {target_said, answered, unseen_said, witnessed, closed, d};
 	char why[256] = "";
 	int link = d->options->link;
 	int err = d->options->socket ? make_key(d->config) : 0;

@@ -91,9 +91,7 @@ static int take(struct view *v, const struct wire_message *m, struct link_fds *f
 	case WIRE_CLOSED: v->closes[v->closes_len++] = m->closed; return 0;
 	case WIRE_ANSWER: v->hooks.answer(v->hooks.context, &m->answer); return 0;
 	case WIRE_UNSEEN: v->hooks.unseen(v->hooks.context, &m->unseen); return 0;
-	case WIRE_WITNESSED:
-		v->hooks.witnessed(v->hooks.context, m->witnessed.at_ns);
-		return 0;
+	case WIRE_WITNESSED: v->hooks.witnessed(v->hooks.context, m->witnessed.at_ns); return 0;
 	case WIRE_BYE: v->end = VIEW_BYE; return 0;
 	default: return -EBADMSG;
 	}

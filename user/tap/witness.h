@@ -8,9 +8,9 @@
  * sockets. Of a connection that ends between two looks the kernel's record tells (struct
  * record_unseen).
  *
- * A look takes some microseconds for each process and some hundred nanoseconds for each socket. There
- * are two a second at the most, and one in four seconds at the least, unless that would take more
- * than a quarter of a percent of a processor.
+ * A look takes some microseconds for each process and some hundred nanoseconds for each socket.
+ * There are two a second at the most, and one in four seconds at the least, unless that would take
+ * more than a quarter of a percent of a processor.
  */
 #ifndef TELLTALE_WITNESS_H
 #define TELLTALE_WITNESS_H
