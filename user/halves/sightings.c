@@ -27,6 +27,8 @@ static void doubt(void *context, unsigned target, enum witness_cause cause, bool
 {
 	struct sighting *o = at(context, target, cause);
 
+	if (open && !o->opened_ns)
+		o->opened_ns = at_ns ? at_ns : 1;
 	o->said.open = open;
 	o->said.since_ns = at_ns;
 	o->news = true;
@@ -50,6 +52,22 @@ void sightings_again(struct sightings *s)
 	}
 }
 
+/* What was open and is not any more was not said yet: what came meanwhile is in doubt all the same.
+ */
+static bool send_opened(const struct sighting *o,
+			bool (*send)(void *context, enum wire_type type, struct wire_message *m),
+			void *context)
+{
+	struct wire_message m = {.unseen = o->said};
+
+	if (!o->opened_ns || o->said.open)
+		return true;
+	m.unseen.since_ns = o->opened_ns;
+	m.unseen.open = 1;
+	m.unseen.found = 0;
+	return send(context, WIRE_UNSEEN, &m);
+}
+
 void sightings_send(struct sightings *s,
 		    bool (*send)(void *context, enum wire_type type, struct wire_message *m),
 		    void *context)
@@ -62,12 +80,15 @@ void sightings_send(struct sightings *s,
 
 		if (!o->news)
 			continue;
+		o->said.target = target;
+		o->said.cause = cause;
+		if (!send_opened(o, send, context))
+			return;
 		m.unseen = o->said;
-		m.unseen.target = target;
-		m.unseen.cause = cause;
 		if (!send(context, WIRE_UNSEEN, &m))
 			return;
 		o->news = false;
+		o->opened_ns = 0;
 		o->said.found = 0;
 		memset(o->said.program, 0, sizeof(o->said.program));
 	}

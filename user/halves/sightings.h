@@ -18,6 +18,7 @@
 struct sightings {
 	struct sighting {
 		struct wire_unseen said; /* what is to be said */
+		uint64_t opened_ns;      /* since when it is open, or was, unsaid; 0: said */
 		bool news;
 	} of[CONFIG_TARGETS_MAX][WITNESS_CAUSES];
 	uint64_t witnessed_ns, witnessed_sent_ns;
