@@ -84,8 +84,9 @@ static void take_head(void *context, const struct backlog_head *head)
 	struct daemon *d = context;
 
 	d->backlog_lost = head->lost;
+	/* What is lost may be what came in, of any target. */
 	for (unsigned i = 0; i < d->targets.len; i++) {
-		if (head->doubted >> i & 1)
+		if (head->lost || head->doubted >> i & 1)
 			pipeline_doubt_restart(d->pipeline, i, head->from_ns, clock_mono_ns());
 	}
 }

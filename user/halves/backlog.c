@@ -14,6 +14,8 @@
 
 #define MAGIC 0x32676f6c6b636142ULL /* "Backlog2" */
 #define CHUNK 65536
+/* Kept free for doubts: a payment may look like the target's own when one is missing. */
+#define DOUBTS_ROOM 65536
 
 _Static_assert(CONFIG_TARGETS_MAX <= 64, "a bit for each target");
 
@@ -63,13 +65,16 @@ static void flush(struct backlog *b)
 	b->used = 0;
 }
 
-/* Whether there was room. LEN is a multiple of 8, and at most CHUNK. */
-static uint8_t *place_for(struct backlog *b, size_t len)
+/* NULL, and counted, when the file would be longer than MAX. LEN is a multiple of 8, and at most
+ * CHUNK. */
+static uint8_t *place_for(struct backlog *b, size_t len, size_t max)
 {
 	uint8_t *place;
 
-	if (sizeof(b->head) + b->written + b->used + len > WIRE_BACKLOG_MAX)
+	if (sizeof(b->head) + b->written + b->used + len > max) {
+		b->head.lost++;
 		return NULL;
+	}
 	if (b->used + len > CHUNK)
 		flush(b);
 	place = b->chunk + b->used;
@@ -80,12 +85,10 @@ static uint8_t *place_for(struct backlog *b, size_t len)
 void backlog_add(struct backlog *b, const void *record, size_t size)
 {
 	size_t len = (size + 7) & ~(size_t)7;
-	uint8_t *place = len <= CHUNK ? place_for(b, len) : NULL;
+	uint8_t *place = place_for(b, len, len <= CHUNK ? WIRE_BACKLOG_MAX - DOUBTS_ROOM : 0);
 
-	if (!place) {
-		b->head.lost++;
+	if (!place)
 		return;
-	}
 	memset(place + len - 8, 0, 8);
 	memcpy(place, record, size);
 	b->head.records_len += len;
@@ -93,7 +96,7 @@ void backlog_add(struct backlog *b, const void *record, size_t size)
 
 void backlog_doubt(struct backlog *b, const struct backlog_doubt *doubt)
 {
-	uint8_t *place = place_for(b, sizeof(*doubt));
+	uint8_t *place = place_for(b, sizeof(*doubt), WIRE_BACKLOG_MAX);
 
 	if (!place)
 		return;
@@ -103,7 +106,7 @@ void backlog_doubt(struct backlog *b, const struct backlog_doubt *doubt)
 
 void backlog_payment(struct backlog *b, const struct payment_state *payment)
 {
-	uint8_t *place = place_for(b, sizeof(*payment));
+	uint8_t *place = place_for(b, sizeof(*payment), WIRE_BACKLOG_MAX);
 
 	if (!place)
 		return;

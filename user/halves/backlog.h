@@ -23,7 +23,7 @@ struct backlog_doubt {
 struct backlog_head {
 	uint64_t magic;
 	uint64_t from_ns; /* CLOCK_MONOTONIC when the first record was put in */
-	uint64_t lost;    /* records for which there was no room */
+	uint64_t lost;    /* records, doubts and payments for which there was no room */
 	uint64_t doubted; /* a bit for each target that was in doubt within DOUBTS_LIFE_NS */
 	/* What follows, in this order: bytes of records, doubts, payments. */
 	uint64_t records_len, doubts_len, payments_len;
@@ -35,7 +35,7 @@ struct backlog;
 struct backlog *backlog_new(uint64_t now_ns);
 void backlog_free(struct backlog *b); /* accepts NULL */
 
-/* A record of SIZE bytes. One that finds no room is counted. */
+/* A record of SIZE bytes. What finds no room is counted; for 4096 doubts there always is some. */
 void backlog_add(struct backlog *b, const void *record, size_t size);
 /* Then the doubts that are open, and the payments that are alive. */
 void backlog_doubt(struct backlog *b, const struct backlog_doubt *doubt);

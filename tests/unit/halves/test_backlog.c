@@ -14,6 +14,8 @@
 #include "halves/backlog.h"
 #include "halves/wire.h"
 
+#define DOUBTS 4096 /* for which there always is room */
+
 static struct seen {
 	struct backlog_head head;
 	size_t heads, records, doubts, payments;
@@ -94,7 +96,8 @@ static void what_is_put_in_comes_out_in_order(void **state)
 
 static void records_that_find_no_room_are_counted(void **state)
 {
-	const size_t room = WIRE_BACKLOG_MAX / sizeof(struct record_flow_close);
+	const size_t room = (WIRE_BACKLOG_MAX - DOUBTS * sizeof(struct backlog_doubt)) /
+			    sizeof(struct record_flow_close);
 	struct backlog *b = backlog_new(1);
 
 	(void)state;
@@ -102,6 +105,24 @@ static void records_that_find_no_room_are_counted(void **state)
 	assert_int_equal(backlog_read(backlog_finish(b, 0), &hooks), 0);
 	assert_int_equal(seen.records + seen.head.lost, room + 10);
 	assert_true(seen.head.lost >= 10 && seen.head.lost < 20);
+	backlog_free(b);
+}
+
+static void doubts_have_room_of_their_own_and_payments_without_room_are_counted(void **state)
+{
+	struct backlog *b = backlog_new(1);
+	uint64_t records;
+
+	(void)state;
+	add_records(b, WIRE_BACKLOG_MAX / sizeof(struct record_flow_close));
+	for (uint64_t i = 0; i < DOUBTS; i++)
+		backlog_doubt(b, &(struct backlog_doubt){.key = i});
+	backlog_payment(b, &(struct payment_state){.destination = 8});
+	assert_int_equal(backlog_read(backlog_finish(b, 0), &hooks), 0);
+	records = WIRE_BACKLOG_MAX / sizeof(struct record_flow_close) - seen.records;
+	assert_int_equal(seen.doubts, DOUBTS);
+	assert_int_equal(seen.payments, 0);
+	assert_int_equal(seen.head.lost, records + 1);
 	backlog_free(b);
 }
 
@@ -142,6 +163,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_is_put_in_comes_out_in_order, forget),
 		cmocka_unit_test_setup(records_that_find_no_room_are_counted, forget),
+		cmocka_unit_test_setup(
+			doubts_have_room_of_their_own_and_payments_without_room_are_counted,
+			forget),
 		cmocka_unit_test_setup(a_file_of_any_other_content_is_refused, forget),
 	};
 
