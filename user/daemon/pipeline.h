@@ -28,7 +28,7 @@
 
 /* Table sizes that hold for any connector we know of; a full one costs counted evictions. */
 #define PIPELINE_EXCHANGES  16384
-#define PIPELINE_CONDITIONS 16384 /* an exchange stays until a second after its end */
+#define PIPELINE_CONDITIONS 16384 /* an exchange stays until it is judged: see origins.h */
 #define PIPELINE_PAYMENTS   32768
 
 struct pipeline_config {

@@ -238,10 +238,12 @@ static void prepare_process(const struct daemon_options *options)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	/* A terminal, or a service manager, signals both halves: the probe half detaches first. */
+	/* A terminal, or a service manager, signals both halves: the probe half detaches first. It
+	 * hands SIGHUP on, which has a handler only later. */
 	if (!options->socket) {
 		signal(SIGINT, SIG_IGN);
 		signal(SIGTERM, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
 	}
 }
 

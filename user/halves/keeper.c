@@ -36,8 +36,8 @@
 #define CATCH_UP_MS  50
 #define ASKS_AT_ONCE 16 /* questions answered before anything else is looked after */
 #define KEY_WAIT_MS  1000
-#define END_MS       6000 /* for the daemon half, which has a last export to make */
-#define BYE_MS       1000 /* for it to read what was said before */
+#define END_MS       10000 /* for the daemon half: its last export, and one more when it reloads */
+#define BYE_MS       1000  /* for it to read what was said before */
 
 struct keeper {
 	const struct keeper_options *options;
@@ -159,9 +159,10 @@ static bool send_sighting(void *context, enum wire_type type, struct wire_messag
 	return send_to(context, type, m);
 }
 
+/* A daemon half takes them only when it knows how all targets do. */
 static void send_sightings(struct keeper *k)
 {
-	if (k->welcomed)
+	if (k->welcomed && k->targets_sent)
 		sightings_send(&k->sightings, send_sighting, k);
 }
 
@@ -630,7 +631,7 @@ static int open_all(struct keeper *k)
 		err = watch_link(k);
 	if (!err && k->link >= 0)
 		err = welcome(k);
-	return err;
+	return err || !k->stopping ? err : k->err;
 }
 
 static void close_all(struct keeper *k)

@@ -76,11 +76,23 @@ static int take_welcome(struct view *v, const struct wire_welcome *w, struct lin
 	return err;
 }
 
+static bool is_complete(const struct view *v, size_t targets)
+{
+	return v->ring && v->targets_said >= targets;
+}
+
+/* What takes these is opened when it is known how all targets do. */
+static bool comes_early(const struct view *v, uint16_t type)
+{
+	return (type == WIRE_ANSWER || type == WIRE_UNSEEN || type == WIRE_WITNESSED) &&
+	       !is_complete(v, v->welcome.targets);
+}
+
 static int take(struct view *v, const struct wire_message *m, struct link_fds *fds)
 {
 	if (m->head.type == WIRE_WELCOME)
 		return take_welcome(v, &m->welcome, fds);
-	if (!v->ring)
+	if (!v->ring || comes_early(v, m->head.type))
 		return -EBADMSG;
 	switch (m->head.type) {
 	case WIRE_TARGET:
@@ -112,11 +124,6 @@ static int receive(struct view *v)
 	link_fds_close(&fds);
 	explicit_bzero(&m, sizeof(m));
 	return err;
-}
-
-static bool is_complete(const struct view *v, size_t targets)
-{
-	return v->ring && v->targets_said >= targets;
 }
 
 static void explain(const struct view *v, size_t targets, int err, char *why, size_t why_len)
