@@ -73,7 +73,10 @@ const char *reload_needs_restart(const struct config *old, const struct config *
 		const char *key;
 		bool same;
 	} keys[] = {
+		/* Those of the probe half first, as restarting that one restarts both. */
 		{"targets", same_targets(old, new)},
+		{"tls_connections", old->tls_connections == new->tls_connections},
+		{"state_dir", same_text(old->state_dir, new->state_dir)},
 		{"privacy", same_privacy(&old->privacy, &new->privacy)},
 		{"network", old->network == new->network},
 		{"instance", same_text(old->instance, new->instance)},
@@ -82,10 +85,8 @@ const char *reload_needs_restart(const struct config *old, const struct config *
 		{"listen_token", same_text(old->listen_token, new->listen_token)},
 		{"payments",
 		 old->idle_ms == new->idle_ms && old->max_payment_ms == new->max_payment_ms},
-		{"tls_connections", old->tls_connections == new->tls_connections},
 		{"cardinality_limit",
 		 old->privacy.cardinality_limit == new->privacy.cardinality_limit},
-		{"state_dir", same_text(old->state_dir, new->state_dir)},
 		{"run_dir", same_text(old->run_dir, new->run_dir)},
 	};
 
@@ -174,6 +175,13 @@ static void keep(const struct config *config, const char *why)
 	notify_ready();
 }
 
+/* The probe half has read KEY too. When that ends, so does this one, and both are started anew. */
+static bool is_of_probe(const char *key)
+{
+	return !strcmp(key, "targets") || !strcmp(key, "tls_connections") ||
+	       !strcmp(key, "state_dir");
+}
+
 /* Whether NEXT can be taken; if not, the reason has been logged. */
 static bool can_take(const struct config *current, const struct config *next)
 {
@@ -182,8 +190,8 @@ static bool can_take(const struct config *current, const struct config *next)
 	if (key)
 		log_err(STAGE,
 			"`%s` was changed, and only a restart can change it: `systemctl restart "
-			"telltale`, or take the change back",
-			key);
+			"%s`, or take the change back",
+			key, is_of_probe(key) ? "telltale-probe" : "telltale");
 	else if (!why && !export_check(next->endpoints, next->endpoints_len))
 		return true;
 	keep(next, key ? NULL : why);
