@@ -26,8 +26,8 @@ static __always_inline void *emit_reserve(__u32 type, __u64 size)
 	return record;
 }
 
-/* A wake-up costs the sender an interrupt. So the daemon reads the ring on a timer, and is woken
- * only when the ring fills faster than that. About one record in eight checks how full it is: those
+/* A wake-up costs the sender an interrupt. So the daemon half reads the ring on a timer, and is
+ * woken only when it fills faster than that. About one record in eight checks how full it is: those
  * whose time ends in three zero bits. */
 static __always_inline void emit_submit(void *record, __u64 now_ns)
 {
@@ -201,9 +201,9 @@ bytes_function void emit_gap_message(const struct flow_common *c, const struct s
 	emit_submit(r, now_ns);
 }
 
-/* Wakes the daemon, once or twice for each connection: TLS may be the first thing seen of a process
- * that is not read yet, and the sooner the daemon looks, the less it misses. SAID: enum
- * record_opaque_said. */
+/* Wakes the daemon half, once or twice for each connection: TLS may be the first thing seen of a
+ * process that is not read yet, and the sooner the probe half is asked to look, the less is missed.
+ * SAID: enum record_opaque_said. */
 bytes_function void emit_opaque(const struct flow_common *c, __u8 reason, __u8 said,
 				const struct record_remote *remote, __u64 now_ns)
 {

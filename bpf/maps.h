@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * maps.h - what the programs and the daemon share: parameters set before loading, and the maps.
+ * maps.h - what the programs and the two halves share: parameters set before loading, and the
+ * maps.
  */
 #ifndef TELLTALE_MAPS_H
 #define TELLTALE_MAPS_H
@@ -10,13 +11,13 @@
 #include "shared.h"
 #include "bpf/decode/stream.h"
 
-/* --- parameters: read-only data, set by the daemon between open and load ---------------------- */
+/* --- parameters: read-only data, set by the probe half between open and load ------------------ */
 
 /* Drawn at start, never stored: ILP addresses, conditions, endpoints, Request-Ids. */
 const volatile struct siphash_key session_secret;
 /* Kept on the host: bearer tokens, so that a fingerprint in the configuration stays true. */
 const volatile struct siphash_key host_secret;
-/* A submission wakes the daemon when this many bytes or more wait in the ring. */
+/* A submission wakes the daemon half when this many bytes or more wait in the ring. */
 const volatile __u64 ring_high_water = 512 * 1024;
 /* TLS connections that one target may have in the table. */
 const volatile __u64 tls_share;
@@ -35,8 +36,8 @@ static __always_inline const volatile struct siphash_key *host_key(void)
 
 /* --- maps ------------------------------------------------------------------------------------- */
 
-/* Records for the daemon, in order. What finds no room is counted in `dropped`. The daemon sets the
- * size. */
+/* Records for the daemon half, in order. What finds no room is counted in `dropped`. The probe half
+ * sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
@@ -59,8 +60,8 @@ struct {
 	__type(value, __u64);
 } dropped SEC(".maps");
 
-/* The cgroups that are opted in, by cgroup id -> the number of their target. Written by the daemon
- * before it attaches to one; deleted when no socket is left that was made in it. */
+/* The cgroups that are opted in, by cgroup id -> the number of their target. Written by the probe
+ * half before it attaches to one; deleted when no socket is left that was made in it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHARED_CGROUPS_MAX);
@@ -163,12 +164,12 @@ struct {
 	__type(value, __u64);
 } followed SEC(".maps");
 
-/* The daemon sets it once it is notified of sockets that processes close. Until then there is no
- * bound: a connection whose end is not seen would stay counted forever. */
+/* The probe half sets it once it is notified of sockets that processes close. Until then there is
+ * no bound: a connection whose end is not seen would stay counted forever. */
 volatile __u64 flows_max;
 
-/* The same for TLS connections, which the size of their table bounds as a whole. The daemon counts
- * those that it removed in tls_forgotten: each map has one writer. */
+/* The same for TLS connections, which the size of their table bounds as a whole. The probe half
+ * counts those that it removed in tls_forgotten: each map has one writer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SHARED_TARGETS_MAX);
@@ -264,8 +265,8 @@ struct {
 	__type(value, __u8);
 } endpoints SEC(".maps");
 
-/* Processes of the targets whose TLS library carries our breakpoints -> target. The daemon writes
- * and deletes; a breakpoint hit by any other process leaves at once. */
+/* Processes of the targets whose TLS library carries our breakpoints -> target. The probe half
+ * writes and deletes; a breakpoint hit by any other process leaves at once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SHARED_PROCESSES_MAX);
@@ -274,7 +275,7 @@ struct {
 } processes SEC(".maps");
 
 /* When the programs were attached last to a cgroup of each target, and when the last look at all
- * sockets began (witness.h), CLOCK_MONOTONIC. Written by the daemon. */
+ * sockets began (witness.h), CLOCK_MONOTONIC. Written by the probe half. */
 volatile __u64 attached_ns[SHARED_TARGETS_MAX];
 volatile __u64 looked_ns;
 
@@ -285,7 +286,7 @@ struct tls_flow {
 #define MAPS_SHARED_AT(field)                                                                      \
 	_Static_assert(__builtin_offsetof(struct tls_flow, flow.common.field) ==                   \
 			       __builtin_offsetof(struct shared_tls_flow, field),                  \
-		       "the daemon reads it there")
+		       "the probe half reads it there")
 
 MAPS_SHARED_AT(id);
 MAPS_SHARED_AT(generation);
@@ -294,9 +295,9 @@ MAPS_SHARED_AT(tap);
 MAPS_SHARED_AT(target);
 MAPS_SHARED_AT(role);
 
-/* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the daemon
- * sees that the process is gone. Preallocated: programs of this type may not allocate on older
- * kernels. When it is full, GAP_FULL says so. The daemon sets the size. */
+/* TLS connections that carry ILP. Lives from the first "POST" until SSL_free, or until the probe
+ * half sees that the process is gone. Preallocated: programs of this type may not allocate on older
+ * kernels. When it is full, GAP_FULL says so. The probe half sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
@@ -322,7 +323,7 @@ struct tls_call {
 	__u64 ssl;
 	__u64 buf;
 	__u64 done; /* _ex: where the call puts the number of bytes */
-	__u32 pid;  /* as the daemon numbers it */
+	__u32 pid;  /* as the probe half numbers it */
 	__u32 pad;
 };
 
@@ -337,7 +338,7 @@ struct {
 
 /* A run that has more to look at than one step allows goes on in another program, by tail call.
  * There is an array for each, because recent kernels want all programs of an array to attach alike.
- * The daemon fills them. */
+ * The probe half fills them. */
 struct continuation {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * record.h - the contract between the BPF programs and the daemon.
+ * record.h - the contract between the BPF programs and the daemon half.
  *
  * The programs write one fixed-size record into the ring buffer for each thing they saw; the
- * daemon reads them in order. Nothing secret passes: no body, no bearer token, no ILP address, no
- * condition and no Request-Id in clear, only keyed SipHash-2-4 values of them. What does pass in
+ * daemon half reads them in order. Nothing secret passes: no body, no bearer token, no ILP address,
+ * no condition and no Request-Id in clear, only keyed SipHash-2-4 values of them. What does pass in
  * clear is an endpoint's Host and path, once each, because the operator needs to name it, and a
- * fulfillment, because whether it fits its condition takes a SHA-256: the daemon forgets it at
- * once.
+ * fulfillment, because whether it fits its condition takes a SHA-256: the daemon half
+ * forgets it at once.
  *
  * Every record begins with struct record_head. A reader skips a type it does not know by its
  * length and refuses a version it does not know. All fields are host byte order unless a comment
@@ -108,7 +108,7 @@ struct record_head {
 	__u8 type;   /* enum record_type */
 	__u8 tap;    /* enum record_tap */
 	__u8 role;   /* enum record_role */
-	__u8 target; /* index of the target, as the daemon numbered it at load */
+	__u8 target; /* index of the target, as the probe half numbered it */
 	__u8 pad;
 };
 

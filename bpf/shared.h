@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * shared.h - what the daemon writes into maps for the programs (record.h is the other way).
+ * shared.h - what the probe half writes into maps for the programs (record.h is the other way).
  */
 #ifndef TELLTALE_SHARED_H
 #define TELLTALE_SHARED_H
 
 #include <linux/types.h>
 
-#define SHARED_TARGETS_MAX   64   /* CONFIG_TARGETS_MAX of the daemon */
+#define SHARED_TARGETS_MAX   64   /* CONFIG_TARGETS_MAX */
 #define SHARED_CGROUPS_MAX   4096 /* of all targets together */
 #define SHARED_LEVELS_MAX    32   /* the deepest a target's cgroup may lie */
 #define SHARED_PROCESSES_MAX 4096
 
 /* What a look at all sockets of the targets' processes says of one: see bpf/tap/witness.h. A
- * program of the kernel writes it, the daemon reads it, in no other order than sockets are found.
- */
+ * program of the kernel writes it, the probe half reads it, in no other order than sockets are
+ * found. */
 enum shared_sight_kind {
 	SHARED_SUSPECT = 1, /* bytes are missing; the next look will know */
 	SHARED_UNSEEN,      /* bytes passed on it that the socket tap has not seen */
@@ -50,13 +50,13 @@ struct shared_tls_flow {
 /* The cookie of breakpoints. Its low bits are the offset in an SSL object of the 4 bytes that say
  * whether this end is the server; 0: the offset is not known. SHARED_TLS_TYPED says that the
  * object's first word is its type, of which 0 is a connection. The upper half is the process's
- * number in the daemon's PID namespace: the programs themselves see the host's. */
+ * number in the probe half's PID namespace: the programs themselves see the host's. */
 #define SHARED_TLS_SERVER_AT 0xffff
 #define SHARED_TLS_TYPED     (1u << 16)
 #define SHARED_TLS_BIO       (1u << 17) /* the first argument is a BIO that leads to an SSL object */
 #define SHARED_TLS_PID_SHIFT 32
 
-/* The key of a TLS connection. The daemon removes connections of processes that are gone. */
+/* The key of a TLS connection. The probe half removes connections of processes that are gone. */
 struct shared_tls_key {
 	__u64 ssl; /* address of the SSL object */
 	__u64 pid;

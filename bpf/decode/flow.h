@@ -152,7 +152,7 @@ struct side {
 	struct http1 http1; /* first: it is used most, and then its address is the side's */
 	struct cursor cursor;
 	struct message message;
-	__u64 announced; /* the endpoint and token of an earlier message, known to the daemon */
+	__u64 announced; /* the endpoint and token of an earlier message, as hashes */
 	__u8 out;        /* enum flow_direction, for as long as the connection lives */
 	__u8 pad[7];
 };

@@ -61,7 +61,7 @@ static __always_inline void tap_remote(struct __sk_buff *skb, const struct segme
 }
 
 /* Which target a socket belongs to: once for each connection. How deep the target's cgroup lies is
- * not known, for in a cgroup namespace the daemon cannot see it; 0 is below the socket's own. */
+ * not known, for in a cgroup namespace no half can see it; 0 is below the socket's own. */
 static __always_inline int tap_target(struct __sk_buff *skb)
 {
 	int level;

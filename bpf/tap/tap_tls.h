@@ -18,7 +18,7 @@
  * They have no names, and are found through the table that BIO_f_ssl returns; see
  * user/tap/tlslib.c.
  *
- * At its first use a connection is announced, be it only for its handshake: the daemon holds these
+ * At its first use a connection is announced, be it only for its handshake: tlsmatch.c holds these
  * against the TLS connections that the socket tap sees.
  *
  * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
@@ -33,8 +33,9 @@
 #include "follow.h"
 #include "tap_http2.h"
 
-/* The number of this process as the daemon knows it. Breakpoints are set for one process each, and
- * carry it; where they cannot, the daemon is in the host's PID namespace, as this program is. */
+/* The number of this process as the probe half knows it. Breakpoints are set for one process each,
+ * and carry it; where they cannot, the probe half is in the host's PID namespace, as this program
+ * is. */
 static __always_inline __u32 tls_pid(__u64 cookie)
 {
 	__u32 pid = cookie >> SHARED_TLS_PID_SHIFT;
@@ -505,7 +506,7 @@ static __always_inline int tls_end(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The daemon looks at the process before its TLS library has been called. */
+/* The probe half looks at the process before its TLS library has been called. */
 static __always_inline int tls_exec(void)
 {
 	struct flow_common c = {.pid = (__u32)(bpf_get_current_pid_tgid() >> 32)};

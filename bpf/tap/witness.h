@@ -5,7 +5,7 @@
  *
  * The tap counts the bytes that pass it on a connection that it follows, TCP counts those that it
  * has delivered, and here is where the two are compared: by a look at all sockets that the targets'
- * processes have open, which the daemon asks for every so often, and when a connection ends. Of a
+ * processes have open, which user/tap/witness.c asks for, and when a connection ends. Of a
  * connection that is not followed the tap notes, for next to nothing, that it has looked at the
  * first bytes of each direction: that is when it decides. A look also finds the sockets whose bytes
  * never reach the tap: those that were made in a cgroup of no target, and Unix sockets on which

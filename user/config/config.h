@@ -71,8 +71,8 @@ struct config {
  * everything comes from VARIABLES and defaults. All errors go to ERRORS, one a line, as
  * "file:line:column: what; fix" or "environment: VARIABLE: what; fix". Returns 0, -EINVAL after
  * errors in the content, -EPERM when others may write to PATH, or -errno when PATH cannot be read
- * (ERRORS says each). *OUT is set
- * on 0. Targets and endpoints are not required here: see config_runnable.
+ * (ERRORS says each). *OUT is set on 0. Targets and endpoints are not required here: see
+ * config_runnable.
  *
  * Rafiki's variables supply what the file leaves out; Rafiki's collectors become endpoints of
  * audience NETWORK. OTEL_EXPORTER_OTLP_ENDPOINT replaces all endpoints by one. Its audience is OWN

@@ -23,9 +23,8 @@ static const char *const doubt_words[DOUBT_CAUSES] = {
 #undef WORD
 };
 
-/* Questions that wait for an answer, and for how long: an exchange is judged a second after its
- * end.
- */
+/* Questions that wait for an answer, and for how long: no exchange is judged earlier than a second
+ * after its end. */
 #define ASKED_MAX 64
 #define ASKED_NS  (500 * NS_PER_MS)
 
