@@ -76,7 +76,8 @@ struct keeper {
 
 static void part(struct keeper *k);
 
-/* Whether M was sent. What was not for want of room is sent later. */
+/* Whether M was sent. What was not for want of room is sent later. Of a daemon half that is gone,
+ * what it has said last is still to be read: on_link finds its end. */
 static bool send_to(struct keeper *k, enum wire_type type, struct wire_message *m)
 {
 	int err;
@@ -85,7 +86,7 @@ static bool send_to(struct keeper *k, enum wire_type type, struct wire_message *
 		return false;
 	wire_begin(m, type);
 	err = link_send(k->link, m, NULL, 0);
-	if (err && err != -EAGAIN)
+	if (err && err != -EAGAIN && err != -EPIPE)
 		part(k);
 	return !err;
 }
@@ -319,6 +320,15 @@ static int watch_link(struct keeper *k)
 	return k->link_event && !event_add(k->link_event, NULL) ? 0 : -ENOMEM;
 }
 
+/* The one that is connected may be gone, and its end not be read yet. */
+static void see_off(struct keeper *k)
+{
+	struct pollfd fd = {.fd = k->link};
+
+	while (k->link >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP))
+		on_link(k->link, EV_READ, k);
+}
+
 /* One daemon half at a time. */
 static void on_connection(evutil_socket_t fd, short what, void *context)
 {
@@ -328,6 +338,7 @@ static void on_connection(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (link_accept(fd, &other))
 		return;
+	see_off(k);
 	if (!link_is_by(other, k->options->user)) {
 		complain(k, "a process of another user has asked for the ring: refused");
 		close(other);

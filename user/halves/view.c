@@ -15,6 +15,7 @@
 
 /* Ends of connections that wait for the ring to be read. More at once are said in turns. */
 #define CLOSES_MAX 64
+#define GONE_MS    1000 /* for the probe half to read what was said before */
 
 struct view {
 	struct view_hooks hooks;
@@ -236,8 +237,14 @@ void view_leaving(struct view *v)
 
 void view_leave(struct view *v, int backlog)
 {
+	struct pollfd fd = {.fd = v->link, .events = POLLOUT};
 	struct wire_message m = {0};
 
 	wire_begin(&m, WIRE_GONE);
+	if (link_send(v->link, &m, &backlog, backlog >= 0 ? 1 : 0) != -EAGAIN)
+		return;
+	/* Questions fill the socket. Without this message the next one counts this one as killed.
+	 */
+	poll(&fd, 1, GONE_MS);
 	link_send(v->link, &m, &backlog, backlog >= 0 ? 1 : 0);
 }

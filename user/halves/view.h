@@ -67,7 +67,8 @@ enum view_end view_end(const struct view *v);
 bool view_ask(struct view *v, const struct wire_ask *ask);
 /* This half will end, and another come. */
 void view_leaving(struct view *v);
-/* It has finished. BACKLOG: a file of records for the next one, -1: none. */
+/* It has finished. BACKLOG: a file of records for the next one, -1: none. Waits a second at most.
+ */
 void view_leave(struct view *v, int backlog);
 
 #endif
