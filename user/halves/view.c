@@ -243,8 +243,7 @@ void view_leave(struct view *v, int backlog)
 	wire_begin(&m, WIRE_GONE);
 	if (link_send(v->link, &m, &backlog, backlog >= 0 ? 1 : 0) != -EAGAIN)
 		return;
-	/* Questions fill the socket. Without this message the next one counts this one as killed.
-	 */
+	/* Questions fill the socket. Without this message this half would count as killed. */
 	poll(&fd, 1, GONE_MS);
 	link_send(v->link, &m, &backlog, backlog >= 0 ? 1 : 0);
 }
