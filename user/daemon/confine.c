@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fetch.h"
 #include "base/log.h"
@@ -97,7 +98,8 @@ static void add_configured(struct paths *p, const struct config *c)
 	if (c->listen && !strncmp(c->listen, "unix:", 5))
 		add_dir_of(p, c->listen + 5, true);
 	add_file(p, c->listen_token);
-	add_file(p, config_file(c));
+	if (!access(config_file(c), F_OK)) /* else there is none, and this says so in words */
+		add_file(p, config_file(c));
 	for (size_t i = 0; i < RATES_SOURCES; i++)
 		add_rates(p, c->rates[i].location);
 	for (size_t i = 0; i < c->endpoints_len; i++) {
