@@ -319,6 +319,8 @@ static void run(struct daemon *d)
 	drain_ring(d);
 	if (!d->backlog)
 		blind_drain(d->blind);
+	if (view_end(d->view) == VIEW_GONE)
+		pipeline_unwitnessed(d->pipeline, clock_mono_ns());
 	pipeline_drain(d->pipeline, clock_mono_ns());
 	leave_end(d);
 	reload_finish(d->reload);

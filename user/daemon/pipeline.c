@@ -430,6 +430,12 @@ void pipeline_witnessed(struct pipeline *p, uint64_t at_ns)
 	p->witnessed_ns = at_ns;
 }
 
+void pipeline_unwitnessed(struct pipeline *p, uint64_t now_ns)
+{
+	for (unsigned target = 0; target < TABLE_SHARES && p->witnessed_ns < now_ns; target++)
+		doubts_span(p->doubts, target, DOUBT_RESTART, p->witnessed_ns, now_ns);
+}
+
 struct pipeline_stats pipeline_stats(const struct pipeline *p)
 {
 	uint64_t doubted = 0;

@@ -126,6 +126,9 @@ bool pipeline_doubted(const struct pipeline *p, unsigned target, uint64_t from_n
 /* What was seen before AT_NS was held against what the kernel knows, and doubts that come of that
  * have been given. Once this was called, no exchange that ended later is judged. */
 void pipeline_witnessed(struct pipeline *p, uint64_t at_ns);
+/* There is no witness any more, and it ended before it had looked at what was seen until NOW_NS:
+ * all of that since its last look is in doubt. Nothing is, where there never was one. */
+void pipeline_unwitnessed(struct pipeline *p, uint64_t now_ns);
 struct pipeline_stats pipeline_stats(const struct pipeline *p);
 
 #endif

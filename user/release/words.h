@@ -79,8 +79,9 @@
 	WORD(BYPASSED, "bypassed", LOSS, "bytes got to it past the socket tap") \
 	/* An incoming Prepare was read late, and no answer says whether it was the first. */ \
 	WORD(PAIRING, "pairing", LOSS, "it cannot be said which of two requests came first") \
-	/* What the daemon half before had read, this one does not know. */ \
-	WORD(RESTART, "restart", LOSS, "telltale's daemon half was replaced while it was in doubt, or was killed")
+	/* What the daemon half before had read, this one does not know; nor what a probe half that was
+	 * killed would have found. */ \
+	WORD(RESTART, "restart", LOSS, "a half of telltale was killed, or the daemon half replaced while this target was in doubt")
 
 /* Types of records: enum record_type. */
 #define RECORD_WORDS(WORD) \

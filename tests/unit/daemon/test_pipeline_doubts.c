@@ -169,6 +169,29 @@ static void test_nothing_is_judged_before_it_was_witnessed(void **state)
 	assert_int_equal(doubted("unix_listener"), 1);
 }
 
+static void test_what_a_killed_witness_has_not_looked_at_is_in_doubt(void **state)
+{
+	(void)state;
+	pipeline_witnessed(b.pipeline, 105 * S);
+	pay(101 * S);
+	pay(110 * S);
+	pipeline_settle(b.pipeline, 0, 111 * S);
+	assert_int_equal(counted(), 1);
+	pipeline_unwitnessed(b.pipeline, 111 * S);
+	pipeline_drain(b.pipeline, 111 * S);
+	assert_int_equal(counted(), 1);
+	assert_int_equal(released(METRIC_ORIGIN_UNKNOWN, "restart"), 1);
+}
+
+static void test_without_a_witness_nothing_is_in_doubt_for_want_of_one(void **state)
+{
+	(void)state;
+	pay(110 * S);
+	pipeline_unwitnessed(b.pipeline, 111 * S);
+	pipeline_drain(b.pipeline, 111 * S);
+	assert_int_equal(counted(), 1);
+}
+
 static void test_a_gap_where_answers_come_in_keeps_nothing_back(void **state)
 {
 	(void)state;
@@ -327,6 +350,8 @@ int main(void)
 		T(an_answer_by_a_request_of_its_own_is_one_too),
 		T(an_answer_to_the_target_says_nothing_of_what_came_in),
 		T(nothing_is_judged_before_it_was_witnessed),
+		T(what_a_killed_witness_has_not_looked_at_is_in_doubt),
+		T(without_a_witness_nothing_is_in_doubt_for_want_of_one),
 		T(a_gap_where_answers_come_in_keeps_nothing_back),
 		T(a_gap_in_a_peers_answers_matters_only_where_requests_were_missed),
 		T(dropped_records_keep_a_minute_back_in_every_target),
