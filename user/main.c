@@ -29,6 +29,7 @@ static const struct command {
 	{"run", cmd_run, "observe the configured targets and export (the daemon)"},
 	{"check", cmd_check, "say what works on this host, what does not, and how to fix it"},
 	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
+	{"profile", cmd_profile, "show where a packet's time goes in a running connector"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
 	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},
