@@ -3,11 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "profile/strip.h"
+#include "tests/unit/support/seeded.h"
+
+#define SEED 20261129
 
 static void check_between(const struct strip *s, uint64_t from, uint64_t to, uint64_t on,
 			  uint64_t waiting, uint64_t blocked)
@@ -107,21 +109,22 @@ static void the_second_word_of_a_waking_counts_when_the_first_came_too_early(voi
 
 static void the_columns_sum_to_the_time_whatever_comes(void **state)
 {
+	struct seeded random = {SEED};
 	struct strip s = {0};
 	uint64_t at = 1000;
 
 	(void)state;
-	srand(1);
 	strip_add(&s, TAPE_ON, at);
 	for (int i = 0; i < 10000; i++) {
-		at += (uint64_t)rand() % 1000;
+		enum tape_kind kind = (enum tape_kind)(1 + seeded_below(&random, TAPE_WOKEN));
+
+		at += seeded_below(&random, 1000);
 		/* Some come late. */
-		strip_add(&s, (enum tape_kind)(1 + rand() % TAPE_WOKEN),
-			  at - (uint64_t)rand() % 20);
+		assert_true(strip_add(&s, kind, at - seeded_below(&random, 20)) >= 0);
 	}
 	for (int i = 0; i < 10000; i++) {
-		uint64_t from = 1000 + (uint64_t)rand() % (at - 1000);
-		uint64_t to = from + (uint64_t)rand() % (at - from + 100);
+		uint64_t from = 1000 + seeded_below(&random, at - 1000);
+		uint64_t to = from + seeded_below(&random, at - from + 100);
 		uint64_t ns[STRIP_STATES] = {0};
 
 		assert_true(strip_between(&s, from, to, ns));
