@@ -2,6 +2,7 @@
 #include "cmd/profile_session.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct session {
 	struct timing *timing; /* NULL: the kernel refuses it */
 	char no_clock[320];
 	const char *shortened;
+	bool crowded; /* there are more processes than are watched; logged */
 	struct match *match;
 	const struct record_message *message; /* while match looks at it */
 	struct hops *hops;
@@ -147,8 +149,15 @@ static void watch(void *context, pid_t pid)
 {
 	struct session *s = context;
 
-	if (pid && !tape_watch(s->tape, pid))
+	if (!pid)
+		return;
+	if (!tape_watch(s->tape, pid)) {
 		timing_watch(s->timing, pid);
+	} else if (!s->crowded) {
+		s->crowded = true;
+		log_warn("profile", "only the first %d processes of the targets have clocks",
+			 TAPE_PROCESSES_MAX);
+	}
 }
 
 static void watch_processes(struct session *s)
