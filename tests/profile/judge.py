@@ -133,7 +133,7 @@ def quota(before, after, lines):
           f"(calm {database[0] / 1e6:.1f}), {here / 1e6:.1f} by the connector's timer")
     assert grown > 0 and share >= 0.7, "the growth is not the wait for a CPU"
     assert abs(database[1] - took) < took / 2, "the database's column is not the database's time"
-    assert here > 1.5 * database[1], "the connector's own timer should have been misled"
+    assert here > database[1], "the connector's own timer has the wait for a CPU in it as well"
 
 
 def clock(report, before, after, tid):

@@ -176,9 +176,9 @@ static void end(int signal)
 /* What was seen, from the session to the report. 0 or -ENOMEM. */
 static int show(const struct arguments *a, struct session *session)
 {
-	const struct report_session heading = {session_ns(session), session_end_ns(session),
-					       session_no_clock(session),
-					       session_shortened(session)};
+	const struct report_session heading = {
+		session_ns(session), session_end_ns(session), session_no_clock(session),
+		session_no_dependencies(session), session_shortened(session)};
 	uint64_t in_hand[STRIP_STATES] = {0};
 	struct report *report = report_new(&a->report);
 	int err;

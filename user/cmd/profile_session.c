@@ -397,6 +397,13 @@ const char *session_no_clock(const struct session *s)
 	return s->timing ? NULL : s->no_clock;
 }
 
+const char *session_no_dependencies(const struct session *s)
+{
+	return s->timing && !timing_sees_dependencies(s->timing)
+		       ? "this kernel does not take the programs that see their connections"
+		       : NULL;
+}
+
 const char *session_shortened(const struct session *s)
 {
 	return s->shortened;

@@ -33,8 +33,9 @@ const struct tape *session_tape(const struct session *s);
 /* For how long it looked on, in ns, and when it ended (CLOCK_MONOTONIC). */
 uint64_t session_ns(const struct session *s);
 uint64_t session_end_ns(const struct session *s);
-/* NULL, or why there are no clocks, and why it ended early. */
+/* NULL, or why there are no clocks, why no dependencies, and why it ended early. */
 const char *session_no_clock(const struct session *s);
+const char *session_no_dependencies(const struct session *s);
 const char *session_shortened(const struct session *s);
 /* "host/path" of an endpoint as Prepares name it, fit for a terminal; NULL: not known. CONTEXT is
  * the session. */

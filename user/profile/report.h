@@ -33,10 +33,11 @@ struct report_params {
 
 /* Of the session, for the heading. */
 struct report_session {
-	uint64_t ns;           /* how long it took */
-	uint64_t end_ns;       /* CLOCK_MONOTONIC */
-	const char *no_clock;  /* why the kernel refuses the clocks; NULL: it does not */
-	const char *shortened; /* why it ended early; NULL: it did not */
+	uint64_t ns;                 /* how long it took */
+	uint64_t end_ns;             /* CLOCK_MONOTONIC */
+	const char *no_clock;        /* why the kernel refuses the clocks; NULL: it does not */
+	const char *no_dependencies; /* ... and no connections to dependencies */
+	const char *shortened;       /* why it ended early; NULL: it did not */
 };
 
 struct report;

@@ -185,6 +185,7 @@ int report_print_json(const struct report *r, const struct report_session *s,
 
 	put_number(o, "session_ns", s->ns);
 	put_text(o, "no_clock", s->no_clock);
+	put_text(o, "no_dependencies", s->no_dependencies);
 	put_text(o, "shortened", s->shortened);
 	for (int i = 0; i < HOP_KINDS; i++)
 		put(kinds, report_kinds[i], kind_json(r, &r->kinds[i]));

@@ -194,6 +194,8 @@ void report_print(const struct report *r, const struct report_session *s, FILE *
 		fprintf(out, "The profile ended early: %s\n", s->shortened);
 	if (s->no_clock)
 		fprintf(out, "No clocks: %s\n", s->no_clock);
+	if (s->no_dependencies)
+		fprintf(out, "No dependencies: %s\n", s->no_dependencies);
 	if (!hops)
 		return;
 	for (int i = 0; i < HOP_KINDS; i++)

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 struct timing {
 	struct profile_bpf *skel;
 	struct ring_buffer *ring;
+	bool dependencies;       /* the programs that see them are loaded */
 	struct bpf_link **links; /* of cgroups */
 	size_t links_len;
 	timing_sink *sink; /* while timing_consume runs */
@@ -50,7 +52,8 @@ static void explain(int err, char *why, size_t why_len)
 			 strerror(-err));
 }
 
-static int open_programs(struct timing *t, const struct timing_port *ports, size_t ports_len)
+static int open_programs(struct timing *t, const struct timing_port *ports, size_t ports_len,
+			 bool dependencies)
 {
 	int err;
 
@@ -62,6 +65,9 @@ static int open_programs(struct timing *t, const struct timing_port *ports, size
 	/* Those are attached to each cgroup. */
 	bpf_program__set_autoattach(t->skel->progs.dependency_out, false);
 	bpf_program__set_autoattach(t->skel->progs.dependency_in, false);
+	bpf_program__set_autoload(t->skel->progs.dependency_out, dependencies);
+	bpf_program__set_autoload(t->skel->progs.dependency_in, dependencies);
+	t->dependencies = dependencies;
 	err = profile_bpf__load(t->skel);
 	if (!err)
 		err = profile_bpf__attach(t->skel);
@@ -84,7 +90,12 @@ int timing_open(const struct timing_port *ports, size_t ports_len, struct timing
 		return -EOPNOTSUPP;
 	}
 	t = calloc(1, sizeof(*t));
-	err = t ? open_programs(t, ports, ports_len) : -ENOMEM;
+	err = t ? open_programs(t, ports, ports_len, true) : -ENOMEM;
+	if (t && err) {
+		/* The clocks are worth having alone. */
+		profile_bpf__destroy(t->skel);
+		err = open_programs(t, ports, ports_len, false);
+	}
 	if (err) {
 		explain(err, why, why_len);
 		timing_close(t);
@@ -116,6 +127,8 @@ int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup)
 	if (!links)
 		return -ENOMEM;
 	t->links = links;
+	if (!t->dependencies)
+		return 0;
 	for (size_t i = 0; i < LINKS_PER_CGROUP; i++) {
 		struct bpf_link *link = bpf_program__attach_cgroup(programs[i], cgroup->fd);
 
@@ -124,6 +137,11 @@ int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup)
 		t->links[t->links_len++] = link;
 	}
 	return 0;
+}
+
+bool timing_sees_dependencies(const struct timing *t)
+{
+	return t->dependencies;
 }
 
 void timing_watch(struct timing *t, pid_t pid)

@@ -8,6 +8,7 @@
 #ifndef TELLTALE_TIMING_H
 #define TELLTALE_TIMING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,7 +29,9 @@ int timing_open(const struct timing_port *ports, size_t ports_len, struct timing
 		size_t why_len);
 void timing_close(struct timing *t); /* accepts NULL */
 
-/* Sees the connections to dependencies of this cgroup too. 0 or -errno. */
+/* Does the kernel take the programs that see connections to dependencies? */
+bool timing_sees_dependencies(const struct timing *t);
+/* Sees the connections to dependencies of this cgroup too, where the kernel does. 0 or -errno. */
 int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup);
 
 /* Writes events for the threads of this process from now on, and for those that they start. Once
