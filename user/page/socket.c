@@ -174,10 +174,12 @@ int page_group_find(const char *name, gid_t *group, char *why, size_t why_len)
 	return 0;
 }
 
-/* Lets the members of GROUP open the socket at PATH. 0 or -errno. */
-static int open_to_group(const char *path, gid_t group, char *why, size_t why_len)
+/* Lets the members of GROUP open the socket at PATH, which is of the group OF. 0 or -errno. A
+ * unit's filter of system calls may refuse lchown: it is not called for what is so already. */
+static int open_to_group(const char *path, gid_t of, gid_t group, char *why, size_t why_len)
 {
-	int err = lchown(path, (uid_t)-1, group) || chmod(path, 0660) ? -errno : 0;
+	bool fails = (of != group && lchown(path, (uid_t)-1, group)) || chmod(path, 0660);
+	int err = fails ? -errno : 0;
 
 	if (err)
 		snprintf(why, why_len,
@@ -211,7 +213,7 @@ int page_listen_unix(const char *path, const char *key, const gid_t *group, stru
 	    lstat(path, made))
 		err = -errno;
 	if (!err && group)
-		err = open_to_group(path, *group, why, why_len);
+		err = open_to_group(path, made->st_gid, *group, why, why_len);
 	if (!err && listen(fd, BACKLOG))
 		err = -errno;
 out:
