@@ -174,11 +174,15 @@ int page_group_find(const char *name, gid_t *group, char *why, size_t why_len)
 	return 0;
 }
 
-/* Lets the members of GROUP open the socket at PATH. 0 or -errno. */
-static int open_to_group(const char *path, gid_t group, char *why, size_t why_len)
+/* Lets the members of GROUP open the socket at PATH, which was MADE. 0 or -errno. */
+static int open_to_group(const char *path, const struct stat *made, gid_t group, char *why,
+			 size_t why_len)
 {
-	int err = lchown(path, (uid_t)-1, group) || chmod(path, 0660) ? -errno : 0;
+	int err = 0;
 
+	/* A service's filter of system calls may forbid to set what is set already. */
+	if ((made->st_gid != group && lchown(path, (uid_t)-1, group)) || chmod(path, 0660))
+		err = -errno;
 	if (err)
 		snprintf(why, why_len,
 			 "cannot give %s to the group of listen_group: %s; run telltale in that "
@@ -211,7 +215,7 @@ int page_listen_unix(const char *path, const char *key, const gid_t *group, stru
 	    lstat(path, made))
 		err = -errno;
 	if (!err && group)
-		err = open_to_group(path, *group, why, why_len);
+		err = open_to_group(path, made, *group, why, why_len);
 	if (!err && listen(fd, BACKLOG))
 		err = -errno;
 out:
