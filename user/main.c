@@ -31,6 +31,7 @@ static const struct command {
 	{"daemon", cmd_daemon, "the half of `run` that counts and exports, without privileges"},
 	{"check", cmd_check, "say what works on this host, what does not, and how to fix it"},
 	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
+	{"profile", cmd_profile, "show where a packet's time goes in a running connector"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
 	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},

@@ -427,15 +427,20 @@ telltale_truth() {
   bed_json "$BED/$1.truth" "${@:2}"
 }
 
-# telltale_metric NAME METRIC [LABEL="VALUE"]: prints the sum of a metric's series on /metrics. There a sum's
-# name always ends in _total, whatever its name in OTLP, as behind a Collector.
-telltale_metric() {
-  local listen
-  listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
-  curl --silent --fail "http://$listen/metrics" | awk -v name="$2" -v label="${3:-}" '
+# metrics_sum METRIC [LABEL="VALUE"]: prints the sum of a metric's series in the text of /metrics that it reads. There a
+# sum's name always ends in _total, whatever its name in OTLP, as behind a Collector.
+metrics_sum() {
+  awk -v name="$1" -v label="${2:-}" '
     { split($1, part, "{") }
     (part[1] == name || part[1] == name "_total") && (label == "" || index($0, label)) { sum += $NF; seen = 1 }
     END { if (!seen) exit 1; printf "%d\n", sum }'
+}
+
+# telltale_metric NAME METRIC [LABEL="VALUE"]: the same of what telltale shows now.
+telltale_metric() {
+  local listen
+  listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
+  curl --silent --fail "http://$listen/metrics" | metrics_sum "${@:2}"
 }
 
 # telltale_quiet NAME: whether telltale has counted no record between the snapshot of an earlier call and one

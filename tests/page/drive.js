@@ -283,6 +283,7 @@ const CHECKS = {
 
   // The page says when the daemon is gone, and continues by itself when it is back.
   async outage (pid) {
+    assert(Number(pid) > 0, 'whom to stop') // 0 is everybody here
     const page = await open()
     page.expectTrouble = true
     process.kill(Number(pid), 'SIGSTOP')

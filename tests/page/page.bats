@@ -159,7 +159,7 @@ PYTHON
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   in_browser barriers+keyboard+phone+noisy+zones+hostile+frozen
-  in_browser outage "$(telltale_daemon_pid tt)"
+  in_browser outage "$(bed_pid tt)"
 }
 
 @test "beyond loopback the page needs a token, and gives nothing to other sites" {

@@ -80,6 +80,7 @@ with socket.socket(socket.AF_UNIX) as s:
 # shortcut: all connections that are made in the bed from now on go past TCP. The names of the programs are gone
 # with the mount, the programs with the bed's cgroup.
 shortcut() {
+  # shellcheck disable=SC2016 # the inner shell expands it
   unshare --mount bash -ec '
     mount -t bpf bpf /sys/fs/bpf
     bpftool prog loadall "$1" /sys/fs/bpf/bed

@@ -19,6 +19,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_daemon(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_profile(int argc, char **argv);
 int cmd_peers(int argc, char **argv);
 int cmd_rates(int argc, char **argv);
 int cmd_rates_publish(int argc, char **argv);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * hop.js CONFIG - a connector that takes as long as it is asked to, and keeps a journal of it.
+ *
+ * It speaks ILP over HTTP with tests/e2e's Koa and axios. What it does for a packet is the last part of the
+ * destination:
+ *   calm      nothing but one short query
+ *   spin      20 ms of work before it sends the packet on; spinback: after the reply
+ *   postgres  a query of 30 ms; redis: a command that sleeps for 30 ms
+ *   work      two queries of 8 ms, and 4 ms of work
+ * CONFIG: {peer, postgres, redis, ready, journal}; postgres and redis are ports. GET /spin on its other port
+ * works for 60 ms in a handler that has nothing to do with a packet; the first byte comes before that.
+ *
+ * The journal has a line of JSON for each packet; times are CLOCK_MONOTONIC in nanoseconds.
+ */
+'use strict'
+
+const fs = require('fs')
+const http = require('http')
+const net = require('net')
+const packet = require('../e2e/node_modules/ilp-packet')
+const { Client } = require('../e2e/node_modules/pg')
+const { OutgoingLink, serve } = require('../e2e/connector/link')
+
+const config = JSON.parse(fs.readFileSync(process.argv[2]))
+const now = () => Number(process.hrtime.bigint())
+const tally = { prepare () {}, fulfill () {}, reject () {} }
+
+// Works for so long, however long it waits for a CPU meanwhile: from when to when, and how much it took.
+function spin (ms) {
+  const from = now()
+  const before = process.cpuUsage()
+  let took = 0
+  while (took < ms * 1e3) {
+    const { user, system } = process.cpuUsage(before)
+    took = user + system
+  }
+  return [from, now(), took * 1e3]
+}
+
+function write (line) {
+  fs.appendFileSync(config.journal, JSON.stringify(line) + '\n')
+}
+
+// By its own clock, in ns; and by this program's.
+async function postgres (client, ms) {
+  const from = now()
+  const result = await client.query(
+    'SELECT extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1e9 AS took FROM pg_sleep($1)', [ms / 1000])
+  return { took: Number(result.rows[0].took), here: now() - from }
+}
+
+function redis (socket, ms) {
+  return new Promise((resolve) => {
+    const from = now()
+    socket.once('data', () => resolve({ took: ms * 1e6, here: now() - from }))
+    socket.write(`DEBUG SLEEP ${ms / 1000}\r\n`)
+  })
+}
+
+async function main () {
+  const client = new Client({ host: '127.0.0.1', port: config.postgres, user: 'postgres', database: 'postgres' })
+  const cache = net.connect(config.redis, '127.0.0.1')
+  const link = new OutgoingLink({ url: config.peer, token: 'token-of-peer' }, 'test.hop')
+
+  await client.connect()
+  await redis(cache, 1)
+  const server = await serve({
+    listen: { host: '127.0.0.1' },
+    incoming: [{ token: 'token-of-sender' }],
+    onUnauthorised () {},
+    handle: async (bytes) => {
+      const mode = packet.deserializeIlpPrepare(bytes).destination.split('.').pop()
+      const line = { mode, in: now() }
+      if (mode === 'calm') line.postgres = await postgres(client, 0)
+      if (mode === 'postgres') line.postgres = await postgres(client, 30)
+      if (mode === 'redis') line.redis = await redis(cache, 30)
+      if (mode === 'spin') line.spin = spin(20)
+      if (mode === 'work') {
+        const one = await postgres(client, 8)
+        const two = await postgres(client, 8)
+        line.postgres = { took: one.took + two.took, here: one.here + two.here }
+        line.spin = spin(4)
+      }
+      line.out = now()
+      const reply = await link.send(bytes, tally)
+      line.back = now()
+      if (mode === 'spinback') line.spin = spin(20)
+      write(line)
+      return reply
+    }
+  })
+  const side = http.createServer((request, response) => {
+    response.write('spinning')
+    // The byte leaves at the end of this turn of the loop.
+    setImmediate(() => {
+      write({ mode: 'side', spin: spin(60) })
+      response.end()
+    })
+  })
+  await new Promise((resolve) => side.listen(0, '127.0.0.1', resolve))
+  fs.writeFileSync(`${config.ready}.tmp`, JSON.stringify({ port: server.address().port, side: side.address().port }))
+  fs.renameSync(`${config.ready}.tmp`, config.ready)
+}
+
+main().catch((error) => {
+  console.error(error)
+  process.exit(1)
+})

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""judge.py delays REPORT JOURNAL | quota CALM REPORT JOURNAL | sums REPORT | clock REPORT BEFORE AFTER TID
+
+Compares what `telltale profile --json` says with the journals of those who made the delays. What is compared is
+always a time that was measured by the program that caused it; no time is expected by itself.
+"""
+import json
+import sys
+from collections import defaultdict
+from statistics import median
+
+# mode -> the columns that have to have the delay.
+WORKING, ANY = ("on_cpu", "waiting_for_cpu"), ("on_cpu", "waiting_for_cpu", "blocked")
+WHERE = {
+    "spin": ("connector_out", None, ("on_cpu",)),
+    "spinback": ("connector_back", None, ("on_cpu",)),
+    "postgres": ("connector_out", "postgresql", ANY),
+    "redis": ("connector_out", "redis", ANY),
+    "peer": ("peer_and_wire", None, (None,)),
+    "stop": ("reply_wait", None, ("blocked",)),
+    "busy": ("receive_wait", None, WORKING),
+}
+
+
+def load(path):
+    return json.load(open(path))
+
+
+def columns(hop):
+    return {(c["part"], c["waits_for"], c["state"]): c["ns"] for c in hop["columns"]}
+
+
+def check_sums(report):
+    """Of each packet, and of all together: the columns sum to the time, to the nanosecond."""
+    for hop in report["slowest"]:
+        error = sum(columns(hop).values()) - hop["time_ns"]
+        assert error == 0, f"the columns of a packet are {error} ns off"
+    for name, kind in report["kinds"].items():
+        if kind["columns"]:
+            error = sum(c["ns"] for c in kind["columns"]) - kind["time_ns"]
+            assert error == 0, f"the columns of {name} are {error} ns off"
+    packets = sum(k["splits"]["split"] for k in report["kinds"].values())
+    assert packets, "no packet was split"
+    print(f"# {packets} packets: the columns sum to their time, error 0 ns")
+
+
+def injected(mode, hop, lines):
+    """How long the delay of this packet took, by the clock of the program that made it; None: not its line."""
+    at = hop["at_ns"]
+    for line in lines:
+        if mode == "busy" and line["mode"] == "side":
+            if line["spin"][0] <= at[0] <= line["spin"][1]:
+                return line["spin"][1] - at[0]
+        elif line["mode"] != mode:
+            continue
+        elif mode in ("spin", "spinback") and "spin" in line and at[1] <= line["spin"][0] <= at[5]:
+            return line["spin"][2]
+        elif mode in ("postgres", "redis") and mode in line and at[1] <= line["in"] <= at[2]:
+            return line[mode]["took"]
+        elif mode == "peer" and "peer" in line and at[2] <= line["peer"][0] <= at[3]:
+            return line["peer"][1] - line["peer"][0]
+        elif mode == "stop" and "stop" in line and at[2] <= line["stop"][0] <= at[4]:
+            return line["stop"][1] - at[3]
+    return None
+
+
+def by_mode(report, lines):
+    hops = defaultdict(list)
+    for hop in report["slowest"]:
+        for line in lines:
+            if "in" in line and hop["at_ns"][1] <= line["in"] <= hop["at_ns"][5]:
+                hops[line["mode"]].append(hop)
+    return hops
+
+
+def medians(hops):
+    keys = {key for hop in hops for key in columns(hop)}
+    return {key: median(columns(hop).get(key, 0) for hop in hops) for key in keys}
+
+
+def check_mode(mode, hops, calm, lines):
+    part, waits, states = WHERE[mode]
+    own = {(part, waits, state) for state in states}
+    delays = [injected(mode, hop, lines) for hop in hops]
+    if mode == "busy":  # a packet may come when that is over
+        hops, delays = [h for h, d in zip(hops, delays) if d], [d for d in delays if d]
+    assert all(delays) and len(delays) >= 3, f"{mode}: the journal has no line for a packet"
+    # The connector that is busy with something else is not woken, so it does not wait for a CPU then.
+    base = sum(calm.get(key, 0) for key in own if mode != "busy")
+    seen = [sum(columns(hop).get(key, 0) for key in own) for hop in hops]
+    delay = median(delays)
+    error = median(s - d for s, d in zip(seen, delays)) - base
+    print(f"# {mode}: injected {delay / 1e6:.3f} ms, its column {median(seen) / 1e6:.3f}, "
+          f"{error / 1e6:+.3f} ms off the control's")
+    # Others have to be woken to cause theirs.
+    most = delay / (2 if mode in ("postgres", "redis", "peer") else 4)
+    assert abs(error) < most, f"{mode}: the delay is not in its column"
+    # How long the thread waits for a CPU, other programs decide, and in part how long its peer does.
+    for key, ns in medians(hops).items():
+        if key not in own and key[2] != "waiting_for_cpu":
+            most = delay / (2 if key[0] == "peer_and_wire" else 4)
+            assert ns - calm.get(key, 0) < most, f"{mode}: the delay is also in {key}: {ns} ns"
+
+
+def delays(report, lines):
+    check_sums(report)
+    hops = by_mode(report, lines)
+    assert len(hops["calm"]) >= 5, "no packets to compare with"
+    calm = medians(hops["calm"])
+    for mode in WHERE:
+        assert len(hops[mode]) >= 5, f"{mode}: only {len(hops[mode])} packets were split"
+        check_mode(mode, hops[mode], calm, lines)
+
+
+def mean(report, wanted):
+    kind = report["kinds"]["forwarded"]
+    return sum(c["ns"] for c in kind["columns"] if wanted(c)) / kind["splits"]["split"]
+
+
+def quota(before, after, lines):
+    """With the CPU quota cut, what grows is the wait for a CPU; the database has not become slower."""
+    check_sums(after)
+    grown = mean(after, lambda c: True) - mean(before, lambda c: True)
+    waiting = [mean(r, lambda c: c["state"] == "waiting_for_cpu") for r in (before, after)]
+    database = [mean(r, lambda c: c["waits_for"] == "postgresql") for r in (before, after)]
+    n = after["kinds"]["forwarded"]["splits"]["split"]
+    late = [line["postgres"] for line in lines if line["mode"] == "work" and "postgres" in line][-n:]
+    took, here = (sum(p[k] for p in late) / len(late) for k in ("took", "here"))
+    share = (waiting[1] - waiting[0]) / grown
+    print(f"# a packet takes {grown / 1e6:.1f} ms more, {share:.0%} of it waiting for CPU")
+    print(f"# PostgreSQL: {took / 1e6:.1f} ms by its own clock, {database[1] / 1e6:.1f} in its column "
+          f"(calm {database[0] / 1e6:.1f}), {here / 1e6:.1f} by the connector's timer")
+    assert grown > 0 and share >= 0.7, "the growth is not the wait for a CPU"
+    assert abs(database[1] - took) < took / 2, "the database's column is not the database's time"
+    assert here > database[1], "the connector's own timer has the wait for a CPU in it as well"
+
+
+def clock(report, before, after, tid):
+    """The loop's clock against the kernel's own, which may leave out the time of interrupts."""
+    thread = next(t for t in report["threads"] if t["tid"] == tid)
+    for key, i, limit in (("on_cpu", 0, 0.10), ("waiting_for_cpu", 1, 0.10)):
+        own = after[i] - before[i]
+        error = thread[key] / own - 1
+        print(f"# {key}: {thread[key] / 1e6:.1f} ms, {error:+.2%} of schedstat's")
+        assert abs(error) < limit, f"{key} is {thread[key]} ns, and {own} by schedstat"
+
+
+def main():
+    what, *args = sys.argv[1:]
+    if what == "sums":
+        check_sums(load(args[0]))
+    elif what == "delays":
+        delays(load(args[0]), [json.loads(line) for line in open(args[1])])
+    elif what == "quota":
+        quota(load(args[0]), load(args[1]), [json.loads(line) for line in open(args[2])])
+    else:
+        before, after = ([int(n) for n in open(f).read().split()] for f in args[1:3])
+        clock(load(args[0]), before, after, int(args[3]))
+
+
+main()

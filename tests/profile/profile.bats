@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# Where a packet's time goes, against those who made it take its time.
+# shellcheck disable=SC2034
+
+load ../e2e/helper
+load helper
+
+teardown() {
+  quota_end
+  if [[ -n ${BED:-} && -z ${BATS_TEST_COMPLETED:-} ]]; then tail -n 20 "$BED"/*.log || true; fi
+  bed_fini
+  rm -rf "${PGDATA:-}"
+}
+
+@test 'each delay is in its own column and in no other, and the columns sum to the time exactly' {
+  bed_start
+  profile_start p --json --slowest 100
+  drive 11 calm spin spinback postgres redis peer stop busy
+  profile_end p
+  judge delays "$BED/p.report" "$BED/journal" >&3
+}
+
+@test 'a CPU quota that is used up is the wait for a CPU, and not a slow database' {
+  bed_start
+  quota_make
+  profile_start calm --json
+  drive 6 work
+  profile_end calm
+  bed_spawn hog python3 -c 'while True: pass'
+  quota_set 20 "$(bed_pid hop)" "$(bed_pid hog)"
+  profile_start cut --json
+  drive 8 work
+  profile_end cut
+  judge quota "$BED/calm.report" "$BED/cut.report" "$BED/journal" >&3
+}
+
+@test 'packets in hand at once are not split, and a reject has its code' {
+  bed_start
+  profile_start p --json
+  drive 4 several refused
+  profile_end p
+  [[ $(bed_json "$BED/p.report" kinds forwarded packets) == 12 ]]
+  [[ $(bed_json "$BED/p.report" kinds forwarded splits not_alone) == 8 ]]
+  [[ $(bed_json "$BED/p.report" kinds forwarded splits split) == 4 ]]
+  [[ $(bed_json "$BED/p.report" reject_codes T04 packets) == 4 ]]
+  (($(bed_json "$BED/p.report" several_in_hand_ns on_cpu) > 0))
+  judge sums "$BED/p.report" >&3
+}
+
+@test 'only what was asked for is shown, in lines of 80 columns' {
+  bed_start
+  profile_start p --outcome rejected --slowest 2
+  drive 3 calm refused
+  profile_end p
+  grep -q '^Forwarded: 3 packets$' "$BED/p.report"
+  grep -q '^Outcomes: rejected 3$' "$BED/p.report"
+  grep -q '^Rejects: T04 3$' "$BED/p.report"
+  grep -q 'peer and wire .*#' "$BED/p.report"
+  [[ $(grep -c '^Slowest, ' "$BED/p.report") == 2 ]]
+  [[ $(awk 'length > 80' "$BED/p.report") == '' ]]
+  profile_start none --peer nobody.example --json
+  drive 1 calm
+  profile_end none
+  [[ $(bed_json "$BED/none.report" kinds forwarded packets) == 0 ]]
+}
+
+@test "the thread's clock agrees with the kernel's own over ten seconds" {
+  bed_start
+  local pid
+  pid=$(bed_pid hop)
+  profile_start p --json
+  cat "/proc/$pid/task/$pid/schedstat" >"$BED/before"
+  SECONDS=0
+  while ((SECONDS < 10)); do drive 10 work spin; done
+  cat "/proc/$pid/task/$pid/schedstat" >"$BED/after"
+  profile_end p
+  judge clock "$BED/p.report" "$BED/before" "$BED/after" "$pid" >&3
+}
+
+@test "a packet's time is split in a connector of several payments, beside a daemon that watches it too" {
+  receiver bob
+  forwarder carol "http://127.0.0.1:$(connector_port bob)"
+  sender alice "http://127.0.0.1:$(connector_port carol)"
+  telltale_config t "$(connector_cgroup carol)"
+  telltale_start t
+  "$TELLTALE" profile --for 1h --config "$BED/t.yaml" --json --slowest 100 >"$BED/p.report" 2>"$BED/p.log" 3>&- 4>&- &
+  echo $! >"$BED/p.pid"
+  bed_wait 60 'the profile' grep -q 'profile: ready' "$BED/p.log"
+  connector_pay alice "{\"payments\":6,\"concurrency\":1,$(to "http://127.0.0.1:$(connector_port bob)")}"
+  profile_end p
+  # Packets that only probe, or have no amount, are counted apart by the connector.
+  local packets
+  packets=$(($(connector_truth carol forwarded prepares) + $(connector_truth carol forwarded probe_prepares) +
+    $(connector_truth carol forwarded zero prepares)))
+  [[ $(bed_json "$BED/p.report" kinds forwarded packets) == "$packets" ]]
+  judge sums "$BED/p.report" >&3
+  [[ $(bed_json "$BED/p.report" expiry_margin least_ms) == 1000 ]]
+  telltale_stop t
+}
+
+# In a PID namespace of its own there are none; so it is where the kernel refuses them.
+@test 'without clocks it says why, counts packets, and guesses nothing' {
+  bed_start
+  WITHIN=(unshare --pid --fork --mount-proc)
+  profile_start p --for 20s
+  drive 2 calm refused
+  wait "$(bed_pid p)"
+  grep -q '^No clocks: .*--pid=host' "$BED/p.report"
+  grep -q '^Forwarded: 4 packets$' "$BED/p.report"
+  grep -q '100.0 % a thread.s clock was not seen' "$BED/p.report"
+  grep -q 'where their time went: -$' "$BED/p.report"
+  grep -q '^Rejects: T04 2$' "$BED/p.report"
+}
+
+@test 'without targets, and with options that mean nothing, it says what is missing' {
+  run -1 "$TELLTALE" profile --config /dev/null
+  [[ $output == *'there is nothing to observe'* ]]
+  run -2 "$TELLTALE" profile --outcome never
+  [[ $output == *"there is no outcome 'never'"* ]]
+  run -2 "$TELLTALE" profile --dependency 5432
+  [[ $output == *'NAME=PORT'* ]]
+}

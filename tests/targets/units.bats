@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The two packaged units, as `make install` puts them there, under a real systemd, beside a connector that pays.
+
+load ../e2e/helper
+load systemd
+
+# Restarts of each unit under load; `make storm` has more.
+RESTARTS=${STORM:-3}
+UNITS=(telltale telltale-probe)
+DROPPED='[Unit]\nDefaultDependencies=no\n[Service]\n'
+
+# installed: what `make install` puts below /usr/local, and what an operator may add to units with `systemctl edit`:
+# exact totals, which are kept for each daemon half, and logs where a test finds them.
+installed() {
+  local unit start
+  make -C "$ROOT" --no-print-directory -s install DESTDIR="$BED/installed" >&2
+  export BOOT_LOCAL=$BED/installed/usr/local
+  start=$(sed -n '/^ExecStart=/,/[^\\]$/p' "$BOOT_LOCAL/lib/systemd/system/telltale.service")
+  for unit in "${UNITS[@]}"; do
+    mkdir -p "$BED/units/$unit.service.d"
+    # shellcheck disable=SC2059 # it has the lines' ends in it
+    printf "${DROPPED}StandardOutput=append:$BED/$unit.log\nStandardError=append:$BED/$unit.log\n" \
+      >"$BED/units/$unit.service.d/test.conf"
+  done
+  printf 'ExecStart=\n%s --truth /var/lib/telltale/truth\n%s\n' "$start" \
+    "ExecStopPost=/bin/sh -c 'mv /var/lib/telltale/truth /var/lib/telltale/truth.\$\$\$\$'" \
+    >>"$BED/units/telltale.service.d/test.conf"
+}
+
+# there PATH: a path of that systemd's, as it is found here.
+there() {
+  echo "/proc/$(systemd_pid)/root$1"
+}
+
+# configure [LINE...]: telltale's configuration there, as the README says to write it.
+configure() {
+  local file
+  file=$(there /etc/telltale/telltale.yaml)
+  mkdir -p "${file%/*}"
+  echo '{"base": "USD", "rates": {"EUR": 0.813399, "GBP": 0.741}}' >"${file%/*}/rates.json"
+  {
+    printf 'enabled: true\ninstance: packaged\nnetwork: testnet\ntargets:\n  - unit: alice.service\n'
+    printf 'rates: {operator: /etc/telltale/rates.json}\nexport_interval: 1s\n'
+    printf 'listen: unix:/run/telltale/page.sock\nlisten_group: telltale\n'
+    printf '%s\n' "${@:-default_asset: {code: EUR, scale: 6\}}"
+  } >"$file"
+  run_there chgrp telltale /etc/telltale/telltale.yaml
+  chmod 640 "$file"
+}
+
+run_there() {
+  nsenter --target "$(systemd_pid)" --all --root "$@"
+}
+
+# packaged: that systemd with the units installed, their users made, and alice.service, who pays bob.
+packaged() {
+  receiver bob
+  url=http://127.0.0.1:$(connector_port bob)
+  bed_certificates
+  python3 - "$BED" "{\"address\":\"test.alice\",\"asset\":$EUR,\"rates\":$RATES,
+    \"peers\":[{\"url\":\"$url/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}]}" >"$BED/alice.json" <<'PYTHON'
+import json, sys
+print(json.dumps(json.loads(sys.argv[2]) |
+                 {"name": "alice", "ready": sys.argv[1] + "/alice.ready", "truth": sys.argv[1] + "/alice.end"}))
+PYTHON
+  systemd_service alice.service "$(command -v node) $ROOT/tests/e2e/connector/main.js $BED/alice.json"
+  installed
+  systemd_start
+  run_there systemd-sysusers
+  configure
+  ctl start alice.service
+  bed_wait 60 alice test -e "$BED/alice.ready"
+  main_pid alice >"$BED/alice.pid"
+}
+
+# main_pid UNIT: its number here, not there.
+main_pid() {
+  head -n 1 "$BED_CGROUP/pid1/system.slice/$1.service/cgroup.procs"
+}
+
+# metric METRIC [LABEL="VALUE"]: as the page says now.
+metric() {
+  curl --silent --fail --unix-socket "$(there /run/telltale/page.sock)" http://localhost/metrics | metrics_sum "$@"
+}
+
+is() {
+  [[ $("${@:2}") == "$1" ]]
+}
+
+# begun: both units, which are enabled together.
+begun() {
+  ctl start telltale telltale-probe || {
+    ctl status --no-pager telltale telltale-probe
+    return 1
+  }
+}
+
+# status UNIT FIELD: of its main process.
+status() {
+  awk -v field="$2:" '$1 == field { $1 = ""; print substr($0, 2) }' "/proc/$(main_pid "$1")/status"
+}
+
+caps() {
+  echo $((16#$(status "$@")))
+}
+
+pay() {
+  connector_hammer alice "{\"count\":${1:-50},\"concurrency\":4,\"receiver\":\"test.bob\",\"probes\":0}"
+}
+
+load_begin() {
+  (until [[ -e $BED/enough ]]; do pay 200 || exit; done) 3>&- 4>&- &
+  hammer=$!
+}
+
+load_end() {
+  touch "$BED/enough"
+  wait "$hammer"
+}
+
+unharmed() {
+  connector_count alice
+  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ]
+  [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
+}
+
+attached() {
+  bpftool cgroup tree "$BED_CGROUP/pid1/system.slice/alice.service" | grep -qE 'ingress_run|egress_run|socket_released'
+}
+
+# add_up: the totals of all daemon halves so far, which have ended, in $BED/packaged.truth.
+add_up() {
+  python3 - "$BED/packaged.truth" "$(there /var/lib/telltale)"/truth.* <<'PYTHON'
+import json, sys
+total = {"lost": 0}
+for path in sys.argv[2:]:
+    now = json.load(open(path))
+    lost = {k: n for k, n in now["lost"].items() if n}
+    print(f"# {now['prepares']} prepares, lost {lost}")
+    for key, n in now.items():
+        if isinstance(n, int):
+            total[key] = total.get(key, 0) + n
+    total["lost"] += sum(lost.values())
+json.dump(total, open(sys.argv[1], "w"))
+PYTHON
+}
+
+@test "both units start, are active when telltale counts, and have what is documented and nothing else" {
+  packaged
+  begun
+  # Type=notify: no waiting after `systemctl start`.
+  [ "$(ctl is-active telltale telltale-probe)" = $'active\nactive' ]
+  grep -q 'run: ready' "$BED/telltale.log"
+  telltale=$(run_there id -u telltale) probe=$(run_there id -u telltale-probe) group=$(run_there getent group telltale | cut -d : -f 3)
+  [ "$(status telltale Uid)" = "$telltale $telltale $telltale $telltale" ]
+  [ "$(status telltale-probe Uid)" = "$probe $probe $probe $probe" ]
+  for set in CapInh CapPrm CapEff CapBnd CapAmb; do [ "$(caps telltale "$set")" = 0 ]; done
+  # bpf 39, perfmon 38, checkpoint_restore 40, sys_ptrace 19, dac_read_search 2
+  [ "$(caps telltale-probe CapPrm)" = $((1 << 39 | 1 << 38 | 1 << 40 | 1 << 19 | 1 << 2)) ]
+  for unit in "${UNITS[@]}"; do
+    [ "$(status "$unit" NoNewPrivs)" = 1 ]
+    [ "$(status "$unit" Seccomp)" = 2 ]
+  done
+  [ "$(stat -c '%u %g %a' "$(there /run/telltale/page.sock)")" = "$telltale $group 660" ]
+  [ "$(stat -c '%u %g %a' "$(there /run/telltale-probe/probe.sock)")" = "$probe $group 660" ]
+  [ "$(stat -c '%u %a' "$(there /var/lib/telltale/host.key)")" = "$telltale 600" ]
+  pay
+  ctl stop telltale
+  add_up
+  exactly packaged alice
+  ctl stop telltale-probe
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/profile_session.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/log.h"
+#include "bpf/record.h"
+#include "exchange/match.h"
+#include "halves/ring.h"
+#include "privacy/entropy.h"
+#include "tap/probe.h"
+#include "tap/processes.h"
+#include "target/follow.h"
+
+#define EXCHANGES_OPEN 16384
+#define EXCHANGES_MAX  65536
+#define EVENTS_MAX     1500000 /* 48 MB of marks */
+#define ENDPOINTS_MAX  512
+#define DRAIN_MS       20                /* between two looks into the rings */
+#define TICK_NS        (500 * NS_PER_MS) /* ... at the list of processes */
+#define LATE_NS        (50 * NS_PER_MS)  /* an event is written this long after its time at most */
+
+struct endpoint {
+	uint64_t id;
+	char text[RECORD_HOST_MAX + RECORD_PATH_MAX + 1];
+};
+
+struct session {
+	const struct config *config;
+	char *mount;
+	struct target targets[CONFIG_TARGETS_MAX];
+	size_t targets_len;
+	struct follow *follow;
+	struct probe *probe;
+	struct ring *ring;
+	struct ring_counters *dropped; /* records */
+	struct probe_cgroup **cgroups;
+	size_t cgroups_len;
+	struct processes *processes;
+	struct timing *timing; /* NULL: the kernel refuses it */
+	char no_clock[320];
+	const char *shortened;
+	bool crowded; /* there are more processes than are watched; logged */
+	struct match *match;
+	const struct record_message *message; /* while match looks at it */
+	struct hops *hops;
+	struct tape *tape;
+	uint64_t drained_ns; /* the last time */
+	uint64_t ns, end_ns;
+	struct endpoint endpoints[ENDPOINTS_MAX];
+	size_t endpoints_len;
+};
+
+/* --- what is seen ------------------------------------------------------------------------------
+ */
+
+static void opened(void *context, struct exchange *e)
+{
+	struct session *s = context;
+
+	hops_opened(s->hops, e, s->message);
+}
+
+static void closed(void *context, struct exchange *e)
+{
+	struct session *s = context;
+
+	hops_closed(s->hops, e);
+}
+
+static void take_message(struct session *s, const struct record_message *m)
+{
+	uint64_t unmatched = match_stats(s->match).unmatched;
+
+	s->message = m;
+	match_message(s->match, m);
+	if (match_stats(s->match).unmatched != unmatched)
+		hops_unmatched(s->hops, m);
+}
+
+static void take_endpoint(struct session *s, const struct record_endpoint *r)
+{
+	char raw[RECORD_HOST_MAX + RECORD_PATH_MAX + 1];
+	struct endpoint *e;
+
+	if (s->endpoints_len == ENDPOINTS_MAX || session_endpoint(s, r->endpoint) ||
+	    r->host_len > RECORD_HOST_MAX || r->path_len > RECORD_PATH_MAX)
+		return;
+	snprintf(raw, sizeof(raw), "%.*s%.*s", (int)r->host_len, r->host, (int)r->path_len,
+		 r->path);
+	e = &s->endpoints[s->endpoints_len++];
+	e->id = r->endpoint;
+	escape_text(raw, e->text, sizeof(e->text));
+}
+
+const char *session_endpoint(void *context, uint64_t endpoint)
+{
+	const struct session *s = context;
+
+	for (size_t i = 0; i < s->endpoints_len; i++) {
+		if (s->endpoints[i].id == endpoint)
+			return s->endpoints[i].text;
+	}
+	return NULL;
+}
+
+static void take_record(void *context, const void *record, size_t size)
+{
+	static const size_t sizes[RECORD_TYPES] = {
+		[RECORD_MESSAGE] = sizeof(struct record_message),
+		[RECORD_ENDPOINT] = sizeof(struct record_endpoint),
+		[RECORD_FLOW_CLOSE] = sizeof(struct record_flow_close),
+		[RECORD_GAP] = sizeof(struct record_gap),
+		[RECORD_OPAQUE] = sizeof(struct record_opaque),
+	};
+	const struct record_head *head = record;
+	struct session *s = context;
+
+	if (size < sizeof(*head) || head->version != RECORD_VERSION || head->type >= RECORD_TYPES ||
+	    !sizes[head->type] || size < sizes[head->type] || head->target >= s->targets_len)
+		return;
+	switch (head->type) {
+	case RECORD_MESSAGE: take_message(s, record); break;
+	case RECORD_ENDPOINT: take_endpoint(s, record); break;
+	case RECORD_FLOW_CLOSE: match_flow_close(s->match, record); break;
+	case RECORD_GAP: match_gap(s->match, record); break;
+	case RECORD_OPAQUE: match_opaque(s->match, record); break;
+	default: break;
+	}
+}
+
+static void exec_begun(void *context, const struct record_exec *exec)
+{
+	const struct session *s = context;
+
+	processes_exec(s->processes, (pid_t)exec->pid, exec->head.target);
+}
+
+/* Connections that ended with their program. */
+static void close_ended(struct session *s)
+{
+	struct record_flow_close ended[16];
+	size_t n;
+
+	while ((n = probe_ended(s->probe, ended, sizeof(ended) / sizeof(ended[0]))) > 0) {
+		for (size_t i = 0; i < n; i++)
+			match_flow_close(s->match, &ended[i]);
+	}
+}
+
+static void take_event(void *context, const struct tape_event *event)
+{
+	struct session *s = context;
+
+	tape_add(s->tape, event);
+}
+
+static void watch(void *context, pid_t pid)
+{
+	struct session *s = context;
+
+	if (!pid)
+		return;
+	if (!tape_watch(s->tape, pid)) {
+		timing_watch(s->timing, pid);
+	} else if (!s->crowded) {
+		s->crowded = true;
+		log_warn("profile", "only the first %d processes of the targets have clocks",
+			 TAPE_PROCESSES_MAX);
+	}
+}
+
+static void watch_processes(struct session *s)
+{
+	for (size_t i = 0; s->timing && i < s->targets_len; i++)
+		target_each_process(&s->targets[i], watch, s);
+}
+
+static void drain(struct session *s)
+{
+	uint64_t now_ns = clock_mono_ns();
+
+	if (s->timing) {
+		timing_consume(s->timing, take_event, s);
+		if (timing_dropped(s->timing))
+			tape_lose(s->tape, s->drained_ns);
+		tape_settle(s->tape, now_ns - LATE_NS);
+	}
+	probe_execs(s->probe, exec_begun, s);
+	ring_consume(s->ring, take_record, s);
+	close_ended(s);
+	match_settle(s->match, ring_counters_sum(s->dropped));
+	match_tick(s->match, now_ns);
+	processes_catch_up(s->processes);
+	s->drained_ns = now_ns;
+}
+
+/* --- from beginning to end ---------------------------------------------------------------------
+ */
+
+/* Another instance may watch a target, or may want to: what this one sees is counted nowhere. */
+static void give_up_locks(struct session *s)
+{
+	for (size_t i = 0; i < s->targets_len; i++) {
+		for (size_t k = 0; k < s->targets[i].cgroups_len; k++)
+			flock(s->targets[i].cgroups[k]->cgroup.fd, LOCK_UN);
+	}
+}
+
+static int open_targets(struct session *s)
+{
+	const struct config *c = s->config;
+	char why[512] = "";
+	size_t found = 0;
+	int err = 0;
+
+	s->mount = cgroup_mount();
+	if (!s->mount) {
+		log_err("profile", "cgroup v2 is not mounted");
+		return -ENOENT;
+	}
+	for (size_t i = 0; i < c->targets_len && !err; i++) {
+		err = target_init(&s->targets[i], &c->targets[i], s->mount, why, sizeof(why));
+		if (!err)
+			s->targets_len++;
+		else
+			log_err("profile", "target %s: %s", c->targets[i].name, why);
+	}
+	if (!err)
+		err = follow_new(s->targets, s->targets_len, s->mount, &s->follow);
+	if (err)
+		return err;
+	give_up_locks(s);
+	for (size_t i = 0; i < s->targets_len; i++)
+		found += s->targets[i].cgroups_len;
+	if (!found) {
+		log_err("profile", "none of the targets is there; start the connector first");
+		return -ENOENT;
+	}
+	s->cgroups = calloc(found, sizeof(*s->cgroups));
+	return s->cgroups ? 0 : -ENOMEM;
+}
+
+static int attach_cgroup(struct session *s, unsigned target, const struct cgroup *c)
+{
+	char why[512] = "";
+	int err = probe_attach_cgroup(s->probe, target, c, &s->cgroups[s->cgroups_len], why,
+				      sizeof(why));
+
+	if (err) {
+		log_err("profile", "%s", why);
+		return err;
+	}
+	s->cgroups_len++;
+	err = s->timing ? timing_attach_cgroup(s->timing, c) : 0;
+	if (err)
+		log_err("profile", "cannot attach to %s: %s", c->path, strerror(-err));
+	return err;
+}
+
+static int open_probe(struct session *s)
+{
+	static const struct match_ops ops = {.opened = opened, .closed = closed};
+	struct siphash_key session, host;
+	char why[512] = "";
+	int err;
+
+	privacy_random_kernel(NULL, &session, sizeof(session));
+	privacy_random_kernel(NULL, &host, sizeof(host)); /* no token is shown */
+	s->match = match_new(EXCHANGES_OPEN, clock_offset_ns(), &session, &ops, s);
+	err = !s->match ? -ENOMEM
+			: probe_open(&session, &host, s->targets_len, s->config->tls_connections,
+				     &s->probe, why, sizeof(why));
+	explicit_bzero(&session, sizeof(session));
+	if (err && err != -ENOMEM)
+		log_err("profile", "%s", why);
+	if (!err) {
+		err = ring_open(probe_ring(s->probe), PROBE_RING_BYTES, &s->ring);
+		if (!err)
+			err = ring_counters_open(probe_dropped(s->probe), RECORD_TYPES,
+						 &s->dropped);
+		if (err)
+			log_err("profile", "cannot map the ring: %s", strerror(-err));
+	}
+	if (err)
+		return err;
+	s->processes = processes_new(s->probe, s->targets, s->targets_len);
+	if (!s->processes)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->targets_len && !err; i++) {
+		const struct target *t = &s->targets[i];
+
+		for (size_t k = 0; k < t->cgroups_len && !err; k++)
+			err = attach_cgroup(s, (unsigned)i, &t->cgroups[k]->cgroup);
+	}
+	if (!err)
+		probe_attach_execs(s->probe);
+	return err;
+}
+
+/* Each process with a TLS library takes some descriptors. */
+static void raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int session_open(const struct config *config, const struct timing_port *ports, size_t ports_len,
+		 struct session **out)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	raise_files();
+	s->config = config;
+	s->hops = hops_new(EXCHANGES_MAX);
+	s->tape = tape_new(EVENTS_MAX);
+	err = s->hops && s->tape ? open_targets(s) : -ENOMEM;
+	/* The clocks run before the first exchange is seen. */
+	if (!err && !timing_open(ports, ports_len, &s->timing, s->no_clock, sizeof(s->no_clock)))
+		watch_processes(s);
+	if (!err)
+		err = open_probe(s);
+	if (err) {
+		session_close(s);
+		return err;
+	}
+	processes_start(s->processes);
+	*out = s;
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	if (s->probe)
+		probe_detach_execs(s->probe);
+	while (s->cgroups_len > 0)
+		probe_detach_cgroup(s->probe, s->cgroups[--s->cgroups_len]);
+	free(s->cgroups);
+	processes_free(s->processes);
+	ring_counters_close(s->dropped);
+	ring_close(s->ring);
+	probe_close(s->probe);
+	timing_close(s->timing);
+	match_free(s->match);
+	follow_free(s->follow);
+	while (s->targets_len > 0)
+		target_fini(&s->targets[--s->targets_len]);
+	hops_free(s->hops);
+	tape_free(s->tape);
+	free(s->mount);
+	free(s);
+}
+
+static bool is_full(struct session *s)
+{
+	if (s->timing && timing_dropped(s->timing))
+		s->shortened = "the events of threads came faster than they were read";
+	else if (tape_full_ns(s->tape) != UINT64_MAX)
+		s->shortened = "there were more events of threads than are kept";
+	else if (hops_full(s->hops))
+		s->shortened = "there were more exchanges than are kept";
+	return s->shortened != NULL;
+}
+
+void session_run(struct session *s, uint64_t for_ns, const volatile sig_atomic_t *ended)
+{
+	const struct timespec pause = {0, DRAIN_MS * NS_PER_MS};
+	uint64_t begin_ns = clock_mono_ns(), now_ns = begin_ns, tick_ns = begin_ns;
+
+	s->drained_ns = begin_ns;
+	while (now_ns - begin_ns < for_ns && !*ended && !is_full(s)) {
+		nanosleep(&pause, NULL);
+		if (now_ns >= tick_ns) {
+			processes_scan(s->processes);
+			watch_processes(s);
+			tick_ns = now_ns + TICK_NS;
+		}
+		drain(s);
+		now_ns = clock_mono_ns();
+	}
+	s->ns = now_ns - begin_ns;
+	s->end_ns = now_ns;
+	drain(s);
+	tape_settle(s->tape, UINT64_MAX);
+	match_drain(s->match, now_ns);
+}
+
+struct hops *session_hops(struct session *s)
+{
+	return s->hops;
+}
+
+const struct tape *session_tape(const struct session *s)
+{
+	return s->tape;
+}
+
+uint64_t session_ns(const struct session *s)
+{
+	return s->ns;
+}
+
+uint64_t session_end_ns(const struct session *s)
+{
+	return s->end_ns;
+}
+
+const char *session_no_clock(const struct session *s)
+{
+	return s->timing ? NULL : s->no_clock;
+}
+
+const char *session_no_dependencies(const struct session *s)
+{
+	return s->timing && !timing_sees_dependencies(s->timing)
+		       ? "this kernel does not take the programs that see their connections"
+		       : NULL;
+}
+
+const char *session_shortened(const struct session *s)
+{
+	return s->shortened;
+}
