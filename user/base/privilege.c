@@ -2,9 +2,12 @@
 #include "base/privilege.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -50,6 +53,27 @@ int privilege_drop_all(void)
 		err = -errno;
 	cap_free(now);
 	cap_free(none);
+	return err;
+}
+
+int privilege_join(gid_t group)
+{
+	int n = getgroups(0, NULL), err = 0;
+	gid_t *groups;
+
+	if (group == getegid())
+		return 0;
+	if (n < 0)
+		return -errno;
+	groups = calloc((size_t)n + 1, sizeof(*groups));
+	if (!groups)
+		return -ENOMEM;
+	n = getgroups(n, groups);
+	if (n >= 0)
+		groups[n] = group;
+	if (n < 0 || setgroups((size_t)n + 1, groups))
+		err = -errno;
+	free(groups);
 	return err;
 }
 

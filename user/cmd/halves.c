@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "daemon/daemon.h"
 #include "halves/keeper.h"
+#include "page/socket.h"
 #include "tap/host.h"
 
 enum { OPTION_SOCKET = 256, OPTION_USER, OPTION_TRUTH };
@@ -113,6 +114,22 @@ static struct config *load(struct arguments *a, char *path, size_t path_len)
 	return config;
 }
 
+int command_give_up_privileges(const struct config *config)
+{
+	char why[256];
+	gid_t group;
+	int err;
+
+	/* What is wrong with the group, opening the page says. */
+	if (config->listen_group &&
+	    !page_group_find(config->listen_group, &group, why, sizeof(why)))
+		privilege_join(group);
+	err = privilege_drop_all();
+	if (err)
+		log_err("run", "cannot give up privileges: %s", strerror(-err));
+	return err;
+}
+
 int cmd_probe(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -143,7 +160,7 @@ int cmd_daemon(int argc, char **argv)
 	struct daemon_options daemon = {0};
 	char path[PATH_MAX];
 	struct config *config;
-	int status = EXIT_FAILURE, err;
+	int status = EXIT_FAILURE;
 
 	if (argp_parse(&daemon_parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
@@ -156,10 +173,7 @@ int cmd_daemon(int argc, char **argv)
 	daemon.user = a.user;
 	daemon.load = command_config_again;
 	daemon.load_context = &a.config;
-	err = privilege_drop_all();
-	if (err)
-		log_err("run", "cannot give up privileges: %s", strerror(-err));
-	else if (!daemon_run(&daemon))
+	if (!command_give_up_privileges(config) && !daemon_run(&daemon))
 		status = EXIT_SUCCESS;
 	config_free(config);
 	return status;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/privilege.h"
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
@@ -66,11 +65,9 @@ __attribute__((noreturn)) static void be_daemon(const struct config *config, str
 		.load = command_config_again,
 		.load_context = &a->config,
 	};
-	int err = privilege_drop_all();
+	int err = command_give_up_privileges(config);
 
-	if (err)
-		log_err("run", "cannot give up privileges: %s", strerror(-err));
-	else
+	if (!err)
 		err = daemon_run(&half);
 	exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
 }
