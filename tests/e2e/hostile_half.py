@@ -114,7 +114,7 @@ def impossible(path):
     refused(path, ask(1, role=3))
     refused(path, ask(1, family=7))
     refused(path, message(ASK, b"/etc/shadow"))
-    refused(path, message(WELCOME, bytes(48)))
+    refused(path, message(WELCOME, bytes(56)))
     refused(path, message(LEAVING, version=9))
     refused(path, b"\0" * 60000)
     refused(path, ask(1), [0] * 20)

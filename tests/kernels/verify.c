@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -51,6 +52,17 @@ static const char *last_words(char *log)
 	return line ? line + 1 : log;
 }
 
+/* The programs that look at sockets need helpers of Linux 5.16. */
+static bool has_witness(const struct load_plan *plan)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return plan->witness;
+	return plan->witness && (major > 5 || (major == 5 && minor >= 16));
+}
+
 /* Loads the program number WHICH alone. Returns 0 past the last one, -errno when it is refused. */
 static int verify(unsigned which, const struct load_plan *plan, char *log, char *name,
 		  size_t name_len, unsigned *instructions)
@@ -75,7 +87,8 @@ static int verify(unsigned which, const struct load_plan *plan, char *log, char 
 		return 0;
 	}
 	snprintf(name, name_len, "%s", bpf_program__name(chosen));
-	if (bpf_program__type(chosen) == BPF_PROG_TYPE_RAW_TRACEPOINT && !plan->execs) {
+	if ((bpf_program__type(chosen) == BPF_PROG_TYPE_RAW_TRACEPOINT && !plan->execs) ||
+	    (bpf_program__type(chosen) == BPF_PROG_TYPE_TRACING && !has_witness(plan))) {
 		telltale_bpf__destroy(skel);
 		return 1;
 	}

@@ -9,6 +9,7 @@ load systemd
 # Restarts of each unit under load; `make storm` has more.
 RESTARTS=${STORM:-3}
 UNITS=(telltale telltale-probe)
+ASSET='default_asset: {code: EUR, scale: 6}'
 DROPPED='[Unit]\nDefaultDependencies=no\n[Service]\n'
 
 # installed: what `make install` puts below /usr/local, and what an operator may add to units with `systemctl edit`:
@@ -34,7 +35,7 @@ there() {
   echo "/proc/$(systemd_pid)/root$1"
 }
 
-# configure [LINE...]: telltale's configuration there, as the README says to write it.
+# configure LINE...: telltale's configuration there, with the mode that the README says.
 configure() {
   local file
   file=$(there /etc/telltale/telltale.yaml)
@@ -44,7 +45,7 @@ configure() {
     printf 'enabled: true\ninstance: packaged\nnetwork: testnet\ntargets:\n  - unit: alice.service\n'
     printf 'rates: {operator: /etc/telltale/rates.json}\nexport_interval: 1s\n'
     printf 'listen: unix:/run/telltale/page.sock\nlisten_group: telltale\n'
-    printf '%s\n' "${@:-default_asset: {code: EUR, scale: 6\}}"
+    printf '%s\n' "$@"
   } >"$file"
   run_there chgrp telltale /etc/telltale/telltale.yaml
   chmod 640 "$file"
@@ -69,7 +70,7 @@ PYTHON
   installed
   systemd_start
   run_there systemd-sysusers
-  configure
+  configure "$ASSET"
   ctl start alice.service
   bed_wait 60 alice test -e "$BED/alice.ready"
   main_pid alice >"$BED/alice.pid"
@@ -127,7 +128,7 @@ unharmed() {
 }
 
 attached() {
-  bpftool cgroup tree "$BED_CGROUP/pid1/system.slice/alice.service" | grep -qE 'ingress_run|egress_run|socket_released'
+  bpftool cgroup tree "$BED_CGROUP/pid1" | grep -qE 'ingress_run|egress_run|socket_released'
 }
 
 # add_up: the totals of all daemon halves so far, which have ended, in $BED/packaged.truth.
@@ -153,7 +154,8 @@ PYTHON
   # Type=notify: no waiting after `systemctl start`.
   [ "$(ctl is-active telltale telltale-probe)" = $'active\nactive' ]
   grep -q 'run: ready' "$BED/telltale.log"
-  telltale=$(run_there id -u telltale) probe=$(run_there id -u telltale-probe) group=$(run_there getent group telltale | cut -d : -f 3)
+  telltale=$(run_there id -u telltale) probe=$(run_there id -u telltale-probe)
+  group=$(run_there getent group telltale | cut -d : -f 3)
   [ "$(status telltale Uid)" = "$telltale $telltale $telltale $telltale" ]
   [ "$(status telltale-probe Uid)" = "$probe $probe $probe $probe" ]
   for set in CapInh CapPrm CapEff CapBnd CapAmb; do [ "$(caps telltale "$set")" = 0 ]; done
@@ -166,9 +168,111 @@ PYTHON
   [ "$(stat -c '%u %g %a' "$(there /run/telltale/page.sock)")" = "$telltale $group 660" ]
   [ "$(stat -c '%u %g %a' "$(there /run/telltale-probe/probe.sock)")" = "$probe $group 660" ]
   [ "$(stat -c '%u %a' "$(there /var/lib/telltale/host.key)")" = "$telltale 600" ]
+  attached
   pay
-  ctl stop telltale
+  # alice was there first: that is no loss.
+  is 1 metric telltale_coverage_complete
+  ctl stop "${UNITS[@]}"
+  [ "$(ctl show --property=Result --value "${UNITS[@]}")" = $'success\n\nsuccess' ]
+  bed_wait 20 'the programs to be detached' not attached
   add_up
   exactly packaged alice
-  ctl stop telltale-probe
+}
+
+@test "systemctl reload takes a peer and an endpoint that are new, and keeps what it has if anything is wrong" {
+  collector_start collector
+  packaged
+  configure 'default_asset: {code: XYZ, scale: 6}'
+  begun
+  pay
+  bed_wait 20 'amounts without a rate' at_least 1 metric telltale_unconverted_total
+  unconverted=$(metric telltale_unconverted_total)
+  configure 'peers:' "  - {name: bob, endpoint: \"$url/\", asset: {code: EUR, scale: 6}}" \
+    'endpoints:' "$(telltale_endpoint "$(collector_url collector)" own)"
+  ctl reload telltale
+  bed_wait 20 'the configuration to be taken' grep -q 'the new configuration is in use' "$BED/telltale.log"
+  pay
+  bed_wait 20 'an export with them' at_least 84 collector_sum collector telltale_exchanges_total outcome=fulfilled
+  is "$unconverted" metric telltale_unconverted_total
+  configure 'peers: none'
+  ctl reload telltale
+  bed_wait 20 'the configuration to be refused' grep -q 'of before stays in use' "$BED/telltale.log"
+  [ "$(ctl is-active telltale)" = active ]
+  ctl stop "${UNITS[@]}"
+}
+
+@test "systemctl restart telltale under load, again and again: not one exchange is lost, and none is in doubt" {
+  packaged
+  begun
+  load_begin
+  for ((i = 0; i < RESTARTS; i++)); do
+    bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+    ctl restart telltale
+    is 1 metric telltale_coverage_complete
+    ctl reset-failed telltale # so many at once are refused
+  done
+  load_end
+  ctl stop "${UNITS[@]}"
+  add_up
+  exactly packaged alice
+  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
+  unharmed
+}
+
+# back UNIT PID: whether systemd has started it anew; for bed_wait.
+back() {
+  [[ $(main_pid "$1") != "$2" ]] && metric telltale_coverage_complete && ctl is-active "${UNITS[@]}"
+}
+
+# missed: what telltale says while the probe half was away, whoever paid meanwhile.
+missed() {
+  is 1 metric telltale_probe_restarted_total
+  is 0 metric telltale_coverage_complete
+}
+
+@test "systemctl restart telltale-probe: the daemon half comes back by itself, and that something may be missing is said" {
+  packaged
+  begun
+  pay
+  pid=$(main_pid telltale)
+  ctl restart telltale-probe
+  bed_wait 20 'the daemon half' back telltale "$pid"
+  missed
+  # From there on nothing is.
+  pay 100
+  [ "$(bed_json "$BED/alice.did" failed)" = 0 ]
+  ctl restart telltale
+  is 1 metric telltale_coverage_complete
+  # Nothing is missing while nobody could send.
+  ctl stop alice
+  pid=$(main_pid telltale)
+  ctl restart telltale-probe
+  bed_wait 20 'the daemon half' back telltale "$pid"
+  is 0 metric telltale_probe_restarted_total
+  ctl stop "${UNITS[@]}"
+}
+
+@test "either half is killed under load: no payment fails, systemd starts it again, and the log says so" {
+  packaged
+  begun
+  load_begin
+  bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  pid=$(main_pid telltale)
+  kill -KILL "$pid"
+  bed_wait 20 'the daemon half' back telltale "$pid"
+  grep -q 'the daemon half has ended without a word' "$BED/telltale-probe.log"
+  grep -q 'the daemon half before this one was killed' "$BED/telltale.log"
+  is 1 metric telltale_daemon_killed_total
+  is 0 metric telltale_coverage_complete
+  pid=$(main_pid telltale)
+  kill -KILL "$(main_pid telltale-probe)"
+  bed_wait 20 'the programs to be detached' not attached
+  bed_wait 30 'both halves' back telltale "$pid"
+  attached
+  grep -q 'the probe half has ended without a word' "$BED/telltale.log"
+  missed
+  load_end
+  unharmed
+  ctl stop "${UNITS[@]}"
+  bed_wait 20 'the programs to be detached' not attached
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ struct keeper {
 	struct event *link_event;
 	bool welcomed; /* the daemon half at LINK was */
 	bool leaving;  /* ... and has said that it goes */
+	bool missed;   /* as in the welcome */
 	bool targets_sent;
 	int backlog; /* what the one before left; -1: nothing */
 	enum wire_before before;
@@ -186,7 +188,8 @@ static int welcome(struct keeper *k)
 					     .record_version = RECORD_VERSION,
 					     .before = k->before,
 					     .backlog = k->backlog >= 0,
-					     .witness = k->witness != NULL}};
+					     .witness = k->witness != NULL,
+					     .missed = k->missed}};
 	const int fds[LINK_FDS] = {probe_ring(k->probe), probe_dropped(k->probe), k->backlog};
 	int err;
 
@@ -199,6 +202,7 @@ static int welcome(struct keeper *k)
 		close(k->backlog);
 	k->backlog = -1;
 	k->before = WIRE_BEFORE_LOST; /* until it says that it has finished */
+	k->missed = false;            /* it is what this daemon half says */
 	k->welcomed = true;
 	k->targets_sent = false;
 	sightings_again(&k->sightings);
@@ -574,6 +578,30 @@ static int load(struct keeper *k)
 	return ring_counters_open(probe_dropped(k->probe), RECORD_TYPES, &k->dropped);
 }
 
+/* A file beside the socket says that a probe half was attached. A service manager removes their
+ * directory when it stops this one for good. */
+static bool follows_another(const struct keeper *k)
+{
+	char path[PATH_MAX];
+	int fd = -1;
+
+	if (k->options->socket &&
+	    snprintf(path, sizeof(path), "%s.attached", k->options->socket) < (int)sizeof(path))
+		fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return k->options->socket && fd < 0 && errno == EEXIST;
+}
+
+static bool has_process(const struct keeper *k)
+{
+	bool has = processes_len(k->processes) > 0;
+
+	for (unsigned i = 0; i < k->watched.len && !has; i++)
+		has = processes_hidden(k->processes, i) > 0;
+	return has;
+}
+
 static int attach(struct keeper *k)
 {
 	int err;
@@ -632,6 +660,7 @@ static int open_all(struct keeper *k)
 		err = load(k);
 	if (!err)
 		err = attach(k);
+	k->missed = !err && follows_another(k) && has_process(k);
 	if (!err)
 		err = privilege_drop(probe_needs_admin(k->probe));
 	if (!err)

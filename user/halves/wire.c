@@ -73,7 +73,7 @@ static bool is_power_of_two(uint32_t n)
 static bool is_welcome(const struct wire_welcome *w)
 {
 	return w->targets <= CONFIG_TARGETS_MAX && w->before < WIRE_BEFORES && w->backlog <= 1 &&
-	       w->witness <= 1 && w->record_version == RECORD_VERSION &&
+	       w->witness <= 1 && w->missed <= 1 && w->record_version == RECORD_VERSION &&
 	       is_power_of_two(w->ring_bytes) && w->ring_bytes >= (1u << 12) &&
 	       w->ring_bytes <= (1u << 28);
 }

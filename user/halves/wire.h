@@ -92,6 +92,9 @@ struct wire_welcome {
 	uint32_t before;  /* enum wire_before */
 	uint32_t backlog; /* 1: a descriptor of records that the one before left comes along */
 	uint32_t witness; /* 1: WIRE_WITNESSED will come */
+	uint32_t missed;  /* 1: another probe half was attached before, and a target's process may
+			   * have sent something between the two */
+	uint32_t pad;
 };
 
 struct wire_target {
@@ -169,7 +172,7 @@ int wire_decode(const void *packet, size_t len, enum wire_side from, struct wire
 
 _Static_assert(sizeof(struct wire_head) == 8, "wire_head");
 _Static_assert(sizeof(struct wire_ask) == 56, "wire_ask");
-_Static_assert(sizeof(struct wire_welcome) == 48, "wire_welcome");
+_Static_assert(sizeof(struct wire_welcome) == 56, "wire_welcome");
 _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");
 _Static_assert(sizeof(struct wire_state) == 24, "wire_state");
 _Static_assert(sizeof(struct wire_closed) == 8 + 32 * WIRE_CLOSES, "wire_closed");

@@ -679,6 +679,11 @@ size_t processes_len(const struct processes *ps)
 	return count(ps).all;
 }
 
+size_t processes_hidden(const struct processes *ps, unsigned target)
+{
+	return target < ps->targets_len ? ps->of[target].hidden : 0;
+}
+
 int processes_each(const struct processes *ps, unsigned target,
 		   int (*each)(void *context, pid_t pid, enum process_tls state), void *context)
 {

@@ -60,6 +60,8 @@ bool processes_tls_refused(const struct processes *ps);
 
 size_t processes_tapped(const struct processes *ps);
 size_t processes_len(const struct processes *ps);
+/* How many processes of target number TARGET are in a PID namespace that is not seen from here. */
+size_t processes_hidden(const struct processes *ps, unsigned target);
 /* Calls EACH for every process of target number TARGET until it returns non-zero; returns that. PID
  * is 0 for one that has ended: what it said last may still have to be explained. */
 int processes_each(const struct processes *ps, unsigned target,
