@@ -131,7 +131,7 @@ blind() {
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
   [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
-  bed_wait 5 'coverage to fall' fallen "$url"
+  bed_wait 20 'coverage to fall' fallen "$url"
   (($(telltale_metric tt telltale_opaque_connections_total 'reason="bypassed"') >= 1))
   telltale_stop tt
 }
