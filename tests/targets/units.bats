@@ -185,14 +185,14 @@ PYTHON
   configure 'default_asset: {code: XYZ, scale: 6}'
   begun
   pay
-  bed_wait 20 'amounts without a rate' at_least 1 metric telltale_unconverted_total
-  unconverted=$(metric telltale_unconverted_total)
+  unconverted=$(connector_truth alice originated fulfills)
+  bed_wait 20 'amounts without a rate' is "$unconverted" metric telltale_unconverted_total
   configure 'peers:' "  - {name: bob, endpoint: \"$url/\", asset: {code: EUR, scale: 6}}" \
     'endpoints:' "$(telltale_endpoint "$(collector_url collector)" own)"
   ctl reload telltale
   bed_wait 20 'the configuration to be taken' grep -q 'the new configuration is in use' "$BED/telltale.log"
   pay
-  bed_wait 20 'an export with them' at_least 84 collector_sum collector telltale_exchanges_total outcome=fulfilled
+  bed_wait 20 'an export with them' at_least $((2 * unconverted)) collector_sum collector telltale_exchanges_total outcome=fulfilled
   is "$unconverted" metric telltale_unconverted_total
   configure 'peers: none'
   ctl reload telltale
