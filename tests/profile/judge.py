@@ -119,19 +119,24 @@ def mean(report, wanted):
 
 
 def quota(before, after, lines):
-    """With the CPU quota cut, what grows is the wait for a CPU; the database has not become slower."""
+    """With the CPU quota cut, the connector mostly waits for a CPU; the database has not become slower.
+
+    On a busy machine other programs make it wait before the cut as well, so that the growth says little.
+    """
     check_sums(after)
-    grown = mean(after, lambda c: True) - mean(before, lambda c: True)
-    waiting = [mean(r, lambda c: c["state"] == "waiting_for_cpu") for r in (before, after)]
-    database = [mean(r, lambda c: c["waits_for"] == "postgresql") for r in (before, after)]
+    whole, waiting, database, peer = (
+        [mean(r, w) for r in (before, after)]
+        for w in (lambda c: True, lambda c: c["state"] == "waiting_for_cpu",
+                  lambda c: c["waits_for"] == "postgresql", lambda c: c["part"] == "peer_and_wire"))
     n = after["kinds"]["forwarded"]["splits"]["split"]
     late = [line["postgres"] for line in lines if line["mode"] == "work" and "postgres" in line][-n:]
     took, here = (sum(p[k] for p in late) / len(late) for k in ("took", "here"))
-    share = (waiting[1] - waiting[0]) / grown
-    print(f"# a packet takes {grown / 1e6:.1f} ms more, {share:.0%} of it waiting for CPU")
+    own = whole[1] - database[1] - peer[1]
+    print(f"# a packet takes {whole[1] / 1e6:.1f} ms (before the cut {whole[0] / 1e6:.1f}); of the connector's own "
+          f"{own / 1e6:.1f} it waits for a CPU {waiting[1] / own:.0%}")
     print(f"# PostgreSQL: {took / 1e6:.1f} ms by its own clock, {database[1] / 1e6:.1f} in its column "
-          f"(calm {database[0] / 1e6:.1f}), {here / 1e6:.1f} by the connector's timer")
-    assert grown > 0 and share >= 0.7, "the growth is not the wait for a CPU"
+          f"(before {database[0] / 1e6:.1f}), {here / 1e6:.1f} by the connector's timer")
+    assert waiting[1] >= 0.6 * own, "the wait for a CPU is not in its columns"
     assert abs(database[1] - took) < took / 2, "the database's column is not the database's time"
     assert here > database[1], "the connector's own timer has the wait for a CPU in it as well"
 
