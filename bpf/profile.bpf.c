@@ -101,6 +101,8 @@ static __always_inline void leaves(struct task_struct *prev, int preempted)
 		*watch_of(prev->pid) = 0;
 }
 
+/* NOLINTBEGIN(performance-no-int-to-ptr): the kernel hands addresses over as numbers */
+
 SEC("tp_btf/sched_switch") int switched(__u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
@@ -179,6 +181,8 @@ static __always_inline struct tcphdr *tcp_of(struct __sk_buff *skb, __u32 *off)
 	tcp = data + *off;
 	return (void *)(tcp + 1) > data_end ? NULL : tcp;
 }
+
+/* NOLINTEND(performance-no-int-to-ptr) */
 
 static __always_inline int write_segment(struct __sk_buff *skb, __u8 kind)
 {
