@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * blind.h - makes the socket tap blind to some traffic, as a fault of its own would: for the test
  * of the witness alone, in a program of its own.

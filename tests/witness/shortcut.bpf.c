@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * shortcut.bpf.c - takes the bytes between two sockets of this host past TCP, as some meshes do:
  * each connection of a cgroup stands in a sockhash, and what is sent on it goes to the other end's
