@@ -215,7 +215,7 @@ print(sum(int.from_bytes(k[8:16], "little") == pid for k in keys))' "$1"
   talker_go tt
   bed_wait 30 'the talker to end' not bed_alive talker
   grep -qx 'answered 10' "$BED/talker.log"
-  bed_wait 5 'all to be announced' test_metric 5 tt telltale_opaque_connections_total 'reason="tls-unmatched"'
+  bed_wait 20 'all to be announced' test_metric 5 tt telltale_opaque_connections_total 'reason="tls-unmatched"'
   grep -q 'cannot be read: its TLS library is read, but' "$BED/tt.log"
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   [ "$(telltale_truth tt prepares)" = 0 ]
