@@ -135,15 +135,17 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 
 #define TAP_BEGUN (1 << FLOW_IN | 1 << FLOW_OUT) /* struct socket_mark */
 
-/* The first bytes of one direction, or of both, have passed: for witness.h. */
+/* The first bytes of one direction, or of both, have passed: for witness.h. Returns those that have
+ * by now. */
 bytes_function int tap_note_begun(struct bpf_sock *sk, __u8 directions)
 {
 	struct socket_mark *mark =
 		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 
-	if (mark)
-		mark->begun |= directions;
-	return 0;
+	if (!mark)
+		return 0;
+	mark->begun |= directions;
+	return mark->begun;
 }
 
 /* The connection is not followed any more. */

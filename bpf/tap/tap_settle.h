@@ -342,9 +342,9 @@ static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct se
 	if (mode == TAP_ADOPT) {
 		if (tap_adopt(skb, seg, out))
 			return 1;
-		*tap_early_next(seg) = 0;
-		if (seg->len)
-			tap_note_begun(sk, (__u8)(1 << (out & 1)));
+		/* The witness asks for a segment of each direction. */
+		if (seg->len && tap_note_begun(sk, (__u8)(1 << (out & 1))) == TAP_BEGUN)
+			*tap_early_next(seg) = 0;
 		if (sk->state == BPF_TCP_LISTEN || !tap_is_fresh(skb, seg) ||
 		    tap_is_old(sk, seg, out))
 			return 0;
