@@ -77,7 +77,7 @@ pays() {
   telltale_start tt
   connector_pay alice "{\"payments\":16,\"concurrency\":8,\"seed\":3,$(to "${urls[@]}")}"
   telltale_stop tt
-  exactly tt alice "$BED/before"
+  OPEN_BEFORE=1 exactly tt alice "$BED/before"
 }
 
 @test "20,000 exchanges over plain HTTP: not one is lost" {
