@@ -106,9 +106,9 @@ const CHECKS = {
     }
     await page.unroute('**/sent.json')
     assert.equal(await page.textContent('#kpi-transactions'), Number(all.get('transactions_total{}')).toLocaleString('en'))
-    assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('packet_amount_fulfill_total{}'))
+    assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('telltale_amount_fulfill_total{origin="originated"}'))
     assert.match(await page.textContent('#kpi-value-error'), /^± \$[\d.,]+$/)
-    assert.match(await page.textContent('#noise'), /noise/)
+    assert.match(await page.textContent('#noise'), /right on average.*The network's figure for the same payments is \$[\d.,]+/)
     for (const window of ['hour', 'day', 'week', 'month', 'year']) {
       assert.equal(await attribute(page, `#all tr[data-window=${window}]`, 'data-transactions'), String(transactions))
     }

@@ -24,6 +24,7 @@
 #include "export/export.h"
 #include "history/history.h"
 #include "page/local.h"
+#include "privacy/noise.h"
 #include "release/released_new.h"
 #include "release/vocabulary.h"
 
@@ -37,7 +38,7 @@ struct node {
 	struct seeded random;
 	int64_t start_s;
 	double transactions, value, rejected, gaps;
-	double network_transactions, network_value;
+	double network_transactions, network_value, variance;
 	uint64_t times[METRIC_BOUNDS + 1];
 };
 
@@ -58,6 +59,7 @@ static double payments_each_s(int64_t at_s)
 
 static void live(struct node *n, int64_t at_s, int64_t seconds)
 {
+	static const struct bucket_laplace own = BUCKET_LAPLACE_DEFAULT;
 	double paid = round(payments_each_s(at_s) * (double)seconds * (0.6 + 0.8 * uniform(n)));
 
 	for (int64_t i = (int64_t)paid; i > 0; i--) {
@@ -66,7 +68,12 @@ static void live(struct node *n, int64_t at_s, int64_t seconds)
 		n->times[at > METRIC_BOUNDS ? METRIC_BOUNDS : at]++;
 	}
 	n->transactions += paid;
-	n->value += paid * 10000 * (20 + 60 * uniform(n) * uniform(n));
+	for (int64_t i = (int64_t)paid; i > 0; i--) {
+		double value = 10000 * (20 + 60 * uniform(n) * uniform(n));
+
+		n->value += value;
+		n->variance += noise_of_value(&own, (int64_t)value);
+	}
 	n->rejected += round(paid * uniform(n));
 	n->gaps += uniform(n) < 0.01 * (double)seconds / 60 ? 1 : 0;
 	if (at_s % HOUR_S < seconds) {
@@ -135,7 +142,9 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	add(r, METRIC_PACKET_PREPARE, NULL, NULL, paid * 3 + rejected);
 	add(r, METRIC_PACKET_FULFILL, NULL, NULL, paid * 3);
 	add(r, METRIC_PACKET_REJECT, NULL, NULL, rejected);
-	add(r, METRIC_AMOUNT_FULFILL, NULL, NULL, (int64_t)n->value);
+	add(r, METRIC_AMOUNT_FULFILL, NULL, NULL, (int64_t)(1.4 * n->value));
+	add(r, METRIC_AMOUNT_BY_ORIGIN, "origin", "originated", (int64_t)n->value);
+	r->value_variance = n->variance;
 	times = add(r, METRIC_PAY_TIME, NULL, NULL, 0);
 	memcpy(times->buckets, n->times, sizeof(n->times));
 	times->count = (uint64_t)paid;

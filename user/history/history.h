@@ -50,7 +50,10 @@ enum history_view { HISTORY_OWN, HISTORY_NETWORK, HISTORY_VIEWS };
 enum history_figure {
 	HISTORY_COVERED_MS, /* for how long telltale measured */
 	HISTORY_TRANSACTIONS,
-	HISTORY_VALUE, /* base currency, scale 4 */
+	/* Base currency, scale 4. In the operator's view: what the operator sees, and what is
+	 * published of the same payments. In the network's view both are what is published. */
+	HISTORY_VALUE,
+	HISTORY_PUBLISHED,
 	HISTORY_PREPARED,
 	HISTORY_FULFILLED,
 	HISTORY_REJECTED,

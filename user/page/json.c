@@ -82,6 +82,7 @@ static void put_sum(struct json_object *o, const struct history_sum *sum)
 	put_double(o, "transactions_sd", sqrt(sum->noise.count));
 	put_int(o, "value", sum->figures[HISTORY_VALUE]);
 	put_double(o, "value_sd", sqrt(sum->noise.value));
+	put_int(o, "published", sum->figures[HISTORY_PUBLISHED]);
 	put_int(o, "prepared", sum->figures[HISTORY_PREPARED]);
 	put_int(o, "fulfilled", sum->figures[HISTORY_FULFILLED]);
 	put_double(o, "fulfilled_sd", sqrt(sum->noise.packets));
@@ -191,7 +192,6 @@ static void put_privacy(struct json_object *root, const struct privacy_params *p
 	struct json_object *o = put_object(root, "privacy");
 
 	put_text(o, "rounding", p->bucket.unbiased ? "unbiased" : "published");
-	put_int(o, "min_value", (int64_t)p->bucket.min_value);
 	put_int(o, "day_clip", (int64_t)p->budget.day_clip);
 	put_int(o, "hour_clip", (int64_t)p->budget.hour_clip);
 }

@@ -46,7 +46,8 @@
 	METRIC(TRANSACTIONS_BY_ORIGIN, "telltale_transactions_total", SUM, OWN, NO_LOSS, \
 	       "Payments by origin") \
 	METRIC(AMOUNT_BY_ORIGIN, "telltale_amount_fulfill_total", SUM, OWN, NO_LOSS, \
-	       "Value of fulfilled packets by origin, base currency at scale 4") \
+	       "Value of fulfilled packets by origin, base currency at scale 4; for your own eyes: " \
+	       "rounded up or down by chance, so that totals are right on average, with noise") \
 	METRIC(PACKETS, "telltale_packets_total", SUM, OWN, NO_LOSS, \
 	       "Packets of amount above zero, by kind and by what their stream proved to be") \
 	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, NO_LOSS, \

@@ -217,6 +217,7 @@ static void read_windows(struct json_object *list, struct top_data *d)
 			.all_measured = json_object_get_boolean(at(o, "all_measured")),
 			.transactions = number(o, "transactions"),
 			.value = number(o, "value"),
+			.published = number(o, "published"),
 			.fulfilled = number(o, "fulfilled"),
 			.fulfilled_sd = json_object_get_double(at(o, "fulfilled_sd")),
 			.transactions_sd = json_object_get_double(at(o, "transactions_sd")),

@@ -25,7 +25,8 @@ struct top_target {
 struct top_sum {
 	int64_t covered_ms;
 	bool all_measured;
-	int64_t transactions, value, fulfilled; /* value: scale 4 */
+	int64_t transactions, fulfilled;
+	int64_t value, published; /* scale 4: for the operator's eyes, and as the network gets it */
 	double fulfilled_sd, transactions_sd, value_sd;
 };
 

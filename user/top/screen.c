@@ -212,6 +212,24 @@ static int put_windows(int line, const struct top_data *d, struct top_choice cho
 	return line + 1;
 }
 
+/* What is published of the payments of the chosen window. With continual it has a view of its own.
+ */
+static void put_published(int line, const struct top_data *d, struct top_choice choice)
+{
+	const struct top_sum *w = &d->windows[choice.window];
+	char text[32];
+	double off;
+
+	if (d->views > 1 || w->value <= 0)
+		return;
+	off = ((double)w->published / (double)w->value - 1) * 100;
+	top_figure_within((double)w->published / SCALE, 0, "$", 2, "", sizeof(text) - 1, text,
+			  sizeof(text));
+	top_put(line, 1, top_colour(SOFT),
+		"The network's figure for this %s's value is %s, %.0f %% %s",
+		history_windows[choice.window].name, text, fabs(off), off < 0 ? "less" : "more");
+}
+
 /* --- charts ------------------------------------------------------------------------------------
  */
 
@@ -403,8 +421,10 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)
 		height = CHART_MAX;
-	if (height >= 2)
+	if (height >= 2) {
+		put_published(line, d, choice);
 		line = put_charts(line + 1, height, d, choice);
+	}
 	put_outcomes(line, d, choice.view);
 	put_times(line + 1, d);
 	put_unseen(line + 2, d, choice.view);

@@ -58,7 +58,9 @@ static inline struct snapshot *counters(uint64_t start_s, uint64_t now_s, int64_
 	snapshot_add(s, METRIC_PACKET_PREPARE, NULL, NULL, 3 * transactions);
 	snapshot_add(s, METRIC_PACKET_FULFILL, NULL, NULL, 2 * transactions);
 	snapshot_add(s, METRIC_PACKET_REJECT, NULL, NULL, transactions);
-	snapshot_add(s, METRIC_AMOUNT_FULFILL, NULL, NULL, 20000 * transactions);
+	snapshot_add(s, METRIC_AMOUNT_FULFILL, NULL, NULL, 28000 * transactions);
+	snapshot_add(s, METRIC_AMOUNT_BY_ORIGIN, "origin", "originated", 20000 * transactions);
+	s->released.value_variance = 1e6 * (double)transactions;
 	snapshot_add(s, METRIC_OUTCOMES, "outcome", "fulfilled", 2 * transactions);
 	snapshot_add(s, METRIC_OUTCOMES, "outcome", "lost", transactions);
 	snapshot_add(s, METRIC_GAPS, "cause", "hole", 5 * transactions);
