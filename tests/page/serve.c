@@ -128,7 +128,7 @@ static struct released *network_view(const struct node *n, int64_t at_s)
 static struct released *look(const struct node *n, int64_t at_s, bool continual)
 {
 	struct released *r = snapshot(n->start_s, at_s);
-	struct released_point *times;
+	struct released_point *times, *probes;
 	int64_t paid = (int64_t)n->transactions, rejected = (int64_t)n->rejected;
 	/* enum outcome begins with the exchanges that are open. */
 	int64_t ends[HISTORY_OUTCOMES_LEN] = {
@@ -152,6 +152,8 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	add(r, METRIC_COVERAGE, NULL, NULL, n->gaps == 0);
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++)
 		add(r, METRIC_OUTCOMES, "outcome", vocabulary_outcomes.words[i].label, ends[i]);
+	probes = add(r, METRIC_PACKETS, "kind", "prepare", rejected);
+	probes->labels[probes->labels_len++] = (struct released_label){"stream", "probe"};
 	add(r, METRIC_GAPS, "cause", "hole", (int64_t)n->gaps);
 	add(r, METRIC_OPAQUE, "reason", "tls-no-library", (int64_t)n->gaps / 3);
 	if (continual)

@@ -52,7 +52,9 @@ static bool counts_in(const struct history_figure_info *info, const struct relea
 {
 	if (info->metric != p->metric)
 		return false;
-	return !info->label || (p->labels_len && !strcmp(p->labels[0].value, info->label));
+	if (info->label && (p->labels_len < 1 || strcmp(p->labels[0].value, info->label)))
+		return false;
+	return !info->second || (p->labels_len > 1 && !strcmp(p->labels[1].value, info->second));
 }
 
 static void read_figures(const struct released *r, int64_t up_ms, int64_t *figures)

@@ -57,6 +57,7 @@ enum history_figure {
 	HISTORY_PREPARED,
 	HISTORY_FULFILLED,
 	HISTORY_REJECTED,
+	HISTORY_PROBES, /* packets of rate probes; known when a probe has ended */
 	HISTORY_PAY_TIMES,
 	HISTORY_OUTCOMES = HISTORY_PAY_TIMES + HISTORY_TIMES_LEN,
 	HISTORY_GAPS = HISTORY_OUTCOMES + HISTORY_OUTCOMES_LEN,
@@ -93,7 +94,8 @@ extern const struct history_window_info history_windows[HISTORY_WINDOWS];
 
 struct history_figure_info {
 	enum metric metric; /* that of COVERED_MS is none */
-	const char *label;  /* value of the metric's label; NULL: all series together */
+	/* Values of the metric's labels; NULL: whatever it is. */
+	const char *label, *second;
 	const char *column;
 	const char *brief; /* for people, of an outcome and of what was not seen; else NULL */
 };

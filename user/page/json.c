@@ -305,6 +305,7 @@ static char *history_json(const struct page_facts *f, enum history_window window
 	json_object_object_add(root, "points", g.points);
 	put_times(root, &g.sum);
 	put_run(root, "outcomes", &g.sum, HISTORY_OUTCOMES, HISTORY_OUTCOMES_LEN);
+	put_int(root, "probes", g.sum.figures[HISTORY_PROBES]);
 	put_unseen(root, &g.sum);
 	return finish(root);
 }

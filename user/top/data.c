@@ -310,6 +310,7 @@ static void read_figures(struct json_object *o, struct top_data *d)
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++)
 		d->figures[HISTORY_OUTCOMES + i] =
 			number(at(o, "outcomes"), history_figures[HISTORY_OUTCOMES + i].label);
+	d->figures[HISTORY_PROBES] = number(o, "probes");
 	for (int i = 0; i < HISTORY_GAPS_LEN; i++)
 		d->figures[HISTORY_GAPS + i] =
 			number(at(unseen, "gaps"), history_figures[HISTORY_GAPS + i].label);

@@ -35,6 +35,7 @@ static void windows_hold_what_was_released_in_them(void **state)
 	assert_int_equal(hour.figures[HISTORY_VALUE], 60 * 20000);
 	assert_int_equal(hour.figures[HISTORY_PUBLISHED], 60 * 28000);
 	assert_float_equal(hour.noise.value, 60 * 1e6, 1);
+	assert_int_equal(hour.figures[HISTORY_PROBES], 60 * 7);
 	assert_int_equal(hour.figures[HISTORY_OUTCOMES], 120);
 	assert_int_equal(hour.figures[HISTORY_OUTCOMES + HISTORY_OUTCOMES_LEN - 1], 60);
 	assert_int_equal(hour.figures[HISTORY_GAPS], 300);

@@ -66,11 +66,16 @@ function drawAll() {
 
 /* --- outcomes, times --------------------------------------------------------------------------- */
 
+function probesInWords() {
+  const n = state.history.probes;
+  return n ? ` ${whole(n)} of them tried out rates and limits: a sender expects those to be rejected.` : "";
+}
+
 function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
   byId("outcomes").hidden = !told;
-  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.`
+  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.${probesInWords()}`
     : `No packet in the last ${state.window}.`);
   byId("outcomes-stack").hidden = !all;
   const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
