@@ -5,8 +5,8 @@
  *
  * serve CONFIG [new]: fills state_dir's history with a year of made-up snapshots up to now, then
  * serves the page with a new snapshot each second until it is told to end. With the mechanism
- * continual there is the network's view too; with `new` the node has only just started, and nobody
- * pays. History, page and exporter are the program's own.
+ * continual there is the network's view too; with `new` the node has run for a quarter of an
+ * hour, and nobody has paid. History, page and exporter are the program's own.
  */
 #include <limits.h>
 #include <math.h>
@@ -156,6 +156,7 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	probes->labels[probes->labels_len++] = (struct released_label){"stream", "probe"};
 	add(r, METRIC_GAPS, "cause", "hole", (int64_t)n->gaps);
 	add(r, METRIC_OPAQUE, "reason", "tls-no-library", (int64_t)n->gaps / 3);
+	add(r, METRIC_LAST_PACKET, NULL, NULL, paid ? at_s : 0);
 	if (continual)
 		r->network = network_view(n, at_s);
 	return r;
@@ -222,7 +223,7 @@ int main(int argc, char **argv)
 	if (argc != 2 + is_new || config_load(argv[1], environ, stderr, &config))
 		return 2;
 	continual = config->privacy.mechanism == PRIVACY_CONTINUAL;
-	n.start_s = is_new ? now_s : now_s - YEAR_S;
+	n.start_s = now_s - (is_new ? HOUR_S / 4 : YEAR_S);
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
 	config_state_dir(config, dir, sizeof(dir));

@@ -159,6 +159,17 @@ static void put_targets(struct json_object *root, const struct page_facts *f)
 	}
 }
 
+/* How long no packet has been seen; 0: not for long. */
+static int64_t quiet_s(const struct released *r, int64_t last_packet_s)
+{
+	int64_t since = (int64_t)(r->start_unix_ns / NS_PER_S);
+	int64_t now = (int64_t)(r->time_unix_ns / NS_PER_S);
+
+	if (last_packet_s > since)
+		since = last_packet_s;
+	return now - since >= PAGE_QUIET_S ? now - since : 0;
+}
+
 /* The gauges that say whether the totals are complete. */
 static void put_gauges(struct json_object *root, const struct released *r)
 {
@@ -169,6 +180,8 @@ static void put_gauges(struct json_object *root, const struct released *r)
 
 		if (p->metric == METRIC_COVERAGE)
 			put_flag(root, "complete", p->value != 0);
+		else if (p->metric == METRIC_LAST_PACKET)
+			put_int(root, "quiet_s", quiet_s(r, p->value));
 		else if (p->metric == METRIC_TLS_PROCESSES)
 			put_int(root, "tls_processes", p->value);
 		else if (p->metric == METRIC_RATES_AGE && p->labels_len)

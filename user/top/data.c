@@ -269,6 +269,7 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	text(o, "epsilon", d->epsilon, sizeof(d->epsilon));
 	text(history, "trouble", d->trouble, sizeof(d->trouble));
 	d->history_kept = json_object_get_boolean(at(history, "kept"));
+	d->quiet_s = number(o, "quiet_s");
 	d->complete = json_object_get_boolean(at(o, "complete"));
 	d->time_s = number(o, "time_s");
 	d->interval_ms = (uint32_t)number(o, "interval_ms");

@@ -130,6 +130,10 @@ static void put_notice(const struct top_data *d, const char *lost)
 	else if (!d->complete)
 		top_put(1, 1, top_colour(WARN),
 			"some traffic could not be read, priced or followed: totals are too low");
+	else if (d->quiet_s)
+		top_put(1, 1, top_colour(WARN),
+			"no ILP packet was seen for %" PRId64 " minutes: is this the right target?",
+			d->quiet_s / 60);
 	else
 		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
 }
