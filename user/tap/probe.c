@@ -147,19 +147,24 @@ static void try_filtered(struct probe *p)
 			  strerror(-harms));
 }
 
+/* libbpf calls this short of memory, or says that there is no BTF. */
+static bool lacks_sys(const char *what, char *why, size_t why_len)
+{
+	if (!access("/sys/devices/system/cpu/possible", R_OK))
+		return false;
+	snprintf(why, why_len,
+		 "%s cannot be loaded: /sys/devices/system/cpu/possible cannot be read: %s; mount "
+		 "/sys here (`mount -t sysfs sysfs /sys`), in a container read-only",
+		 what, strerror(errno));
+	return true;
+}
+
 static void explain_load(int err, char *why, size_t why_len)
 {
 	const char *fix = "`telltale check` says what this kernel lacks";
 
-	/* libbpf calls this short of memory. */
-	if (access("/sys/devices/system/cpu/possible", R_OK)) {
-		snprintf(why, why_len,
-			 "the BPF programs cannot be loaded: /sys/devices/system/cpu/possible "
-			 "cannot be read: %s; mount /sys here (`mount -t sysfs sysfs /sys`), in a "
-			 "container read-only",
-			 strerror(errno));
+	if (lacks_sys("the BPF programs", why, why_len))
 		return;
-	}
 	if ((err == -EPERM || err == -EACCES) && load_is_sandboxed())
 		fix = "a seccomp filter refuses bpf() to this process, although it has the "
 		      "capabilities: allow bpf() and perf_event_open() in the container's profile "
@@ -239,11 +244,11 @@ static void try_witness(struct probe *p)
 		telltale_bpf__destroy(skel);
 	}
 	p->plan.witness = !err;
-	if (err)
+	if (err && !lacks_sys("the programs that look at sockets", p->witness_why,
+			      sizeof(p->witness_why)))
 		snprintf(p->witness_why, sizeof(p->witness_why),
 			 "the kernel does not take the programs that look at sockets (%s): it has "
-			 "no "
-			 "BTF, or is older than 5.16",
+			 "no BTF, or is older than 5.16",
 			 strerror(-err));
 }
 
