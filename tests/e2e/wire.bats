@@ -130,13 +130,14 @@ over_tls() {
   telltale_stop tt
 }
 
-@test "attached while answers are under way, telltale takes none of them for another's" {
-  peer bob receive "$BED/gate"
+# amid: telltale is attached to alice while answers to three of her requests are under way.
+amid() {
   mkdir "$BED_CGROUP/alice"
   telltale_config tt "$BED_CGROUP/alice"
   bed_spawn alice python3 "$PEER" pay "$(port_of bob)" 14 amid "$BED/gate"
   bed_wait 20 'requests under way' test -e "$BED/gate.asked"
   telltale_start tt
+  [[ -z ${CA:-} ]] || bed_wait 20 'alice to be read' is_read "$(bed_pid alice)"
   touch "$BED/gate.go"
   bed_wait 20 'the payer' grep -q '^7 7$' "$BED/alice.log"
   bed_wait 20 'its exchanges' test_metric 11 tt telltale_exchanges_total
@@ -149,6 +150,18 @@ over_tls() {
   [ "$(telltale_truth tt lost unsure)" = 2 ]
   # A Fulfill of 100 would be one that took the answer of another.
   [ "$(telltale_truth tt value)" = $((6 * 12)) ]
+}
+
+@test "attached while answers are under way, telltale takes none of them for another's" {
+  peer bob receive "$BED/gate"
+  amid
+}
+
+@test "nor inside TLS" {
+  bed_certificates
+  CERT=$BED/server.pem KEY=$BED/server.key peer bob receive "$BED/gate"
+  export CA=$BED/ca.pem
+  amid
 }
 
 # two_paths: namespaces of alice and bob with two networks between them; MPTCP uses both.
