@@ -11,10 +11,10 @@ container_needs() {
 # container_bundle COMMAND...: what the container is and runs. Of the host it has the network, /usr, this tree and
 # the bed, and a file system of its own for the rest.
 container_bundle() {
-  local root=$BED/bundle/root name
-  mkdir -p "$root"/{etc,proc,dev,tmp,usr}
-  for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
-  for name in passwd group hosts nsswitch.conf; do cp "/etc/$name" "$root/etc/"; done
+  local files=$BED/bundle/root name
+  mkdir -p "$files"/{etc,proc,dev,tmp,usr}
+  for name in bin sbin lib lib64; do ln -s "usr/$name" "$files/$name"; done
+  for name in passwd group hosts nsswitch.conf; do cp "/etc/$name" "$files/etc/"; done
   python3 - "${BED_CGROUP#"$(bed_cgroup_mount)"}/sender" "$ROOT" "$BED" "$@" >"$BED/bundle/config.json" <<'PYTHON'
 import json, sys
 cgroup, tree, bed, *command = sys.argv[1:]
