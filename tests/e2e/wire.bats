@@ -230,6 +230,28 @@ in_net() {
   telltale_stop tt
 }
 
+@test "nor one who holds them inside TLS" {
+  bed_certificates
+  peer bob receive
+  mkdir "$BED_CGROUP/carol"
+  telltale_config tt "$BED_CGROUP/carol" 'tls_connections: 16'
+  telltale_start tt
+  CERT=$BED/server.pem KEY=$BED/server.key peer carol forward "$(port_of bob)"
+  bed_wait 20 'carol to be read' is_read "$(bed_pid carol)"
+  export CA=$BED/ca.pem
+  # What a stranger holds alone keeps nothing back.
+  bed_spawn stranger python3 "$PEER" hold "$(port_of carol)" 20
+  bed_wait 60 'the stranger' grep -q open "$BED/stranger.log"
+  mkdir "$BED_CGROUP/carol/own"
+  [ "$("$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/carol/own" env -u CA python3 "$PEER" pay "$(port_of bob)" 2 plain)" = '2 0' ]
+  bed_wait 20 'them to be judged' test_metric 2 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  [ "$(python3 "$PEER" pay "$(port_of carol)" 8 plain)" = '8 0' ]
+  bed_wait 20 'them to be judged' test_metric 8 tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt telltale_exchanges_by_origin_total 'origin="originated"')" = 2 ]
+  [ "$(telltale_metric tt telltale_gaps_total 'cause="full"')" -gt 0 ]
+  telltale_stop tt
+}
+
 @test "a stranger who sends garbage, for as long as it likes, does not hold up what the connector pays" {
   forwarder
   mkdir "$BED_CGROUP/carol/own"
