@@ -319,7 +319,7 @@ scale: ## play up to 5,000 nodes before the service, and measure each part, as r
 	$(Q)tests/service/scale
 	$(Q)tests/service/disk
 
-storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd too, as root (TAP)
+storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd and in containers too, as root (TAP)
 	$(Q)STORM=$${STORM:-50} bats --tap --filter 'under load' tests/targets
 
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)

@@ -478,12 +478,13 @@ static void check_unix(const struct config *config, const char *listen, const ch
 static bool is_running(const struct config *config)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool answers = false;
 
 	if (fd >= 0 && snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
 				config->run_dir) < (int)sizeof(address.sun_path))
-		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+			  errno == EAGAIN; /* its queue is full */
 	if (fd >= 0)
 		close(fd);
 	return answers;

@@ -323,6 +323,7 @@ static void run(struct daemon *d)
 		blind_drain(d->blind);
 	if (view_end(d->view) == VIEW_GONE)
 		pipeline_unwitnessed(d->pipeline, clock_mono_ns());
+	leave_drain(d);
 	pipeline_drain(d->pipeline, clock_mono_ns());
 	leave_end(d);
 	reload_finish(d->reload);

@@ -77,7 +77,8 @@ static int find_probe(const struct daemon_options *options, int *link)
 	bool said = false;
 	int err;
 
-	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED) {
+	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED ||
+	       err == -EAGAIN) {
 		if (!said)
 			log_info("run", "waiting for the probe half on %s", options->socket);
 		said = true;

@@ -208,6 +208,9 @@ static struct telltale_bpf *open_without_btf(void)
 /* Opens the programs, sets their parameters, and loads those that the plan has. */
 static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
 {
+	/* Some more for connections on which the targets answer. */
+	const size_t targets = p->targets_len ? p->targets_len : 1;
+	const size_t reserve = (p->tls_connections / 8 / targets + 1) * targets;
 	int err;
 
 	p->skel = load_has_btf() ? telltale_bpf__open() : open_without_btf();
@@ -216,14 +219,15 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
-	p->skel->rodata->tls_share = p->tls_connections / (p->targets_len ? p->targets_len : 1);
+	p->skel->rodata->tls_share = p->tls_connections / targets;
+	p->skel->rodata->tls_reserve = reserve / targets;
 	load_choose(p->skel->obj, &p->plan);
 	if (p->plan.tls)
 		choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
 	if (!err)
 		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
-					       (uint32_t)p->tls_connections);
+					       (uint32_t)(p->tls_connections + reserve));
 	return err ? err : telltale_bpf__load(p->skel);
 }
 
@@ -372,12 +376,15 @@ int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *c
 	c->id = cgroup->id;
 	for (size_t i = 0; i < PROBE_CGROUP_LINKS; i++)
 		c->links[i] = -1;
-	p->skel->bss->attached_ns[target] = clock_mono_ns();
+	p->skel->bss->attached_ns[target] = SHARED_ATTACHING;
+	p->skel->bss->attached_last_ns = SHARED_ATTACHING;
 	/* Before the first segment is seen. */
 	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &c->id, &value, BPF_ANY))
 		err = -errno;
 	if (!err)
 		err = attach_links(p, c, cgroup->fd);
+	p->skel->bss->attached_ns[target] = clock_mono_ns();
+	p->skel->bss->attached_last_ns = p->skel->bss->attached_ns[target];
 	if (err) {
 		snprintf(why, why_len, "cannot attach to %.200s: %s%s", cgroup->path,
 			 strerror(-err),
@@ -478,13 +485,17 @@ int probe_attach_tls(struct probe *p, pid_t pid, unsigned target, const char *pa
 						      (uint64_t)pid << SHARED_TLS_PID_SHIFT;
 	const enum uprobe_when when = returns(p);
 	const uint64_t bio = cookie | SHARED_TLS_BIO;
+	const uint64_t fresh = p->cookies ? cookie | SHARED_TLS_FRESH : 0;
 	/* Without cookies the programs could not tell a BIO from an SSL object. */
 	const uint64_t bio_write = p->cookies ? o->bio_write : 0;
 	const uint64_t bio_read = p->cookies ? o->bio_read : 0;
 	/* Returns before entries: no call is then seen entering whose return is missed. */
 	const struct uprobe_point points[PROBE_TLS_POINTS] = {
-		{p->skel->progs.tls_ended, {o->free, o->clear}, UPROBE_ENTRY, {cookie, cookie}},
-		{p->skel->progs.tls_begun, {o->handshake}, UPROBE_ENTRY, {cookie}},
+		{p->skel->progs.tls_ended, {o->free, o->clear}, UPROBE_ENTRY, {cookie, fresh}},
+		{p->skel->progs.tls_begun,
+		 {o->handshake, o->connect, o->accept},
+		 UPROBE_ENTRY,
+		 {cookie, fresh, fresh}},
 		{p->skel->progs.tls_write, {o->write}, when, {cookie}},
 		{p->skel->progs.tls_read, {o->read}, when, {cookie}},
 		{p->skel->progs.tls_write_ex, {o->write_ex, bio_write}, when, {cookie, bio}},
