@@ -111,22 +111,6 @@ pay() {
   connector_hammer alice "{\"count\":${1:-50},\"concurrency\":4,\"receiver\":\"test.bob\",\"probes\":0}"
 }
 
-load_begin() {
-  (until [[ -e $BED/enough ]]; do pay 200 || exit; done) 3>&- 4>&- &
-  hammer=$!
-}
-
-load_end() {
-  touch "$BED/enough"
-  wait "$hammer"
-}
-
-unharmed() {
-  connector_count alice
-  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ]
-  [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
-}
-
 attached() {
   bpftool cgroup tree "$BED_CGROUP/pid1" | grep -qE 'ingress_run|egress_run|socket_released'
 }
@@ -204,7 +188,7 @@ PYTHON
 @test "systemctl restart telltale under load, again and again: not one exchange is lost, and none is in doubt" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   for ((i = 0; i < RESTARTS; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
     ctl restart telltale
@@ -255,7 +239,7 @@ missed() {
 @test "either half is killed under load: no payment fails, systemd starts it again, and the log says so" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
   pid=$(main_pid telltale)
   kill -KILL "$pid"
