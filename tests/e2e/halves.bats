@@ -185,7 +185,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.settimeout(10)
 s.connect("probe.sock")
 try:
-    s.send(struct.pack("=HHIII", 1, 1, 16, 2, 0))
+    s.send(struct.pack("=HHIQQII", 2, 1, 24, 0, 0, 2, 0))
     sys.exit(1 if s.recv(4096) else 0)
 except (ConnectionResetError, BrokenPipeError):
     pass

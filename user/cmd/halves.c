@@ -18,6 +18,9 @@
 #include "page/socket.h"
 #include "tap/host.h"
 
+/* The unit has systemd start this half again (RestartForceExitStatus=). */
+#define STATUS_AGAIN 75
+
 enum { OPTION_SOCKET = 256, OPTION_USER, OPTION_TRUTH };
 
 struct arguments {
@@ -136,7 +139,7 @@ int cmd_probe(int argc, char **argv)
 	struct keeper_options keeper = {0};
 	char path[PATH_MAX], lacking[256];
 	struct config *config;
-	int status = EXIT_FAILURE;
+	int status = EXIT_FAILURE, err;
 
 	if (argp_parse(&probe_parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
@@ -146,10 +149,14 @@ int cmd_probe(int argc, char **argv)
 	keeper.config = config;
 	keeper.socket = path;
 	keeper.user = a.user;
-	if (!host_may_start(lacking, sizeof(lacking)))
+	keeper.load = command_config_again;
+	keeper.load_context = &a.config;
+	if (!host_may_start(lacking, sizeof(lacking))) {
 		log_err("run", "%s", lacking);
-	else if (!keeper_run(&keeper))
-		status = EXIT_SUCCESS;
+	} else {
+		err = keeper_run(&keeper);
+		status = err == KEEPER_AGAIN ? STATUS_AGAIN : err ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
 	config_free(config);
 	return status;
 }
