@@ -13,6 +13,7 @@
 #include "base/privilege.h"
 #include "cmd/commands.h"
 #include "config/config.h"
+#include "daemon/account.h"
 #include "daemon/daemon.h"
 #include "halves/keeper.h"
 #include "page/socket.h"
@@ -119,15 +120,23 @@ static struct config *load(struct arguments *a, char *path, size_t path_len)
 
 int command_give_up_privileges(const struct config *config)
 {
+	const struct passwd *user = account_find();
 	char why[256];
 	gid_t group;
-	int err;
+	bool shared;
+	int err = 0;
 
 	/* What is wrong with the group, opening the page says. */
-	if (config->listen_group &&
-	    !page_group_find(config->listen_group, &group, why, sizeof(why)))
+	shared = config->listen_group &&
+		 !page_group_find(config->listen_group, &group, why, sizeof(why));
+	if (user)
+		err = account_take(user, config, shared ? &group : NULL);
+	if (shared && (!user || err == -EACCES))
 		privilege_join(group);
-	err = privilege_drop_all();
+	if (err == -EACCES)
+		err = 0;
+	if (!err)
+		err = privilege_drop_all();
 	if (err)
 		log_err("run", "cannot give up privileges: %s", strerror(-err));
 	return err;
