@@ -15,6 +15,7 @@
 
 #include "cmd/commands.h"
 #include "config/config.h"
+#include "daemon/account.h"
 #include "config/text.h"
 #include "export/export.h"
 #include "base/escape.h"
@@ -559,6 +560,33 @@ static void check_collectors(const struct config *config)
 	}
 }
 
+static void say_unreadable(void *context, const char *path, int err)
+{
+	unsigned *n = context;
+
+	say(HOST_FAIL, "user",
+	    "%s cannot be read by the user " ACCOUNT_NAME
+	    " of the service: %s; `chgrp " ACCOUNT_NAME "` and `chmod g+r` let it",
+	    path, strerror(-err));
+	++*n;
+}
+
+/* Root reads everything, and the daemon half does not. */
+static void check_account(const struct config *config)
+{
+	const struct passwd *user = account_find();
+	unsigned unreadable = 0;
+	int err = user ? account_each_unreadable(user, config, say_unreadable, &unreadable) : 0;
+
+	if (err)
+		say(HOST_WARN, "user",
+		    "it cannot be tried what the user " ACCOUNT_NAME " reads: %s", strerror(-err));
+	else if (user && !unreadable)
+		say(HOST_OK, "user",
+		    "the user " ACCOUNT_NAME
+		    " of the service can read all that the configuration names");
+}
+
 int cmd_check(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -576,6 +604,7 @@ int cmd_check(int argc, char **argv)
 		config_print(config, stdout);
 	} else {
 		check_consent(config);
+		check_account(config);
 		check_host();
 		check_targets(config);
 		check_directory("state_dir", config->state_dir);
