@@ -29,6 +29,8 @@ static const struct command {
 	{"run", cmd_run, "observe the configured targets and export"},
 	{"probe", cmd_probe, "the half of `run` that attaches, as a service of its own"},
 	{"daemon", cmd_daemon, "the half of `run` that counts and exports, without privileges"},
+	{"enable", cmd_enable, "give consent: show what will leave, ask, and start"},
+	{"disable", cmd_disable, "take consent back: stop, and detach"},
 	{"check", cmd_check, "say what works on this host, what does not, and how to fix it"},
 	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
 	{"profile", cmd_profile, "show where a packet's time goes in a running connector"},
