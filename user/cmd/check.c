@@ -3,7 +3,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include "config/config.h"
 #include "config/text.h"
 #include "export/export.h"
-#include "base/escape.h"
 #include "tap/host.h"
 #include "base/log.h"
 #include "base/procname.h"
@@ -67,27 +65,6 @@ static const struct argp parser = {
 	       "Exit status: 0 when `telltale run` would start and see all it should; 1 when "
 	       "something failed. A warning is not a failure.",
 };
-
-/* --- lines ------------------------------------------------------------------------------------ */
-
-static unsigned failures, warnings;
-
-void check_say(enum host_verdict verdict, const char *what, const char *format, ...)
-{
-	static const char *const words[] = {
-		[HOST_OK] = "ok  ", [HOST_WARN] = "warn", [HOST_FAIL] = "FAIL"};
-	char said[2048], shown[4096];
-	va_list args;
-
-	failures += verdict == HOST_FAIL;
-	warnings += verdict == HOST_WARN;
-	va_start(args, format);
-	vsnprintf(said, sizeof(said), format, args);
-	va_end(args);
-	/* Names of processes and the words of collectors are others'. */
-	escape_text(said, shown, sizeof(shown));
-	printf("%s  %-14s %s\n", words[verdict], what, shown);
-}
 
 static void check_consent(const struct config *config)
 {
@@ -474,6 +451,7 @@ int cmd_check(int argc, char **argv)
 {
 	struct arguments a = {0};
 	struct config *config;
+	bool failed = false;
 
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
@@ -494,8 +472,8 @@ int cmd_check(int argc, char **argv)
 		check_page(config);
 		check_rates(config);
 		check_collectors(config);
-		printf("%u failed, %u warning%s\n", failures, warnings, warnings == 1 ? "" : "s");
+		failed = check_sum();
 	}
 	config_free(config);
-	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

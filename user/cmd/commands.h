@@ -20,6 +20,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_daemon(int argc, char **argv);
 int cmd_enable(int argc, char **argv);
 int cmd_disable(int argc, char **argv);
+int cmd_discover(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
@@ -27,6 +28,9 @@ int cmd_peers(int argc, char **argv);
 int cmd_rates(int argc, char **argv);
 int cmd_rates_publish(int argc, char **argv);
 int cmd_privacy(int argc, char **argv);
+/* Prints the version, the COMMIT that it was made from, and the versions of the libraries in use.
+ */
+void version_print(const char *commit);
 /* Actions of `privacy`. */
 int cmd_privacy_audit(int argc, char **argv);
 int cmd_privacy_suggest(int argc, char **argv);

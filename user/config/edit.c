@@ -35,7 +35,7 @@ struct edit {
 /* --- reading ----------------------------------------------------------------------------- */
 
 /* One document and nothing after it; DOCUMENT is the caller's then. */
-static int parse(const char *text, size_t len, yaml_document_t *document, char *why)
+static int parse_one(const char *text, size_t len, yaml_document_t *document, char *why)
 {
 	yaml_document_t second;
 	yaml_parser_t parser;
@@ -222,11 +222,11 @@ static int set_word(struct edit *e, const char *key, const char *word)
 	return add_lines(e, place_of_new(e, enabled), line);
 }
 
-enum form { FORM_BLOCK, FORM_FLOW, FORM_FLOW_MORE };
+enum list_form { FORM_BLOCK, FORM_FLOW, FORM_FLOW_MORE };
 
 /* The targets that LIST, which may be NULL, does not have; "" when there is none. NULL: no memory.
  */
-static char *new_targets(struct edit *e, const yaml_node_t *list, enum form form, int indent,
+static char *new_targets(struct edit *e, const yaml_node_t *list, enum list_form form, int indent,
 			 bool with_key)
 {
 	size_t len, before = 0;
@@ -473,7 +473,7 @@ static int verify(struct edit *e, const char *text, size_t len)
 	yaml_document_t document;
 	struct comparison c = {&e->document, &document, NODES_MAX};
 	const yaml_node_t *root;
-	int err = parse(text, len, &document, e->why);
+	int err = parse_one(text, len, &document, e->why);
 
 	if (err == -ENOMEM)
 		return err;
@@ -511,7 +511,7 @@ int config_edit(const char *text, size_t len, const struct config_edit *edit, ch
 	 */
 	if (len >= 2 && ((unsigned char)text[0] >= 0xef || memchr(text, '\0', len)))
 		return config_refuse(why, "it is not plain UTF-8");
-	err = parse(text, len, &e.document, why);
+	err = parse_one(text, len, &e.document, why);
 	if (err)
 		return err;
 	err = look_at_root(&e);

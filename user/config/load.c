@@ -143,8 +143,8 @@ static void read_environment(struct config_loader *l, char *const *variables)
 }
 
 /* Reads TEXT, and the variables, into a configuration whose file is called PATH. */
-static int load(const char *path, const char *text, size_t len, char *const *variables,
-		FILE *errors, struct config **out)
+static int load_from(const char *path, const char *text, size_t len, char *const *variables,
+		     FILE *errors, struct config **out)
 {
 	struct config_loader l = {.file = path, .errors = errors};
 	char why[CONFIG_WHY];
@@ -180,7 +180,7 @@ int config_load_text(const char *path, const char *text, size_t len, char *const
 		     FILE *errors, struct config **out)
 {
 	*out = NULL;
-	return load(path, text, len, variables, errors, out);
+	return load_from(path, text, len, variables, errors, out);
 }
 
 int config_read(const char *path, FILE *errors, char **text, size_t *len)
@@ -202,7 +202,7 @@ int config_load(const char *path, char *const *variables, FILE *errors, struct c
 	if (path)
 		err = config_read(path, errors, &text, &len);
 	if (!err)
-		err = load(path, text, len, variables, errors, out);
+		err = load_from(path, text, len, variables, errors, out);
 	config_text_free(text, len);
 	return err;
 }
