@@ -11,6 +11,8 @@ DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
 UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR   = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISHDIR  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 CC         = gcc
 CLANG      = clang
@@ -366,6 +368,8 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/telltale.8
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.zsh-completion $(ZSHDIR)/_telltale
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.fish-completion $(FISHDIR)/telltale.fish
 	$(INSTALL) -d -m 755 $(UNITDIR) $(DOCDIR)
 	for unit in $(SERVICES); do \
 		sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/$$unit >$(UNITDIR)/$$unit; \
@@ -380,6 +384,7 @@ deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/
 
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
+	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
 	rm -f $(addprefix $(UNITDIR)/,$(SERVICES) telltale-rates.timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
