@@ -61,6 +61,8 @@ configure() {
     # Exports other than the first and the last do not come in the time of this test.
     printf 'export_interval: 1h\nendpoints:\n%s\n' "$(telltale_endpoint "$(collector_url collector)" network)"
   } >>"$(there /etc/telltale/telltale.yaml)"
+  # The services' variables, and not those of whoever enables them, are what counts.
+  printf '# ours\nOTEL_SERVICE_NAME="of the services"\n' >"$(there /etc/telltale/environment)"
 }
 
 states() {
@@ -91,10 +93,11 @@ upgraded() {
   run -2 run_there telltale enable --target unit:alice.service --network testnet </dev/null
   [ "$(states is-active)" = 'inactive inactive ' ]
   [ "$(collector_exports collector)" = 0 ]
-  run -0 run_there telltale enable --target unit:alice.service --network testnet --yes
+  OTEL_SERVICE_NAME=ours run -0 run_there telltale enable --target unit:alice.service --network testnet --yes
   echo "$output"
   grep -qE '^Observed +unit alice.service$' <<<"$output"
   grep -qF "$(collector_url collector)" <<<"$output"
+  grep -qF 'service.name ("of the services")' <<<"$(tr -s '[:space:]' ' ' <<<"$output")"
   [ "$(states is-active)" = 'active active ' ]
   [ "$(states is-enabled)" = 'enabled enabled ' ]
   grep -qx '# ours' "$(there /etc/telltale/telltale.yaml)"
