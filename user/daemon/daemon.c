@@ -228,8 +228,6 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	if (is_withdrawn(d)) {
-		log_info("run", "%s: consent was taken back: nothing more is sent",
-			 strsignal((int)fd));
 		withdraw(d);
 		return;
 	}
@@ -342,6 +340,8 @@ static void run(struct daemon *d)
 	event_base_dispatch(d->base);
 	/* Under `telltale run` the probe half says when to end. */
 	d->withdrawn = d->withdrawn || is_withdrawn(d);
+	if (d->withdrawn)
+		log_info("run", "consent was taken back: nothing more is sent");
 	say_end(d);
 	drain_ring(d);
 	if (!d->backlog)
