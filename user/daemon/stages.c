@@ -383,7 +383,7 @@ void daemon_close(struct daemon *d)
 	/* It looks at the exporter. */
 	local_stop(d->local);
 	if (d->exporter)
-		export_stop(d->exporter, DAEMON_FLUSH_MS);
+		export_stop(d->exporter, d->withdrawn ? 0 : DAEMON_FLUSH_MS);
 	page_stop(d->page);
 	health_free(d->health);
 	free(d->control_path);

@@ -59,6 +59,7 @@ struct daemon {
 	size_t events_len;
 
 	bool in_terminal; /* it was started in one */
+	bool withdrawn;   /* consent was: nothing more is sent */
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
 	struct health *health;
