@@ -453,10 +453,10 @@ static void say_unreadable(void *context, const char *path, int err)
 {
 	unsigned *n = context;
 
-	say(HOST_FAIL, "user",
-	    "%s cannot be read by the user " ACCOUNT_NAME
-	    " of the service: %s; `chgrp " ACCOUNT_NAME "` and `chmod g+r` let it",
-	    path, strerror(-err));
+	check_say(HOST_FAIL, "user",
+		  "%s cannot be read by the user " ACCOUNT_NAME
+		  " of the service: %s; `chgrp " ACCOUNT_NAME "` and `chmod g+r` let it",
+		  path, strerror(-err));
 	++*n;
 }
 
@@ -468,12 +468,13 @@ static void check_account(const struct config *config)
 	int err = user ? account_each_unreadable(user, config, say_unreadable, &unreadable) : 0;
 
 	if (err)
-		say(HOST_WARN, "user",
-		    "it cannot be tried what the user " ACCOUNT_NAME " reads: %s", strerror(-err));
+		check_say(HOST_WARN, "user",
+			  "it cannot be tried what the user " ACCOUNT_NAME " reads: %s",
+			  strerror(-err));
 	else if (user && !unreadable)
-		say(HOST_OK, "user",
-		    "the user " ACCOUNT_NAME
-		    " of the service can read all that the configuration names");
+		check_say(HOST_OK, "user",
+			  "the user " ACCOUNT_NAME
+			  " of the service can read all that the configuration names");
 }
 
 int cmd_check(int argc, char **argv)
