@@ -47,7 +47,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 # --- files --------------------------------------------------------------------------------------
 
-SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h
+SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h $(BUILD)/bpf/stacks.skel.h
 PROTOS := $(wildcard proto/*.proto)
 PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 USER   := $(wildcard user/*/*.c)

@@ -16,10 +16,12 @@
 #include "profile/report.h"
 #include "release/vocabulary.h"
 #include "tap/host.h"
+#include "tap/sampler.h"
 
 #define FOR_MS     30000
 #define FOR_MS_MAX 3600000
 #define PORTS_MAX  32
+#define HZ         99 /* not a divisor of what else happens so often */
 
 enum {
 	OPTION_FOR = 256,
@@ -27,13 +29,15 @@ enum {
 	OPTION_DEPENDENCY,
 	OPTION_PEER,
 	OPTION_OUTCOME,
-	OPTION_SLOWEST
+	OPTION_SLOWEST,
+	OPTION_HZ
 };
 
 struct arguments {
 	struct command_config config;
 	uint32_t for_ms;
 	bool json;
+	unsigned hz;
 	struct report_params report;
 	size_t classes; /* in use */
 	struct timing_port ports[PORTS_MAX];
@@ -49,6 +53,8 @@ static const struct argp_option options[] = {
 	{"peer", OPTION_PEER, "TEXT", 0, "Only packets to endpoints with this in host and path", 1},
 	{"outcome", OPTION_OUTCOME, "WORD", 0, "Only packets that ended so, as in 'rejected'", 1},
 	{"slowest", OPTION_SLOWEST, "N", 0, "Show the N slowest packets one by one", 1},
+	{"hz", OPTION_HZ, "N", 0, "Take N stacks in a second of CPU time (default: 99; 0: none)",
+	 1},
 	{"verbose", 'v', NULL, 0, "Log more", 1},
 	{0},
 };
@@ -127,6 +133,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--slowest %s: %s", arg, why);
 		a->report.slowest = (size_t)number;
 		return 0;
+	case OPTION_HZ:
+		if (config_parse_number(arg, 0, SAMPLER_HZ_MAX, &number, why))
+			argp_error(state, "--hz %s: %s", arg, why);
+		a->hz = (unsigned)number;
+		return 0;
 	case 'v': log_set_level(LOG_LEVEL_DEBUG); return 0;
 	case ARGP_KEY_INIT: state->child_inputs[0] = &a->config; return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -173,28 +184,43 @@ static void end(int signal)
 	ended = 1;
 }
 
+static int print(const struct arguments *a, struct session *session, const struct report *report,
+		 const struct held *held)
+{
+	struct report_session heading = {
+		session_ns(session),        session_end_ns(session),
+		session_no_clock(session),  session_no_dependencies(session),
+		session_shortened(session), session_hot(session)};
+
+	heading.hot.held = held;
+	if (a->json)
+		return report_print_json(report, &heading, session_tape(session), stdout);
+	report_print(report, &heading, stdout);
+	return 0;
+}
+
 /* What was seen, from the session to the report. 0 or -ENOMEM. */
 static int show(const struct arguments *a, struct session *session)
 {
-	const struct report_session heading = {
-		session_ns(session), session_end_ns(session), session_no_clock(session),
-		session_no_dependencies(session), session_shortened(session)};
+	const struct stacks *stacks = session_stacks(session);
 	uint64_t in_hand[STRIP_STATES] = {0};
 	struct report *report = report_new(&a->report);
+	struct held held = {0};
 	int err;
 
 	if (!report)
 		return -ENOMEM;
 	err = hops_judge(session_hops(session), session_tape(session), report_add, report);
+	if (!err && stacks)
+		err = held_init(&held, stacks, session_hops(session), session_tape(session),
+				(uint64_t)NS_PER_S / a->hz, session_end_ns(session));
 	if (err)
 		goto out;
 	hops_in_hand(session_hops(session), session_tape(session), in_hand);
 	report_in_hand(report, in_hand);
-	if (a->json)
-		err = report_print_json(report, &heading, session_tape(session), stdout);
-	else
-		report_print(report, &heading, stdout);
+	err = print(a, session, report, stacks ? &held : NULL);
 out:
+	held_fini(&held);
 	report_free(report);
 	return err;
 }
@@ -202,13 +228,15 @@ out:
 static int profile(struct arguments *a, const struct config *config)
 {
 	struct session *session = NULL;
-	int err = session_open(config, a->ports, a->ports_len, &session);
+	int err = session_open(config, a->ports, a->ports_len, a->hz, &session);
 
 	if (!err) {
 		a->report.endpoint = session_endpoint;
 		a->report.context = session;
 		if (session_no_clock(session))
 			log_warn("profile", "no clocks: %s", session_no_clock(session));
+		if (session_hot(session).no_stacks)
+			log_warn("profile", "no stacks: %s", session_hot(session).no_stacks);
 		log_info("profile", "ready: looking on for %g s", a->for_ms / 1000.0);
 		session_run(session, a->for_ms * (uint64_t)NS_PER_MS, &ended);
 		err = show(a, session);
@@ -222,7 +250,7 @@ static int profile(struct arguments *a, const struct config *config)
 int cmd_profile(int argc, char **argv)
 {
 	const struct sigaction on_end = {.sa_handler = end};
-	struct arguments a = {.for_ms = FOR_MS};
+	struct arguments a = {.for_ms = FOR_MS, .hz = HZ};
 	struct config *config = NULL;
 	char lacking[256];
 	int status = EXIT_FAILURE;

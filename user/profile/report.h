@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "profile/hops.h"
+#include "profile/hot.h"
 
 #define REPORT_SLOWEST_MAX 100
 #define REPORT_CODES_MAX   32
@@ -38,6 +39,7 @@ struct report_session {
 	const char *no_clock;        /* why the kernel refuses the clocks; NULL: it does not */
 	const char *no_dependencies; /* ... and no connections to dependencies */
 	const char *shortened;       /* why it ended early; NULL: it did not */
+	struct hot hot;              /* what was done on a CPU */
 };
 
 struct report;

@@ -200,6 +200,8 @@ int report_print_json(const struct report *r, const struct report_session *s,
 	put(o, "expiry_margin", margin_json(r));
 	put(o, "slowest", slowest_json(r));
 	put(o, "threads", threads_json(s, tape));
+	put_text(o, "no_stacks", s->hot.no_stacks);
+	put(o, "on_cpu", hot_json(&s->hot));
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
 	if (text)
 		fprintf(out, "%s\n", text);

@@ -201,6 +201,7 @@ void report_print(const struct report *r, const struct report_session *s, FILE *
 	for (int i = 0; i < HOP_KINDS; i++)
 		print_kind(out, r, i);
 	print_in_hand(out, r);
+	hot_print(&s->hot, out);
 	print_outcomes(out, r);
 	print_slowest(out, r);
 }
