@@ -134,6 +134,7 @@ $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
 $(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@
 #include "cmd/profile_session.h"
 #include "config/config.h"
 #include "config/text.h"
+#include "profile/output.h"
 #include "profile/report.h"
 #include "release/vocabulary.h"
 #include "tap/host.h"
@@ -21,6 +23,7 @@
 #define FOR_MS     30000
 #define FOR_MS_MAX 3600000
 #define PORTS_MAX  32
+#define FILES_MAX  8
 #define HZ         99 /* not a divisor of what else happens so often */
 
 enum {
@@ -30,13 +33,16 @@ enum {
 	OPTION_PEER,
 	OPTION_OUTCOME,
 	OPTION_SLOWEST,
-	OPTION_HZ
+	OPTION_HZ,
+	OPTION_OUTPUT
 };
 
 struct arguments {
 	struct command_config config;
 	uint32_t for_ms;
 	bool json;
+	const char *files[FILES_MAX]; /* to write */
+	size_t files_len;
 	unsigned hz;
 	struct report_params report;
 	size_t classes; /* in use */
@@ -54,6 +60,10 @@ static const struct argp_option options[] = {
 	{"outcome", OPTION_OUTCOME, "WORD", 0, "Only packets that ended so, as in 'rejected'", 1},
 	{"slowest", OPTION_SLOWEST, "N", 0, "Show the N slowest packets one by one", 1},
 	{"hz", OPTION_HZ, "N", 0, "Take N stacks in a second of CPU time (default: 99; 0: none)",
+	 1},
+	{"output", OPTION_OUTPUT, "FILE", 0,
+	 "Write FILE too, in the form that its name ends in: .html (a page with columns and flame "
+	 "graph), .pb.gz (pprof), .folded (flamegraph.pl) or .json",
 	 1},
 	{"verbose", 'v', NULL, 0, "Log more", 1},
 	{0},
@@ -113,6 +123,19 @@ static enum outcome find_outcome(const char *word, struct argp_state *state)
 	return OUTCOME_OPEN;
 }
 
+static void add_file(struct arguments *a, const char *path, struct argp_state *state)
+{
+	if (output_form_of(path) == OUTPUT_FORMS)
+		argp_error(state,
+			   "--output %s: a name ends in .html, .pb.gz, .folded or .json, which "
+			   "says what is written",
+			   path);
+	else if (a->files_len == FILES_MAX)
+		argp_error(state, "more than %d times --output", FILES_MAX);
+	else
+		a->files[a->files_len++] = path;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -133,6 +156,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--slowest %s: %s", arg, why);
 		a->report.slowest = (size_t)number;
 		return 0;
+	case OPTION_OUTPUT: add_file(a, arg, state); return 0;
 	case OPTION_HZ:
 		if (config_parse_number(arg, 0, SAMPLER_HZ_MAX, &number, why))
 			argp_error(state, "--hz %s: %s", arg, why);
@@ -171,8 +195,14 @@ static const struct argp parser = {
 	       "once. Only packets that were alone in their process are split, and their share "
 	       "is shown. Of the others there are totals.\n"
 	       "\n"
+	       "Below the columns stands what the connector did on a CPU while a packet was in "
+	       "hand: functions and lines of JavaScript (Node.js 20, 22 and 24), of native code "
+	       "and of the kernel. \"itself\" is the function alone, \"with callees\" what it "
+	       "called too. The page of --output FILE.html has it as a flame graph.\n"
+	       "\n"
 	       "  telltale profile --for 30s\n"
 	       "  telltale profile --for 5m --outcome rejected --slowest 10\n"
+	       "  telltale profile --output packet.html --output packet.pb.gz\n"
 	       "  telltale profile --dependency postgresql=6432 --json",
 };
 
@@ -184,19 +214,50 @@ static void end(int signal)
 	ended = 1;
 }
 
+static uint64_t ns_of(struct timeval t)
+{
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_usec * 1000;
+}
+
+/* What was seen goes to the terminal, or to whatever standard output is, and into files. */
 static int print(const struct arguments *a, struct session *session, const struct report *report,
 		 const struct held *held)
 {
 	struct report_session heading = {
-		session_ns(session),        session_end_ns(session),
-		session_no_clock(session),  session_no_dependencies(session),
-		session_shortened(session), session_hot(session)};
+		.ns = session_ns(session),
+		.end_ns = session_end_ns(session),
+		.no_clock = session_no_clock(session),
+		.no_dependencies = session_no_dependencies(session),
+		.shortened = session_shortened(session),
+		.hot = session_hot(session),
+	};
+	const struct output o = {
+		.report = report,
+		.session = &heading,
+		.tape = session_tape(session),
+		.wall_ns = (int64_t)clock_wall_ns() - (int64_t)session_ns(session),
+	};
+	struct rusage own;
+	int err = 0, failed;
 
 	heading.hot.held = held;
+	if (!getrusage(RUSAGE_SELF, &own)) {
+		heading.own_cpu_ns = ns_of(own.ru_utime) + ns_of(own.ru_stime);
+		heading.own_bytes = (uint64_t)own.ru_maxrss * 1024;
+	}
 	if (a->json)
-		return report_print_json(report, &heading, session_tape(session), stdout);
-	report_print(report, &heading, stdout);
-	return 0;
+		err = output_print_json(&o, stdout);
+	else
+		report_print(report, &heading, stdout);
+	for (size_t i = 0; i < a->files_len; i++) {
+		failed = output_write(&o, a->files[i]);
+		if (failed == -EINVAL)
+			log_err("profile", "%s takes stacks, and there are none", a->files[i]);
+		else if (failed)
+			log_err("profile", "cannot write %s: %s", a->files[i], strerror(-failed));
+		err = failed ? failed : err;
+	}
+	return err;
 }
 
 /* What was seen, from the session to the report. 0 or -ENOMEM. */

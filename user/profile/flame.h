@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "profile/held.h"
 
@@ -45,5 +46,15 @@ int flame_lines(const struct held *held, struct flame_top *top, size_t len);
 
 /* "name (file:line)" of the function, at most LEN bytes with the NUL. */
 void flame_label(const struct stacks_name *name, char *label, size_t len);
+
+/* A line for each path that took time itself: its functions with semicolons between them, the
+ * outermost first, and microseconds. */
+void flame_print_folded(const struct flame *f, FILE *out);
+
+struct json_object;
+
+/* {"name", "kind", "ns", "self_ns", "samples", "callees"} of the root; NULL when memory is short.
+ */
+struct json_object *flame_json(const struct flame *f);
 
 #endif

@@ -119,15 +119,10 @@ void hot_print(const struct hot *h, FILE *out)
 
 static struct json_object *top_json(const struct flame_top *top, unsigned line)
 {
-	static const char *const kinds[STACKS_KINDS] = {
-		[STACKS_OF_KERNEL] = "kernel",
-		[STACKS_OF_NATIVE] = "native",
-		[STACKS_OF_SCRIPT] = "javascript",
-	};
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "function", json_object_new_string(top->name.function));
-	json_object_object_add(o, "kind", json_object_new_string(kinds[top->name.kind]));
+	json_object_object_add(o, "kind", json_object_new_string(stacks_kinds[top->name.kind]));
 	json_object_object_add(o, "file",
 			       top->name.file ? json_object_new_string(top->name.file) : NULL);
 	json_object_object_add(o, "line", line ? json_object_new_int64(line) : NULL);

@@ -12,6 +12,12 @@
 #define BUCKETS    65536       /* of each index */
 #define BYTES_MAX  (16u << 20) /* of all texts and stacks */
 
+const char *const stacks_kinds[] = {
+	[STACKS_OF_KERNEL] = "kernel",
+	[STACKS_OF_NATIVE] = "native",
+	[STACKS_OF_SCRIPT] = "javascript",
+};
+
 struct text {
 	struct text *next;
 	char bytes[];

@@ -16,6 +16,8 @@
 
 #define STACKS_DEPTH_MAX 256 /* frames of one stack, inlined ones too */
 
+extern const char *const stacks_kinds[]; /* "kernel" and so on */
+
 enum stacks_kind {
 	STACKS_OF_KERNEL,
 	STACKS_OF_NATIVE,

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
+
 /* What has been the same in all versions that are known. */
 #define TAGS            3
 #define POINTER         1
@@ -25,8 +27,9 @@
 #define FORM_TOGETHER   1
 #define FORM_EXTERNAL   2
 #define FORM_THIN       5
-#define STRINGS_DEEP    16 /* strings put together of others */
-#define LOCALS_LISTED   75 /* a ScopeInfo with as many names or more has them in a table */
+#define STRINGS_DEEP    16   /* strings put together of others */
+#define STRINGS_MAX     1024 /* of which one is put together */
+#define LOCALS_LISTED   75   /* a ScopeInfo with as many names or more has them in a table */
 #define SCOPE_BEGINS    3
 #define SCOPE_LOOKED_AT 14 /* words behind the names of a ScopeInfo */
 #define PIECE           16384
@@ -161,7 +164,8 @@ struct pieces {
 	const struct v8_heap *heap;
 	void (*each)(void *context, const void *characters, size_t len, size_t width);
 	void *context;
-	size_t left; /* bytes that may be read */
+	size_t left;      /* bytes that may be read */
+	unsigned strings; /* that were looked at */
 };
 
 static bool read_pieces(struct pieces *p, uint64_t address, uint64_t bytes, size_t width)
@@ -190,7 +194,7 @@ static bool read_string(struct pieces *p, uint64_t string, unsigned deep)
 		size_t width = type & STRING_NARROW ? 1 : 2;
 		uint64_t bytes = (v8_heap_word(h, string, STRING_LEN - 4) >> 32) * width;
 
-		if (type < 0 || type >= h->layout->first_nonstring)
+		if (type < 0 || type >= h->layout->first_nonstring || p->strings++ == STRINGS_MAX)
 			return false;
 		switch (type & STRING_FORM) {
 		case FORM_SEQUENTIAL:
@@ -214,7 +218,7 @@ bool v8_heap_pieces(const struct v8_heap *h, uint64_t string, size_t max,
 		    void (*each)(void *context, const void *characters, size_t len, size_t width),
 		    void *context)
 {
-	struct pieces p = {h, each, context, max};
+	struct pieces p = {h, each, context, max, 0};
 
 	return read_string(&p, string, 0);
 }
@@ -257,10 +261,12 @@ static void add_characters(void *context, const void *characters, size_t len, si
 
 void v8_heap_text(const struct v8_heap *h, uint64_t string, char text[V8_TEXT_LEN])
 {
-	struct text t = {text, 0};
+	char raw[V8_TEXT_LEN] = "";
+	struct text t = {raw, 0};
 
-	text[0] = '\0';
 	v8_heap_pieces(h, string, (size_t)2 * V8_TEXT_LEN, add_characters, &t);
+	/* The process chose it, and it may be shown on a terminal. */
+	escape_text(raw, text, V8_TEXT_LEN);
 }
 
 /* --- functions ---------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ size_t v8_heap_span(const struct v8_heap *h, uint64_t object, int32_t offset, vo
 /* All LEN bytes of an array of bytes from AT on, or false. */
 bool v8_heap_part(const struct v8_heap *h, uint64_t array, size_t at, void *buf, size_t len);
 
-/* The string as UTF-8, cut to its room; empty when it is none. */
+/* The string as UTF-8, cut to its room and fit for a terminal; empty when it is none. */
 void v8_heap_text(const struct v8_heap *h, uint64_t string, char text[V8_TEXT_LEN]);
 /* The name of the function whose SharedFunctionInfo has NAME, and where it begins in its script. */
 void v8_heap_function(const struct v8_heap *h, uint64_t name, char text[V8_TEXT_LEN],
