@@ -56,7 +56,7 @@ struct probe {
 /* Some programs attached to one cgroup. */
 struct probe_cgroup {
 	uint64_t id;
-	struct bpf_link *links[PROBE_CGROUP_LINKS];
+	int links[PROBE_CGROUP_LINKS]; /* descriptors; -1: not attached */
 };
 
 #define PROBE_TLS_POINTS 8
@@ -82,18 +82,13 @@ static int fill_continuations(struct telltale_bpf *skel)
 		const struct bpf_map *map;
 		const struct bpf_program *program;
 	} continuations[] = {
-		{skel->maps.more_ingress, skel->progs.ingress_resume},
-		{skel->maps.more_egress, skel->progs.egress_resume},
-		{skel->maps.settle_ingress, skel->progs.ingress_settle},
-		{skel->maps.settle_egress, skel->progs.egress_settle},
-		{skel->maps.step_ingress, skel->progs.ingress_step},
-		{skel->maps.step_egress, skel->progs.egress_step},
-		{skel->maps.more_write, skel->progs.tls_write_step},
-		{skel->maps.more_read, skel->progs.tls_read_step},
-		{skel->maps.walk_ingress, skel->progs.ingress_walk},
-		{skel->maps.walk_egress, skel->progs.egress_walk},
-		{skel->maps.walk_write, skel->progs.tls_write_walk},
-		{skel->maps.walk_read, skel->progs.tls_read_walk},
+		{skel->maps.follow_socket, skel->progs.socket_follow},
+		{skel->maps.settle_socket, skel->progs.socket_settle},
+		{skel->maps.turn_socket, skel->progs.socket_turn},
+		{skel->maps.step_socket, skel->progs.socket_step},
+		{skel->maps.walk_socket, skel->progs.socket_walk},
+		{skel->maps.step_tls, skel->progs.tls_stepped},
+		{skel->maps.walk_tls, skel->progs.tls_walked},
 	};
 
 	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
@@ -117,10 +112,8 @@ static enum uprobe_when returns(const struct probe *p)
 static void choose_uprobes(struct probe *p)
 {
 	struct bpf_program *const both[] = {
-		p->skel->progs.tls_write,      p->skel->progs.tls_read,
-		p->skel->progs.tls_write_ex,   p->skel->progs.tls_read_ex,
-		p->skel->progs.tls_write_step, p->skel->progs.tls_read_step,
-		p->skel->progs.tls_write_walk, p->skel->progs.tls_read_walk,
+		p->skel->progs.tls_write,   p->skel->progs.tls_read,    p->skel->progs.tls_write_ex,
+		p->skel->progs.tls_read_ex, p->skel->progs.tls_stepped, p->skel->progs.tls_walked,
 	};
 	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
 					     p->skel->progs.tls_read_enter};
@@ -331,7 +324,7 @@ void probe_close(struct probe *p)
  * and may be given a bound. */
 static void bound_flows(struct probe *p, const struct probe_cgroup *c)
 {
-	if (!c->links[2] && !p->unbounded) {
+	if (c->links[2] < 0 && !p->unbounded) {
 		log_warn("probe",
 			 "cannot be told of closed sockets (%s): the number of connections "
 			 "followed, and the kernel memory they take, is not bounded",
@@ -341,12 +334,30 @@ static void bound_flows(struct probe *p, const struct probe_cgroup *c)
 	p->skel->bss->flows_max = p->unbounded ? 0 : PROBE_FLOWS_MAX / p->targets_len;
 }
 
+/* Where each is attached. The programs do not say that: see telltale.bpf.c. */
+static int attach_links(const struct probe *p, struct probe_cgroup *c, int cgroup)
+{
+	const struct {
+		const struct bpf_program *program;
+		enum bpf_attach_type where;
+	} programs[PROBE_CGROUP_LINKS] = {
+		{p->skel->progs.ingress_run, BPF_CGROUP_INET_INGRESS},
+		{p->skel->progs.egress_run, BPF_CGROUP_INET_EGRESS},
+		{p->skel->progs.socket_released, BPF_CGROUP_INET_SOCK_RELEASE},
+	};
+
+	for (size_t i = 0; i < PROBE_CGROUP_LINKS; i++) {
+		c->links[i] = bpf_link_create(bpf_program__fd(programs[i].program), cgroup,
+					      programs[i].where, NULL);
+		if (c->links[i] < 0 && i < 2) /* the third is done without */
+			return -errno;
+	}
+	return 0;
+}
+
 int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *cgroup,
 			struct probe_cgroup **out, char *why, size_t why_len)
 {
-	const struct bpf_program *programs[PROBE_CGROUP_LINKS] = {p->skel->progs.ingress_run,
-								  p->skel->progs.egress_run,
-								  p->skel->progs.socket_released};
 	struct probe_cgroup *c = calloc(1, sizeof(*c));
 	uint8_t value = (uint8_t)target;
 	int err = 0;
@@ -354,15 +365,14 @@ int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *c
 	if (!c)
 		return -ENOMEM;
 	c->id = cgroup->id;
+	for (size_t i = 0; i < PROBE_CGROUP_LINKS; i++)
+		c->links[i] = -1;
 	p->skel->bss->attached_ns[target] = clock_mono_ns();
 	/* Before the first segment is seen. */
 	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &c->id, &value, BPF_ANY))
 		err = -errno;
-	for (size_t i = 0; i < PROBE_CGROUP_LINKS && !err; i++) {
-		c->links[i] = bpf_program__attach_cgroup(programs[i], cgroup->fd);
-		if (!c->links[i] && i < 2) /* the third is done without */
-			err = -errno;
-	}
+	if (!err)
+		err = attach_links(p, c, cgroup->fd);
 	if (err) {
 		snprintf(why, why_len, "cannot attach to %.200s: %s%s", cgroup->path,
 			 strerror(-err),
@@ -380,7 +390,8 @@ int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *c
 void probe_detach_cgroup(struct probe *p, struct probe_cgroup *c)
 {
 	for (size_t i = 0; i < PROBE_CGROUP_LINKS; i++)
-		bpf_link__destroy(c->links[i]);
+		if (c->links[i] >= 0)
+			close(c->links[i]);
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.targets), &c->id);
 	free(c);
 }
@@ -390,8 +401,7 @@ bool probe_cgroup_lingers(const struct probe_cgroup *c)
 	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
 
-	return !bpf_obj_get_info_by_fd(bpf_link__fd(c->links[0]), &info, &len) &&
-	       info.cgroup.cgroup_id;
+	return !bpf_obj_get_info_by_fd(c->links[0], &info, &len) && info.cgroup.cgroup_id;
 }
 
 void probe_attach_execs(struct probe *p)
