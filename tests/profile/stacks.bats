@@ -23,7 +23,7 @@ burn_on() {
 }
 
 @test 'functions of JavaScript, inlined ones too, have their share of the time, and their files and lines' {
-  burn_on node
+  burn_on "${NODE:-node}"
 }
 
 @test 'the same in Node.js 22' {
