@@ -51,7 +51,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 # --- files --------------------------------------------------------------------------------------
 
-SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h
+SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h $(BUILD)/bpf/stacks.skel.h
 PROTOS := $(wildcard proto/*.proto)
 PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 USER   := $(wildcard user/*/*.c)
@@ -138,6 +138,7 @@ $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
 $(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------
 
