@@ -125,11 +125,11 @@ static void doubt_everything(struct daemon *d)
 		pipeline_doubt_restart(d->pipeline, i, 0, clock_mono_ns());
 }
 
-static void say_missed(struct daemon *d)
+void leave_say_missed(struct daemon *d)
 {
 	log_warn("run", "the probe half was restarted: what the targets sent meanwhile is not "
 			"counted");
-	series_total(d->series, METRIC_PROBE_RESTARTED, 0, 1);
+	series_count(d->series, METRIC_PROBE_RESTARTED, 0, 1);
 }
 
 void leave_take(struct daemon *d, ring_sink *sink)
@@ -139,7 +139,7 @@ void leave_take(struct daemon *d, ring_sink *sink)
 	int err = 0;
 
 	if (w->missed)
-		say_missed(d);
+		leave_say_missed(d);
 	if (w->before == WIRE_BEFORE_NONE)
 		return;
 	if (w->before == WIRE_BEFORE_LEFT && view_backlog(d->view) >= 0)

@@ -26,4 +26,7 @@ void leave_end(struct daemon *d);
 /* What the daemon half before left, or that it left nothing. SINK is as for view_consume. */
 void leave_take(struct daemon *d, ring_sink *sink);
 
+/* Another probe half goes on, and a target may have sent something between the two. */
+void leave_say_missed(struct daemon *d);
+
 #endif

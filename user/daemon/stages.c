@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "config/text.h"
 #include "daemon/confine.h"
+#include "daemon/leave.h"
 #include "base/hostkey.h"
 #include "base/instance.h"
 #include "base/log.h"
@@ -111,9 +112,42 @@ static int make_key(const struct config *c)
 	return err;
 }
 
+/* The probe half was restarted, and this half has its path. */
+static int find_again(void *context, int *link)
+{
+	const struct daemon *d = context;
+	int err = link_connect(d->options->socket, link);
+
+	if (err || link_is_by(*link, d->options->user))
+		return err;
+	close(*link);
+	return -EPERM;
+}
+
+/* With other targets the next daemon half goes on, for which this one leaves what it has in hand.
+ */
+static void resumed(void *context, const struct wire_welcome *w)
+{
+	struct daemon *d = context;
+
+	log_info("run", "another probe half goes on where the one before ended%s",
+		 w->targets == d->targets.len ? "" : ", with other targets: starting anew");
+	if (w->missed)
+		leave_say_missed(d);
+	if (w->targets != d->targets.len)
+		d->outdated = true;
+}
+
 static int open_view(struct daemon *d)
 {
-	const struct view_hooks hooks = {target_said, answered, unseen_said, witnessed, closed, d};
+	const struct view_hooks hooks = {.target = target_said,
+					 .answer = answered,
+					 .unseen = unseen_said,
+					 .witnessed = witnessed,
+					 .closed = closed,
+					 .connect = d->options->socket ? find_again : NULL,
+					 .resumed = resumed,
+					 .context = d};
 	char why[256] = "";
 	int link = d->options->link;
 	int err = d->options->socket ? make_key(d->config) : 0;
@@ -349,7 +383,7 @@ void daemon_close(struct daemon *d)
 	/* It looks at the exporter. */
 	local_stop(d->local);
 	if (d->exporter)
-		export_stop(d->exporter, DAEMON_FLUSH_MS);
+		export_stop(d->exporter, d->withdrawn ? 0 : DAEMON_FLUSH_MS);
 	page_stop(d->page);
 	health_free(d->health);
 	free(d->control_path);
