@@ -29,28 +29,6 @@ halves() {
   daemon tt
 }
 
-load_on() {
-  until [[ -e $BED/enough ]]; do
-    connector_hammer alice '{"count":500,"concurrency":8,"receiver":"test.bob","probes":0}' || return
-  done
-}
-
-load_begin() {
-  load_on 3>&- 4>&- &
-  hammer=$!
-}
-
-load_end() {
-  touch "$BED/enough"
-  wait "$hammer"
-}
-
-unharmed() {
-  connector_count alice
-  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ]
-  [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
-}
-
 attached() {
   bpftool cgroup tree "$BED_CGROUP" | grep -cE 'ingress_run|egress_run|socket_released'
 }
@@ -126,7 +104,7 @@ PYTHON
 
 @test "the daemon half is restarted under load, again and again: not one exchange is lost" {
   halves
-  load_begin
+  load_begin '"probes":0'
   for ((i = 0; i < ${RESTARTS:-4}; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 telltale_metric tt packet_count_prepare
     bed_stop tt
@@ -146,7 +124,7 @@ PYTHON
 
 @test "the daemon half is killed under load: no exchange fails, and the probe half and the next one say so" {
   halves
-  load_begin
+  load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
   bed_stop tt KILL || true
   bed_wait 20 'the probe half to say so' grep -q 'ended without a word' "$BED/probe.log"
@@ -162,7 +140,7 @@ PYTHON
 
 @test "the probe half is killed under load: no exchange fails, nothing stays attached, and the daemon half says so" {
   halves
-  load_begin
+  load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
   bed_stop probe KILL || true
   bed_wait 20 'the programs to be detached' not attached

@@ -153,6 +153,33 @@ sys.exit(0 if want["prepares"] > 0 and right else 1)
 PYTHON
 }
 
+# load_begin [OPTIONS]: from now on alice sends to bob, or to all her peers, until load_end: some hundred exchanges a
+# second, many of them under way at any time, which leave the processor to others too. OPTIONS are more of hammer.js's.
+load_begin() {
+  rm -f "$BED/enough"
+  load_on "$@" 3>&- 4>&- &
+  load=$!
+}
+
+load_on() {
+  until [[ -e $BED/enough ]]; do
+    connector_hammer alice "{\"count\":500,\"concurrency\":32,\"pause_ms\":20,\"receiver\":\"test.bob\"${1:+,$1}}" ||
+      return
+  done
+}
+
+load_end() {
+  touch "$BED/enough"
+  wait "$load"
+}
+
+# Whether no exchange of alice's has failed.
+unharmed() {
+  connector_count alice
+  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ] &&
+    [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
+}
+
 not() {
   ! "$@"
 }

@@ -91,19 +91,12 @@ bad_network() {
   counts 300
 }
 
-# Makes exchanges until $BED/enough exists.
-hammer_on() {
-  until [ -e "$BED/enough" ]; do
-    connector_hammer alice '{"count":200,"concurrency":16,"receiver":"test.bob"}' || return
-  done
-}
-
 @test "telltale taken away and put back under load neither counts twice nor sticks" {
   network_start 1500 seed=8 reorder=0.05
   network_connectors http
   network_probes
-  hammer_on 3>&- &
-  local hammer=$! seen=0 sent
+  load_begin
+  local seen=0 sent
   for _ in 1 2 3; do
     bed_wait 60 'exchanges to be counted again' \
       at_least 100 telltale_metric tt-alice telltale_exchanges_total 'outcome="fulfilled"'
@@ -111,8 +104,7 @@ hammer_on() {
     seen=$((seen + $(network_counted tt-alice)))
     telltale_start tt-alice
   done
-  touch "$BED/enough"
-  wait "$hammer"
+  load_end
   bed_wait 10 'the ring to be read' telltale_quiet tt-alice
   telltale_stop tt-alice
   seen=$((seen + $(network_counted tt-alice)))

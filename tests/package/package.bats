@@ -108,7 +108,7 @@ upgraded() {
   before=$(collector_exports collector)
   cp "$(there /etc/telltale/telltale.yaml)" "$BED/enabled.yaml"
   daemon=$(main_pid telltale) probe=$(main_pid telltale-probe)
-  load_begin
+  load_begin '"probes":0'
   install $NEXT
   bed_wait 60 'both halves of the new version' upgraded "$daemon" "$probe"
   bed_wait 20 'payments to be counted again' at_least 1 metric transactions_total

@@ -90,19 +90,3 @@ attached() {
 pay() {
   connector_hammer alice "{\"count\":${1:-50},\"concurrency\":4,\"receiver\":\"test.bob\",\"probes\":0}"
 }
-
-load_begin() {
-  (until [[ -e $BED/enough ]]; do pay 200 || exit; done) 3>&- 4>&- &
-  hammer=$!
-}
-
-load_end() {
-  touch "$BED/enough"
-  wait "$hammer"
-}
-
-unharmed() {
-  connector_count alice
-  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ]
-  [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
-}

@@ -154,7 +154,7 @@ PYTHON
 @test "systemctl restart telltale under load, again and again: not one exchange is lost, and none is in doubt" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   for ((i = 0; i < RESTARTS; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
     ctl restart telltale
@@ -187,7 +187,7 @@ back_again() {
 @test "systemctl restart telltale-probe under load, again and again: not one exchange is lost, plain or TLS" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   pid=$(main_pid telltale)
   for ((i = 1; i <= RESTARTS; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
@@ -212,7 +212,7 @@ back_again() {
 @test "both are restarted at once under load, as by an upgrade of the same build: not one exchange is lost" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   for ((i = 1; i <= RESTARTS; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
     ctl restart "${UNITS[@]}"
@@ -232,7 +232,7 @@ back_again() {
   printf '[Service]\nWatchdogSec=5s\nTimeoutAbortSec=1s\n' >"$BED/units/telltale.service.d/watchdog.conf"
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
   # The probe half first: everything stays attached for the next one.
   pid=$(main_pid telltale)
@@ -284,7 +284,7 @@ retarget() {
 @test "systemctl reload takes a target more and gives it back under load: not one exchange is lost" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
   pid=$(main_pid telltale)
   retarget a carol.service
@@ -322,7 +322,7 @@ retarget() {
 @test "targets in another order are loaded anew beside those of before, and that something may be missing is said" {
   packaged
   begun
-  load_begin
+  load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
   pid=$(main_pid telltale)
   retarget i carol.service

@@ -3,6 +3,7 @@
 'use strict'
 
 const crypto = require('crypto')
+const { setTimeout } = require('timers/promises')
 const packet = require('ilp-packet')
 const { seeded } = require('./random')
 
@@ -13,14 +14,15 @@ const sha256 = (data) => crypto.createHash('sha256').update(data).digest()
 /*
  * COUNT Prepares to RECEIVER (an ILP address), PER_STREAM to each destination, CONCURRENCY at a
  * time, over the links in turn (stream by stream). Of the streams PROBES are rejected throughout;
- * of the other packets REJECTS are rejected and ZEROS carry no money. LABEL stands in every address
- * and PAYLOAD in every packet's data. Returns the first REVEAL conditions, in hex, and what the run
+ * of the other packets REJECTS are rejected and ZEROS carry no money. After each exchange there is a
+ * pause of PAUSE_MS before the next takes its place. LABEL stands in every address and PAYLOAD in every
+ * packet's data. Returns the first REVEAL conditions, in hex, and what the run
  * took, on the clock and of this process's CPU time.
  */
 async function hammer (node, options) {
   const {
     count, receiver, concurrency = 16, per_stream: perStream = 10, probes = 0.1, rejects = 0.1,
-    zeros = 0.05, min = 1, max = 1000000000, seed = 1, label = 'stream', payload = 'hammer', reveal = 0
+    zeros = 0.05, pause_ms: pauseMs = 0, min = 1, max = 1000000000, seed = 1, label = 'stream', payload = 'hammer', reveal = 0
   } = options
   const random = seeded(seed)
   const run = crypto.randomBytes(6).toString('hex')
@@ -60,6 +62,7 @@ async function hammer (node, options) {
         result.failed++
         if (result.errors.length < 10) result.errors.push(error.message)
       }
+      if (pauseMs) await setTimeout(pauseMs)
     }
   }
   const begun = process.hrtime.bigint()
