@@ -51,7 +51,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 # --- files --------------------------------------------------------------------------------------
 
-SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h
+SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h $(BUILD)/bpf/stacks.skel.h
 PROTOS := $(wildcard proto/*.proto)
 PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 USER   := $(wildcard user/*/*.c)
@@ -138,6 +138,7 @@ $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
 $(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------
 
@@ -334,7 +335,7 @@ scale: ## play up to 5,000 nodes before the service, and measure each part, as r
 	$(Q)tests/service/scale
 	$(Q)tests/service/disk
 
-storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd too, as root (TAP)
+storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd and in containers too, as root (TAP)
 	$(Q)STORM=$${STORM:-50} bats --tap --filter 'under load' tests/targets
 
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)

@@ -185,7 +185,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.settimeout(10)
 s.connect("probe.sock")
 try:
-    s.send(struct.pack("=HHIII", 1, 1, 16, 2, 0))
+    s.send(struct.pack("=HHIQQII", 2, 1, 24, 0, 0, 2, 0))
     sys.exit(1 if s.recv(4096) else 0)
 except (ConnectionResetError, BrokenPipeError):
     pass
@@ -193,4 +193,52 @@ PYTHON
   [ "$status" = 0 ]
   grep -q 'another user has asked for the ring' "$BED/probe.log"
   bed_stop probe
+}
+
+# within_account COMMAND...: runs it where there is a user telltale, and $BED is /mnt, in a mount namespace of its own.
+within_account() {
+  cp /etc/passwd /etc/group "$BED/"
+  grep -q '^telltale:' "$BED/passwd" || echo 'telltale:x:61234:61234::/:/usr/sbin/nologin' >>"$BED/passwd"
+  grep -q '^telltale:' "$BED/group" || echo 'telltale:x:61234:' >>"$BED/group"
+  {
+    printf '#!/bin/sh\nset -e\n'
+    printf 'mount --bind %s %s\n' "$BED/passwd" /etc/passwd "$BED/group" /etc/group "$BED" /mnt
+    echo 'exec "$@"'
+  } >"$BED/within"
+  chmod +x "$BED/within"
+  unshare --mount "$BED/within" "$@"
+}
+
+# daemon_pid NAME: the child that is the daemon half of `telltale run`.
+daemon_pid() {
+  pgrep --parent "$(bed_pid "$1")"
+}
+
+@test "telltale run as root takes the rights of the packaged user, where that may read what is configured" {
+  receiver bob
+  sender alice "http://127.0.0.1:$(connector_port bob)"
+  telltale_config tt "$(connector_cgroup alice)"
+  # Other users have no way to $BED.
+  sed -i "s|$BED|/mnt|" "$BED/tt.yaml"
+  chmod 755 "$BED"
+  chmod 644 "$BED/tt.yaml" "$BED/rates.json"
+  user=$(within_account id -u telltale)
+  run -0 within_account "$TELLTALE" check --config /mnt/tt.yaml
+  [[ $output == *"the user telltale of the service can read all"* ]]
+  bed_spawn tt within_account env -i PATH="$PATH" "$TELLTALE" run --config /mnt/tt.yaml
+  bed_wait 60 'telltale' telltale_ready tt
+  pid=$(daemon_pid tt)
+  # Real, effective, saved, of files. Without a capability and the calls for it, nothing leads back to root.
+  grep -qE "^Uid:\s+0\s+$user\s+$user\s+$user$" "/proc/$pid/status"
+  for set in CapInh CapPrm CapEff CapBnd CapAmb; do grep -qE "^$set:\s+0+$" "/proc/$pid/status"; done
+  [ "$(stat -c %u "$BED/tt.state")" = "$user" ]
+  connector_hammer alice '{"count":50,"concurrency":4,"receiver":"test.bob"}'
+  bed_wait 20 'the payments' at_least 50 telltale_metric tt telltale_exchanges_total 'outcome="fulfilled"'
+  kill -HUP "$(bed_pid tt)" # the probe half may still send it signals
+  bed_wait 20 'the reload' grep -q 'the new configuration is in use' "$BED/tt.log"
+  bed_stop tt
+  # A file that the user may not read: said, and root's rights stay.
+  chmod 600 "$BED/tt.yaml"
+  run within_account "$TELLTALE" check --config /mnt/tt.yaml
+  [[ $output == *"cannot be read by the user telltale"* ]]
 }

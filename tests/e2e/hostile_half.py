@@ -14,9 +14,9 @@ import struct
 import sys
 import time
 
-VERSION, RECORD_VERSION = 1, 2
+VERSION, RECORD_VERSION = 2, 2
 HELLO, LEAVING, GONE, ASK, WELCOME = 1, 2, 3, 4, 5
-ANSWER = 9
+ANSWER, BYE = 9, 12
 PATIENCE_S = 60
 
 
@@ -24,8 +24,8 @@ def message(kind, body=b"", version=VERSION, length=None):
     return struct.pack("=HHI", version, kind, len(body) + 8 if length is None else length) + body
 
 
-def hello():
-    return message(HELLO, struct.pack("=II", RECORD_VERSION, 0))
+def hello(resumes=0, session=bytes(16)):
+    return message(HELLO, session + struct.pack("=II", RECORD_VERSION, resumes))
 
 
 def ask(number, target=0, role=0, pid=0, family=4, port=443, at=2**64 - 1):
@@ -120,6 +120,24 @@ def impossible(path):
     refused(path, ask(1), [0] * 20)
 
 
+def strange_rings(path):
+    """It says that it has the ring of a probe half before: of one that never was. It is sent away."""
+    for session in (bytes(16), b"\xff" * 16):
+        s = connect(path)
+        s.close()
+        for resumes in (1, 2, 2**32 - 1):
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            s.settimeout(PATIENCE_S)
+            s.connect(path)
+            send(s, hello(resumes, session))
+            try:
+                data, ancillary, _, _ = s.recvmsg(4096, 1024)
+                assert not ancillary and (not data or struct.unpack("=HHI", data[:8])[1] == BYE), data
+            except ConnectionResetError:
+                pass
+            s.close()
+
+
 def flood(path):
     """More questions than there is time for; the answers are not read."""
     s = connect(path)
@@ -169,7 +187,7 @@ def legacies(path):
 
 def main():
     path = sys.argv[1]
-    for attack in (garbage, impossible, others_processes, legacies, flood):
+    for attack in (garbage, impossible, others_processes, legacies, strange_rings, flood):
         attack(path)
         print(attack.__name__, flush=True)
     connect(path).close()

@@ -47,15 +47,16 @@ telltale_there() {
   telltale_start "$1"
 }
 
-# systemd_payer: bob, who is paid, and the unit alice.service, who pays him, before systemd_start. It is
-# ready when $BED/alice.ready is there.
+# systemd_payer: bob and dora, who are paid, dora over TLS, and the unit alice.service, who pays them, before
+# systemd_start. It is ready when $BED/alice.ready is there. Leaves bob's and dora's addresses in url and tls.
 systemd_payer() {
-  local url
+  local peer="\"token\":\"secret-of-alice\",\"asset\":$EUR,\"ca\":\"$BED/ca.pem\""
   receiver bob
+  receiver_tls dora
   url=http://127.0.0.1:$(connector_port bob)
-  bed_certificates
+  tls=https://localhost:$(connector_port dora)
   python3 - "$BED" "{\"address\":\"test.alice\",\"asset\":$EUR,\"rates\":$RATES,
-    \"peers\":[{\"url\":\"$url/\",\"token\":\"secret-of-alice\",\"asset\":$EUR}]}" >"$BED/alice.json" <<'PYTHON'
+    \"peers\":[{\"url\":\"$url/\",$peer},{\"url\":\"$tls/\",$peer}]}" >"$BED/alice.json" <<'PYTHON'
 import json, sys
 print(json.dumps(json.loads(sys.argv[2]) |
                  {"name": "alice", "ready": sys.argv[1] + "/alice.ready", "truth": sys.argv[1] + "/alice.end"}))

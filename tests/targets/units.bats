@@ -46,7 +46,8 @@ configure() {
   chmod 640 "$file"
 }
 
-# packaged: that systemd with the units installed, their users made, and alice.service, who pays bob.
+# packaged: that systemd with the units installed, their users made, and alice.service, who pays
+# bob and dora.
 packaged() {
   systemd_payer
   installed
@@ -135,7 +136,8 @@ PYTHON
   pay
   unconverted=$(connector_truth alice originated fulfills)
   bed_wait 20 'amounts without a rate' is "$unconverted" metric telltale_unconverted_total
-  configure 'peers:' "  - {name: bob, endpoint: \"http://127.0.0.1:$(connector_port bob)/\", asset: {code: EUR, scale: 6}}" \
+  configure 'peers:' "  - {name: bob, endpoint: \"$url/\", asset: {code: EUR, scale: 6}}" \
+    "  - {name: dora, endpoint: \"$tls/\", asset: {code: EUR, scale: 6}}" \
     'endpoints:' "$(telltale_endpoint "$(collector_url collector)" own)"
   ctl reload telltale
   bed_wait 20 'the configuration to be taken' grep -q 'the new configuration is in use' "$BED/telltale.log"
@@ -172,40 +174,74 @@ back() {
   [[ $(main_pid "$1") != "$2" ]] && metric telltale_coverage_complete && ctl is-active "${UNITS[@]}"
 }
 
-# missed: what telltale says while the probe half was away, whoever paid meanwhile.
-missed() {
-  is 1 metric telltale_probe_restarted_total
-  is 0 metric telltale_coverage_complete
+# goes_on N: so often the probe half has taken over what the one before had left attached.
+goes_on() {
+  [[ $(grep -c 'of the probe half before this one go on' "$BED/telltale-probe.log") == "$1" ]] && back_again "$1"
 }
 
-@test "systemctl restart telltale-probe: the daemon half comes back by itself, and that something may be missing is said" {
+# The daemon half has noticed so many of them.
+back_again() {
+  [[ $(grep -c 'another probe half goes on' "$BED/telltale.log") == "$1" ]]
+}
+
+@test "systemctl restart telltale-probe under load, again and again: not one exchange is lost, plain or TLS" {
   packaged
   begun
-  pay
+  load_begin
   pid=$(main_pid telltale)
-  ctl restart telltale-probe
-  bed_wait 20 'the daemon half' back telltale "$pid"
-  missed
-  # From there on nothing is.
-  pay 100
-  [ "$(bed_json "$BED/alice.did" failed)" = 0 ]
-  ctl restart telltale
-  is 1 metric telltale_coverage_complete
-  # Nothing is missing while nobody could send.
-  ctl stop alice
-  pid=$(main_pid telltale)
-  ctl restart telltale-probe
-  bed_wait 20 'the daemon half' back telltale "$pid"
+  for ((i = 1; i <= RESTARTS; i++)); do
+    bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+    ctl restart telltale-probe
+    bed_wait 30 'the next probe half' goes_on "$i"
+    attached
+    ctl reset-failed telltale-probe # so many at once are refused
+  done
+  # What came meanwhile is nothing that would have to be said.
   is 0 metric telltale_probe_restarted_total
+  is 1 metric telltale_coverage_complete
+  [ "$(main_pid telltale)" = "$pid" ]
+  load_end
   ctl stop "${UNITS[@]}"
+  bed_wait 20 'the programs to be detached' not attached
+  add_up
+  exactly packaged alice
+  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
+  unharmed
 }
 
-@test "either half is killed under load: no payment fails, systemd starts it again, and the log says so" {
+@test "both are restarted at once under load, as by an upgrade of the same build: not one exchange is lost" {
+  packaged
+  begun
+  load_begin
+  for ((i = 1; i <= RESTARTS; i++)); do
+    bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+    ctl restart "${UNITS[@]}"
+    is 1 metric telltale_coverage_complete
+    ctl reset-failed "${UNITS[@]}"
+  done
+  load_end
+  ctl stop "${UNITS[@]}"
+  add_up
+  exactly packaged alice
+  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
+  unharmed
+}
+
+@test "either half is killed or frozen under load: no payment fails, systemd starts it again, and what is lost is said" {
+  mkdir -p "$BED/units/telltale.service.d"
+  printf '[Service]\nWatchdogSec=5s\nTimeoutAbortSec=1s\n' >"$BED/units/telltale.service.d/watchdog.conf"
   packaged
   begun
   load_begin
   bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  # The probe half first: everything stays attached for the next one.
   pid=$(main_pid telltale)
+  kill -KILL "$(main_pid telltale-probe)"
+  bed_wait 30 'the next probe half' goes_on 1
+  attached
+  [ "$(main_pid telltale)" = "$pid" ]
+  is 0 metric telltale_probe_restarted_total
+  is 1 metric telltale_coverage_complete
   kill -KILL "$pid"
   bed_wait 20 'the daemon half' back telltale "$pid"
   grep -q 'the daemon half has ended without a word' "$BED/telltale-probe.log"
@@ -213,14 +249,94 @@ missed() {
   is 1 metric telltale_daemon_killed_total
   is 0 metric telltale_coverage_complete
   pid=$(main_pid telltale)
-  kill -KILL "$(main_pid telltale-probe)"
+  kill -STOP "$pid"
+  bed_wait 60 'the daemon half, by its watchdog' back telltale "$pid"
+  load_end
+  unharmed
+  # What comes later is attached to with the programs of before.
+  rm "$BED/alice.ready"
+  ctl restart alice
+  bed_wait 60 alice test -e "$BED/alice.ready"
+  main_pid alice >"$BED/alice.pid"
+  before=$(metric telltale_exchanges_total 'outcome="fulfilled"')
+  pay
+  bed_wait 20 'both kinds of exchanges' at_least "$((before + $(connector_truth alice originated fulfills)))" \
+    metric telltale_exchanges_total 'outcome="fulfilled"'
+  # Stopped for good, nothing is left attached, however it was stopped.
+  ctl stop telltale
+  ctl kill --signal=KILL telltale-probe
+  ctl stop telltale-probe
   bed_wait 20 'the programs to be detached' not attached
-  bed_wait 30 'both halves' back telltale "$pid"
-  attached
-  grep -q 'the probe half has ended without a word' "$BED/telltale.log"
+}
+
+# missed: what telltale says while the probe half was away, whoever paid meanwhile.
+missed() {
+  is 1 metric telltale_probe_restarted_total
+  is 0 metric telltale_coverage_complete
+}
+
+# retarget i|a NAME: the configuration names alice, and this unit before or after it.
+retarget() {
+  configure "$ASSET"
+  sed -i "/unit: alice/$1\\  - unit: $2" "$(there /etc/telltale/telltale.yaml)"
+}
+
+@test "systemctl reload takes a target more and gives it back under load: not one exchange is lost" {
+  packaged
+  begun
+  load_begin
+  bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  pid=$(main_pid telltale)
+  retarget a carol.service
+  ctl reload telltale
+  bed_wait 60 'the daemon half' back telltale "$pid"
+  bed_wait 20 'the target to be awaited' is 1 metric telltale_targets_missing
+  bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  pid=$(main_pid telltale)
+  configure "$ASSET"
+  ctl reload telltale
+  bed_wait 60 'the daemon half' back telltale "$pid"
+  load_end
+  is 0 metric telltale_probe_restarted_total
+  is 1 metric telltale_coverage_complete
+  # An error is said, and changes nothing.
+  pid=$(main_pid telltale-probe)
+  configure 'targest: none'
+  ctl reload telltale
+  bed_wait 20 'the configuration to be refused' grep -q 'of before stays' "$BED/telltale-probe.log"
+  [ "$(main_pid telltale-probe)" = "$pid" ]
+  # Consent that is taken back ends both, and nothing stays attached.
+  configure "$ASSET"
+  sed -i 's/enabled: true/enabled: false/' "$(there /etc/telltale/telltale.yaml)"
+  ctl reload telltale
+  bed_wait 20 'the programs to be detached' not attached
+  bed_wait 20 'the probe half to end' not ctl is-active telltale-probe
+  bed_wait 20 'the daemon half to end' not ctl is-active telltale
+  ctl stop "${UNITS[@]}"
+  add_up
+  exactly packaged alice
+  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
+  unharmed
+}
+
+@test "targets in another order are loaded anew beside those of before, and that something may be missing is said" {
+  packaged
+  begun
+  load_begin
+  bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  pid=$(main_pid telltale)
+  retarget i carol.service
+  ctl restart telltale-probe
+  bed_wait 60 'the daemon half' back telltale "$pid"
   missed
   load_end
   unharmed
+  # Nothing is missing while nobody could send.
+  ctl stop alice
+  pid=$(main_pid telltale)
+  configure "$ASSET"
+  ctl restart telltale-probe
+  bed_wait 60 'the daemon half' back telltale "$pid"
+  is 0 metric telltale_probe_restarted_total
   ctl stop "${UNITS[@]}"
-  bed_wait 20 'the programs to be detached' not attached
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,22 +15,32 @@
 
 /* The protocol is documented in sd_notify(3). libsystemd, which has it too, would be loaded with
  * its compressors for this one function. */
-static void send_state(const char *state)
+bool notify_find(struct notify_address *a)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t len = path ? strlen(path) : 0;
+
+	if (!len || len >= sizeof(a->to.sun_path))
+		return false;
+	memset(a, 0, sizeof(*a));
+	a->to.sun_family = AF_UNIX;
+	memcpy(a->to.sun_path, path, len);
+	if (a->to.sun_path[0] == '@') /* a name without a file */
+		a->to.sun_path[0] = '\0';
+	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	return true;
+}
+
+static void send_state(const char *state)
+{
+	struct notify_address a;
 	int fd;
 
-	if (!len || len >= sizeof(to.sun_path))
+	if (!notify_find(&a))
 		return;
-	memcpy(to.sun_path, path, len);
-	if (to.sun_path[0] == '@') /* a name without a file */
-		to.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 ||
-	    sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&to,
-		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+	if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+			     (struct sockaddr *)&a.to, a.len) < 0)
 		log_debug("run", "the service manager cannot be notified: %s", strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -6,6 +6,17 @@
 #ifndef TELLTALE_NOTIFY_H
 #define TELLTALE_NOTIFY_H
 
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Where the service manager listens. False: there is none. */
+struct notify_address {
+	struct sockaddr_un to;
+	socklen_t len;
+};
+bool notify_find(struct notify_address *a);
+
 /* It does what it is for; also after a reload. */
 void notify_ready(void);
 /* It reads its configuration again; notify_ready follows, whether that worked or not. */

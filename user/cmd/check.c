@@ -14,6 +14,7 @@
 #include "cmd/commands.h"
 #include "cmd/consent.h"
 #include "config/config.h"
+#include "daemon/account.h"
 #include "config/text.h"
 #include "export/export.h"
 #include "tap/host.h"
@@ -363,12 +364,13 @@ static void check_unix(const struct config *config, const char *listen, const ch
 static bool is_running(const struct config *config)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool answers = false;
 
 	if (fd >= 0 && snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
 				config->run_dir) < (int)sizeof(address.sun_path))
-		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+			  errno == EAGAIN; /* its queue is full */
 	if (fd >= 0)
 		close(fd);
 	return answers;
@@ -447,6 +449,34 @@ static void check_collectors(const struct config *config)
 	}
 }
 
+static void say_unreadable(void *context, const char *path, int err)
+{
+	unsigned *n = context;
+
+	check_say(HOST_FAIL, "user",
+		  "%s cannot be read by the user " ACCOUNT_NAME
+		  " of the service: %s; `chgrp " ACCOUNT_NAME "` and `chmod g+r` let it",
+		  path, strerror(-err));
+	++*n;
+}
+
+/* Root reads everything, and the daemon half does not. */
+static void check_account(const struct config *config)
+{
+	const struct passwd *user = account_find();
+	unsigned unreadable = 0;
+	int err = user ? account_each_unreadable(user, config, say_unreadable, &unreadable) : 0;
+
+	if (err)
+		check_say(HOST_WARN, "user",
+			  "it cannot be tried what the user " ACCOUNT_NAME " reads: %s",
+			  strerror(-err));
+	else if (user && !unreadable)
+		check_say(HOST_OK, "user",
+			  "the user " ACCOUNT_NAME
+			  " of the service can read all that the configuration names");
+}
+
 int cmd_check(int argc, char **argv)
 {
 	struct arguments a = {0};
@@ -465,6 +495,7 @@ int cmd_check(int argc, char **argv)
 		config_print(config, stdout);
 	} else {
 		check_consent(config);
+		check_account(config);
 		check_host();
 		check_targets(config);
 		check_directory("state_dir", config->state_dir);

@@ -13,10 +13,14 @@
 #include "base/privilege.h"
 #include "cmd/commands.h"
 #include "config/config.h"
+#include "daemon/account.h"
 #include "daemon/daemon.h"
 #include "halves/keeper.h"
 #include "page/socket.h"
 #include "tap/host.h"
+
+/* The unit has systemd start this half again (RestartForceExitStatus=). */
+#define STATUS_AGAIN 75
 
 enum { OPTION_SOCKET = 256, OPTION_USER, OPTION_TRUTH };
 
@@ -116,15 +120,23 @@ static struct config *load(struct arguments *a, char *path, size_t path_len)
 
 int command_give_up_privileges(const struct config *config)
 {
+	const struct passwd *user = account_find();
 	char why[256];
 	gid_t group;
-	int err;
+	bool shared;
+	int err = 0;
 
 	/* What is wrong with the group, opening the page says. */
-	if (config->listen_group &&
-	    !page_group_find(config->listen_group, &group, why, sizeof(why)))
+	shared = config->listen_group &&
+		 !page_group_find(config->listen_group, &group, why, sizeof(why));
+	if (user)
+		err = account_take(user, config, shared ? &group : NULL);
+	if (shared && (!user || err == -EACCES))
 		privilege_join(group);
-	err = privilege_drop_all();
+	if (err == -EACCES)
+		err = 0;
+	if (!err)
+		err = privilege_drop_all();
 	if (err)
 		log_err("run", "cannot give up privileges: %s", strerror(-err));
 	return err;
@@ -136,7 +148,7 @@ int cmd_probe(int argc, char **argv)
 	struct keeper_options keeper = {0};
 	char path[PATH_MAX], lacking[256];
 	struct config *config;
-	int status = EXIT_FAILURE;
+	int status = EXIT_FAILURE, err;
 
 	if (argp_parse(&probe_parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
@@ -146,10 +158,14 @@ int cmd_probe(int argc, char **argv)
 	keeper.config = config;
 	keeper.socket = path;
 	keeper.user = a.user;
-	if (!host_may_start(lacking, sizeof(lacking)))
+	keeper.load = command_config_again;
+	keeper.load_context = &a.config;
+	if (!host_may_start(lacking, sizeof(lacking))) {
 		log_err("run", "%s", lacking);
-	else if (!keeper_run(&keeper))
-		status = EXIT_SUCCESS;
+	} else {
+		err = keeper_run(&keeper);
+		status = err == KEEPER_AGAIN ? STATUS_AGAIN : err ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
 	config_free(config);
 	return status;
 }

@@ -15,11 +15,13 @@
 #include "cmd/onlooker.h"
 #include "exchange/match.h"
 #include "privacy/entropy.h"
+#include "tap/sampler.h"
 
 #define EXCHANGES_OPEN 16384
 #define EXCHANGES_MAX  65536
 #define EVENTS_MAX     1500000 /* 48 MB of marks */
 #define ENDPOINTS_MAX  512
+#define SAMPLES_MAX    500000
 #define DRAIN_MS       20                /* between two looks into the rings */
 #define TICK_NS        (500 * NS_PER_MS) /* ... at the list of processes */
 #define LATE_NS        (50 * NS_PER_MS)  /* an event is written this long after its time at most */
@@ -34,6 +36,10 @@ struct session {
 	struct onlooker onlooker;
 	struct timing *timing; /* NULL: the kernel refuses it */
 	char no_clock[320];
+	struct sampler *sampler; /* NULL: not asked for, or the kernel refuses it */
+	struct stacks *stacks;
+	unsigned hz;
+	char no_stacks[320];
 	const char *shortened;
 	bool crowded; /* there are more processes than are watched; logged */
 	struct match *match;
@@ -140,6 +146,10 @@ static void watch(void *context, pid_t pid)
 
 	if (!pid)
 		return;
+	if (s->sampler)
+		sampler_watch(s->sampler, pid);
+	if (!s->timing)
+		return;
 	if (!tape_watch(s->tape, pid)) {
 		timing_watch(s->timing, pid);
 	} else if (!s->crowded) {
@@ -151,7 +161,7 @@ static void watch(void *context, pid_t pid)
 
 static void watch_processes(struct session *s)
 {
-	for (size_t i = 0; s->timing && i < s->onlooker.targets_len; i++)
+	for (size_t i = 0; i < s->onlooker.targets_len; i++)
 		target_each_process(&s->onlooker.targets[i], watch, s);
 }
 
@@ -165,6 +175,8 @@ static void drain(struct session *s)
 			tape_lose(s->tape, s->drained_ns);
 		tape_settle(s->tape, now_ns - LATE_NS);
 	}
+	if (s->sampler)
+		sampler_consume(s->sampler, s->stacks);
 	onlooker_read(&s->onlooker, take_record, s);
 	close_ended(s);
 	match_settle(s->match, ring_counters_sum(s->onlooker.dropped));
@@ -207,8 +219,20 @@ static int attach(struct session *s)
 	return err ? err : attach_timing(s);
 }
 
+static int open_sampler(struct session *s, unsigned hz)
+{
+	s->hz = hz;
+	if (!hz)
+		return 0;
+	s->stacks = stacks_new(SAMPLES_MAX);
+	if (!s->stacks)
+		return -ENOMEM;
+	sampler_open(hz, &s->sampler, s->no_stacks, sizeof(s->no_stacks));
+	return 0;
+}
+
 int session_open(const struct config *config, const struct timing_port *ports, size_t ports_len,
-		 struct session **out)
+		 unsigned hz, struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int err;
@@ -221,11 +245,14 @@ int session_open(const struct config *config, const struct timing_port *ports, s
 	s->tape = tape_new(EVENTS_MAX);
 	err = s->hops && s->tape ? onlooker_find(&s->onlooker, config->targets, config->targets_len)
 				 : -ENOMEM;
-	/* The clocks run before the first exchange is seen. */
-	if (!err && !timing_open(ports, ports_len, &s->timing, s->no_clock, sizeof(s->no_clock)))
-		watch_processes(s);
 	if (!err)
+		err = open_sampler(s, hz);
+	if (!err) {
+		timing_open(ports, ports_len, &s->timing, s->no_clock, sizeof(s->no_clock));
+		/* The clocks run before the first exchange is seen. */
+		watch_processes(s);
 		err = attach(s);
+	}
 	if (err) {
 		session_close(s);
 		return err;
@@ -241,6 +268,8 @@ void session_close(struct session *s)
 		return;
 	onlooker_fini(&s->onlooker);
 	timing_close(s->timing);
+	sampler_close(s->sampler);
+	stacks_free(s->stacks);
 	match_free(s->match);
 	hops_free(s->hops);
 	tape_free(s->tape);
@@ -279,6 +308,8 @@ void session_run(struct session *s, uint64_t for_ns, const volatile sig_atomic_t
 	drain(s);
 	tape_settle(s->tape, UINT64_MAX);
 	match_drain(s->match, now_ns);
+	if (s->sampler)
+		sampler_name(s->sampler, s->stacks);
 }
 
 struct hops *session_hops(struct session *s)
@@ -316,4 +347,29 @@ const char *session_no_dependencies(const struct session *s)
 const char *session_shortened(const struct session *s)
 {
 	return s->shortened;
+}
+
+const struct stacks *session_stacks(const struct session *s)
+{
+	return s->sampler ? s->stacks : NULL;
+}
+
+struct hot session_hot(const struct session *s)
+{
+	struct sampler_stats stats;
+
+	if (!s->sampler)
+		return (struct hot){.no_stacks = s->hz ? s->no_stacks : NULL};
+	stats = sampler_stats(s->sampler);
+	return (struct hot){
+		.hz = s->hz,
+		.dropped = stats.dropped + stacks_lost(s->stacks),
+		.cost_ns = stats.cost_ns,
+		.samples = stats.samples,
+		.scripts = stats.scripts,
+		.unnamed = stats.unnamed,
+		.cut = stats.cut,
+		.unwatched = stats.unwatched,
+		.unknown = sampler_unknown(s->sampler),
+	};
 }

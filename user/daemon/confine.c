@@ -2,6 +2,7 @@
 #include "daemon/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -80,14 +81,19 @@ static void add_file(struct paths *p, const char *file)
 		add_dir_of(p, real, false);
 }
 
-static void add_rates(struct paths *p, const char *location)
+/* The file that LOCATION names, malloc'ed; NULL: none. */
+static char *file_of(const char *location)
 {
 	char *path = location ? fetch_path_of_url(location) : NULL;
 
-	if (path)
-		add_file(p, path);
-	else if (location && !strstr(location, "://"))
-		add_file(p, location);
+	return path || !location || strstr(location, "://") ? path : strdup(location);
+}
+
+static void add_rates(struct paths *p, const char *location)
+{
+	char *path = file_of(location);
+
+	add_file(p, path);
 	free(path);
 }
 
@@ -148,4 +154,37 @@ int confine(const struct daemon_options *options)
 	if (err)
 		log_err("run", "cannot confine the daemon half: %s", strerror(-err));
 	return err;
+}
+
+/* A directory that the confinement does not have refuses what the file's mode allows. */
+static bool is_allowed(const char *file, char *which, size_t which_len)
+{
+	int fd;
+
+	if (!file || access(file, R_OK))
+		return true; /* what is wrong then is said elsewhere */
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0)
+		close(fd);
+	else if (errno == EACCES)
+		snprintf(which, which_len, "%s", file);
+	return fd >= 0 || errno != EACCES;
+}
+
+bool confine_allows(const struct config *c, char *which, size_t which_len)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < RATES_SOURCES && all; i++) {
+		char *path = file_of(c->rates[i].location);
+
+		all = is_allowed(path, which, which_len);
+		free(path);
+	}
+	for (size_t i = 0; i < c->endpoints_len && all; i++) {
+		all = is_allowed(c->endpoints[i].ca_file, which, which_len) &&
+		      is_allowed(c->endpoints[i].cert_file, which, which_len) &&
+		      is_allowed(c->endpoints[i].key_file, which, which_len);
+	}
+	return all;
 }

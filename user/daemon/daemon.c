@@ -158,6 +158,8 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	drain_ring(d);
 	rates_tick(d->rates, clock_mono_ms());
+	if (d->outdated)
+		leave_begin(d);
 	if (view_end(d->view) != VIEW_THERE || leave_is_done(d))
 		event_base_loopbreak(d->base);
 }
@@ -348,6 +350,7 @@ static void run(struct daemon *d)
 		blind_drain(d->blind);
 	if (view_end(d->view) == VIEW_GONE)
 		pipeline_unwitnessed(d->pipeline, clock_mono_ns());
+	leave_drain(d);
 	pipeline_drain(d->pipeline, clock_mono_ns());
 	leave_end(d);
 	reload_finish(d->reload);

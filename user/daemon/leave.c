@@ -54,22 +54,29 @@ static void put_payment(void *context, const struct payment_state *state)
 	backlog_payment(d->backlog, state);
 }
 
+void leave_drain(struct daemon *d)
+{
+	uint64_t now = clock_mono_ns(), from = now > DOUBTS_LIFE_NS ? now - DOUBTS_LIFE_NS : 0;
+
+	if (!d->backlog)
+		return;
+	/* The witness goes on, and tells the next one: that is in no doubt for want of a look. */
+	for (unsigned i = 0; i < d->targets.len; i++) {
+		if (pipeline_doubted(d->pipeline, i, from, now))
+			d->leave_doubted |= 1ULL << i;
+	}
+	pipeline_unwitnessed(d->pipeline, now);
+}
+
 void leave_end(struct daemon *d)
 {
-	uint64_t now = clock_mono_ns(), doubted = 0;
 	int fd;
 
 	if (!d->backlog)
 		return;
-	for (unsigned i = 0; i < d->targets.len; i++) {
-		uint64_t from = now > DOUBTS_LIFE_NS ? now - DOUBTS_LIFE_NS : 0;
-
-		if (pipeline_doubted(d->pipeline, i, from, now))
-			doubted |= 1ULL << i;
-	}
 	pipeline_each_doubt(d->pipeline, put_doubt, d);
 	pipeline_each_payment(d->pipeline, put_payment, d);
-	fd = backlog_finish(d->backlog, doubted);
+	fd = backlog_finish(d->backlog, d->leave_doubted);
 	if (fd < 0)
 		log_err("run", "cannot leave anything to the next daemon half: %s", strerror(-fd));
 	else
@@ -118,11 +125,11 @@ static void doubt_everything(struct daemon *d)
 		pipeline_doubt_restart(d->pipeline, i, 0, clock_mono_ns());
 }
 
-static void say_missed(struct daemon *d)
+void leave_say_missed(struct daemon *d)
 {
 	log_warn("run", "the probe half was restarted: what the targets sent meanwhile is not "
 			"counted");
-	series_total(d->series, METRIC_PROBE_RESTARTED, 0, 1);
+	series_count(d->series, METRIC_PROBE_RESTARTED, 0, 1);
 }
 
 void leave_take(struct daemon *d, ring_sink *sink)
@@ -132,7 +139,7 @@ void leave_take(struct daemon *d, ring_sink *sink)
 	int err = 0;
 
 	if (w->missed)
-		say_missed(d);
+		leave_say_missed(d);
 	if (w->before == WIRE_BEFORE_NONE)
 		return;
 	if (w->before == WIRE_BEFORE_LEFT && view_backlog(d->view) >= 0)

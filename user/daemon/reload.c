@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/reload.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "config/config.h"
+#include "daemon/confine.h"
 #include "daemon/stages.h"
 
 #define STAGE "reload"
@@ -74,7 +76,6 @@ const char *reload_needs_restart(const struct config *old, const struct config *
 		bool same;
 	} keys[] = {
 		/* Those of the probe half first, as restarting that one restarts both. */
-		{"targets", same_targets(old, new)},
 		{"tls_connections", old->tls_connections == new->tls_connections},
 		{"state_dir", same_text(old->state_dir, new->state_dir)},
 		{"privacy", same_privacy(&old->privacy, &new->privacy)},
@@ -88,6 +89,8 @@ const char *reload_needs_restart(const struct config *old, const struct config *
 		{"cardinality_limit",
 		 old->privacy.cardinality_limit == new->privacy.cardinality_limit},
 		{"run_dir", same_text(old->run_dir, new->run_dir)},
+		/* Last: a probe half that is a service takes them, see can_take. */
+		{"targets", same_targets(old, new)},
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -183,19 +186,44 @@ static bool is_of_probe(const char *key)
 }
 
 /* Whether NEXT can be taken; if not, the reason has been logged. */
-static bool can_take(const struct config *current, const struct config *next)
+static bool can_take(const struct reload *r, const struct config *next)
 {
+	const struct config *current = r->daemon->config;
 	const char *key = reload_needs_restart(current, next), *why = config_runnable(next);
+	char which[PATH_MAX] = "";
 
+	/* When the probe half has taken them, it says so, and another daemon half begins. */
+	if (key && !strcmp(key, "targets") && r->daemon->options->socket)
+		key = NULL;
 	if (key)
 		log_err(STAGE,
 			"`%s` was changed, and only a restart can change it: `systemctl restart "
 			"%s`, or take the change back",
 			key, is_of_probe(key) ? "telltale-probe" : "telltale");
+	else if (!why && !confine_allows(next, which, sizeof(which)))
+		log_err(STAGE,
+			"%s is in a directory that no file was in when telltale started, and it "
+			"has "
+			"given up the right to open files elsewhere: `systemctl restart telltale`, "
+			"or put the file beside the others",
+			which);
 	else if (!why && !export_check(next->endpoints, next->endpoints_len))
 		return true;
-	keep(next, key ? NULL : why);
+	keep(next, key || which[0] ? NULL : why);
 	return false;
+}
+
+/* What the operator promises about a target. The targets themselves are the probe half's. */
+static void take_promises(struct daemon *d, const struct config *next)
+{
+	for (unsigned i = 0; i < d->targets.len && i < next->targets_len; i++) {
+		struct target *t = &d->targets.list[i];
+
+		if (strcmp(t->name, next->targets[i].name) != 0)
+			continue;
+		t->never_forwards = next->targets[i].never_forwards;
+		pipeline_never_forwards(d->pipeline, i, t->never_forwards);
+	}
 }
 
 static bool take(struct reload *r, struct config *next)
@@ -211,6 +239,7 @@ static bool take(struct reload *r, struct config *next)
 		return false;
 	}
 	r->next = next;
+	take_promises(d, next);
 	begin_stop(r);
 	return true;
 }
@@ -239,7 +268,7 @@ bool reload_begin(struct reload *r)
 		config_free(next);
 		return false;
 	}
-	if (!can_take(d->config, next) || !take(r, next))
+	if (!can_take(r, next) || !take(r, next))
 		config_free(next);
 	reload_tick(r);
 	return true;

@@ -9,8 +9,12 @@
  * before, in a thread of its own, and one for the new endpoints goes on after that. Nothing of it
  * touches the ring or the programs, so no exchange is lost.
  *
- * Only a restart changes targets, privacy, payments, the network, the page's address, directories
- * and sizes: the programs, the open sums and the sockets depend on them.
+ * Targets are the probe half's. Where that is a service it takes others by itself, and what stays
+ * is attached all the time; then this half leaves, and another begins (leave.h).
+ *
+ * Only a restart changes other targets of `telltale run`, privacy, payments, the network, the
+ * page's address, directories and sizes: the programs, the open sums and the sockets depend on
+ * them.
  */
 #ifndef TELLTALE_DAEMON_RELOAD_H
 #define TELLTALE_DAEMON_RELOAD_H

@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "config/text.h"
 #include "daemon/confine.h"
+#include "daemon/leave.h"
 #include "base/hostkey.h"
 #include "base/instance.h"
 #include "base/log.h"
@@ -77,7 +78,8 @@ static int find_probe(const struct daemon_options *options, int *link)
 	bool said = false;
 	int err;
 
-	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED) {
+	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED ||
+	       err == -EAGAIN) {
 		if (!said)
 			log_info("run", "waiting for the probe half on %s", options->socket);
 		said = true;
@@ -110,9 +112,42 @@ static int make_key(const struct config *c)
 	return err;
 }
 
+/* The probe half was restarted, and this half has its path. */
+static int find_again(void *context, int *link)
+{
+	const struct daemon *d = context;
+	int err = link_connect(d->options->socket, link);
+
+	if (err || link_is_by(*link, d->options->user))
+		return err;
+	close(*link);
+	return -EPERM;
+}
+
+/* With other targets the next daemon half goes on, for which this one leaves what it has in hand.
+ */
+static void resumed(void *context, const struct wire_welcome *w)
+{
+	struct daemon *d = context;
+
+	log_info("run", "another probe half goes on where the one before ended%s",
+		 w->targets == d->targets.len ? "" : ", with other targets: starting anew");
+	if (w->missed)
+		leave_say_missed(d);
+	if (w->targets != d->targets.len)
+		d->outdated = true;
+}
+
 static int open_view(struct daemon *d)
 {
-	const struct view_hooks hooks = {target_said, answered, unseen_said, witnessed, closed, d};
+	const struct view_hooks hooks = {.target = target_said,
+					 .answer = answered,
+					 .unseen = unseen_said,
+					 .witnessed = witnessed,
+					 .closed = closed,
+					 .connect = d->options->socket ? find_again : NULL,
+					 .resumed = resumed,
+					 .context = d};
 	char why[256] = "";
 	int link = d->options->link;
 	int err = d->options->socket ? make_key(d->config) : 0;

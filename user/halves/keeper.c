@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,346 +17,76 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "base/fdstore.h"
 #include "base/hostkey.h"
 #include "base/log.h"
 #include "base/privilege.h"
 #include "base/sandbox.h"
 #include "config/config.h"
-#include "halves/link.h"
 #include "halves/looker.h"
-#include "halves/ring.h"
 #include "halves/sightings.h"
+#include "halves/talk.h"
 #include "halves/watched.h"
 #include "privacy/entropy.h"
+#include "tap/kept.h"
 #include "tap/probe.h"
 #include "tap/processes.h"
 
 #define STAGE        "probe"
 #define TICK_MS      1000 /* between two looks at the targets' processes */
 #define CATCH_UP_MS  50
-#define ASKS_AT_ONCE 16 /* questions answered before anything else is looked after */
 #define KEY_WAIT_MS  1000
 #define END_MS       10000 /* for the daemon half: its last export, and one more when it reloads */
-#define BYE_MS       1000  /* for it to read what was said before */
+#define LEFT_MS      8000  /* for a daemon half that is leaving, before the next probe half comes */
+#define SETTLE_TICKS 15    /* until all processes have been looked at again */
 
 struct keeper {
 	const struct keeper_options *options;
 	const struct config *config;
+	struct fdstore *store; /* NULL: nothing outlives this process */
 	struct watched watched;
 	struct probe *probe;
 	struct processes *processes;
-	struct ring_counters *dropped;
 	struct looker looker;
 	struct witness *witness; /* NULL: the kernel does not take its programs */
 	struct sightings sightings;
-	struct siphash_key session;
+	struct talk *talk;
 	uint64_t execs;
+	unsigned ticks;
 
-	int listener, link;
-	struct event *link_event;
-	bool welcomed; /* the daemon half at LINK was */
-	bool leaving;  /* ... and has said that it goes */
-	bool missed;   /* as in the welcome */
-	bool targets_sent;
-	int backlog; /* what the one before left; -1: nothing */
-	enum wire_before before;
-	uint64_t dropped_before;
-	struct target_status known[CONFIG_TARGETS_MAX]; /* to the daemon half at LINK */
-	struct wire_closed closed;                      /* not sent yet, where len is not 0 */
-
-	uint64_t complained_ns;
 	struct event_base *base;
 	struct event *events[10];
 	size_t events_len;
+	bool missed;      /* as in the welcome */
 	bool in_terminal; /* it was started in one */
 	bool stopping;
-	int err; /* why it ends */
+	bool withdrawn; /* the configuration has taken its consent back */
+	int err;        /* why it ends */
 };
 
-/* --- to the daemon half ----------------------------------------------------------------------- */
-
-static void part(struct keeper *k);
-
-/* Whether M was sent. What was not for want of room is sent later. Of a daemon half that is gone,
- * what it has said last is still to be read: on_link finds its end. */
-static bool send_to(struct keeper *k, enum wire_type type, struct wire_message *m)
-{
-	int err;
-
-	if (k->link < 0)
-		return false;
-	wire_begin(m, type);
-	err = link_send(k->link, m, NULL, 0);
-	if (err && err != -EAGAIN && err != -EPIPE)
-		part(k);
-	return !err;
-}
-
-static bool send_target(struct keeper *k, unsigned i, const struct target_status *s)
-{
-	struct wire_message m = {.target = {.since_ns = s->since_ns,
-					    .index = i,
-					    .state = s->state,
-					    .cgroups = s->cgroups,
-					    .refused = s->refused}};
-
-	wire_put_text(m.target.name, sizeof(m.target.name), k->watched.list[i].name);
-	wire_put_text(m.target.reason, sizeof(m.target.reason), s->reason);
-	return send_to(k, WIRE_TARGET, &m);
-}
-
-static bool is_news(const struct target_status *now, const struct target_status *known)
-{
-	return now->state != known->state || now->cgroups != known->cgroups ||
-	       now->refused != known->refused || now->since_ns != known->since_ns ||
-	       strcmp(now->reason, known->reason) != 0;
-}
-
-/* Those that have changed since they were sent, or all. */
-static void send_targets(struct keeper *k, bool all)
-{
-	for (unsigned i = 0; i < k->watched.len; i++) {
-		struct target_status s = target_status(&k->watched.list[i]);
-
-		if (!all && !is_news(&s, &k->known[i]))
-			continue;
-		if (!send_target(k, i, &s))
-			return;
-		k->known[i] = s;
-	}
-	k->targets_sent = true;
-}
-
-static void send_state(struct keeper *k)
-{
-	struct wire_message m = {.state = {.execs = k->execs,
-					   .processes = (uint32_t)processes_len(k->processes),
-					   .tapped = (uint32_t)processes_tapped(k->processes),
-					   .tls_refused = processes_tls_refused(k->processes)}};
-
-	send_to(k, WIRE_STATE, &m);
-}
-
-/* The ends of connections are kept until there is somebody to send them to: what is open on them
- * would wait for its time to run out. */
-static void send_closed(struct keeper *k)
-{
-	while (k->welcomed) {
-		struct wire_message m = {0};
-
-		if (!k->closed.len)
-			k->closed.len =
-				(uint32_t)probe_ended(k->probe, k->closed.closes, WIRE_CLOSES);
-		if (!k->closed.len)
-			return;
-		m.closed = k->closed;
-		if (!send_to(k, WIRE_CLOSED, &m))
-			return;
-		memset(&k->closed, 0, sizeof(k->closed));
-	}
-}
-
-static bool send_sighting(void *context, enum wire_type type, struct wire_message *m)
-{
-	return send_to(context, type, m);
-}
-
-/* A daemon half takes them only when it knows how all targets do. */
-static void send_sightings(struct keeper *k)
-{
-	if (k->welcomed && k->targets_sent)
-		sightings_send(&k->sightings, send_sighting, k);
-}
-
-static void send_news(struct keeper *k)
-{
-	if (!k->welcomed)
-		return;
-	send_targets(k, !k->targets_sent);
-	send_sightings(k);
-	send_state(k);
-	send_closed(k);
-}
-
-static int welcome(struct keeper *k)
-{
-	struct wire_message m = {.welcome = {.session = {k->session.k0, k->session.k1},
-					     .dropped = k->dropped_before,
-					     .ring_bytes = PROBE_RING_BYTES,
-					     .targets = (uint32_t)k->watched.len,
-					     .record_version = RECORD_VERSION,
-					     .before = k->before,
-					     .backlog = k->backlog >= 0,
-					     .witness = k->witness != NULL,
-					     .missed = k->missed}};
-	const int fds[LINK_FDS] = {probe_ring(k->probe), probe_dropped(k->probe), k->backlog};
-	int err;
-
-	wire_begin(&m, WIRE_WELCOME);
-	err = link_send(k->link, &m, fds, k->backlog >= 0 ? 3 : 2);
-	explicit_bzero(&m, sizeof(m));
-	if (err)
-		return err;
-	if (k->backlog >= 0)
-		close(k->backlog);
-	k->backlog = -1;
-	k->before = WIRE_BEFORE_LOST; /* until it says that it has finished */
-	k->missed = false;            /* it is what this daemon half says */
-	k->welcomed = true;
-	k->targets_sent = false;
-	sightings_again(&k->sightings);
-	send_news(k);
-	return 0;
-}
-
-/* --- from the daemon half --------------------------------------------------------------------- */
-
-/* Once a second at most: whoever connects can cause it. */
-static void complain(struct keeper *k, const char *what)
-{
-	uint64_t now = clock_mono_ns();
-
-	if (now - k->complained_ns > NS_PER_S)
-		log_err(STAGE, "%s", what);
-	k->complained_ns = now;
-}
-
-/* The daemon half is gone, however that came. */
-static void part(struct keeper *k)
-{
-	if (k->link_event)
-		event_free(k->link_event);
-	k->link_event = NULL;
-	close(k->link);
-	k->link = -1;
-	if (k->welcomed) {
-		k->dropped_before = ring_counters_sum(k->dropped);
-		probe_new_reader(k->probe);
-	}
-	k->welcomed = false;
-	k->leaving = false;
-	if (k->options->socket && k->before == WIRE_BEFORE_LOST && !k->stopping)
-		complain(k, "the daemon half has ended without a word: what it had in hand is not "
-			    "counted; records wait in the ring for the next one");
-	if (!k->options->socket && !k->stopping) {
-		k->err = -EPIPE;
-		k->stopping = true;
-		event_base_loopbreak(k->base);
-	}
-}
-
-/* What a daemon half leaves to the next one is kept, and not looked into. */
-static void keep_backlog(struct keeper *k, struct link_fds *fds)
-{
-	struct stat st;
-
-	if (k->backlog >= 0)
-		close(k->backlog);
-	k->backlog = -1;
-	if (fds->fd[0] < 0 || fstat(fds->fd[0], &st) || !S_ISREG(st.st_mode) ||
-	    st.st_size > WIRE_BACKLOG_MAX)
-		return;
-	k->backlog = fds->fd[0];
-	fds->fd[0] = -1;
-}
-
-static void answer(struct keeper *k, const struct wire_ask *ask)
-{
-	struct wire_message m = {0};
-
-	if (ask->target >= k->watched.len)
-		return;
-	looker_answer(&k->looker, ask, &m.answer);
-	send_to(k, WIRE_ANSWER, &m); /* an answer that finds no room is not waited for */
-	send_closed(k);
-}
-
-/* False: it says what it may not say now. */
-static bool take(struct keeper *k, const struct wire_message *m, struct link_fds *fds)
-{
-	if (m->head.type == WIRE_HELLO)
-		return !k->welcomed && (!k->probe || !welcome(k));
-	if (!k->welcomed)
-		return false;
-	switch (m->head.type) {
-	case WIRE_ASK: answer(k, &m->ask); return true;
-	case WIRE_LEAVING:
-		if (!k->leaving)
-			probe_new_reader(k->probe);
-		k->leaving = true;
-		return true;
-	case WIRE_GONE:
-		keep_backlog(k, fds);
-		k->before = WIRE_BEFORE_LEFT;
-		return true;
-	default: return false;
-	}
-}
-
-static void on_link(evutil_socket_t fd, short what, void *context)
-{
-	struct keeper *k = context;
-
-	(void)what;
-	for (unsigned i = 0; i < ASKS_AT_ONCE && k->link == fd; i++) {
-		struct wire_message m;
-		struct link_fds fds;
-		int err = link_receive(fd, WIRE_FROM_DAEMON, &m, &fds);
-
-		if (err == -EAGAIN)
-			return;
-		if (!err && !take(k, &m, &fds))
-			err = -EBADMSG;
-		link_fds_close(&fds);
-		if (err == -EPROTONOSUPPORT)
-			complain(k, "the daemon half is of another version: start both anew");
-		else if (err && err != -EPIPE)
-			complain(k, "the daemon half says what it may not: it is disconnected");
-		if (err && k->link == fd)
-			part(k);
-	}
-}
-
-static int watch_link(struct keeper *k)
-{
-	k->link_event = event_new(k->base, k->link, EV_READ | EV_PERSIST, on_link, k);
-	return k->link_event && !event_add(k->link_event, NULL) ? 0 : -ENOMEM;
-}
-
-/* The one that is connected may be gone, and its end not be read yet. */
-static void see_off(struct keeper *k)
-{
-	struct pollfd fd = {.fd = k->link};
-
-	while (k->link >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP))
-		on_link(k->link, EV_READ, k);
-}
-
-/* One daemon half at a time. */
-static void on_connection(evutil_socket_t fd, short what, void *context)
-{
-	struct keeper *k = context;
-	int other;
-
-	(void)what;
-	if (link_accept(fd, &other))
-		return;
-	see_off(k);
-	if (!link_is_by(other, k->options->user)) {
-		complain(k, "a process of another user has asked for the ring: refused");
-		close(other);
-	} else if (k->link >= 0) {
-		complain(k, "a second daemon half has asked for the ring: refused, as the first is "
-			    "there");
-		close(other);
-	} else {
-		k->link = other;
-		if (watch_link(k))
-			part(k);
-	}
-}
-
 /* --- events ----------------------------------------------------------------------------------- */
+
+static void stop(struct keeper *k)
+{
+	k->stopping = true;
+	event_base_loopbreak(k->base);
+}
+
+static void daemon_parted(void *context)
+{
+	struct keeper *k = context;
+
+	k->err = -EPIPE;
+	stop(k);
+}
+
+static void daemon_left(void *context)
+{
+	struct keeper *k = context;
+
+	if (k->stopping)
+		event_base_loopbreak(k->base);
+}
 
 static void exec_begun(void *context, const struct record_exec *record)
 {
@@ -374,7 +103,7 @@ static void on_execs(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	probe_execs(k->probe, exec_begun, k);
-	send_closed(k);
+	talk_closed(k->talk);
 }
 
 static void on_processes(evutil_socket_t fd, short what, void *context)
@@ -384,7 +113,7 @@ static void on_processes(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	processes_catch_up(k->processes);
-	send_closed(k);
+	talk_closed(k->talk);
 }
 
 static void on_witness(evutil_socket_t fd, short what, void *context)
@@ -395,10 +124,10 @@ static void on_witness(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (!k->witness)
 		return;
-	if (k->leaving) /* it waits for what it has in hand to be witnessed */
+	if (talk_is_leaving(k->talk)) /* it waits for what it has in hand to be witnessed */
 		witness_soon(k->witness);
 	witness_tick(k->witness);
-	send_sightings(k);
+	talk_sightings(k->talk);
 }
 
 /* What has come to a target may have processes already. */
@@ -412,7 +141,7 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 	processes_scan(k->processes);
 	if (k->witness)
 		witness_soon(k->witness);
-	send_news(k);
+	talk_news(k->talk);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -422,32 +151,102 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	processes_scan(k->processes);
-	send_news(k);
+	if (++k->ticks == SETTLE_TICKS)
+		probe_settle(k->probe);
+	talk_news(k->talk);
 }
 
+/* One that is restarted while its daemon half is too, waits for what that leaves to the next. */
 static void on_signal(evutil_socket_t fd, short what, void *context)
 {
+	const struct timeval patience = {.tv_sec = LEFT_MS / 1000};
 	struct keeper *k = context;
 
 	(void)what;
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
 	k->stopping = true;
-	event_base_loopbreak(k->base);
+	talk_stopping(k->talk);
+	if (k->store && talk_is_leaving(k->talk))
+		event_base_loopexit(k->base, &patience);
+	else
+		event_base_loopbreak(k->base);
 }
 
-/* A manager asks for a reload, which is the daemon half's: targets need a restart. Or the terminal
- * that it was started in was closed: then nobody is there to stop it later. */
+/* --- the configuration is read again ---------------------------------------------------------- */
+
+/* For each target a number that tells it from others. */
+static void number_targets(const struct config *c, uint64_t *numbers)
+{
+	char text[PATH_MAX];
+
+	for (size_t i = 0; i < c->targets_len; i++) {
+		snprintf(text, sizeof(text), "%d %s", (int)c->targets[i].kind, c->targets[i].name);
+		numbers[i] = kept_hash(text, strlen(text));
+	}
+}
+
+static bool same_targets(const struct config *a, const struct config *b)
+{
+	uint64_t x[CONFIG_TARGETS_MAX], y[CONFIG_TARGETS_MAX];
+
+	number_targets(a, x);
+	number_targets(b, y);
+	return a->targets_len == b->targets_len && !memcmp(x, y, a->targets_len * sizeof(x[0]));
+}
+
+static bool is_changed(const struct config *old, const struct config *new)
+{
+	return !same_targets(old, new) || old->tls_connections != new->tls_connections ||
+	       strcmp(old->state_dir, new->state_dir) != 0;
+}
+
+/* The next probe half begins with the new configuration, and everything that both mean stays
+ * attached until then. Without a service manager there is none. */
+static void take_config(struct keeper *k, const struct config *next)
+{
+	const char *why = config_consent(next);
+
+	if (why) {
+		log_warn("reload", "%s (configuration: %s): detaching", why, config_file(next));
+		k->withdrawn = true;
+		stop(k);
+	} else if (!is_changed(k->config, next)) {
+		log_info("reload", "nothing has changed for the probe half");
+	} else if (!watched_check(next)) {
+		log_err("reload", "the targets of before stay attached");
+	} else if (!k->store) {
+		log_err("reload", "without a service manager that keeps what is attached, only a "
+				  "restart of `telltale probe` takes other targets");
+	} else {
+		log_info("reload", "other targets: starting anew");
+		k->err = KEEPER_AGAIN;
+		stop(k);
+	}
+}
+
+static void reload(struct keeper *k)
+{
+	struct config *next = k->options->load(k->options->load_context);
+
+	if (next)
+		take_config(k, next);
+	else
+		log_err("reload", "the configuration of before stays in use, unchanged");
+	config_free(next);
+}
+
+/* A manager asks for a reload. Or the terminal that it was started in was closed: then nobody is
+ * there to stop it later. */
 static void on_hangup(evutil_socket_t fd, short what, void *context)
 {
-	const struct keeper *k = context;
+	struct keeper *k = context;
 
 	if (k->in_terminal && !isatty(STDERR_FILENO))
 		on_signal(fd, what, context);
 	else if (k->options->daemon)
 		kill(k->options->daemon, SIGHUP);
 	else
-		log_warn(STAGE, "SIGHUP changes nothing here: restart this half for other targets, "
-				"and send it to the daemon half for the rest");
+		reload(k);
 }
 
 static int add_event(struct keeper *k, int fd, short what, event_callback_fn callback,
@@ -482,12 +281,10 @@ static int add_events(struct keeper *k)
 		{SIGTERM, on_signal, EV_SIGNAL, 0},
 		{SIGINT, on_signal, EV_SIGNAL, 0},
 		{SIGHUP, on_hangup, EV_SIGNAL, 0},
-		{k->listener, on_connection, EV_READ, 0},
 	};
-	size_t n = sizeof(wanted) / sizeof(wanted[0]);
 	int err = 0;
 
-	for (size_t i = 0; i < (k->listener < 0 ? n - 1 : n) && !err; i++)
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !err; i++)
 		err = add_event(k, wanted[i].fd, (short)(wanted[i].what | EV_PERSIST),
 				wanted[i].callback, wanted[i].every_ms);
 	return err;
@@ -506,24 +303,6 @@ static void prepare_process(void)
 	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files))
 		log_debug(STAGE, "cannot raise the limit of open files: %s", strerror(errno));
-}
-
-/* What the daemon half finds wrong, as a port that is taken, it says before the programs are
- * loaded, which takes seconds. */
-static int await_daemon(struct keeper *k)
-{
-	struct pollfd fd = {.fd = k->link, .events = POLLIN};
-	struct wire_message m;
-	struct link_fds fds;
-	int err;
-
-	while (poll(&fd, 1, -1) < 0 && errno == EINTR)
-		;
-	err = link_receive(k->link, WIRE_FROM_DAEMON, &m, &fds);
-	link_fds_close(&fds);
-	if (!err && m.head.type != WIRE_HELLO)
-		err = -EBADMSG;
-	return err;
 }
 
 /* A daemon half that was started together with this one has made the key. Else it is waited for,
@@ -557,25 +336,32 @@ static int load_key(const struct keeper *k, struct siphash_key *host)
 
 static int load(struct keeper *k)
 {
-	struct siphash_key host;
+	uint64_t targets[CONFIG_TARGETS_MAX];
+	struct siphash_key host, session;
 	char why[512] = "";
 	int err = load_key(k, &host);
 
 	if (err)
 		return err;
-	privacy_random_kernel(NULL, &k->session, sizeof(k->session));
-	log_info("run", "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open(&k->session, &host, k->watched.len, k->config->tls_connections, &k->probe,
-			 why, sizeof(why));
+	number_targets(k->config, targets);
+	privacy_random_kernel(NULL, &session, sizeof(session));
+	if (!fdstore_has(k->store, "memory."))
+		log_info("run",
+			 "loading the programs, which the kernel takes a few seconds to verify");
+	err = probe_open_again(k->store, targets, &session, &host, k->watched.len,
+			       k->config->tls_connections, &k->probe, why, sizeof(why));
 	explicit_bzero(&host, sizeof(host));
+	explicit_bzero(&session, sizeof(session));
 	if (err) {
 		log_err("run", "%s", why);
 		return err;
 	}
+	if (probe_goes_on(k->probe))
+		log_info(STAGE, "the programs of the probe half before this one go on");
 	if (probe_tls_refused(k->probe))
 		log_warn("run", "TLS cannot be read, plain HTTP can: %s",
 			 probe_tls_refused(k->probe));
-	return ring_counters_open(probe_dropped(k->probe), RECORD_TYPES, &k->dropped);
+	return 0;
 }
 
 /* A file beside the socket says that a probe half was attached. A service manager removes their
@@ -614,6 +400,7 @@ static int attach(struct keeper *k)
 	err = watched_attach(&k->watched, k->probe);
 	if (err)
 		return err;
+	probe_settle_cgroups(k->probe);
 	if (probe_attach_witness(k->probe)) {
 		k->witness = witness_new(k->probe, k->processes, k->watched.len, &sightings_ops,
 					 &k->sightings);
@@ -625,6 +412,8 @@ static int attach(struct keeper *k)
 	/* The first look knows which connections are older than the programs. */
 	if (k->witness)
 		witness_finish(k->witness);
+	if (!probe_goes_on(k->probe))
+		probe_settle(k->probe);
 	return watched_start(&k->watched);
 }
 
@@ -641,78 +430,107 @@ static int confine(const struct keeper *k)
 	return err;
 }
 
+/* Whether a target may have sent something that was not seen, as another probe half was attached
+ * before, and this one is where that was not. */
+static bool has_missed(const struct keeper *k)
+{
+	bool follows = follows_another(k);
+
+	if (probe_goes_on(k->probe) && !probe_attached_anew(k->probe))
+		return false;
+	return follows && has_process(k);
+}
+
+static int open_talk(struct keeper *k)
+{
+	const struct talk_with with = {
+		.base = k->base,
+		.store = k->store,
+		.link = k->options->link,
+		.socket = k->options->socket,
+		.user = k->options->user,
+	};
+
+	return talk_open(&with, &k->talk);
+}
+
+static int begin_talk(struct keeper *k)
+{
+	const struct talk_about about = {
+		.probe = k->probe,
+		.watched = &k->watched,
+		.processes = k->processes,
+		.looker = &k->looker,
+		.sightings = &k->sightings,
+		.execs = &k->execs,
+		.session = probe_session(k->probe),
+		.witness = k->witness != NULL,
+		.missed = k->missed,
+		.kept = k->store != NULL,
+		.parted = daemon_parted,
+		.left = daemon_left,
+		.context = k,
+	};
+
+	return talk_begin(k->talk, &about);
+}
+
 static int open_all(struct keeper *k)
 {
-	char why[512] = "";
 	int err;
 
 	prepare_process();
+	if (k->options->socket)
+		k->store = fdstore_open();
 	k->base = event_base_new();
 	err = k->base ? watched_open(&k->watched, k->config) : -ENOMEM;
-	if (!err && k->options->socket) {
-		err = link_listen(k->options->socket, &k->listener, why, sizeof(why));
-		if (err)
-			log_err(STAGE, "%s", why);
-	} else if (!err) {
-		err = await_daemon(k);
-	}
+	if (!err)
+		err = open_talk(k);
 	if (!err)
 		err = load(k);
 	if (!err)
 		err = attach(k);
-	k->missed = !err && follows_another(k) && has_process(k);
+	k->missed = !err && has_missed(k);
 	if (!err)
 		err = privilege_drop(probe_needs_admin(k->probe));
 	if (!err)
 		err = add_events(k);
 	if (!err)
 		err = confine(k);
-	if (!err && k->link >= 0)
-		err = watch_link(k);
-	if (!err && k->link >= 0)
-		err = welcome(k);
+	if (!err)
+		err = begin_talk(k);
 	return err || !k->stopping ? err : k->err;
 }
 
 static void close_all(struct keeper *k)
 {
-	if (k->link_event)
-		event_free(k->link_event);
+	if (k->talk && k->options->socket) {
+		talk_free(k->talk);
+		k->talk = NULL;
+	}
 	for (size_t i = 0; i < k->events_len; i++)
 		event_free(k->events[i]);
-	if (k->base)
-		event_base_free(k->base);
 	witness_free(k->witness);
 	processes_free(k->processes);
 	watched_detach(&k->watched);
-	ring_counters_close(k->dropped);
 	probe_close(k->probe);
 	watched_close(&k->watched);
-	if (k->listener >= 0)
-		close(k->listener);
-	if (k->backlog >= 0)
-		close(k->backlog);
-	explicit_bzero(&k->session, sizeof(k->session));
+	fdstore_close(k->store);
 }
 
-/* Nothing more comes into the ring. */
+/* Nothing more comes into the ring; or everything stays as it is for the next probe half. */
 static void detach(struct keeper *k)
 {
-	struct wire_message m = {0};
-
+	if (k->store && !k->withdrawn) {
+		talk_news(k->talk);
+		probe_leave(k->probe);
+		return;
+	}
 	probe_detach_execs(k->probe);
 	if (k->witness)
 		witness_finish(k->witness);
 	watched_detach(&k->watched);
-	send_sightings(k);
-	send_closed(k);
-	/* A daemon half that has not read for long may still have room for nothing. */
-	if (!send_to(k, WIRE_BYE, &m) && k->link >= 0) {
-		struct pollfd fd = {.fd = k->link, .events = POLLOUT};
-
-		poll(&fd, 1, BYE_MS);
-		send_to(k, WIRE_BYE, &m);
-	}
+	talk_bye(k->talk);
 }
 
 /* Waits for CHILD to end, and ends it when it takes too long. Returns its status, of waitpid. */
@@ -738,10 +556,10 @@ static void see_it_end(struct keeper *k)
 {
 	int status;
 
-	if (k->err && k->link >= 0) {
-		close(k->link);
-		k->link = -1;
-	}
+	if (k->err && k->talk)
+		talk_hang_up(k->talk);
+	else if (k->err)
+		close(k->options->link);
 	status = await_end(k->options->daemon);
 	if (WIFSIGNALED(status))
 		log_err(STAGE,
@@ -750,8 +568,6 @@ static void see_it_end(struct keeper *k)
 			strsignal(WTERMSIG(status)));
 	if (!k->err || k->err == -EPIPE)
 		k->err = status ? -EPIPE : 0;
-	if (k->link >= 0)
-		close(k->link);
 }
 
 int keeper_run(const struct keeper_options *options)
@@ -764,9 +580,6 @@ int keeper_run(const struct keeper_options *options)
 	k->options = options;
 	k->config = options->config;
 	k->in_terminal = isatty(STDERR_FILENO);
-	k->listener = -1;
-	k->backlog = -1;
-	k->link = options->socket ? -1 : options->link;
 	k->err = open_all(k);
 	if (!k->err) {
 		if (options->socket)
@@ -774,6 +587,7 @@ int keeper_run(const struct keeper_options *options)
 				 k->watched.len, k->watched.len == 1 ? "" : "s", options->socket);
 		event_base_dispatch(k->base);
 		k->stopping = true;
+		talk_stopping(k->talk);
 		detach(k);
 	} else if (k->err == -ENOMEM) {
 		log_err(STAGE, "out of memory");
@@ -781,8 +595,9 @@ int keeper_run(const struct keeper_options *options)
 	close_all(k);
 	if (!options->socket)
 		see_it_end(k);
-	else if (k->link >= 0)
-		close(k->link);
+	talk_free(k->talk);
+	if (k->base)
+		event_base_free(k->base);
 	err = k->err;
 	free(k);
 	return err;

@@ -5,7 +5,8 @@
  *
  * It has the privileges, opens no socket but the one to the daemon half, and reads nothing that
  * comes from a network. It outlives daemon halves: the ring keeps what is seen meanwhile, for as
- * long as it has room (PROBE_RING_BYTES).
+ * long as it has room (PROBE_RING_BYTES). What it attached outlives it where a service manager
+ * keeps it for the next probe half (base/fdstore.h), until the service is stopped.
  */
 #ifndef TELLTALE_KEEPER_H
 #define TELLTALE_KEEPER_H
@@ -23,10 +24,18 @@ struct keeper_options {
 	/* ... or a path where daemon halves of USER, of root or of this user find it. */
 	const char *socket;
 	uid_t user;
+	/* Reads the configuration again (SIGHUP): the caller's, or NULL, which has been logged.
+	 * NULL where there is no SOCKET. */
+	struct config *(*load)(void *context);
+	void *load_context;
 };
 
-/* Runs until SIGTERM or SIGINT, or until the daemon half that was started with it has ended. Then
- * nothing is attached any more. 0 or -errno; what went wrong has been logged. */
+/* What the next probe half is to be started for: what is attached waits for it. */
+#define KEEPER_AGAIN 1
+
+/* Runs until SIGTERM or SIGINT, until the configuration takes its consent back (SIGHUP), or until
+ * the daemon half that was started with it has ended. Then nothing is attached any more, but for
+ * what the service manager keeps. 0, KEEPER_AGAIN, or -errno; what went wrong has been logged. */
 int keeper_run(const struct keeper_options *options);
 
 #endif

@@ -16,6 +16,7 @@ struct ring {
 	void *pages; /* written_to and data */
 	size_t page, pages_len;
 	unsigned long mask;
+	bool broken;
 };
 
 int ring_open(int fd, uint32_t bytes, struct ring **out)
@@ -74,6 +75,9 @@ static size_t consume_to(struct ring *r, unsigned long end, bool *busy, ring_sin
 		*busy = header & BPF_RINGBUF_BUSY_BIT;
 		if (*busy)
 			break;
+		r->broken = place_of(header) > end - at;
+		if (r->broken)
+			break;
 		if (!(header & BPF_RINGBUF_DISCARD_BIT)) {
 			sink(context, place + BPF_RINGBUF_HDR_SZ, header);
 			n++;
@@ -89,7 +93,7 @@ size_t ring_consume(struct ring *r, ring_sink *sink, void *context)
 	bool busy = false;
 	size_t n = 0;
 
-	while (!busy) {
+	while (!busy && !r->broken) {
 		unsigned long end = __atomic_load_n(r->written_to, __ATOMIC_ACQUIRE);
 
 		if (__atomic_load_n(r->read_to, __ATOMIC_ACQUIRE) >= end)
@@ -97,6 +101,11 @@ size_t ring_consume(struct ring *r, ring_sink *sink, void *context)
 		n += consume_to(r, end, &busy, sink, context);
 	}
 	return n;
+}
+
+bool ring_is_broken(const struct ring *r)
+{
+	return r->broken;
 }
 
 /* --- counters --------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #ifndef TELLTALE_RING_H
 #define TELLTALE_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ void ring_close(struct ring *r); /* accepts NULL */
 
 /* Hands over every record that is there, in order; returns how many. */
 size_t ring_consume(struct ring *r, ring_sink *sink, void *context);
+/* Has something been found that leads beyond what was written? The kernel writes no such thing, so
+ * it is no ring; nothing more is read from it. */
+bool ring_is_broken(const struct ring *r);
 
 /* A page of LEN 64-bit counters in the map FD, which can be mapped: their sum. */
 struct ring_counters;

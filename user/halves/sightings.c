@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/procname.h"
 
 static struct sighting *at(struct sightings *s, unsigned target, enum witness_cause cause)
@@ -43,12 +44,19 @@ static void looked(void *context, uint64_t began_ns)
 
 const struct witness_ops sightings_ops = {.found = found, .doubt = doubt, .looked = looked};
 
-void sightings_again(struct sightings *s)
+void sightings_again(struct sightings *s, bool resumes)
 {
+	uint64_t now = clock_mono_ns();
+
 	s->witnessed_sent_ns = 0;
 	for (unsigned target = 0; target < CONFIG_TARGETS_MAX; target++) {
-		for (enum witness_cause cause = 0; cause < WITNESS_CAUSES; cause++)
-			s->of[target][cause].news |= s->of[target][cause].said.open;
+		for (enum witness_cause cause = 0; cause < WITNESS_CAUSES; cause++) {
+			struct sighting *o = at(s, target, cause);
+
+			o->news |= o->said.open || resumes;
+			if (!o->said.open && !o->said.since_ns)
+				o->said.since_ns = now;
+		}
 	}
 }
 

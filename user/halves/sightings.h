@@ -27,8 +27,9 @@ struct sightings {
 /* For witness_new; CONTEXT is the struct sightings, which is zeroed before. */
 extern const struct witness_ops sightings_ops;
 
-/* Another daemon half is there, which knows nothing of what is open. */
-void sightings_again(struct sightings *s);
+/* Another daemon half is there, which knows nothing of what is open. RESUMES: or it knows it from
+ * another probe half, and what is not open any more is said too. */
+void sightings_again(struct sightings *s, bool resumes);
 
 /*
  * Sends what is new, by SEND: false when M was not sent, and what is left is sent the next time.

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "halves/link.h"
 
@@ -16,19 +18,33 @@
 /* Ends of connections that wait for the ring to be read. More at once are said in turns. */
 #define CLOSES_MAX 64
 #define GONE_MS    1000 /* for the probe half to read what was said before */
+#define BACK_MS    6000 /* for the next probe half, when this half has something to leave */
+#define SEEK_MS    50
 
 struct view {
 	struct view_hooks hooks;
 	int link, ring_fd, backlog;
+	int poll; /* on whatever the link is */
 	struct ring *ring;
 	struct ring_counters *dropped;
 	struct wire_welcome welcome;
 	struct wire_state state;
-	size_t targets_said;
+	uint64_t targets_said; /* a bit for each */
+	uint64_t execs_before; /* of probe halves before */
+	bool leaving;          /* this half has said so */
+	uint64_t away_ns;      /* since when the probe half is away; 0: it is there */
+	bool resuming;         /* another is there, and has not welcomed this one yet */
 	enum view_end end;
 	struct wire_closed closes[CLOSES_MAX];
 	size_t closes_len;
 };
+
+static void watch_link(const struct view *v)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	epoll_ctl(v->poll, EPOLL_CTL_ADD, v->link, &event);
+}
 
 struct view *view_new(int link, const struct view_hooks *hooks)
 {
@@ -40,6 +56,12 @@ struct view *view_new(int link, const struct view_hooks *hooks)
 	v->link = link;
 	v->ring_fd = -1;
 	v->backlog = -1;
+	v->poll = epoll_create1(EPOLL_CLOEXEC);
+	if (v->poll < 0) {
+		view_free(v);
+		return NULL;
+	}
+	watch_link(v);
 	return v;
 }
 
@@ -55,6 +77,8 @@ void view_free(struct view *v)
 		close(v->backlog);
 	if (v->link >= 0)
 		close(v->link);
+	if (v->poll >= 0)
+		close(v->poll);
 	explicit_bzero(&v->welcome, sizeof(v->welcome));
 	free(v);
 }
@@ -77,9 +101,40 @@ static int take_welcome(struct view *v, const struct wire_welcome *w, struct lin
 	return err;
 }
 
+static bool is_same_ring(const struct wire_welcome *a, const struct wire_welcome *b)
+{
+	return a->session[0] == b->session[0] && a->session[1] == b->session[1] &&
+	       a->ring_bytes == b->ring_bytes;
+}
+
+static void say_leaving(struct view *v)
+{
+	struct wire_message m = {0};
+
+	wire_begin(&m, WIRE_LEAVING);
+	link_send(v->link, &m, NULL, 0);
+}
+
+/* Another probe half has the ring that is read here. What was said of dropped records holds. */
+static int take_again(struct view *v, const struct wire_welcome *w)
+{
+	if (!v->resuming || !is_same_ring(&v->welcome, w))
+		return -EBADMSG;
+	v->resuming = false;
+	v->away_ns = 0;
+	v->welcome.kept = w->kept;
+	v->execs_before = v->state.execs;
+	if (v->leaving)
+		say_leaving(v);
+	v->hooks.resumed(v->hooks.context, w);
+	return 0;
+}
+
 static bool is_complete(const struct view *v, size_t targets)
 {
-	return v->ring && v->targets_said >= targets;
+	const uint64_t all = targets < 64 ? (1ull << targets) - 1 : UINT64_MAX;
+
+	return v->ring && (v->targets_said & all) == all;
 }
 
 /* What takes these is opened when it is known how all targets do. */
@@ -92,15 +147,18 @@ static bool comes_early(const struct view *v, uint16_t type)
 static int take(struct view *v, const struct wire_message *m, struct link_fds *fds)
 {
 	if (m->head.type == WIRE_WELCOME)
-		return take_welcome(v, &m->welcome, fds);
-	if (!v->ring || comes_early(v, m->head.type))
+		return v->ring ? take_again(v, &m->welcome) : take_welcome(v, &m->welcome, fds);
+	if (!v->ring || comes_early(v, m->head.type) || (v->resuming && m->head.type != WIRE_BYE))
 		return -EBADMSG;
 	switch (m->head.type) {
 	case WIRE_TARGET:
-		v->targets_said++;
+		v->targets_said |= 1ull << (m->target.index % CONFIG_TARGETS_MAX);
 		v->hooks.target(v->hooks.context, &m->target);
 		return 0;
-	case WIRE_STATE: v->state = m->state; return 0;
+	case WIRE_STATE:
+		v->state = m->state;
+		v->state.execs += v->execs_before;
+		return 0;
 	case WIRE_CLOSED: v->closes[v->closes_len++] = m->closed; return 0;
 	case WIRE_ANSWER: v->hooks.answer(v->hooks.context, &m->answer); return 0;
 	case WIRE_UNSEEN: v->hooks.unseen(v->hooks.context, &m->unseen); return 0;
@@ -138,14 +196,26 @@ static void explain(const struct view *v, size_t targets, int err, char *why, si
 		snprintf(why, why_len, "the probe half cannot be used: %s", strerror(-err));
 }
 
-int view_open(struct view *v, size_t targets, char *why, size_t why_len)
+static int say_hello(const struct view *v)
 {
-	struct pollfd fd = {.fd = v->link, .events = POLLIN};
 	struct wire_message hello = {.hello = {.record_version = RECORD_VERSION}};
 	int err;
 
+	if (v->resuming) {
+		hello.hello.resumes = 1;
+		memcpy(hello.hello.session, v->welcome.session, sizeof(hello.hello.session));
+	}
 	wire_begin(&hello, WIRE_HELLO);
 	err = link_send(v->link, &hello, NULL, 0);
+	explicit_bzero(&hello, sizeof(hello));
+	return err;
+}
+
+int view_open(struct view *v, size_t targets, char *why, size_t why_len)
+{
+	struct pollfd fd = {.fd = v->link, .events = POLLIN};
+	int err = say_hello(v);
+
 	while (!err && !is_complete(v, targets)) {
 		poll(&fd, 1, -1);
 		err = receive(v);
@@ -171,7 +241,7 @@ int view_backlog(const struct view *v)
 
 int view_fd(const struct view *v)
 {
-	return v->link;
+	return v->poll;
 }
 
 int view_ring_fd(const struct view *v)
@@ -179,23 +249,79 @@ int view_ring_fd(const struct view *v)
 	return v->ring_fd;
 }
 
+/* --- the probe half is restarted -------------------------------------------------------------- */
+
+static void hang_up(struct view *v)
+{
+	if (v->link >= 0)
+		close(v->link);
+	v->link = -1;
+	v->resuming = false;
+}
+
+/* It ended. If it has left everything attached, the next one goes on with that. */
+static void lose(struct view *v)
+{
+	hang_up(v);
+	if (!v->welcome.kept || !v->hooks.connect) {
+		v->end = VIEW_GONE;
+		return;
+	}
+	if (!v->away_ns) {
+		v->away_ns = clock_mono_ns();
+		log_info(STAGE, "the probe half has ended: what it attached is awaited by the next "
+				"one, and the ring is read meanwhile");
+	}
+}
+
+/* One that is there is waited for as long as it takes to begin. */
+static void seek(struct view *v)
+{
+	if (v->link >= 0)
+		return;
+	if (!v->hooks.connect(v->hooks.context, &v->link)) {
+		watch_link(v);
+		v->resuming = true;
+		if (say_hello(v))
+			hang_up(v);
+		return;
+	}
+	v->link = -1;
+	if (clock_mono_ns() - v->away_ns > VIEW_AWAY_MS * NS_PER_MS)
+		v->end = VIEW_GONE;
+}
+
+bool view_is_away(const struct view *v)
+{
+	return v->away_ns && v->end == VIEW_THERE;
+}
+
 static void read_link(struct view *v)
 {
 	int err = 0;
 
-	while (!err && v->end == VIEW_THERE)
+	if (view_is_away(v))
+		seek(v);
+	while (!err && v->end == VIEW_THERE && v->link >= 0)
 		err = receive(v);
 	if (!err || err == -EAGAIN)
 		return;
-	if (err != -EPIPE)
+	if (err != -EPIPE) {
 		log_err(STAGE, "the probe half says what it may not: %s", strerror(-err));
-	v->end = VIEW_GONE;
+		v->end = VIEW_GONE;
+	} else {
+		lose(v);
+	}
 }
 
 void view_consume(struct view *v, ring_sink *sink, void *context)
 {
 	read_link(v);
 	ring_consume(v->ring, sink, context);
+	if (ring_is_broken(v->ring) && v->end == VIEW_THERE) {
+		log_err(STAGE, "what the probe half has handed over is no ring");
+		v->end = VIEW_GONE;
+	}
 	for (size_t i = 0; i < v->closes_len; i++) {
 		for (uint32_t j = 0; j < v->closes[i].len; j++)
 			v->hooks.closed(v->hooks.context, &v->closes[i].closes[j],
@@ -224,26 +350,42 @@ bool view_ask(struct view *v, const struct wire_ask *ask)
 	struct wire_message m = {.ask = *ask};
 
 	wire_begin(&m, WIRE_ASK);
-	return v->end == VIEW_THERE && !link_send(v->link, &m, NULL, 0);
+	return v->end == VIEW_THERE && !v->away_ns && !link_send(v->link, &m, NULL, 0);
 }
 
 void view_leaving(struct view *v)
 {
-	struct wire_message m = {0};
+	v->leaving = true;
+	if (!v->away_ns)
+		say_leaving(v);
+}
 
-	wire_begin(&m, WIRE_LEAVING);
-	link_send(v->link, &m, NULL, 0);
+/* While the probe half is away there is nobody to leave anything to. */
+static void await_probe(struct view *v)
+{
+	uint64_t until = clock_mono_ns() + BACK_MS * NS_PER_MS;
+
+	while (view_is_away(v) && clock_mono_ns() < until) {
+		struct pollfd fd = {.fd = v->link, .events = POLLIN};
+
+		poll(&fd, 1, SEEK_MS);
+		read_link(v);
+	}
 }
 
 void view_leave(struct view *v, int backlog)
 {
-	struct pollfd fd = {.fd = v->link, .events = POLLOUT};
+	struct pollfd fd = {.events = POLLOUT};
 	struct wire_message m = {0};
 
+	await_probe(v);
+	if (v->link < 0)
+		return;
 	wire_begin(&m, WIRE_GONE);
 	if (link_send(v->link, &m, &backlog, backlog >= 0 ? 1 : 0) != -EAGAIN)
 		return;
 	/* Questions fill the socket. Without this message this half would count as killed. */
+	fd.fd = v->link;
 	poll(&fd, 1, GONE_MS);
 	link_send(v->link, &m, &backlog, backlog >= 0 ? 1 : 0);
 }

@@ -23,6 +23,11 @@ struct view_hooks {
 	void (*witnessed)(void *context, uint64_t at_ns); /* see wire_witnessed */
 	/* A connection has ended: a struct record_flow_close. */
 	ring_sink *closed;
+	/* A new socket to the probe half, without waiting: 0 or -errno. NULL: it is not sought
+	 * again. */
+	int (*connect)(void *context, int *link);
+	/* Another probe half goes on with the ring. It may have targets more, or fewer. */
+	void (*resumed)(void *context, const struct wire_welcome *w);
 	void *context;
 };
 
@@ -51,23 +56,31 @@ int view_ring_fd(const struct view *v);
  * hooks->closed for the connections whose end was said: what was on them is in the ring before.
  */
 void view_consume(struct view *v, ring_sink *sink, void *context);
-/* Records that found no room in the ring since the daemon half before went. */
+/* Records that found no room in the ring since the daemon half before this one went. */
 uint64_t view_dropped(const struct view *v);
 /* The newest of what is said of processes. */
 const struct wire_state *view_state(const struct view *v);
 
 enum view_end {
 	VIEW_THERE,
-	VIEW_BYE,  /* the probe half has detached, as it was asked to end */
+	VIEW_BYE,  /* the probe half has detached, as it was asked to end; or another one is there,
+		    * with a ring of its own, and this one gets no more */
 	VIEW_GONE, /* it has ended without a word: the kernel has detached everything */
 };
 enum view_end view_end(const struct view *v);
+/*
+ * Has the probe half ended, and is another one awaited (VIEW_AWAY_MS at most) that goes on with
+ * what it left attached? Meanwhile the ring is read, and the view is VIEW_THERE.
+ */
+#define VIEW_AWAY_MS 30000
+bool view_is_away(const struct view *v);
 
 /* False: it cannot be asked now, and no answer will come. */
 bool view_ask(struct view *v, const struct wire_ask *ask);
 /* This half will end, and another come. */
 void view_leaving(struct view *v);
-/* It has finished. BACKLOG: a file of records for the next one, -1: none. Waits a second at most.
+/* It has finished. BACKLOG: a file of records for the next one, -1: none. Waits a second at
+ * most, and some more while the probe half is away.
  */
 void view_leave(struct view *v, int backlog);
 

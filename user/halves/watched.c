@@ -48,6 +48,25 @@ int watched_open(struct watched *w, const struct config *config)
 	return err;
 }
 
+bool watched_check(const struct config *config)
+{
+	char *mount = cgroup_mount();
+	bool right = mount != NULL;
+
+	for (size_t i = 0; i < config->targets_len && right; i++) {
+		struct target t = {0};
+		char why[512] = "";
+
+		right = !target_init(&t, &config->targets[i], mount, why, sizeof(why));
+		if (right)
+			target_fini(&t);
+		else
+			log_err("reload", "target %s: %s", config->targets[i].name, why);
+	}
+	free(mount);
+	return right;
+}
+
 /* --- what follow.h calls ---------------------------------------------------------------------- */
 
 static int attach(void *context, unsigned target, const struct cgroup *c, void **handle, char *why,

@@ -20,6 +20,8 @@ struct watched {
 /* Finds and locks what is there: nothing is no error. 0 or -errno, logged but for -ENOMEM; then
  * watched_close is due all the same. */
 int watched_open(struct watched *w, const struct config *config);
+/* Can these targets be meant here? Nothing is looked for. False has been logged. */
+bool watched_check(const struct config *config);
 /* Attaches P, which outlives W, to what is there. 0 or -errno, logged. */
 int watched_attach(struct watched *w, struct probe *p);
 /* From here on what comes is attached by a thread. Before privileges are given up. 0 or -errno. */

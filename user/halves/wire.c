@@ -73,9 +73,9 @@ static bool is_power_of_two(uint32_t n)
 static bool is_welcome(const struct wire_welcome *w)
 {
 	return w->targets <= CONFIG_TARGETS_MAX && w->before < WIRE_BEFORES && w->backlog <= 1 &&
-	       w->witness <= 1 && w->missed <= 1 && w->record_version == RECORD_VERSION &&
-	       is_power_of_two(w->ring_bytes) && w->ring_bytes >= (1u << 12) &&
-	       w->ring_bytes <= (1u << 28);
+	       w->witness <= 1 && w->missed <= 1 && w->kept <= 1 &&
+	       w->record_version == RECORD_VERSION && is_power_of_two(w->ring_bytes) &&
+	       w->ring_bytes >= (1u << 12) && w->ring_bytes <= (1u << 28);
 }
 
 static bool take_target(struct wire_target *t)
@@ -113,7 +113,7 @@ static bool take_unseen(struct wire_unseen *u)
 static bool take_body(struct wire_message *m)
 {
 	switch (m->head.type) {
-	case WIRE_HELLO: return m->hello.record_version == RECORD_VERSION;
+	case WIRE_HELLO: return m->hello.record_version == RECORD_VERSION && m->hello.resumes <= 1;
 	case WIRE_ASK: return is_ask(&m->ask);
 	case WIRE_WELCOME: return is_welcome(&m->welcome);
 	case WIRE_TARGET: return take_target(&m->target);

@@ -25,7 +25,7 @@
 
 /* Of header and bodies. Halves of different versions do not work together, as those of different
  * RECORD_VERSION do not. */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 #define WIRE_TEXT_MAX 320
 #define WIRE_NAME_MAX 128 /* a longer name is cut */
@@ -48,7 +48,8 @@ enum wire_type {
 	WIRE_ANSWER,    /* probe: to a question */
 	WIRE_UNSEEN,    /* probe: what the witness found of a target */
 	WIRE_WITNESSED, /* probe: until when the witness has looked */
-	WIRE_BYE,       /* probe: it has detached, and the ring gets no more */
+	WIRE_BYE,       /* probe: it has detached, and the ring gets no more; or the ring that the
+			 * daemon half reads is not this probe half's */
 	WIRE_TYPES,
 };
 
@@ -69,8 +70,9 @@ struct wire_head {
 };
 
 struct wire_hello {
+	uint64_t session[2];     /* RESUMES: as in the welcome that it got with its ring */
 	uint32_t record_version; /* RECORD_VERSION */
-	uint32_t pad;
+	uint32_t resumes;        /* 1: it has a ring, from a probe half before this one */
 };
 
 struct wire_ask {
@@ -94,7 +96,8 @@ struct wire_welcome {
 	uint32_t witness; /* 1: WIRE_WITNESSED will come */
 	uint32_t missed;  /* 1: another probe half was attached before, and a target's process may
 			   * have sent something between the two */
-	uint32_t pad;
+	uint32_t kept;    /* 1: when this probe half ends, everything stays attached for the next
+			   * one, which is to be waited for */
 };
 
 struct wire_target {
@@ -171,6 +174,7 @@ void wire_put_text(char *to, size_t len, const char *text);
 int wire_decode(const void *packet, size_t len, enum wire_side from, struct wire_message *out);
 
 _Static_assert(sizeof(struct wire_head) == 8, "wire_head");
+_Static_assert(sizeof(struct wire_hello) == 24, "wire_hello");
 _Static_assert(sizeof(struct wire_ask) == 56, "wire_ask");
 _Static_assert(sizeof(struct wire_welcome) == 56, "wire_welcome");
 _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");

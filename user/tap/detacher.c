@@ -87,8 +87,7 @@ void detacher_take(struct detacher *d, struct uprobe *u)
 		free(job);
 		uprobe_detach(u);
 	}
-	u->fd = -1;
-	u->links_len = 0;
+	u->fds_len = 0;
 }
 
 void detacher_free(struct detacher *d, unsigned timeout_ms)

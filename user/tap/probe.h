@@ -2,8 +2,9 @@
 /*
  * probe.h - the BPF programs: load and attach them. The one stage that needs privilege.
  *
- * Everything hangs on descriptors of this process: when it ends, however it ends, the programs are
- * detached and the connector has not noticed.
+ * Everything hangs on descriptors, of this process and, where it is asked for, of the service
+ * manager (kept.h). Without that the programs are detached when the process ends, however it ends,
+ * and the connector has not noticed.
  */
 #ifndef TELLTALE_PROBE_H
 #define TELLTALE_PROBE_H
@@ -19,6 +20,7 @@
 #include "target/target.h"
 #include "target/cgroup.h"
 
+struct fdstore;
 struct probe;
 struct probe_cgroup;
 struct probe_tls;
@@ -28,6 +30,7 @@ struct probe_tls;
  * tlscode.h; 0: not known. */
 struct probe_tls_offsets {
 	uint64_t write, read, write_ex, read_ex, free, clear, handshake;
+	uint64_t connect, accept; /* where an object is told which end it will be */
 	uint64_t bio_write, bio_read;
 	uint16_t server;
 	uint8_t typed;
@@ -42,6 +45,31 @@ struct probe_tls_offsets {
 int probe_open(const struct siphash_key *session, const struct siphash_key *host,
 	       size_t targets_len, size_t tls_connections, struct probe **out, char *why,
 	       size_t why_len);
+
+/*
+ * The same where what is loaded and attached is kept in STORE (NULL: nowhere) for the next probe
+ * half (kept.h). If one before this has kept programs of this build, for this host key and this
+ * size, and the targets that it had and this one has bear the same numbers, nothing is loaded:
+ * those go on, with the session key they have. Else these are loaded, and take the place of the
+ * others where they are attached to the same. TARGETS: for each a number that tells it from others.
+ */
+int probe_open_again(struct fdstore *store, const uint64_t *targets,
+		     const struct siphash_key *session, const struct siphash_key *host,
+		     size_t targets_len, size_t tls_connections, struct probe **out, char *why,
+		     size_t why_len);
+/* Do programs go on that another process has loaded? */
+bool probe_goes_on(const struct probe *p);
+struct siphash_key probe_session(const struct probe *p);
+/* How many cgroups and TLS libraries were attached to which a probe half before this was not. */
+unsigned probe_attached_anew(const struct probe *p);
+/* All cgroups, or everything, is attached to that there is: what a probe half before this one left
+ * attached, and nobody has asked for since, is let go. The first before cgroups are attached in
+ * another thread. */
+void probe_settle_cgroups(struct probe *p);
+void probe_settle(struct probe *p);
+/* From here on nothing is detached any more, whatever is called: another probe half goes on. */
+void probe_leave(struct probe *p);
+
 /* Accepts NULL. The cgroups have been detached. */
 void probe_close(struct probe *p);
 

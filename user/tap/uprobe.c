@@ -2,7 +2,10 @@
 #include "tap/uprobe.h"
 
 #include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -98,17 +101,86 @@ void uprobe_set_way(struct bpf_program *program, enum uprobe_way way, enum uprob
 		bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)type);
 }
 
+/* A number that /sys says of the kernel's own performance events; -1: it says nothing. */
+static int perf_says(const char *what, const char *format)
+{
+	char path[96];
+	int number = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/uprobe/%s", what);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	if (fscanf(f, format, &number) != 1)
+		number = -1;
+	fclose(f);
+	return number;
+}
+
+/* The event of one place in PATH, for PID alone. */
+static int open_event(enum uprobe_when when, pid_t pid, const char *path, uint64_t offset)
+{
+	int type = perf_says("type", "%d"), bit = perf_says("format/retprobe", "config:%d");
+	struct perf_event_attr attr = {.size = sizeof(attr)};
+	int fd;
+
+	if (type < 0 || bit < 0)
+		return -ENOENT;
+	attr.type = (uint32_t)type;
+	attr.config = when == UPROBE_RETURN ? 1ull << bit : 0;
+	attr.uprobe_path = (uintptr_t)path;
+	attr.probe_offset = offset;
+	fd = (int)syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Has EVENT run PROGRAM. Returns the descriptor that keeps it so: a link, which alone carries
+ * cookies (Linux 5.15), or the event itself. */
+static int run_on_event(int event, int program, uint64_t cookie)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie);
+	int link = bpf_link_create(program, event, BPF_PERF_EVENT, &opts);
+
+	if (link < 0 && cookie)
+		return link;
+	if (link < 0 && ioctl(event, PERF_EVENT_IOC_SET_BPF, program))
+		return -errno;
+	if (ioctl(event, PERF_EVENT_IOC_ENABLE, 0)) {
+		int err = -errno;
+
+		if (link >= 0)
+			close(link);
+		return err;
+	}
+	return link < 0 ? event : link;
+}
+
 static int attach_perf(struct uprobe *u, const struct uprobe_point *point, pid_t pid,
 		       const char *path, uint64_t offset, uint64_t cookie)
 {
-	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = point->when == UPROBE_RETURN,
-			    .bpf_cookie = cookie);
-	struct bpf_link *link =
-		bpf_program__attach_uprobe_opts(point->program, pid, path, offset, &opts);
+	int event = open_event(point->when, pid, path, offset), kept;
 
-	if (!link)
-		return -errno;
-	u->links[u->links_len++] = link;
+	if (event < 0)
+		return event;
+	kept = run_on_event(event, point->program, cookie);
+	if (kept != event)
+		close(event); /* a link keeps it */
+	if (kept < 0)
+		return kept;
+	u->fds[u->fds_len++] = kept;
+	return 0;
+}
+
+static int attach_multi(struct uprobe *u, const struct uprobe_point *point, pid_t pid,
+			const char *path, const uint64_t *places, size_t n, const uint64_t *cookies)
+{
+	int fd = link_create(point->program, pid, path, places, n, point->when,
+			     cookies[0] ? cookies : NULL);
+
+	if (fd < 0)
+		return fd;
+	u->fds[u->fds_len++] = fd;
 	return 0;
 }
 
@@ -121,21 +193,15 @@ int uprobe_attach(struct uprobe *u, const struct uprobe_point *point, enum uprob
 	int err = 0;
 
 	memset(u, 0, sizeof(*u));
-	u->fd = -1;
 	for (size_t i = 0; i < UPROBE_PLACES; i++) {
 		if (!point->offsets[i])
 			continue;
 		cookies[n] = point->cookies[i];
 		places[n++] = point->offsets[i];
 	}
-	if (!n)
-		return 0;
-	if (multi) {
-		u->fd = link_create(bpf_program__fd(point->program), pid, path, places, n,
-				    point->when, cookies[0] ? cookies : NULL);
-		err = u->fd < 0 ? u->fd : 0;
-	}
-	for (size_t i = 0; i < n && !multi && !err; i++)
+	if (n && multi)
+		return attach_multi(u, point, pid, path, places, n, cookies);
+	for (size_t i = 0; i < n && !err; i++)
 		err = attach_perf(u, point, pid, path, places[i], cookies[i]);
 	if (err)
 		uprobe_detach(u);
@@ -144,10 +210,6 @@ int uprobe_attach(struct uprobe *u, const struct uprobe_point *point, enum uprob
 
 void uprobe_detach(struct uprobe *u)
 {
-	if (u->fd >= 0)
-		close(u->fd);
-	u->fd = -1;
-	for (size_t i = 0; i < u->links_len; i++)
-		bpf_link__destroy(u->links[i]);
-	u->links_len = 0;
+	while (u->fds_len > 0)
+		close(u->fds[--u->fds_len]);
 }

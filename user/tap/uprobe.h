@@ -6,8 +6,8 @@
  * need CAP_BPF and CAP_PERFMON; since 6.13 one program may have a session there, entry and return,
  * and spare the process the return. The older way through perf events works everywhere, but kernels
  * since CVE-2025-38466 want CAP_SYS_ADMIN for it. A program is loaded for one way or the other, so
- * the way is chosen before loading. The library that loads the programs is older than uprobe_multi:
- * the system call is made here.
+ * the way is chosen before loading. The library that loads the programs is older than uprobe_multi,
+ * and attaches no program that another process has loaded: the system calls are made here.
  */
 #ifndef TELLTALE_UPROBE_H
 #define TELLTALE_UPROBE_H
@@ -17,7 +17,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct bpf_link;
 struct bpf_program;
 
 #define UPROBE_PLACES 3 /* of one program in one file */
@@ -38,16 +37,16 @@ void uprobe_set_way(struct bpf_program *program, enum uprobe_way way, enum uprob
 
 /* What is attached, to what of a file: OFFSETS that are 0 are passed over. */
 struct uprobe_point {
-	const struct bpf_program *program;
+	int program; /* its descriptor */
 	uint64_t offsets[UPROBE_PLACES];
 	enum uprobe_when when;
 	uint64_t cookies[UPROBE_PLACES]; /* 0 where there are none */
 };
 
+/* Descriptors that keep it attached: one of a uprobe_multi link, or one for each place. */
 struct uprobe {
-	int fd;                                /* of a uprobe_multi link, or -1 */
-	struct bpf_link *links[UPROBE_PLACES]; /* of perf events */
-	size_t links_len;
+	int fds[UPROBE_PLACES];
+	size_t fds_len;
 };
 
 /* Attaches POINT in the file PATH for process PID; WAY is the one chosen before loading. 0 or
@@ -61,10 +60,10 @@ void uprobe_detach(struct uprobe *u);
  * Do breakpoints at returns harm processes under a seccomp filter? On x86-64 Linux 6.11 puts a
  * system call of its own on their way, which the filters of that time forbid: the process is
  * killed, or returns to where it should not. Fixed in 6.12.14, 6.13.3 and 6.14, and in what
- * distributions made of them, so it is tried: with PROGRAM on a child of this process, under a
- * filter. CALL stands for what the child does then, NULL but in tests. 1: they do; 0: they do not;
- * -errno: it could not be tried.
+ * distributions made of them, so it is tried: with PROGRAM (a descriptor; -1 in tests: none) on a
+ * child of this process, under a filter. CALL stands for what the child does then, NULL but in
+ * tests. 1: they do; 0: they do not; -errno: it could not be tried.
  */
-int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, int (*call)(int));
+int uprobe_try_filtered(int program, enum uprobe_way way, int (*call)(int));
 
 #endif

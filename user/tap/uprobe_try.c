@@ -92,14 +92,14 @@ static void run_filtered(int from_parent, int (*call)(int))
 	leave(call(UNHARMED));
 }
 
-int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, int (*call)(int))
+int uprobe_try_filtered(int program, enum uprobe_way way, int (*call)(int))
 {
 	const struct uprobe_point point = {
 		.program = program,
 		.offsets = {offset_of((uintptr_t)tried)},
 		.when = way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN,
 	};
-	struct uprobe u = {.fd = -1};
+	struct uprobe u = {0};
 	int pipe_fds[2], status = 0, err = 0;
 	pid_t child;
 
@@ -115,7 +115,7 @@ int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, 
 	close(pipe_fds[0]);
 	if (child < 0)
 		err = -errno;
-	else if (program)
+	else if (program >= 0)
 		err = uprobe_attach(&u, &point, way, child, "/proc/self/exe");
 	if (!err && write(pipe_fds[1], "", 1) != 1)
 		err = -EPIPE;
@@ -132,7 +132,7 @@ int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, 
 
 #else
 
-int uprobe_try_filtered(const struct bpf_program *program, enum uprobe_way way, int (*call)(int))
+int uprobe_try_filtered(int program, enum uprobe_way way, int (*call)(int))
 {
 	(void)program;
 	(void)way;

@@ -96,12 +96,24 @@ static void another_daemon_half_gets_what_is_open(void **state)
 	doubt(&s, true, 50);
 	sightings_ops.looked(&s, 70);
 	send_all(&s, 8);
-	sightings_again(&s);
+	sightings_again(&s, false);
 	send_all(&s, 8);
 	assert_int_equal(said.len, 2);
 	assert_int_equal(unseen(0)->open, 1);
 	assert_int_equal(unseen(0)->since_ns, 50);
 	assert_int_equal(said.types[1], WIRE_WITNESSED);
+}
+
+static void a_daemon_half_of_before_learns_that_nothing_is_open_any_more(void **state)
+{
+	struct sightings s = {0};
+
+	(void)state;
+	sightings_again(&s, true);
+	send_all(&s, 8);
+	assert_int_equal(unseen(0)->open, 0);
+	assert_true(unseen(0)->since_ns > 0);
+	assert_int_equal(unseen(WITNESS_CAUSES)->target, 1);
 }
 
 static void what_was_open_while_no_daemon_half_was_there_is_said(void **state)
@@ -132,6 +144,7 @@ int main(void)
 		cmocka_unit_test(what_is_found_is_counted_until_it_is_said),
 		cmocka_unit_test(until_when_was_looked_is_said_after_what_was_found),
 		cmocka_unit_test(another_daemon_half_gets_what_is_open),
+		cmocka_unit_test(a_daemon_half_of_before_learns_that_nothing_is_open_any_more),
 		cmocka_unit_test(what_was_open_while_no_daemon_half_was_there_is_said),
 	};
 

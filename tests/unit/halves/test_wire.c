@@ -102,6 +102,12 @@ static void impossible_values_are_refused(void **state)
 	m = message(WIRE_WELCOME);
 	m.welcome.missed = 2;
 	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_WELCOME);
+	m.welcome.kept = 2;
+	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_HELLO);
+	m.hello.resumes = 2;
+	assert_int_equal(decode(&m, WIRE_FROM_DAEMON), -EBADMSG);
 	m = message(WIRE_CLOSED);
 	m.closed.len = WIRE_CLOSES + 1;
 	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);

@@ -39,9 +39,9 @@ static void a_process_that_a_filter_stops_is_seen_to_be_harmed(void **state)
 #ifndef __x86_64__
 	SKIP("breakpoints are tried under a filter on x86-64 only");
 #endif
-	assert_int_equal(uprobe_try_filtered(NULL, UPROBE_PERF, call_the_kernel), 1);
-	assert_int_equal(uprobe_try_filtered(NULL, UPROBE_PERF, crash), 1);
-	assert_int_equal(uprobe_try_filtered(NULL, UPROBE_PERF, nothing), 0);
+	assert_int_equal(uprobe_try_filtered(-1, UPROBE_PERF, call_the_kernel), 1);
+	assert_int_equal(uprobe_try_filtered(-1, UPROBE_PERF, crash), 1);
+	assert_int_equal(uprobe_try_filtered(-1, UPROBE_PERF, nothing), 0);
 }
 
 int main(void)
