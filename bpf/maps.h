@@ -324,7 +324,7 @@ struct tls_call {
 	__u64 buf;
 	__u64 done; /* _ex: where the call puts the number of bytes */
 	__u32 pid;  /* as the probe half numbers it */
-	__u32 pad;
+	__u32 out;  /* enum flow_direction */
 };
 
 /* The calls into the TLS library that threads are in. Written on entry, removed on return; those
@@ -337,8 +337,8 @@ struct {
 } tls_calls SEC(".maps");
 
 /* A run that has more to look at than one step allows goes on in another program, by tail call.
- * There is an array for each, because recent kernels want all programs of an array to attach alike.
- * The probe half fills them. */
+ * There is an array for each of those. Recent kernels want all programs of an array, and those that
+ * call them, to attach alike. The probe half fills them. */
 struct continuation {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
@@ -346,17 +346,12 @@ struct continuation {
 	__type(value, __u32);
 };
 
-struct continuation more_ingress SEC(".maps");
-struct continuation more_egress SEC(".maps");
-struct continuation settle_ingress SEC(".maps");
-struct continuation settle_egress SEC(".maps");
-struct continuation step_ingress SEC(".maps");
-struct continuation step_egress SEC(".maps");
-struct continuation more_read SEC(".maps");
-struct continuation more_write SEC(".maps");
-struct continuation walk_ingress SEC(".maps");
-struct continuation walk_egress SEC(".maps");
-struct continuation walk_read SEC(".maps");
-struct continuation walk_write SEC(".maps");
+struct continuation follow_socket SEC(".maps");
+struct continuation settle_socket SEC(".maps");
+struct continuation turn_socket SEC(".maps");
+struct continuation step_socket SEC(".maps");
+struct continuation walk_socket SEC(".maps");
+struct continuation step_tls SEC(".maps");
+struct continuation walk_tls SEC(".maps");
 
 #endif

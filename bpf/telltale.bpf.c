@@ -18,54 +18,42 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* Both directions go on in the same programs, so that the verifier walks those once. Recent kernels
+ * want programs that call each other to be of one direction. So egress_run says that it is for
+ * ingress. The probe half attaches it to egress all the same, which the kernel allows. */
 SEC("cgroup_skb/ingress") int ingress_run(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_IN, &more_ingress, &settle_ingress, &walk_ingress);
+	return tap_run(skb, FLOW_IN);
 }
 
-SEC("cgroup_skb/egress") int egress_run(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int egress_run(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_OUT, &more_egress, &settle_egress, &walk_egress);
+	return tap_run(skb, FLOW_OUT);
 }
 
-SEC("cgroup_skb/ingress") int ingress_resume(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int socket_follow(struct __sk_buff *skb)
 {
-	return tap_resume(skb, FLOW_IN, &more_ingress, &settle_ingress);
+	return tap_follow(skb);
 }
 
-SEC("cgroup_skb/egress") int egress_resume(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int socket_settle(struct __sk_buff *skb)
 {
-	return tap_resume(skb, FLOW_OUT, &more_egress, &settle_egress);
+	return tap_settle(skb);
 }
 
-SEC("cgroup_skb/ingress") int ingress_settle(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int socket_turn(struct __sk_buff *skb)
 {
-	return tap_settle(skb, FLOW_IN, &settle_ingress, &step_ingress);
+	return tap_turn(skb);
 }
 
-SEC("cgroup_skb/egress") int egress_settle(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int socket_step(struct __sk_buff *skb)
 {
-	return tap_settle(skb, FLOW_OUT, &settle_egress, &step_egress);
+	return tap_step(skb);
 }
 
-SEC("cgroup_skb/ingress") int ingress_step(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int socket_walk(struct __sk_buff *skb)
 {
-	return tap_step(skb, FLOW_IN, &step_ingress, &settle_ingress);
-}
-
-SEC("cgroup_skb/egress") int egress_step(struct __sk_buff *skb)
-{
-	return tap_step(skb, FLOW_OUT, &step_egress, &settle_egress);
-}
-
-SEC("cgroup_skb/ingress") int ingress_walk(struct __sk_buff *skb)
-{
-	return tap_walk(skb, FLOW_IN, &walk_ingress);
-}
-
-SEC("cgroup_skb/egress") int egress_walk(struct __sk_buff *skb)
-{
-	return tap_walk(skb, FLOW_OUT, &walk_egress);
+	return tap_walk(skb);
 }
 
 SEC("cgroup/sock_release") int socket_released(struct bpf_sock *sk)
@@ -86,46 +74,32 @@ SEC("uprobe") int tls_read_enter(struct pt_regs *ctx)
 /* Where sessions are used, these four run on entry too, and the two above are not loaded. */
 SEC("uretprobe") int tls_write(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT)
-			       : tls_leave(ctx, 0, FLOW_OUT, &more_write, &walk_write);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT) : tls_leave(ctx, 0, FLOW_OUT);
 }
 
 SEC("uretprobe") int tls_write_ex(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT)
-			       : tls_leave(ctx, 1, FLOW_OUT, &more_write, &walk_write);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT) : tls_leave(ctx, 1, FLOW_OUT);
 }
 
 SEC("uretprobe") int tls_read(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN)
-			       : tls_leave(ctx, 0, FLOW_IN, &more_read, &walk_read);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 0, FLOW_IN);
 }
 
 SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN)
-			       : tls_leave(ctx, 1, FLOW_IN, &more_read, &walk_read);
+	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 1, FLOW_IN);
 }
 
-SEC("uretprobe") int tls_write_step(struct pt_regs *ctx)
+SEC("uretprobe") int tls_stepped(struct pt_regs *ctx)
 {
-	return tls_step(ctx, FLOW_OUT, &more_write);
+	return tls_step(ctx);
 }
 
-SEC("uretprobe") int tls_read_step(struct pt_regs *ctx)
+SEC("uretprobe") int tls_walked(struct pt_regs *ctx)
 {
-	return tls_step(ctx, FLOW_IN, &more_read);
-}
-
-SEC("uretprobe") int tls_write_walk(struct pt_regs *ctx)
-{
-	return tls_walk(ctx, FLOW_OUT, &walk_write);
-}
-
-SEC("uretprobe") int tls_read_walk(struct pt_regs *ctx)
-{
-	return tls_walk(ctx, FLOW_IN, &walk_read);
+	return tls_walk(ctx);
 }
 
 SEC("uprobe") int tls_begun(struct pt_regs *ctx)

@@ -20,6 +20,10 @@
  * takes at most five arguments. */
 #define bytes_function static __attribute__((noinline))
 
+/* The same, and the verifier walks it once for each program, whoever calls it with what. Its
+ * arguments are the program's context and numbers: Linux 5.10 takes no others. */
+#define bytes_global __attribute__((noinline))
+
 #ifdef __bpf__
 /* The BPF back end splits a load it thinks unaligned into bytes; this one is whole. The machines
  * BPF runs on here load unaligned words, and the verifier knows it. */

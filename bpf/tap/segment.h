@@ -135,7 +135,7 @@ static __always_inline __u64 segment_sum_block(const __u32 *block)
 
 /* SUM plus the sum of the segment from its TCP header on. The kernel's helper for this is not open
  * to programs of this type. */
-bytes_function __u32 segment_sum(struct __sk_buff *skb, __u32 head, __u64 sum)
+bytes_global __u32 segment_sum(struct __sk_buff *skb, __u32 head, __u64 sum)
 {
 	__u32 block[SEGMENT_SUM_BLOCK / 4], i, n, at = head;
 

@@ -14,7 +14,6 @@
 enum tap_mode {
 	TAP_KEEP = 1, /* its segment's bytes are to be kept, and what waits is to be settled */
 	TAP_SETTLE,   /* the segment has been dealt with */
-	TAP_STEP,     /* the same, and the run has claimed a direction */
 	/* A connection that is not followed, so far: */
 	TAP_EARLY,    /* a listening socket's: see tap_early.h */
 	TAP_ADOPT,    /* there may have been an early request on it */
@@ -29,6 +28,8 @@ struct tap_state {
 	__u32 mode; /* enum tap_mode */
 	__u32 dir;  /* enum flow_direction: the one that is claimed */
 	__u32 kept; /* bytes of the segment that have been dealt with */
+	__u32 out;  /* enum flow_direction: the segment's */
+	__u32 base; /* where its payload lies in the socket buffer */
 };
 
 _Static_assert(sizeof(struct tap_state) <= sizeof(((struct __sk_buff *)0)->cb),
@@ -39,6 +40,15 @@ static __always_inline struct tap_state *tap_state(struct __sk_buff *skb)
 	return (struct tap_state *)skb->cb;
 }
 
+/* The segment's direction, in a program that serves both. */
+static __always_inline int tap_out(struct __sk_buff *skb)
+{
+	int out = tap_state(skb)->out & 1;
+
+	bytes_pin(out);
+	return out & 1;
+}
+
 #define tap_lock(f)   bpf_spin_lock(&(f)->lock)
 #define tap_unlock(f) bpf_spin_unlock(&(f)->lock)
 
@@ -46,7 +56,8 @@ static __always_inline struct tap_state *tap_state(struct __sk_buff *skb)
  * asking for the time is one of the more expensive calls. */
 static __always_inline __u64 tap_now(const struct __sk_buff *skb, int out)
 {
-	__u64 ns = out ? skb->tstamp : 0;
+	/* Without a branch, after which the verifier would walk everything twice. */
+	__u64 ns = skb->tstamp & -(__u64)out;
 
 	return ns ? ns : bpf_ktime_get_ns();
 }
@@ -62,7 +73,7 @@ static __always_inline void tap_remote(struct __sk_buff *skb, const struct segme
 
 /* Which target a socket belongs to: once for each connection. How deep the target's cgroup lies is
  * not known, for in a cgroup namespace no half can see it; 0 is below the socket's own. */
-static __always_inline int tap_target(struct __sk_buff *skb)
+bytes_global int tap_target(struct __sk_buff *skb)
 {
 	int level;
 

@@ -101,14 +101,15 @@ static __always_inline void tap_walk_announce(struct __sk_buff *skb, struct sock
 	emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, &remote, ns);
 }
 
-/* Comes here by tail call. SELF: here again, for more of the same segment. */
-static __always_inline int tap_walk(struct __sk_buff *skb, int out, void *self)
+/* Comes here by tail call, and again for more of the same segment. */
+static __always_inline int tap_walk(struct __sk_buff *skb)
 {
 	struct source src = {.skb = skb};
 	struct socket_walk *w;
 	struct http2_side *s;
 	struct segment seg;
 	struct bpf_sock *sk;
+	int out = tap_out(skb);
 	__u32 i;
 
 	if (!segment_read(skb, &seg))
@@ -141,7 +142,7 @@ static __always_inline int tap_walk(struct __sk_buff *skb, int out, void *self)
 		http2_step(&src, s);
 	}
 	if (http2_more(s))
-		bpf_tail_call(skb, self, 0);
+		bpf_tail_call(skb, &walk_socket, 0);
 	http2_settle(&w->walk, out);
 	tap_walk_count(w, &seg);
 	tap_walk_leave(w, out);

@@ -6,8 +6,8 @@
  *
  * A run comes here by tail call, its segment's bytes still to be kept or already dealt with, and
  * works on whatever waits in either direction, ingress first: a request is read before its answer.
- * It goes on, step by step, by tail calls to itself; where those run out the rest waits for the
- * next segment.
+ * It goes on, step by step, by tail calls (tap_turn, tap_step); where those run out the rest waits
+ * for the next segment.
  */
 #ifndef TELLTALE_TAP_SETTLE_H
 #define TELLTALE_TAP_SETTLE_H
@@ -309,8 +309,7 @@ static __always_inline __u32 tap_settled(struct bpf_sock *sk, const struct strea
 
 /* Goes on with the direction that is claimed. 0: the run ends here. */
 static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock *sk,
-					  struct socket_flow *f, const struct source *src, int dir,
-					  void *step)
+					  struct socket_flow *f, const struct source *src, int dir)
 {
 	struct stream *st = &f->streams[dir];
 	struct side *s = &f->flow.sides[dir];
@@ -325,7 +324,7 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 			 st->refused ? RECORD_GAP_REORDER : RECORD_GAP_HOLE);
 		st->refused = 0;
 		return 1;
-	default: bpf_tail_call(skb, step, 0); return 1;
+	default: bpf_tail_call(skb, &step_socket, 0); return 1;
 	}
 }
 
@@ -353,58 +352,84 @@ static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct se
 	return tap_begin(skb, seg, out, mode == TAP_OVERTOOK);
 }
 
-/* Comes here by tail call, with its state in skb->cb. */
-static __always_inline int tap_settle(struct __sk_buff *skb, int out, void *self, void *step)
+/* Deals with the segment itself, and claims a direction in which something waits. Returns 0 when
+ * there is none, else 1, and then F is the connection. */
+static __always_inline int tap_settle_segment(struct __sk_buff *skb, const struct segment *seg,
+					      int out, struct socket_flow **f)
 {
-	struct segment seg;
-	struct source src = {.skb = skb};
-	struct socket_flow *f;
+	int mode = tap_state(skb)->mode;
 	struct bpf_sock *sk;
-	int mode = tap_state(skb)->mode, dir;
+
+	if (mode >= TAP_EARLY && !tap_settle_new(skb, seg, out))
+		return 0;
+	sk = skb->sk;
+	*f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+	if (!*f)
+		return 0;
+	if (mode >= TAP_EARLY) {
+		if (!bytes_forget((*f)->streams[out].known))
+			tap_know(skb, *f, seg, out, out);
+		if (out)
+			(*f)->walked[FLOW_OUT] += seg->len;
+		else
+			tap_walk_in(*f, seg->len);
+		if (seg->ending)
+			tap_note_end(skb, *f, seg, out);
+		mode = TAP_KEEP;
+	}
+	if (mode == TAP_KEEP && tap_keep(skb, *f, seg, out, tap_is_fresh(skb, seg))) {
+		tap_state(skb)->mode = TAP_KEEP;
+		bpf_tail_call(skb, &settle_socket, 0);
+	}
+	tap_state(skb)->dir = FLOW_IN;
+	if (tap_enter(*f, FLOW_IN))
+		return 1;
+	tap_state(skb)->dir = FLOW_OUT;
+	/* Where a run is at ingress, it goes on with egress: an answer is not read before the rest
+	 * of its request. */
+	return !(out && (bytes_forget((*f)->stash.waiting) & 1 << FLOW_IN)) &&
+	       tap_enter(*f, FLOW_OUT);
+}
+
+/* Comes here by tail call, with its state in skb->cb. */
+static __always_inline int tap_settle(struct __sk_buff *skb)
+{
+	struct socket_flow *f = 0;
+	struct segment seg;
+	int claimed;
 
 	if (!segment_read(skb, &seg))
 		return TAP_PASS;
-	if (mode >= TAP_EARLY && !tap_settle_new(skb, &seg, out))
+	/* Once for each direction: where it is known, the verifier has less to walk. */
+	if (tap_out(skb))
+		claimed = tap_settle_segment(skb, &seg, FLOW_OUT, &f);
+	else
+		claimed = tap_settle_segment(skb, &seg, FLOW_IN, &f);
+	if (!claimed || !f)
 		return TAP_PASS;
-	sk = skb->sk;
+	bpf_tail_call(skb, &turn_socket, 0);
+	tap_put_down(f, tap_state(skb)->dir & 1, 0);
+	return TAP_PASS;
+}
+
+/* The next thing to be done about the claimed direction. Comes here by tail call. */
+static __always_inline int tap_turn(struct __sk_buff *skb)
+{
+	struct source src = {.skb = skb};
+	struct bpf_sock *sk = skb->sk;
+	int dir = tap_state(skb)->dir;
+	struct socket_flow *f;
+
 	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
 	if (!f)
 		return TAP_PASS;
-	if (mode >= TAP_EARLY) {
-		if (!bytes_forget(f->streams[out].known))
-			tap_know(skb, f, &seg, out, out);
-		if (out)
-			f->walked[FLOW_OUT] += seg.len;
-		else
-			tap_walk_in(f, seg.len);
-		if (seg.ending)
-			tap_note_end(skb, f, &seg, out);
-		mode = TAP_KEEP;
-	}
-	src.base = seg.off;
-	src.now_ns = tap_now(skb, out);
+	src.now_ns = tap_now(skb, tap_out(skb));
 	src.remote = &f->remote;
-	if (mode == TAP_KEEP && tap_keep(skb, f, &seg, out, tap_is_fresh(skb, &seg))) {
-		tap_state(skb)->mode = TAP_KEEP;
-		bpf_tail_call(skb, self, 0);
-	}
-	if (mode != TAP_STEP) {
-		tap_state(skb)->mode = TAP_STEP;
-		tap_state(skb)->dir = FLOW_IN;
-		if (!tap_enter(f, FLOW_IN)) {
-			tap_state(skb)->dir = FLOW_OUT;
-			/* Where a run is at ingress, it goes on with egress: an answer is not read
-			 * before the rest of its request. */
-			if ((out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN)) ||
-			    !tap_enter(f, FLOW_OUT))
-				return TAP_PASS;
-		}
-	}
-	dir = tap_state(skb)->dir & 1;
+	dir &= 1;
 	bytes_pin(dir);
-	if (!tap_settle_one(skb, sk, f, &src, dir & 1, step))
+	if (!tap_settle_one(skb, sk, f, &src, dir & 1))
 		return TAP_PASS;
-	bpf_tail_call(skb, self, 0);
+	bpf_tail_call(skb, &turn_socket, 0);
 	tap_put_down(f, tap_state(skb)->dir & 1, 0);
 	return TAP_PASS;
 }
@@ -422,7 +447,7 @@ static __always_inline int tap_is_foreign(struct socket_flow *f, const struct si
 }
 
 /* One step of the piece in hand of the claimed direction. Comes here by tail call. */
-static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, void *settle)
+static __always_inline int tap_step(struct __sk_buff *skb)
 {
 	struct source src = {.skb = skb};
 	struct bpf_sock *sk = skb->sk;
@@ -440,23 +465,23 @@ static __always_inline int tap_step(struct __sk_buff *skb, int out, void *self, 
 	dir &= 1;
 	s = &f->flow.sides[dir];
 	st = &f->streams[dir];
-	src.now_ns = tap_now(skb, out);
+	src.now_ns = tap_now(skb, tap_out(skb));
 	src.remote = &f->remote;
 	key.cookie = f->flow.common.id;
 	key.place = bytes_forget(st->taken);
 	src.piece = bpf_map_lookup_elem(&pieces, &key);
 	if (!src.piece || src.piece->seq != tap_place(f, key.place)->seq) {
 		tap_put_lost(f, dir);
-		bpf_tail_call(skb, settle, 0);
+		bpf_tail_call(skb, &turn_socket, 0);
 	} else if (follow_synchronised(&src, &f->flow.common, s) &&
 		   follow(&src, &f->flow.common, s)) {
-		bpf_tail_call(skb, self, 0);
+		bpf_tail_call(skb, &step_socket, 0);
 	} else {
 		tap_put_down(f, dir, 1);
 		if (tap_is_foreign(f, s))
 			tap_forget(sk, f);
 		else
-			bpf_tail_call(skb, settle, 0);
+			bpf_tail_call(skb, &turn_socket, 0);
 	}
 	tap_put_down(f, dir, 0);
 	return TAP_PASS;

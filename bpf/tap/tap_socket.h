@@ -9,6 +9,9 @@
  *
  * Here is what happens to nearly every segment of a connection that is followed: it has the next
  * bytes, nobody else is at work, and they are read where they lie. The rest is tap_settle.h's.
+ *
+ * A run goes on by tail call, in programs that serve both directions: the verifier walks each of
+ * them once.
  */
 #ifndef TELLTALE_TAP_SOCKET_H
 #define TELLTALE_TAP_SOCKET_H
@@ -92,11 +95,12 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
  * their way through here. */
 #define TAP_YOUNG 4096
 
-static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void *settle)
+static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, int out)
 {
 	tap_state(skb)->mode = mode;
 	tap_state(skb)->kept = 0;
-	bpf_tail_call(skb, settle, 0);
+	tap_state(skb)->out = out;
+	bpf_tail_call(skb, &settle_socket, 0);
 }
 
 /*
@@ -105,7 +109,7 @@ static __always_inline void tap_go_settle(struct __sk_buff *skb, int mode, void 
  * in a connection neither matters.
  */
 static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *sk,
-					const struct segment *seg, void *settle)
+					const struct segment *seg)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
@@ -114,10 +118,10 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 	if (!tcp->bytes_received)
 		tap_note_begun(sk, 1 << FLOW_IN);
 	if (sk->state == BPF_TCP_LISTEN)
-		tap_go_settle(skb, TAP_EARLY, settle);
+		tap_go_settle(skb, TAP_EARLY, FLOW_IN);
 	else if (!tcp->bytes_received && seg->seq != tcp->rcv_nxt &&
 		 seg->seq - tcp->rcv_nxt < STREAM_REACH)
-		tap_go_settle(skb, TAP_OVERTOOK, settle);
+		tap_go_settle(skb, TAP_OVERTOOK, FLOW_IN);
 	return 1;
 }
 
@@ -147,20 +151,25 @@ static __always_inline void tap_leaves(struct bpf_sock *sk)
 		tap_note_begun(sk, 1 << FLOW_OUT);
 }
 
+static __always_inline void tap_go_walk(struct __sk_buff *skb, int out)
+{
+	tap_state(skb)->out = out;
+	bpf_tail_call(skb, &walk_socket, 0);
+}
+
 /* The segment may hold frames of HTTP/2. */
-static __always_inline void tap_go_walk(struct __sk_buff *skb, struct bpf_sock *sk, int out,
-					void *walk)
+static __always_inline void tap_may_walk(struct __sk_buff *skb, struct bpf_sock *sk, int out)
 {
 	struct bpf_tcp_sock *tcp = out ? 0 : bpf_tcp_sock(sk);
 
 	if (tcp && !tcp->bytes_received)
 		tap_note_begun(sk, 1 << FLOW_IN);
-	bpf_tail_call(skb, walk, 0);
+	tap_go_walk(skb, out);
 }
 
 /* A connection that is not followed: does this segment make it one? */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
-				    const struct segment *seg, int out, void *settle, void *walk)
+				    const struct segment *seg, int out)
 {
 	struct source src = {.skb = skb, .base = seg->off};
 	__u64 known = bytes_load(ports[tap_slot(seg)]); /* both facts; mostly 0 */
@@ -169,17 +178,17 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if (!seg->len && !out)
 		return 0;
 	if (tap_follows(seg, (__u32)known, out) && sk->state != BPF_TCP_LISTEN)
-		tap_go_settle(skb, TAP_ADOPT, settle);
+		tap_go_settle(skb, TAP_ADOPT, out);
 	if (!seg->len)
 		return 0;
 	if (out)
 		tap_leaves(sk);
 	if (known >> 32 && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
-		tap_go_walk(skb, sk, out, walk);
+		tap_may_walk(skb, sk, out);
 	word = source_word(&src, 0, seg->len);
 	if ((__u8)word != 'P') {
 		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
-			tap_go_walk(skb, sk, out, walk);
+			tap_may_walk(skb, sk, out);
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out);
 		/* Of a request that was not seen: it was under way before this program was
@@ -188,21 +197,21 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
-		return !out && tap_is_young(skb, sk, seg, settle);
+		return !out && tap_is_young(skb, sk, seg);
 	}
 	if (http2_is_preface(word)) {
 		tap_note_begun(sk, 1 << out);
 		if (sk->state != BPF_TCP_LISTEN)
-			bpf_tail_call(skb, walk, 0);
+			tap_go_walk(skb, out);
 		return 0;
 	}
 	if (!http1_begins(word, seg->len)) {
 		if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
-		return !out && tap_is_young(skb, sk, seg, settle);
+		return !out && tap_is_young(skb, sk, seg);
 	}
 	if (sk->state == BPF_TCP_LISTEN) {
-		tap_go_settle(skb, TAP_EARLY, settle);
+		tap_go_settle(skb, TAP_EARLY, out);
 		return 0;
 	}
 	return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, 0);
@@ -228,17 +237,17 @@ static __always_inline void tap_release(struct socket_flow *f, int out)
 	tap_unlock_order(f);
 }
 
-/* The piece in hand of a claimed direction. */
-static __always_inline void tap_follow(struct __sk_buff *skb, struct socket_flow *f,
-				       const struct source *src, int out, void *more)
+/* There are bytes to be read in the segment, of a claimed direction. A program of its own does
+ * that, for both directions: the verifier has much to walk in it. */
+static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_flow *f,
+					  const struct source *src, int out)
 {
-	struct flow_common *c = &f->flow.common;
 	struct side *s = &f->flow.sides[out];
 
-	if (follow(src, c, s)) {
-		bpf_tail_call(skb, more, 0);
-		follow_gap(src, c, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
-	}
+	tap_state(skb)->out = out;
+	tap_state(skb)->base = src->base;
+	bpf_tail_call(skb, &follow_socket, 0);
+	follow_gap(src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	tap_release(f, out);
 }
 
@@ -290,8 +299,7 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 #define tap_blind(skb, seg, out) 0
 #endif
 
-static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, void *settle,
-				   void *walk)
+static __always_inline int tap_run(struct __sk_buff *skb, int out)
 {
 	struct segment seg;
 	struct source src = {.skb = skb};
@@ -310,7 +318,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 		return TAP_PASS;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f) {
-		if (!tap_meet(skb, sk, &seg, out, settle, walk))
+		if (!tap_meet(skb, sk, &seg, out))
 			return TAP_PASS;
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 		if (!f)
@@ -339,7 +347,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 			f->flow.sides[out].cursor.off = skip;
 			f->flow.sides[out].cursor.end = seg.len - seg.urgent;
 			if (follow_synchronised(&src, &f->flow.common, &f->flow.sides[out]))
-				tap_follow(skb, f, &src, out, more);
+				tap_go_follow(skb, f, &src, out);
 			else
 				tap_release(f, out);
 		}
@@ -349,32 +357,38 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out, void *more, v
 	if (tap_passes_by(sk, f, out))
 		return TAP_PASS;
 	if (mode == TAP_KEEP || bytes_forget(f->stash.waiting))
-		tap_go_settle(skb, mode, settle);
+		tap_go_settle(skb, mode, out);
 	return TAP_PASS;
 }
 
-/* The same run, come back by tail call: the direction is still claimed. */
-static __always_inline int tap_resume(struct __sk_buff *skb, int out, void *more, void *settle)
+/* One step of what a segment holds of its direction, which is claimed. Comes here by tail call, and
+ * again for more of it. */
+static __always_inline int tap_follow(struct __sk_buff *skb)
 {
-	struct segment seg;
 	struct source src = {.skb = skb};
+	struct bpf_sock *sk = skb->sk;
+	int out = tap_out(skb);
+	struct flow_common *c;
 	struct socket_flow *f;
-	struct bpf_sock *sk;
+	struct side *s;
 
-	if (!segment_read(skb, &seg))
-		return TAP_PASS;
-	sk = skb->sk;
 	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
 	if (!f)
 		return TAP_PASS;
-	src.base = seg.off;
+	c = &f->flow.common;
+	s = &f->flow.sides[out];
+	src.base = tap_state(skb)->base;
 	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
-	tap_follow(skb, f, &src, out, more);
+	if (follow(&src, c, s)) {
+		bpf_tail_call(skb, &follow_socket, 0);
+		follow_gap(&src, c, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
+	}
+	tap_release(f, out);
 	if (tap_passes_by(sk, f, out))
 		return TAP_PASS;
 	if (bytes_forget(f->stash.waiting))
-		tap_go_settle(skb, TAP_SETTLE, settle);
+		tap_go_settle(skb, TAP_SETTLE, out);
 	return TAP_PASS;
 }
 

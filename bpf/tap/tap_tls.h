@@ -24,8 +24,8 @@
  * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
  *
  * Each of the four functions has a program for its return, which only finds the flow. It goes on by
- * tail call in a program that reads bytes, one for each direction: the verifier has much to walk in
- * those.
+ * tail call in a program that reads bytes, the same for all of them: the verifier has much to walk
+ * in that.
  */
 #ifndef TELLTALE_TAP_TLS_H
 #define TELLTALE_TAP_TLS_H
@@ -67,6 +67,15 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 		frame.stack -= sizeof(__u64);
 #endif
 	return frame;
+}
+
+/* The call's direction, in a program that serves both. */
+static __always_inline int tls_out(const struct tls_call *call)
+{
+	int out = call->out & 1;
+
+	bytes_pin(out);
+	return out & 1;
 }
 
 /* May a request begin with WORD, as far as its first LEN bytes say, or an answer of this end's to
@@ -145,7 +154,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 {
 	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
 	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx),
-				tls_pid(known), 0};
+				tls_pid(known), out};
 	struct tls_frame frame = tls_frame(ctx, 0);
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .pid = call.pid};
 	struct shared_tls_key key = {.pid = c.pid};
@@ -317,8 +326,8 @@ tls_walk_announce(struct http2_walk *w, const struct shared_tls_key *key, int ou
 		emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, ns);
 }
 
-/* Comes here by tail call. SELF: here again, for more of the same piece. */
-static __always_inline int tls_walk(struct pt_regs *ctx, int out, void *self)
+/* Comes here by tail call, and again for more of the same piece. */
+static __always_inline int tls_walk(struct pt_regs *ctx)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
@@ -328,9 +337,11 @@ static __always_inline int tls_walk(struct pt_regs *ctx, int out, void *self)
 	struct http2_side *s;
 	__u8 target;
 	__u32 i;
+	int out;
 
 	if (!call)
 		return 0;
+	out = tls_out(call);
 	key.ssl = call->ssl;
 	key.pid = call->pid;
 	src.user = call->buf;
@@ -346,7 +357,7 @@ static __always_inline int tls_walk(struct pt_regs *ctx, int out, void *self)
 	}
 	if (!http2_is_known(w)) {
 		if (http2_more(s))
-			bpf_tail_call(ctx, self, 0);
+			bpf_tail_call(ctx, &walk_tls, 0);
 		http2_settle(w, out);
 	}
 	tls_walk_announce(w, &key, out, target);
@@ -370,7 +381,7 @@ static __always_inline int tls_piece(const struct source *src, struct tls_flow *
 	return follow_synchronised(src, &f->flow.common, s);
 }
 
-static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void *more, void *walk)
+static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
@@ -397,13 +408,13 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out, void 
 	src.now_ns = bpf_ktime_get_ns();
 	f = bpf_map_lookup_elem(&tls_flows, &key);
 	if (!f && tls_walks(&src, &key, (__u32)len, out)) {
-		bpf_tail_call(ctx, walk, 0);
+		bpf_tail_call(ctx, &walk_tls, 0);
 		goto drop;
 	}
 	if (!f)
 		f = tls_meet(&src, &key, (__u32)len, out, target);
 	if (f && tls_piece(&src, f, (__u32)len, out))
-		bpf_tail_call(ctx, more, 0);
+		bpf_tail_call(ctx, &step_tls, 0);
 drop:
 	bpf_map_delete_elem(&tls_calls, &frame);
 	return 0;
@@ -430,7 +441,7 @@ bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, in
 }
 
 /* The same run, come here by tail call: one step of the piece in hand, then here again for more. */
-static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
+static __always_inline int tls_step(struct pt_regs *ctx)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
 	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
@@ -438,9 +449,11 @@ static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 	struct source src = {};
 	struct tls_flow *f;
 	struct side *s;
+	int out;
 
 	if (!call)
 		return 0;
+	out = tls_out(call);
 	key.ssl = call->ssl;
 	key.pid = call->pid;
 	src.user = call->buf;
@@ -450,7 +463,7 @@ static __always_inline int tls_step(struct pt_regs *ctx, int out, void *more)
 	s = &f->flow.sides[out];
 	src.now_ns = s->cursor.now_ns;
 	if (follow(&src, &f->flow.common, s)) {
-		bpf_tail_call(ctx, more, 0);
+		bpf_tail_call(ctx, &step_tls, 0);
 		follow_gap(&src, &f->flow.common, s, RECORD_GAP_COMPLEX,
 			   s->cursor.end - s->cursor.off);
 	}

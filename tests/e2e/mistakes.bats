@@ -32,7 +32,7 @@ config() {
 whole() {
   mkdir -p "$BED_CGROUP/target"
   config 'enabled: true' "targets: [{cgroup: $BED_CGROUP/target}]" "state_dir: $BED/state" \
-    "run_dir: $BED/run" 'listen: 127.0.0.1:1' "$@"
+    "run_dir: $BED/run" "listen: 127.0.0.1:$(bed_free_port)" "$@"
 }
 
 @test "a wrong configuration is refused with line, column and the fix" {

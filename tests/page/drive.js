@@ -106,9 +106,10 @@ const CHECKS = {
     }
     await page.unroute('**/sent.json')
     assert.equal(await page.textContent('#kpi-transactions'), Number(all.get('transactions_total{}')).toLocaleString('en'))
-    assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('packet_amount_fulfill_total{}'))
+    assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('telltale_amount_fulfill_total{origin="originated"}'))
+    assert(await page.isHidden('#quiet'))
     assert.match(await page.textContent('#kpi-value-error'), /^± \$[\d.,]+$/)
-    assert.match(await page.textContent('#noise'), /noise/)
+    assert.match(await page.textContent('#noise'), /right on average.*The network's figure for the same payments is \$[\d.,]+/)
     for (const window of ['hour', 'day', 'week', 'month', 'year']) {
       assert.equal(await attribute(page, `#all tr[data-window=${window}]`, 'data-transactions'), String(transactions))
     }
@@ -129,7 +130,7 @@ const CHECKS = {
     assert(await page.$eval('#points tbody', (body) => body.rows.length >= 1))
   },
 
-  // A node that has just started has counted nothing yet, and the page does not claim older figures.
+  // A node that has seen nobody pay has counted nothing yet, and the page does not claim older figures.
   async fresh () {
     const page = await open({ query: '?window=year' })
     for (const window of ['hour', 'year']) {
@@ -139,6 +140,8 @@ const CHECKS = {
     assert.match(await attribute(page, '#chart-transactions', 'data-empty'), /No transaction/)
     assert.doesNotMatch(await page.textContent('#all tr[data-window=hour]'), /all of it/)
     assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
+    assert.match(await page.textContent('#quiet'), /No ILP packet has been seen since .*not the right target/)
+    assert(await page.isVisible('#quiet'))
   },
 
   // A sentence is in one of the notices or under the heading.

@@ -20,7 +20,7 @@ page_url() {
   echo "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/"
 }
 
-# serve [LINE...]: the page of a node that has run for a year, or with SERVE_AS=new has just started
+# serve [LINE...]: the page of a node that has run for a year, or with SERVE_AS=new has waited for a quarter of an hour
 # (serve.c), ready when this returns.
 serve() {
   mkdir -p "$BED/tt.state"

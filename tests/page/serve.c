@@ -5,8 +5,8 @@
  *
  * serve CONFIG [new]: fills state_dir's history with a year of made-up snapshots up to now, then
  * serves the page with a new snapshot each second until it is told to end. With the mechanism
- * continual there is the network's view too; with `new` the node has only just started, and nobody
- * pays. History, page and exporter are the program's own.
+ * continual there is the network's view too; with `new` the node has run for a quarter of an
+ * hour, and nobody has paid. History, page and exporter are the program's own.
  */
 #include <limits.h>
 #include <math.h>
@@ -24,6 +24,7 @@
 #include "export/export.h"
 #include "history/history.h"
 #include "page/local.h"
+#include "privacy/noise.h"
 #include "release/released_new.h"
 #include "release/vocabulary.h"
 
@@ -37,7 +38,7 @@ struct node {
 	struct seeded random;
 	int64_t start_s;
 	double transactions, value, rejected, gaps;
-	double network_transactions, network_value;
+	double network_transactions, network_value, variance;
 	uint64_t times[METRIC_BOUNDS + 1];
 };
 
@@ -58,6 +59,7 @@ static double payments_each_s(int64_t at_s)
 
 static void live(struct node *n, int64_t at_s, int64_t seconds)
 {
+	static const struct bucket_laplace own = BUCKET_LAPLACE_DEFAULT;
 	double paid = round(payments_each_s(at_s) * (double)seconds * (0.6 + 0.8 * uniform(n)));
 
 	for (int64_t i = (int64_t)paid; i > 0; i--) {
@@ -66,7 +68,12 @@ static void live(struct node *n, int64_t at_s, int64_t seconds)
 		n->times[at > METRIC_BOUNDS ? METRIC_BOUNDS : at]++;
 	}
 	n->transactions += paid;
-	n->value += paid * 10000 * (20 + 60 * uniform(n) * uniform(n));
+	for (int64_t i = (int64_t)paid; i > 0; i--) {
+		double value = 10000 * (20 + 60 * uniform(n) * uniform(n));
+
+		n->value += value;
+		n->variance += noise_of_value(&own, (int64_t)value);
+	}
 	n->rejected += round(paid * uniform(n));
 	n->gaps += uniform(n) < 0.01 * (double)seconds / 60 ? 1 : 0;
 	if (at_s % HOUR_S < seconds) {
@@ -121,7 +128,7 @@ static struct released *network_view(const struct node *n, int64_t at_s)
 static struct released *look(const struct node *n, int64_t at_s, bool continual)
 {
 	struct released *r = snapshot(n->start_s, at_s);
-	struct released_point *times;
+	struct released_point *times, *probes;
 	int64_t paid = (int64_t)n->transactions, rejected = (int64_t)n->rejected;
 	/* enum outcome begins with the exchanges that are open. */
 	int64_t ends[HISTORY_OUTCOMES_LEN] = {
@@ -135,7 +142,9 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	add(r, METRIC_PACKET_PREPARE, NULL, NULL, paid * 3 + rejected);
 	add(r, METRIC_PACKET_FULFILL, NULL, NULL, paid * 3);
 	add(r, METRIC_PACKET_REJECT, NULL, NULL, rejected);
-	add(r, METRIC_AMOUNT_FULFILL, NULL, NULL, (int64_t)n->value);
+	add(r, METRIC_AMOUNT_FULFILL, NULL, NULL, (int64_t)(1.4 * n->value));
+	add(r, METRIC_AMOUNT_BY_ORIGIN, "origin", "originated", (int64_t)n->value);
+	r->value_variance = n->variance;
 	times = add(r, METRIC_PAY_TIME, NULL, NULL, 0);
 	memcpy(times->buckets, n->times, sizeof(n->times));
 	times->count = (uint64_t)paid;
@@ -143,8 +152,11 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	add(r, METRIC_COVERAGE, NULL, NULL, n->gaps == 0);
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++)
 		add(r, METRIC_OUTCOMES, "outcome", vocabulary_outcomes.words[i].label, ends[i]);
+	probes = add(r, METRIC_PACKETS, "kind", "prepare", rejected);
+	probes->labels[probes->labels_len++] = (struct released_label){"stream", "probe"};
 	add(r, METRIC_GAPS, "cause", "hole", (int64_t)n->gaps);
 	add(r, METRIC_OPAQUE, "reason", "tls-no-library", (int64_t)n->gaps / 3);
+	add(r, METRIC_LAST_PACKET, NULL, NULL, paid ? at_s : 0);
 	if (continual)
 		r->network = network_view(n, at_s);
 	return r;
@@ -211,7 +223,7 @@ int main(int argc, char **argv)
 	if (argc != 2 + is_new || config_load(argv[1], environ, stderr, &config))
 		return 2;
 	continual = config->privacy.mechanism == PRIVACY_CONTINUAL;
-	n.start_s = is_new ? now_s : now_s - YEAR_S;
+	n.start_s = now_s - (is_new ? HOUR_S / 4 : YEAR_S);
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
 	config_state_dir(config, dir, sizeof(dir));

@@ -35,7 +35,7 @@ there() {
   echo "/proc/$(systemd_pid)/root$1"
 }
 
-# configure LINE...: telltale's configuration there, with the mode that the README says.
+# configure LINE...: telltale's configuration there, with the mode that OPERATOR.md says.
 configure() {
   local file
   file=$(there /etc/telltale/telltale.yaml)

@@ -93,6 +93,8 @@ static void hand_over(struct daemon *d)
 	/* The pipeline has none, as they are in the probe half's own ring. */
 	series_total(d->series, METRIC_RECORDS, RECORD_EXEC - 1, view_state(d->view)->execs);
 	series_set(d->series, METRIC_TLS_PROCESSES, 0, view_state(d->view)->tapped);
+	quiet_update(&d->quiet, pipeline_messages(d->pipeline),
+		     (int64_t)(clock_wall_ns() / NS_PER_S), d->series);
 	health_update(d->health, d->exporter);
 	hand_over_rates(d);
 	if (d->local)

@@ -307,6 +307,11 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 		p->records[head->type - 1]++;
 }
 
+uint64_t pipeline_messages(const struct pipeline *p)
+{
+	return p->records[RECORD_MESSAGE - 1];
+}
+
 /* --- the clock ------------------------------------------------------------------------------- */
 
 static void tell(struct pipeline *p)

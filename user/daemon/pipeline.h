@@ -75,6 +75,8 @@ void pipeline_free(struct pipeline *p); /* accepts NULL; what is open is not dra
 /* One record of SIZE bytes, 8-byte aligned as those of the ring are. Never fails: what cannot be
  * used is counted. */
 void pipeline_record(struct pipeline *p, const void *data, size_t size);
+/* How many ILP packets have been read, requests that held none included. */
+uint64_t pipeline_messages(const struct pipeline *p);
 /* After the records that were there at NOW_NS (CLOCK_MONOTONIC) have been given; DROPPED, as known
  * after that, have found no room so far. Ends exchanges as match_settle does, and judges those
  * whose grace is over. */

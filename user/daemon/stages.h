@@ -19,6 +19,7 @@
 #include "page/page.h"
 #include "exchange/peers.h"
 #include "daemon/pipeline.h"
+#include "daemon/quiet.h"
 #include "privacy/privacy.h"
 #include "rates/rates.h"
 #include "release/series.h"
@@ -60,6 +61,7 @@ struct daemon {
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
 	struct health *health;
+	struct quiet quiet;
 	int64_t clock_offset; /* when the ring was last read */
 };
 

@@ -123,6 +123,7 @@ static int load_last(struct history *h)
 		last->start_ns = (uint64_t)sqlite3_column_int64(s, 1);
 		for (int i = 0; i < HISTORY_FIGURES; i++)
 			last->figures[i] = sqlite3_column_int64(s, i + 2);
+		last->value_variance = sqlite3_column_double(s, HISTORY_FIGURES + 2);
 	}
 	sqlite3_finalize(s);
 	return rc;

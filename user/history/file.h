@@ -20,6 +20,7 @@ struct last {
 	bool known;
 	uint64_t start_ns;
 	int64_t figures[HISTORY_FIGURES];
+	double value_variance;
 };
 
 struct history {
@@ -66,7 +67,7 @@ void history_note(struct history *h, const char *format, ...) __attribute__((for
 
 /* Stored in the file's head: whose file it is, and which layout it has. */
 #define HISTORY_APPLICATION 0x74656c6c /* "tell" */
-#define HISTORY_LAYOUT      2
+#define HISTORY_LAYOUT      3
 
 enum history_table {
 	HISTORY_TABLE_MINUTES,
@@ -77,7 +78,8 @@ enum history_table {
 
 extern const char *const history_tables[HISTORY_TABLES];
 
-/* The columns of a row beside its key, in order: the figures, then the variances of noise.h. */
+/* The columns of a row beside its key, in order: the figures, then the variances of noise.h. The
+ * last snapshot's only variance is that of its value. */
 #define HISTORY_COLUMNS (HISTORY_FIGURES + 4)
 #define HISTORY_SQL_MAX 8192
 

@@ -52,7 +52,9 @@ static bool counts_in(const struct history_figure_info *info, const struct relea
 {
 	if (info->metric != p->metric)
 		return false;
-	return !info->label || (p->labels_len && !strcmp(p->labels[0].value, info->label));
+	if (info->label && (p->labels_len < 1 || strcmp(p->labels[0].value, info->label)))
+		return false;
+	return !info->second || (p->labels_len > 1 && !strcmp(p->labels[1].value, info->second));
 }
 
 static void read_figures(const struct released *r, int64_t up_ms, int64_t *figures)
@@ -87,14 +89,24 @@ static void rises(const struct last *last, uint64_t start_ns, const int64_t *now
 	}
 }
 
-static struct noise noise_of(const struct history *h, const struct released *r, const int64_t *rose)
+/* How much the variance of the value rose since LAST, as rises() has it for the figures. */
+static double variance_of(const struct last *last, const struct last *now)
+{
+	if (!last->known)
+		return 0;
+	if (last->start_ns == now->start_ns && now->value_variance >= last->value_variance)
+		return now->value_variance - last->value_variance;
+	return now->value_variance;
+}
+
+static struct noise noise_of(const struct history *h, const struct released *r, const int64_t *rose,
+			     double value_variance)
 {
 	const struct privacy_budget *budget = &h->privacy->budget;
 	bool midnight = r->time_unix_ns / NS_PER_S % DAY_S < HOUR_S;
 
 	if (!r->epsilon)
-		return noise_of_buckets(&h->privacy->bucket, rose[HISTORY_FULFILLED],
-					rose[HISTORY_VALUE]);
+		return (struct noise){.value = value_variance};
 	if (!rose[HISTORY_TRANSACTIONS] && !rose[HISTORY_VALUE])
 		return (struct noise){0};
 	return noise_of_release(budget, budget->hour_clip && !midnight ? BUDGET_HOUR : BUDGET_DAY);
@@ -131,9 +143,10 @@ static int prune(sqlite3_stmt *s, enum history_view view, int keep, int64_t now_
 }
 
 static int write_view(struct history *h, enum history_view view, const struct released *r,
-		      const int64_t *now, const int64_t *rose)
+		      const struct last *now, const int64_t *rose)
 {
-	struct noise noise = noise_of(h, r, rose);
+	struct noise noise = noise_of(h, r, rose, variance_of(&h->last[view], now));
+	struct noise total = {.value = now->value_variance};
 	int64_t at_s = (int64_t)(r->time_unix_ns / NS_PER_S);
 	int rc = SQLITE_OK;
 
@@ -146,7 +159,7 @@ static int write_view(struct history *h, enum history_view view, const struct re
 			h->pruned_s[view][i] = at_s / row_s[i];
 	}
 	if (rc == SQLITE_OK)
-		rc = run_row(h->set, view, (int64_t)r->start_unix_ns, now, (struct noise){0});
+		rc = run_row(h->set, view, (int64_t)r->start_unix_ns, now->figures, total);
 	return rc;
 }
 
@@ -184,7 +197,7 @@ static int write_all(struct history *h, const struct released *const views[],
 		/* The network's counters may be older than the process, which cannot have measured
 		 * for longer than it has run. */
 		rose[v][HISTORY_COVERED_MS] = rose[HISTORY_OWN][HISTORY_COVERED_MS];
-		rc = write_view(h, (enum history_view)v, views[v], now[v].figures, rose[v]);
+		rc = write_view(h, (enum history_view)v, views[v], &now[v], rose[v]);
 	}
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(h->db, "COMMIT", NULL, NULL, NULL);
@@ -223,7 +236,10 @@ void history_take(struct history *h, const struct released *r, int64_t up_ms)
 			continue;
 		now[v].known = true;
 		now[v].start_ns = views[v]->start_unix_ns;
+		now[v].value_variance = views[v]->value_variance;
 		read_figures(views[v], up_ms, now[v].figures);
+		if (v == HISTORY_NETWORK)
+			now[v].figures[HISTORY_VALUE] = now[v].figures[HISTORY_PUBLISHED];
 	}
 	h->now_s = (int64_t)(r->time_unix_ns / NS_PER_S);
 	if (!h->stats.kept && h->path[0]) {

@@ -50,10 +50,14 @@ enum history_view { HISTORY_OWN, HISTORY_NETWORK, HISTORY_VIEWS };
 enum history_figure {
 	HISTORY_COVERED_MS, /* for how long telltale measured */
 	HISTORY_TRANSACTIONS,
-	HISTORY_VALUE, /* base currency, scale 4 */
+	/* Base currency, scale 4. In the operator's view: what the operator sees, and what is
+	 * published of the same payments. In the network's view both are what is published. */
+	HISTORY_VALUE,
+	HISTORY_PUBLISHED,
 	HISTORY_PREPARED,
 	HISTORY_FULFILLED,
 	HISTORY_REJECTED,
+	HISTORY_PROBES, /* packets of rate probes; known when a probe has ended */
 	HISTORY_PAY_TIMES,
 	HISTORY_OUTCOMES = HISTORY_PAY_TIMES + HISTORY_TIMES_LEN,
 	HISTORY_GAPS = HISTORY_OUTCOMES + HISTORY_OUTCOMES_LEN,
@@ -90,7 +94,8 @@ extern const struct history_window_info history_windows[HISTORY_WINDOWS];
 
 struct history_figure_info {
 	enum metric metric; /* that of COVERED_MS is none */
-	const char *label;  /* value of the metric's label; NULL: all series together */
+	/* Values of the metric's labels; NULL: whatever it is. */
+	const char *label, *second;
 	const char *column;
 	const char *brief; /* for people, of an outcome and of what was not seen; else NULL */
 };

@@ -8,23 +8,26 @@
 
 const char *const history_tables[HISTORY_TABLES] = {"minutes", "hours", "last"};
 
-#define TIMES(n) [HISTORY_PAY_TIMES + (n)] = {METRIC_PAY_TIME, NULL, "pay_time." #n, NULL}
+#define TIMES(n) [HISTORY_PAY_TIMES + (n)] = {METRIC_PAY_TIME, NULL, NULL, "pay_time." #n, NULL}
 #define OUTCOME(id, label, loss, brief, ...)                                                       \
-	[HISTORY_OUTCOMES + OUTCOME_##id - 1] = {METRIC_OUTCOMES, label, "outcome." label, brief},
+	[HISTORY_OUTCOMES + OUTCOME_##id - 1] = {METRIC_OUTCOMES, label, NULL, "outcome." label,   \
+						 brief},
 #define GAP(id, label, loss, brief, ...)                                                           \
-	[HISTORY_GAPS + RECORD_GAP_##id - 1] = {METRIC_GAPS, label, "gap." label, brief},
+	[HISTORY_GAPS + RECORD_GAP_##id - 1] = {METRIC_GAPS, label, NULL, "gap." label, brief},
 #define OPAQUE(id, label, loss, brief, ...)                                                        \
-	[HISTORY_OPAQUE + OPAQUE_##id] = {METRIC_OPAQUE, label, "opaque." label, brief},
+	[HISTORY_OPAQUE + OPAQUE_##id] = {METRIC_OPAQUE, label, NULL, "opaque." label, brief},
 #define FIGURE(id, metric, column, brief, ...)                                                     \
-	[HISTORY_##id] = {METRIC_##metric, NULL, column, brief},
+	[HISTORY_##id] = {METRIC_##metric, NULL, NULL, column, brief},
 
 const struct history_figure_info history_figures[HISTORY_FIGURES] = {
-	[HISTORY_COVERED_MS] = {METRICS_LEN, NULL, "covered_ms", NULL},
-	[HISTORY_TRANSACTIONS] = {METRIC_TRANSACTIONS, NULL, "transactions", NULL},
-	[HISTORY_VALUE] = {METRIC_AMOUNT_FULFILL, NULL, "value", NULL},
-	[HISTORY_PREPARED] = {METRIC_PACKET_PREPARE, NULL, "prepared", NULL},
-	[HISTORY_FULFILLED] = {METRIC_PACKET_FULFILL, NULL, "fulfilled", NULL},
-	[HISTORY_REJECTED] = {METRIC_PACKET_REJECT, NULL, "rejected", NULL},
+	[HISTORY_COVERED_MS] = {METRICS_LEN, NULL, NULL, "covered_ms", NULL},
+	[HISTORY_TRANSACTIONS] = {METRIC_TRANSACTIONS, NULL, NULL, "transactions", NULL},
+	[HISTORY_VALUE] = {METRIC_AMOUNT_BY_ORIGIN, "originated", NULL, "value", NULL},
+	[HISTORY_PUBLISHED] = {METRIC_AMOUNT_FULFILL, NULL, NULL, "published", NULL},
+	[HISTORY_PREPARED] = {METRIC_PACKET_PREPARE, NULL, NULL, "prepared", NULL},
+	[HISTORY_FULFILLED] = {METRIC_PACKET_FULFILL, NULL, NULL, "fulfilled", NULL},
+	[HISTORY_REJECTED] = {METRIC_PACKET_REJECT, NULL, NULL, "rejected", NULL},
+	[HISTORY_PROBES] = {METRIC_PACKETS, "prepare", "probe", "probes", NULL},
 	TIMES(0),
 	TIMES(1),
 	TIMES(2),

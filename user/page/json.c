@@ -82,6 +82,7 @@ static void put_sum(struct json_object *o, const struct history_sum *sum)
 	put_double(o, "transactions_sd", sqrt(sum->noise.count));
 	put_int(o, "value", sum->figures[HISTORY_VALUE]);
 	put_double(o, "value_sd", sqrt(sum->noise.value));
+	put_int(o, "published", sum->figures[HISTORY_PUBLISHED]);
 	put_int(o, "prepared", sum->figures[HISTORY_PREPARED]);
 	put_int(o, "fulfilled", sum->figures[HISTORY_FULFILLED]);
 	put_double(o, "fulfilled_sd", sqrt(sum->noise.packets));
@@ -158,6 +159,17 @@ static void put_targets(struct json_object *root, const struct page_facts *f)
 	}
 }
 
+/* How long no packet has been seen; 0: not for long. */
+static int64_t quiet_s(const struct released *r, int64_t last_packet_s)
+{
+	int64_t since = (int64_t)(r->start_unix_ns / NS_PER_S);
+	int64_t now = (int64_t)(r->time_unix_ns / NS_PER_S);
+
+	if (last_packet_s > since)
+		since = last_packet_s;
+	return now - since >= PAGE_QUIET_S ? now - since : 0;
+}
+
 /* The gauges that say whether the totals are complete. */
 static void put_gauges(struct json_object *root, const struct released *r)
 {
@@ -168,6 +180,8 @@ static void put_gauges(struct json_object *root, const struct released *r)
 
 		if (p->metric == METRIC_COVERAGE)
 			put_flag(root, "complete", p->value != 0);
+		else if (p->metric == METRIC_LAST_PACKET)
+			put_int(root, "quiet_s", quiet_s(r, p->value));
 		else if (p->metric == METRIC_TLS_PROCESSES)
 			put_int(root, "tls_processes", p->value);
 		else if (p->metric == METRIC_RATES_AGE && p->labels_len)
@@ -191,7 +205,6 @@ static void put_privacy(struct json_object *root, const struct privacy_params *p
 	struct json_object *o = put_object(root, "privacy");
 
 	put_text(o, "rounding", p->bucket.unbiased ? "unbiased" : "published");
-	put_int(o, "min_value", (int64_t)p->bucket.min_value);
 	put_int(o, "day_clip", (int64_t)p->budget.day_clip);
 	put_int(o, "hour_clip", (int64_t)p->budget.hour_clip);
 }
@@ -305,6 +318,7 @@ static char *history_json(const struct page_facts *f, enum history_window window
 	json_object_object_add(root, "points", g.points);
 	put_times(root, &g.sum);
 	put_run(root, "outcomes", &g.sum, HISTORY_OUTCOMES, HISTORY_OUTCOMES_LEN);
+	put_int(root, "probes", g.sum.figures[HISTORY_PROBES]);
 	put_unseen(root, &g.sum);
 	return finish(root);
 }

@@ -19,6 +19,9 @@
 #include "release/released.h"
 #include "target/target.h"
 
+/* So many seconds without a packet are worth a question. */
+#define PAGE_QUIET_S 600
+
 struct config;
 struct exporter;
 

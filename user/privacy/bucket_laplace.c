@@ -121,6 +121,15 @@ int64_t bucket_laplace_noisy(const struct bucket_laplace *params, uint64_t round
 	return result || params->unbiased ? result : (int64_t)(bucket / 2);
 }
 
+struct bucket_laplace bucket_laplace_own(const struct bucket_laplace *params)
+{
+	struct bucket_laplace own = *params;
+
+	own.unbiased = true;
+	own.max_value = UINT64_MAX;
+	return own;
+}
+
 int64_t bucket_laplace_apply(const struct bucket_laplace *params, uint64_t value,
 			     privacy_random *random, void *random_context)
 {

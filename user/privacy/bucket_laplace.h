@@ -51,5 +51,7 @@ int64_t bucket_laplace_noisy(const struct bucket_laplace *params, uint64_t round
 /* All steps in turn, with the configured rounding: what is published for VALUE. */
 int64_t bucket_laplace_apply(const struct bucket_laplace *params, uint64_t value,
 			     privacy_random *random, void *random_context);
+/* The parameters for the operator's own eyes: rounding is unbiased, and no value is cut off. */
+struct bucket_laplace bucket_laplace_own(const struct bucket_laplace *params);
 
 #endif

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "privacy/noise.h"
 
-#include <math.h>
-
-#define SMALL 20000 /* below this, bucket-laplace rounds in steps of STEP, */
-#define STEP  5000  /* above it in steps that double */
+/* Below SMALL the grid has steps of STEP, and the noise has a tenth of the value as its scale, or
+ * 500 for the smallest values. */
+#define SMALL 20000
+#define STEP  5000
+/*
+ * Between the points L and 2L of the grid the noise has the scale L/5. A value of (1 + t)L is
+ * rounded with the variance t(1 - t)L^2, and becomes L with the chance 1 - t. F times the square of
+ * the result is (1 + 3t)F L^2 on average. With this F it is at least t(1 - t)L^2 + 2(L/5)^2 for
+ * every t from 0 to 1.
+ */
+#define DOUBLING_F 0.153
 
 /* The variance of a Laplace distribution of scale B. */
 static double laplace_variance(double b)
 {
 	return 2 * b * b;
-}
-
-/* A value in the middle of the bucket that EACH came from. Published rounding goes up to the
- * bucket's size, which is a border between two buckets: noise could move the mean EACH to either
- * side of it. */
-static double in_bucket(const struct bucket_laplace *params, double each)
-{
-	return params->unbiased || each < SMALL ? each : each / M_SQRT2;
 }
 
 void noise_add(struct noise *sum, const struct noise *part)
@@ -28,24 +27,33 @@ void noise_add(struct noise *sum, const struct noise *part)
 	sum->times += part->times;
 }
 
-struct noise noise_of_buckets(const struct bucket_laplace *params, int64_t packets, int64_t value)
+/* LOW and HIGH are the variances of the smallest values, and of those just below SMALL. */
+static double noise_of_size(double most, double value)
 {
-	struct noise n = {0};
-	double each, bucket, grid;
+	const double rounding = STEP * STEP / 4.0;
+	double low = rounding + laplace_variance(STEP / 10.0);
+	double high = rounding + laplace_variance(SMALL / 10.0);
+	double doubling = DOUBLING_F * value * value;
 
-	if (packets <= 0 || value <= 0)
-		return n;
-	each = (double)value / (double)packets;
-	bucket = (double)bucket_laplace_size(params, (uint64_t)in_bucket(params, each));
-	n.value = laplace_variance((each / 10 > bucket ? each / 10 : bucket) / 10);
-	if (params->unbiased) {
-		/* Rounding goes up or down at random, from anywhere between two points of the
-		 * grid. */
-		grid = each < SMALL ? STEP : bucket / 2;
-		n.value += grid * grid / 6;
-	}
-	n.value *= (double)packets;
-	return n;
+	/* From MOST on the grid has steps of MOST, and the noise has the scale max(value / 10,
+	 * MOST) / 10. Noise may have moved a value over the middle between the last point before
+	 * MOST and MOST. */
+	if (value > 0.75 * most)
+		return most * most / 4 +
+		       laplace_variance((value / 10 > most ? value / 10 : most) / 10);
+	if (value <= 0 || doubling < low)
+		return low;
+	/* The same between SMALL and the point before it. */
+	return value < SMALL - STEP / 2.0 && doubling > high ? high : doubling;
+}
+
+double noise_of_value(const struct bucket_laplace *params, int64_t noisy)
+{
+	double most = params->max_bucket > SMALL ? (double)params->max_bucket : SMALL;
+
+	/* No noise is smaller than that of the smallest bucket. */
+	return noise_of_size(most, (double)noisy) +
+	       laplace_variance((double)params->min_bucket / 10);
 }
 
 static double cell_variance(const struct privacy_budget *budget, enum budget_level level,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "privacy/privacy.h"
+#include "privacy/params.h"
 
 /* Variances: of a value (in units of 0.0001 of the base currency), of a number of payments, of a
  * number of packets, and of each cell of a histogram of times. */
@@ -26,11 +26,11 @@ struct noise {
 void noise_add(struct noise *sum, const struct noise *part);
 
 /*
- * bucket-laplace: VALUE is the sum over PACKETS released values. Each packet's noise depends on its
- * own size, which is no longer known. All packets of the interval are assumed to be of the same
- * size.
+ * bucket-laplace with PARAMS of bucket_laplace_own: the variance of one value that was released as
+ * NOISY. Summed over many values it is at least the variance of their sum: on average it is about
+ * half as much again.
  */
-struct noise noise_of_buckets(const struct bucket_laplace *params, int64_t packets, int64_t value);
+double noise_of_value(const struct bucket_laplace *params, int64_t noisy);
 /* continual: one release, of a day's or an hour's node. */
 struct noise noise_of_release(const struct privacy_budget *budget, enum budget_level level);
 

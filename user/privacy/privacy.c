@@ -10,6 +10,7 @@
 #include "bpf/record.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "privacy/noise.h"
 #include "release/released_new.h"
 #include "release/vocabulary.h"
 
@@ -19,6 +20,8 @@
 
 struct privacy {
 	struct privacy_params params;
+	struct bucket_laplace own; /* for the operator's eyes */
+	double value_variance;     /* as released */
 	char *source;
 	char epsilon[32]; /* continual's, as text */
 	uint64_t start_unix_ns;
@@ -56,6 +59,7 @@ struct privacy *privacy_new(const struct privacy_params *params, struct series *
 	if (!p)
 		return NULL;
 	p->params = *params;
+	p->own = bucket_laplace_own(&params->bucket);
 	p->series = series;
 	p->start_unix_ns = start_unix_ns;
 	snprintf(p->epsilon, sizeof(p->epsilon), "%" PRIu64 ".%03" PRIu64, milli / 1000,
@@ -122,11 +126,20 @@ void privacy_save(struct privacy *p)
 
 /* --- what happens --- */
 
-/* Makes one draw for one value, even if several counters get it: the mean of two draws would be
- * closer to the value. */
-static int64_t publish(struct privacy *p, uint64_t value)
+/* The network gets one draw of the published mechanism, the operator one of its own, which is right
+ * on average. Nobody else gets both: the mean of two draws would be closer to the value. */
+static void count_value(struct privacy *p, const struct contribution *c)
 {
-	return bucket_laplace_apply(&p->params.bucket, value, entropy_take, &p->entropy);
+	int64_t own = bucket_laplace_apply(&p->own, c->value, entropy_take, &p->entropy);
+
+	series_count(p->series, METRIC_AMOUNT_BY_ORIGIN, c->origin, own);
+	if (c->origin != ORIGIN_ORIGINATED)
+		return;
+	p->value_variance += noise_of_value(&p->own, own);
+	series_count(p->series, METRIC_AMOUNT_FULFILL, 0,
+		     bucket_laplace_apply(&p->params.bucket, c->value, entropy_take, &p->entropy));
+	if (__builtin_add_overflow(p->truth.value, c->value, &p->truth.value))
+		p->truth.value = UINT64_MAX;
 }
 
 /* Counts a packet of an originated stream in the counters of all packets. */
@@ -145,16 +158,8 @@ static void observe_packet(struct privacy *p, const struct contribution *c)
 	bool fulfilled = c->outcome == OUTCOME_FULFILLED;
 	bool rejected = outcome_is_refusal(c->outcome);
 
-	if (fulfilled && c->converted) {
-		int64_t noisy = publish(p, c->value);
-
-		series_count(p->series, METRIC_AMOUNT_BY_ORIGIN, c->origin, noisy);
-		if (originated) {
-			series_count(p->series, METRIC_AMOUNT_FULFILL, 0, noisy);
-			if (__builtin_add_overflow(p->truth.value, c->value, &p->truth.value))
-				p->truth.value = UINT64_MAX;
-		}
-	}
+	if (fulfilled && c->converted)
+		count_value(p, c);
 	if (!originated)
 		return;
 	count_packet(p, c, STREAM_PAYMENT);
@@ -377,6 +382,7 @@ struct released *privacy_release(struct privacy *p, uint64_t now_unix_ns)
 	r->time_unix_ns = now_unix_ns;
 	r->source = memcpy(text, p->source, source_len);
 	r->mechanism = privacy_mechanisms[PRIVACY_BUCKET_LAPLACE];
+	r->value_variance = p->value_variance;
 	text += source_len;
 	series_release(p->series, r->points, &text);
 	return r;

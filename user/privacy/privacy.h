@@ -10,8 +10,9 @@
  * Epsilon-differential privacy for each payment (continual.h), applied to each release.
  *
  * The mechanism decides what the network gets. A snapshot always has the operator's view: values
- * through bucket-laplace, counts and times exact. With continual it also has the network's view, in
- * `network`. That view shares nothing with the operator's, and everything in it has noise.
+ * through bucket-laplace with unbiased rounding (METRIC_AMOUNT_BY_ORIGIN), counts and times exact.
+ * With continual it also has the network's view, in `network`. That view shares nothing with the
+ * operator's, and everything in it has noise.
  *
  * A released sum never falls: when noise would lower it, the released value stays until the
  * underlying sum is higher again (running maximum).

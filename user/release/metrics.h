@@ -46,7 +46,8 @@
 	METRIC(TRANSACTIONS_BY_ORIGIN, "telltale_transactions_total", SUM, OWN, NO_LOSS, \
 	       "Payments by origin") \
 	METRIC(AMOUNT_BY_ORIGIN, "telltale_amount_fulfill_total", SUM, OWN, NO_LOSS, \
-	       "Value of fulfilled packets by origin, base currency at scale 4") \
+	       "Value of fulfilled packets by origin, base currency at scale 4; for your own eyes: " \
+	       "rounded up or down by chance, so that totals are right on average, with noise") \
 	METRIC(PACKETS, "telltale_packets_total", SUM, OWN, NO_LOSS, \
 	       "Packets of amount above zero, by kind and by what their stream proved to be") \
 	METRIC(REJECTS, "telltale_rejects_total", SUM, OWN, NO_LOSS, \
@@ -121,6 +122,8 @@
 	       "What went wrong with the state of the continual mechanism, by event") \
 	METRIC(HISTORY_FAILURES, "telltale_history_failures_total", SUM, OWN, BY_LABEL, \
 	       "What went wrong with the file of the local page's history, by event") \
+	METRIC(LAST_PACKET, "telltale_last_packet_seconds", GAUGE, OWN, NO_LOSS, \
+	       "When an ILP packet was last seen, in seconds since 1970; 0: not since the start") \
 	METRIC(RATES_AGE, "telltale_rates_age_seconds", GAUGE, OWN, NO_LOSS, \
 	       "Age of the rates in use, by document; -1 when there are none") \
 	METRIC(RATES_FAILURES, "telltale_rates_failures_total", SUM, OWN, NO_LOSS, \

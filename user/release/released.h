@@ -51,6 +51,9 @@ struct released {
 	/* The snapshot for endpoints of audience NETWORK; NULL: they get this one. Lives as long as
 	 * this one. */
 	struct released *network;
+	/* The variance of the value that the operator sees: telltale_amount_fulfill_total of the
+	 * payments originated here (noise.h). It never falls. */
+	double value_variance;
 	size_t points_len; /* sorted by metric */
 	struct released_point *points;
 };

@@ -107,18 +107,13 @@ static int fill_continuations(struct telltale_bpf *skel)
 		const struct bpf_map *map;
 		const struct bpf_program *program;
 	} continuations[] = {
-		{skel->maps.more_ingress, skel->progs.ingress_resume},
-		{skel->maps.more_egress, skel->progs.egress_resume},
-		{skel->maps.settle_ingress, skel->progs.ingress_settle},
-		{skel->maps.settle_egress, skel->progs.egress_settle},
-		{skel->maps.step_ingress, skel->progs.ingress_step},
-		{skel->maps.step_egress, skel->progs.egress_step},
-		{skel->maps.more_write, skel->progs.tls_write_step},
-		{skel->maps.more_read, skel->progs.tls_read_step},
-		{skel->maps.walk_ingress, skel->progs.ingress_walk},
-		{skel->maps.walk_egress, skel->progs.egress_walk},
-		{skel->maps.walk_write, skel->progs.tls_write_walk},
-		{skel->maps.walk_read, skel->progs.tls_read_walk},
+		{skel->maps.follow_socket, skel->progs.socket_follow},
+		{skel->maps.settle_socket, skel->progs.socket_settle},
+		{skel->maps.turn_socket, skel->progs.socket_turn},
+		{skel->maps.step_socket, skel->progs.socket_step},
+		{skel->maps.walk_socket, skel->progs.socket_walk},
+		{skel->maps.step_tls, skel->progs.tls_stepped},
+		{skel->maps.walk_tls, skel->progs.tls_walked},
 	};
 
 	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
@@ -142,10 +137,8 @@ static enum uprobe_when returns(const struct probe *p)
 static void choose_uprobes(struct probe *p)
 {
 	struct bpf_program *const both[] = {
-		p->skel->progs.tls_write,      p->skel->progs.tls_read,
-		p->skel->progs.tls_write_ex,   p->skel->progs.tls_read_ex,
-		p->skel->progs.tls_write_step, p->skel->progs.tls_read_step,
-		p->skel->progs.tls_write_walk, p->skel->progs.tls_read_walk,
+		p->skel->progs.tls_write,   p->skel->progs.tls_read,    p->skel->progs.tls_write_ex,
+		p->skel->progs.tls_read_ex, p->skel->progs.tls_stepped, p->skel->progs.tls_walked,
 	};
 	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
 					     p->skel->progs.tls_read_enter};
@@ -487,6 +480,7 @@ static bool take_links(struct probe *p, struct probe_cgroup *c, const int *progr
 	return whole;
 }
 
+/* Where each is attached. The programs do not say that: see telltale.bpf.c. */
 static int add_links(struct probe *p, struct probe_cgroup *c, const int *programs, int cgroup)
 {
 	static const enum bpf_attach_type types[PROBE_CGROUP_LINKS] = {

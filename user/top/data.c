@@ -217,6 +217,7 @@ static void read_windows(struct json_object *list, struct top_data *d)
 			.all_measured = json_object_get_boolean(at(o, "all_measured")),
 			.transactions = number(o, "transactions"),
 			.value = number(o, "value"),
+			.published = number(o, "published"),
 			.fulfilled = number(o, "fulfilled"),
 			.fulfilled_sd = json_object_get_double(at(o, "fulfilled_sd")),
 			.transactions_sd = json_object_get_double(at(o, "transactions_sd")),
@@ -268,6 +269,7 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	text(o, "epsilon", d->epsilon, sizeof(d->epsilon));
 	text(history, "trouble", d->trouble, sizeof(d->trouble));
 	d->history_kept = json_object_get_boolean(at(history, "kept"));
+	d->quiet_s = number(o, "quiet_s");
 	d->complete = json_object_get_boolean(at(o, "complete"));
 	d->time_s = number(o, "time_s");
 	d->interval_ms = (uint32_t)number(o, "interval_ms");
@@ -309,6 +311,7 @@ static void read_figures(struct json_object *o, struct top_data *d)
 	for (int i = 0; i < HISTORY_OUTCOMES_LEN; i++)
 		d->figures[HISTORY_OUTCOMES + i] =
 			number(at(o, "outcomes"), history_figures[HISTORY_OUTCOMES + i].label);
+	d->figures[HISTORY_PROBES] = number(o, "probes");
 	for (int i = 0; i < HISTORY_GAPS_LEN; i++)
 		d->figures[HISTORY_GAPS + i] =
 			number(at(unseen, "gaps"), history_figures[HISTORY_GAPS + i].label);

@@ -25,7 +25,8 @@ struct top_target {
 struct top_sum {
 	int64_t covered_ms;
 	bool all_measured;
-	int64_t transactions, value, fulfilled; /* value: scale 4 */
+	int64_t transactions, fulfilled;
+	int64_t value, published; /* scale 4: for the operator's eyes, and as the network gets it */
 	double fulfilled_sd, transactions_sd, value_sd;
 };
 
@@ -40,7 +41,7 @@ struct top_data {
 	char instance[128], network[16], mechanism[32], epsilon[16], trouble[256];
 	bool complete; /* nothing was missed since the start */
 	bool history_kept;
-	int64_t time_s;
+	int64_t time_s, quiet_s; /* so long no packet was seen; 0: not for long */
 	uint32_t interval_ms;
 	unsigned views; /* 2 when the network's view differs, else 1 */
 	struct top_sum windows[HISTORY_WINDOWS];

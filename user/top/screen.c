@@ -130,6 +130,10 @@ static void put_notice(const struct top_data *d, const char *lost)
 	else if (!d->complete)
 		top_put(1, 1, top_colour(WARN),
 			"some traffic could not be read, priced or followed: totals are too low");
+	else if (d->quiet_s)
+		top_put(1, 1, top_colour(WARN),
+			"no ILP packet was seen for %" PRId64 " minutes: is this the right target?",
+			d->quiet_s / 60);
 	else
 		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
 }
@@ -210,6 +214,24 @@ static int put_windows(int line, const struct top_data *d, struct top_choice cho
 	for (int i = 0; i < HISTORY_WINDOWS; i++)
 		put_window(++line, names[i], &d->windows[i], i == (int)choice.window);
 	return line + 1;
+}
+
+/* What is published of the payments of the chosen window. With continual it has a view of its own.
+ */
+static void put_published(int line, const struct top_data *d, struct top_choice choice)
+{
+	const struct top_sum *w = &d->windows[choice.window];
+	char text[32];
+	double off;
+
+	if (d->views > 1 || w->value <= 0)
+		return;
+	off = ((double)w->published / (double)w->value - 1) * 100;
+	top_figure_within((double)w->published / SCALE, 0, "$", 2, "", sizeof(text) - 1, text,
+			  sizeof(text));
+	top_put(line, 1, top_colour(SOFT),
+		"The network's figure for this %s's value is %s, %.0f %% %s",
+		history_windows[choice.window].name, text, fabs(off), off < 0 ? "less" : "more");
 }
 
 /* --- charts ------------------------------------------------------------------------------------
@@ -331,6 +353,9 @@ static void put_outcomes(int line, const struct top_data *d, enum history_view v
 		if (n || i < 2)
 			column = put_number(line, column, A_BOLD,
 					    history_figures[HISTORY_OUTCOMES + i].brief, n);
+		if (i == OUTCOME_REJECTED - 1 && d->figures[HISTORY_PROBES])
+			column = put_number(line, column, A_BOLD, "price probes",
+					    d->figures[HISTORY_PROBES]);
 	}
 }
 
@@ -403,8 +428,10 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)
 		height = CHART_MAX;
-	if (height >= 2)
+	if (height >= 2) {
+		put_published(line, d, choice);
 		line = put_charts(line + 1, height, d, choice);
+	}
 	put_outcomes(line, d, choice.view);
 	put_times(line + 1, d);
 	put_unseen(line + 2, d, choice.view);

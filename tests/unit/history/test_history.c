@@ -33,6 +33,9 @@ static void windows_hold_what_was_released_in_them(void **state)
 	assert_int_equal(hour.figures[HISTORY_FULFILLED], 120);
 	assert_int_equal(hour.figures[HISTORY_REJECTED], 60);
 	assert_int_equal(hour.figures[HISTORY_VALUE], 60 * 20000);
+	assert_int_equal(hour.figures[HISTORY_PUBLISHED], 60 * 28000);
+	assert_float_equal(hour.noise.value, 60 * 1e6, 1);
+	assert_int_equal(hour.figures[HISTORY_PROBES], 60 * 7);
 	assert_int_equal(hour.figures[HISTORY_OUTCOMES], 120);
 	assert_int_equal(hour.figures[HISTORY_OUTCOMES + HISTORY_OUTCOMES_LEN - 1], 60);
 	assert_int_equal(hour.figures[HISTORY_GAPS], 300);
@@ -81,6 +84,7 @@ static void a_restart_neither_loses_nor_doubles_anything(void **state)
 	h = opened();
 	take(h, START + 100, START + 130, 9);
 	assert_int_equal(transactions(h, HISTORY_HOUR), 25);
+	assert_float_equal(sum_of(h, HISTORY_OWN, HISTORY_HOUR).noise.value, 25 * 1e6, 1);
 	history_close(h);
 }
 

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <math.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,21 +180,25 @@ static void packets_of_a_rate_probe_are_counted_apart(void **state)
 	node_free(p, series);
 }
 
-static void one_value_gets_one_draw_of_noise_whatever_counters_it_enters(void **state)
+/* 3,000,000 lies between the grid's 2,560,000 and 5,120,000, and is published as the larger. */
+static void the_network_and_the_operator_get_a_draw_each_and_the_operators_is_right(void **state)
 {
 	struct seeded s;
 	struct series *series;
 	struct privacy *p = fresh(&defaults, &s, &series);
-	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_FULFILLED, 5000000);
+	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_FULFILLED, 3000000);
 	struct released *r;
+	double own;
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
 		privacy_observe(p, &c);
 	r = privacy_release(p, 1);
-	assert_int_equal(value_of(r, METRIC_AMOUNT_FULFILL, NULL, NULL),
-			 value_of(r, METRIC_AMOUNT_BY_ORIGIN, "originated", NULL));
-	assert_int_not_equal(value_of(r, METRIC_AMOUNT_FULFILL, NULL, NULL), 100 * 5120000);
+	own = (double)value_of(r, METRIC_AMOUNT_BY_ORIGIN, "originated", NULL);
+	assert_true(fabs(own - 300e6) < 4 * sqrt(r->value_variance));
+	assert_true(sqrt(r->value_variance) < 0.05 * 300e6);
+	assert_true(fabs((double)value_of(r, METRIC_AMOUNT_FULFILL, NULL, NULL) - 512e6) < 40e6);
+	assert_int_not_equal(value_of(r, METRIC_AMOUNT_FULFILL, NULL, NULL), 512000000);
 	released_unref(r);
 	node_free(p, series);
 }
@@ -231,6 +237,7 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 	struct series *series;
 	struct privacy *p = fresh(&params, &s, &series);
 	struct contribution c = packet(ORIGIN_ORIGINATED, OUTCOME_FULFILLED, 2500);
+	const struct bucket_laplace own = bucket_laplace_own(&params);
 	int64_t sum = 0, highest = 0, before = 0;
 	int falls = 0;
 
@@ -238,11 +245,11 @@ static void a_released_sum_never_falls_though_the_noisy_one_does(void **state)
 	/* The same draws from the same seed give the sum before it is held. */
 	entropy_init(mirror, seeded_fill, &mirrored);
 	for (int i = 0; i < 5000; i++) {
-		int64_t noisy =
-			bucket_laplace_noisy(&params, 5000000, 10000000, entropy_take, mirror);
 		struct released *r;
-		int64_t now;
+		int64_t noisy, now;
 
+		bucket_laplace_apply(&own, 2500, entropy_take, mirror);
+		noisy = bucket_laplace_noisy(&params, 5000000, 10000000, entropy_take, mirror);
 		privacy_observe(p, &c);
 		r = privacy_release(p, (uint64_t)i);
 		now = value_of(r, METRIC_AMOUNT_FULFILL, NULL, NULL);
@@ -568,7 +575,8 @@ int main(void)
 		cmocka_unit_test(packets_of_originated_payments_are_counted_by_outcome),
 		cmocka_unit_test(what_others_originated_stays_out_of_the_networks_totals),
 		cmocka_unit_test(packets_of_a_rate_probe_are_counted_apart),
-		cmocka_unit_test(one_value_gets_one_draw_of_noise_whatever_counters_it_enters),
+		cmocka_unit_test(
+			the_network_and_the_operator_get_a_draw_each_and_the_operators_is_right),
 		cmocka_unit_test(what_did_not_move_or_convert_adds_no_value),
 		cmocka_unit_test(a_released_sum_never_falls_though_the_noisy_one_does),
 		cmocka_unit_test(times_fall_into_the_bucket_whose_bound_takes_them_in),

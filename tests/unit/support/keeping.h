@@ -48,6 +48,13 @@ static inline struct history *opened(void)
 	return h;
 }
 
+static inline void add_packets(struct snapshot *s, const char *kind, const char *stream, int64_t n)
+{
+	struct released_point *p = snapshot_add(s, METRIC_PACKETS, "kind", kind, n);
+
+	p->labels[p->labels_len++] = (struct released_label){"stream", stream};
+}
+
 /* The counters at NOW_S of a daemon that was started at START_S. */
 static inline struct snapshot *counters(uint64_t start_s, uint64_t now_s, int64_t transactions)
 {
@@ -58,8 +65,13 @@ static inline struct snapshot *counters(uint64_t start_s, uint64_t now_s, int64_
 	snapshot_add(s, METRIC_PACKET_PREPARE, NULL, NULL, 3 * transactions);
 	snapshot_add(s, METRIC_PACKET_FULFILL, NULL, NULL, 2 * transactions);
 	snapshot_add(s, METRIC_PACKET_REJECT, NULL, NULL, transactions);
-	snapshot_add(s, METRIC_AMOUNT_FULFILL, NULL, NULL, 20000 * transactions);
+	snapshot_add(s, METRIC_AMOUNT_FULFILL, NULL, NULL, 28000 * transactions);
+	snapshot_add(s, METRIC_AMOUNT_BY_ORIGIN, "origin", "originated", 20000 * transactions);
+	s->released.value_variance = 1e6 * (double)transactions;
 	snapshot_add(s, METRIC_OUTCOMES, "outcome", "fulfilled", 2 * transactions);
+	add_packets(s, "prepare", "payment", 3 * transactions);
+	add_packets(s, "prepare", "probe", 7 * transactions);
+	add_packets(s, "reject", "probe", 6 * transactions);
 	snapshot_add(s, METRIC_OUTCOMES, "outcome", "lost", transactions);
 	snapshot_add(s, METRIC_GAPS, "cause", "hole", 5 * transactions);
 	snapshot_add(s, METRIC_EVICTED, "table", "payments", transactions);

@@ -143,12 +143,22 @@ function beginInWords(s) {
     ? `There are no figures before ${moment(first)}.` : `Running since ${moment(s.start_s)}.`;
 }
 
+// A wrong target looks like a node without payments.
+function quietInWords(s) {
+  if (!s.quiet_s) return "";
+  return `No ILP packet has been seen since ${moment(s.time_s - s.quiet_s)}. ` +
+    "If there were payments, this is not the right target: “Targets” says what is watched.";
+}
+
 function drawNotices() {
   const s = state.status, coverage = byId("coverage"), trouble = byId("history-trouble");
   coverage.hidden = s.complete !== false;
   coverage.dataset.kind = "warn";
   setText("coverage", "Some traffic could not be read, priced or followed since telltale started, so totals are too low. " +
     "“What telltale could not see” below says what and why; “Targets” says whether one is not there.");
+  const quiet = quietInWords(s);
+  byId("quiet").hidden = !quiet;
+  setText("quiet", quiet);
   trouble.hidden = s.history.kept && !s.history.trouble;
   setText("history-trouble", s.history.trouble
     ? `History: ${s.history.trouble}.` : "The history is kept in memory only and is lost when telltale stops.");

@@ -4,34 +4,25 @@
 
 const charts = {};
 
-// From 2 USD on, published rounding always rounds up, by this factor on average (scripts/deploy/PRIVACY.md).
-const OVERSTATED = 1.42;
-
-function biased() {
-  const s = state.status;
-  return s.mechanism !== "continual" || state.view === "own" ? s.privacy.rounding === "published" : false;
-}
-
-// [low, shown, high] for a point; nulls when there is no figure.
-function band(value, error, over) {
-  if (value == null) return [null, null, null];
-  return [Math.max(0, (over ? value / OVERSTATED : value) - error), value, value + error];
+// [low, shown, high] for a point.
+function band(value, error) {
+  return [Math.max(0, value - error), value, value + error];
 }
 
 const KPIS = {
   transactions: {
     colour: "--second", plotter: barPlotter, write: compact, sum: (s) => count(s),
-    point: (p) => band(p.transactions, SURE * p.transactions_sd, false),
+    point: (p) => band(p.transactions, SURE * p.transactions_sd),
   },
   value: {
     colour: "--accent", write: (v) => "$" + compact(v), sum: (s) => money(s),
-    point: (p) => band(p.value / SCALE, SURE * p.value_sd / SCALE, biased()),
+    point: (p) => band(p.value / SCALE, SURE * p.value_sd / SCALE),
   },
   average: {
     colour: "--third", write: (v) => "$" + compact(v), sum: (s) => average(s),
     point: (p) => {
       const a = averageOf(p);
-      return a ? band(a.value, a.error, biased()) : [null, null, null];
+      return a ? band(a.value, a.error) : [null, null, null];
     },
   },
 };

@@ -24,18 +24,24 @@ function drawTraffic() {
 }
 
 function noiseInWords(sum) {
-  const p = state.status.privacy, each = sum.fulfilled ? sum.value / sum.fulfilled : 0;
+  const p = state.status.privacy;
   if (state.view === "network") {
     const moments = p.hour_clip ? "each full hour (UTC)" : "at midnight (UTC)";
     return `This is what the network is told: totals with noise, which change ${moments} only and count at most ` +
       `$${whole(p.day_clip / SCALE)} of one payment a day. Apart from what that cuts off, the true figure is within the ± shown 95 times in 100.`;
   }
-  const noise = "Counts are exact. Values have noise added before they leave: about 95 times in 100 it stays within the ± shown, if packets are of similar size. ";
-  if (p.rounding === "unbiased") return noise + "Values are rounded up or down by chance, so totals are right on average.";
-  if (each < 2 * p.min_value) return noise + `Most packets here are worth less than $${decimals(p.min_value / SCALE, 2)}, and each is raised to that: ` +
-    "value and average may be many times too high.";
-  const likely = figure(sum.value / OVERSTATED / SCALE, SURE * sum.value_sd / SCALE, true);
-  return noise + `Values are also rounded up, by 40 % on average: the true value is probably closer to ${likely.text}, and the shaded band reaches down to it.`;
+  return "Counts are exact. Value is rounded up or down by chance and has noise, so that it is right on average: " +
+    `at least 95 times in 100 the true figure is within the ± shown.${publishedInWords(sum)}`;
+}
+
+// What is published of the same payments; with continual that has a view of its own.
+function publishedInWords(sum) {
+  const s = state.status;
+  if (s.mechanism === "continual" || !sum.value) return "";
+  const shown = ` The network's figure for the same payments is $${decimals(sum.published / SCALE, 2)}`;
+  const off = Math.round((sum.published / sum.value - 1) * 100);
+  if (s.privacy.rounding === "unbiased" || !off) return shown + ".";
+  return `${shown}, ${off > 0 ? `about ${off} % more` : `about ${-off} % less`}: its mechanism rounds most values up.`;
 }
 
 function drawPoints() {
@@ -60,11 +66,16 @@ function drawAll() {
 
 /* --- outcomes, times --------------------------------------------------------------------------- */
 
+function probesInWords() {
+  const n = state.history.probes;
+  return n ? ` ${whole(n)} of them tried out rates and limits: a sender expects those to be rejected.` : "";
+}
+
 function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
   byId("outcomes").hidden = !told;
-  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.`
+  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.${probesInWords()}`
     : `No packet in the last ${state.window}.`);
   byId("outcomes-stack").hidden = !all;
   const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
