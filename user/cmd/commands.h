@@ -47,8 +47,8 @@ struct config *command_config_consented(struct command_config *a);
 struct config *command_config_again(void *a);
 
 /* Gives up every privilege, as the daemon half does before anything else: root's process takes the
- * rights of the packaged user where it can (daemon/account.h). Before, it joins listen_group where it
- * may, to give the page's socket to it. 0 or -errno, logged. */
+ * rights of the packaged user where it can (daemon/account.h). Before, it joins listen_group where
+ * it may, to give the page's socket to it. 0 or -errno, logged. */
 int command_give_up_privileges(const struct config *config);
 
 #endif

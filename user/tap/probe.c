@@ -71,7 +71,7 @@ struct probe_cgroup {
 };
 
 #define PROBE_TLS_POINTS 8
-#define PROBE_TLS_FDS    (PROBE_TLS_POINTS * UPROBE_PLACES)
+#define PROBE_TLS_FDS    ((size_t)PROBE_TLS_POINTS * UPROBE_PLACES)
 
 struct probe_tls {
 	char what[KEPT_WHAT_MAX]; /* in keeping */
