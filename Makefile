@@ -11,6 +11,8 @@ DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
 UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR   = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISHDIR  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 CC         = gcc
 CLANG      = clang
@@ -26,7 +28,9 @@ PACKAGES := libbpf libelf grpc libprotobuf-c json-c libcurl libmicrohttpd yaml-0
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS = -D_GNU_SOURCE -DTELLTALE_VERSION='"$(VERSION)"' -I. -Iuser -I$(BUILD)
 CFLAGS  ?= -O2 -g
-HARDEN   = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+# What is made says nothing of the folder that it was made in, so that two builds are equal.
+MAPPED   = -ffile-prefix-map=$(CURDIR)=.
+HARDEN   = $(MAPPED) -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 SAN      = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 DEPEND   = -MMD -MP
 , := ,
@@ -47,7 +51,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 
 # --- files --------------------------------------------------------------------------------------
 
-SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h
+SKEL   := $(BUILD)/bpf/telltale.skel.h $(BUILD)/bpf/profile.skel.h $(BUILD)/bpf/stacks.skel.h
 PROTOS := $(wildcard proto/*.proto)
 PB_SRC := $(PROTOS:proto/%.proto=$(BUILD)/proto/%.pb-c.c)
 USER   := $(wildcard user/*/*.c)
@@ -82,7 +86,7 @@ all: $(PROGRAM) ## build the program (the default); SANITIZE=1: with ASan and UB
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter \
+	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g $(MAPPED) -Wall -Wextra -Wno-unused-parameter \
 		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
 
 # The same with faults planted into the socket tap, for tests/witness alone.
@@ -134,6 +138,7 @@ $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
 $(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------
 
@@ -159,6 +164,17 @@ $(eval $(call object_rule,san,$(BUILD)/proto,$(SAN)))
 
 # Generated headers must be there before anything that may include them is compiled.
 $(call objects,obj) $(call objects,san): | $(SKEL) $(PB_SRC)
+
+# The commit is main's alone to know: a new one does not relink all tests.
+COMMIT := $(shell git describe --always --exclude='*' --abbrev=12 --dirty=+ 2>/dev/null)
+
+ifneq ($(COMMIT),)
+$(BUILD)/obj/main.o $(BUILD)/san/main.o: CPPFLAGS += -DTELLTALE_COMMIT='"$(COMMIT)"'
+endif
+$(BUILD)/obj/main.o $(BUILD)/san/main.o: $(BUILD)/commit
+$(BUILD)/commit: FORCE
+	$(Q)mkdir -p $(@D) && echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+FORCE:
 
 LIB     := $(BUILD)/libtelltale.a
 LIB_SAN := $(BUILD)/libtelltale-san.a
@@ -319,7 +335,7 @@ scale: ## play up to 5,000 nodes before the service, and measure each part, as r
 	$(Q)tests/service/scale
 	$(Q)tests/service/disk
 
-storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd too, as root (TAP)
+storm: $(PROGRAM) ## restart connectors under load, STORM times each (50), in units of a real systemd and in containers too, as root (TAP)
 	$(Q)STORM=$${STORM:-50} bats --tap --filter 'under load' tests/targets
 
 tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check` does (TAP)
@@ -353,6 +369,8 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/telltale.8
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.zsh-completion $(ZSHDIR)/_telltale
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.fish-completion $(FISHDIR)/telltale.fish
 	$(INSTALL) -d -m 755 $(UNITDIR) $(DOCDIR)
 	for unit in $(SERVICES); do \
 		sed 's,/usr/local/bin/,$(PREFIX)/bin/,' scripts/deploy/$$unit >$(UNITDIR)/$$unit; \
@@ -362,8 +380,12 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -m 644 scripts/deploy/telltale-rates.timer $(UNITDIR)
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
 
+deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/deb
+	$(Q)scripts/deb
+
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
+	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
 	rm -f $(addprefix $(UNITDIR)/,$(SERVICES) telltale-rates.timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
 	if [ -d $(DOCDIR) ]; then rmdir --ignore-fail-on-non-empty $(DOCDIR); fi
@@ -375,7 +397,7 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench bench-privacy \
-	check lint format install uninstall clean help
+	check lint format install deb uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -19,8 +19,8 @@ const volatile struct siphash_key session_secret;
 const volatile struct siphash_key host_secret;
 /* A submission wakes the daemon half when this many bytes or more wait in the ring. */
 const volatile __u64 ring_high_water = 512 * 1024;
-/* TLS connections that one target may have in the table. */
-const volatile __u64 tls_share;
+/* TLS connections that one target may have in the table, and how many more on which it answers. */
+const volatile __u64 tls_share, tls_reserve;
 /* What the kernel has: see uprobe.h. */
 const volatile __u8 tls_sessions, tls_cookies;
 
@@ -186,7 +186,7 @@ struct socket_mark {
 			     * under way, and has been let go */
 	/* See witness.h: */
 	__u8 begun;   /* bit per direction: its first bytes passed here, or need not have */
-	__u8 met;     /* a look has seen it */
+	__u8 met;     /* a look has seen it, or it began after the programs were attached */
 	__u8 suspect; /* bytes were missing at the last look */
 	__u8 counted; /* announced as one that is not read */
 	__u8 pad;
@@ -240,12 +240,17 @@ struct {
 	__type(value, struct http2_walk);
 } http2_blank SEC(".maps");
 
-/* What is known of a TLS connection that was used. */
-enum tls_seen_as { TLS_USED = 1, TLS_WALKED = 2 /* it is in http2_tls */ };
+/* What is known of a TLS connection. */
+enum tls_seen_as {
+	TLS_USED = 1,   /* it was used at least once, and is announced */
+	TLS_WALKED = 2, /* it is in http2_tls */
+	TLS_WHOLE = 4,  /* it was seen from its first byte on, and no answer is under way to a
+			 * request  that was not read */
+};
 
-/* TLS connections that were used at least once: enum tls_seen_as. Written at the first use, removed
- * when the connection ends; the least recently used is forgotten, and announced once more when it
- * is used again. */
+/* TLS connections: enum tls_seen_as. Written before the handshake or at the first use, removed when
+ * the connection ends. The least recently used is forgotten: it is announced once more when it is
+ * used again, and is not whole any more. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -274,10 +279,11 @@ struct {
 	__type(value, __u8);
 } processes SEC(".maps");
 
-/* When the programs were attached last to a cgroup of each target, and when the last look at all
- * sockets began (witness.h), CLOCK_MONOTONIC. Written by the probe half. */
+/* When the programs were attached last to a cgroup of each target (SHARED_ATTACHING: they are being
+ * attached), the latest of these times, and when the last look at all sockets began (witness.h),
+ * CLOCK_MONOTONIC. Written by the probe half. */
 volatile __u64 attached_ns[SHARED_TARGETS_MAX];
-volatile __u64 looked_ns;
+volatile __u64 attached_last_ns, looked_ns;
 
 struct tls_flow {
 	struct flow flow;

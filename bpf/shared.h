@@ -12,6 +12,8 @@
 #define SHARED_LEVELS_MAX    32   /* the deepest a target's cgroup may lie */
 #define SHARED_PROCESSES_MAX 4096
 
+#define SHARED_ATTACHING (1ULL << 62) /* later than any time */
+
 /* What a look at all sockets of the targets' processes says of one: see bpf/tap/witness.h. A
  * program of the kernel writes it, the probe half reads it, in no other order than sockets are
  * found. */
@@ -54,6 +56,8 @@ struct shared_tls_flow {
 #define SHARED_TLS_SERVER_AT 0xffff
 #define SHARED_TLS_TYPED     (1u << 16)
 #define SHARED_TLS_BIO       (1u << 17) /* the first argument is a BIO that leads to an SSL object */
+#define SHARED_TLS_FRESH                                                                           \
+	(1u << 18) /* after this call its SSL object has yet to begin a handshake */
 #define SHARED_TLS_PID_SHIFT 32
 
 /* The key of a TLS connection. The probe half removes connections of processes that are gone. */

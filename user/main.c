@@ -11,13 +11,18 @@
 #error "TELLTALE_VERSION comes from the Makefile"
 #endif
 
+/* Where it is made outside of a repository. */
+#ifndef TELLTALE_COMMIT
+#define TELLTALE_COMMIT "not known"
+#endif
+
 static int cmd_help(int argc, char **argv);
 
 static int cmd_version(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	puts("telltale " TELLTALE_VERSION);
+	version_print(TELLTALE_COMMIT);
 	return EXIT_SUCCESS;
 }
 
@@ -29,13 +34,16 @@ static const struct command {
 	{"run", cmd_run, "observe the configured targets and export"},
 	{"probe", cmd_probe, "the half of `run` that attaches, as a service of its own"},
 	{"daemon", cmd_daemon, "the half of `run` that counts and exports, without privileges"},
+	{"discover", cmd_discover, "find out who on this host speaks ILP; asks first"},
+	{"enable", cmd_enable, "give consent: show what will leave, ask, and start"},
+	{"disable", cmd_disable, "take consent back: stop, and detach"},
 	{"check", cmd_check, "say what works on this host, what does not, and how to fix it"},
 	{"top", cmd_top, "show what a running telltale measures, live in a terminal"},
 	{"profile", cmd_profile, "show where a packet's time goes in a running connector"},
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
 	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},
-	{"version", cmd_version, "print the version"},
+	{"version", cmd_version, "print the version, the commit and the libraries"},
 	{"help", cmd_help, "print this help, or the help of a command"},
 };
 

@@ -222,11 +222,11 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	if (f)
 		return 1;
 	tap_note_begun(sk, TAP_BEGUN); /* it was seen */
-	if (plain)
-		return 0;
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 	if (mark)
 		mark->whole = 0;
+	if (plain)
+		return 0;
 	c.id = bpf_get_socket_cookie(skb);
 	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
 	return 0;
@@ -283,10 +283,18 @@ bytes_function int tap_walk_in(struct socket_flow *f, __u32 len)
 	return 0;
 }
 
-/* Counts what passed before the segment, the first one of a connection that is followed. TCP may
- * not have taken yet what came just before it. */
+/* Have all bytes that go out to pass here, and have none so far? Then those that TCP has of them
+ * went by unseen: for witness.h. It is not asked of what comes in, which may have come early. */
+static __always_inline int tap_is_unseen(const struct socket_mark *mark)
+{
+	return mark && mark->met && !(mark->begun & 1 << FLOW_OUT) && !mark->excused[FLOW_OUT];
+}
+
+/* Counts what passed before the segment, the first one of a connection that is followed; MARK may
+ * be NULL. TCP may not have taken yet what came just before it. */
 static __always_inline void tap_walk_from(struct socket_flow *f, struct bpf_tcp_sock *tcp,
-					  const struct segment *seg, int out)
+					  const struct socket_mark *mark, const struct segment *seg,
+					  int out)
 {
 	/* Each field is read by an offset known to the verifier. */
 	__u32 next = bytes_forget(tcp->rcv_nxt), done = bytes_forget(tcp->snd_una);
@@ -296,10 +304,13 @@ static __always_inline void tap_walk_from(struct socket_flow *f, struct bpf_tcp_
 	f->walked[FLOW_OUT] = tcp->bytes_acked + tcp->snd_nxt - tcp->snd_una;
 	if (seg->opening)
 		return;
-	if (out)
+	if (out) {
 		f->walked[FLOW_OUT] = tcp->bytes_acked + ahead;
-	else
-		f->walked[FLOW_IN] += ahead;
+		return;
+	}
+	f->walked[FLOW_IN] += ahead;
+	if (tap_is_unseen(mark))
+		f->walked[FLOW_OUT] = 0;
 }
 
 /* The first segment of a direction is seen: TCP knows how far that direction has got. Two runs may
@@ -309,6 +320,7 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 {
 	struct bpf_sock *sk = skb->sk;
 	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+	struct socket_mark *mark = sk ? bpf_sk_storage_get(&socket_marks, sk, 0, 0) : 0;
 	struct stream *st = &f->streams[out & 1];
 	__u32 next = seg->seq;
 
@@ -323,7 +335,7 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 	tap_lock(f);
 	if (tcp && !f->streams[FLOW_IN].known && !f->streams[FLOW_OUT].known) {
 		f->sent = tap_tcp(tcp, FLOW_OUT, 0);
-		tap_walk_from(f, tcp, seg, from_out);
+		tap_walk_from(f, tcp, mark, seg, from_out);
 	}
 	if (!st->known) {
 		st->next = next;

@@ -21,6 +21,11 @@
  * At its first use a connection is announced, be it only for its handshake: tlsmatch.c holds these
  * against the TLS connections that the socket tap sees.
  *
+ * A connection is whole when it was seen before its handshake began: every SSL object is told first
+ * which end it is, by SSL_set_connect_state or SSL_set_accept_state, which SSL_connect and
+ * SSL_accept call too, or is cleared for another connection. On any other one, answers to requests
+ * that were not seen may be under way (RECORD_UNSURE).
+ *
  * SSL_free ends a connection, and so does SSL_clear, after which the object serves another one.
  *
  * Each of the four functions has a program for its return, which only finds the flow. It goes on by
@@ -115,17 +120,29 @@ static __always_inline int tls_reads_as_client(__u64 known, const struct tls_cal
 	return !bpf_probe_read_user(&is, sizeof(is), (void *)(call->ssl + at)) && !is;
 }
 
-/* The connection KEY is used; TARGET is its process's. */
-static __always_inline void tls_use(struct shared_tls_key *key, __u8 target)
+/* The connection KEY is used for the first time; SEEN is what is known of it, if anything, and
+ * TARGET its process's. */
+static __always_inline void tls_use(struct shared_tls_key *key, __u8 *seen, __u8 target)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl};
-	__u8 seen = TLS_USED;
+	__u8 used = TLS_USED;
 
-	if (bpf_map_update_elem(&tls_seen, key, &seen, BPF_NOEXIST))
+	if (seen)
+		*seen |= TLS_USED;
+	else if (bpf_map_update_elem(&tls_seen, key, &used, BPF_NOEXIST))
 		return;
 	c.pid = (__u32)key->pid;
 	c.target = target;
 	emit_tls(&c, bpf_ktime_get_ns());
+}
+
+/* Something passed on a connection, which is not followed, that may have been a request. */
+static __always_inline void tls_miss(struct shared_tls_key *key)
+{
+	__u8 *seen = bpf_map_lookup_elem(&tls_seen, key);
+
+	if (seen)
+		*seen &= (__u8)~TLS_WHOLE;
 }
 
 #define TLS_BIO_TYPE 0x207 /* BIO_TYPE_SSL */
@@ -169,13 +186,16 @@ static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 	seen = followed ? 0 : bpf_map_lookup_elem(&tls_seen, &key);
 	if (seen && out && *seen & TLS_WALKED) {
 		followed = 1;
-	} else if (!followed && !seen) {
+	} else if (!followed && !(seen && *seen & TLS_USED)) {
 		if (!tls_target(c.pid, &c.target) || !call.ssl)
 			goto other;
-		tls_use(&key, c.target);
+		tls_use(&key, seen, c.target);
 	}
-	if (!followed && (out ? tls_writes_other(ctx, &call) : tls_reads_as_client(known, &call)))
+	if (!followed && (out ? tls_writes_other(ctx, &call) : tls_reads_as_client(known, &call))) {
+		if (out && seen)
+			*seen &= (__u8)~TLS_WHOLE;
 		goto other;
+	}
 	if (tls_target(c.pid, &c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
 		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
 	return 0;
@@ -194,13 +214,17 @@ static __always_inline int tls_enters(struct pt_regs *ctx)
 	return tls_sessions && PT_REGS_IP(ctx) == bpf_get_func_ip(ctx);
 }
 
-/* Has the target less than its share of the table? */
-static __always_inline int tls_has_room(__u32 target)
+/* Has the target less than its share of the table? As tap_has_room: where it ANSWERS, there is some
+ * more room. */
+static __always_inline int tls_has_room(__u32 target, int answers)
 {
 	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
 	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
+	__u64 share = tls_share;
 
-	return !n || !gone || (__s64)(*n - *gone) < (__s64)tls_share;
+	if (answers)
+		share += tls_reserve;
+	return !n || !gone || (__s64)(*n - *gone) < (__s64)share;
 }
 
 static __always_inline void tls_count(__u32 target, __s64 n)
@@ -220,10 +244,12 @@ bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, _
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 
 	c.target = target;
-	if (f)
+	if (f) {
 		follow_gap(&src, &f->flow.common, &f->flow.sides[out], RECORD_GAP_LOAD, len);
-	else
-		emit_gap(&c, RECORD_GAP_LOAD, (__u8)out, len, src.now_ns);
+		return;
+	}
+	tls_miss(key);
+	emit_gap(&c, RECORD_GAP_LOAD, (__u8)out, len, src.now_ns);
 }
 
 /* A first word is 0: could it not be read? */
@@ -241,14 +267,16 @@ static __always_inline struct tls_flow *
 tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int out, __u8 target)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS};
+	__u8 *seen = bpf_map_lookup_elem(&tls_seen, key);
 	struct tls_flow *blank, *f;
 	__u32 zero = 0;
 	__u64 word = source_word(src, 0, len);
-	int answer;
+	int answer, whole = seen && *seen & TLS_WHOLE;
 
 	if (http2_is_preface(word) || !tls_begins(word, len, out)) {
 		if (!word) /* no HTTP begins so, and few things do */
 			tls_recheck(src, key, len, out, target);
+		tls_miss(key);
 		return 0;
 	}
 	c.id = key->ssl;
@@ -260,7 +288,9 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
-	if (!tls_has_room(target) || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
+	if (!tls_has_room(target, answer) ||
+	    bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
+		tls_miss(key);
 		if (!c.plain)
 			emit_gap(&c, RECORD_GAP_FULL, (__u8)out, len, src->now_ns);
 		return 0;
@@ -275,7 +305,7 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	f->flow.common.generation = c.generation;
 	f->flow.common.target = c.target;
 	f->flow.common.plain = c.plain;
-	f->flow.common.guessing = (__u8)answer;
+	f->flow.common.guessing = (__u8)(answer || !whole);
 	f->flow.sides[FLOW_OUT].out = 1;
 	if (answer) /* until that is complete, nothing else is to be waited for */
 		f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
@@ -435,6 +465,8 @@ bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, in
 	if (!idle && !f->flow.common.tunnel && asking != PHASE_LOST && answering != PHASE_LOST &&
 	    answering != PHASE_UNTIL_CLOSE)
 		return 0;
+	if (!idle)
+		tls_miss(key);
 	if (!bpf_map_delete_elem(&tls_flows, key))
 		tls_count(target, -1);
 	return 0;
@@ -474,36 +506,56 @@ drop:
 	return 0;
 }
 
-static __always_inline struct shared_tls_key tls_key(struct pt_regs *ctx)
+static __always_inline struct shared_tls_key tls_key(struct pt_regs *ctx, __u64 known)
 {
-	struct shared_tls_key key = {
-		.ssl = PT_REGS_PARM1(ctx),
-		.pid = tls_pid(tls_cookies ? bpf_get_attach_cookie(ctx) : 0),
-	};
+	struct shared_tls_key key = {.ssl = PT_REGS_PARM1(ctx), .pid = tls_pid(known)};
 
 	return key;
 }
 
-/* A handshake begins, or goes on. */
+/* The connection KEY has yet to begin; SEEN is what is known of it, if anything. */
+static __always_inline void tls_await(struct shared_tls_key *key, __u8 *seen)
+{
+	__u8 whole = TLS_WHOLE;
+
+	if (seen)
+		*seen |= TLS_WHOLE;
+	else
+		bpf_map_update_elem(&tls_seen, key, &whole, BPF_NOEXIST);
+}
+
+/* A handshake begins, or goes on; or its object is told which end it is, before that. Without
+ * cookies these are one: who asks for a handshake later in a connection is rare. */
 static __always_inline int tls_begin(struct pt_regs *ctx)
 {
-	struct shared_tls_key key = tls_key(ctx);
+	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : SHARED_TLS_FRESH;
+	struct shared_tls_key key = tls_key(ctx, known);
+	__u8 *seen = bpf_map_lookup_elem(&tls_seen, &key);
 	__u8 target;
 
-	if (!bpf_map_lookup_elem(&tls_seen, &key) && tls_target((__u32)key.pid, &target))
-		tls_use(&key, target);
+	if ((seen && *seen & TLS_USED) || !tls_target((__u32)key.pid, &target))
+		return 0;
+	if (known & SHARED_TLS_FRESH)
+		tls_await(&key, seen);
+	if (tls_cookies && known & SHARED_TLS_FRESH)
+		return 0;
+	tls_use(&key, bpf_map_lookup_elem(&tls_seen, &key), target);
 	return 0;
 }
 
 static __always_inline int tls_end(struct pt_regs *ctx)
 {
-	struct shared_tls_key key = tls_key(ctx);
+	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
+	struct shared_tls_key key = tls_key(ctx, known);
 	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 	__u32 i, target;
+	__u8 process;
 
 	bpf_map_delete_elem(&http2_tls, &key);
 	bpf_map_delete_elem(&tls_seen, &key);
+	if (known & SHARED_TLS_FRESH && tls_target((__u32)key.pid, &process))
+		tls_await(&key, 0);
 	if (!f)
 		return 0;
 	BYTES_LOOP

@@ -190,7 +190,7 @@ bytes_function int witness_target(struct cgroup *cgroup)
 }
 
 /* A socket that is first seen so soon after the programs were attached may have carried bytes
- * before. */
+ * before, unless it was seen to begin. */
 #define WITNESS_SETTLED_NS 2000000000ULL
 
 static __always_inline int witness_is_settling(__u32 target)
@@ -332,6 +332,28 @@ static __always_inline int witness_is_excused(const struct socket_mark *mark, __
 	return !(mark && mark->met) && witness_is_settling(target);
 }
 
+/* The connection is there now: while the programs have not been attached for long, it is noted that
+ * all of its bytes have to pass the tap. */
+static __always_inline int witness_born(struct sock *sk)
+{
+	struct socket_mark *mark;
+	struct tcp_sock *tcp;
+	int target;
+
+	if (looked_ns >= attached_last_ns + WITNESS_SETTLED_NS)
+		return 0;
+	target = witness_target(sk->sk_cgrp_data.cgroup);
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (target < 0 || !tcp || tcp->bytes_received > WITNESS_SLACK ||
+	    tcp->bytes_acked > WITNESS_SLACK ||
+	    bpf_ktime_get_ns() < attached_ns[bytes_mask((__u32)target, SHARED_TARGETS_MAX - 1)])
+		return 0;
+	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (mark)
+		mark->met = 1;
+	return 0;
+}
+
 /*
  * Of any connection of the host. While its process still has it, or has just closed it: the other
  * end's FIN may come much later, of a connection that ended before the programs were attached too.
@@ -345,6 +367,8 @@ static __always_inline int witness_state(struct sock *sk, int old, int new)
 	struct tcp_sock *tcp;
 	int target, idle;
 
+	if (new == WITNESS_ESTABLISHED)
+		return witness_born(sk);
 	if (old != WITNESS_ESTABLISHED && old != WITNESS_CLOSE_WAIT)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);

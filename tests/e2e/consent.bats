@@ -62,6 +62,72 @@ setup_alone() {
   grep -q 'ENABLE_TELEMETRY' "$BED/out.log"
 }
 
+# ours: an operator's file, with words and keys of their own.
+ours() {
+  printf '%s\n' '# ours: do not touch' 'enabled: false # not yet' "instance: 'Zürich 1'" 'endpoints:' \
+    '  - {url: "https://collector.example:4317", audience: network, headers: {authorization: "Bearer secret"}}' \
+    '# end' >"$BED/ours.yaml"
+  cp "$BED/ours.yaml" "$BED/before.yaml"
+}
+
+enable() {
+  "$TELLTALE" enable --config "$BED/ours.yaml" --target unit:alice.service --network testnet "$@"
+}
+
+# asked ANSWER: enable on a terminal of its own.
+asked() {
+  script --quiet --return --command "'$TELLTALE' enable --config '$BED/ours.yaml' --network testnet \
+    --target unit:alice.service" /dev/null <<<"$1"
+}
+
+@test "enable shows what will leave, where to and how, and changes only what consent is" {
+  ours
+  run -0 enable --yes </dev/null
+  echo "$output"
+  for line in 'Observed +unit alice.service' 'To the network +testnet' 'https://collector.example:4317' \
+    'transactions_total' 'packet_amount_fulfill' 'bucket-laplace' 'Zürich 1' 'To you +nothing'; do
+    grep -qE "$line" <<<"$output"
+  done
+  run ! grep -q secret <<<"$output"
+  run diff "$BED/before.yaml" "$BED/ours.yaml"
+  [ "$output" = "$(printf '%s\n' '2c2,5' '< enabled: false # not yet' '---' '> enabled: true # not yet' \
+    '> network: testnet' '> targets:' '>   - unit: alice.service')" ]
+  run -0 "$TELLTALE" disable --config "$BED/ours.yaml"
+  grep -qx 'enabled: false # not yet' "$BED/ours.yaml"
+  run -1 "$TELLTALE" run --config "$BED/ours.yaml"
+}
+
+@test "enable asks, and without a yes nothing changes" {
+  ours
+  run -2 enable </dev/null
+  [[ $output == *'agree with --yes'* ]]
+  run -2 "$TELLTALE" enable --config "$BED/ours.yaml" --target unit:alice.service --yes
+  [[ $output == *'--network testnet'* ]]
+  for answer in n '' q; do run -1 asked "$answer"; done
+  cmp "$BED/before.yaml" "$BED/ours.yaml"
+  run -0 asked y
+  grep -qx 'enabled: true # not yet' "$BED/ours.yaml"
+}
+
+@test "a file that cannot be edited safely, or that others can change, is left alone; enable says what to do" {
+  echo '{enabled: false, listen: none}' >"$BED/ours.yaml"
+  cp "$BED/ours.yaml" "$BED/before.yaml"
+  run -1 enable --yes
+  echo "$output"
+  grep -qx 'network: testnet' <<<"$output"
+  grep -qx '  - unit: alice.service' <<<"$output"
+  run -1 "$TELLTALE" disable --config "$BED/ours.yaml"
+  grep -qx 'enabled: false' <<<"$output"
+  cmp "$BED/before.yaml" "$BED/ours.yaml"
+  ours
+  chgrp nogroup "$BED/ours.yaml" && chmod 664 "$BED/ours.yaml"
+  run -1 enable --yes
+  [[ $output == *'chmod g-w'* ]]
+  cmp "$BED/before.yaml" "$BED/ours.yaml"
+  run -1 "$TELLTALE" check --config "$BED/ours.yaml"
+  grep -qE '^FAIL +configuration .*can be written by group .*chmod g-w' <<<"$output"
+}
+
 @test "with consent packets do leave: the tests above can fail" {
   setup_alone
   run_alone "$BED/out" "$BED/tt.yaml"

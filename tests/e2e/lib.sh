@@ -18,6 +18,7 @@ TELLTALE=${TELLTALE:-$ROOT/build/telltale}
 bed_init() {
   BED=$1
   mkdir -p "$BED"
+  [[ -p $BED/nothing ]] || mkfifo "$BED/nothing"
   BED_CGROUP=$(bed_cgroup_mount)/telltale-test.$$.$RANDOM
   mkdir -p "$BED_CGROUP"
 }
@@ -57,8 +58,8 @@ bed_cgroup_mount() {
 
 # bed_wait SECONDS WHAT COMMAND...: runs COMMAND until it succeeds, or says what did not happen. SECONDS are
 # for an idle machine; three times as many are allowed, and at least two minutes, because the deadline is to
-# end a hang and not to measure speed. Between two calls it pauses for as long as the last one took, so that
-# the calls do not delay what is waited for.
+# end a hang and not to measure speed. Between two calls it pauses three times as long as the last one took, so that
+# the calls do not delay what is waited for, and what others wait for beside it.
 bed_wait() {
   local deadline begun took what=$2
   deadline=$((SECONDS + (3 * $1 > 120 ? 3 * $1 : 120)))
@@ -68,11 +69,21 @@ bed_wait() {
       echo "timed out waiting for $what, at a load of $(cut -d ' ' -f 1-3 /proc/loadavg)" >&2
       return 1
     fi
-    took=$((${EPOCHREALTIME//[^0-9]/} - begun))
+    took=$((3 * (${EPOCHREALTIME//[^0-9]/} - begun)))
     ((took > 50000)) || took=50000
     ((took < 1000000)) || took=999999
-    sleep "0.$(printf %06d $took)"
+    printf -v took '0.%06d' $took
+    bed_pause "$took"
   done
+}
+
+# bed_pause SECONDS: as sleep, without a process of its own where there is a bed.
+bed_pause() {
+  if [[ -p ${BED:-}/nothing ]]; then
+    read -rt "$1" <>"$BED/nothing" || true
+  else
+    sleep "$1"
+  fi
 }
 
 # bed_json FILE KEY...: prints one value of a JSON file; prints nothing and fails when it is not there.
@@ -117,7 +128,7 @@ bed_stop() {
   pid=$(bed_pid "$1")
   kill -"${2:-TERM}" "$pid" 2>/dev/null || true
   # A process that ignores the signal must not hold up the run for ever.
-  for _ in {1..2400}; do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+  for _ in {1..2400}; do kill -0 "$pid" 2>/dev/null || break; bed_pause 0.05; done
   if kill -0 "$pid" 2>/dev/null; then
     echo "$1 ignored SIG${2:-TERM} for two minutes" >&2
     kill -KILL "$pid" 2>/dev/null || true

@@ -63,7 +63,7 @@ reload() {
   bed_wait 10 'it to be ready again' same echo 2 -- grep -cx READY=1 "$BED/notified"
   grep -q '^RELOADING=1 MONOTONIC_USEC=[0-9]*$' "$BED/notified"
   telltale_stop tt
-  [ "$(tail -n 1 "$BED/notified")" = STOPPING=1 ]
+  bed_wait 10 'its last word' same echo STOPPING=1 -- tail -n 1 "$BED/notified"
 }
 
 @test "SIGHUP takes peers, rates and endpoints without losing an exchange" {

@@ -144,7 +144,7 @@ CONFINED
   telltale_start tt
   connector_pay alice "{\"payments\":2,\"concurrency\":1,$(to "$url")}"
   telltale_stop tt
-  exactly tt alice "$BED/before"
+  OPEN_BEFORE=1 exactly tt alice "$BED/before"
 }
 
 seen_endpoint() {

@@ -130,13 +130,14 @@ over_tls() {
   telltale_stop tt
 }
 
-@test "attached while answers are under way, telltale takes none of them for another's" {
-  peer bob receive "$BED/gate"
+# amid: telltale is attached to alice while answers to three of her requests are under way.
+amid() {
   mkdir "$BED_CGROUP/alice"
   telltale_config tt "$BED_CGROUP/alice"
   bed_spawn alice python3 "$PEER" pay "$(port_of bob)" 14 amid "$BED/gate"
   bed_wait 20 'requests under way' test -e "$BED/gate.asked"
   telltale_start tt
+  [[ -z ${CA:-} ]] || bed_wait 20 'alice to be read' is_read "$(bed_pid alice)"
   touch "$BED/gate.go"
   bed_wait 20 'the payer' grep -q '^7 7$' "$BED/alice.log"
   bed_wait 20 'its exchanges' test_metric 11 tt telltale_exchanges_total
@@ -149,6 +150,18 @@ over_tls() {
   [ "$(telltale_truth tt lost unsure)" = 2 ]
   # A Fulfill of 100 would be one that took the answer of another.
   [ "$(telltale_truth tt value)" = $((6 * 12)) ]
+}
+
+@test "attached while answers are under way, telltale takes none of them for another's" {
+  peer bob receive "$BED/gate"
+  amid
+}
+
+@test "nor inside TLS" {
+  bed_certificates
+  CERT=$BED/server.pem KEY=$BED/server.key peer bob receive "$BED/gate"
+  export CA=$BED/ca.pem
+  amid
 }
 
 # two_paths: namespaces of alice and bob with two networks between them; MPTCP uses both.
@@ -213,6 +226,28 @@ in_net() {
   [ "$(telltale_metric tt telltale_exchanges_by_origin_total 'origin="originated"')" = 0 ]
   [ "$(telltale_metric tt transactions_total)" = 0 ]
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  [ "$(telltale_metric tt telltale_gaps_total 'cause="full"')" -gt 0 ]
+  telltale_stop tt
+}
+
+@test "nor one who holds them inside TLS" {
+  bed_certificates
+  peer bob receive
+  mkdir "$BED_CGROUP/carol"
+  telltale_config tt "$BED_CGROUP/carol" 'tls_connections: 16'
+  telltale_start tt
+  CERT=$BED/server.pem KEY=$BED/server.key peer carol forward "$(port_of bob)"
+  bed_wait 20 'carol to be read' is_read "$(bed_pid carol)"
+  export CA=$BED/ca.pem
+  # What a stranger holds alone keeps nothing back.
+  bed_spawn stranger python3 "$PEER" hold "$(port_of carol)" 20
+  bed_wait 60 'the stranger' grep -q open "$BED/stranger.log"
+  mkdir "$BED_CGROUP/carol/own"
+  [ "$("$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/carol/own" env -u CA python3 "$PEER" pay "$(port_of bob)" 2 plain)" = '2 0' ]
+  bed_wait 20 'them to be judged' test_metric 2 tt telltale_exchanges_by_origin_total 'origin="originated"'
+  [ "$(python3 "$PEER" pay "$(port_of carol)" 8 plain)" = '8 0' ]
+  bed_wait 20 'them to be judged' test_metric 8 tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt telltale_exchanges_by_origin_total 'origin="originated"')" = 2 ]
   [ "$(telltale_metric tt telltale_gaps_total 'cause="full"')" -gt 0 ]
   telltale_stop tt
 }

@@ -25,6 +25,7 @@
 #include "config/text.c"
 #include "config/url.c"
 #include "config/walk.c"
+#include "config/writers.c"
 #include "base/fetch.c"
 #include "base/proxy.c"
 #include "privacy/params.c"

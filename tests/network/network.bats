@@ -125,7 +125,7 @@ hammer_on() {
   bed_wait 10 'the ring to be read' telltale_quiet tt-alice
   telltale_stop tt-alice
   [ "$(network_counted tt-alice)" = 300 ]
-  exactly tt-alice alice "$BED/before"
+  OPEN_BEFORE=1 exactly tt-alice alice "$BED/before"
   telltale_stop tt-bob
   sent=$(network_counted tt-bob)
   echo "counted $seen of $((sent - 300))"

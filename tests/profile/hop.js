@@ -8,6 +8,7 @@
  *   spin      20 ms of work before it sends the packet on; spinback: after the reply
  *   postgres  a query of 30 ms; redis: a command that sleeps for 30 ms
  *   work      two queries of 8 ms, and 4 ms of work
+ *   burn      200 ms of work in two functions, three parts in one and seven in the other
  * CONFIG: {peer, postgres, redis, ready, journal}; postgres and redis are ports. GET /spin on its other port
  * works for 60 ms in a handler that has nothing to do with a packet; the first byte comes before that.
  *
@@ -36,6 +37,39 @@ function spin (ms) {
     took = user + system
   }
   return [from, now(), took * 1e3]
+}
+
+// So small that an optimising compiler puts it into its callers.
+function mix (a, b) {
+  return (a * b) % 1000003
+}
+
+function thirty (rounds) {
+  let x = 1
+  for (let i = 0; i < rounds; i++) x = mix(x + i, 3)
+  return x
+}
+
+function seventy (rounds) {
+  let x = 1
+  for (let i = 0; i < rounds; i++) x = mix(x + i, 7)
+  return x
+}
+
+// How long each took, by this process's own CPU clock.
+function burn (ms) {
+  const took = { thirty: 0, seventy: 0, sum: 0 }
+  const cpu = () => process.cpuUsage().user + process.cpuUsage().system
+  const from = cpu()
+  for (let at = from; at - from < ms * 1e3;) {
+    took.sum += thirty(300000)
+    const middle = cpu()
+    took.thirty += middle - at
+    took.sum += seventy(700000)
+    at = cpu()
+    took.seventy += at - middle
+  }
+  return took
 }
 
 function write (line) {
@@ -82,6 +116,7 @@ async function main () {
         line.postgres = { took: one.took + two.took, here: one.here + two.here }
         line.spin = spin(4)
       }
+      if (mode === 'burn') line.burn = burn(200)
       line.out = now()
       const reply = await link.send(bytes, tally)
       line.back = now()

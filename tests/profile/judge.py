@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""judge.py delays REPORT JOURNAL | quota CALM REPORT JOURNAL | sums REPORT | clock REPORT BEFORE AFTER TID
+"""judge.py delays REPORT JOURNAL | quota CALM REPORT JOURNAL | sums REPORT | clock REPORT BEFORE AFTER TID |
+stacks REPORT JOURNAL SOURCE | folded REPORT FILE | pprof REPORT FILE
 
 Compares what `telltale profile --json` says with the journals of those who made the delays. What is compared is
 always a time that was measured by the program that caused it; no time is expected by itself.
@@ -151,12 +152,66 @@ def clock(report, before, after, tid):
         assert abs(error) < limit, f"{key} is {thread[key]} ns, and {own} by schedstat"
 
 
+def check_stacks(report, lines, source):
+    """Two functions share the time as the connector says, and the one inlined into them is on its line."""
+    cpu = report["on_cpu"]
+    named = {}
+    for f in cpu["functions"]:
+        if f["file"] == source:
+            named[f["function"]] = f
+    took = {name: sum(line["burn"][name] for line in lines if "burn" in line) for name in ("thirty", "seventy")}
+    expected = 100 * took["thirty"] / (took["thirty"] + took["seventy"])
+    seen = 100 * named["thirty"]["ns"] / (named["thirty"]["ns"] + named["seventy"]["ns"])
+    unnamed = 100 * cpu["javascript_frames_unnamed"] / cpu["javascript_frames"]
+    print(f"# {cpu['samples']} samples: {seen:.1f} : {100 - seen:.1f} where the connector says "
+          f"{expected:.1f} : {100 - expected:.1f}; {unnamed:.2f} % of {cpu['javascript_frames']} frames of "
+          f"JavaScript have no name; {cpu['cost_ns'] / cpu['samples_taken'] / 1000:.1f} us each")
+    assert abs(seen - expected) <= 3, "the split is off by more than 3 points"
+    assert unnamed <= 1, "more than one frame in a hundred has no name"
+    text = open(source).read().split("\n")
+    for name in ("thirty", "seventy", "mix", "burn"):
+        assert f"function {name} " in text[named[name]["line"] - 1], f"{name} is not on line {named[name]['line']}"
+    mine = [line for line in cpu["lines"] if line["file"] == source]
+    hottest = text[mine[0]["line"] - 1]
+    assert "mix(" in hottest or "% 1000003" in hottest, f"the hottest line is: {hottest}"
+    # What a thread did on a CPU while a packet was in hand, by its clock.
+    assert sum(f["self_ns"] for f in cpu["functions"]) <= cpu["ns"]
+
+
+def check_folded(report, path):
+    """The folded stacks are the same time as the report's, each function's too; a line is rounded to microseconds."""
+    lines = [line.rstrip("\n").rsplit(" ", 1) for line in open(path)]
+    whole = sum(int(value) for _, value in lines)
+    assert abs(whole - report["on_cpu"]["ns"] / 1000) <= len(lines), f"{whole} us are not the report's"
+    for f in report["on_cpu"]["functions"]:
+        if f["function"] in ("thirty", "seventy"):
+            label = f"{f['function']} ({f['file']}:{f['line']})"
+            us = sum(int(value) for stack, value in lines if label in stack.split(";"))
+            assert abs(us - f["ns"] / 1000) <= len(lines), f"{label} has {us} us"
+    print(f"# {len(lines)} folded stacks, {whole} us")
+
+
+def check_pprof(report, path):
+    """What pprof reads is the report's, to the sample and to the nanosecond."""
+    text = open(path).read().split("Samples:\n")[1].split("Locations\n")[0]
+    values = [line.split(":")[0].split() for line in text.splitlines()[1:] if ":" in line]
+    samples, ns = (sum(int(value[i]) for value in values) for i in (0, 1))
+    assert samples == report["on_cpu"]["samples"] and ns == report["on_cpu"]["ns"], f"{samples} samples, {ns} ns"
+    print(f"# pprof reads {len(values)} stacks, {samples} samples, {ns} ns")
+
+
 def main():
     what, *args = sys.argv[1:]
     if what == "sums":
         check_sums(load(args[0]))
     elif what == "delays":
         delays(load(args[0]), [json.loads(line) for line in open(args[1])])
+    elif what == "folded":
+        check_folded(load(args[0]), args[1])
+    elif what == "pprof":
+        check_pprof(load(args[0]), args[1])
+    elif what == "stacks":
+        check_stacks(load(args[0]), [json.loads(line) for line in open(args[1])], args[2])
     elif what == "quota":
         quota(load(args[0]), load(args[1]), [json.loads(line) for line in open(args[2])])
     else:

@@ -56,6 +56,7 @@ teardown() {
   grep -q '^Outcomes: rejected 3$' "$BED/p.report"
   grep -q '^Rejects: T04 3$' "$BED/p.report"
   grep -q 'peer and wire .*#' "$BED/p.report"
+  grep -Eq '^  127\.0\.0\.1:[0-9]+/ +3 +0\.0 % ' "$BED/p.report"
   [[ $(grep -c '^Slowest, ' "$BED/p.report") == 2 ]]
   [[ $(awk 'length > 80' "$BED/p.report") == '' ]]
   profile_start none --peer nobody.example --json
@@ -110,6 +111,11 @@ teardown() {
   grep -q '100.0 % a thread.s clock was not seen' "$BED/p.report"
   grep -q 'where their time went: -$' "$BED/p.report"
   grep -q '^Rejects: T04 2$' "$BED/p.report"
+  grep -q '^No stacks: .*--pid=host' "$BED/p.report"
+  run "${WITHIN[@]}" "$TELLTALE" check --config /dev/null
+  [[ $output == *'profile '*'no columns and no stacks: '*'--pid=host'* ]]
+  run "$TELLTALE" check --config /dev/null
+  [[ $output == *'profile '*' columns, dependencies and stacks'* ]]
 }
 
 @test 'without targets, and with options that mean nothing, it says what is missing' {

@@ -30,11 +30,6 @@ installed() {
     >>"$BED/units/telltale.service.d/test.conf"
 }
 
-# there PATH: a path of that systemd's, as it is found here.
-there() {
-  echo "/proc/$(systemd_pid)/root$1"
-}
-
 # configure LINE...: telltale's configuration there, with the mode that OPERATOR.md says.
 configure() {
   local file
@@ -51,25 +46,10 @@ configure() {
   chmod 640 "$file"
 }
 
-run_there() {
-  nsenter --target "$(systemd_pid)" --all --root "$@"
-}
-
-# packaged: that systemd with the units installed, their users made, and alice.service, who pays bob, and dora
-# over TLS.
+# packaged: that systemd with the units installed, their users made, and alice.service, who pays
+# bob and dora.
 packaged() {
-  local peer="\"token\":\"secret-of-alice\",\"asset\":$EUR,\"ca\":\"$BED/ca.pem\""
-  receiver bob
-  receiver_tls dora
-  url=http://127.0.0.1:$(connector_port bob)
-  tls=https://localhost:$(connector_port dora)
-  python3 - "$BED" "{\"address\":\"test.alice\",\"asset\":$EUR,\"rates\":$RATES,
-    \"peers\":[{\"url\":\"$url/\",$peer},{\"url\":\"$tls/\",$peer}]}" >"$BED/alice.json" <<'PYTHON'
-import json, sys
-print(json.dumps(json.loads(sys.argv[2]) |
-                 {"name": "alice", "ready": sys.argv[1] + "/alice.ready", "truth": sys.argv[1] + "/alice.end"}))
-PYTHON
-  systemd_service alice.service "$(command -v node) $ROOT/tests/e2e/connector/main.js $BED/alice.json"
+  systemd_payer
   installed
   systemd_start
   run_there systemd-sysusers
@@ -77,16 +57,6 @@ PYTHON
   ctl start alice.service
   bed_wait 60 alice test -e "$BED/alice.ready"
   main_pid alice >"$BED/alice.pid"
-}
-
-# main_pid UNIT: its number here, not there.
-main_pid() {
-  head -n 1 "$BED_CGROUP/pid1/system.slice/$1.service/cgroup.procs"
-}
-
-# metric METRIC [LABEL="VALUE"]: as the page says now.
-metric() {
-  curl --silent --fail --unix-socket "$(there /run/telltale/page.sock)" http://localhost/metrics | metrics_sum "$@"
 }
 
 is() {
@@ -108,30 +78,6 @@ status() {
 
 caps() {
   echo $((16#$(status "$@")))
-}
-
-pay() {
-  connector_hammer alice "{\"count\":${1:-50},\"concurrency\":4,\"receiver\":\"test.bob\",\"probes\":0}"
-}
-
-load_begin() {
-  (until [[ -e $BED/enough ]]; do pay 200 || exit; done) 3>&- 4>&- &
-  hammer=$!
-}
-
-load_end() {
-  touch "$BED/enough"
-  wait "$hammer"
-}
-
-unharmed() {
-  connector_count alice
-  [ "$(bed_json "$BED/alice.count" originated http_errors)" = 0 ]
-  [ "$(bed_json "$BED/alice.count" originated expired)" = 0 ]
-}
-
-attached() {
-  bpftool cgroup tree "$BED_CGROUP/pid1" | grep -qE 'ingress_run|egress_run|socket_released'
 }
 
 # add_up: the totals of all daemon halves so far, which have ended, in $BED/packaged.truth.

@@ -203,11 +203,8 @@ print(sum(int.from_bytes(k[8:16], "little") == pid for k in keys))' "$1"
   counts 20
 }
 
-# The second library is the first one's copy, under a name that says nothing.
-@test "connections through a second TLS library, in a process whose first is read, are announced" {
-  mkdir "$BED/lib"
-  cp /usr/lib/x86_64-linux-gnu/libssl.so.3 "$BED/lib/libcopy.so"
-  watch
+# beside: five connections through the library in $BED/lib, of a process that has the host's too.
+beside() {
   rm -f "$BED/talker.go"
   bed_spawn talker "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/talkers" \
     env LD_PRELOAD=libssl.so.3 GO="$BED/talker.go" \
@@ -215,8 +212,21 @@ print(sum(int.from_bytes(k[8:16], "little") == pid for k in keys))' "$1"
   talker_go tt
   bed_wait 30 'the talker to end' not bed_alive talker
   grep -qx 'answered 10' "$BED/talker.log"
-  bed_wait 20 'all to be announced' test_metric 5 tt telltale_opaque_connections_total 'reason="tls-unmatched"'
-  grep -q 'cannot be read: its TLS library is read, but' "$BED/tt.log"
+}
+
+# The second library is the first one's copy, under a name that says nothing. Each connection is announced, but for
+# another reason where it was gone before its owner was found.
+@test "connections through a second TLS library, in a process whose first is read, are announced" {
+  mkdir "$BED/lib"
+  cp /usr/lib/x86_64-linux-gnu/libssl.so.3 "$BED/lib/libcopy.so"
+  watch
+  for ((all = 5; ; all += 5)); do
+    beside
+    bed_wait 20 'all to be announced' test_metric $all tt telltale_opaque_connections_total
+    if grep -q 'cannot be read: its TLS library is read, but' "$BED/tt.log"; then break; fi
+    ((all < 100))
+  done
+  at_least 1 telltale_metric tt telltale_opaque_connections_total 'reason="tls-unmatched"'
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   [ "$(telltale_truth tt prepares)" = 0 ]
 }

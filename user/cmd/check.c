@@ -1,39 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.c - `telltale check`: what works on this host, what does not, and how to fix it. */
 #include <argp.h>
-#include <ctype.h>
 #include <errno.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cmd/checks.h"
 #include "cmd/commands.h"
+#include "cmd/consent.h"
 #include "config/config.h"
 #include "daemon/account.h"
 #include "config/text.h"
 #include "export/export.h"
-#include "base/escape.h"
-#include "base/fetch.h"
 #include "tap/host.h"
 #include "base/log.h"
 #include "base/procname.h"
-#include "base/proxy.h"
 #include "page/guard.h"
 #include "page/socket.h"
 #include "tap/probe.h"
 #include "tap/procfs.h"
-#include "rates/rates.h"
 #include "target/follow.h"
 #include "tap/tlslib.h"
 
 #define COLLECTOR_TIMEOUT_MS 3000
-#define RATES_TIMEOUT_MS     5000
 
 enum { OPTION_PRINT = 256 };
 
@@ -73,47 +67,30 @@ static const struct argp parser = {
 	       "something failed. A warning is not a failure.",
 };
 
-/* --- lines ------------------------------------------------------------------------------------ */
-
-static unsigned failures, warnings;
-
-__attribute__((format(printf, 3, 4))) static void say(enum host_verdict verdict, const char *what,
-						      const char *format, ...)
-{
-	static const char *const words[] = {
-		[HOST_OK] = "ok  ", [HOST_WARN] = "warn", [HOST_FAIL] = "FAIL"};
-	char said[2048], shown[4096];
-	va_list args;
-
-	failures += verdict == HOST_FAIL;
-	warnings += verdict == HOST_WARN;
-	va_start(args, format);
-	vsnprintf(said, sizeof(said), format, args);
-	va_end(args);
-	/* Names of processes and the words of collectors are others'. */
-	escape_text(said, shown, sizeof(shown));
-	printf("%s  %-14s %s\n", words[verdict], what, shown);
-}
-
 static void check_consent(const struct config *config)
 {
 	const char *why = config_consent(config);
+	char words[160];
 
 	if (why)
-		say(HOST_FAIL, "consent", "%s", why);
+		check_say(HOST_FAIL, "consent", "%s", why);
 	else
-		say(HOST_OK, "consent", "given, for %s", network_text(config->network));
+		check_say(HOST_OK, "consent", "given, for %s: %s", network_text(config->network),
+			  consent_words(config, words, sizeof(words)));
 	why = config_runnable(config);
 	if (why)
-		say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));
+		check_say(HOST_FAIL, "configuration", "%s (%s)", why, config_file(config));
 	else
-		say(HOST_OK, "configuration", "%s", config_file(config));
+		check_say(HOST_OK, "configuration", "%s", config_file(config));
+	/* The first remark says who else may write the file, where others may. */
 	for (size_t i = 0; i < config->remarks_len; i++)
-		say(HOST_WARN, "configuration", "%s", config->remarks[i]);
+		check_say(!i && config->others_write ? HOST_FAIL : HOST_WARN, "configuration", "%s",
+			  config->remarks[i]);
 	if (config->rafiki_telemetry_on)
-		say(HOST_WARN, "consent",
-		    "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the network "
-		    "would count every payment twice; turn one of them off");
+		check_say(HOST_WARN, "consent",
+			  "ENABLE_TELEMETRY=true: Rafiki's own telemetry is on as well, and the "
+			  "network "
+			  "would count every payment twice; turn one of them off");
 }
 
 static void check_host(void)
@@ -123,7 +100,7 @@ static void check_host(void)
 	for (size_t i = 0; i < host_checks_len; i++) {
 		enum host_verdict verdict = host_checks[i].look(words, sizeof(words));
 
-		say(verdict, host_checks[i].name, "%s", words);
+		check_say(verdict, host_checks[i].name, "%s", words);
 	}
 }
 
@@ -177,17 +154,20 @@ static void check_filtered(const struct probe *probe, const struct target *targe
 	struct seen s = {0};
 
 	if (!probe_harms_filtered(probe)) {
-		say(HOST_OK, "seccomp",
-		    "reading TLS does not harm processes with a seccomp filter on this kernel");
+		check_say(
+			HOST_OK, "seccomp",
+			"reading TLS does not harm processes with a seccomp filter on this kernel");
 		return;
 	}
 	for (size_t i = 0; i < len; i++)
 		target_each_process(&targets[i], look_for_filter, &s);
-	say(HOST_WARN, "seccomp",
-	    "this kernel kills a process with a seccomp filter when its TLS is read, so these are "
-	    "left alone; in the targets: %s; run a kernel with the fix (6.12.14, 6.13.3, 6.14 or "
-	    "newer)",
-	    s.names[0] ? s.names : "none now");
+	check_say(HOST_WARN, "seccomp",
+		  "this kernel kills a process with a seccomp filter when its TLS is read, so "
+		  "these are "
+		  "left alone; in the targets: %s; run a kernel with the fix (6.12.14, 6.13.3, "
+		  "6.14 or "
+		  "newer)",
+		  s.names[0] ? s.names : "none now");
 }
 
 /* What is meant by target T, for people: its cgroup, or how many those are. */
@@ -208,24 +188,27 @@ static void check_processes(const struct target *t)
 	describe_target(t, what, sizeof(what));
 	if (s.cache && s.libraries) {
 		target_each_process(t, look_at_process, &s);
-		say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", what, s.readable,
-		    s.readable == 1 ? "" : "es");
+		check_say(HOST_OK, "target", "%s: %u process%s whose TLS can be read", what,
+			  s.readable, s.readable == 1 ? "" : "es");
 		if (s.closed)
-			say(HOST_WARN, "target",
-			    "%s: this user may not look into %u process%s; run as root, or with "
-			    "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
-			    what, s.closed, s.closed == 1 ? "" : "es");
+			check_say(HOST_WARN, "target",
+				  "%s: this user may not look into %u process%s; run as root, or "
+				  "with "
+				  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+				  what, s.closed, s.closed == 1 ? "" : "es");
 		if (s.hidden)
-			say(HOST_WARN, "target",
-			    "%s: %u process%s in a PID namespace that is not seen from here, whose "
-			    "TLS "
-			    "cannot be read; run telltale in the host's (--pid=host)",
-			    what, s.hidden, s.hidden == 1 ? "" : "es");
+			check_say(HOST_WARN, "target",
+				  "%s: %u process%s in a PID namespace that is not seen from here, "
+				  "whose "
+				  "TLS "
+				  "cannot be read; run telltale in the host's (--pid=host)",
+				  what, s.hidden, s.hidden == 1 ? "" : "es");
 		if (s.others)
-			say(HOST_WARN, "target",
-			    "%s: no readable TLS library in %s; if one of them uses TLS, let it "
-			    "speak plain HTTP to a local proxy that does the TLS",
-			    what, s.names);
+			check_say(HOST_WARN, "target",
+				  "%s: no readable TLS library in %s; if one of them uses TLS, let "
+				  "it "
+				  "speak plain HTTP to a local proxy that does the TLS",
+				  what, s.names);
 	}
 	free(s.libraries);
 	tlslib_cache_free(s.cache);
@@ -237,20 +220,23 @@ static void check_programs(const struct probe *probe, const struct target *targe
 	const char *refused = probe_tls_refused(probe), *witness = probe_witness_refused(probe);
 
 	if (witness)
-		say(HOST_WARN, "programs", "what passes the taps by is not noticed: %s", witness);
+		check_say(HOST_WARN, "programs", "what passes the taps by is not noticed: %s",
+			  witness);
 	if (refused) {
-		say(HOST_OK, "programs", "the kernel accepts the programs for plain HTTP");
-		say(HOST_WARN, "programs",
-		    "TLS cannot be read: %s; let the connector speak plain HTTP to a local proxy "
-		    "that does the TLS",
-		    refused);
+		check_say(HOST_OK, "programs", "the kernel accepts the programs for plain HTTP");
+		check_say(HOST_WARN, "programs",
+			  "TLS cannot be read: %s; let the connector speak plain HTTP to a local "
+			  "proxy "
+			  "that does the TLS",
+			  refused);
 		return;
 	}
-	say(HOST_OK, "programs", "the kernel accepts the BPF programs");
+	check_say(HOST_OK, "programs", "the kernel accepts the BPF programs");
 	if (!probe_tells_execs(probe))
-		say(HOST_WARN, "programs",
-		    "this kernel does not report new processes: TLS in the first second of one "
-		    "may be missed; Linux 5.15 and newer report them");
+		check_say(
+			HOST_WARN, "programs",
+			"this kernel does not report new processes: TLS in the first second of one "
+			"may be missed; Linux 5.15 and newer report them");
 	check_filtered(probe, targets, len);
 }
 
@@ -261,11 +247,11 @@ static void check_target(const struct target *t)
 	struct target_status s = target_status(t);
 
 	if (s.refused)
-		say(s.error == -EBUSY ? HOST_WARN : HOST_FAIL, "target", "%s: %s", t->name,
-		    s.reason);
+		check_say(s.error == -EBUSY ? HOST_WARN : HOST_FAIL, "target", "%s: %s", t->name,
+			  s.reason);
 	else if (!t->cgroups_len)
-		say(s.state == TARGET_GONE ? HOST_FAIL : HOST_WARN, "target", "%s: %s: %s", t->name,
-		    target_states[s.state], s.reason);
+		check_say(s.state == TARGET_GONE ? HOST_FAIL : HOST_WARN, "target", "%s: %s: %s",
+			  t->name, target_states[s.state], s.reason);
 	if (t->cgroups_len)
 		check_processes(t);
 }
@@ -280,7 +266,7 @@ static size_t make_targets(const struct config *config, const char *mount, struc
 		if (!target_init(&targets[n], &config->targets[i], mount, why, sizeof(why)))
 			n++;
 		else
-			say(HOST_FAIL, "target", "%s: %s", config->targets[i].name, why);
+			check_say(HOST_FAIL, "target", "%s: %s", config->targets[i].name, why);
 	}
 	return n;
 }
@@ -297,12 +283,12 @@ static void check_targets(const struct config *config)
 	int err = n ? follow_new(targets, n, mount, &follow) : 0;
 
 	if (err)
-		say(HOST_FAIL, "target", "the hierarchy of cgroups cannot be watched: %s",
-		    strerror(-err));
+		check_say(HOST_FAIL, "target", "the hierarchy of cgroups cannot be watched: %s",
+			  strerror(-err));
 	for (size_t i = 0; i < n && follow; i++)
 		check_target(&targets[i]);
 	if (probe_open(&none, &none, n, config->tls_connections, &probe, why, sizeof(why)))
-		say(HOST_FAIL, "programs", "%s", why);
+		check_say(HOST_FAIL, "programs", "%s", why);
 	else
 		check_programs(probe, targets, n);
 	probe_close(probe);
@@ -314,108 +300,6 @@ static void check_targets(const struct config *config)
 
 /* --- what it talks to ---------------------------------------------------------------------------
  */
-
-/* A server may answer again; a file that is not there has to be put there. */
-static void say_rates_failed(const char *whose, const char *location, const char *error)
-{
-	char *shown = fetch_location_shown(location);
-	bool file = location[0] == '/' || !strncasecmp(location, "file:", 5);
-
-	say(file ? HOST_FAIL : HOST_WARN, "rates", "the %s, %s: %s%s", whose, shown ? shown : "?",
-	    error, file ? "; put the document there, or name another place under `rates:`" : "");
-	free(shown);
-}
-
-/* Without rates, amounts in ASSET are counted as unconverted. */
-static void check_rate_of(const struct rates *rates, const struct asset *asset, const char *whose)
-{
-	struct asset upper = *asset;
-	uint64_t value;
-	bool other = false;
-
-	if (rates_convert(rates, 1, asset, &value) != RATES_UNKNOWN)
-		return;
-	for (char *c = upper.code; *c; c++) {
-		other = other || islower((unsigned char)*c);
-		*c = (char)toupper((unsigned char)*c);
-	}
-	other = other && rates_convert(rates, 1, &upper, &value) != RATES_UNKNOWN;
-	say(HOST_FAIL, "rates", "no rate of %s, the asset of %s: its amounts have no value; %s%s",
-	    asset->code, whose,
-	    other ? "codes differ by case: write " : "name a source that has it under `rates:`",
-	    other ? upper.code : "");
-}
-
-static bool asset_before(const struct config *config, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(config->peers[i].asset.code, config->peers[n].asset.code))
-			return true;
-	}
-	return config->has_default_asset &&
-	       !strcmp(config->default_asset.code, config->peers[n].asset.code);
-}
-
-/* Each asset of the configuration once. */
-static void check_assets(const struct config *config, const struct rates *rates)
-{
-	char whose[128];
-
-	if (config->has_default_asset)
-		check_rate_of(rates, &config->default_asset, "default_asset");
-	for (size_t i = 0; i < config->peers_len; i++) {
-		const struct peer *peer = &config->peers[i];
-
-		if (asset_before(config, i))
-			continue;
-		snprintf(whose, sizeof(whose), "the peer %.100s",
-			 peer->name ? peer->name : peer->endpoint);
-		check_rate_of(rates, &peer->asset, whose);
-	}
-}
-
-static void check_rates_proxy(const char *whose, const char *location)
-{
-	struct proxy proxy;
-
-	if (proxy_find_for_url(location, &proxy))
-		say(HOST_WARN, "rates",
-		    "the %s are fetched through the proxy %s; if that is not intended, name the "
-		    "host in no_proxy or unset %s",
-		    whose, proxy.shown, proxy.variable);
-	explicit_bzero(&proxy, sizeof(proxy));
-}
-
-static void check_rates(const struct config *config)
-{
-	static const char *const names[RATES_SOURCES] = {"operator's", "network's"};
-	struct rates *rates = rates_new(config->rates);
-
-	if (!rates)
-		return;
-	rates_load(rates, RATES_TIMEOUT_MS);
-	for (unsigned i = 0; i < RATES_SOURCES; i++) {
-		struct rates_status s = rates_status(rates, i, 0);
-
-		if (!s.configured)
-			continue;
-		check_rates_proxy(names[i], config->rates[i].location);
-		if (s.loaded)
-			say(HOST_OK, "rates", "the %s: %zu assets, base %s", names[i], s.assets,
-			    s.base);
-		if (s.loaded && s.refused.count)
-			say(HOST_WARN, "rates", "the %s: %zu cannot be used: %s", names[i],
-			    s.refused.count, s.refused.why);
-		if (!s.loaded)
-			say_rates_failed(names[i], config->rates[i].location, s.error);
-	}
-	if (!config->rates[RATES_OPERATOR].location && !config->rates[RATES_NETWORK].location)
-		say(HOST_WARN, "rates",
-		    "none configured: only amounts in " RATES_BASE_CODE
-		    " have a value; name a source under `rates:`");
-	check_assets(config, rates);
-	rates_free(rates);
-}
 
 /* 0 when PATH is a directory that can be written, or can be made (*MADE is then true); -errno when
  * not. */
@@ -438,10 +322,10 @@ static void check_directory(const char *key, const char *path)
 	int err = try_directory(path, &made);
 
 	if (err)
-		say(HOST_FAIL, key, "%s cannot be written: %s; run as root, or set %s", path,
-		    strerror(-err), key);
+		check_say(HOST_FAIL, key, "%s cannot be written: %s; run as root, or set %s", path,
+			  strerror(-err), key);
 	else
-		say(HOST_OK, key, "%s%s", path, made ? " will be made" : "");
+		check_say(HOST_OK, key, "%s%s", path, made ? " will be made" : "");
 }
 
 static void check_token(const struct config *config)
@@ -451,9 +335,9 @@ static void check_token(const struct config *config)
 	if (!config->listen_token)
 		return;
 	if (page_token_load(config->listen_token, token, why, sizeof(why)))
-		say(HOST_FAIL, "listen_token", "%s %s", config->listen_token, why);
+		check_say(HOST_FAIL, "listen_token", "%s %s", config->listen_token, why);
 	else
-		say(HOST_OK, "listen_token", "%s", config->listen_token);
+		check_say(HOST_OK, "listen_token", "%s", config->listen_token);
 	explicit_bzero(token, sizeof(token));
 }
 
@@ -465,13 +349,14 @@ static void check_unix(const struct config *config, const char *listen, const ch
 	int err = copy ? try_directory(dirname(copy), &made) : -ENOMEM;
 
 	if (err)
-		say(HOST_FAIL, "listen",
-		    "%s cannot be made: %s; set listen to a path in an existing directory that "
-		    "can be written",
-		    listen, strerror(-err));
+		check_say(
+			HOST_FAIL, "listen",
+			"%s cannot be made: %s; set listen to a path in an existing directory that "
+			"can be written",
+			listen, strerror(-err));
 	else
-		say(HOST_OK, "listen", "%s, for this user, root%s%s only", listen,
-		    group ? " and the group " : "", group ? group : "");
+		check_say(HOST_OK, "listen", "%s, for this user, root%s%s only", listen,
+			  group ? " and the group " : "", group ? group : "");
 	free(copy);
 }
 
@@ -479,12 +364,13 @@ static void check_unix(const struct config *config, const char *listen, const ch
 static bool is_running(const struct config *config)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool answers = false;
 
 	if (fd >= 0 && snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
 				config->run_dir) < (int)sizeof(address.sun_path))
-		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+		answers = !connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+			  errno == EAGAIN; /* its queue is full */
 	if (fd >= 0)
 		close(fd);
 	return answers;
@@ -496,7 +382,7 @@ static void check_group(const struct config *config)
 	gid_t group;
 
 	if (config->listen_group && page_group_find(config->listen_group, &group, why, sizeof(why)))
-		say(HOST_FAIL, "listen_group", "%s", why);
+		check_say(HOST_FAIL, "listen_group", "%s", why);
 }
 
 static void check_page(const struct config *config)
@@ -507,7 +393,7 @@ static void check_page(const struct config *config)
 	check_group(config);
 
 	if (!config->listen) {
-		say(HOST_OK, "listen", "none: neither the page nor /metrics");
+		check_say(HOST_OK, "listen", "none: neither the page nor /metrics");
 		return;
 	}
 	check_token(config);
@@ -517,17 +403,20 @@ static void check_page(const struct config *config)
 	}
 	fd = page_listen_inet(config->listen, config->listen_token != NULL, why, sizeof(why));
 	if (fd == -EADDRINUSE && is_running(config))
-		say(HOST_OK, "listen", "http://%s/, of the telltale that runs", config->listen);
+		check_say(HOST_OK, "listen", "http://%s/, of the telltale that runs",
+			  config->listen);
 	else if (fd < 0)
-		say(HOST_FAIL, "listen", "%s", why);
+		check_say(HOST_FAIL, "listen", "%s", why);
 	else if (!config_listen_is_local(config->listen))
-		say(HOST_WARN, "listen",
-		    "http://%s/ is open to other hosts: anyone with the token sees exact figures, "
-		    "and so does anyone on the path, since there is no TLS; put a proxy with TLS "
-		    "before it, or listen on loopback and use ssh -L",
-		    config->listen);
+		check_say(HOST_WARN, "listen",
+			  "http://%s/ is open to other hosts: anyone with the token sees exact "
+			  "figures, "
+			  "and so does anyone on the path, since there is no TLS; put a proxy with "
+			  "TLS "
+			  "before it, or listen on loopback and use ssh -L",
+			  config->listen);
 	else
-		say(HOST_OK, "listen", "http://%s/", config->listen);
+		check_say(HOST_OK, "listen", "http://%s/", config->listen);
 	if (fd >= 0)
 		close(fd);
 }
@@ -537,7 +426,7 @@ static void check_collectors(const struct config *config)
 	char why[512], way[EXPORT_WAY];
 
 	if (!config->endpoints_len)
-		say(HOST_OK, "collector", "none: nothing leaves this host");
+		check_say(HOST_OK, "collector", "none: nothing leaves this host");
 	for (size_t i = 0; i < config->endpoints_len; i++) {
 		const struct config_endpoint *e = &config->endpoints[i];
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
@@ -545,17 +434,18 @@ static void check_collectors(const struct config *config)
 		why[0] = '\0';
 		export_way(e, way);
 		if (way[0])
-			say(HOST_WARN, "collector",
-			    "%s (%s) is reached%s; if that is not intended, name its host in "
-			    "no_proxy or unset the variable",
-			    e->url, audience, way);
+			check_say(HOST_WARN, "collector",
+				  "%s (%s) is reached%s; if that is not intended, name its host in "
+				  "no_proxy or unset the variable",
+				  e->url, audience, way);
 		if (export_try(e, COLLECTOR_TIMEOUT_MS, why, sizeof(why)))
-			say(HOST_FAIL, "collector",
-			    "%s (%s): %s; check that it runs and that scheme, host and port are "
-			    "right",
-			    e->url, audience, why);
+			check_say(HOST_FAIL, "collector",
+				  "%s (%s): %s; check that it runs and that scheme, host and port "
+				  "are "
+				  "right",
+				  e->url, audience, why);
 		else
-			say(HOST_OK, "collector", "%s (%s): answers", e->url, audience);
+			check_say(HOST_OK, "collector", "%s (%s): answers", e->url, audience);
 	}
 }
 
@@ -563,10 +453,10 @@ static void say_unreadable(void *context, const char *path, int err)
 {
 	unsigned *n = context;
 
-	say(HOST_FAIL, "user",
-	    "%s cannot be read by the user " ACCOUNT_NAME
-	    " of the service: %s; `chgrp " ACCOUNT_NAME "` and `chmod g+r` let it",
-	    path, strerror(-err));
+	check_say(HOST_FAIL, "user",
+		  "%s cannot be read by the user " ACCOUNT_NAME
+		  " of the service: %s; `chgrp " ACCOUNT_NAME "` and `chmod g+r` let it",
+		  path, strerror(-err));
 	++*n;
 }
 
@@ -578,18 +468,20 @@ static void check_account(const struct config *config)
 	int err = user ? account_each_unreadable(user, config, say_unreadable, &unreadable) : 0;
 
 	if (err)
-		say(HOST_WARN, "user",
-		    "it cannot be tried what the user " ACCOUNT_NAME " reads: %s", strerror(-err));
+		check_say(HOST_WARN, "user",
+			  "it cannot be tried what the user " ACCOUNT_NAME " reads: %s",
+			  strerror(-err));
 	else if (user && !unreadable)
-		say(HOST_OK, "user",
-		    "the user " ACCOUNT_NAME
-		    " of the service can read all that the configuration names");
+		check_say(HOST_OK, "user",
+			  "the user " ACCOUNT_NAME
+			  " of the service can read all that the configuration names");
 }
 
 int cmd_check(int argc, char **argv)
 {
 	struct arguments a = {0};
 	struct config *config;
+	bool failed = false;
 
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
@@ -611,8 +503,8 @@ int cmd_check(int argc, char **argv)
 		check_page(config);
 		check_rates(config);
 		check_collectors(config);
-		printf("%u failed, %u warning%s\n", failures, warnings, warnings == 1 ? "" : "s");
+		failed = check_sum();
 	}
 	config_free(config);
-	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -9,6 +9,7 @@
 #define TELLTALE_COMMANDS_H
 
 #include <argp.h>
+#include <stdbool.h>
 
 #include "config/target.h"
 
@@ -17,6 +18,9 @@
 int cmd_run(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_daemon(int argc, char **argv);
+int cmd_enable(int argc, char **argv);
+int cmd_disable(int argc, char **argv);
+int cmd_discover(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
@@ -24,6 +28,9 @@ int cmd_peers(int argc, char **argv);
 int cmd_rates(int argc, char **argv);
 int cmd_rates_publish(int argc, char **argv);
 int cmd_privacy(int argc, char **argv);
+/* Prints the version, the COMMIT that it was made from, and the versions of the libraries in use.
+ */
+void version_print(const char *commit);
 /* Actions of `privacy`. */
 int cmd_privacy_audit(int argc, char **argv);
 int cmd_privacy_suggest(int argc, char **argv);
@@ -45,6 +52,11 @@ struct config *command_config_load(const struct command_config *a);
 struct config *command_config_consented(struct command_config *a);
 /* As command_config_load, of the struct command_config A, and logs the remarks. */
 struct config *command_config_again(void *a);
+
+/* Whether the operator can be asked, or has agreed on the command line (YES); if not, says so. */
+bool command_may_ask(const char *stage, bool yes);
+/* Asks whether what was shown is agreed to, unless YES. */
+bool command_is_agreed(bool yes);
 
 /* Gives up every privilege, as the daemon half does before anything else: root's process takes the
  * rights of the packaged user where it can (daemon/account.h). Before, it joins listen_group where

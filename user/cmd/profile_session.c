@@ -6,25 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "bpf/record.h"
+#include "cmd/onlooker.h"
 #include "exchange/match.h"
-#include "halves/ring.h"
 #include "privacy/entropy.h"
-#include "tap/probe.h"
-#include "tap/processes.h"
-#include "target/follow.h"
+#include "tap/sampler.h"
 
 #define EXCHANGES_OPEN 16384
 #define EXCHANGES_MAX  65536
 #define EVENTS_MAX     1500000 /* 48 MB of marks */
 #define ENDPOINTS_MAX  512
+#define SAMPLES_MAX    500000
 #define DRAIN_MS       20                /* between two looks into the rings */
 #define TICK_NS        (500 * NS_PER_MS) /* ... at the list of processes */
 #define LATE_NS        (50 * NS_PER_MS)  /* an event is written this long after its time at most */
@@ -36,18 +33,13 @@ struct endpoint {
 
 struct session {
 	const struct config *config;
-	char *mount;
-	struct target targets[CONFIG_TARGETS_MAX];
-	size_t targets_len;
-	struct follow *follow;
-	struct probe *probe;
-	struct ring *ring;
-	struct ring_counters *dropped; /* records */
-	struct probe_cgroup **cgroups;
-	size_t cgroups_len;
-	struct processes *processes;
+	struct onlooker onlooker;
 	struct timing *timing; /* NULL: the kernel refuses it */
 	char no_clock[320];
+	struct sampler *sampler; /* NULL: not asked for, or the kernel refuses it */
+	struct stacks *stacks;
+	unsigned hz;
+	char no_stacks[320];
 	const char *shortened;
 	bool crowded; /* there are more processes than are watched; logged */
 	struct match *match;
@@ -115,19 +107,10 @@ const char *session_endpoint(void *context, uint64_t endpoint)
 
 static void take_record(void *context, const void *record, size_t size)
 {
-	static const size_t sizes[RECORD_TYPES] = {
-		[RECORD_MESSAGE] = sizeof(struct record_message),
-		[RECORD_ENDPOINT] = sizeof(struct record_endpoint),
-		[RECORD_FLOW_CLOSE] = sizeof(struct record_flow_close),
-		[RECORD_GAP] = sizeof(struct record_gap),
-		[RECORD_OPAQUE] = sizeof(struct record_opaque),
-	};
 	const struct record_head *head = record;
 	struct session *s = context;
 
-	if (size < sizeof(*head) || head->version != RECORD_VERSION || head->type >= RECORD_TYPES ||
-	    !sizes[head->type] || size < sizes[head->type] || head->target >= s->targets_len)
-		return;
+	(void)size;
 	switch (head->type) {
 	case RECORD_MESSAGE: take_message(s, record); break;
 	case RECORD_ENDPOINT: take_endpoint(s, record); break;
@@ -138,20 +121,13 @@ static void take_record(void *context, const void *record, size_t size)
 	}
 }
 
-static void exec_begun(void *context, const struct record_exec *exec)
-{
-	const struct session *s = context;
-
-	processes_exec(s->processes, (pid_t)exec->pid, exec->head.target);
-}
-
 /* Connections that ended with their program. */
 static void close_ended(struct session *s)
 {
 	struct record_flow_close ended[16];
 	size_t n;
 
-	while ((n = probe_ended(s->probe, ended, sizeof(ended) / sizeof(ended[0]))) > 0) {
+	while ((n = probe_ended(s->onlooker.probe, ended, sizeof(ended) / sizeof(ended[0]))) > 0) {
 		for (size_t i = 0; i < n; i++)
 			match_flow_close(s->match, &ended[i]);
 	}
@@ -170,6 +146,10 @@ static void watch(void *context, pid_t pid)
 
 	if (!pid)
 		return;
+	if (s->sampler)
+		sampler_watch(s->sampler, pid);
+	if (!s->timing)
+		return;
 	if (!tape_watch(s->tape, pid)) {
 		timing_watch(s->timing, pid);
 	} else if (!s->crowded) {
@@ -181,8 +161,8 @@ static void watch(void *context, pid_t pid)
 
 static void watch_processes(struct session *s)
 {
-	for (size_t i = 0; s->timing && i < s->targets_len; i++)
-		target_each_process(&s->targets[i], watch, s);
+	for (size_t i = 0; i < s->onlooker.targets_len; i++)
+		target_each_process(&s->onlooker.targets[i], watch, s);
 }
 
 static void drain(struct session *s)
@@ -195,152 +175,89 @@ static void drain(struct session *s)
 			tape_lose(s->tape, s->drained_ns);
 		tape_settle(s->tape, now_ns - LATE_NS);
 	}
-	probe_execs(s->probe, exec_begun, s);
-	ring_consume(s->ring, take_record, s);
+	if (s->sampler)
+		sampler_consume(s->sampler, s->stacks);
+	onlooker_read(&s->onlooker, take_record, s);
 	close_ended(s);
-	match_settle(s->match, ring_counters_sum(s->dropped));
+	match_settle(s->match, ring_counters_sum(s->onlooker.dropped));
 	match_tick(s->match, now_ns);
-	processes_catch_up(s->processes);
+	processes_catch_up(s->onlooker.processes);
 	s->drained_ns = now_ns;
 }
 
 /* --- from beginning to end ---------------------------------------------------------------------
  */
 
-/* Another instance may watch a target, or may want to: what this one sees is counted nowhere. */
-static void give_up_locks(struct session *s)
+/* The clocks see what goes on in each cgroup, too. */
+static int attach_timing(struct session *s)
 {
-	for (size_t i = 0; i < s->targets_len; i++) {
-		for (size_t k = 0; k < s->targets[i].cgroups_len; k++)
-			flock(s->targets[i].cgroups[k]->cgroup.fd, LOCK_UN);
-	}
-}
-
-static int open_targets(struct session *s)
-{
-	const struct config *c = s->config;
-	char why[512] = "";
-	size_t found = 0;
 	int err = 0;
 
-	s->mount = cgroup_mount();
-	if (!s->mount) {
-		log_err("profile", "cgroup v2 is not mounted");
-		return -ENOENT;
-	}
-	for (size_t i = 0; i < c->targets_len && !err; i++) {
-		err = target_init(&s->targets[i], &c->targets[i], s->mount, why, sizeof(why));
-		if (!err)
-			s->targets_len++;
-		else
-			log_err("profile", "target %s: %s", c->targets[i].name, why);
-	}
-	if (!err)
-		err = follow_new(s->targets, s->targets_len, s->mount, &s->follow);
-	if (err)
-		return err;
-	give_up_locks(s);
-	for (size_t i = 0; i < s->targets_len; i++)
-		found += s->targets[i].cgroups_len;
-	if (!found) {
-		log_err("profile", "none of the targets is there; start the connector first");
-		return -ENOENT;
-	}
-	s->cgroups = calloc(found, sizeof(*s->cgroups));
-	return s->cgroups ? 0 : -ENOMEM;
-}
+	for (size_t i = 0; s->timing && i < s->onlooker.targets_len && !err; i++) {
+		const struct target *t = &s->onlooker.targets[i];
 
-static int attach_cgroup(struct session *s, unsigned target, const struct cgroup *c)
-{
-	char why[512] = "";
-	int err = probe_attach_cgroup(s->probe, target, c, &s->cgroups[s->cgroups_len], why,
-				      sizeof(why));
-
-	if (err) {
-		log_err("profile", "%s", why);
-		return err;
+		for (size_t k = 0; k < t->cgroups_len && !err; k++) {
+			err = timing_attach_cgroup(s->timing, &t->cgroups[k]->cgroup);
+			if (err)
+				log_err("profile", "cannot attach to %s: %s",
+					t->cgroups[k]->cgroup.path, strerror(-err));
+		}
 	}
-	s->cgroups_len++;
-	err = s->timing ? timing_attach_cgroup(s->timing, c) : 0;
-	if (err)
-		log_err("profile", "cannot attach to %s: %s", c->path, strerror(-err));
 	return err;
 }
 
-static int open_probe(struct session *s)
+static int attach(struct session *s)
 {
 	static const struct match_ops ops = {.opened = opened, .closed = closed};
-	struct siphash_key session, host;
-	char why[512] = "";
+	struct siphash_key key;
 	int err;
 
-	privacy_random_kernel(NULL, &session, sizeof(session));
-	privacy_random_kernel(NULL, &host, sizeof(host)); /* no token is shown */
-	s->match = match_new(EXCHANGES_OPEN, clock_offset_ns(), &session, &ops, s);
-	err = !s->match ? -ENOMEM
-			: probe_open(&session, &host, s->targets_len, s->config->tls_connections,
-				     &s->probe, why, sizeof(why));
-	explicit_bzero(&session, sizeof(session));
-	if (err && err != -ENOMEM)
-		log_err("profile", "%s", why);
-	if (!err) {
-		err = ring_open(probe_ring(s->probe), PROBE_RING_BYTES, &s->ring);
-		if (!err)
-			err = ring_counters_open(probe_dropped(s->probe), RECORD_TYPES,
-						 &s->dropped);
-		if (err)
-			log_err("profile", "cannot map the ring: %s", strerror(-err));
-	}
-	if (err)
-		return err;
-	s->processes = processes_new(s->probe, s->targets, s->targets_len);
-	if (!s->processes)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->targets_len && !err; i++) {
-		const struct target *t = &s->targets[i];
-
-		for (size_t k = 0; k < t->cgroups_len && !err; k++)
-			err = attach_cgroup(s, (unsigned)i, &t->cgroups[k]->cgroup);
-	}
-	if (!err)
-		probe_attach_execs(s->probe);
-	return err;
+	privacy_random_kernel(NULL, &key, sizeof(key));
+	s->match = match_new(EXCHANGES_OPEN, clock_offset_ns(), &key, &ops, s);
+	err = s->match ? onlooker_attach(&s->onlooker, &key, s->config->tls_connections) : -ENOMEM;
+	explicit_bzero(&key, sizeof(key));
+	return err ? err : attach_timing(s);
 }
 
-/* Each process with a TLS library takes some descriptors. */
-static void raise_files(void)
+static int open_sampler(struct session *s, unsigned hz)
 {
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files))
-		return;
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	s->hz = hz;
+	if (!hz)
+		return 0;
+	s->stacks = stacks_new(SAMPLES_MAX);
+	if (!s->stacks)
+		return -ENOMEM;
+	sampler_open(hz, &s->sampler, s->no_stacks, sizeof(s->no_stacks));
+	return 0;
 }
 
 int session_open(const struct config *config, const struct timing_port *ports, size_t ports_len,
-		 struct session **out)
+		 unsigned hz, struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int err;
 
 	if (!s)
 		return -ENOMEM;
-	raise_files();
 	s->config = config;
+	s->onlooker.stage = "profile";
 	s->hops = hops_new(EXCHANGES_MAX);
 	s->tape = tape_new(EVENTS_MAX);
-	err = s->hops && s->tape ? open_targets(s) : -ENOMEM;
-	/* The clocks run before the first exchange is seen. */
-	if (!err && !timing_open(ports, ports_len, &s->timing, s->no_clock, sizeof(s->no_clock)))
-		watch_processes(s);
+	err = s->hops && s->tape ? onlooker_find(&s->onlooker, config->targets, config->targets_len)
+				 : -ENOMEM;
 	if (!err)
-		err = open_probe(s);
+		err = open_sampler(s, hz);
+	if (!err) {
+		timing_open(ports, ports_len, &s->timing, s->no_clock, sizeof(s->no_clock));
+		/* The clocks run before the first exchange is seen. */
+		watch_processes(s);
+		err = attach(s);
+	}
 	if (err) {
 		session_close(s);
 		return err;
 	}
-	processes_start(s->processes);
+	processes_start(s->onlooker.processes);
 	*out = s;
 	return 0;
 }
@@ -349,23 +266,13 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	if (s->probe)
-		probe_detach_execs(s->probe);
-	while (s->cgroups_len > 0)
-		probe_detach_cgroup(s->probe, s->cgroups[--s->cgroups_len]);
-	free(s->cgroups);
-	processes_free(s->processes);
-	ring_counters_close(s->dropped);
-	ring_close(s->ring);
-	probe_close(s->probe);
+	onlooker_fini(&s->onlooker);
 	timing_close(s->timing);
+	sampler_close(s->sampler);
+	stacks_free(s->stacks);
 	match_free(s->match);
-	follow_free(s->follow);
-	while (s->targets_len > 0)
-		target_fini(&s->targets[--s->targets_len]);
 	hops_free(s->hops);
 	tape_free(s->tape);
-	free(s->mount);
 	free(s);
 }
 
@@ -389,7 +296,7 @@ void session_run(struct session *s, uint64_t for_ns, const volatile sig_atomic_t
 	while (now_ns - begin_ns < for_ns && !*ended && !is_full(s)) {
 		nanosleep(&pause, NULL);
 		if (now_ns >= tick_ns) {
-			processes_scan(s->processes);
+			processes_scan(s->onlooker.processes);
 			watch_processes(s);
 			tick_ns = now_ns + TICK_NS;
 		}
@@ -401,6 +308,8 @@ void session_run(struct session *s, uint64_t for_ns, const volatile sig_atomic_t
 	drain(s);
 	tape_settle(s->tape, UINT64_MAX);
 	match_drain(s->match, now_ns);
+	if (s->sampler)
+		sampler_name(s->sampler, s->stacks);
 }
 
 struct hops *session_hops(struct session *s)
@@ -438,4 +347,29 @@ const char *session_no_dependencies(const struct session *s)
 const char *session_shortened(const struct session *s)
 {
 	return s->shortened;
+}
+
+const struct stacks *session_stacks(const struct session *s)
+{
+	return s->sampler ? s->stacks : NULL;
+}
+
+struct hot session_hot(const struct session *s)
+{
+	struct sampler_stats stats;
+
+	if (!s->sampler)
+		return (struct hot){.no_stacks = s->hz ? s->no_stacks : NULL};
+	stats = sampler_stats(s->sampler);
+	return (struct hot){
+		.hz = s->hz,
+		.dropped = stats.dropped + stacks_lost(s->stacks),
+		.cost_ns = stats.cost_ns,
+		.samples = stats.samples,
+		.scripts = stats.scripts,
+		.unnamed = stats.unnamed,
+		.cut = stats.cut,
+		.unwatched = stats.unwatched,
+		.unknown = sampler_unknown(s->sampler),
+	};
 }

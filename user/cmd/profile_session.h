@@ -14,14 +14,17 @@
 
 #include "config/config.h"
 #include "profile/hops.h"
+#include "profile/hot.h"
+#include "profile/stacks.h"
 #include "profile/tape.h"
 #include "tap/timing.h"
 
 struct session;
 
-/* 0 or -errno, logged but for -ENOMEM. PORTS are where dependencies listen. CONFIG is borrowed. */
+/* 0 or -errno, logged but for -ENOMEM. PORTS are where dependencies listen; HZ is how often stacks
+ * are taken in a second of CPU time, 0: not at all. CONFIG is borrowed. */
 int session_open(const struct config *config, const struct timing_port *ports, size_t ports_len,
-		 struct session **out);
+		 unsigned hz, struct session **out);
 void session_close(struct session *s); /* detaches; accepts NULL */
 
 /* Looks on for FOR_NS, or until *ENDED, or until its memory is used up. */
@@ -37,6 +40,10 @@ uint64_t session_end_ns(const struct session *s);
 const char *session_no_clock(const struct session *s);
 const char *session_no_dependencies(const struct session *s);
 const char *session_shortened(const struct session *s);
+/* NULL: none were taken. */
+const struct stacks *session_stacks(const struct session *s);
+/* What is known of how they were taken; HELD is not set. */
+struct hot session_hot(const struct session *s);
 /* "host/path" of an endpoint as Prepares name it, fit for a terminal; NULL: not known. CONTEXT is
  * the session. */
 const char *session_endpoint(void *context, uint64_t endpoint);

@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+const char *const config_target_kinds[] = {
+	[TARGET_CGROUP] = "cgroup", [TARGET_PID] = "pid", [TARGET_UNIT] = "unit"};
+
 void config_state_dir(const struct config *c, char *dir, size_t dir_len)
 {
 	snprintf(dir, dir_len, "%s%s", c->state_dir,
@@ -22,8 +25,8 @@ const char *config_consent(const struct config *c)
 		return "ENABLE_TELEMETRY=true is a setting of Rafiki and does not start telltale; "
 		       "set `enabled: true` in telltale's configuration to opt in";
 	if (!c->enabled)
-		return "telltale observes nothing until its operator opts in; set `enabled: true` "
-		       "in the configuration to do so";
+		return "telltale observes nothing until its operator opts in; run `telltale "
+		       "enable`, or set `enabled: true` in the configuration";
 	if (c->network == NETWORK_LIVENET && !c->livenet_enabled)
 		return "livenet moves real money, and `enabled: true` alone does not opt in to it; "
 		       "set `livenet_enabled: true` in the configuration too, or use testnet";

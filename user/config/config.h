@@ -32,6 +32,8 @@ struct config {
 	bool livenet_enabled;     /* the consent that livenet needs beside `enabled` */
 	bool opted_out;           /* ENABLE_TELEMETRY=false */
 	bool sdk_disabled;        /* OTEL_SDK_DISABLED=true */
+	bool others_write;        /* others than root and this user may change the file; a remark
+				   * says who */
 	bool rafiki_telemetry_on; /* ENABLE_TELEMETRY=true: payments might be counted twice */
 	char *instance;           /* default: the host's name */
 	enum network network;
@@ -88,6 +90,15 @@ struct config {
  */
 int config_load(const char *path, char *const *variables, FILE *errors, struct config **out);
 void config_free(struct config *c);
+
+/* The content of the file PATH, malloc'ed, with a NUL after it, for config_text_free. 0 or -errno
+ * as config_load, and ERRORS says each. */
+int config_read(const char *path, FILE *errors, char **text, size_t *len);
+void config_text_free(char *text, size_t len); /* accepts NULL */
+/* As config_load, with TEXT in place of what is in the file PATH. */
+int config_load_text(const char *path, const char *text, size_t len, char *const *variables,
+		     FILE *errors, struct config **out);
+
 /* The directory that keeps what is counted for the node's network. Each network has its own, so
  * that testnet's counts never become livenet's. The directory may not exist yet. */
 void config_state_dir(const struct config *c, char *dir, size_t dir_len);

@@ -14,24 +14,26 @@
 #include "config/networks.h"
 #include "config/notes.h"
 #include "config/schema.h"
+#include "config/text.h"
+#include "config/writers.h"
 #include "release/series.h"
 
-/* *TEXT is malloc'ed; *ST is the file's. -EFBIG: larger than CONFIG_FILE_MAX. -EPERM: everybody may
- * write to it. */
-static int read_file(const char *path, char **text, size_t *len, struct stat *st)
+/* *TEXT is malloc'ed. -EFBIG: larger than CONFIG_FILE_MAX. -EPERM: everybody may write to it. */
+static int read_file(const char *path, char **text, size_t *len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
+	struct stat st;
 	ssize_t got = 0;
 	char *buf = NULL;
 
 	*len = 0;
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, st) || S_ISDIR(st->st_mode)) {
+	if (fstat(fd, &st) || S_ISDIR(st.st_mode)) {
 		err = -EISDIR;
 		goto out;
 	}
-	if (S_ISREG(st->st_mode) && st->st_mode & S_IWOTH) {
+	if (S_ISREG(st.st_mode) && st.st_mode & S_IWOTH) {
 		err = -EPERM;
 		goto out;
 	}
@@ -52,6 +54,8 @@ static int read_file(const char *path, char **text, size_t *len, struct stat *st
 		err = -errno;
 	else if (*len > CONFIG_FILE_MAX)
 		err = -EFBIG;
+	else
+		buf[*len] = '\0';
 out:
 	close(fd);
 	if (err) {
@@ -138,47 +142,22 @@ static void read_environment(struct config_loader *l, char *const *variables)
 	config_env_names(&e);
 }
 
-/* Whoever can change the file decides what is observed, by whose privileges, and who receives it.
- */
-static void look_at_owner(struct config_loader *l, const struct stat *st)
-{
-	if (!S_ISREG(st->st_mode))
-		return;
-	if (st->st_uid && st->st_uid != geteuid())
-		config_remark(l,
-			      "%s belongs to user %u, who so decides what is observed and who "
-			      "receives it; `chown root` it",
-			      l->file, (unsigned)st->st_uid);
-	if (st->st_mode & S_IWGRP && st->st_gid)
-		config_remark(
-			l,
-			"%s can be written by group %u, which so decides what is observed and "
-			"who receives it; `chmod g-w` it",
-			l->file, (unsigned)st->st_gid);
-}
-
-int config_load(const char *path, char *const *variables, FILE *errors, struct config **out)
+/* Reads TEXT, and the variables, into a configuration whose file is called PATH. */
+static int load_from(const char *path, const char *text, size_t len, char *const *variables,
+		     FILE *errors, struct config **out)
 {
 	struct config_loader l = {.file = path, .errors = errors};
-	struct stat st = {0};
-	char *text = NULL;
-	size_t len = 0;
+	char why[CONFIG_WHY];
 	int err;
 
-	*out = NULL;
-	if (path) {
-		err = read_file(path, &text, &len, &st);
-		if (err) {
-			complain_unreadable(errors, path, err);
-			return err;
-		}
-	}
 	l.config = calloc(1, sizeof(*l.config));
 	err = l.config ? set_defaults(l.config, path) : -ENOMEM;
 	if (err)
 		goto out;
 	if (path) {
-		look_at_owner(&l, &st);
+		l.config->others_write = config_others_write(path, why, sizeof(why));
+		if (l.config->others_write)
+			config_remark(&l, "%s", why);
 		config_yaml(&l, text, len);
 	}
 	read_environment(&l, variables);
@@ -188,10 +167,6 @@ int config_load(const char *path, char *const *variables, FILE *errors, struct c
 	else if (l.errors_len)
 		err = -EINVAL;
 out:
-	/* Header values may be credentials. */
-	if (text)
-		explicit_bzero(text, len);
-	free(text);
 	if (err == -ENOMEM)
 		fprintf(errors, "%s: memory is short\n", path ? path : "configuration");
 	if (err)
@@ -199,6 +174,45 @@ out:
 	else
 		*out = l.config;
 	return err;
+}
+
+int config_load_text(const char *path, const char *text, size_t len, char *const *variables,
+		     FILE *errors, struct config **out)
+{
+	*out = NULL;
+	return load_from(path, text, len, variables, errors, out);
+}
+
+int config_read(const char *path, FILE *errors, char **text, size_t *len)
+{
+	int err = read_file(path, text, len);
+
+	if (err)
+		complain_unreadable(errors, path, err);
+	return err;
+}
+
+int config_load(const char *path, char *const *variables, FILE *errors, struct config **out)
+{
+	char *text = NULL;
+	size_t len = 0;
+	int err = 0;
+
+	*out = NULL;
+	if (path)
+		err = config_read(path, errors, &text, &len);
+	if (!err)
+		err = load_from(path, text, len, variables, errors, out);
+	config_text_free(text, len);
+	return err;
+}
+
+void config_text_free(char *text, size_t len)
+{
+	/* Header values may be credentials. */
+	if (text)
+		explicit_bzero(text, len);
+	free(text);
 }
 
 void config_free(struct config *c)

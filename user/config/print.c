@@ -99,8 +99,6 @@ static void print_asset(struct print *p, const char *lead, const struct asset *a
 
 static void print_targets(struct print *p)
 {
-	static const char *const kinds[] = {
-		[TARGET_CGROUP] = "cgroup", [TARGET_PID] = "pid", [TARGET_UNIT] = "unit"};
 	char lead[24];
 
 	if (!p->c->targets_len) {
@@ -113,8 +111,8 @@ static void print_targets(struct print *p)
 	for (size_t i = 0; i < p->c->targets_len; i++) {
 		const struct config_target *t = &p->c->targets[i];
 
-		snprintf(lead, sizeof(lead), "  - %s: ", kinds[t->kind]);
-		name_value(p, "targets.%zu.%s", i, kinds[t->kind]);
+		snprintf(lead, sizeof(lead), "  - %s: ", config_target_kinds[t->kind]);
+		name_value(p, "targets.%zu.%s", i, config_target_kinds[t->kind]);
 		print_text(p, lead, t->name);
 		name_value(p, "targets.%zu.forwards", i);
 		if (t->never_forwards)

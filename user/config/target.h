@@ -9,6 +9,9 @@
 
 enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
 
+/* "cgroup", "pid", "unit": the keys. */
+extern const char *const config_target_kinds[];
+
 struct config_target {
 	enum config_target_kind kind;
 	char *name; /* cgroup path (below the cgroup2 mount, or absolute; a part may be a pattern),

@@ -206,11 +206,34 @@ static void on_page(evutil_socket_t fd, short what, void *context)
 	run_page(d);
 }
 
+/* Whether the operator has taken consent back since the configuration was read. One that cannot be
+ * read says nothing. */
+static bool is_withdrawn(const struct daemon *d)
+{
+	struct config *now = d->options->load(d->options->load_context);
+	bool withdrawn = now && config_consent(now);
+
+	config_free(now);
+	return withdrawn;
+}
+
+/* Nothing more is sent, and nothing is waited for. */
+static void withdraw(struct daemon *d)
+{
+	d->withdrawn = true;
+	notify_stopping();
+	event_base_loopbreak(d->base);
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
 
 	(void)what;
+	if (is_withdrawn(d)) {
+		withdraw(d);
+		return;
+	}
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
 	notify_stopping();
 	if (!leave_begin(d))
@@ -228,10 +251,8 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
 			on_signal(fd, what, context);
 		return; /* else the probe half says when to end */
 	}
-	if (reload_begin(d->reload))
-		return;
-	notify_stopping();
-	event_base_loopbreak(d->base);
+	if (!reload_begin(d->reload))
+		withdraw(d);
 }
 
 static int add_event(struct daemon *d, int fd, short what, event_callback_fn callback,
@@ -322,16 +343,22 @@ static void run(struct daemon *d)
 	turns_begin(&d->turns);
 	event_base_dispatch(d->base);
 	turns_say(&d->turns, "run");
+	/* Under `telltale run` the probe half says when to end. */
+	d->withdrawn = d->withdrawn || is_withdrawn(d);
+	if (d->withdrawn)
+		log_info("run", "consent was taken back: nothing more is sent");
 	say_end(d);
 	drain_ring(d);
 	if (!d->backlog)
 		blind_drain(d->blind);
 	if (view_end(d->view) == VIEW_GONE)
 		pipeline_unwitnessed(d->pipeline, clock_mono_ns());
+	leave_drain(d);
 	pipeline_drain(d->pipeline, clock_mono_ns());
 	leave_end(d);
 	reload_finish(d->reload);
-	post(d);
+	if (!d->withdrawn)
+		post(d);
 	privacy_save(d->privacy);
 	write_truth(d);
 }

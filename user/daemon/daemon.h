@@ -24,15 +24,15 @@ struct daemon_options {
 	/* ... or the path where a probe half of USER, of root or of this user is found. */
 	const char *socket;
 	uid_t user;
-	/* Reads the configuration again, for SIGHUP: a new one for config_free, or NULL after
-	 * printing what is wrong with it. */
+	/* Reads the configuration again, for SIGHUP and at the end: a new one for config_free, or
+	 * NULL after printing what is wrong with it. */
 	struct config *(*load)(void *context);
 	void *load_context;
 };
 
 /* Runs until the probe half ends or, where it was not started together with it, until SIGTERM or
- * SIGINT; then flushes, within five seconds. SIGHUP: reload.h. 0 or -errno; what went wrong has
- * been logged. */
+ * SIGINT; then flushes, within five seconds, unless consent was taken back meanwhile: then nothing
+ * more is sent. SIGHUP: reload.h. 0 or -errno; what went wrong has been logged. */
 int daemon_run(const struct daemon_options *options);
 
 #endif

@@ -54,22 +54,29 @@ static void put_payment(void *context, const struct payment_state *state)
 	backlog_payment(d->backlog, state);
 }
 
+void leave_drain(struct daemon *d)
+{
+	uint64_t now = clock_mono_ns(), from = now > DOUBTS_LIFE_NS ? now - DOUBTS_LIFE_NS : 0;
+
+	if (!d->backlog)
+		return;
+	/* The witness goes on, and tells the next one: that is in no doubt for want of a look. */
+	for (unsigned i = 0; i < d->targets.len; i++) {
+		if (pipeline_doubted(d->pipeline, i, from, now))
+			d->leave_doubted |= 1ULL << i;
+	}
+	pipeline_unwitnessed(d->pipeline, now);
+}
+
 void leave_end(struct daemon *d)
 {
-	uint64_t now = clock_mono_ns(), doubted = 0;
 	int fd;
 
 	if (!d->backlog)
 		return;
-	for (unsigned i = 0; i < d->targets.len; i++) {
-		uint64_t from = now > DOUBTS_LIFE_NS ? now - DOUBTS_LIFE_NS : 0;
-
-		if (pipeline_doubted(d->pipeline, i, from, now))
-			doubted |= 1ULL << i;
-	}
 	pipeline_each_doubt(d->pipeline, put_doubt, d);
 	pipeline_each_payment(d->pipeline, put_payment, d);
-	fd = backlog_finish(d->backlog, doubted);
+	fd = backlog_finish(d->backlog, d->leave_doubted);
 	if (fd < 0)
 		log_err("run", "cannot leave anything to the next daemon half: %s", strerror(-fd));
 	else

@@ -17,7 +17,10 @@
 /* False when it cannot wait for anything: it was asked before, or has no successor. */
 bool leave_begin(struct daemon *d);
 bool leave_is_done(const struct daemon *d);
-/* After the pipeline was drained. */
+/* Before the pipeline is drained: of what still waits to be judged, that which the witness has not
+ * looked at is in doubt. */
+void leave_drain(struct daemon *d);
+/* After that. */
 void leave_end(struct daemon *d);
 
 /* What the daemon half before left, or that it left nothing. SINK is as for view_consume. */

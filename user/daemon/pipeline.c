@@ -158,12 +158,10 @@ static bool take_endpoint(struct pipeline *p, const struct record_endpoint *r)
 /*
  * Bytes were missed on a connection that the target accepted, or may have accepted. Anybody can
  * open one and send what cannot be read. So they may have brought in a Prepare only where the
- * target has answered in ILP, before (spoken) or afterwards (reply_unmatched). Where the table of
- * TLS connections is full, the answers are not read either.
+ * target has answered in ILP, before (spoken) or afterwards (reply_unmatched).
  */
 static void doubt_gap(struct pipeline *p, const struct record_gap *r)
 {
-	bool unread = r->head.tap == RECORD_TAP_TLS && r->cause == RECORD_GAP_FULL;
 	unsigned target = r->head.target;
 
 	if (r->head.role == RECORD_ROLE_CLIENT)
@@ -172,7 +170,7 @@ static void doubt_gap(struct pipeline *p, const struct record_gap *r)
 		p->missed[target] = r->cause == RECORD_GAP_FULL      ? DOUBT_FULL
 				    : r->cause == RECORD_GAP_ENCODED ? DOUBT_ENCODED
 								     : DOUBT_GAP;
-	if ((r->spoken || unread) && r->ingress)
+	if (r->spoken && r->ingress)
 		doubts_once(p->doubts, target, p->missed[target], r->at_ns);
 	else if (r->spoken && r->unsure)
 		doubt_before(p, target, r->at_ns);

@@ -118,7 +118,8 @@ int pipeline_resume(struct pipeline *p, const struct payment_state *state);
 /* No exchange is open, and none waits to be judged. */
 bool pipeline_is_empty(const struct pipeline *p);
 /* For the process that will go on: as doubts_each_open; and was TARGET in doubt from FROM_NS to
- * TO_NS, or has something come in that may still be sent on? */
+ * TO_NS, or has something come in that may still be sent on? That is known before pipeline_drain.
+ */
 void pipeline_each_doubt(const struct pipeline *p,
 			 void (*each)(void *context, unsigned target, enum doubt_cause cause,
 				      uint64_t key),

@@ -78,7 +78,8 @@ static int find_probe(const struct daemon_options *options, int *link)
 	bool said = false;
 	int err;
 
-	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED) {
+	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED ||
+	       err == -EAGAIN) {
 		if (!said)
 			log_info("run", "waiting for the probe half on %s", options->socket);
 		said = true;
@@ -382,7 +383,7 @@ void daemon_close(struct daemon *d)
 	/* It looks at the exporter. */
 	local_stop(d->local);
 	if (d->exporter)
-		export_stop(d->exporter, DAEMON_FLUSH_MS);
+		export_stop(d->exporter, d->withdrawn ? 0 : DAEMON_FLUSH_MS);
 	page_stop(d->page);
 	health_free(d->health);
 	free(d->control_path);

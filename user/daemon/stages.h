@@ -39,6 +39,7 @@ struct daemon {
 	bool outdated;           /* ... and has got them since: another daemon half is to come */
 	struct backlog *backlog; /* for the daemon half that will come; NULL: this one stays */
 	int64_t leave_ms;        /* when it goes, whatever is under way; CLOCK_MONOTONIC */
+	uint64_t leave_doubted;  /* a bit for each target that the next one has to doubt */
 	uint64_t backlog_lost;   /* records that found no room in what the one before left */
 	struct blind *blind;
 	struct unseen *unseen;
@@ -59,6 +60,7 @@ struct daemon {
 	size_t events_len;
 
 	bool in_terminal; /* it was started in one */
+	bool withdrawn;   /* consent was: nothing more is sent */
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
 	struct health *health;

@@ -38,6 +38,7 @@ struct doubts {
 	struct table_index by_key;
 	struct table_shares age;
 	bool ignored[TABLE_SHARES];
+	bool doubted[TABLE_SHARES]; /* at any time: most targets never are */
 	struct history of[TABLE_SHARES][DOUBT_CAUSES];
 };
 
@@ -118,8 +119,10 @@ static void keep(struct history *h, uint64_t from_ns, uint64_t to_ns)
 void doubts_span(struct doubts *d, unsigned target, enum doubt_cause cause, uint64_t from_ns,
 		 uint64_t to_ns)
 {
-	if (target < TABLE_SHARES)
-		keep(&d->of[target][cause], from_ns, to_ns);
+	if (target >= TABLE_SHARES)
+		return;
+	d->doubted[target] = true;
+	keep(&d->of[target][cause], from_ns, to_ns);
 }
 
 void doubts_once(struct doubts *d, unsigned target, enum doubt_cause cause, uint64_t at_ns)
@@ -178,6 +181,7 @@ void doubts_open(struct doubts *d, unsigned target, enum doubt_cause cause, uint
 
 	if (target >= TABLE_SHARES || find(d, target, cause, key))
 		return;
+	d->doubted[target] = true;
 	h = &d->of[target][cause];
 	if ((!h->open && !h->unkept) || from_ns < h->since_ns)
 		h->since_ns = from_ns;
@@ -251,7 +255,7 @@ static bool touches(const struct history *h, uint64_t from_ns, uint64_t to_ns)
 bool doubts_any(const struct doubts *d, unsigned target, uint64_t from_ns, uint64_t to_ns,
 		enum doubt_cause *cause)
 {
-	if (target >= TABLE_SHARES || doubts_ignored(d, target))
+	if (target >= TABLE_SHARES || !d->doubted[target] || doubts_ignored(d, target))
 		return false;
 	for (unsigned i = 0; i < DOUBT_CAUSES; i++) {
 		if (!touches(&d->of[target][i], from_ns, to_ns))

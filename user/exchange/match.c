@@ -122,15 +122,14 @@ struct match_stats match_stats(const struct match *m)
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
-static uint64_t hash_flow(uint8_t tap, const struct record_flow *flow)
+static struct flowkey flow_of(const struct record_message *message)
 {
-	return table_hash(flow->id,
-			  ((uint64_t)flow->pid << 32 | flow->generation) ^ (uint64_t)tap << 56);
+	return flowkey_of(message->head.tap, &message->flow);
 }
 
-static uint64_t hash_stream(uint64_t flow_hash, uint32_t stream)
+static uint64_t hash_stream(const struct flowkey *flow, uint32_t stream)
 {
-	return table_hash(flow_hash, stream);
+	return table_hash(flow->hash, stream);
 }
 
 static uint64_t hash_request(uint8_t target, uint64_t request_id)
@@ -138,19 +137,16 @@ static uint64_t hash_request(uint8_t target, uint64_t request_id)
 	return table_hash(request_id, target);
 }
 
-static bool same_flow(const struct open *o, uint8_t tap, const struct record_flow *flow)
+static bool is_on(const struct open *o, const struct flowkey *flow)
 {
-	return o->flow.id == flow->id && o->flow.generation == flow->generation &&
-	       o->flow.pid == flow->pid && o->exchange.tap == tap;
+	return flowkey_names(flow, o->exchange.tap, &o->flow);
 }
 
-static struct open *find_stream(const struct match *m, const struct record_message *message)
+static struct open *find_stream(const struct match *m, const struct flowkey *flow, uint32_t stream)
 {
-	uint64_t flow = hash_flow(message->head.tap, &message->flow);
-	struct open *o = table_index_first(&m->by_stream, hash_stream(flow, message->stream));
+	struct open *o = table_index_first(&m->by_stream, hash_stream(flow, stream));
 
-	while (o &&
-	       !(o->stream == message->stream && same_flow(o, message->head.tap, &message->flow)))
+	while (o && !(o->stream == stream && is_on(o, flow)))
 		o = table_index_next(&m->by_stream, o);
 	return o;
 }
@@ -211,10 +207,10 @@ static struct open *take(struct match *m, unsigned target, uint64_t now_ns)
 	return table_take(&m->table);
 }
 
-static void open_exchange(struct match *m, const struct record_message *message)
+static void open_exchange(struct match *m, const struct record_message *message,
+			  const struct flowkey *flow)
 {
-	struct open *o = find_stream(m, message);
-	uint64_t flow_hash = hash_flow(message->head.tap, &message->flow);
+	struct open *o = find_stream(m, flow, message->stream);
 	struct exchange *e;
 
 	/* The reply to the one before it was lost on the way here. */
@@ -224,7 +220,7 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	o->flow = message->flow;
 	o->stream = message->stream;
 	o->request_id = message->request_id;
-	o->unsure = !numbers_certain(m->numbers, message);
+	o->unsure = !numbers_certain(m->numbers, flow, message);
 	o->dropped = m->dropped;
 	o->expires_ns = expiry_unix_ns(message->expires_at);
 	o->offset_ns = m->realtime_offset_ns;
@@ -244,8 +240,8 @@ static void open_exchange(struct match *m, const struct record_message *message)
 	e->prepare_ns = message->first_ns;
 	e->prepare_done_ns = message->last_ns;
 
-	table_index_add(&m->by_stream, o, hash_stream(flow_hash, o->stream));
-	table_index_add(&m->by_flow, o, flow_hash);
+	table_index_add(&m->by_stream, o, hash_stream(flow, o->stream));
+	table_index_add(&m->by_flow, o, flow->hash);
 	o->on_flow = 1;
 	if (o->request_id)
 		table_index_add(&m->by_request, o, hash_request(e->target, o->request_id));
@@ -373,17 +369,16 @@ static void response(struct match *m, struct open *o, const struct record_messag
 
 /* The Fulfill MESSAGE has its right number: so had the replies since the numbers shifted last, and
  * so will have those that are to come. What is older and has none has missed its own. */
-static void prove(struct match *m, const struct record_message *message)
+static void prove(struct match *m, const struct record_message *message, const struct flowkey *flow)
 {
-	uint64_t hash = hash_flow(message->head.tap, &message->flow);
-	struct open *o = table_index_first(&m->by_flow, hash);
+	struct open *o = table_index_first(&m->by_flow, flow->hash);
 
-	numbers_prove(m->numbers, message);
+	numbers_prove(m->numbers, flow, message->head.target, message->numbering);
 	while (o) {
 		struct open *next = table_index_next(&m->by_flow, o);
 		struct reply held = o->held;
 
-		if (same_flow(o, message->head.tap, &message->flow) && o->unsure) {
+		if (o->unsure && is_on(o, flow)) {
 			if (o->holds && o->held_numbering == message->numbering)
 				end(m, o, &held);
 			else if (o->stream > message->stream)
@@ -394,37 +389,56 @@ static void prove(struct match *m, const struct record_message *message)
 }
 
 /* The one on the flow of the Fulfill MESSAGE, whatever its number, whose condition it fits. */
-static struct open *find_fitting(const struct match *m, const struct record_message *message)
+static struct open *find_fitting(const struct match *m, const struct record_message *message,
+				 const struct flowkey *flow)
 {
 	uint64_t condition = fulfillment_condition(m->fulfillment, message->fulfillment);
-	uint64_t hash = hash_flow(message->head.tap, &message->flow);
-	struct open *o = table_index_first(&m->by_flow, hash);
+	struct open *o = table_index_first(&m->by_flow, flow->hash);
 
-	while (o && !(o->exchange.condition == condition &&
-		      same_flow(o, message->head.tap, &message->flow)))
+	while (o && !(o->exchange.condition == condition && is_on(o, flow)))
 		o = table_index_next(&m->by_flow, o);
 	return o;
 }
 
-static void unsure_fulfill(struct match *m, struct open *o, const struct record_message *message)
+/* Is O the only one on FLOW that a Fulfill can fit? A Prepare that is sent again has the condition
+ * of the first, and all protocol packets, those that were not seen too, have one. */
+static bool is_unlike_others(const struct match *m, const struct open *o,
+			     const struct flowkey *flow)
 {
+	const struct open *other = table_index_first(&m->by_flow, flow->hash);
+
+	if (o->exchange.peer_protocol)
+		return false;
+	while (other && (other == o || other->exchange.condition != o->exchange.condition ||
+			 !is_on(other, flow)))
+		other = table_index_next(&m->by_flow, other);
+	return !other;
+}
+
+static void unsure_fulfill(struct match *m, struct open *o, const struct record_message *message,
+			   const struct flowkey *flow)
+{
+	bool proves =
+		o && message->numbering != RECORD_NUMBERING_MAX && is_unlike_others(m, o, flow);
+
 	if (m->fulfillment &&
 	    !(o && fulfillment_fits(m->fulfillment, message->fulfillment, o->exchange.condition))) {
-		response(m, find_fitting(m, message), message);
+		response(m, find_fitting(m, message, flow), message);
 		return;
 	}
 	response(m, o, message);
-	if (message->numbering != RECORD_NUMBERING_MAX)
-		prove(m, message);
+	if (proves)
+		prove(m, message, flow);
 }
 
 /* What is no Fulfill has nothing that says whose it is: it is kept until the numbers are proven. */
-static void unsure_response(struct match *m, struct open *o, const struct record_message *message)
+static void unsure_response(struct match *m, struct open *o, const struct record_message *message,
+			    const struct flowkey *flow)
 {
 	if (o)
 		o->unsure = 1;
 	if (message->kind == RECORD_KIND_FULFILL) {
-		unsure_fulfill(m, o, message);
+		unsure_fulfill(m, o, message, flow);
 		return;
 	}
 	if (!o) {
@@ -461,14 +475,25 @@ static void asynchronous_reply(struct match *m, const struct record_message *mes
 		unmatched(m, message);
 }
 
+static void any_response(struct match *m, const struct record_message *message,
+			 const struct flowkey *flow)
+{
+	struct open *o = find_stream(m, flow, message->stream);
+
+	if (numbers_certain(m->numbers, flow, message))
+		response(m, o, message);
+	else
+		unsure_response(m, o, message, flow);
+}
+
 void match_message(struct match *m, const struct record_message *message)
 {
-	if (!(message->flags & RECORD_REQUEST) && numbers_certain(m->numbers, message))
-		response(m, find_stream(m, message), message);
-	else if (!(message->flags & RECORD_REQUEST))
-		unsure_response(m, find_stream(m, message), message);
+	const struct flowkey flow = flow_of(message);
+
+	if (!(message->flags & RECORD_REQUEST))
+		any_response(m, message, &flow);
 	else if (message->kind == RECORD_KIND_PREPARE)
-		open_exchange(m, message);
+		open_exchange(m, message, &flow);
 	else if (carries_reply(message))
 		asynchronous_reply(m, message);
 	else
@@ -477,8 +502,10 @@ void match_message(struct match *m, const struct record_message *message)
 
 bool match_expects(const struct match *m, const struct record_message *message)
 {
+	const struct flowkey flow = flow_of(message);
+
 	if (!(message->flags & RECORD_REQUEST))
-		return find_stream(m, message);
+		return find_stream(m, &flow, message->stream);
 	return carries_reply(message) && find_asynchronous(m, message);
 }
 
@@ -486,13 +513,13 @@ bool match_expects(const struct match *m, const struct record_message *message)
 
 void match_flow_close(struct match *m, const struct record_flow_close *close)
 {
-	uint64_t hash = hash_flow(close->head.tap, &close->flow);
-	struct open *o = table_index_first(&m->by_flow, hash);
+	const struct flowkey flow = flowkey_of(close->head.tap, &close->flow);
+	struct open *o = table_index_first(&m->by_flow, flow.hash);
 
 	while (o) {
 		struct open *next = table_index_next(&m->by_flow, o);
 
-		if (same_flow(o, close->head.tap, &close->flow)) {
+		if (is_on(o, &flow)) {
 			leave_flow(m, o);
 			o->is_ending = 1;
 			o->ended_ns = close->at_ns;
@@ -500,7 +527,7 @@ void match_flow_close(struct match *m, const struct record_flow_close *close)
 		}
 		o = next;
 	}
-	numbers_forget(m->numbers, close->head.tap, &close->flow);
+	numbers_forget(m->numbers, &flow);
 }
 
 /* Are replies to O among the bytes that were missed? */
@@ -514,15 +541,15 @@ static bool hides_reply(const struct open *o, const struct record_gap *gap)
 }
 
 /* What is open on a flow; with GAP, what waits for a reply that may lie in it. */
-static void lose_on(struct match *m, const struct record_head *head, const struct record_flow *flow,
-		    const struct record_gap *gap, enum lost cause, uint64_t at_ns)
+static void lose_on(struct match *m, const struct flowkey *flow, const struct record_gap *gap,
+		    enum lost cause, uint64_t at_ns)
 {
-	struct open *o = table_index_first(&m->by_flow, hash_flow(head->tap, flow));
+	struct open *o = table_index_first(&m->by_flow, flow->hash);
 
 	while (o) {
 		struct open *next = table_index_next(&m->by_flow, o);
 
-		if (same_flow(o, head->tap, flow) && (!gap || hides_reply(o, gap)))
+		if (is_on(o, flow) && (!gap || hides_reply(o, gap)))
 			lose(m, o, cause, at_ns);
 		o = next;
 	}
@@ -530,13 +557,17 @@ static void lose_on(struct match *m, const struct record_head *head, const struc
 
 void match_gap(struct match *m, const struct record_gap *gap)
 {
-	lose_on(m, &gap->head, &gap->flow, gap,
-		gap->cause == RECORD_GAP_ENCODED ? LOST_ENCODED : LOST_GAP, gap->at_ns);
+	const struct flowkey flow = flowkey_of(gap->head.tap, &gap->flow);
+
+	lose_on(m, &flow, gap, gap->cause == RECORD_GAP_ENCODED ? LOST_ENCODED : LOST_GAP,
+		gap->at_ns);
 }
 
 void match_opaque(struct match *m, const struct record_opaque *opaque)
 {
-	lose_on(m, &opaque->head, &opaque->flow, NULL, LOST_OPAQUE, opaque->at_ns);
+	const struct flowkey flow = flowkey_of(opaque->head.tap, &opaque->flow);
+
+	lose_on(m, &flow, NULL, LOST_OPAQUE, opaque->at_ns);
 }
 
 static void settle(struct match *m)
@@ -622,5 +653,5 @@ void match_drain(struct match *m, uint64_t now_ns)
 
 	settle(m);
 	while ((o = table_list_first(table_shares_longest(&m->age, 0))))
-		lose(m, o, LOST_SHUTDOWN, now_ns);
+		lose(m, o, o->holds ? LOST_UNSURE : LOST_SHUTDOWN, now_ns);
 }

@@ -16,9 +16,9 @@
  *
  * Where the kernel is not certain of a reply's number (RECORD_UNSURE), only evidence pairs it: a
  * Fulfill belongs to the Prepare of its connection whose condition it fits, and one that fits that
- * of its own number proves the numbers of the connection (numbers.h). Other replies have nothing
- * that says whose they are. They are kept until the numbers are proven; where that does not happen,
- * their exchanges are lost.
+ * of its own number, and no other, proves the numbers of the connection (numbers.h). Other replies
+ * have nothing that says whose they are. They are kept until the numbers are proven; where that
+ * does not happen, their exchanges are lost.
  *
  * A Prepare that nobody has answered 30 s after its expiry moved nothing for its connector either:
  * it is unanswered, and nothing was missed.
@@ -93,7 +93,8 @@ void match_settle(struct match *m, uint64_t dropped);
  * it came expired). What expires later than 30 s after its start is given up 60 s after that, as
  * OUTCOME_LOST. */
 void match_tick(struct match *m, uint64_t now_ns);
-/* Closes everything still open as OUTCOME_LOST, at shutdown. */
+/* Closes everything still open as OUTCOME_LOST, at shutdown: LOST_UNSURE where a reply is kept that
+ * nothing has proven. */
 void match_drain(struct match *m, uint64_t now_ns);
 /* Does MESSAGE answer an exchange that is open? */
 bool match_expects(const struct match *m, const struct record_message *message);

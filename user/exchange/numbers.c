@@ -45,18 +45,11 @@ void numbers_free(struct numbers *n)
 	free(n);
 }
 
-static uint64_t hash(uint8_t tap, const struct record_flow *flow)
+static struct proven *find(const struct numbers *n, const struct flowkey *flow)
 {
-	return table_hash(flow->id,
-			  ((uint64_t)flow->pid << 32 | flow->generation) ^ (uint64_t)tap << 56);
-}
+	struct proven *p = table_index_first(&n->by_flow, flow->hash);
 
-static struct proven *find(const struct numbers *n, uint8_t tap, const struct record_flow *flow)
-{
-	struct proven *p = table_index_first(&n->by_flow, hash(tap, flow));
-
-	while (p && !(p->tap == tap && p->flow.id == flow->id && p->flow.pid == flow->pid &&
-		      p->flow.generation == flow->generation))
+	while (p && !flowkey_names(flow, p->tap, &p->flow))
 		p = table_index_next(&n->by_flow, p);
 	return p;
 }
@@ -78,22 +71,23 @@ static struct proven *take(struct numbers *n, unsigned target)
 	return table_take(&n->table);
 }
 
-void numbers_prove(struct numbers *n, const struct record_message *message)
+void numbers_prove(struct numbers *n, const struct flowkey *flow, uint8_t target, uint8_t numbering)
 {
-	struct proven *p = find(n, message->head.tap, &message->flow);
+	struct proven *p = find(n, flow);
 
 	if (!p) {
-		p = take(n, message->head.target);
-		p->flow = message->flow;
-		p->tap = message->head.tap;
-		p->target = message->head.target;
-		table_index_add(&n->by_flow, p, hash(p->tap, &p->flow));
+		p = take(n, target);
+		p->flow = *flow->flow;
+		p->tap = flow->tap;
+		p->target = target;
+		table_index_add(&n->by_flow, p, flow->hash);
 		table_list_append(table_shares_of(&n->age, p->target), p);
 	}
-	p->numbering = message->numbering;
+	p->numbering = numbering;
 }
 
-bool numbers_certain(const struct numbers *n, const struct record_message *message)
+bool numbers_certain(const struct numbers *n, const struct flowkey *flow,
+		     const struct record_message *message)
 {
 	const struct proven *p;
 
@@ -101,13 +95,13 @@ bool numbers_certain(const struct numbers *n, const struct record_message *messa
 		return true;
 	if (message->numbering == RECORD_NUMBERING_MAX)
 		return false;
-	p = find(n, message->head.tap, &message->flow);
+	p = find(n, flow);
 	return p && p->numbering == message->numbering;
 }
 
-void numbers_forget(struct numbers *n, uint8_t tap, const struct record_flow *flow)
+void numbers_forget(struct numbers *n, const struct flowkey *flow)
 {
-	struct proven *p = find(n, tap, flow);
+	struct proven *p = find(n, flow);
 
 	if (p)
 		forget(n, p);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "bpf/record.h"
+#include "exchange/flowkey.h"
 
 struct numbers;
 
@@ -24,11 +25,14 @@ struct numbers;
 struct numbers *numbers_new(size_t capacity);
 void numbers_free(struct numbers *n); /* accepts NULL */
 
-/* MESSAGE has its right number, and so have those of its connection that come after it. */
-void numbers_prove(struct numbers *n, const struct record_message *message);
-/* Is MESSAGE's number certain? */
-bool numbers_certain(const struct numbers *n, const struct record_message *message);
+/* The message of TARGET with NUMBERING on FLOW has its right number, and so have those of the
+ * connection that come after it. */
+void numbers_prove(struct numbers *n, const struct flowkey *flow, uint8_t target,
+		   uint8_t numbering);
+/* Is the number of MESSAGE, which is on FLOW, certain? */
+bool numbers_certain(const struct numbers *n, const struct flowkey *flow,
+		     const struct record_message *message);
 /* The connection is over. */
-void numbers_forget(struct numbers *n, uint8_t tap, const struct record_flow *flow);
+void numbers_forget(struct numbers *n, const struct flowkey *flow);
 
 #endif

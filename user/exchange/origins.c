@@ -325,10 +325,11 @@ bool origins_expects(const struct origins *o, unsigned target, enum record_role 
 
 bool origins_remembers(const struct origins *o, unsigned target)
 {
-	const struct condition *c = table_list_first(&o->kept);
+	const struct table_list *age = &o->age.lists[target % TABLE_SHARES];
+	const struct condition *c = table_list_first(age);
 
-	while (c && c->target != target)
-		c = table_list_next(&o->kept, c);
+	while (c && !c->open[IN] && !c->until_ns)
+		c = table_list_next(age, c);
 	return c;
 }
 

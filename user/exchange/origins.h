@@ -61,7 +61,7 @@ void origins_drain(struct origins *o);
 bool origins_expects(const struct origins *o, unsigned target, enum record_role role,
 		     uint64_t condition);
 
-/* Did something of TARGET's come in that was not answered, and may still be sent on? */
+/* Did something come into TARGET that is not answered, or was not, and may still be sent on? */
 bool origins_remembers(const struct origins *o, unsigned target);
 
 /* When the exchange that has waited longest to be judged ended; NOW_NS when none waits. */

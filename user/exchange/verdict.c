@@ -200,11 +200,23 @@ static void settle_incoming(struct judged *j)
 	settle(j, false, left ? ORIGIN_FORWARDED : ORIGIN_RECEIVED);
 }
 
+/* By far the most are alone with their condition. */
+static enum origin of_one(const struct exchange *e, bool came_in)
+{
+	if (!is_out(e))
+		return ORIGIN_RECEIVED;
+	return came_in ? ORIGIN_FORWARDED : ORIGIN_ORIGINATED;
+}
+
 void verdict_judge(struct exchange *members[], size_t n, bool came_in)
 {
 	struct judged j = {.members = members, .n = n};
 	enum direction d;
 
+	if (n == 1) {
+		members[0]->origin = of_one(members[0], came_in);
+		return;
+	}
 	sort(members, n);
 	find_far_ends(&j);
 	d = came_in ? IN_FIRST : direction(&j);

@@ -165,12 +165,15 @@ static int bind_at(int fd, const char *path, const struct sockaddr_un *address)
 int link_listen(const char *path, int *out, char *why, size_t why_len)
 {
 	struct sockaddr_un address;
-	int err = address_of(path, &address), fd = -1, other = -1;
+	int err = address_of(path, &address), taken = err, fd = -1, other = -1;
 
-	if (!err && !link_connect(path, &other)) {
-		close(other);
+	if (!err)
+		taken = link_connect(path, &other);
+	/* -EAGAIN: its queue is full, so somebody listens. */
+	if (!taken || taken == -EAGAIN)
 		err = -EADDRINUSE;
-	}
+	if (!taken)
+		close(other);
 	if (!err) {
 		struct stat st;
 

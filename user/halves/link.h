@@ -41,7 +41,7 @@ int link_receive(int fd, enum wire_side from, struct wire_message *out, struct l
 int link_listen(const char *path, int *out, char *why, size_t why_len);
 /* The next connection to LISTENER. 0, -EAGAIN, or -errno. */
 int link_accept(int listener, int *out);
-/* 0 or -errno. */
+/* 0 or -errno; -EAGAIN: somebody listens, and is busy. */
 int link_connect(const char *path, int *out);
 
 /* Is the process at the other end of FD root's, this user's, or USER's? */

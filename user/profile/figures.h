@@ -3,6 +3,7 @@
 #ifndef TELLTALE_FIGURES_H
 #define TELLTALE_FIGURES_H
 
+#include "profile/neighbours.h"
 #include "profile/report.h"
 
 struct report_code {
@@ -36,6 +37,7 @@ struct report {
 	uint64_t margins;
 	int64_t margin_sum_ms, margin_least_ms;
 	uint64_t in_hand_ns[STRIP_STATES];
+	struct neighbours neighbours;
 	struct report_slow *slowest; /* the slowest first */
 	size_t slowest_len;
 };

@@ -410,3 +410,15 @@ void hops_in_hand(const struct hops *h, const struct tape *tape, uint64_t ns[STR
 	}
 	free(list);
 }
+
+void hops_each_stay(const struct hops *h,
+		    void (*each)(void *context, uint32_t pid, uint64_t from_ns, uint64_t to_ns),
+		    void *context)
+{
+	for (size_t i = 0; i < h->stays_len; i++) {
+		const struct stay *stay = &h->stays[i];
+
+		if (stay->is_hop)
+			each(context, stay->hop.pid, stay->from_ns, stay->to_ns);
+	}
+}

@@ -107,4 +107,10 @@ int hops_judge(struct hops *h, const struct tape *tape,
  * alone. */
 void hops_in_hand(const struct hops *h, const struct tape *tape, uint64_t ns[STRIP_STATES]);
 
+/* After hops_judge: calls EACH with every time that process PID had a packet in hand, in no order.
+ * PID is 0 where its process was not seen. */
+void hops_each_stay(const struct hops *h,
+		    void (*each)(void *context, uint32_t pid, uint64_t from_ns, uint64_t to_ns),
+		    void *context);
+
 #endif

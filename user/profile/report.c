@@ -60,6 +60,7 @@ struct report *report_new(const struct report_params *params)
 	if (!r)
 		return NULL;
 	r->params = *params;
+	neighbours_init(&r->neighbours);
 	r->slowest = calloc(params->slowest + 1, sizeof(*r->slowest));
 	if (!r->slowest) {
 		free(r);
@@ -153,6 +154,7 @@ void report_add(void *context, const struct hop *hop, const struct hop_columns *
 	kind->hops++;
 	kind->splits[hop->split]++;
 	r->outcomes[hop->outcome]++;
+	neighbours_add(&r->neighbours, hop);
 	if (hop->kind != HOP_ORIGINATED && hop->outcome != OUTCOME_OPEN &&
 	    hop->outcome != OUTCOME_LOST) {
 		r->packets++;
@@ -172,4 +174,5 @@ void report_add(void *context, const struct hop *hop, const struct hop_columns *
 void report_in_hand(struct report *r, const uint64_t ns[STRIP_STATES])
 {
 	memcpy(r->in_hand_ns, ns, sizeof(r->in_hand_ns));
+	neighbours_sort(&r->neighbours);
 }

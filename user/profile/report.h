@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "profile/hops.h"
+#include "profile/hot.h"
 
 #define REPORT_SLOWEST_MAX 100
 #define REPORT_CODES_MAX   32
@@ -38,6 +39,9 @@ struct report_session {
 	const char *no_clock;        /* why the kernel refuses the clocks; NULL: it does not */
 	const char *no_dependencies; /* ... and no connections to dependencies */
 	const char *shortened;       /* why it ended early; NULL: it did not */
+	struct hot hot;              /* what was done on a CPU */
+	uint64_t own_cpu_ns;         /* of this program; its BPF programs run in others' time */
+	uint64_t own_bytes;          /* the most memory that it had at once */
 };
 
 struct report;
@@ -52,8 +56,10 @@ void report_add(void *context, const struct hop *hop, const struct hop_columns *
 void report_in_hand(struct report *r, const uint64_t ns[STRIP_STATES]);
 
 void report_print(const struct report *r, const struct report_session *s, FILE *out);
-/* With what each thread of TAPE did until the end. 0 or -ENOMEM. */
-int report_print_json(const struct report *r, const struct report_session *s,
-		      const struct tape *tape, FILE *out);
+struct json_object;
+
+/* With what each thread of TAPE did until the end. NULL when memory is short. */
+struct json_object *report_json(const struct report *r, const struct report_session *s,
+				const struct tape *tape);
 
 #endif

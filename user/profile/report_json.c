@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* report_json.c - the report for programs. All times are in nanoseconds unless a key says ms. */
-#include <errno.h>
-
 #include <json-c/json.h>
 
 #include "profile/columns.h"
@@ -147,6 +145,61 @@ static struct json_object *slowest_json(const struct report *r)
 	return list;
 }
 
+static struct json_object *histogram_json(const struct histogram *h)
+{
+	struct json_object *o = json_object_new_object(), *counts = json_object_new_array();
+
+	put_number(o, "count", h->count);
+	put_number(o, "sum_ns", h->sum_ns);
+	put(o, "scale", json_object_new_int(h->exponential.scale));
+	put(o, "offset", json_object_new_int(h->exponential.offset));
+	put_number(o, "zeros", h->exponential.zeros);
+	for (uint32_t i = 0; i < h->exponential.len; i++)
+		json_object_array_add(counts,
+				      json_object_new_int64((int64_t)h->exponential.counts[i]));
+	put(o, "counts", counts);
+	put(o, "median_ms", json_object_new_double(neighbours_quantile(h, 0.5)));
+	put(o, "p95_ms", json_object_new_double(neighbours_quantile(h, 0.95)));
+	return o;
+}
+
+static struct json_object *neighbour_json(const struct report *r, const struct neighbour *n)
+{
+	struct json_object *o = json_object_new_object(), *outcomes = json_object_new_object();
+	struct json_object *codes = json_object_new_object();
+
+	put_text(o, "peer",
+		 n->endpoint && r->params.endpoint
+			 ? r->params.endpoint(r->params.context, n->endpoint)
+			 : NULL);
+	put_number(o, "packets", n->packets);
+	for (unsigned i = 1; i < OUTCOMES; i++) {
+		if (n->outcomes[i])
+			put_number(outcomes, vocabulary_outcomes.words[i - 1].label,
+				   n->outcomes[i]);
+	}
+	put(o, "outcomes", outcomes);
+	for (size_t i = 0; i < n->codes_len; i++)
+		put_number(codes, n->codes[i].code, n->codes[i].packets);
+	if (n->codes_more)
+		put_number(codes, "others", n->codes_more);
+	put(o, "reject_codes", codes);
+	for (int i = 0; i < NEIGHBOUR_TIMES; i++)
+		put(o, neighbour_times[i], histogram_json(&n->times[i]));
+	return o;
+}
+
+static struct json_object *neighbours_json(const struct report *r)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < r->neighbours.len; i++)
+		json_object_array_add(list, neighbour_json(r, &r->neighbours.list[i]));
+	if (r->neighbours.list[NEIGHBOURS_MAX].packets)
+		json_object_array_add(list, neighbour_json(r, &r->neighbours.list[NEIGHBOURS_MAX]));
+	return list;
+}
+
 struct threads {
 	struct json_object *list;
 	uint64_t end_ns;
@@ -176,12 +229,11 @@ static struct json_object *threads_json(const struct report_session *s, const st
 	return threads.list;
 }
 
-int report_print_json(const struct report *r, const struct report_session *s,
-		      const struct tape *tape, FILE *out)
+struct json_object *report_json(const struct report *r, const struct report_session *s,
+				const struct tape *tape)
 {
 	struct json_object *o = json_object_new_object(), *kinds = json_object_new_object();
 	struct json_object *in_hand = json_object_new_object();
-	const char *text;
 
 	put_number(o, "session_ns", s->ns);
 	put_text(o, "no_clock", s->no_clock);
@@ -198,11 +250,12 @@ int report_print_json(const struct report *r, const struct report_session *s,
 	put_number(o, "packets_in", r->packets);
 	put_number(o, "turned_away", r->turned_away);
 	put(o, "expiry_margin", margin_json(r));
+	put(o, "peers", neighbours_json(r));
 	put(o, "slowest", slowest_json(r));
 	put(o, "threads", threads_json(s, tape));
-	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY);
-	if (text)
-		fprintf(out, "%s\n", text);
-	json_object_put(o);
-	return text ? 0 : -ENOMEM;
+	put_text(o, "no_stacks", s->hot.no_stacks);
+	put(o, "on_cpu", hot_json(&s->hot));
+	put_number(o, "own_cpu_ns", s->own_cpu_ns);
+	put_number(o, "own_bytes", s->own_bytes);
+	return o;
 }

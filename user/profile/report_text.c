@@ -8,6 +8,8 @@
 #include "profile/figures.h"
 #include "release/vocabulary.h"
 
+#define PEERS_SHOWN 10
+
 #define BAR 17 /* with a label of 43, the line has 80 columns */
 
 static double ms_of(uint64_t ns)
@@ -160,13 +162,49 @@ static void print_outcomes(FILE *out, const struct report *r)
 			(double)r->margin_sum_ms / (double)r->margins, r->margin_least_ms);
 }
 
-static const char *peer_of(const struct report *r, const struct hop *hop)
+static const char *peer_of(const struct report *r, uint64_t endpoint)
 {
-	const char *text = hop->endpoint && r->params.endpoint
-				   ? r->params.endpoint(r->params.context, hop->endpoint)
+	const char *text = endpoint && r->params.endpoint
+				   ? r->params.endpoint(r->params.context, endpoint)
 				   : NULL;
 
 	return text ? text : "-";
+}
+
+static void print_times(FILE *out, const struct histogram *h)
+{
+	if (h->count)
+		fprintf(out, " %8.1f %7.1f", neighbours_quantile(h, 0.5),
+			neighbours_quantile(h, 0.95));
+	else
+		fprintf(out, " %8s %7s", "-", "-");
+}
+
+static void print_peer(FILE *out, const struct neighbour *n, const char *name)
+{
+	fprintf(out, "  %-28.28s %7" PRIu64 " %6.1f %%", name, n->packets,
+		percent_of(n->outcomes[OUTCOME_FULFILLED], n->packets));
+	print_times(out, &n->times[NEIGHBOUR_HOLD]);
+	print_times(out, &n->times[NEIGHBOUR_PEER]);
+	fputc('\n', out);
+}
+
+static void print_peers(FILE *out, const struct report *r)
+{
+	const struct neighbours *n = &r->neighbours;
+	size_t shown = n->len < PEERS_SHOWN ? n->len : PEERS_SHOWN;
+
+	if (!n->len)
+		return;
+	fprintf(out, "\n%-47s   hold ms            peer ms\n", "Peers");
+	fprintf(out, "  %-28s %7s %8s %8s %7s %8s %7s\n", "", "packets", "fulfill.", "median",
+		"95 %", "median", "95 %");
+	for (size_t i = 0; i < shown; i++)
+		print_peer(out, &n->list[i], peer_of(r, n->list[i].endpoint));
+	if (n->len > shown)
+		fprintf(out, "  ... and %zu more, in JSON\n", n->len - shown);
+	if (n->list[NEIGHBOURS_MAX].packets)
+		print_peer(out, &n->list[NEIGHBOURS_MAX], "all others");
 }
 
 static void print_slowest(FILE *out, const struct report *r)
@@ -177,7 +215,8 @@ static void print_slowest(FILE *out, const struct report *r)
 		fprintf(out, "\nSlowest, %zu: %s, %s%s%s, %.40s\n", i + 1,
 			report_kinds[s->hop.kind],
 			s->hop.outcome ? vocabulary_outcomes.words[s->hop.outcome - 1].label : "-",
-			s->hop.reject_code[0] ? " " : "", s->hop.reject_code, peer_of(r, &s->hop));
+			s->hop.reject_code[0] ? " " : "", s->hop.reject_code,
+			peer_of(r, s->hop.endpoint));
 		print_columns(out, r, &s->columns, 1);
 	}
 }
@@ -201,6 +240,10 @@ void report_print(const struct report *r, const struct report_session *s, FILE *
 	for (int i = 0; i < HOP_KINDS; i++)
 		print_kind(out, r, i);
 	print_in_hand(out, r);
+	hot_print(&s->hot, out);
 	print_outcomes(out, r);
+	print_peers(out, r);
 	print_slowest(out, r);
+	fprintf(out, "\ntelltale itself: %.0f ms of CPU time, %.0f MB of memory\n",
+		ms_of(s->own_cpu_ns), (double)s->own_bytes / 1e6);
 }

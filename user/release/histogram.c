@@ -46,9 +46,9 @@ static void halve(struct histogram_exponential *e)
 	e->scale--;
 }
 
-static void add_exponential(struct histogram_exponential *e, double ms)
+static void add_exponential(struct histogram_exponential *e, int32_t finest)
 {
-	int32_t finest = index_of(ms), index, first, last;
+	int32_t index, first, last;
 
 	for (;; halve(e)) {
 		index = finest >> (HISTOGRAM_SCALE_MAX - e->scale);
@@ -70,14 +70,30 @@ static void add_exponential(struct histogram_exponential *e, double ms)
 	e->counts[index - first]++;
 }
 
-void histogram_add(struct histogram *h, uint64_t ns)
+struct histogram_place histogram_find(uint64_t ns)
 {
-	h->buckets[metric_bucket(ns)]++;
-	h->count++;
-	if (__builtin_add_overflow(h->sum_ns, ns, &h->sum_ns))
-		h->sum_ns = UINT64_MAX;
+	struct histogram_place place = {.ns = ns, .bucket = metric_bucket(ns)};
+
 	if (ns)
-		add_exponential(&h->exponential, (double)ns / NS_PER_MS);
+		place.finest = index_of((double)ns / NS_PER_MS);
+	return place;
+}
+
+void histogram_add_at(struct histogram *h, const struct histogram_place *place)
+{
+	h->buckets[place->bucket]++;
+	h->count++;
+	if (__builtin_add_overflow(h->sum_ns, place->ns, &h->sum_ns))
+		h->sum_ns = UINT64_MAX;
+	if (place->ns)
+		add_exponential(&h->exponential, place->finest);
 	else
 		h->exponential.zeros++;
+}
+
+void histogram_add(struct histogram *h, uint64_t ns)
+{
+	struct histogram_place place = histogram_find(ns);
+
+	histogram_add_at(h, &place);
 }

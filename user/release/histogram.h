@@ -34,7 +34,17 @@ struct histogram {
 	struct histogram_exponential exponential;
 };
 
+/* Where a time belongs, in any histogram. To find that is most of the work of adding one. All zeros
+ * is the place of 0 ns. */
+struct histogram_place {
+	uint64_t ns;
+	unsigned bucket; /* explicit */
+	int32_t finest;  /* exponential, at the finest scale */
+};
+
 void histogram_init(struct histogram *h);
+struct histogram_place histogram_find(uint64_t ns);
+void histogram_add_at(struct histogram *h, const struct histogram_place *place);
 void histogram_add(struct histogram *h, uint64_t ns);
 
 #endif

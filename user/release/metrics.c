@@ -24,10 +24,16 @@ const double metric_bounds_ms[METRIC_BOUNDS] = {0,   5,   10,   25,   50,   75, 
 
 unsigned metric_bucket(uint64_t ns)
 {
-	unsigned i = 0;
+	unsigned low = 0, high = METRIC_BOUNDS;
 
-	/* The bounds are whole numbers, so the conversion is exact. */
-	while (i < METRIC_BOUNDS && ns > (uint64_t)metric_bounds_ms[i] * NS_PER_MS)
-		i++;
-	return i;
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
+
+		/* The bounds are whole numbers, so the conversion is exact. */
+		if (ns > (uint64_t)metric_bounds_ms[middle] * NS_PER_MS)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }

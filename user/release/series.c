@@ -27,6 +27,7 @@ struct series {
 	int first[METRICS_LEN]; /* the first fixed series of each metric */
 	int len, room;
 	struct series_entry *entries;
+	struct histogram_place place; /* of the last time: one often goes into several series */
 };
 
 /* --- the fixed series --- */
@@ -187,7 +188,9 @@ void series_set(struct series *s, enum metric metric, unsigned which, int64_t va
 
 void series_time(struct series *s, enum metric metric, unsigned which, uint64_t ns)
 {
-	histogram_add(fixed(s, metric, which)->histogram, ns);
+	if (s->place.ns != ns)
+		s->place = histogram_find(ns);
+	histogram_add_at(fixed(s, metric, which)->histogram, &s->place);
 }
 
 static bool entry_is(const struct series_entry *e, enum metric metric, const char *key,

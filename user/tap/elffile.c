@@ -125,6 +125,7 @@ int elffile_open(struct elffile *e, int fd)
 	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != DATA_HERE)
 		return -ENOEXEC;
 	e->machine = header.e_machine;
+	e->entry = header.e_entry;
 	err = read_segments(e, &header);
 	return err ? err : read_sections(e, &header);
 }
@@ -140,6 +141,17 @@ uint64_t elffile_offset(const struct elffile *e, uint64_t address)
 		if (address >= e->segments[i].address && in < e->segments[i].size &&
 		    e->segments[i].offset <= INT64_MAX - in)
 			return e->segments[i].offset + in;
+	}
+	return 0;
+}
+
+uint64_t elffile_address(const struct elffile *e, uint64_t offset)
+{
+	for (size_t i = 0; i < e->segments_len; i++) {
+		uint64_t in = offset - e->segments[i].offset;
+
+		if (offset >= e->segments[i].offset && in < e->segments[i].size)
+			return e->segments[i].address + in;
 	}
 	return 0;
 }
@@ -320,5 +332,140 @@ int elffile_functions(struct elffile *e, const char *const *names, size_t n, uin
 			found |= addresses[k] != 0;
 	}
 	free(s);
+	return err;
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+/* Calls EACH for every symbol of T. 0 or -errno. */
+static int each_symbol(struct elffile *e, const struct elffile_table *t,
+		       void (*each)(void *context, const Elf64_Sym *symbol), void *context)
+{
+	const uint64_t most = CHUNK / sizeof(Elf64_Sym), len = t->size / sizeof(Elf64_Sym);
+	Elf64_Sym *symbols = malloc(CHUNK);
+	int err = symbols ? 0 : -ENOMEM;
+
+	for (uint64_t at = 0, some; at < len && !err; at += some) {
+		some = len - at < most ? len - at : most;
+		err = get(e, t->offset + at * sizeof(*symbols), symbols, some * sizeof(*symbols));
+		for (uint64_t i = 0; i < some && !err; i++)
+			each(context, &symbols[i]);
+	}
+	free(symbols);
+	return err;
+}
+
+/* The name at AT of T's names; empty when it cannot be read. */
+static void read_text(struct elffile *e, const struct elffile_table *t, uint32_t at,
+		      char text[ELFFILE_TEXT_LEN])
+{
+	uint64_t left = at < t->names_size ? t->names_size - at : 0;
+	size_t len = left < ELFFILE_TEXT_LEN - 1 ? (size_t)left : ELFFILE_TEXT_LEN - 1;
+
+	text[0] = '\0';
+	if (len && !get(e, t->names_offset + at, text, len))
+		text[len] = '\0';
+}
+
+struct objects {
+	struct elffile *e;
+	void (*each)(void *context, const char *name, uint64_t address, uint64_t size);
+	void *context;
+};
+
+static void take_object(void *context, const Elf64_Sym *symbol)
+{
+	const struct objects *o = context;
+	char text[ELFFILE_TEXT_LEN];
+
+	if (ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT || symbol->st_shndx == SHN_UNDEF)
+		return;
+	read_text(o->e, &o->e->dynamic, symbol->st_name, text);
+	o->each(o->context, text, symbol->st_value, symbol->st_size);
+}
+
+int elffile_objects(struct elffile *e,
+		    void (*each)(void *context, const char *name, uint64_t address, uint64_t size),
+		    void *context)
+{
+	struct objects o = {e, each, context};
+
+	return each_symbol(e, &e->dynamic, take_object, &o);
+}
+
+struct wanted {
+	struct elffile *e;
+	const struct elffile_table *table;
+	const char *name;
+	size_t len;
+	uint64_t address;
+};
+
+static void take_wanted(void *context, const Elf64_Sym *symbol)
+{
+	struct wanted *w = context;
+	char text[ELFFILE_TEXT_LEN];
+
+	if (w->address || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC ||
+	    symbol->st_shndx == SHN_UNDEF || symbol->st_name > w->table->names_size)
+		return;
+	if (!get(w->e, w->table->names_offset + symbol->st_name, text, w->len + 1) &&
+	    !memcmp(text, w->name, w->len + 1))
+		w->address = symbol->st_value;
+}
+
+int elffile_function(struct elffile *e, const char *name, uint64_t *address)
+{
+	struct wanted w = {e, &e->symbols, name, strlen(name), 0};
+	int err = w.len < ELFFILE_TEXT_LEN ? each_symbol(e, w.table, take_wanted, &w) : -ENOENT;
+
+	*address = w.address;
+	return err ? err : w.address ? 0 : -ENOENT;
+}
+
+struct locate {
+	struct elffile_place *places;
+	size_t n;
+};
+
+/* The places in the symbol's function that are not in one that begins later. */
+static void take_function(void *context, const Elf64_Sym *symbol)
+{
+	const struct locate *l = context;
+	size_t low = 0, high = l->n;
+
+	if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC || symbol->st_shndx == SHN_UNDEF)
+		return;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->places[middle].address < symbol->st_value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < l->n && l->places[low].address - symbol->st_value < symbol->st_size; low++) {
+		if (l->places[low].begins > symbol->st_value)
+			continue;
+		l->places[low].begins = symbol->st_value;
+		l->places[low].name = symbol->st_name;
+	}
+}
+
+int elffile_locate(struct elffile *e, struct elffile_place *places, size_t n)
+{
+	const struct elffile_table *t = e->symbols.size ? &e->symbols : &e->dynamic;
+	struct locate l = {places, n};
+	int err;
+
+	for (size_t i = 0; i < n; i++) {
+		places[i].begins = 0;
+		places[i].text[0] = '\0';
+	}
+	err = each_symbol(e, t, take_function, &l);
+	for (size_t i = 0; i < n && !err; i++) {
+		if (places[i].begins)
+			read_text(e, t, places[i].name, places[i].text);
+	}
 	return err;
 }

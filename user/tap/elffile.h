@@ -19,9 +19,10 @@
 #define ELFFILE_BYTES_MAX (32u << 20)
 
 #define ELFFILE_SEGMENTS_MAX 32
-#define ELFFILE_RELOCS_MAX   4  /* tables of relocations looked at */
-#define ELFFILE_NAMES_MAX    16 /* names looked for at once */
-#define ELFFILE_NAME_LEN     31 /* bytes of one, at most; and 4 at least */
+#define ELFFILE_RELOCS_MAX   4   /* tables of relocations looked at */
+#define ELFFILE_NAMES_MAX    16  /* names looked for at once */
+#define ELFFILE_NAME_LEN     31  /* bytes of one, at most; and 4 at least */
+#define ELFFILE_TEXT_LEN     256 /* bytes of a name that is read; a longer one is cut */
 
 struct elffile_table {
 	uint64_t offset, size; /* in the file */
@@ -32,6 +33,7 @@ struct elffile {
 	int fd; /* borrowed */
 	uint64_t left;
 	uint16_t machine; /* EM_X86_64 and so on */
+	uint64_t entry;   /* where the program begins */
 	struct {
 		uint64_t address, offset, size;
 	} segments[ELFFILE_SEGMENTS_MAX];
@@ -52,6 +54,31 @@ int elffile_open(struct elffile *e, int fd);
  */
 int elffile_functions(struct elffile *e, const char *const *names, size_t n, uint64_t *addresses);
 
+/* Calls EACH for every datum that the dynamic linker knows, with its name, cut to ELFFILE_TEXT_LEN.
+ * 0 or -errno. */
+int elffile_objects(struct elffile *e,
+		    void (*each)(void *context, const char *name, uint64_t address, uint64_t size),
+		    void *context);
+
+/* Looks for the function NAME among all symbols, those of the file itself too. 0; -ENOENT: there is
+ * none; or another -errno. */
+int elffile_function(struct elffile *e, const char *name, uint64_t *address);
+
+/* An address of a function, and the function it lies in. */
+struct elffile_place {
+	uint64_t address;
+	uint64_t begins; /* 0: it lies in none */
+	uint32_t name;   /* where its name stands */
+	uint32_t frame;  /* the caller's */
+	char text[ELFFILE_TEXT_LEN];
+};
+
+/* Finds the function that each of the N places lies in; they are in the order of their addresses.
+ * TEXT is empty where there is none. 0 or -errno. */
+int elffile_locate(struct elffile *e, struct elffile_place *places, size_t n);
+
+/* The address of what lies at OFFSET in the file; 0 when it is in no segment. */
+uint64_t elffile_address(const struct elffile *e, uint64_t offset);
 /* Where ADDRESS lies in the file; 0 when it lies in no segment. */
 uint64_t elffile_offset(const struct elffile *e, uint64_t address);
 /* Up to LEN bytes at ADDRESS into BUF; returns how many there are, 0 for none. */

@@ -11,6 +11,8 @@
 
 #include "target/cgroup.h"
 #include "tap/namespaces.h"
+#include "tap/sampler.h"
+#include "tap/timing.h"
 #include "tap/uprobe.h"
 
 /* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
@@ -219,6 +221,33 @@ static enum host_verdict look_at_namespaces(char *words, size_t len)
 	return HOST_OK;
 }
 
+/* The programs of `telltale profile` are loaded and taken away again. */
+static enum host_verdict look_at_profile(char *words, size_t len)
+{
+	char no_clock[320] = "", no_stacks[320] = "";
+	struct sampler *sampler = NULL;
+	struct timing *timing = NULL;
+	enum host_verdict verdict = HOST_OK;
+
+	timing_open(NULL, 0, &timing, no_clock, sizeof(no_clock));
+	sampler_open(1, &sampler, no_stacks, sizeof(no_stacks));
+	if (!timing && !sampler && !strcmp(no_clock, no_stacks))
+		snprintf(words, len, "no columns and no stacks: %s", no_clock);
+	else if (!timing)
+		snprintf(words, len, "no columns: %s", no_clock);
+	else if (!sampler)
+		snprintf(words, len, "columns, and no stacks: %s", no_stacks);
+	else if (!timing_sees_dependencies(timing))
+		snprintf(words, len, "columns and stacks; this kernel shows no dependencies");
+	else
+		snprintf(words, len, "columns, dependencies and stacks");
+	if (!timing || !sampler)
+		verdict = HOST_WARN;
+	timing_close(timing);
+	sampler_close(sampler);
+	return verdict;
+}
+
 const struct host_check host_checks[] = {
 	{"kernel", look_at_kernel},
 	{"cgroup", look_at_cgroup},
@@ -226,6 +255,7 @@ const struct host_check host_checks[] = {
 	{"lockdown", look_at_lockdown},
 	{"conflicts", look_at_conflicts},
 	{"namespaces", look_at_namespaces},
+	{"profile", look_at_profile},
 };
 
 const size_t host_checks_len = sizeof(host_checks) / sizeof(host_checks[0]);

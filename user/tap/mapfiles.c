@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -58,6 +59,14 @@ static int open_mapping(pid_t pid, const char *range)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%s", (int)pid, range);
 	return open_regular(open(path, O_PATH | O_CLOEXEC));
+}
+
+int mapfiles_at(pid_t pid, uint64_t begin, uint64_t end)
+{
+	char range[40];
+
+	snprintf(range, sizeof(range), "%" PRIx64 "-%" PRIx64, begin, end);
+	return open_mapping(pid, range);
 }
 
 /* --- the map ----------------------------------------------------------------------------------

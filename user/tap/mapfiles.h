@@ -11,6 +11,7 @@
 #define TELLTALE_MAPFILES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define MAPFILES_BYTES_MAX (4u << 20) /* of one process's map: some 40,000 lines */
@@ -19,6 +20,10 @@
 /* The program that PID runs, opened for reading; -errno when it cannot be had, -EACCES or -EPERM
  * when this process may not look. */
 int mapfiles_program(pid_t pid);
+
+/* What PID has mapped from BEGIN to END, one line of its map, opened for reading; -errno when it
+ * cannot be had. Takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN. */
+int mapfiles_at(pid_t pid, uint64_t begin, uint64_t end);
 
 /*
  * Calls EACH with every mapped file with code that WANTED picks by its name; the same file may come

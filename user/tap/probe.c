@@ -172,19 +172,24 @@ static void try_filtered(struct probe *p)
 			  strerror(-harms));
 }
 
+/* libbpf calls this short of memory, or says that there is no BTF. */
+static bool lacks_sys(const char *what, char *why, size_t why_len)
+{
+	if (!access("/sys/devices/system/cpu/possible", R_OK))
+		return false;
+	snprintf(why, why_len,
+		 "%s cannot be loaded: /sys/devices/system/cpu/possible cannot be read: %s; mount "
+		 "/sys here (`mount -t sysfs sysfs /sys`), in a container read-only",
+		 what, strerror(errno));
+	return true;
+}
+
 static void explain_load(int err, char *why, size_t why_len)
 {
 	const char *fix = "`telltale check` says what this kernel lacks";
 
-	/* libbpf calls this short of memory. */
-	if (access("/sys/devices/system/cpu/possible", R_OK)) {
-		snprintf(why, why_len,
-			 "the BPF programs cannot be loaded: /sys/devices/system/cpu/possible "
-			 "cannot be read: %s; mount /sys here (`mount -t sysfs sysfs /sys`), in a "
-			 "container read-only",
-			 strerror(errno));
+	if (lacks_sys("the BPF programs", why, why_len))
 		return;
-	}
 	if ((err == -EPERM || err == -EACCES) && load_is_sandboxed())
 		fix = "a seccomp filter refuses bpf() to this process, although it has the "
 		      "capabilities: allow bpf() and perf_event_open() in the container's profile "
@@ -228,6 +233,9 @@ static struct telltale_bpf *open_without_btf(void)
 /* Opens the programs, sets their parameters, and loads those that the plan has. */
 static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
 {
+	/* Some more for connections on which the targets answer. */
+	const size_t targets = p->targets_len ? p->targets_len : 1;
+	const size_t reserve = (p->tls_connections / 8 / targets + 1) * targets;
 	int err;
 
 	p->skel = load_has_btf() ? telltale_bpf__open() : open_without_btf();
@@ -236,14 +244,15 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
-	p->skel->rodata->tls_share = p->tls_connections / (p->targets_len ? p->targets_len : 1);
+	p->skel->rodata->tls_share = p->tls_connections / targets;
+	p->skel->rodata->tls_reserve = reserve / targets;
 	load_choose(p->skel->obj, &p->plan);
 	if (p->plan.tls)
 		choose_uprobes(p);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
 	if (!err)
 		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
-					       (uint32_t)p->tls_connections);
+					       (uint32_t)(p->tls_connections + reserve));
 	return err ? err : telltale_bpf__load(p->skel);
 }
 
@@ -264,11 +273,11 @@ static void try_witness(struct probe *p)
 		telltale_bpf__destroy(skel);
 	}
 	p->plan.witness = !err;
-	if (err)
+	if (err &&
+	    !lacks_sys("the programs that look at sockets", p->witness_why, sizeof(p->witness_why)))
 		snprintf(p->witness_why, sizeof(p->witness_why),
 			 "the kernel does not take the programs that look at sockets (%s): it has "
-			 "no "
-			 "BTF, or is older than 5.16",
+			 "no BTF, or is older than 5.16",
 			 strerror(-err));
 }
 
@@ -508,6 +517,18 @@ static void keep_links(struct probe *p, const struct probe_cgroup *c)
 	}
 }
 
+static void note_attaching(struct probe *p, unsigned target)
+{
+	p->skel->bss->attached_ns[target] = SHARED_ATTACHING;
+	p->skel->bss->attached_last_ns = SHARED_ATTACHING;
+}
+
+static void note_attached(struct probe *p, unsigned target)
+{
+	p->skel->bss->attached_ns[target] = clock_mono_ns();
+	p->skel->bss->attached_last_ns = p->skel->bss->attached_ns[target];
+}
+
 static int attach_cgroup(struct probe *p, unsigned target, const struct cgroup *cgroup,
 			 struct probe_cgroup *c)
 {
@@ -519,17 +540,20 @@ static int attach_cgroup(struct probe *p, unsigned target, const struct cgroup *
 	int err = 0;
 
 	if (!p->kept.again)
-		p->skel->bss->attached_ns[target] = clock_mono_ns();
+		note_attaching(p, target);
 	/* Before the first segment is seen. */
-	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &c->id, &value, BPF_ANY))
-		return -errno;
+	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &c->id, &value, BPF_ANY)) {
+		err = -errno;
+		note_attached(p, target);
+		return err;
+	}
 	whole = take_links(p, c, programs);
 	if (whole && p->kept.again)
 		return 0;
-	if (p->kept.again)
-		p->skel->bss->attached_ns[target] = clock_mono_ns();
+	note_attaching(p, target);
 	if (!whole)
 		err = add_links(p, c, programs, cgroup->fd);
+	note_attached(p, target);
 	if (!err)
 		keep_links(p, c);
 	return err;
@@ -675,6 +699,7 @@ static int attach_points(struct probe *p, pid_t pid, const char *path,
 						      (uint64_t)pid << SHARED_TLS_PID_SHIFT;
 	const enum uprobe_when when = returns(p);
 	const uint64_t bio = cookie | SHARED_TLS_BIO;
+	const uint64_t fresh = p->cookies ? cookie | SHARED_TLS_FRESH : 0;
 	/* Without cookies the programs could not tell a BIO from an SSL object. */
 	const uint64_t bio_write = p->cookies ? o->bio_write : 0;
 	const uint64_t bio_read = p->cookies ? o->bio_read : 0;
@@ -683,8 +708,9 @@ static int attach_points(struct probe *p, pid_t pid, const char *path,
 		struct uprobe_point point;
 	} points[PROBE_TLS_POINTS] = {
 		{p->skel->progs.tls_ended,
-		 {-1, {o->free, o->clear}, UPROBE_ENTRY, {cookie, cookie}}},
-		{p->skel->progs.tls_begun, {-1, {o->handshake}, UPROBE_ENTRY, {cookie}}},
+		 {-1, {o->free, o->clear}, UPROBE_ENTRY, {cookie, fresh}}},
+		{p->skel->progs.tls_begun,
+		 {-1, {o->handshake, o->connect, o->accept}, UPROBE_ENTRY, {cookie, fresh, fresh}}},
 		{p->skel->progs.tls_write, {-1, {o->write}, when, {cookie}}},
 		{p->skel->progs.tls_read, {-1, {o->read}, when, {cookie}}},
 		{p->skel->progs.tls_write_ex, {-1, {o->write_ex, bio_write}, when, {cookie, bio}}},

@@ -30,6 +30,7 @@ struct probe_tls;
  * tlscode.h; 0: not known. */
 struct probe_tls_offsets {
 	uint64_t write, read, write_ex, read_ex, free, clear, handshake;
+	uint64_t connect, accept; /* where an object is told which end it will be */
 	uint64_t bio_write, bio_read;
 	uint16_t server;
 	uint8_t typed;

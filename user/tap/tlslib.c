@@ -53,6 +53,7 @@ enum function {
 	HANDSHAKE,
 	IS_SERVER,
 	SET_CONNECT,
+	SET_ACCEPT,
 	BIO_METHODS,
 	NAMED,
 	BIO_WRITE = NAMED, /* those of the BIO interface: see read_methods */
@@ -70,6 +71,7 @@ static const char *const names[NAMED] = {
 	[HANDSHAKE] = "SSL_do_handshake",
 	[IS_SERVER] = "SSL_is_server",
 	[SET_CONNECT] = "SSL_set_connect_state",
+	[SET_ACCEPT] = "SSL_set_accept_state",
 	[BIO_METHODS] = "BIO_f_ssl",
 };
 
@@ -136,6 +138,8 @@ static void scan_file(int fd, struct probe_tls_offsets *o)
 	o->free = elffile_offset(&elf, at[FREE]);
 	o->clear = elffile_offset(&elf, at[CLEAR]);
 	o->handshake = elffile_offset(&elf, at[HANDSHAKE]);
+	o->connect = elffile_offset(&elf, at[SET_CONNECT]);
+	o->accept = elffile_offset(&elf, at[SET_ACCEPT]);
 	o->bio_write = elffile_offset(&elf, at[BIO_WRITE]);
 	o->bio_read = elffile_offset(&elf, at[BIO_READ]);
 }

@@ -9,7 +9,7 @@
  * record_unseen).
  *
  * A look takes some microseconds for each process and some hundred nanoseconds for each socket.
- * There are two a second at the most, and one in four seconds at the least, unless that would take
+ * There are two a second at the most, and one in three seconds at the least, unless that would take
  * more than a quarter of a percent of a processor.
  */
 #ifndef TELLTALE_WITNESS_H

@@ -34,6 +34,7 @@ struct follow {
 	const char *mount;
 	struct follow_hooks hooks;
 	bool attaching; /* the hooks are there */
+	bool locking;   /* what is found is taken for this instance alone */
 	struct watch *watch;
 	size_t cgroups, leaving; /* of all targets */
 	uint64_t listed_ns;
@@ -278,7 +279,7 @@ static int take(struct follow *f, struct target *t, const char *path, char *why,
 		free(c);
 		return err;
 	}
-	err = cgroup_lock(&c->cgroup, f->mount, why, why_len);
+	err = f->locking ? cgroup_lock(&c->cgroup, f->mount, why, why_len) : 0;
 	if (!err && f->attaching)
 		err = attach(f, t, c, why, why_len);
 	if ((!err || (err == -EBUSY && !f->attaching)) && !keep(f, t, c))
@@ -552,7 +553,8 @@ static bool nothing_lingers(void *context, void *handle)
 
 /* --- from beginning to end -------------------------------------------------------------------- */
 
-int follow_new(struct target *targets, size_t len, const char *mount, struct follow **out)
+static int make(struct target *targets, size_t len, const char *mount, bool locking,
+		struct follow **out)
 {
 	struct follow *f = calloc(1, sizeof(*f));
 
@@ -561,6 +563,7 @@ int follow_new(struct target *targets, size_t len, const char *mount, struct fol
 	f->targets = targets;
 	f->len = len;
 	f->mount = mount;
+	f->locking = locking;
 	f->hooks = (struct follow_hooks){attach_nothing, detach_nothing, nothing_lingers, NULL};
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -574,6 +577,16 @@ int follow_new(struct target *targets, size_t len, const char *mount, struct fol
 	list_all(f);
 	*out = f;
 	return 0;
+}
+
+int follow_new(struct target *targets, size_t len, const char *mount, struct follow **out)
+{
+	return make(targets, len, mount, true, out);
+}
+
+int follow_beside(struct target *targets, size_t len, const char *mount, struct follow **out)
+{
+	return make(targets, len, mount, false, out);
 }
 
 int follow_attach(struct follow *f, const struct follow_hooks *hooks, size_t *which, char *why,

@@ -39,6 +39,9 @@ struct follow;
  * it (-EBUSY; it is among the target's cgroups all the same), stands in the target's status.
  */
 int follow_new(struct target *targets, size_t len, const char *mount, struct follow **out);
+/* The same without a lock, for what counts nothing: it may stand beside an instance that watches
+ * the same cgroups, and keeps none from starting. */
+int follow_beside(struct target *targets, size_t len, const char *mount, struct follow **out);
 
 /* Attaches what was found. 0, or -errno with a sentence in WHY and the target in *WHICH: a hook
  * refused a cgroup that is there. */

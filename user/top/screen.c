@@ -353,10 +353,10 @@ static void put_outcomes(int line, const struct top_data *d, enum history_view v
 		if (n || i < 2)
 			column = put_number(line, column, A_BOLD,
 					    history_figures[HISTORY_OUTCOMES + i].brief, n);
-		if (i == OUTCOME_REJECTED - 1 && d->figures[HISTORY_PROBES])
-			column = put_number(line, column, A_BOLD, "price probes",
-					    d->figures[HISTORY_PROBES]);
 	}
+	/* Behind what went wrong, which matters more where there is no room. */
+	if (d->figures[HISTORY_PROBES])
+		put_number(line, column, A_BOLD, "price probes", d->figures[HISTORY_PROBES]);
 }
 
 static void put_times(int line, const struct top_data *d)

@@ -16,7 +16,7 @@ peer.py pay PORT COUNT WAY [FILE]
   together                   on one connection, a GET before each request in the same segment
 peer.py hold PORT COUNT      opens COUNT connections, says "POST " on each, prints "open", and waits
 peer.py say PORT HEX         says these bytes; prints "said" and waits, unless the other end closes
-With $CERT (and $KEY) set who receives, and with $CA set who pays, does so over TLS. Who pays waits for the file $GO
+With $CERT (and $KEY) set who receives or forwards, and with $CA set who pays or holds, does so over TLS. Who pays waits for the file $GO
 first, if that is set. With $MPTCP set to an address it is the receiver's, and connections to it use MPTCP.
 """
 import asyncio
@@ -242,11 +242,14 @@ async def pay(port, count, way, *more):
 
 def hold(port, count):
     resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+    tls = ssl.create_default_context(cafile=os.environ["CA"]) if "CA" in os.environ else None
     held = []
     for i in range(int(count)):
         s = socket.socket()
         s.bind((f"127.0.0.{2 + i % 8}", 0))
         s.connect(("127.0.0.1", int(port)))
+        if tls:
+            s = tls.wrap_socket(s, server_hostname="127.0.0.1")
         s.send(b"POST ")
         held.append(s)
     print("open", flush=True)

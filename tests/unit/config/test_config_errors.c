@@ -336,11 +336,45 @@ static void a_file_of_another_user_or_of_a_group_is_remarked(void **state)
 	assert_int_equal(chown(path, 65534, 65534), 0);
 	assert_int_equal(chmod(path, 0664), 0);
 	assert_int_equal(load_as_it_is(&c, &errors), 0);
-	assert_int_equal(c->remarks_len, 2);
+	assert_true(c->others_write);
 	assert_contains(c->remarks[0], "belongs to user 65534");
-	assert_contains(c->remarks[1], "written by group 65534");
 	free(errors);
 	config_free(c);
+	assert_int_equal(chown(path, 0, 65534), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), 0);
+	assert_true(c->others_write);
+	assert_contains(c->remarks[0], "written by group 65534");
+	free(errors);
+	config_free(c);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), 0);
+	assert_false(c->others_write);
+	assert_int_equal(c->remarks_len, 0);
+	free(errors);
+	config_free(c);
+	unlink(path);
+}
+
+static void a_file_in_a_directory_where_others_can_replace_it_is_remarked(void **state)
+{
+	struct config *c = NULL;
+	char *errors;
+
+	(void)state;
+	write_file("enabled: false\n", 15);
+	assert_int_equal(chmod(directory, 0777), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), 0);
+	assert_true(c->others_write);
+	assert_contains(c->remarks[0], "can be written by every user");
+	free(errors);
+	config_free(c);
+	/* As in /tmp: only the owner of a file replaces it. */
+	assert_int_equal(chmod(directory, 01777), 0);
+	assert_int_equal(load_as_it_is(&c, &errors), 0);
+	assert_false(c->others_write);
+	free(errors);
+	config_free(c);
+	assert_int_equal(chmod(directory, 0700), 0);
 	unlink(path);
 }
 
@@ -349,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_that_everybody_may_write_is_refused),
 		cmocka_unit_test(a_file_of_another_user_or_of_a_group_is_remarked),
+		cmocka_unit_test(a_file_in_a_directory_where_others_can_replace_it_is_remarked),
 		cmocka_unit_test(each_error_names_its_place_and_the_fix),
 		cmocka_unit_test(all_errors_are_reported_not_just_the_first),
 		cmocka_unit_test(an_error_does_not_repeat_a_wrongly_pasted_token_or_header),

@@ -51,6 +51,15 @@ static void give_gap(__u8 cause, __u8 role, bool ingress, uint64_t at_ns)
 	pipeline_record(b.pipeline, &g, sizeof(g));
 }
 
+/* There was no room for one TLS connection more. */
+static void give_gap_in_tls(uint64_t at_ns)
+{
+	struct record_gap g = gap(RECORD_GAP_FULL, RECORD_ROLE_UNKNOWN, true, at_ns);
+
+	g.head.tap = RECORD_TAP_TLS;
+	pipeline_record(b.pipeline, &g, sizeof(g));
+}
+
 /* The same on a connection on which an ILP answer has been seen. */
 static void give_gap_of_peer(__u8 cause, bool ingress, bool unsure, uint64_t at_ns)
 {
@@ -93,6 +102,7 @@ static void test_garbage_that_nobody_answers_in_ilp_keeps_nothing_back(void **st
 		give_gap(RECORD_GAP_HOLE, RECORD_ROLE_UNKNOWN, true, (100 + i) * S);
 		give_gap(RECORD_GAP_ENCODED, SERVER, true, (100 + i) * S);
 		give_gap(RECORD_GAP_FULL, RECORD_ROLE_UNKNOWN, true, (100 + i) * S);
+		give_gap_in_tls((100 + i) * S);
 		give(http(7, 0, SERVER, (100 + i) * S, 400));
 		pay((100 + i) * S + MS);
 	}

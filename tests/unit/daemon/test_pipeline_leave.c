@@ -206,6 +206,23 @@ static void test_a_start_under_load_says_that_not_all_was_seen(void **state)
 	assert_int_equal(released(METRIC_HALF_SEEN, NULL), 1);
 }
 
+/* The next one will not know what has come in. */
+static void test_what_came_in_and_may_still_be_sent_on_is_a_doubt_for_the_next_one(void **state)
+{
+	struct record_flow_close end = flow_close(7, 2 * S);
+
+	(void)state;
+	assert_false(pipeline_doubted(b.pipeline, 0, 0, 10 * S));
+	give(prepare(7, 1, SERVER, 1 * S));
+	assert_true(pipeline_doubted(b.pipeline, 0, 0, 10 * S));
+	assert_false(pipeline_doubted(b.pipeline, 1, 0, 10 * S));
+	pipeline_record(b.pipeline, &end, sizeof(end));
+	settle();
+	assert_true(pipeline_doubted(b.pipeline, 0, 0, 10 * S));
+	pipeline_tick(b.pipeline, 2 * S + DOUBTS_LIFE_NS);
+	assert_false(pipeline_doubted(b.pipeline, 0, 0, 10 * S));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +234,7 @@ int main(void)
 		T(the_end_of_a_connection_is_for_both),
 		T(a_payment_that_cannot_be_is_not_gone_on_with),
 		T(a_start_under_load_says_that_not_all_was_seen),
+		T(what_came_in_and_may_still_be_sent_on_is_a_doubt_for_the_next_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

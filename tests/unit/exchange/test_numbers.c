@@ -22,20 +22,25 @@ static void make_preimage(uint8_t preimage[FULFILLMENT_LEN], unsigned which)
 }
 
 /* The Prepare that is the STREAM-th request seen of connection 7; its amount is STREAM, and the
- * preimage STREAM opens its condition. */
-static void ask(unsigned stream)
+ * preimage WHICH opens its condition. */
+static struct record_message request(unsigned stream, unsigned which)
 {
 	struct record_message m = prepare(7, stream, CLIENT, stream * S);
 	struct fulfillment *f = fulfillment_new(&key);
 	uint8_t preimage[FULFILLMENT_LEN];
 
 	assert_non_null(f);
-	make_preimage(preimage, stream);
+	make_preimage(preimage, which);
 	m.condition = fulfillment_condition(f, preimage);
 	m.amount = stream;
 	m.flags |= RECORD_UNSURE;
 	fulfillment_free(f);
-	give(m);
+	return m;
+}
+
+static void ask(unsigned stream)
+{
+	give(request(stream, stream));
 }
 
 /* The answer numbered STREAM is the Fulfill to Prepare WHICH. */
@@ -187,6 +192,38 @@ static void test_no_answer_where_numbers_are_unsure_is_a_loss(void **state)
 	check_ended(1, OUTCOME_LOST);
 }
 
+static void test_a_condition_that_two_prepares_have_proves_nothing(void **state)
+{
+	(void)state;
+	ask(1);
+	give(request(2, 1)); /* the same once more */
+	answer_numbered(1, 1, 0);
+	ask(3);
+	refuse_numbered(3, 0);
+	assert_int_equal(seen.closed, 1);
+	end_of_the_connection();
+	check_ended(3, OUTCOME_LOST);
+}
+
+/* All of them have one condition. */
+static void test_nor_does_a_fulfill_of_a_protocol_packet(void **state)
+{
+	struct record_message m = request(1, 50);
+
+	(void)state;
+	m.flags |= RECORD_PEER;
+	give(m);
+	answer_numbered(1, 50, 0); /* it may be that of an earlier one */
+	check_ended(1, OUTCOME_FULFILLED);
+	ask(2);
+	refuse_numbered(2, 0);
+	assert_int_equal(seen.closed, 1);
+	ask(3);
+	answer_numbered(3, 3, 0);
+	check_ended(2, OUTCOME_REJECTED);
+	check_ended(3, OUTCOME_FULFILLED);
+}
+
 static void test_what_is_proven_ends_with_the_connection(void **state)
 {
 	(void)state;
@@ -198,29 +235,39 @@ static void test_what_is_proven_ends_with_the_connection(void **state)
 	assert_int_equal(seen.closed, 1);
 }
 
+static void test_what_waits_for_a_proof_at_the_end_is_lost_for_want_of_one(void **state)
+{
+	(void)state;
+	ask(1);
+	refuse_numbered(1, 0);
+	match_drain(seen.match, 5 * S);
+	check_ended(1, OUTCOME_LOST);
+}
+
 /* --- the table ------------------------------------------------------------------------------- */
 
-static struct record_message unsure_on(__u64 flow, __u8 target)
+static struct record_message unsure_on(__u64 flow)
 {
 	struct record_message m = fulfill(flow, 1, CLIENT, 1 * S);
 
 	m.flags |= RECORD_UNSURE;
-	m.head.target = target;
 	return m;
 }
 
 static void prove(struct numbers *n, __u64 flow, __u8 target)
 {
-	struct record_message m = unsure_on(flow, target);
+	struct record_message m = unsure_on(flow);
+	struct flowkey on = flowkey_of(m.head.tap, &m.flow);
 
-	numbers_prove(n, &m);
+	numbers_prove(n, &on, target, m.numbering);
 }
 
-static bool certain(struct numbers *n, __u64 flow, __u8 target)
+static bool certain(struct numbers *n, __u64 flow)
 {
-	struct record_message m = unsure_on(flow, target);
+	struct record_message m = unsure_on(flow);
+	struct flowkey on = flowkey_of(m.head.tap, &m.flow);
 
-	return numbers_certain(n, &m);
+	return numbers_certain(n, &on, &m);
 }
 
 static void test_a_full_table_forgets_the_oldest_of_the_target_that_has_most(void **state)
@@ -233,10 +280,10 @@ static void test_a_full_table_forgets_the_oldest_of_the_target_that_has_most(voi
 	prove(n, 2, 1);
 	prove(n, 3, 1);
 	prove(n, 4, 1);
-	assert_true(certain(n, 1, 0));
-	assert_false(certain(n, 2, 1));
-	assert_true(certain(n, 3, 1));
-	assert_true(certain(n, 4, 1));
+	assert_true(certain(n, 1));
+	assert_false(certain(n, 2));
+	assert_true(certain(n, 3));
+	assert_true(certain(n, 4));
 	numbers_free(n);
 }
 
@@ -244,10 +291,11 @@ static void test_a_message_that_is_sure_needs_no_proof(void **state)
 {
 	struct numbers *n = numbers_new(1);
 	struct record_message m = fulfill(7, 1, CLIENT, 1 * S);
+	struct flowkey on = flowkey_of(m.head.tap, &m.flow);
 
 	(void)state;
 	assert_non_null(n);
-	assert_true(numbers_certain(n, &m));
+	assert_true(numbers_certain(n, &on, &m));
 	numbers_free(n);
 	numbers_free(NULL);
 }
@@ -266,7 +314,10 @@ int main(void)
 		K(numbers_that_shifted_too_often_are_never_proven),
 		K(a_later_proof_makes_those_that_wait_certain),
 		K(no_answer_where_numbers_are_unsure_is_a_loss),
+		K(a_condition_that_two_prepares_have_proves_nothing),
+		K(nor_does_a_fulfill_of_a_protocol_packet),
 		K(what_is_proven_ends_with_the_connection),
+		K(what_waits_for_a_proof_at_the_end_is_lost_for_want_of_one),
 		cmocka_unit_test(test_a_full_table_forgets_the_oldest_of_the_target_that_has_most),
 		cmocka_unit_test(test_a_message_that_is_sure_needs_no_proof),
 	};

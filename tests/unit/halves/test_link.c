@@ -171,6 +171,28 @@ static void one_listens_at_a_path_and_the_other_finds_it(void **state)
 	rmdir(dir);
 }
 
+/* One that is so busy that it accepts nobody is there all the same. */
+static void a_path_on_which_somebody_listens_is_not_taken_over(void **state)
+{
+	char dir[] = "/tmp/test_link.XXXXXX", path[64], why[256];
+	int listener, second, fds[64], n = 0, err = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(link_listen(path, &listener, why, sizeof(why)), 0);
+	while (n < 64 && !(err = link_connect(path, &fds[n])))
+		n++;
+	assert_int_equal(err, -EAGAIN);
+	assert_int_equal(link_listen(path, &second, why, sizeof(why)), -EADDRINUSE);
+	assert_int_equal(access(path, F_OK), 0);
+	while (n)
+		close(fds[--n]);
+	close(listener);
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +209,7 @@ int main(void)
 			the_end_of_the_other_half_is_noticed_after_its_last_message, connect_ends,
 			close_ends),
 		cmocka_unit_test(one_listens_at_a_path_and_the_other_finds_it),
+		cmocka_unit_test(a_path_on_which_somebody_listens_is_not_taken_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,31 @@ static void functions_are_found_also_when_their_name_ends_another(void **state)
 	assert_int_equal(at[1], BASE + CODE_AT + 16);
 }
 
+static void an_address_is_named_after_the_function_it_lies_in(void **state)
+{
+	const uint64_t code = BASE + CODE_AT;
+	struct elffile_place places[] = {{.address = code - 1},
+					 {.address = code},
+					 {.address = code + 15},
+					 {.address = code + 16 + 7},
+					 {.address = code + 16 + 8}};
+	static const char *const wanted[] = {"", "SSL_write", "SSL_write", "SSL_read", ""};
+	struct elffile e;
+	int fd;
+
+	(void)state;
+	make_image();
+	symbol(1)->st_size = 16;
+	symbol(2)->st_size = 8;
+	fd = file_of(sizeof(image));
+	assert_int_equal(elffile_open(&e, fd), 0);
+	assert_int_equal(elffile_locate(&e, places, 5), 0);
+	for (int i = 0; i < 5; i++)
+		assert_string_equal(places[i].text, wanted[i]);
+	assert_int_equal(elffile_address(&e, CODE_AT), code);
+	close(fd);
+}
+
 static void a_name_at_a_piece_s_end_is_not_cut(void **state)
 {
 	static char many[0x20000];
@@ -272,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(functions_are_found_also_when_their_name_ends_another),
+		cmocka_unit_test(an_address_is_named_after_the_function_it_lies_in),
 		cmocka_unit_test(a_name_at_a_piece_s_end_is_not_cut),
 		cmocka_unit_test(tables_that_overlap_are_read_once),
 		cmocka_unit_test(however_large_the_tables_a_file_costs_no_more_than_the_bound),

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checks.h - what the files of `telltale check` share. */
+#ifndef TELLTALE_CMD_CHECKS_H
+#define TELLTALE_CMD_CHECKS_H
+
+#include <stdbool.h>
+
+#include "tap/host.h"
+
+struct config;
+
+/* Prints one line about WHAT, escaped, and counts it. */
+void check_say(enum host_verdict verdict, const char *what, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Prints how many failed and warned; whether any failed. */
+bool check_sum(void);
+
+/* Fetches the exchange rates, and prices each asset of the configuration. */
+void check_rates(const struct config *config);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "profile/neighbours.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const neighbour_times[NEIGHBOUR_TIMES] = {[NEIGHBOUR_HOLD] = "hold_time",
+						      [NEIGHBOUR_PEER] = "peer_time",
+						      [NEIGHBOUR_CONNECTOR] = "connector_time"};
+
+static void begin(struct neighbour *n, uint64_t endpoint)
+{
+	n->endpoint = endpoint;
+	for (int i = 0; i < NEIGHBOUR_TIMES; i++)
+		histogram_init(&n->times[i]);
+}
+
+void neighbours_init(struct neighbours *n)
+{
+	*n = (struct neighbours){0};
+	begin(&n->list[NEIGHBOURS_MAX], 0);
+}
+
+static struct neighbour *find(struct neighbours *n, uint64_t endpoint)
+{
+	for (size_t i = 0; i < n->len; i++) {
+		if (n->list[i].endpoint == endpoint)
+			return &n->list[i];
+	}
+	if (n->len == NEIGHBOURS_MAX)
+		return &n->list[NEIGHBOURS_MAX];
+	begin(&n->list[n->len], endpoint);
+	return &n->list[n->len++];
+}
+
+static void add_code(struct neighbour *n, const char code[4])
+{
+	size_t i = 0;
+
+	while (i < n->codes_len && strcmp(n->codes[i].code, code))
+		i++;
+	if (i == NEIGHBOURS_CODES_MAX) {
+		n->codes_more++;
+		return;
+	}
+	if (i == n->codes_len)
+		memcpy(n->codes[n->codes_len++].code, code, sizeof(n->codes[0].code));
+	n->codes[i].packets++;
+}
+
+static void add_times(struct neighbour *n, const struct hop *hop)
+{
+	uint64_t hold = hop->at_ns[5] - hop->at_ns[0], peer = hop->at_ns[3] - hop->at_ns[2];
+
+	/* Out of order, something was not seen. */
+	if (hop->at_ns[5] < hop->at_ns[0] || hop->at_ns[3] < hop->at_ns[2] || peer > hold)
+		return;
+	histogram_add(&n->times[NEIGHBOUR_PEER], peer);
+	/* Of what the target originates, only the wait for the peer is seen. */
+	if (hop->kind != HOP_FORWARDED)
+		return;
+	histogram_add(&n->times[NEIGHBOUR_HOLD], hold);
+	histogram_add(&n->times[NEIGHBOUR_CONNECTOR], hold - peer);
+}
+
+void neighbours_add(struct neighbours *n, const struct hop *hop)
+{
+	struct neighbour *one = hop->endpoint ? find(n, hop->endpoint) : NULL;
+
+	if (!one)
+		return;
+	one->packets++;
+	one->outcomes[hop->outcome]++;
+	if (hop->outcome == OUTCOME_REJECTED)
+		add_code(one, hop->reject_code);
+	if (hop->split != HOP_NO_REPLY)
+		add_times(one, hop);
+}
+
+static int by_packets(const void *a, const void *b)
+{
+	const struct neighbour *x = a, *y = b;
+
+	if (x->packets != y->packets)
+		return x->packets > y->packets ? -1 : 1;
+	return x->endpoint < y->endpoint ? -1 : x->endpoint > y->endpoint;
+}
+
+void neighbours_sort(struct neighbours *n)
+{
+	qsort(n->list, n->len, sizeof(n->list[0]), by_packets);
+}
+
+double neighbours_quantile(const struct histogram *h, double share)
+{
+	const struct histogram_exponential *e = &h->exponential;
+	uint64_t wanted = (uint64_t)ceil(share * (double)h->count), seen = e->zeros;
+
+	if (!h->count || seen >= wanted)
+		return 0;
+	for (uint32_t i = 0; i < e->len; i++) {
+		seen += e->counts[i];
+		/* The middle of the bucket, as times go: by ratio. */
+		if (seen >= wanted)
+			return exp2(((double)e->offset + i + 0.5) * exp2(-e->scale));
+	}
+	return 0;
+}
