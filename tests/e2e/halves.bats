@@ -173,8 +173,9 @@ PYTHON
   bed_stop probe
 }
 
-# within_account COMMAND...: runs it where there is a user telltale, and $BED is /mnt, in a mount namespace of its own.
-within_account() {
+# account: from here on processes of the bed run in a mount namespace of their own, where there is a user telltale, and
+# $BED is /mnt: other users have no way to $BED.
+account() {
   cp /etc/passwd /etc/group "$BED/"
   grep -q '^telltale:' "$BED/passwd" || echo 'telltale:x:61234:61234::/:/usr/sbin/nologin' >>"$BED/passwd"
   grep -q '^telltale:' "$BED/group" || echo 'telltale:x:61234:' >>"$BED/group"
@@ -184,7 +185,8 @@ within_account() {
     echo 'exec "$@"'
   } >"$BED/within"
   chmod +x "$BED/within"
-  unshare --mount "$BED/within" "$@"
+  chmod 755 "$BED"
+  BED_WITHIN=(unshare --mount "$BED/within")
 }
 
 # daemon_pid NAME: the child that is the daemon half of `telltale run`.
@@ -196,14 +198,13 @@ daemon_pid() {
   receiver bob
   sender alice "http://127.0.0.1:$(connector_port bob)"
   telltale_config tt "$(connector_cgroup alice)"
-  # Other users have no way to $BED.
+  account
   sed -i "s|$BED|/mnt|" "$BED/tt.yaml"
-  chmod 755 "$BED"
   chmod 644 "$BED/tt.yaml" "$BED/rates.json"
-  user=$(within_account id -u telltale)
-  run -0 within_account "$TELLTALE" check --config /mnt/tt.yaml
+  user=$("${BED_WITHIN[@]}" id -u telltale)
+  run "${BED_WITHIN[@]}" "$TELLTALE" check --config /mnt/tt.yaml
   [[ $output == *"the user telltale of the service can read all"* ]]
-  bed_spawn tt within_account env -i PATH="$PATH" "$TELLTALE" run --config /mnt/tt.yaml
+  bed_spawn tt env -i PATH="$PATH" "$TELLTALE" run --config /mnt/tt.yaml
   bed_wait 60 'telltale' telltale_ready tt
   pid=$(daemon_pid tt)
   # Real, effective, saved, of files. Without a capability and the calls for it, nothing leads back to root.
@@ -217,6 +218,6 @@ daemon_pid() {
   bed_stop tt
   # A file that the user may not read: said, and root's rights stay.
   chmod 600 "$BED/tt.yaml"
-  run within_account "$TELLTALE" check --config /mnt/tt.yaml
+  run "${BED_WITHIN[@]}" "$TELLTALE" check --config /mnt/tt.yaml
   [[ $output == *"cannot be read by the user telltale"* ]]
 }

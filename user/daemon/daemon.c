@@ -156,6 +156,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	turns_note(&d->turns);
 	drain_ring(d);
 	rates_tick(d->rates, clock_mono_ms());
 	if (d->outdated)
@@ -339,7 +340,9 @@ static void run(struct daemon *d)
 	write_truth(d);
 	say_ready(d);
 	notify_ready();
+	turns_begin(&d->turns);
 	event_base_dispatch(d->base);
+	turns_say(&d->turns, "run");
 	/* Under `telltale run` the probe half says when to end. */
 	d->withdrawn = d->withdrawn || is_withdrawn(d);
 	if (d->withdrawn)

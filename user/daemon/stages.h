@@ -13,6 +13,7 @@
 #include "daemon/daemon.h"
 #include "export/export.h"
 #include "base/instance.h"
+#include "base/turns.h"
 #include "daemon/health.h"
 #include "halves/view.h"
 #include "page/local.h"
@@ -65,6 +66,7 @@ struct daemon {
 	struct health *health;
 	struct quiet quiet;
 	int64_t clock_offset; /* when the ring was last read */
+	struct turns turns;
 };
 
 /*

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/privilege.h"
 #include "base/sandbox.h"
+#include "base/turns.h"
 #include "config/config.h"
 #include "halves/looker.h"
 #include "halves/sightings.h"
@@ -53,6 +54,7 @@ struct keeper {
 	struct talk *talk;
 	uint64_t execs;
 	unsigned ticks;
+	struct turns turns;
 
 	struct event_base *base;
 	struct event *events[10];
@@ -112,6 +114,7 @@ static void on_processes(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	turns_note(&k->turns);
 	processes_catch_up(k->processes);
 	talk_closed(k->talk);
 }
@@ -585,7 +588,9 @@ int keeper_run(const struct keeper_options *options)
 		if (options->socket)
 			log_info(STAGE, "ready: attached to %zu target%s, and waiting on %s",
 				 k->watched.len, k->watched.len == 1 ? "" : "s", options->socket);
+		turns_begin(&k->turns);
 		event_base_dispatch(k->base);
+		turns_say(&k->turns, STAGE);
 		k->stopping = true;
 		talk_stopping(k->talk);
 		detach(k);

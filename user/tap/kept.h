@@ -62,9 +62,9 @@ bool kept_take(struct kept *k, struct telltale_bpf *skel, const struct kept_memo
 	       struct kept_memory *found);
 /* SKEL has been loaded: it is put into keeping, whole or not at all. */
 void kept_put(struct kept *k, const struct telltale_bpf *skel, const struct kept_memory *m);
-/* The descriptor of PROGRAM of SKEL, whoever has loaded it; -1: it is not loaded. */
+/* The descriptor of WANTED, a program of SKEL, whoever has loaded it; -1: it is not loaded. */
 int kept_program(const struct kept *k, const struct telltale_bpf *skel,
-		 const struct bpf_program *program);
+		 const struct bpf_program *wanted);
 
 /* Descriptors of what was attached as WHAT (KIND.WHAT, below KEPT_WHAT_MAX) before this process
  * began, by this loading, or by OTHERS. They are the caller's. Returns how many of MAX. */

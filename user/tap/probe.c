@@ -71,7 +71,7 @@ struct probe_cgroup {
 };
 
 #define PROBE_TLS_POINTS 8
-#define PROBE_TLS_FDS    (PROBE_TLS_POINTS * UPROBE_PLACES)
+#define PROBE_TLS_FDS    ((size_t)PROBE_TLS_POINTS * UPROBE_PLACES)
 
 struct probe_tls {
 	char what[KEPT_WHAT_MAX]; /* in keeping */
@@ -489,6 +489,7 @@ static bool take_links(struct probe *p, struct probe_cgroup *c, const int *progr
 	return whole;
 }
 
+/* Where each is attached. The programs do not say that: see telltale.bpf.c. */
 static int add_links(struct probe *p, struct probe_cgroup *c, const int *programs, int cgroup)
 {
 	static const enum bpf_attach_type types[PROBE_CGROUP_LINKS] = {
