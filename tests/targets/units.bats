@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The two packaged units, as `make install` puts them there, under a real systemd, beside a connector that pays.
+#
+# shellcheck disable=SC2154 # url and tls are set by packaged, in systemd.bash
 
 load ../e2e/helper
 load systemd
