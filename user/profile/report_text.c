@@ -182,7 +182,7 @@ static void print_times(FILE *out, const struct histogram *h)
 
 static void print_peer(FILE *out, const struct neighbour *n, const char *name)
 {
-	fprintf(out, "  %-28.28s %7" PRIu64 " %6.1f %%", name, n->packets,
+	fprintf(out, "  %-27.27s %7" PRIu64 " %6.1f %%", name, n->packets,
 		percent_of(n->outcomes[OUTCOME_FULFILLED], n->packets));
 	print_times(out, &n->times[NEIGHBOUR_HOLD]);
 	print_times(out, &n->times[NEIGHBOUR_PEER]);
@@ -196,8 +196,8 @@ static void print_peers(FILE *out, const struct report *r)
 
 	if (!n->len)
 		return;
-	fprintf(out, "\n%-47s   hold ms            peer ms\n", "Peers");
-	fprintf(out, "  %-28s %7s %8s %8s %7s %8s %7s\n", "", "packets", "fulfill.", "median",
+	fprintf(out, "\n%-46s   hold ms            peer ms\n", "Peers");
+	fprintf(out, "  %-27s %7s %8s %8s %7s %8s %7s\n", "", "packets", "fulfill.", "median",
 		"95 %", "median", "95 %");
 	for (size_t i = 0; i < shown; i++)
 		print_peer(out, &n->list[i], peer_of(r, n->list[i].endpoint));
