@@ -59,8 +59,8 @@ bool command_may_ask(const char *stage, bool yes);
 bool command_is_agreed(bool yes);
 
 /* Gives up every privilege, as the daemon half does before anything else: root's process takes the
- * rights of the packaged user where it can (daemon/account.h). Before, it joins listen_group where it
- * may, to give the page's socket to it. 0 or -errno, logged. */
+ * rights of the packaged user where it can (daemon/account.h). Before, it joins listen_group where
+ * it may, to give the page's socket to it. 0 or -errno, logged. */
 int command_give_up_privileges(const struct config *config);
 
 #endif
