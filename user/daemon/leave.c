@@ -9,6 +9,7 @@
 #include "halves/backlog.h"
 
 #define LEAVE_MS 3000 /* for what is under way; most exchanges take less than one second */
+#define JUDGE_MS 5000 /* more, for what has ended: a busy host keeps the witness waiting */
 
 /* --- the one that leaves -----------------------------------------------------------------------
  */
@@ -37,7 +38,12 @@ bool leave_begin(struct daemon *d)
 
 bool leave_is_done(const struct daemon *d)
 {
-	return d->backlog && (pipeline_is_empty(d->pipeline) || clock_mono_ms() >= d->leave_ms);
+	int64_t late_ms = clock_mono_ms() - d->leave_ms;
+
+	if (!d->backlog)
+		return false;
+	return pipeline_is_empty(d->pipeline) || late_ms >= JUDGE_MS ||
+	       (late_ms >= 0 && !pipeline_stats(d->pipeline).waiting);
 }
 
 static void put_doubt(void *context, unsigned target, enum doubt_cause cause, uint64_t key)

@@ -3,9 +3,10 @@
  * leave.h - one daemon half ends and another goes on, and no exchange is lost.
  *
  * From the moment on at which it is asked to end, the one that leaves takes only what is about
- * exchanges that it has in hand, until these have ended and are judged, or three seconds are over.
- * Everything else it puts into a backlog (halves/backlog.h), which the probe half keeps. The next
- * one takes that first, and then goes on with the ring.
+ * exchanges that it has in hand, until these have ended and are judged. It waits three seconds for
+ * them to end, and five more for those that have ended to be judged. Everything else it puts into a
+ * backlog (halves/backlog.h), which the probe half keeps. The next one takes that first, and then
+ * goes on with the ring.
  */
 #ifndef TELLTALE_LEAVE_H
 #define TELLTALE_LEAVE_H
