@@ -345,6 +345,9 @@ tls: $(PROGRAM) ## read TLS in every process there is, as root, more than `check
 bench: $(PROGRAM) $(BENCH_BIN) ## measure the program on this machine, as root (scripts/parts first)
 	$(Q)tests/bench/report
 
+pictures: $(PROGRAM) ## photograph page and `top` beside real connectors that pay for an hour, as root, for the README
+	tests/page/pictures
+
 bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released totals are; writes scripts/deploy/PRIVACY.md's tables, privacy-errors.md and the plot
 	$(Q)tests/bench/privacy
 
@@ -396,7 +399,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
 	check lint format install deb uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
