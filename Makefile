@@ -250,7 +250,7 @@ FUZZ_FLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,und
 $(BUILD)/fuzz/%: tests/fuzz/%.c
 	$(call say,FUZZ,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_FLAGS) $(PKG_CFLAGS) $(DEPEND) -MF $@.d -o $@ $(filter %.c %.o,$^) \
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $(PKG_CFLAGS) $(DEPEND) -MF $@.d -o $@ $< $(filter %.o,$^) \
 		-Wl,--as-needed $(LDLIBS)
 
 # Node.js' parser, which ours is compared with, is part of the target.
