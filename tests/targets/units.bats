@@ -310,7 +310,8 @@ retarget() {
   # Consent that is taken back ends both, and nothing stays attached.
   configure "$ASSET"
   sed -i 's/enabled: true/enabled: false/' "$(there /etc/telltale/telltale.yaml)"
-  ctl reload telltale
+  # The probe half is first, and may have ended both before the other is to be reloaded.
+  ctl reload telltale || true
   bed_wait 20 'the programs to be detached' not attached
   bed_wait 20 'the probe half to end' not ctl is-active telltale-probe
   bed_wait 20 'the daemon half to end' not ctl is-active telltale
