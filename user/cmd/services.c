@@ -14,7 +14,8 @@
 
 #define ENVIRONMENT "/etc/telltale/environment"
 #define LINE_LEN    8192
-#define BOTH        "telltale-probe.service", "telltale.service"
+/* The daemon half is stopped first: it leaves what it has in hand to the probe half. */
+#define BOTH "telltale.service", "telltale-probe.service"
 
 /* 0, -errno, or -EIO when systemctl ended with another status than 0. QUIET: it prints nothing. */
 static int run(const char *const *arguments, bool quiet)

@@ -521,10 +521,21 @@ static void close_all(struct keeper *k)
 	fdstore_close(k->store);
 }
 
+/* Whether consent was taken back since the configuration was read: then there is no next probe
+ * half. A configuration that cannot be read says nothing. */
+static bool is_withdrawn(const struct keeper *k)
+{
+	struct config *now = k->options->load(k->options->load_context);
+	bool withdrawn = k->withdrawn || (now && config_consent(now));
+
+	config_free(now);
+	return withdrawn;
+}
+
 /* Nothing more comes into the ring; or everything stays as it is for the next probe half. */
 static void detach(struct keeper *k)
 {
-	if (k->store && !k->withdrawn) {
+	if (k->store && !is_withdrawn(k)) {
 		talk_news(k->talk);
 		probe_leave(k->probe);
 		return;
