@@ -195,7 +195,7 @@ $(BUILD)/telltale-san: $(BUILD)/san/main.o $(LIB_SAN)
 
 # --- tests --------------------------------------------------------------------------------------
 
-$(BUILD)/tests/telltale-blind: user/main.c user/tap/probe.c user/tap/tls_flows.c $(LIB) $(BUILD)/blind/bpf/telltale.skel.h
+$(BUILD)/tests/telltale-blind: user/main.c $(shell grep -lE 'telltale.skel.h|probe_parts.h' user/*/*.c) $(LIB) $(BUILD)/blind/bpf/telltale.skel.h
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I$(BUILD)/blind $(ALL_CFLAGS) $(HARDEN) -Wl,--as-needed -o $@ $(filter %.c %.a,$^) $(LDLIBS)

@@ -60,7 +60,7 @@ caps() {
   for inode in $inodes; do run ! grep -qw "$inode" /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/packet; done
   [ "$(grep -l '^map_id' "/proc/$(bed_pid tt)"/fdinfo/* | wc -l)" -le 2 ]
   run ! grep -l '^prog_id\|^link_id' "/proc/$(bed_pid tt)"/fdinfo/*
-  connector_hammer alice '{"count":50,"concurrency":4,"receiver":"test.bob"}'
+  connector_hammer alice '{"count":50,"concurrency":4,"receiver":"test.bob","probes":0,"rejects":0}'
   bed_stop tt
   exactly tt alice
   bed_stop probe

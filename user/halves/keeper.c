@@ -20,6 +20,7 @@
 #include "base/fdstore.h"
 #include "base/hostkey.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/privilege.h"
 #include "base/sandbox.h"
 #include "base/turns.h"
@@ -167,6 +168,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 
 	(void)what;
 	log_info("run", "%s: flushing and stopping", strsignal((int)fd));
+	notify_stopping();
 	k->stopping = true;
 	talk_stopping(k->talk);
 	if (k->store && talk_is_leaving(k->talk))
