@@ -160,8 +160,7 @@ amid() {
 @test "nor inside TLS" {
   bed_certificates
   CERT=$BED/server.pem KEY=$BED/server.key peer bob receive "$BED/gate"
-  export CA=$BED/ca.pem
-  amid
+  CA=$BED/ca.pem amid
 }
 
 # two_paths: namespaces of alice and bob with two networks between them; MPTCP uses both.

@@ -29,8 +29,8 @@ static bool edit_twice(const char *text, size_t len, const struct config_edit *e
 			abort();
 		return false;
 	}
-	if (config_edit(*out, *out_len, edit, &again, &again_len, why) || again_len != *out_len ||
-	    memcmp(*out, again, again_len) != 0)
+	if (!*out || config_edit(*out, *out_len, edit, &again, &again_len, why) || !again ||
+	    again_len != *out_len || memcmp(*out, again, again_len) != 0)
 		abort();
 	free(again);
 	return true;
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.enabled = true, .network = NETWORK_LIVENET, .targets = &target, .targets_len = 1};
 	static const struct config_edit off = {.enabled = false};
 	char *given = NULL, *taken = NULL;
-	size_t given_len, taken_len;
+	size_t given_len = 0, taken_len = 0;
 
 	if (edit_twice((const char *)data, size, &on, &given, &given_len))
 		edit_twice(given, given_len, &off, &taken, &taken_len);

@@ -90,9 +90,11 @@ static struct fdstore *begin_with(const char *names, int n)
 
 static void without_a_service_manager_nothing_is_kept(void **state)
 {
-	char *before = strdup(getenv("NOTIFY_SOCKET"));
+	const char *manager = getenv("NOTIFY_SOCKET");
+	char *before = manager ? strdup(manager) : NULL;
 
 	(void)state;
+	assert_non_null(before);
 	unsetenv("NOTIFY_SOCKET");
 	assert_null(fdstore_open());
 	assert_int_equal(fdstore_put(NULL, "a.1", &(int){0}, 1), 0);
