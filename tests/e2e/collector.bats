@@ -28,7 +28,7 @@ pay() {
   for metric in $METRICS; do
     bed_wait 20 "$metric to arrive" same telltale_metric tt "$metric" -- collector_sum main "$metric"
   done
-  [ "$(collector_sum main packet_count_prepare)" = "$(connector_truth alice originated prepares)" ]
+  bed_wait 20 'all Prepares to arrive' same connector_truth alice originated prepares -- collector_sum main packet_count_prepare
   telltale_stop tt
 }
 
@@ -37,12 +37,12 @@ pay() {
   collector_start main "$(prometheus_url)/api/v1/write"
   watched_sender 'endpoints:' "$(telltale_endpoint "$(collector_url main)" network)"
   pay 24
+  bed_wait 30 'Prometheus to have all payments' same echo 24 -- prometheus_value 'transactions_total{source="tt"}'
   for metric in $METRICS; do
     # Remote write appends _total to a sum's name that does not end so.
     query="sum({__name__=~\"$metric(_total)?\",source=\"tt\"})"
     bed_wait 30 "Prometheus to have $metric" same telltale_metric tt "$metric" -- prometheus_value "$query"
   done
-  [ "$(prometheus_value 'transactions_total{source="tt"}')" = 24 ]
   telltale_stop tt
 }
 
