@@ -12,6 +12,9 @@
 
 #define START 1700000000
 
+static const struct privacy_params params = {.bucket = BUCKET_LAPLACE_DEFAULT,
+					     .budget = BUDGET_DEFAULT};
+
 static int64_t shown(struct privacy *p)
 {
 	struct released *r = privacy_release(p, 1);
@@ -23,8 +26,6 @@ static int64_t shown(struct privacy *p)
 
 static void the_last_packet_has_the_time_of_the_release_that_first_counts_it(void **state)
 {
-	const struct privacy_params params = {.bucket = BUCKET_LAPLACE_DEFAULT,
-					      .budget = BUDGET_DEFAULT};
 	struct seeded random;
 	struct series *series;
 	struct privacy *p = node_new(&params, 1, &random, &series);
@@ -46,8 +47,6 @@ static void the_last_packet_has_the_time_of_the_release_that_first_counts_it(voi
 
 static void a_node_that_had_packets_is_not_asked_about(void **state)
 {
-	const struct privacy_params params = {.bucket = BUCKET_LAPLACE_DEFAULT,
-					      .budget = BUDGET_DEFAULT};
 	struct seeded random;
 	struct series *series;
 	struct privacy *p = node_new(&params, 1, &random, &series);

@@ -41,7 +41,7 @@ function publishedInWords(sum) {
   const shown = ` The network's figure for the same payments is $${decimals(sum.published / SCALE, 2)}`;
   const off = Math.round((sum.published / sum.value - 1) * 100);
   if (s.privacy.rounding === "unbiased" || !off) return shown + ".";
-  return `${shown}, ${off > 0 ? `about ${off} % more` : `about ${-off} % less`}: its mechanism rounds most values up.`;
+  return off > 0 ? `${shown}, about ${off} % more: its mechanism rounds most values up.` : `${shown}, about ${-off} % less.`;
 }
 
 function drawPoints() {
