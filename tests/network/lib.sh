@@ -86,6 +86,11 @@ network_gaps() {
     "$BED/$1.metrics"
 }
 
+# Prints which gaps and dropped records it counted.
+network_unseen() {
+  awk -v who="$1" '/^telltale_gaps_total|^telltale_records_dropped_total/ && $NF { print who ": " $0 }' "$BED/$1.metrics"
+}
+
 # Prints the exchanges that it gave up, whatever the cause.
 network_lost() {
   telltale_truth "$1" outcomes lost

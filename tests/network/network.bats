@@ -13,6 +13,7 @@ counts() {
   network_run "$@"
   local side
   for side in alice bob; do
+    network_unseen tt-$side
     [ "$(network_counted tt-$side)" = "$1" ]
     [ "$(network_gaps tt-$side)" = 0 ]
   done
@@ -25,7 +26,7 @@ nearly() {
   local side
   network_run "$@"
   for side in alice bob; do
-    grep -E '^telltale_gaps_total' "$BED/tt-$side.metrics" | awk -v side="$side" '$NF { print side ": " $0 }'
+    network_unseen "tt-$side"
     (($(network_counted "tt-$side") * 100 >= $1 * 99))
   done
 }
