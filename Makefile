@@ -16,6 +16,7 @@ FISHDIR  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 CC         = gcc
 CLANG      = clang
+LLVM_STRIP = llvm-strip
 BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG = pkg-config
 INSTALL    = install
@@ -83,11 +84,13 @@ all: $(PROGRAM) ## build the program (the default); SANITIZE=1: with ASan and UB
 
 # --- BPF ----------------------------------------------------------------------------------------
 
+# The kernel and libbpf read BTF. The compiler's other notes for debuggers would only make the program larger.
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g $(MAPPED) -Wall -Wextra -Wno-unused-parameter \
 		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+	$(Q)$(LLVM_STRIP) --strip-debug $@
 
 # The same with faults planted into the socket tap, for tests/witness alone.
 $(BUILD)/blind/bpf/%.bpf.o: bpf/%.bpf.c tests/witness/blind.h
