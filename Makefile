@@ -392,6 +392,9 @@ deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/
 image: deb ## make build/telltale-VERSION-ARCHITECTURE.image.tar, a container image: scripts/image
 	$(Q)scripts/image
 
+dist: image ## put sources, package, image, SBOM and checksums into build/dist: scripts/dist
+	$(Q)scripts/dist
+
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
 	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
@@ -406,7 +409,7 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
-	check lint format install deb image uninstall clean help FORCE
+	check lint format install deb image dist uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
