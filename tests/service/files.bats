@@ -33,11 +33,22 @@ setup() {
   export TLS_CERT=$BATS_TEST_TMPDIR/cert TLS_KEY=$BATS_TEST_TMPDIR/key
   for network in testnet livenet; do
     "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$network.yaml"
+    NODES=$TLS_CERT "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/door.yaml" \
+      --config "$SERVICE/collector/$network.yaml"
   done
   "$PARTS/otelcol" validate --config "$SERVICE/collector/sidecar.yaml"
   # Without the file of a network it must not start, since it would have no network label.
   run "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml"
   [ "$status" -ne 0 ]
+}
+
+@test "the Collector's list of the network's metrics is telltale's" {
+  allowed=$(sed -n 's/.*not IsMatch(name, "^(\(.*\))\$").*/\1/p' "$SERVICE/collector/network.yaml")
+  while read -r name; do [[ $name =~ ^($allowed)$ ]]; done < <(
+    sed -n 's/^\tMETRIC([A-Z_]*, "\([a-z_]*\)", [A-Z]*, NETWORK,.*/\1/p' "$ROOT/user/release/metrics.h" | tee "$BATS_TEST_TMPDIR/names")
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/names")" -ge 8 ]
+  while read -r name; do [[ ! $name =~ ^($allowed)$ ]]; done < <(
+    sed -n 's/^\tMETRIC([A-Z_]*, "\([a-z_]*\)", [A-Z]*, OWN,.*/\1/p' "$ROOT/user/release/metrics.h")
 }
 
 @test "the dashboards are those that make-dashboards makes, and Grafana's model knows all that is in them" {
