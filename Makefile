@@ -16,6 +16,7 @@ FISHDIR  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 CC         = gcc
 CLANG      = clang
+LLVM_STRIP = llvm-strip
 BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG = pkg-config
 INSTALL    = install
@@ -83,11 +84,13 @@ all: $(PROGRAM) ## build the program (the default); SANITIZE=1: with ASan and UB
 
 # --- BPF ----------------------------------------------------------------------------------------
 
+# The kernel and libbpf read BTF. The compiler's other notes for debuggers would only make the program larger.
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g $(MAPPED) -Wall -Wextra -Wno-unused-parameter \
 		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+	$(Q)$(LLVM_STRIP) --strip-debug $@
 
 # The same with faults planted into the socket tap, for tests/witness alone.
 $(BUILD)/blind/bpf/%.bpf.o: bpf/%.bpf.c tests/witness/blind.h
@@ -386,6 +389,12 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/deb
 	$(Q)scripts/deb
 
+image: deb ## make build/telltale-VERSION-ARCHITECTURE.image.tar, a container image: scripts/image
+	$(Q)scripts/image
+
+dist: image ## put sources, package, image, SBOM and checksums into build/dist: scripts/dist
+	$(Q)scripts/dist
+
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
 	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
@@ -400,7 +409,7 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
-	check lint format install deb uninstall clean help FORCE
+	check lint format install deb image dist uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -154,15 +154,6 @@ upgraded() {
   diff "$BED/before" "$BED/after"
 }
 
-@test "two builds of the package are equal, whatever umask, locale, time and user's folder they have" {
-  cp "$(package $VERSION)" "$BED/first.deb"
-  (umask 077 && env -i PATH="$PATH" HOME="$BED" LC_ALL=C.UTF-8 LANG=de_DE.UTF-8 TZ=Pacific/Kiritimati "$ROOT/scripts/deb") >&2
-  cmp "$BED/first.deb" "$(package $VERSION)"
-  dpkg-deb --extract "$BED/first.deb" "$BED/extracted"
-  # The folder that it was built in is in no file.
-  run ! grep -rlF "$ROOT" "$BED/extracted"
-}
-
 @test "the package is small, and lintian finds nothing that is not overridden with a reason" {
   (($(stat -c %s "$(package $VERSION)") <= 1000000))
   (($(dpkg-deb --field "$(package $VERSION)" Installed-Size) <= 5000))
