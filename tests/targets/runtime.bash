@@ -92,3 +92,53 @@ containerd_start() {
   apart_spawn containerd containerd "$@"
   bed_wait 30 containerd "${APART[@]}" test -S /run/containerd/containerd.sock
 }
+
+# --- pods ---------------------------------------------------------------------------------------
+
+# cri_start: containerd as it is on a node of Kubernetes, and an image of this host for it.
+cri_start() {
+  command -v busybox >/dev/null || skip 'needs busybox: scripts/bootstrap'
+  cat >"$BED/containerd.toml" <<TOML
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "localhost/rafiki:1"
+restrict_oom_score_adj = true
+disable_apparmor = true
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "native"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+BinaryName = "$ROOT/tests/targets/runc-without-limits"
+TOML
+  containerd_start --config "$BED/containerd.toml"
+  cp "$(command -v busybox)" "$BED/image/busybox"
+  python3 "$ROOT/tests/targets/kubelet.py" image "$BED/image" localhost/rafiki:1 "$BED/oci.tar"
+  "${APART[@]}" ctr --namespace k8s.io images import --snapshotter native "$BED/oci.tar" >/dev/null
+}
+
+# kubelet ARGUMENT...
+kubelet() {
+  "${APART[@]}" env CRI_SOCKET=/run/containerd/containerd.sock "$ROOT/build/venv/bin/python" \
+    "$ROOT/tests/targets/kubelet.py" "$@" 3>&- 4>&-
+}
+
+# pod_start NAME UID KEY=VALUE...: a pod whose container runs RUNS; their ids are in SANDBOX and CONTAINER.
+pod_start() {
+  POD_UID=$2
+  SANDBOX=$(kubelet sandbox payments "$1" "$2" "/kubepods/burstable/pod$2" "${@:3}")
+  pod_container
+}
+
+# pod_container: another container of the pod that was started last.
+pod_container() {
+  CONTAINER=$(kubelet container "$SANDBOX" main localhost/rafiki:1 "$POD_UID" "/kubepods/burstable/pod$POD_UID" \
+    "/usr:$ROOT:$BED" "${RUNS[@]}")
+}
+
+# pod_end: the kubelet removes the pod and its cgroup.
+pod_end() {
+  kubelet kill "$CONTAINER"
+  kubelet kill "$SANDBOX"
+  "${APART[@]}" rmdir "/sys/fs/cgroup/kubepods/burstable/pod$POD_UID"
+}

@@ -82,3 +82,33 @@ follows() {
 @test "docker: containers named by name, image and label are counted through restarts, crashes and re-creation" {
   follows docker
 }
+
+@test "containerd: a pod named by namespace and labels is counted when its container restarts and it is made anew" {
+  apart_start
+  cri_start
+  storm_bob
+  receiver carol
+  runtime_config 'pod: payments/app.kubernetes.io/name=rafiki,tier=back*'
+  telltale_apart tt
+  grep -q 'waiting: no pod with this namespace' "$BED/tt.log"
+  runtime_sender "$BED/mallory.journal" "http://127.0.0.1:$(connector_port carol)/"
+  pod_start mallory 0a0a0a0a-1111-2222-3333-000000000001 app.kubernetes.io/name=rafiki tier=front
+  runtime_sender "$BED/journal" "$URL"
+  pod_start rafiki-1 0a0a0a0a-1111-2222-3333-000000000002 app.kubernetes.io/name=rafiki tier=backend
+  storm_goes_on
+  for _ in 1 2; do
+    kubelet kill "$CONTAINER"
+    pod_container
+    storm_goes_on
+  done
+  pod_end
+  grep -q 'gone: its cgroup was removed' "$BED/tt.log"
+  pod_start rafiki-2 0a0a0a0a-1111-2222-3333-000000000003 app.kubernetes.io/name=rafiki tier=backend
+  storm_goes_on
+  pod_end
+  bed_wait 20 'the last exchange to be seen' at_least "$(storm_answered)" telltale_metric tt \
+    telltale_exchanges_total 'outcome="fulfilled"'
+  telltale_stop tt
+  [[ -s $BED/mallory.journal ]]
+  storm_holds 4
+}
