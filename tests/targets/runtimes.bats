@@ -42,6 +42,13 @@ targets() {
     "$BED/tt.yaml"
 }
 
+# discovers LINE...: each is among the targets that are printed for the configuration.
+discovers() {
+  local line
+  "${APART[@]}" "$TELLTALE" discover --yes --for 3s >"$BED/discovered"
+  for line in "$@"; do grep -qxF -- "  - $line" "$BED/discovered"; done
+}
+
 # follows ENGINE: what each container sends is counted, whatever becomes of it, and what mallory sends is not.
 follows() {
   local name
@@ -58,6 +65,7 @@ follows() {
   engine_run mallory rafiki:1 --label org.interledger.role=other
   runtime_sender "$BED/journal" "$URL"
   for name in alice bella cora; do begin $name && storm_goes_on; done
+  [[ $ENGINE == podman ]] || discovers 'container: alice' 'container: mallory'
   for name in alice bella cora; do
     engine_do restart --time 5 $name >/dev/null
     storm_goes_on
@@ -96,6 +104,7 @@ follows() {
   runtime_sender "$BED/journal" "$URL"
   pod_start rafiki-1 0a0a0a0a-1111-2222-3333-000000000002 app.kubernetes.io/name=rafiki tier=backend
   storm_goes_on
+  discovers 'pod: "payments/app.kubernetes.io/name=rafiki,tier=backend"'
   for _ in 1 2; do
     kubelet kill "$CONTAINER"
     pod_container

@@ -16,6 +16,7 @@
 
 #include "config/text.h"
 #include "target/container.h"
+#include "target/naming.h"
 #include "tests/unit/support/bolting.h"
 
 #define DOCKER_ID  "d0c0000000000000000000000000000000000000000000000000000000000001"
@@ -294,6 +295,36 @@ static void an_id_is_found_in_what_each_runtime_calls_a_cgroup(void **state)
 		assert_null(container_id(none[i]));
 }
 
+/* What the cgroup PATH is called; the remark has WORDS in it. */
+static void is_named(const char *path, const char *want, const char *words)
+{
+	char name[PATH_MAX + 16];
+	struct naming n;
+
+	naming_of(path, &n);
+	naming_look_up(root, root, path, &n);
+	snprintf(name, sizeof(name), "%s:%s", config_target_kinds[n.kind], n.name);
+	assert_string_equal(name, want);
+	assert_non_null(strstr(n.remark, words));
+}
+
+static void a_cgroup_is_named_by_what_its_container_or_pod_is_called(void **state)
+{
+	(void)state;
+	place_docker();
+	place_podman();
+	place_containerd();
+	place_text("kubepods/pod" UID "/" MAIN_ID "/cgroup.procs", "");
+	place_text("kubepods/pod" UID "/" SANDBOX_ID "/cgroup.procs", "");
+	is_named("/docker/" DOCKER_ID, "container:alice", "");
+	is_named("/machine.slice/libpod-" PODMAN_ID ".scope/container", "container:bob", "");
+	is_named("/kubepods/pod" UID "/" MAIN_ID, "pod:payments/app=rafiki,tier=back", "");
+	/* not known, or named well already */
+	is_named("/docker/" MAIN_ID, "cgroup:/docker/" MAIN_ID, "until it is made anew");
+	is_named("/system.slice/a.service/libpod-payload-" PODMAN_ID, "unit:a.service", "");
+	is_named("/alice", "cgroup:/alice", "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, finish)
 
 int main(void)
@@ -305,6 +336,7 @@ int main(void)
 		TEST(a_pod_has_namespace_name_and_its_sandboxs_labels),
 		TEST(a_file_that_others_can_have_written_is_not_read),
 		TEST(what_is_no_such_file_is_refused_and_said),
+		TEST(a_cgroup_is_named_by_what_its_container_or_pod_is_called),
 		TEST(an_id_is_found_in_what_each_runtime_calls_a_cgroup),
 	};
 
