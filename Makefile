@@ -6,7 +6,7 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
-MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man8
+MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
 UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
@@ -59,7 +59,7 @@ UNIT   := $(wildcard tests/unit/*/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md SECURITY.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
-	$(addprefix scripts/deploy/,OPERATOR.md LIMITS.md METRICS.md PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
+	$(addprefix scripts/deploy/,OPERATOR.md LIMITS.md METRICS.md THREATS.md PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 SERVICES := telltale.service telltale-probe.service telltale-rates.service
@@ -370,7 +370,8 @@ format: ## put all C into the one format
 # program lies.
 install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
-	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/telltale.8
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/man8/telltale.8
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.yaml.5 $(MANDIR)/man5/telltale.yaml.5
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.zsh-completion $(ZSHDIR)/_telltale
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.fish-completion $(FISHDIR)/telltale.fish
@@ -387,7 +388,7 @@ deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/
 	$(Q)scripts/deb
 
 uninstall: ## remove what install put there; the configuration and the state stay
-	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
+	rm -f $(BINDIR)/telltale $(MANDIR)/man8/telltale.8 $(MANDIR)/man5/telltale.yaml.5 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
 	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
 	rm -f $(addprefix $(UNITDIR)/,$(SERVICES) telltale-rates.timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))
