@@ -59,7 +59,8 @@ UNIT   := $(wildcard tests/unit/*/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md SECURITY.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
-	$(addprefix scripts/deploy/,OPERATOR.md LIMITS.md METRICS.md THREATS.md PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
+	$(addprefix scripts/deploy/,OPERATOR.md LIMITS.md METRICS.md THREATS.md PRIVACY.md privacy-errors.md privacy.svg telltale.yaml \
+	telltale.schema.json)
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 SERVICES := telltale.service telltale-probe.service telltale-rates.service
