@@ -6,7 +6,7 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
-MANDIR   = $(DESTDIR)$(PREFIX)/share/man/man8
+MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/telltale
 UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
@@ -60,7 +60,8 @@ UNIT   := $(wildcard tests/unit/*/test_*.c)
 FUZZ   := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH  := $(wildcard tests/bench/bench_*.c)
 DOCS   := README.md SECURITY.md CHANGELOG.md LICENSE $(wildcard bpf/LICENSE.*) \
-	$(addprefix scripts/deploy/,OPERATOR.md LIMITS.md METRICS.md PRIVACY.md privacy-errors.md privacy.svg telltale.yaml)
+	$(addprefix scripts/deploy/,OPERATOR.md LIMITS.md METRICS.md THREATS.md PRIVACY.md privacy-errors.md privacy.svg telltale.yaml \
+	telltale.schema.json)
 C_FILES = $(shell find bpf user tests -name node_modules -prune -o -name '*.[ch]' -print)
 
 SERVICES := telltale.service telltale-probe.service telltale-rates.service
@@ -373,7 +374,8 @@ format: ## put all C into the one format
 # program lies.
 install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -D -m 755 $(BUILD)/telltale $(BINDIR)/telltale
-	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/telltale.8
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.8 $(MANDIR)/man8/telltale.8
+	$(INSTALL) -D -m 644 scripts/deploy/telltale.yaml.5 $(MANDIR)/man5/telltale.yaml.5
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.bash-completion $(COMPDIR)/telltale
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.zsh-completion $(ZSHDIR)/_telltale
 	$(INSTALL) -D -m 644 scripts/deploy/telltale.fish-completion $(FISHDIR)/telltale.fish
@@ -396,7 +398,7 @@ dist: image ## put sources, package, image, SBOM and checksums into build/dist: 
 	$(Q)scripts/dist
 
 uninstall: ## remove what install put there; the configuration and the state stay
-	rm -f $(BINDIR)/telltale $(MANDIR)/telltale.8 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
+	rm -f $(BINDIR)/telltale $(MANDIR)/man8/telltale.8 $(MANDIR)/man5/telltale.yaml.5 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
 	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
 	rm -f $(addprefix $(UNITDIR)/,$(SERVICES) telltale-rates.timer)
 	rm -f $(addprefix $(DOCDIR)/,$(notdir $(DOCS)))

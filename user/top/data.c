@@ -148,8 +148,8 @@ static int explain(const struct top_source *s, CURLcode code, long status, char 
 	return code == CURLE_OPERATION_TIMEDOUT ? -EAGAIN : -EIO;
 }
 
-static int get(struct top_source *s, const char *path, unsigned timeout_ms,
-	       struct json_object **out, char *why, size_t why_len)
+int top_source_text(struct top_source *s, const char *path, unsigned timeout_ms, const char **text,
+		    char *why, size_t why_len)
 {
 	char url[256];
 	long status = 0;
@@ -168,7 +168,19 @@ static int get(struct top_source *s, const char *path, unsigned timeout_ms,
 	}
 	if (code != CURLE_OK || status != 200)
 		return explain(s, code, status, why, why_len);
-	*out = json_tokener_parse(s->answer);
+	*text = s->answer;
+	return 0;
+}
+
+static int get(struct top_source *s, const char *path, unsigned timeout_ms,
+	       struct json_object **out, char *why, size_t why_len)
+{
+	const char *text;
+	int err = top_source_text(s, path, timeout_ms, &text, why, why_len);
+
+	if (err)
+		return err;
+	*out = json_tokener_parse(text);
 	if (*out)
 		return 0;
 	snprintf(why, why_len, "%s answers, but not as telltale does", s->where);

@@ -68,5 +68,9 @@ void top_source_close(struct top_source *s); /* accepts NULL */
  * only on 0. -EAGAIN: a daemon listens, but may still be starting. */
 int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
 		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len);
+/* Fetches the text at PATH, such as "metrics": it is the source's, until it is asked again. The
+ * same otherwise. */
+int top_source_text(struct top_source *s, const char *path, unsigned timeout_ms, const char **text,
+		    char *why, size_t why_len);
 
 #endif
