@@ -43,6 +43,13 @@ async function until (page, wanted, argument) {
   }
 }
 
+// The state and words of each part: {Targets: ["good", "1 attached, 2 cgroups"], ...}.
+async function conditions (page) {
+  const all = await page.$$eval('#conditions li', (list) => list.map((c) =>
+    [c.dataset.part, [c.dataset.state, [...c.querySelectorAll('p:not(.part)')].map((p) => p.textContent).join('; ')]]))
+  return Object.fromEntries(all)
+}
+
 const attribute = (page, selector, name) => page.getAttribute(selector, name)
 
 // The figures of /metrics as {"name{labels}": value}, without `source`, under their OTLP names.
@@ -107,7 +114,11 @@ const CHECKS = {
     await page.unroute('**/sent.json')
     assert.equal(await page.textContent('#kpi-transactions'), Number(all.get('transactions_total{}')).toLocaleString('en'))
     assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('telltale_amount_fulfill_total{origin="originated"}'))
-    assert(await page.isHidden('#quiet'))
+    const how = await conditions(page)
+    assert.match(how.Targets.join(), /^good,1 attached, [\d,]+ cgroups?$/)
+    assert.match(how.Packets.join(), /^good,the last one /)
+    assert.match(how.Exports.join(), /^good,the last one was accepted /)
+    assert.match(how.Rates.join(), /^good,/)
     assert.match(await page.textContent('#kpi-value-error'), /^± \$[\d.,]+$/)
     assert.match(await page.textContent('#noise'), /right on average.*The network's figure for the same payments is \$[\d.,]+/)
     for (const window of ['hour', 'day', 'week', 'month', 'year']) {
@@ -140,14 +151,19 @@ const CHECKS = {
     assert.match(await attribute(page, '#chart-transactions', 'data-empty'), /No transaction/)
     assert.doesNotMatch(await page.textContent('#all tr[data-window=hour]'), /all of it/)
     assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
-    assert.match(await page.textContent('#quiet'), /No ILP packet has been seen since .*not the right target/)
-    assert(await page.isVisible('#quiet'))
+    const how = await conditions(page)
+    assert.match(how.Packets.join(), /^warn,no ILP packet has been seen for 15 min; is this the right target\?/)
+    assert.match(how.Targets.join(), /^bad,1: gone: process 1 has ended; .*telltale discover/)
+    assert.equal(how.Coverage[0], 'good')
+    // Title and icon say it in another tab.
+    assert.equal(await page.title(), '✗ cloud-nine · telltale')
+    assert.match(await attribute(page, '#icon', 'href'), /rx='8' fill='%23b3261e'/)
   },
 
   // A sentence is in one of the notices or under the heading.
   async notice (words) {
     const page = await open()
-    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span')]
+    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span, #conditions')]
       .some((n) => n.textContent.includes(w)), words)
   },
 
@@ -242,12 +258,13 @@ const CHECKS = {
     const markup = '<img src="/x" onerror="document.title = 1"><script>document.title = 2</script>'
     status.instance = markup
     status.history.trouble = markup
+    for (const c of status.conditions) Object.assign(c, { text: markup, fix: markup })
     for (const e of status.endpoints) Object.assign(e, { url: markup, last_error: markup, consecutive_failures: 1 })
     await page.route('**/status.json', (route) => route.fulfill({ json: status }))
     await until(page, (m) => document.querySelector('#instance').textContent === m, markup)
     assert.equal(await page.textContent('#endpoints .words'), 'Last error: ' + markup)
     assert.equal(await page.$$eval('img, main script', (all) => all.length), 0)
-    assert.equal(await page.title(), markup + ' · telltale')
+    assert.match(await page.title(), /^[✗!] <img .* · telltale$/)
   },
 
   // A daemon that answers but no longer measures is not live. The page's clock jumps ahead with each such
@@ -293,6 +310,7 @@ const CHECKS = {
     try {
       await page.waitForSelector('#live[data-state=lost]')
       assert.match(await page.textContent('#lost'), /does not answer/)
+      assert.match(await page.title(), /^✗ /)
     } finally {
       process.kill(Number(pid), 'SIGCONT')
     }

@@ -212,7 +212,7 @@ year_is_between() {
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   bed_wait 30 'a failed export' bash -c "curl -sf $(page_url)status.json | grep -q 'Connection refused'"
   before=$(year_of_page)
-  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:exact, for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
+  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:v: for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
   echo "$output $stderr"
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
   [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]

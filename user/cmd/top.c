@@ -47,7 +47,7 @@ static const struct argp parser = {
 	       "and what could not be seen.\v"
 	       "It reads the local page at the configuration's `listen`, and needs a "
 	       "terminal of 60 columns and 16 lines. Keys: h, d, w, m, y or the arrows choose the "
-	       "window; v switches between the exact figures and the network's, where they "
+	       "window; v switches between your own figures and the network's, where they "
 	       "differ; q quits.",
 };
 

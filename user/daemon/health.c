@@ -149,7 +149,7 @@ static void put_state(FILE *out, const struct export_status *s)
 	else if (s->exports)
 		fprintf(out, "well");
 	else
-		fprintf(out, "nothing sent yet");
+		fprintf(out, "nothing accepted yet");
 }
 
 static void put_last(FILE *out, const struct export_status *s, uint64_t now_unix_ns)

@@ -245,17 +245,29 @@ static void read_endpoints(struct json_object *list, struct top_data *d)
 	}
 }
 
-static void read_targets(struct json_object *list, struct top_data *d)
+static enum condition_state read_state(const char *word)
 {
-	for (size_t i = 0; i < length(list) && i < CONFIG_TARGETS_MAX; i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-		struct top_target *t = &d->targets[d->targets_len++];
+	int state = 0;
 
-		text(o, "name", t->name, sizeof(t->name));
-		text(o, "state", t->state, sizeof(t->state));
-		text(o, "reason", t->reason, sizeof(t->reason));
-		t->cgroups = number(o, "cgroups");
-		t->whole = !strcmp(t->state, "attached") && !number(o, "refused");
+	while (state < CONDITION_BAD && strcmp(word, condition_states[state]) != 0)
+		state++;
+	return (enum condition_state)state;
+}
+
+static void read_conditions(struct json_object *list, struct top_data *d)
+{
+	for (size_t i = 0; i < length(list) && i < CONDITION_PARTS; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		struct top_condition *c = &d->conditions[d->conditions_len++];
+		char word[16];
+
+		text(o, "part", c->part, sizeof(c->part));
+		text(o, "text", c->text, sizeof(c->text));
+		text(o, "fix", c->fix, sizeof(c->fix));
+		text(o, "state", word, sizeof(word));
+		c->state = read_state(word);
+		if (c->state > d->conditions[d->worst].state)
+			d->worst = i;
 	}
 }
 
@@ -269,13 +281,11 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	text(o, "epsilon", d->epsilon, sizeof(d->epsilon));
 	text(history, "trouble", d->trouble, sizeof(d->trouble));
 	d->history_kept = json_object_get_boolean(at(history, "kept"));
-	d->quiet_s = number(o, "quiet_s");
-	d->complete = json_object_get_boolean(at(o, "complete"));
 	d->time_s = number(o, "time_s");
 	d->interval_ms = (uint32_t)number(o, "interval_ms");
 	d->views = at(windows, "network") ? 2 : 1;
 	read_windows(at(windows, view == HISTORY_NETWORK ? "network" : "own"), d);
-	read_targets(at(o, "targets"), d);
+	read_conditions(at(o, "conditions"), d);
 	read_endpoints(at(o, "endpoints"), d);
 }
 

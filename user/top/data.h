@@ -11,15 +11,14 @@
 #include <stdint.h>
 
 #include "config/endpoint.h"
-#include "config/target.h"
 #include "history/history.h"
+#include "page/condition.h"
 
 #define TOP_POINTS_MAX 400 /* the year has 366 */
 
-struct top_target {
-	char name[128], state[16], reason[192];
-	int64_t cgroups;
-	bool whole; /* it is there, and everything of it attached */
+struct top_condition {
+	enum condition_state state;
+	char part[16], text[384], fix[256];
 };
 
 struct top_sum {
@@ -39,14 +38,13 @@ struct top_endpoint {
 
 struct top_data {
 	char instance[128], network[16], mechanism[32], epsilon[16], trouble[256];
-	bool complete; /* nothing was missed since the start */
 	bool history_kept;
-	int64_t time_s, quiet_s; /* so long no packet was seen; 0: not for long */
+	int64_t time_s;
 	uint32_t interval_ms;
 	unsigned views; /* 2 when the network's view differs, else 1 */
 	struct top_sum windows[HISTORY_WINDOWS];
-	struct top_target targets[CONFIG_TARGETS_MAX];
-	size_t targets_len;
+	struct top_condition conditions[CONDITION_PARTS];
+	size_t conditions_len, worst; /* index of the worst one */
 	struct top_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
 	size_t endpoints_len;
 	/* The chart of the window that was asked for. Steps in which nothing was measured hold

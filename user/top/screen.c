@@ -121,39 +121,49 @@ static void put_bar(const struct top_data *d, const char *lost)
 	top_put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
 }
 
-static void put_notice(const struct top_data *d, const char *lost)
+/* The mark of a state, and its colour. */
+static const char *mark_of(enum condition_state state, int *pair)
 {
-	if (lost)
-		top_put(1, 1, A_BOLD | top_colour(BAD), "%s", lost);
-	else if (d->trouble[0])
-		top_put(1, 1, top_colour(WARN), "history: %s", d->trouble);
-	else if (!d->complete)
-		top_put(1, 1, top_colour(WARN),
-			"some traffic could not be read, priced or followed: totals are too low");
-	else if (d->quiet_s)
-		top_put(1, 1, top_colour(WARN),
-			"no ILP packet was seen for %" PRId64 " minutes: is this the right target?",
-			d->quiet_s / 60);
-	else
-		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
+	static const char *const marks[] = {"✓", "…", "!", "✗"};
+	static const char *const plain[] = {"+", ".", "!", "x"};
+	static const int pairs[] = {GOOD, SOFT, WARN, BAD};
+
+	*pair = pairs[state];
+	return (wide ? marks : plain)[state];
 }
 
-/* The first target that is not as it should be, else how many there are. */
-static void put_targets(const struct top_data *d)
+/* Each part with its mark, in one line. */
+static void put_conditions(int line, const struct top_data *d)
 {
-	int64_t cgroups = 0;
+	int column = 1;
 
-	for (size_t i = 0; i < d->targets_len; i++) {
-		const struct top_target *t = &d->targets[i];
+	for (size_t i = 0; i < d->conditions_len && column < COLS; i++) {
+		const struct top_condition *c = &d->conditions[i];
+		int pair;
+		const char *mark = mark_of(c->state, &pair);
+		int look = top_colour(pair) | (c->state > CONDITION_WAITING ? A_BOLD : 0);
 
-		cgroups += t->cgroups;
-		if (t->whole)
-			continue;
-		top_put(2, 1, top_colour(WARN), "target %s: %s: %s", t->name, t->state, t->reason);
-		return;
+		column = top_put(line, column, look, "%s %s", mark, c->part) + 2;
 	}
-	top_put(2, 1, 0, "%zu target%s attached, %" PRId64 " cgroup%s", d->targets_len,
-		d->targets_len == 1 ? "" : "s", cgroups, cgroups == 1 ? "" : "s");
+}
+
+/* What is worst, and below it the next step. Returns the line after them. */
+static int put_notice(int line, const struct top_data *d, const char *lost)
+{
+	const struct top_condition *c = &d->conditions[d->worst];
+	int pair;
+
+	mark_of(c->state, &pair);
+	if (lost)
+		top_put(line, 1, A_BOLD | top_colour(BAD), "%s", lost);
+	else if (c->state <= CONDITION_WAITING && d->trouble[0])
+		top_put(line, 1, top_colour(WARN), "History: %s", d->trouble);
+	else
+		top_put(line, 1, top_colour(pair), "%s: %s", c->part, c->text);
+	if (lost || !c->fix[0])
+		return line + 1;
+	top_put(line + 1, 3, 0, "%s", c->fix);
+	return line + 2;
 }
 
 /* --- windows -----------------------------------------------------------------------------------
@@ -336,7 +346,7 @@ static int put_number(int line, int column, int look, const char *name, int64_t 
 }
 
 /* The network gets neither outcomes nor what was not seen. */
-#define NOT_TOLD "not told to the network; v shows the exact view"
+#define NOT_TOLD "not told to the network; v shows your own view"
 
 static void put_outcomes(int line, const struct top_data *d, enum history_view view)
 {
@@ -407,7 +417,7 @@ static void put_keys(const struct top_data *d, struct top_choice choice)
 	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
 	if (d->views > 1)
 		top_put(LINES - 1, 41, A_REVERSE, "v: %s",
-			choice.view == HISTORY_OWN ? "as the network sees it" : "exact, for you");
+			choice.view == HISTORY_OWN ? "as the network sees it" : "for you");
 }
 
 void top_screen_draw(const struct top_data *d, struct top_choice choice, const char *lost)
@@ -422,9 +432,9 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 		return;
 	}
 	put_bar(d, lost);
-	put_notice(d, lost);
-	put_targets(d);
-	line = put_windows(3, d, choice);
+	put_conditions(1, d);
+	line = put_notice(2, d, lost);
+	line = put_windows(line, d, choice);
 	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)
 		height = CHART_MAX;

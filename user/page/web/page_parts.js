@@ -75,7 +75,7 @@ function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
   byId("outcomes").hidden = !told;
-  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.${probesInWords()}`
+  setText("outcomes-sub", !told ? "The network is not told this. “For you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.${probesInWords()}`
     : `No packet in the last ${state.window}.`);
   byId("outcomes-stack").hidden = !all;
   const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
@@ -118,7 +118,7 @@ function drawTimes() {
 
 function health(e) {
   if (e.consecutive_failures) return ["bad", "Failing"];
-  if (!e.last_success_s) return ["warn", "Nothing sent yet"];
+  if (!e.last_success_s) return ["warn", "Nothing accepted yet"];
   return ["good", "Delivering"];
 }
 
@@ -183,7 +183,7 @@ function drawUnseen() {
       return unseenItem(n, name, why, cause);
     }))));
   setText("unseen-sub", state.view === "network"
-    ? "The network is not told this. “Exact, for you” shows it."
+    ? "The network is not told this. “For you” shows it."
     : all ? `In the last ${state.window}. None of this is in the figures above: what could not be seen is not counted as zero.`
       : `Nothing was missed in the last ${state.window}, as far as telltale can notice.`);
   byId("unseen").hidden = state.view === "network";
@@ -203,6 +203,14 @@ function sentRow(p) {
     make("th", {scope: "row"}, p.name), make("td", {}, labels), make("td", {class: "n"}, sentValue(p)));
 }
 
+// An export counts as sent once the collector has accepted it.
+function acceptedInWords() {
+  const to = state.status.endpoints.filter((e) => e.audience === state.audience);
+  const accepted = to.filter((e) => e.last_success_s && !e.consecutive_failures).length;
+  if (!to.length) return "Nothing is sent, as no such collector is configured. It would get";
+  return `Accepted by ${accepted} of ${to.length} collector${to.length === 1 ? "" : "s"}`;
+}
+
 function drawSent() {
   if (!state.sent) return;
   const a = state.sent[state.audience], words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -210,9 +218,7 @@ function drawSent() {
     const text = (p.name + " " + Object.values(p.labels).join(" ") + " " + p.description).toLowerCase();
     return words.every((w) => text.includes(w));
   });
-  const to = a.endpoints ? `Sent to ${a.endpoints} collector${a.endpoints === 1 ? "" : "s"}`
-    : "Nothing was sent, as no such collector is configured. It would get";
-  setText("sent-sub", `${to}: ${a.points.length} figures at ${clock(state.sent.time_s)}, each with source="${state.sent.source}", noise by ${a.mechanism}` +
+  setText("sent-sub", `${acceptedInWords()}: ${a.points.length} figures at ${clock(state.sent.time_s)}, each with source="${state.sent.source}", noise by ${a.mechanism}` +
     `${shown.length === a.points.length ? "" : `; ${shown.length} shown`}. Amounts are in units of 0.0001 ${state.status.currency}.`);
   replace(byId("sent").tBodies[0], shown.map(sentRow));
 }
