@@ -201,6 +201,11 @@ year_of_page() {
   curl --silent --fail "$(page_url)status.json" >"$BED/status" && bed_json "$BED/status" windows own 4 transactions
 }
 
+# printed ARGUMENT...: what `top` prints without a terminal.
+printed() {
+  "$TELLTALE" top --config "$BED/tt.yaml" "$@" </dev/null
+}
+
 # year_is_between SCREEN LEAST MOST: whether the year's line on SCREEN has a number from LEAST to MOST.
 year_is_between() {
   grep 'Year ' <<<"${1//,/}" | grep -oE '[0-9]+' | awk -v least="$2" -v most="$3" \
@@ -220,6 +225,24 @@ year_is_between() {
   [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  no answer '[0-9,]+'  ..' ]]
   # The year is exactly the page's: it is between the page's figures from before and after.
   year_is_between "$output" "$before" "$(year_of_page)"
+
+  # Once, for programs and for people, without a terminal.
+  printed --json --window year --view network >"$BED/top.json"
+  python3 - "$BED/top.json" "$before" <<'PYTHON'
+import json, sys
+top = json.load(open(sys.argv[1]))
+year = top["status"]["windows"]["own"][4]
+assert year["window"] == "year" and year["transactions"] >= int(sys.argv[2]), year
+assert (top["history"]["window"], top["history"]["view"]) == ("year", "network"), top["history"]
+parts = {c["part"]: c for c in top["status"]["conditions"]}
+assert top["status"]["condition"] == parts["Exports"]["state"] == "bad" and parts["Exports"]["fix"], parts
+PYTHON
+  run -0 printed --once
+  echo "$output"
+  [[ $output == *'cloud-nine, testnet'*'Exports '*'bad '*'Connection refused'*$'\nyear '* ]]
+  year_is_between "${output/$'\n'year /$'\n'Year }" "$before" "$(year_of_page)"
+  run -1 printed
+  [[ $output == *--once* ]]
 
   run --separate-stderr top_there 'wait:live;size:120x40;wait:failed;size:40x10;wait:too small;size:80x24;wait:Outcomes;signal:SIGINT;end'
   echo "$output $stderr"

@@ -335,10 +335,10 @@ static void read_figures(struct json_object *o, struct top_data *d)
 			json_object_get_int64(json_object_array_get_idx(buckets, i));
 }
 
-int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
-		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len)
+int top_source_fetch(struct top_source *s, enum history_window window, enum history_view view,
+		     unsigned timeout_ms, struct json_object **out, char *why, size_t why_len)
 {
-	struct json_object *status = NULL, *history = NULL;
+	struct json_object *status = NULL, *history = NULL, *both;
 	char path[64];
 	int err = get(s, "status.json", timeout_ms, &status, why, why_len);
 
@@ -346,13 +346,33 @@ int top_source_ask(struct top_source *s, enum history_window window, enum histor
 		 view == HISTORY_NETWORK ? "network" : "own");
 	if (!err)
 		err = get(s, path, timeout_ms, &history, why, why_len);
-	if (!err) {
-		memset(data, 0, sizeof(*data));
-		read_status(status, view, data);
-		read_points(history, data);
-		read_figures(history, data);
+	if (err) {
+		json_object_put(status);
+		return err;
 	}
-	json_object_put(status);
-	json_object_put(history);
+	both = json_object_new_object();
+	json_object_object_add(both, "status", status);
+	json_object_object_add(both, "history", history);
+	*out = both;
+	return 0;
+}
+
+void top_data_read(struct json_object *fetched, enum history_view view, struct top_data *data)
+{
+	memset(data, 0, sizeof(*data));
+	read_status(at(fetched, "status"), view, data);
+	read_points(at(fetched, "history"), data);
+	read_figures(at(fetched, "history"), data);
+}
+
+int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
+		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len)
+{
+	struct json_object *fetched = NULL;
+	int err = top_source_fetch(s, window, view, timeout_ms, &fetched, why, why_len);
+
+	if (!err)
+		top_data_read(fetched, view, data);
+	json_object_put(fetched);
 	return err;
 }

@@ -67,4 +67,12 @@ void top_source_close(struct top_source *s); /* accepts NULL */
 int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
 		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len);
 
+struct json_object;
+/* Fetches the same as JSON: an object with "status" and "history" (page/json.h), which the caller
+ * puts. Returns as top_source_ask. */
+int top_source_fetch(struct top_source *s, enum history_window window, enum history_view view,
+		     unsigned timeout_ms, struct json_object **out, char *why, size_t why_len);
+/* Reads what top_source_fetch has fetched. */
+void top_data_read(struct json_object *fetched, enum history_view view, struct top_data *data);
+
 #endif

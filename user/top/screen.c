@@ -61,8 +61,8 @@ int top_screen_open(char *why, size_t why_len)
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		snprintf(why, why_len,
-			 "this draws on a terminal, and there is none; /metrics has "
-			 "the figures as text");
+			 "this draws on a terminal, and there is none; --once "
+			 "prints the figures as text, --json for programs");
 		return -ENOTTY;
 	}
 	setlocale(LC_ALL, "");
