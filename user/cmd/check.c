@@ -293,6 +293,7 @@ static void check_targets(const struct config *config)
 			  strerror(-err));
 	for (size_t i = 0; i < n && follow; i++)
 		check_target(&targets[i]);
+	check_wait("programs", "the kernel verifies them, which may take 10 s");
 	if (probe_open(&none, &none, n, config->tls_connections, &probe, why, sizeof(why)))
 		check_say(HOST_FAIL, "programs", "%s", why);
 	else
@@ -438,6 +439,7 @@ static void check_collectors(const struct config *config)
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
 
 		why[0] = '\0';
+		check_wait("collector", "being asked");
 		export_way(e, way);
 		if (way[0])
 			check_say(HOST_WARN, "collector",

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -12,6 +13,7 @@
 
 static unsigned failures, warnings;
 static struct json_object *kept; /* an array; NULL: lines are printed */
+static bool waiting;             /* the last line is check_wait's */
 
 int check_as_json(void)
 {
@@ -31,6 +33,23 @@ static void keep(enum host_verdict verdict, const char *what, const char *text)
 	json_object_array_add(kept, line);
 }
 
+void check_wait(const char *what, const char *words)
+{
+	if (kept || !isatty(STDOUT_FILENO))
+		return;
+	printf("\r...   %-14s %s\033[K", what, words);
+	fflush(stdout);
+	waiting = true;
+}
+
+/* Takes away what check_wait has shown. */
+static void clear_wait(void)
+{
+	if (waiting)
+		fputs("\r\033[K", stdout);
+	waiting = false;
+}
+
 void check_say(enum host_verdict verdict, const char *what, const char *format, ...)
 {
 	static const char *const words[] = {
@@ -47,6 +66,7 @@ void check_say(enum host_verdict verdict, const char *what, const char *format, 
 		keep(verdict, what, said);
 		return;
 	}
+	clear_wait();
 	/* Names of processes and the words of collectors are others'. */
 	escape_text(said, shown, sizeof(shown));
 	printf("%s  %-14s %s\n", words[verdict], what, shown);
@@ -68,6 +88,7 @@ bool check_sum(void)
 {
 	if (kept)
 		return !print_kept() || failures > 0;
+	clear_wait();
 	printf("%u failed, %u warning%s\n", failures, warnings, warnings == 1 ? "" : "s");
 	return failures > 0;
 }

@@ -16,6 +16,9 @@ int check_as_json(void);
 void check_say(enum host_verdict verdict, const char *what, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* On a terminal, shows until the next line that WHAT takes a while. */
+void check_wait(const char *what, const char *words);
+
 /* Prints how many failed and warned; whether any failed. */
 bool check_sum(void);
 
