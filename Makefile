@@ -129,15 +129,19 @@ $(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
 	$(Q)sed '/^\/\/# sourceMappingURL/d; s/\.setAttribute("style",\("[^"]*"\))/.style.cssText=\1/g' \
 		$(DYGRAPHS) >$(@D)/dygraph.js
 	$(Q)sed 's/&/\&amp;/g; s/</\&lt;/g' $(DYGRAPHS_LICENCE) >$(@D)/licence
-	$(Q)cat $(filter %.js,$(PAGE)) >$(@D)/page.js
-	$(Q)sed -e '/@page.css@/{r $(WEB)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
+	$(Q)cat $(filter %.js,$(PAGE)) | sed 's/^ *//; /^\/\/ [^S]/d' >$(@D)/page.js
+	$(Q)sed 's/^ *//; /^\/\* [^S].*\*\/$$/d' $(WEB)/page.css >$(@D)/page.css
+	$(Q)sed -e '/@page.css@/{r $(@D)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
 		-e '/@page.js@/{r $(@D)/page.js' -e 'd}' -e '/@licence@/{r $(@D)/licence' -e 'd}' \
 		$(WEB)/page.html >$@.tmp && mv $@.tmp $@
 
 $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
-$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/page/page.html.gz: $(BUILD)/page/page.html
+	$(Q)gzip -9 --no-name --stdout $< >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html $(BUILD)/page/page.html.gz
 $(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------

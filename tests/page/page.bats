@@ -158,7 +158,7 @@ PYTHON
 @test "the page has no serious barrier, works by keyboard and on a phone, and draws noise as noise" {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
-  in_browser barriers+keyboard+phone+noisy+zones+hostile+frozen
+  in_browser barriers+keyboard+phone+noisy+crosshair+downloads+zones+hostile+frozen
   in_browser outage "$(bed_pid tt)"
 }
 
@@ -217,6 +217,15 @@ year_is_between() {
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   bed_wait 30 'a failed export' bash -c "curl -sf $(page_url)status.json | grep -q 'Connection refused'"
   before=$(year_of_page)
+  # Compressed for who takes that, and small.
+  curl --silent --fail "$(page_url)" >"$BED/page"
+  curl --silent --fail --header 'Accept-Encoding: br, gzip;q=0.5' "$(page_url)" >"$BED/page.gz"
+  zcat "$BED/page.gz" | cmp - "$BED/page"
+  (($(stat -c %s "$BED/page.gz") <= 60000))
+  for path in metrics status.json 'history.json?window=year'; do
+    curl --silent --fail --header 'Accept-Encoding: gzip' "$(page_url)$path" | gzip --test
+    [[ $(curl --silent --head --header 'Accept-Encoding: gzip;q=0' "$(page_url)$path") != *Content-Encoding* ]]
+  done
   run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:v: for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
   echo "$output $stderr"
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "export/export.h"
 #include "page/condition.h"
+#include "page/csv.h"
 
 static const char *const view_names[HISTORY_VIEWS] = {"own", "network"};
 
@@ -433,5 +434,7 @@ char *page_json(const struct page_facts *f, const char *path, const char *window
 		return sent_json(f);
 	if (!strcmp(path, "/history.json") && w >= 0 && v >= 0)
 		return history_json(f, (enum history_window)w, (enum history_view)v);
+	if (!strcmp(path, "/history.csv") && w >= 0 && v >= 0)
+		return csv_history(f, (enum history_window)w, (enum history_view)v);
 	return NULL;
 }

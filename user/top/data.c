@@ -13,6 +13,7 @@
 #include "page/socket.h"
 
 #define ANSWER_MAX (1u << 20)
+#define SCALE      10000.0 /* of values */
 
 struct top_source {
 	char where[160]; /* for people */
@@ -310,7 +311,7 @@ static void read_points(struct json_object *o, struct top_data *d)
 		if (step < 0 || (size_t)step >= d->points_len)
 			continue;
 		d->transactions[step] = (double)number(p, "transactions");
-		d->values[step] = (double)number(p, "value");
+		d->values[step] = (double)number(p, "value") / SCALE;
 	}
 }
 

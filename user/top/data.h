@@ -49,7 +49,7 @@ struct top_data {
 	size_t endpoints_len;
 	/* The chart of the window that was asked for. Steps in which nothing was measured hold
 	 * -1. */
-	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX];
+	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX]; /* values in USD */
 	size_t points_len;
 	int64_t from_s, step_s;
 	int64_t figures[HISTORY_FIGURES]; /* sums of the window, except those in top_sum */

@@ -20,7 +20,7 @@
 
 #define LINES_MIN 16
 #define COLS_MIN  60
-#define CHART_MAX 12 /* lines */
+#define CHART_MAX 30 /* lines */
 #define SURE      2  /* standard deviations */
 #define SCALE     10000.0
 
@@ -280,13 +280,18 @@ static void put_column(int bottom, int x, int height, double part)
 }
 
 static void put_chart(int line, int x, int width, int height, int pair, const char *title,
-		      const double *points, size_t len)
+		      const char *unit, const double *points, size_t len)
 {
 	double most = 0;
+	char text[48];
 
-	top_put(line, x, top_colour(SOFT), "%s", title);
 	for (int c = 0; c < width; c++)
 		most = fmax(most, column_of(points, len, c, width));
+	top_put(line, x, top_colour(SOFT), "%s", title);
+	/* The scale: what the highest column is. */
+	if (most > 0)
+		top_put_right(line, x + width, top_colour(SOFT),
+			      top_figure_within(most, 0, unit, 0, "", 9, text, sizeof(text)));
 	attron(top_colour(pair));
 	for (int c = 0; c < width && len; c++) {
 		double v = column_of(points, len, c, width);
@@ -309,10 +314,11 @@ static int put_charts(int line, int height, const struct top_data *d, struct top
 	top_duration(d->step_s * 1000, step, sizeof(step));
 	snprintf(title, sizeof(title), "Transactions by %s, last %s", step,
 		 history_windows[choice.window].name);
-	put_chart(line, 1, width, height, CHART_LEFT, title, d->transactions, d->points_len);
+	put_chart(line, 1, width, height, CHART_LEFT, title, "", d->transactions, d->points_len);
 	snprintf(title, sizeof(title), "Value by %s, last %s", step,
 		 history_windows[choice.window].name);
-	put_chart(line, COLS / 2 + 1, width, height, CHART_RIGHT, title, d->values, d->points_len);
+	put_chart(line, COLS / 2 + 1, width, height, CHART_RIGHT, title, "$", d->values,
+		  d->points_len);
 	return line + height + 1;
 }
 

@@ -198,9 +198,16 @@ function makeChoices(name) {
   }
 }
 
+// What is chosen is in the address, so that it can be sent to somebody.
+function address() {
+  const chosen = new URLSearchParams(Object.keys(CHOICES).map((name) => [name, state[name]]));
+  history.replaceState(null, "", "?" + chosen);
+}
+
 function choose(name, value) {
   state[name] = value;
   remember(name, value);
+  address();
   for (const input of byId(CHOICES[name].in).querySelectorAll("input")) input.checked = input.value === value;
   if (name === "audience") drawSent();
   else refresh();

@@ -17,6 +17,11 @@ function drawTraffic() {
     setText(`kpi-${kpi}-error`, f.error);
     drawChart(kpi);
   }
+  for (const b of document.querySelectorAll("[data-bucket]")) b.textContent = bucketInWords(state.history.step_s);
+  for (const kind of ["csv", "json"]) {
+    byId(kind).href = `history.${kind}?window=${state.window}&view=${state.view}`;
+    byId(kind).download = `telltale-${state.window}.${kind}`;
+  }
   byId("kpi-transactions").dataset.exact = sum.transactions;
   byId("kpi-value").dataset.exact = sum.value;
   setText("noise", sum.transactions ? noiseInWords(sum) : "");
@@ -71,6 +76,13 @@ function probesInWords() {
   return n ? ` ${whole(n)} of them tried out rates and limits: a sender expects those to be rejected.` : "";
 }
 
+// A <details> that is there when N is not 0.
+function fold(id, n, words) {
+  const e = byId(id);
+  e.hidden = !n;
+  if (e.firstElementChild.textContent !== words) e.firstElementChild.textContent = words;
+}
+
 function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
@@ -85,7 +97,11 @@ function drawOutcomes() {
     return part;
   });
   byId("outcomes-stack").replaceChildren(...stack);
-  const rows = Object.entries(OUTCOMES).map(([key, [name, why]]) => make("tr", {"data-outcome": key, "data-zero": !o[key]},
+  // The first two are of every node; of the others only those that occurred.
+  const all_keys = Object.keys(OUTCOMES), none = all_keys.filter((key, i) => i > 1 && !o[key]);
+  fold("outcomes-none", told && none.length, `${none.length} other outcome${none.length === 1 ? "" : "s"} did not occur`);
+  replace(byId("outcomes-none").lastElementChild, none.map((key) => make("li", {}, OUTCOMES[key][0], make("small", {}, " " + OUTCOMES[key][1]))));
+  const rows = Object.entries(OUTCOMES).filter(([key]) => !none.includes(key)).map(([key, [name, why]]) => make("tr", {"data-outcome": key, "data-zero": !o[key]},
     make("th", {scope: "row"}, make("span", {class: "swatch"}), name, make("small", {}, why)),
     make("td", {class: "n"}, whole(o[key] || 0)), make("td", {class: "n share"}, share(o[key] || 0, all))));
   byId("outcomes").tBodies[0].replaceChildren(...rows);
@@ -173,21 +189,27 @@ function unseenItem(n, name, why, key) {
     n ? make("dd", {class: "why"}, why) : null);
 }
 
-function drawUnseen() {
+// The items of what WANTED takes, by group; a group without any is left out.
+function unseenGroups(wanted) {
   const u = state.history.unseen;
-  let all = 0;
-  const groups = UNSEEN.map(([title, key, causes]) => make("section", {}, make("h3", {}, title),
-    make("dl", {}, ...Object.entries(causes).map(([cause, [name, why]]) => {
-      const n = (key ? u[key] : u)[cause] || 0;
-      all += n;
-      return unseenItem(n, name, why, cause);
-    }))));
-  setText("unseen-sub", state.view === "network"
+  return UNSEEN.map(([title, key, causes]) => {
+    const items = Object.entries(causes).map(([cause, [name, why]]) => [(key ? u[key] : u)[cause] || 0, name, why, cause]).filter(([n]) => wanted(n));
+    return items.length && make("section", {}, make("h3", {}, title), make("dl", {}, ...items.map((item) => unseenItem(...item))));
+  }).filter(Boolean);
+}
+
+function drawUnseen() {
+  const own = state.view === "own", u = state.history.unseen;
+  const counts = UNSEEN.flatMap(([, key, causes]) => Object.keys(causes).map((cause) => (key ? u[key] : u)[cause] || 0));
+  const clear = counts.filter((n) => !n).length;
+  setText("unseen-sub", !own
     ? "The network is not told this. “For you” shows it."
-    : all ? `In the last ${state.window}. None of this is in the figures above: what could not be seen is not counted as zero.`
+    : clear < counts.length ? `In the last ${state.window}. None of this is in the figures above: what could not be seen is not counted as zero.`
       : `Nothing was missed in the last ${state.window}, as far as telltale can notice.`);
-  byId("unseen").hidden = state.view === "network";
-  replace(byId("unseen"), groups);
+  byId("unseen").hidden = !own || clear === counts.length;
+  replace(byId("unseen"), unseenGroups((n) => n));
+  fold("clear", own && clear, `${clear} check${clear === 1 ? "" : "s"} clear`);
+  replace(byId("clear").lastElementChild, unseenGroups((n) => !n));
 }
 
 /* --- what was sent ----------------------------------------------------------------------------- */
