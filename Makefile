@@ -360,7 +360,7 @@ bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released tot
 check: ## everything that says whether the tree is good, as root: scripts/check
 	$(Q)scripts/check
 
-# Generated headers are included by what is looked at; the flags cannot be told from outside.
+# Generated headers are included by what is looked at; the flags cannot be known from outside.
 lint: export LINT_CFLAGS = $(ALL_CFLAGS)
 lint: $(SKEL) $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
 	$(Q)scripts/lint

@@ -217,7 +217,7 @@ year_is_between() {
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   bed_wait 30 'a failed export' bash -c "curl -sf $(page_url)status.json | grep -q 'Connection refused'"
   before=$(year_of_page)
-  # Compressed for who takes that, and small.
+  # Compressed for a client that accepts it, and small.
   curl --silent --fail "$(page_url)" >"$BED/page"
   curl --silent --fail --header 'Accept-Encoding: br, gzip;q=0.5' "$(page_url)" >"$BED/page.gz"
   zcat "$BED/page.gz" | cmp - "$BED/page"
