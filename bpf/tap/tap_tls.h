@@ -18,8 +18,8 @@
  * They have no names, and are found through the table that BIO_f_ssl returns; see
  * user/tap/tlslib.c.
  *
- * At its first use a connection is announced, even if that is only its handshake: tlsmatch.c holds these
- * against the TLS connections that the socket tap sees.
+ * At its first use a connection is announced, even if that is only its handshake: tlsmatch.c holds
+ * these against the TLS connections that the socket tap sees.
  *
  * A connection is whole when it was seen before its handshake began: every SSL object is told first
  * which end it is, by SSL_set_connect_state or SSL_set_accept_state, which SSL_connect and

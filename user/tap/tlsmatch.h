@@ -33,8 +33,8 @@ enum tlsmatch_verdict {
 
 struct tlsmatch;
 
-/* DECIDE is given connections that waited for nothing: they are TLSMATCH_UNREAD. NULL when memory is
- * short. */
+/* DECIDE is given connections that waited for nothing: they are TLSMATCH_UNREAD. NULL when memory
+ * is short. */
 struct tlsmatch *tlsmatch_new(void (*decide)(void *context, const struct record_opaque *record),
 			      void *context);
 void tlsmatch_free(struct tlsmatch *m); /* accepts NULL */
