@@ -50,9 +50,9 @@ static const char *span(int64_t s, char *buf, size_t len)
 		s = 0;
 	if (s < 120)
 		snprintf(buf, len, "%" PRId64 " s", s);
-	else if (s < 120 * 60)
+	else if (s / 60 < 120)
 		snprintf(buf, len, "%" PRId64 " min", s / 60);
-	else if (s < 48 * 3600)
+	else if (s / 3600 < 48)
 		snprintf(buf, len, "%" PRId64 " h", s / 3600);
 	else
 		snprintf(buf, len, "%" PRId64 " days", s / 86400);
