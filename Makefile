@@ -133,15 +133,19 @@ $(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
 	$(Q)sed '/^\/\/# sourceMappingURL/d; s/\.setAttribute("style",\("[^"]*"\))/.style.cssText=\1/g' \
 		$(DYGRAPHS) >$(@D)/dygraph.js
 	$(Q)sed 's/&/\&amp;/g; s/</\&lt;/g' $(DYGRAPHS_LICENCE) >$(@D)/licence
-	$(Q)cat $(filter %.js,$(PAGE)) >$(@D)/page.js
-	$(Q)sed -e '/@page.css@/{r $(WEB)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
+	$(Q)cat $(filter %.js,$(PAGE)) | sed 's/^ *//; /^\/\/ [^S]/d' >$(@D)/page.js
+	$(Q)sed 's/^ *//; /^\/\* [^S].*\*\/$$/d' $(WEB)/page.css >$(@D)/page.css
+	$(Q)sed -e '/@page.css@/{r $(@D)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
 		-e '/@page.js@/{r $(@D)/page.js' -e 'd}' -e '/@licence@/{r $(@D)/licence' -e 'd}' \
 		$(WEB)/page.html >$@.tmp && mv $@.tmp $@
 
 $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
-$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/page/page.html.gz: $(BUILD)/page/page.html
+	$(Q)gzip -9 --no-name --stdout $< >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html $(BUILD)/page/page.html.gz
 $(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------
@@ -360,7 +364,7 @@ bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released tot
 check: ## everything that says whether the tree is good, as root: scripts/check
 	$(Q)scripts/check
 
-# Generated headers are included by what is looked at; the flags cannot be told from outside.
+# Generated headers are included by what is looked at; the flags cannot be known from outside.
 lint: export LINT_CFLAGS = $(ALL_CFLAGS)
 lint: $(SKEL) $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
 	$(Q)scripts/lint

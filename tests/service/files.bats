@@ -70,7 +70,7 @@ setup() {
     run ! cmp -s "$BATS_TEST_TMPDIR/planted$n.json" "$SERVICE/grafana/dashboards/network.json"
   done <<'EDITS'
 0,/"drawStyle"/s//"drawStile"/
-s/"graphMode": "none"/"graphMode": "no"/
+s/"graphMode": "area"/"graphMode": "no"/
 s/"w": 24/"w": "24"/
 s/"wideLayout": true,//
 s/"type": "table"/"type": "stat"/
