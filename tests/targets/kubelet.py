@@ -127,4 +127,5 @@ def image(folder, ref, path):
             tar.addfile(info, io.BytesIO(data))
 
 
-{"image": image, "sandbox": sandbox, "container": container, "kill": kill}[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    {"image": image, "sandbox": sandbox, "container": container, "kill": kill}[sys.argv[1]](*sys.argv[2:])
