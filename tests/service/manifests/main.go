@@ -72,8 +72,9 @@ func compose(folder, file, env string) (*types.Project, []string) {
 	var problems []string
 	for _, s := range project.Services {
 		for _, v := range s.Volumes {
-			// The operator brings tls/ and telltale.yaml.
-			if base := filepath.Base(v.Source); v.Type == "bind" && base != "tls" && base != "telltale.yaml" {
+			// The operator brings tls/ and telltale.yaml, the host what is of docker and the kernel.
+			base, host := filepath.Base(v.Source), strings.HasPrefix(v.Source, "/var/") || strings.HasPrefix(v.Source, "/sys/")
+			if v.Type == "bind" && base != "tls" && base != "telltale.yaml" && !host {
 				if _, err := os.Stat(v.Source); err != nil {
 					problems = append(problems, fmt.Sprintf("%s mounts %s, which is not there", s.Name, v.Source))
 				}
