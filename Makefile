@@ -392,11 +392,20 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 	$(INSTALL) -m 644 scripts/deploy/telltale-rates.timer $(UNITDIR)
 	$(INSTALL) -m 644 $(DOCS) $(DOCDIR)
 
-deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/deb
+# Empty where there is no dpkg.
+DEB_ARCH := $(shell dpkg --print-architecture 2>/dev/null)
+DEB      := $(BUILD)/telltale_$(VERSION)_$(DEB_ARCH).deb
+IMAGE    := $(BUILD)/telltale-$(VERSION)-$(DEB_ARCH).image.tar
+
+$(DEB): $(BUILD)/telltale scripts/deb Makefile $(DOCS) $(wildcard scripts/deploy/deb/* scripts/deploy/telltale*)
 	$(Q)scripts/deb
 
-image: deb ## make build/telltale-VERSION-ARCHITECTURE.image.tar, a container image: scripts/image
+$(IMAGE): $(DEB) scripts/image
 	$(Q)scripts/image
+
+deb: $(DEB) ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/deb
+
+image: $(IMAGE) ## make build/telltale-VERSION-ARCHITECTURE.image.tar, a container image: scripts/image
 
 dist: image ## put sources, package, image, SBOM and checksums into build/dist: scripts/dist
 	$(Q)scripts/dist

@@ -51,23 +51,36 @@ def node_path(path):
     return path if path.startswith(REAL) else f"{folder}/node{path}"
 
 
+def shared(path, group):
+    os.mkdir(path)
+    os.chown(path, 0, group)
+    os.chmod(path, 0o3777)
+    return str(path)
+
+
+def written(content, mode, group):
+    """With links, which let a kubelet replace all files at once."""
+    path = shared(content.with_suffix(".volume"), group)
+    os.mkdir(f"{path}/..1")
+    os.symlink("..1", f"{path}/..data")
+    for file in content.iterdir():
+        copy = pathlib.Path(path, "..1", file.name)
+        copy.write_bytes(file.read_bytes())
+        os.chown(copy, 0, group)
+        copy.chmod(mode)
+        os.symlink(f"..data/{file.name}", f"{path}/{file.name}")
+    return path
+
+
 def volume(v, group):
     """Where it is on the node."""
     if "secret" in v or "configMap" in v:
-        path = folder / ("secret" if "secret" in v else "configmap")
-        for file in path.iterdir():
-            os.chown(file, 0, group)
-            file.chmod(v.get("secret", {}).get("defaultMode", 0o644))
-        return str(path)
+        return written(folder / ("secret" if "secret" in v else "configmap"), v.get("secret", {}).get("defaultMode", 0o644), group)
     if "hostPath" in v:
         path = node_path(v["hostPath"]["path"])
         os.makedirs(path, mode=0o755, exist_ok=True)
         return path
-    path = f"{folder}/{v['name']}"
-    os.mkdir(path)
-    os.chown(path, 0, group)
-    os.chmod(path, 0o2777)
-    return path
+    return shared(folder / v["name"], group)
 
 
 # --- the pod ------------------------------------------------------------------------------------
