@@ -51,10 +51,9 @@ static void add_code(struct neighbour *n, const char code[4])
 
 static void add_times(struct neighbour *n, const struct hop *hop)
 {
-	uint64_t hold = hop->at_ns[5] - hop->at_ns[0], peer = hop->at_ns[3] - hop->at_ns[2];
+	uint64_t hold, peer;
 
-	/* Out of order, something was not seen. */
-	if (hop->at_ns[5] < hop->at_ns[0] || hop->at_ns[3] < hop->at_ns[2] || peer > hold)
+	if (!hops_times(hop, &hold, &peer))
 		return;
 	histogram_add(&n->times[NEIGHBOUR_PEER], peer);
 	/* Of what the target originates, only the wait for the peer is seen. */
@@ -74,8 +73,7 @@ void neighbours_add(struct neighbours *n, const struct hop *hop)
 	one->outcomes[hop->outcome]++;
 	if (hop->outcome == OUTCOME_REJECTED)
 		add_code(one, hop->reject_code);
-	if (hop->split != HOP_NO_REPLY)
-		add_times(one, hop);
+	add_times(one, hop);
 }
 
 static int by_packets(const void *a, const void *b)
