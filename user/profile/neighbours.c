@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "profile/neighbours.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,16 +91,5 @@ void neighbours_sort(struct neighbours *n)
 
 double neighbours_quantile(const struct histogram *h, double share)
 {
-	const struct histogram_exponential *e = &h->exponential;
-	uint64_t wanted = (uint64_t)ceil(share * (double)h->count), seen = e->zeros;
-
-	if (!h->count || seen >= wanted)
-		return 0;
-	for (uint32_t i = 0; i < e->len; i++) {
-		seen += e->counts[i];
-		/* The middle of the bucket, as times go: by ratio. */
-		if (seen >= wanted)
-			return exp2(((double)e->offset + i + 0.5) * exp2(-e->scale));
-	}
-	return 0;
+	return histogram_quantile(&h->exponential, h->count, share);
 }
