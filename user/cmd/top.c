@@ -109,7 +109,7 @@ static void show(struct top_source *source, struct top_data *data, struct top_ch
 int cmd_top(int argc, char **argv)
 {
 	const struct sigaction on_end = {.sa_handler = end};
-	struct top_choice choice = {HISTORY_HOUR, HISTORY_OWN};
+	struct top_choice choice = {.window = HISTORY_HOUR, .view = HISTORY_OWN};
 	struct command_config a = {0};
 	struct top_source *source = NULL;
 	struct top_data *data = calloc(1, sizeof(*data));

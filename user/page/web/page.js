@@ -111,6 +111,7 @@ function draw() {
   drawTimes();
   drawTargets();
   drawEndpoints();
+  drawPeers();
   drawUnseen();
   drawSent();
 }
