@@ -293,6 +293,13 @@ int view_ring_fd(const struct view *v)
 
 /* --- the probe half is restarted -------------------------------------------------------------- */
 
+static void lose_clocks(struct view *v)
+{
+	close_clocks(v);
+	if (v->hooks.clocks)
+		v->hooks.clocks(v->hooks.context, NULL);
+}
+
 static void hang_up(struct view *v)
 {
 	if (v->link >= 0)
@@ -305,9 +312,7 @@ static void hang_up(struct view *v)
 static void lose(struct view *v)
 {
 	hang_up(v);
-	close_clocks(v);
-	if (v->hooks.clocks)
-		v->hooks.clocks(v->hooks.context, NULL);
+	lose_clocks(v);
 	if (!v->welcome.kept || !v->hooks.connect) {
 		v->end = VIEW_GONE;
 		return;
@@ -377,8 +382,13 @@ void view_consume(struct view *v, ring_sink *sink, void *context)
 
 void view_consume_clocks(struct view *v, ring_sink *sink, void *context)
 {
-	if (v->clocks)
-		ring_consume(v->clocks, sink, context);
+	if (!v->clocks)
+		return;
+	ring_consume(v->clocks, sink, context);
+	if (!ring_is_broken(v->clocks))
+		return;
+	log_err(STAGE, "what the probe half has handed over for the clocks is no ring");
+	lose_clocks(v);
 }
 
 uint64_t view_clocks_lost(const struct view *v)

@@ -137,6 +137,8 @@ void tape_add(struct tape *t, const struct tape_event *event)
 		return;
 	if (event->kind <= TAPE_READ && !is_watched(t, event->pid))
 		return;
+	if (event->kind > TAPE_READ && (!event->class || event->class > TAPE_CLASSES_MAX))
+		return;
 	e = list_append(&t->waiting, sizeof(*e), t->events_max);
 	if (e)
 		*e = *event;

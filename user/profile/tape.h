@@ -53,7 +53,7 @@ int tape_watch(struct tape *t, pid_t pid);
 /* All threads count: whoever writes the events knows which are meant. */
 void tape_watch_all(struct tape *t);
 
-/* Takes an event, for the next tape_settle. */
+/* Takes an event, for the next tape_settle. One that cannot be is ignored. */
 void tape_add(struct tape *t, const struct tape_event *event);
 /* Puts the events until UNTIL_NS in their places: no event from before will be added any more. */
 void tape_settle(struct tape *t, uint64_t until_ns);

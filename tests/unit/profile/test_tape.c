@@ -194,6 +194,23 @@ static void an_answer_to_what_was_forgotten_ends_no_other_turn(void **state)
 	check_turn(tape_turns_from(t, 301), 320, UINT64_MAX);
 }
 
+static void what_is_no_dependency_begins_no_turn(void **state)
+{
+	struct tape *t = *state;
+
+	for (int class = 0; class <= UINT8_MAX; class ++) {
+		if (class && class <= TAPE_CLASSES_MAX)
+			continue;
+		tape_add(t, &(struct tape_event){.at_ns = 10,
+						 .socket = 80,
+						 .end = 1,
+						 .kind = TAPE_SENT,
+						 .class = (__u8) class});
+	}
+	tape_settle(t, UINT64_MAX);
+	assert_true(tape_turns_from(t, 0) == tape_turns_end(t));
+}
+
 static void a_thread_keeps_its_state_when_the_rest_is_forgotten(void **state)
 {
 	struct tape *t = *state;
@@ -221,6 +238,7 @@ int main(void)
 		TEST(a_full_tape_takes_nothing_more),
 		TEST(a_lost_event_ends_what_is_known),
 		TEST(an_answer_to_what_was_forgotten_ends_no_other_turn),
+		TEST(what_is_no_dependency_begins_no_turn),
 		TEST(a_thread_keeps_its_state_when_the_rest_is_forgotten),
 	};
 
