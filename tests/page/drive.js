@@ -126,6 +126,14 @@ const CHECKS = {
     }
     const outcome = await page.textContent('#outcomes tr[data-outcome=fulfilled] td.n')
     assert.equal(outcome, Number(all.get('telltale_exchanges_total{outcome="fulfilled"}')).toLocaleString('en'))
+    const peers = await page.$$eval('#peers tbody tr', (rows) => rows.map((row) => ({ ...row.dataset, cells: row.innerText })))
+    assert.equal(peers.length, 1)
+    let exchanges = 0
+    for (const [name, value] of all) exchanges += name.startsWith(`telltale_peer_exchanges_total{peer="${peers[0].peer}" `) ? Number(value) : 0
+    assert.equal(peers[0].exchanges, String(exchanges))
+    assert.match(peers[0].cells, /\d ms/)
+    const columns = await page.$$eval('#columns tbody tr', (rows) => rows.map((row) => row.dataset.column))
+    assert.deepEqual(columns, ['peer_and_wire', 'reply_wait']) // all that is known of what a node originates
     const endpoints = await page.$$eval('#endpoints li', (list) => list.map((e) => ({ ...e.dataset })))
     for (const e of endpoints) {
       const delivered = await page.textContent(`#endpoints li[data-url="${e.url}"] .facts`)

@@ -61,9 +61,10 @@ paid() {
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
   collector_start net
-  telltale_config tt "$(connector_cgroup alice)" endpoints: "$(telltale_endpoint "$(collector_url net)" network)"
+  telltale_config tt "$(connector_cgroup alice)" 'profile: {columns: true}' endpoints: "$(telltale_endpoint "$(collector_url net)" network)"
   telltale_start tt
-  connector_pay alice "{\"payments\":24,\"concurrency\":4,$(to "$url")}"
+  connector_pay alice "{\"payments\":3,\"concurrency\":1,$(to "$url")}"
+  connector_pay alice "{\"payments\":21,\"concurrency\":4,$(to "$url")}"
   first=$(connector_truth alice originated transactions)
   bed_wait 60 'the payments on /metrics' paid "$first"
   run --separate-stderr in_browser figures "$first"
@@ -73,6 +74,10 @@ paid() {
   run --separate-stderr top_there 'wait:live;wait:Delivered;show;key:q;end'
   echo "$output"
   [[ $output =~ 'network   '$(collector_url net)' '+[0-9,]+' '+[0-9]+' s '+[0-9.]+' '(ms|s)' '+[0-9.]+' '(B|kB)$'\n' ]]
+  # How the peer does, and where a packet's time goes.
+  run --separate-stderr top_there "wait:live;key:p;wait:Peers, since the start;wait:${url#http://}/;wait:peer and wire;wait:p: all;show;key:p;wait:Outcomes;key:q;end"
+  echo "$output"
+  [[ $output == *'status 0'* ]]
   # The memory it uses with page and history in use.
   memory=$(telltale_memory tt)
   echo "# telltale's two halves take $memory kB with page and history" >&3

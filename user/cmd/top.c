@@ -185,7 +185,7 @@ static int top(const struct config *config, const struct arguments *a, struct to
 int cmd_top(int argc, char **argv)
 {
 	const struct sigaction on_end = {.sa_handler = end};
-	struct arguments a = {.choice = {HISTORY_HOUR, HISTORY_OWN}};
+	struct arguments a = {.choice = {.window = HISTORY_HOUR, .view = HISTORY_OWN}};
 	struct top_data *data = calloc(1, sizeof(*data));
 	struct config *config = NULL;
 	char why[512] = "";

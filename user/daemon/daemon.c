@@ -40,6 +40,14 @@ static void take_record(void *context, const void *record, size_t size)
 	pipeline_record(d->pipeline, record, size);
 }
 
+static void take_event(void *context, const void *event, size_t size)
+{
+	const struct daemon *d = context;
+
+	if (size == sizeof(struct tape_event))
+		live_event(d->live, event);
+}
+
 /* Of two readings the earlier clock holds for Prepares sent between them: after a step forwards one
  * from before it would look expired, and that a Prepare expires too late costs nothing. */
 static void set_clock(struct daemon *d)
@@ -59,6 +67,10 @@ static void drain_ring(struct daemon *d)
 	blind_settle(d->blind);
 	/* After the records: what a reply may have been lost to is known then. */
 	pipeline_settle(d->pipeline, view_dropped(d->view), now_ns);
+	if (d->live) {
+		view_consume_clocks(d->view, take_event, d);
+		live_settle(d->live, view_clocks_lost(d->view), now_ns);
+	}
 }
 
 /* --- what the stages outside the pipeline have counted --- */
@@ -97,6 +109,7 @@ static void hand_over(struct daemon *d)
 	quiet_update(&d->quiet, pipeline_messages(d->pipeline),
 		     (int64_t)(clock_wall_ns() / NS_PER_S), d->series);
 	health_update(d->health, d->exporter);
+	cost_update(&d->cost, view_state(d->view), d->series);
 	hand_over_rates(d);
 	if (d->local)
 		hand_over_history(d);
@@ -110,18 +123,27 @@ static void write_truth(const struct daemon *d)
 		truth_write(d->options->truth_path, &t);
 }
 
+/* Why the clocks do not run as they should, as a comment. */
+static void put_clocks(const struct daemon *d, char *line, size_t len)
+{
+	line[0] = '\0';
+	if (d->config->profile.columns && d->no_clocks[0])
+		snprintf(line, len, "# clocks: %s\n", d->no_clocks);
+}
+
 /* What /metrics says in words: malloc'ed, NULL when memory is short. */
 static char *notes(const struct daemon *d)
 {
 	uint64_t now = clock_wall_ns();
 	char *targets = targets_words(&d->targets, now), *health = health_words(d->health, now);
-	char *both = NULL;
+	char *all = NULL, clocks[WIRE_TEXT_MAX + 16];
 
-	if (!targets || !health || asprintf(&both, "%s%s", targets, health) < 0)
-		both = NULL;
+	put_clocks(d, clocks, sizeof(clocks));
+	if (!targets || !health || asprintf(&all, "%s%s%s", targets, clocks, health) < 0)
+		all = NULL;
 	free(targets);
 	free(health);
-	return both;
+	return all;
 }
 
 /* Releases what has been counted so far and hands it to all who show it. */

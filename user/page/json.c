@@ -13,6 +13,7 @@
 #include "export/export.h"
 #include "page/condition.h"
 #include "page/csv.h"
+#include "page/peers.h"
 
 static const char *const view_names[HISTORY_VIEWS] = {"own", "network"};
 
@@ -263,6 +264,7 @@ static char *status_json(const struct page_facts *f)
 		put_windows(windows, f, HISTORY_NETWORK);
 	put_targets(root, f);
 	put_endpoints(root, f);
+	page_put_peers(root, f->snapshot);
 	put_history(root, f->history);
 	return finish(root);
 }

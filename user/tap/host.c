@@ -221,15 +221,18 @@ static enum host_verdict look_at_namespaces(char *words, size_t len)
 	return HOST_OK;
 }
 
+#define RING_BYTES (1u << 16)
+
 /* The programs of `telltale profile` are loaded and taken away again. */
 static enum host_verdict look_at_profile(char *words, size_t len)
 {
+	const struct dependencies none = {.ports_len = 0};
 	char no_clock[320] = "", no_stacks[320] = "";
 	struct sampler *sampler = NULL;
 	struct timing *timing = NULL;
 	enum host_verdict verdict = HOST_OK;
 
-	timing_open(NULL, 0, &timing, no_clock, sizeof(no_clock));
+	timing_open(&none, RING_BYTES, &timing, no_clock, sizeof(no_clock));
 	sampler_open(1, &sampler, no_stacks, sizeof(no_stacks));
 	if (!timing && !sampler && !strcmp(no_clock, no_stacks))
 		snprintf(words, len, "no columns and no stacks: %s", no_clock);

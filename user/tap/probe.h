@@ -149,6 +149,8 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max);
 
 /* Somebody else reads the ring from now on, and knows no endpoint: each is announced again when it
  * is seen next. */
+/* As load_missed, of all its programs. */
+uint64_t probe_missed(const struct probe *p);
 void probe_new_reader(struct probe *p);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "page/guard.h"
 #include "page/socket.h"
+#include "top/peers.h"
 
 #define ANSWER_MAX (1u << 20)
 #define SCALE      10000.0 /* of values */
@@ -300,6 +301,7 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	read_windows(at(windows, view == HISTORY_NETWORK ? "network" : "own"), d);
 	read_conditions(at(o, "conditions"), d);
 	read_endpoints(at(o, "endpoints"), d);
+	top_peers_read(o, d);
 }
 
 static void read_points(struct json_object *o, struct top_data *d)

@@ -36,6 +36,25 @@ struct top_endpoint {
 	double latency_ms; /* of the last export that arrived */
 };
 
+#define TOP_PEERS_MAX   34 /* those with figures of their own, and all others */
+#define TOP_COLUMNS_MAX 8
+
+struct top_times {
+	bool known; /* else there are none yet */
+	double median_ms, p95_ms;
+};
+
+struct top_peer {
+	char name[128];
+	int64_t exchanges, fulfilled;
+	struct top_times peer, hold;
+};
+
+struct top_column {
+	char name[32];
+	double mean_ms;
+};
+
 struct top_data {
 	char instance[128], network[16], mechanism[32], epsilon[16], trouble[256];
 	bool history_kept;
@@ -47,6 +66,13 @@ struct top_data {
 	size_t conditions_len, worst; /* index of the worst one */
 	struct top_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
 	size_t endpoints_len;
+	/* As page/peers.h has them. */
+	struct top_peer peers[TOP_PEERS_MAX];
+	size_t peers_len;
+	struct top_column columns[TOP_COLUMNS_MAX];
+	size_t columns_len;
+	int clocks;    /* 1: they run, 0: they are off, -1: the kernel refuses them */
+	int64_t split; /* packets that the columns are the mean of */
 	/* The chart of the window that was asked for. Steps in which nothing was measured hold
 	 * -1. */
 	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX]; /* values in USD */

@@ -17,6 +17,7 @@
 #include "top/exports.h"
 #include "top/format.h"
 #include "top/lines.h"
+#include "top/peers.h"
 
 #define LINES_MIN 16
 #define COLS_MIN  60
@@ -420,9 +421,10 @@ static void put_keys(const struct top_data *d, struct top_choice choice)
 	attron(A_REVERSE);
 	mvhline(LINES - 1, 0, ' ', COLS);
 	attroff(A_REVERSE);
-	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
+	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   p: %s   q: quit",
+		choice.peers ? "all" : "peers");
 	if (d->views > 1)
-		top_put(LINES - 1, 41, A_REVERSE, "v: %s",
+		top_put(LINES - 1, 53, A_REVERSE, "v: %s",
 			choice.view == HISTORY_OWN ? "as the network sees it" : "for you");
 }
 
@@ -441,6 +443,12 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 	put_conditions(1, d);
 	line = put_notice(2, d, lost);
 	line = put_windows(line, d, choice);
+	if (choice.peers) {
+		top_peers_put(line + 1, LINES - line - 2, d, choice.view);
+		put_keys(d, choice);
+		refresh();
+		return;
+	}
 	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)
 		height = CHART_MAX;
@@ -474,6 +482,7 @@ enum top_key top_screen_key(struct top_choice *choice, unsigned views, unsigned 
 		return TOP_CHOSEN;
 	case KEY_RIGHT:
 	case '\t': choice->window = (choice->window + 1) % HISTORY_WINDOWS; return TOP_CHOSEN;
+	case 'p': choice->peers = !choice->peers; return TOP_CHOSEN;
 	case 'v':
 		if (views > 1)
 			choice->view = !choice->view;

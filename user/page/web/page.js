@@ -113,6 +113,7 @@ function draw() {
   drawTimes();
   drawTargets();
   drawEndpoints();
+  drawPeers();
   drawUnseen();
   drawSent();
 }
