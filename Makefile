@@ -300,7 +300,7 @@ conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root
 test-programs: $(BUILD)/telltale-san $(UNIT_BIN) $(CONFORMANCE) \
 	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode) \
 	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) $(addprefix $(BUILD)/tests/,telltale-blind shortcut.bpf.o) \
-	$(BUILD)/venv/ready $(BUILD)/venv-service/ready ## build all that the tests run
+	$(BUILD)/venv/ready $(BUILD)/venv-service/ready image ## build all that the tests run
 
 vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: scripts/vm (TAP)
 	$(Q)scripts/vm
