@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * turns.h - how long an event loop was at work without a pause: the longest time of a processor
- * that its thread took between two calls of a timer. What other programs take does not count.
+ * that its thread took between two events. What other programs take does not count.
  */
 #ifndef TELLTALE_TURNS_H
 #define TELLTALE_TURNS_H
@@ -14,7 +14,7 @@ struct turns {
 
 /* From here on: what was done to start does not count. */
 void turns_begin(struct turns *t);
-/* The timer has run out, in the loop's thread. */
+/* An event begins to be dealt with, in the loop's thread. */
 void turns_note(struct turns *t);
 /* Logs the longest so far, for whoever looks for what holds up the loop of STAGE. */
 void turns_say(const struct turns *t, const char *stage);

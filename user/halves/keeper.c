@@ -114,6 +114,7 @@ static void on_execs(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	turns_note(&k->turns);
 	probe_execs(k->probe, exec_begun, k);
 	talk_closed(k->talk);
 }
@@ -131,6 +132,7 @@ static void on_processes(evutil_socket_t fd, short what, void *context)
 
 static void look_for_witness(struct keeper *k)
 {
+	turns_note(&k->turns);
 	if (talk_is_leaving(k->talk)) /* it waits for what it has in hand to be witnessed */
 		witness_soon(k->witness);
 	witness_tick(k->witness);
@@ -178,6 +180,7 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	turns_note(&k->turns);
 	follow_changed(k->watched.follow);
 	processes_scan(k->processes);
 	watch_clocks(k);
@@ -192,6 +195,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	turns_note(&k->turns);
 	processes_scan(k->processes);
 	watch_clocks(k);
 	if (++k->ticks == SETTLE_TICKS)

@@ -208,11 +208,14 @@ struct place {
 	uint32_t name; /* which one */
 };
 
+_Static_assert(ELFFILE_NAMES_MAX <= 32, "a bit for each name");
+
 struct search {
 	const char *const *names;
 	size_t n;
 	size_t lens[ELFFILE_NAMES_MAX];
 	uint32_t tails[ELFFILE_NAMES_MAX]; /* their last bytes */
+	uint32_t with[256];                /* a bit for each name whose tail has this hash */
 	uint64_t *addresses;
 	struct place places[ELFFILE_NAMES_MAX * PLACES_MAX];
 	size_t places_len;
@@ -236,20 +239,26 @@ static uint32_t tail(const char *p)
 	return word;
 }
 
+static uint32_t tail_hash(uint32_t word)
+{
+	return word * 0x9e3779b1u >> 24;
+}
+
 /* Takes the names that end at END, which is the byte behind them; BYTES is where they may begin, at
  * AT in the table. A name may be the end of another one. */
 static void take_names(struct search *s, uint64_t at, const char *bytes, const char *end)
 {
 	const uint32_t want = tail(end);
 
-	for (size_t k = 0; k < s->n; k++) {
+	for (uint32_t left = s->with[tail_hash(want)]; left; left &= left - 1) {
+		unsigned k = (unsigned)__builtin_ctz(left);
 		size_t len = s->lens[k];
 
 		if (want != s->tails[k] || (size_t)(end - bytes) < len ||
 		    memcmp(end - len, s->names[k], len) != 0 || s->count[k] == PLACES_MAX)
 			continue;
 		s->places[s->places_len++] = (struct place){
-			.at = (uint32_t)(at + (uint64_t)(end - bytes) - len), .name = (uint32_t)k};
+			.at = (uint32_t)(at + (uint64_t)(end - bytes) - len), .name = k};
 		s->count[k]++;
 	}
 }
@@ -322,9 +331,11 @@ int elffile_functions(struct elffile *e, const char *const *names, size_t n, uin
 	s->n = n < ELFFILE_NAMES_MAX ? n : ELFFILE_NAMES_MAX;
 	s->addresses = addresses;
 	memset(addresses, 0, n * sizeof(*addresses));
+	memset(s->with, 0, sizeof(s->with));
 	for (size_t i = 0; i < s->n; i++) {
 		s->lens[i] = strlen(names[i]);
 		s->tails[i] = tail(names[i] + s->lens[i]);
+		s->with[tail_hash(s->tails[i])] |= 1u << i;
 	}
 	for (size_t i = 0; i < 2 && !found && !err; i++) {
 		err = search_table(e, s, tables[i]);

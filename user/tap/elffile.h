@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 /* Bytes read of one file. Node.js, the largest of those that matter, takes some 8 MB. */
-#define ELFFILE_BYTES_MAX (32u << 20)
+#define ELFFILE_BYTES_MAX (16u << 20)
 
 #define ELFFILE_SEGMENTS_MAX 32
 #define ELFFILE_RELOCS_MAX   4   /* tables of relocations looked at */
