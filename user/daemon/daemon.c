@@ -19,7 +19,8 @@
 #include "daemon/truth.h"
 #include "release/vocabulary.h"
 
-#define DRAIN_MS    50   /* between two looks into the ring */
+#define DRAIN_MS    50   /* between two looks into the ring while packets are read */
+#define REST_MS     250  /* otherwise; a ring that fills wakes this half */
 #define TICK_MS     1000 /* between two looks at processes, time-outs and the export's state */
 #define RATES_MS    2000 /* to wait for the first rates: without them an amount has no value */
 #define PAGE_ROUNDS 16   /* of the page at once: what is left waits for the next tick */
@@ -172,6 +173,18 @@ static void release(struct daemon *d)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* How often the ring is looked into, which is what an idle daemon half costs. */
+static void set_pace(struct daemon *d)
+{
+	uint64_t messages = pipeline_messages(d->pipeline);
+	bool busy = messages != d->messages || !pipeline_is_empty(d->pipeline);
+	const struct timeval interval = {.tv_usec = (busy ? DRAIN_MS : REST_MS) * 1000L};
+
+	d->messages = messages;
+	if (busy != d->busy && !event_add(d->drain_event, &interval))
+		d->busy = busy;
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
@@ -180,6 +193,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	turns_note(&d->turns);
 	drain_ring(d);
+	set_pace(d);
 	rates_tick(d->rates, clock_mono_ms());
 	if (d->outdated)
 		leave_begin(d);
@@ -305,7 +319,9 @@ static int add_events(struct daemon *d)
 	if (!err)
 		err = add_event(d, view_ring_fd(d->view), EV_READ | EV_PERSIST, on_drain, 0);
 	if (!err)
-		err = add_event(d, -1, EV_PERSIST, on_drain, DRAIN_MS);
+		err = add_event(d, -1, EV_PERSIST, on_drain, REST_MS);
+	if (!err)
+		d->drain_event = d->events[d->events_len - 1];
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_tick, TICK_MS);
 	if (!err)

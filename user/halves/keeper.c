@@ -38,7 +38,8 @@
 
 #define STAGE        "probe"
 #define TICK_MS      1000 /* between two looks at the targets' processes */
-#define CATCH_UP_MS  50
+#define BUSY_MS      50   /* between two rounds while something is left to be done */
+#define REST_MS      250  /* otherwise */
 #define KEY_WAIT_MS  1000
 #define END_MS       10000 /* for the daemon half: its last export, and one more when it reloads */
 #define LEFT_MS      8000  /* for a daemon half that is leaving, before the next probe half comes */
@@ -64,8 +65,10 @@ struct keeper {
 	struct event_base *base;
 	struct event *events[10];
 	size_t events_len;
-	bool missed;      /* as in the welcome */
-	bool in_terminal; /* it was started in one */
+	struct event *rounds; /* one of events */
+	bool busy;            /* how often they are */
+	bool missed;          /* as in the welcome */
+	bool in_terminal;     /* it was started in one */
 	bool stopping;
 	bool withdrawn; /* the configuration has taken its consent back */
 	int err;        /* why it ends */
@@ -126,14 +129,8 @@ static void on_processes(evutil_socket_t fd, short what, void *context)
 	talk_closed(k->talk);
 }
 
-static void on_witness(evutil_socket_t fd, short what, void *context)
+static void look_for_witness(struct keeper *k)
 {
-	struct keeper *k = context;
-
-	(void)fd;
-	(void)what;
-	if (!k->witness)
-		return;
 	if (talk_is_leaving(k->talk)) /* it waits for what it has in hand to be witnessed */
 		witness_soon(k->witness);
 	witness_tick(k->witness);
@@ -152,6 +149,26 @@ static void watch_clocks(struct keeper *k)
 {
 	for (unsigned i = 0; k->timing && i < k->watched.len; i++)
 		processes_each(k->processes, i, watch_clock, k->timing);
+}
+
+static void set_pace(struct keeper *k, bool busy)
+{
+	const struct timeval interval = {.tv_usec = (busy ? BUSY_MS : REST_MS) * 1000L};
+
+	if (k->busy != busy && !event_add(k->rounds, &interval))
+		k->busy = busy;
+}
+
+/* What goes on in small steps. */
+static void on_round(evutil_socket_t fd, short what, void *context)
+{
+	struct keeper *k = context;
+
+	on_processes(fd, what, context);
+	if (k->witness)
+		look_for_witness(k);
+	set_pace(k, processes_has_put_off(k->processes) ||
+			    (k->witness && witness_is_looking(k->witness)));
 }
 
 /* What has come to a target may have processes already. */
@@ -316,8 +333,6 @@ static int add_events(struct keeper *k)
 		{probe_execs_fd(k->probe), on_execs, EV_READ, 0},
 		{follow_fd(k->watched.follow), on_targets, EV_READ, 0},
 		{processes_fd(k->processes), on_processes, EV_READ, 0},
-		{-1, on_processes, 0, CATCH_UP_MS},
-		{-1, on_witness, 0, CATCH_UP_MS},
 		{-1, on_tick, 0, TICK_MS},
 		{SIGTERM, on_signal, EV_SIGNAL, 0},
 		{SIGINT, on_signal, EV_SIGNAL, 0},
@@ -328,6 +343,10 @@ static int add_events(struct keeper *k)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !err; i++)
 		err = add_event(k, wanted[i].fd, (short)(wanted[i].what | EV_PERSIST),
 				wanted[i].callback, wanted[i].every_ms);
+	if (!err)
+		err = add_event(k, -1, EV_PERSIST, on_round, REST_MS);
+	if (!err)
+		k->rounds = k->events[k->events_len - 1];
 	return err;
 }
 
