@@ -259,7 +259,7 @@ struct {
 	__type(value, __u8);
 } tls_seen SEC(".maps");
 
-/* Counts those who have read the ring. Each of them is told of all endpoints. */
+/* Counts those who have read the ring. Each of them gets all endpoints. */
 volatile __u64 reader;
 
 /* Endpoint and token pairs announced already, with the reader; the least recently used is announced

@@ -43,6 +43,7 @@ static const struct command {
 	{"peers", cmd_peers, "show the endpoints seen and their assets; import the peer list"},
 	{"rates", cmd_rates, "show the exchange rates in use; publish the network's"},
 	{"privacy", cmd_privacy, "try, audit or plan the privacy mechanism"},
+	{"report", cmd_report, "write an archive for whoever helps you, without secrets"},
 	{"version", cmd_version, "print the version, the commit and the libraries"},
 	{"help", cmd_help, "print this help, or the help of a command"},
 };

@@ -252,7 +252,7 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 
 /* A connection on which no POST has been seen: lets it go once nothing is under way, or once it
  * cannot be read any more. A part of an answer passes in direction OUT just now, which who asks has
- * not seen yet: no request follows upon it meanwhile. */
+ * not seen yet: no request follows it meanwhile. */
 bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int out)
 {
 	__u8 asking = bytes_forget(f->flow.sides[!out].http1.phase);

@@ -24,7 +24,7 @@ for path in sys.argv[2:]:
 PYTHON
 }
 
-@test "token, ILP address, condition and payload are in no log, page, export, ring or memory" {
+@test "token, ILP address, condition and payload are in no log, page, export, report, ring or memory" {
   local mark=q$RANDOM$RANDOM$RANDOM
   connector_start bob "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"127.0.0.1\"},
     \"incoming\":[{\"token\":\"bearer-$mark\",\"asset\":$EUR}]}"
@@ -39,7 +39,8 @@ PYTHON
     {\"url\":\"$tls/\",\"token\":\"bearer-$mark\",\"asset\":$EUR,\"ca\":\"$BED/ca.pem\"}]}"
   collector_start own
   telltale_config tt "$(connector_cgroup alice)" 'endpoints:' \
-    "$(telltale_endpoint "$(collector_url own)" own)"
+    "$(telltale_endpoint "$(collector_url own)" own)" "    headers: {x-key: header-$mark}" \
+    "peers: [{name: name-$mark, endpoint: \"https://peer-$mark.example/\", token: 9f86d081884c7d65, asset: {code: EUR, scale: 6}}]"
   telltale_start tt
 
   connector_hammer alice "{\"count\":400,\"concurrency\":8,\"receiver\":\"test.bob\",
@@ -53,6 +54,15 @@ PYTHON
   gcore -a -o "$BED/core" "$(bed_pid tt)" "$(telltale_daemon_pid tt)" >"$BED/gcore.log" 2>&1
   page=http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")
   for path in metrics status.json history.json sent.json; do curl --silent --fail "$page/$path"; done >"$BED/page"
+  # The report goes to strangers: besides, it says neither who the peers are nor what was paid.
+  "$TELLTALE" report --config "$BED/tt.yaml" --output "$BED/report.tgz"
+  [ "$(stat --format %a "$BED/report.tgz")" = 600 ]
+  tar --extract --gzip --to-stdout --file "$BED/report.tgz" >"$BED/report"
+  for part in '^telltale 0' '^ok .*kernel' '^telltale_coverage_complete' '^# target .*: attached' '^export_interval: 1s'; do
+    grep -q "$part" "$BED/report"
+  done
+  run ! grep -E "name-$mark|peer-$mark|header-$mark|9f86d081884c7d65|^(transactions|packet_|telltale_(transactions|amount|packets))" \
+    "$BED/report"
   telltale_stop tt
   python3 - "$BED/alice.did" "$mark" >"$BED/needles" <<'PYTHON'
 import json, sys
@@ -71,7 +81,7 @@ PYTHON
   [ -n "$(found "$BED/needles" "$BED"/alice-memory.*)" ]
 
   # shellcheck disable=SC2046 # paths without blanks
-  result=$(found "$BED/needles" "$BED"/core.* "$BED/page" "$BED/own.otlp" "$BED/tt.log" "$BED/tt.truth" \
+  result=$(found "$BED/needles" "$BED"/core.* "$BED/page" "$BED/report" "$BED/own.otlp" "$BED/tt.log" "$BED/tt.truth" \
     $(find "$BED/tt.state" -type f))
   rm -f "$BED"/core.* "$BED"/alice-memory.*
   echo "$result" | sort | uniq -c | head -n 20

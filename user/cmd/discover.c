@@ -106,8 +106,10 @@ static void add_process(struct discovery *d, pid_t pid, enum speaker_way way, en
 	/* A process in no cgroup of its own is in that of the whole host. */
 	if (cgroup_of_pid(number, mount, path, sizeof(path), why, sizeof(why)))
 		naming_of("/", &naming);
-	else
+	else {
 		naming_of(path + strlen(mount), &naming);
+		naming_look_up("", mount, path + strlen(mount), &naming);
+	}
 	procname_read(pid, program, sizeof(program));
 	speakers_add(&d->speakers, &naming, program, way,
 		     role == RECORD_ROLE_CLIENT   ? SPEAKER_SENDS

@@ -48,25 +48,24 @@ struct rewrite {
 
 static void add_target(struct arguments *a, char *arg, struct argp_state *state)
 {
-	static const enum config_target_kind kinds[] = {TARGET_UNIT, TARGET_CGROUP, TARGET_PID};
 	struct config_target *t = &a->targets[a->targets_len];
 	char *colon = strchr(arg, ':');
 
 	if (a->targets_len == CONFIG_TARGETS_MAX)
 		argp_error(state, "more than %d targets; watch a cgroup above them instead",
 			   CONFIG_TARGETS_MAX);
-	for (size_t i = 0; colon && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		const char *kind = config_target_kinds[kinds[i]];
+	for (unsigned i = 0; colon && i < CONFIG_TARGET_KINDS; i++) {
+		const char *kind = config_target_kinds[i];
 
 		if (strlen(kind) != (size_t)(colon - arg) || strncmp(arg, kind, strlen(kind)) != 0)
 			continue;
-		*t = (struct config_target){.kind = kinds[i], .name = colon + 1};
+		*t = (struct config_target){.kind = i, .name = colon + 1};
 		a->targets_len++;
 		return;
 	}
 	argp_error(state,
-		   "--target needs unit:NAME, cgroup:PATH or pid:NUMBER, as in "
-		   "unit:rafiki-backend.service, not '%s'",
+		   "--target needs unit:NAME, container:TRAITS, pod:NAMESPACE/LABELS, cgroup:PATH "
+		   "or pid:NUMBER, as in unit:rafiki-backend.service, not '%s'",
 		   arg);
 }
 
@@ -100,11 +99,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option enable_options[] = {
 	{"target", OPTION_TARGET, "KIND:NAME", 0,
-	 "Observe this: unit:NAME, cgroup:PATH or pid:NUMBER. May be given several times; may be "
-	 "left out when the configuration names a target",
+	 "Observe this: unit:NAME, container:TRAITS, pod:NAMESPACE/LABELS, cgroup:PATH or "
+	 "pid:NUMBER. May be given several times; may be left out when the configuration names a "
+	 "target",
 	 0},
 	{"network", OPTION_NETWORK, "NETWORK", 0,
-	 "The network that may be told: testnet or livenet", 0},
+	 "The network that may get its totals: testnet or livenet", 0},
 	{"yes", 'y', NULL, 0, "Agree without being asked, for automation", 0},
 	CONFIG_OPTION,
 	{0},

@@ -10,7 +10,7 @@
 #include "config/config.h"
 #include "base/log.h"
 
-enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT };
+enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT, OPTION_CONTAINER, OPTION_POD };
 
 static const struct argp_option options[] = {
 	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
@@ -19,6 +19,12 @@ static const struct argp_option options[] = {
 	 0},
 	{"unit", OPTION_UNIT, "NAME", 0,
 	 "Watch this systemd unit too, and the sockets that start it", 0},
+	{"container", OPTION_CONTAINER, "TRAITS", 0,
+	 "Watch the containers of docker's or podman's with these traits too: a name, "
+	 "'image=IMAGE' or 'label=KEY=VALUE', or several with commas between them",
+	 0},
+	{"pod", OPTION_POD, "NAMESPACE/LABELS", 0,
+	 "Watch the pods with these labels too, as in 'payments/app=rafiki'", 0},
 	{"pid", OPTION_PID, "PID", 0, "Watch the cgroup of this process too, until it ends", 0},
 	{0},
 };
@@ -51,6 +57,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return add_target(state, TARGET_PID, arg);
 	case OPTION_CGROUP: return add_target(state, TARGET_CGROUP, arg);
 	case OPTION_UNIT: return add_target(state, TARGET_UNIT, arg);
+	case OPTION_CONTAINER: return add_target(state, TARGET_CONTAINER, arg);
+	case OPTION_POD: return add_target(state, TARGET_POD, arg);
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }

@@ -76,11 +76,13 @@ static void print_ways(const struct speaker *sp, FILE *out)
 /* Programs name themselves, and cgroups are named by whoever makes them. */
 static void print_name(const struct speaker *sp, FILE *out)
 {
+	bool named = sp->naming.kind == TARGET_CONTAINER || sp->naming.kind == TARGET_POD;
 	char name[SHOWN], program[SHOWN];
 
 	escape_text(sp->naming.name, name, sizeof(name));
 	escape_text(sp->program, program, sizeof(program));
-	fprintf(out, "  %s (%s)", name, program);
+	fprintf(out, "  %s%s%s (%s)", named ? config_target_kinds[sp->naming.kind] : "",
+		named ? " " : "", name, program);
 }
 
 static void print_known(const struct speakers *s, FILE *out)

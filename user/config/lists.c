@@ -10,6 +10,7 @@
 #include "config/notes.h"
 #include "config/setters.h"
 #include "config/text.h"
+#include "config/traits.h"
 #include "config/url.h"
 #include "base/url.h"
 
@@ -25,8 +26,8 @@ static struct config_target *target_named(struct walk *w, yaml_node_t *value, vo
 		return NULL;
 	if (target->name) {
 		walk_error(w, value,
-			   "%s: the target is named twice; keep one of unit, cgroup and "
-			   "pid",
+			   "%s: the target is named twice; keep one of unit, container, "
+			   "pod, cgroup and pid",
 			   w->path);
 		return NULL;
 	}
@@ -78,6 +79,38 @@ static void set_pid(struct walk *w, yaml_node_t *value, const struct walk_key *k
 	walk_copy(w, value, &target->name);
 }
 
+static void set_traits(struct walk *w, yaml_node_t *value, enum config_target_kind kind,
+		       void *field)
+{
+	char why[CONFIG_WHY];
+	const char *text;
+	struct config_target *target = target_named(w, value, field, &text);
+	struct traits traits;
+	int err;
+
+	if (!target)
+		return;
+	err = traits_parse(kind, text, &traits, why);
+	walk_refuse(w, value, err, why);
+	if (!err)
+		traits_fini(&traits);
+	target->kind = kind;
+	walk_copy(w, value, &target->name);
+}
+
+static void set_container(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			  void *field)
+{
+	(void)key;
+	set_traits(w, value, TARGET_CONTAINER, field);
+}
+
+static void set_pod(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	(void)key;
+	set_traits(w, value, TARGET_POD, field);
+}
+
 static void set_forwards(struct walk *w, yaml_node_t *value, const struct walk_key *key,
 			 void *field)
 {
@@ -97,6 +130,8 @@ static void set_forwards(struct walk *w, yaml_node_t *value, const struct walk_k
 
 static const struct walk_key target_keys[] = {
 	WALK_KEY("unit", set_unit, 0),
+	WALK_KEY("container", set_container, 0),
+	WALK_KEY("pod", set_pod, 0),
 	WALK_KEY("cgroup", set_cgroup, 0),
 	WALK_KEY("pid", set_pid, 0, .min = 1, .max = 4194304),
 	WALK_KEY("forwards", set_forwards, 0),
@@ -112,7 +147,10 @@ static void set_target(struct walk *w, yaml_node_t *item, const struct walk_key 
 	target->line = (unsigned)item->start_mark.line + 1;
 	walk_mapping(w, item, &target_schema, target);
 	if (!target->name && w->l->errors_len == before)
-		walk_error(w, item, "%s: a target has no name; add unit, cgroup or pid", w->path);
+		walk_error(w, item,
+			   "%s: a target has no name; add unit, container, pod, "
+			   "cgroup or pid",
+			   w->path);
 }
 
 /* The node of item I of the list NODE. */

@@ -7,16 +7,22 @@
 
 #define CONFIG_TARGETS_MAX 64
 
-enum config_target_kind { TARGET_CGROUP, TARGET_PID, TARGET_UNIT };
+enum config_target_kind {
+	TARGET_CGROUP,
+	TARGET_PID,
+	TARGET_UNIT,
+	TARGET_CONTAINER,
+	TARGET_POD,
+	CONFIG_TARGET_KINDS
+};
 
-/* "cgroup", "pid", "unit": the keys. */
+/* "cgroup", "pid", "unit", "container", "pod": the keys. */
 extern const char *const config_target_kinds[];
 
 struct config_target {
 	enum config_target_kind kind;
 	char *name; /* cgroup path (below the cgroup2 mount, or absolute; a part may be a pattern),
-		     * pid in decimal, or unit
-		     */
+		     * pid in decimal, unit, or traits (traits.h) */
 	bool never_forwards; /* the operator says: it starts all its outgoing payments */
 	unsigned line;       /* in the file; 0: from the command line */
 };

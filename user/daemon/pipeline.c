@@ -68,7 +68,7 @@ static void doubt_before(struct pipeline *p, unsigned target, uint64_t at_ns)
 	doubts_once(p->doubts, target, p->missed[target], came_ns);
 }
 
-/* The target has answered what it was asked unseen, be it by a request of its own (RFC 35). */
+/* The target has answered what it was asked unseen, perhaps by a request of its own (RFC 35). */
 static void reply_unmatched(void *context, const struct record_message *reply)
 {
 	enum record_role answers =

@@ -137,20 +137,6 @@ static void look_for_witness(struct keeper *k)
 	talk_sightings(k->talk);
 }
 
-static int watch_clock(void *context, pid_t pid, enum process_tls tls)
-{
-	(void)tls;
-	timing_watch(context, pid);
-	return 0;
-}
-
-/* What a watched thread starts is watched from its beginning; this is for all others. */
-static void watch_clocks(struct keeper *k)
-{
-	for (unsigned i = 0; k->timing && i < k->watched.len; i++)
-		processes_each(k->processes, i, watch_clock, k->timing);
-}
-
 static void set_pace(struct keeper *k, bool busy)
 {
 	const struct timeval interval = {.tv_usec = (busy ? BUSY_MS : REST_MS) * 1000L};
@@ -169,6 +155,20 @@ static void on_round(evutil_socket_t fd, short what, void *context)
 		look_for_witness(k);
 	set_pace(k, processes_has_put_off(k->processes) ||
 			    (k->witness && witness_is_looking(k->witness)));
+}
+
+static int watch_clock(void *context, pid_t pid, enum process_tls tls)
+{
+	(void)tls;
+	timing_watch(context, pid);
+	return 0;
+}
+
+/* What a watched thread starts is watched from its beginning; this is for all others. */
+static void watch_clocks(struct keeper *k)
+{
+	for (unsigned i = 0; k->timing && i < k->watched.len; i++)
+		processes_each(k->processes, i, watch_clock, k->timing);
 }
 
 /* What has come to a target may have processes already. */

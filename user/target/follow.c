@@ -322,17 +322,21 @@ static void meet(struct follow *f, struct target *t, const char *path)
 
 static void visit(struct follow *f, struct target *t, const char *dir, size_t depth);
 
-static void look_at(struct follow *f, struct target *t, const char *dir, size_t depth,
+/* False: the directory is of no interest. */
+static bool look_at(struct follow *f, struct target *t, const char *dir, size_t depth,
 		    const char *name)
 {
+	enum selector_match match = selector_matches(&t->selector, dir, depth, name);
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	switch (selector_matches(&t->selector, dir, depth, name)) {
+	switch (match) {
 	case SELECTOR_HIT: meet(f, t, path); break;
 	case SELECTOR_WAY: visit(f, t, path, depth + 1); break;
+	case SELECTOR_ABOVE: meet(f, t, dir); break;
 	case SELECTOR_NO: break;
 	}
+	return match != SELECTOR_NO;
 }
 
 /* A directory on the way: watched before it is listed, so that nothing comes between. */
@@ -404,11 +408,8 @@ static void on_made(struct follow *f, struct target *t, const char *dir, const c
 {
 	size_t depth;
 
-	if (!selector_leads(&t->selector, dir, &depth) ||
-	    selector_matches(&t->selector, dir, depth, name) == SELECTOR_NO)
-		return;
-	look_at(f, t, dir, depth, name);
-	settle(f, t, "");
+	if (selector_leads(&t->selector, dir, &depth) && look_at(f, t, dir, depth, name))
+		settle(f, t, "");
 }
 
 /* A directory has come or gone. Of a `pid` only that its cgroup was removed is of interest, and the
@@ -440,7 +441,8 @@ static void tick(struct follow *f)
 		struct target *t = &f->targets[i];
 
 		let_go(f, t);
-		if (t->selector.kind == TARGET_PID || t->refused) {
+		if (t->selector.kind == TARGET_PID || t->refused ||
+		    selector_is_unsure(&t->selector)) {
 			list(f, t);
 			continue;
 		}

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "target/cgroup.h"
+#include "target/contained.h"
+#include "target/container.h"
 #include "target/trigger.h"
 
 #define PARTS_MAX 32  /* as deep as the programs look for a target */
@@ -164,6 +166,24 @@ static char *manager_root(const char *mount)
 	return strdup(path);
 }
 
+/* --- containers and pods ---------------------------------------------------------------------- */
+
+static bool is_by_traits(const struct selector *s)
+{
+	return s->kind == TARGET_CONTAINER || s->kind == TARGET_POD;
+}
+
+static enum selector_match match_contained(struct selector *s, const char *dir, const char *name)
+{
+	switch (contained_look(s->contained, dir, name)) {
+	case CONTAINED_WAY: return SELECTOR_WAY;
+	case CONTAINED_HIT: return SELECTOR_HIT;
+	case CONTAINED_ABOVE: return SELECTOR_ABOVE;
+	case CONTAINED_NO: break;
+	}
+	return SELECTOR_NO;
+}
+
 /* --- all kinds -------------------------------------------------------------------------------- */
 
 static int refresh_pid(struct selector *s, char *why, size_t why_len)
@@ -212,6 +232,8 @@ int selector_init(struct selector *s, const struct config_target *config, const 
 		err = split(s, below_mount(s->name, mount), why, why_len);
 	else if (s->kind == TARGET_PID)
 		s->process = (int)syscall(SYS_pidfd_open, atoi(s->name), 0);
+	else if (is_by_traits(s))
+		err = contained_new(s->kind, s->name, "", &s->contained, why, why_len);
 	if (err)
 		selector_fini(s);
 	return err;
@@ -224,6 +246,7 @@ void selector_fini(struct selector *s)
 		free(s->known[i].name);
 	free(s->known);
 	free(s->root);
+	contained_free(s->contained);
 	if (s->process >= 0)
 		close(s->process);
 	*s = (struct selector){.process = -1};
@@ -234,6 +257,8 @@ enum selector_match selector_matches(struct selector *s, const char *dir, size_t
 {
 	if (s->kind == TARGET_UNIT)
 		return match_unit(s, dir, name);
+	if (is_by_traits(s))
+		return match_contained(s, dir, name);
 	if (!part_matches(s, depth, name))
 		return SELECTOR_NO;
 	return depth + 1 == s->parts_len ? SELECTOR_HIT : SELECTOR_WAY;
@@ -241,9 +266,19 @@ enum selector_match selector_matches(struct selector *s, const char *dir, size_t
 
 const char *selector_literal(const struct selector *s, size_t depth)
 {
-	if (s->kind == TARGET_UNIT || depth >= s->parts_len)
+	if (s->kind == TARGET_UNIT || is_by_traits(s) || depth >= s->parts_len)
 		return NULL;
 	return s->kind == TARGET_PID || !is_pattern(s->parts[depth]) ? s->parts[depth] : NULL;
+}
+
+/* Can what is meant lie below a directory NAME that lies DEPTH components below the root? */
+static bool leads_on(const struct selector *s, size_t depth, const char *name)
+{
+	if (s->kind == TARGET_UNIT)
+		return ends_in(name, ".slice");
+	if (is_by_traits(s))
+		return !container_id(name);
+	return part_matches(s, depth, name);
 }
 
 bool selector_leads(const struct selector *s, const char *dir, size_t *depth)
@@ -257,8 +292,7 @@ bool selector_leads(const struct selector *s, const char *dir, size_t *depth)
 		size_t len = strcspn(++dir, "/");
 
 		snprintf(name, sizeof(name), "%.*s", (int)len, dir);
-		if (s->kind == TARGET_UNIT ? !ends_in(name, ".slice")
-					   : !part_matches(s, *depth, name))
+		if (!leads_on(s, *depth, name))
 			return false;
 		dir += len;
 	}
@@ -267,12 +301,19 @@ bool selector_leads(const struct selector *s, const char *dir, size_t *depth)
 
 bool selector_is_root(const struct selector *s)
 {
-	return s->kind != TARGET_UNIT && !s->parts_len;
+	return s->kind != TARGET_UNIT && !is_by_traits(s) && !s->parts_len;
+}
+
+bool selector_is_unsure(struct selector *s)
+{
+	return is_by_traits(s) && contained_is_unsure(s->contained);
 }
 
 void selector_explain(const struct selector *s, char *why, size_t why_len)
 {
-	if (s->kind == TARGET_UNIT)
+	if (is_by_traits(s))
+		contained_explain(s->contained, why, why_len);
+	else if (s->kind == TARGET_UNIT)
 		snprintf(why, why_len,
 			 "there is no cgroup of this unit; is it running? `systemctl status %s` "
 			 "tells (a unit of a user's manager or in a container is named by "

@@ -8,6 +8,7 @@
  *           start it. A user's manager or a container may run a unit of the same name: anybody
  *           could make one, so those are named by `cgroup`.
  *   pid     the cgroup that this process is in
+ *   container, pod  the cgroups of the containers, or pods, with these traits: contained.h
  */
 #ifndef TELLTALE_SELECTOR_H
 #define TELLTALE_SELECTOR_H
@@ -19,6 +20,7 @@
 #include "config/config.h"
 
 struct trigger_known;
+struct contained;
 
 struct selector {
 	enum config_target_kind kind;
@@ -30,7 +32,8 @@ struct selector {
 	/* Of `unit`: the `.socket` units that were looked at. */
 	struct trigger_known *known;
 	size_t known_len;
-	int process; /* of `pid`: its pidfd; -1: none */
+	int process;                 /* of `pid`: its pidfd; -1: none */
+	struct contained *contained; /* of `container` and `pod` */
 };
 
 /* 0, or -errno with a sentence in WHY: the name can be no target here. MOUNT is borrowed. What does
@@ -47,8 +50,9 @@ int selector_refresh(struct selector *s, char *why, size_t why_len);
 
 enum selector_match {
 	SELECTOR_NO,
-	SELECTOR_WAY, /* what is meant may lie below it */
-	SELECTOR_HIT, /* is meant */
+	SELECTOR_WAY,   /* what is meant may lie below it */
+	SELECTOR_HIT,   /* is meant */
+	SELECTOR_ABOVE, /* the directory that it is in is meant */
 };
 
 /* What the directory NAME is, in DIR, which lies on the way, DEPTH components below the root. */
@@ -58,6 +62,8 @@ enum selector_match selector_matches(struct selector *s, const char *dir, size_t
 const char *selector_literal(const struct selector *s, size_t depth);
 /* Does the directory DIR lie on the way, and how many components below the root? */
 bool selector_leads(const struct selector *s, const char *dir, size_t *depth);
+/* Were there looks, since the last call, that may come out otherwise if they are made again? */
+bool selector_is_unsure(struct selector *s);
 /* Is the root itself meant? */
 bool selector_is_root(const struct selector *s);
 

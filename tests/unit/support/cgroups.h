@@ -17,7 +17,7 @@
 #include "tests/unit/support/skipping.h"
 
 static char *mount;
-static char base[PATH_MAX - 64], base_name[64];
+static char base[PATH_MAX - 256], base_name[64];
 
 static inline void path_of(char path[PATH_MAX], const char *below)
 {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "target/contained.h"
 #include "target/follow.h"
 #include "tests/unit/support/cgroups.h"
 
@@ -396,6 +397,111 @@ static void a_process_that_is_not_there_is_gone(void **state)
 	is(0, TARGET_GONE, 0, "no process 4194304");
 }
 
+/* --- containers --------------------------------------------------------------------------------
+ */
+
+#define ALICE "a11ce00000000000000000000000000000000000000000000000000000000001"
+#define AGAIN "a11ce00000000000000000000000000000000000000000000000000000000002"
+#define BOB   "b0b0000000000000000000000000000000000000000000000000000000000003"
+
+static char files[] = "/tmp/telltale-follow.XXXXXX";
+
+/* As docker writes down a container. */
+static void write_down(const char *id, const char *name)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	for (const char *const *dir =
+		     (const char *const[]){"", "/var", "/var/lib", "/var/lib/docker",
+					   "/var/lib/docker/containers", NULL};
+	     *dir; dir++) {
+		snprintf(path, sizeof(path), "%s%s", files, *dir);
+		mkdir(path, 0755);
+	}
+	snprintf(path, sizeof(path), "%s/var/lib/docker/containers/%s", files, id);
+	mkdir(path, 0755);
+	strcat(path, "/config.v2.json");
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "{\"Name\": \"/%s\", \"Config\": {}}", name);
+	fclose(f);
+	chmod(path, 0600);
+}
+
+static int make_files(void **state)
+{
+	(void)state;
+	memcpy(files + strlen(files) - 6, "XXXXXX", 6);
+	return mkdtemp(files) ? 0 : -1;
+}
+
+static int finish_files(void **state)
+{
+	char command[PATH_MAX];
+
+	snprintf(command, sizeof(command), "rm -rf %s", files);
+	return finish(state) || system(command); /* NOLINT(cert-env33-c) */
+}
+
+/* The target's containers are those of FILES. */
+static void add_container(const char *traits)
+{
+	char why[512];
+	struct selector *s;
+
+	add_target(TARGET_CONTAINER, traits);
+	s = &targets[targets_len - 1].selector;
+	contained_free(s->contained);
+	assert_int_equal(
+		contained_new(TARGET_CONTAINER, s->name, files, &s->contained, why, sizeof(why)),
+		0);
+}
+
+static void a_container_is_followed_by_its_name(void **state)
+{
+	(void)state;
+	want_cgroups();
+	write_down(ALICE, "alice");
+	write_down(AGAIN, "alice");
+	write_down(BOB, "bob");
+	add_container("alice");
+	make("docker");
+	make("docker/" BOB);
+	begin();
+	is(0, TARGET_WAITING, 0, "no such container");
+	make("docker/" ALICE);
+	is(0, TARGET_ATTACHED, 1, "");
+	removed("docker/" ALICE);
+	is(0, TARGET_GONE, 0, "was removed");
+	make("system.slice");
+	make("system.slice/docker-" AGAIN ".scope");
+	is(0, TARGET_ATTACHED, 1, "");
+}
+
+static void a_cgroup_that_others_may_have_made_is_no_container(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	want_cgroups();
+	write_down(ALICE, "alice");
+	write_down(BOB, "bob");
+	add_container("alice");
+	make("user.slice");
+	make(BOB);
+	begin();
+	make("user.slice/libpod-" ALICE); /* in a delegated cgroup */
+	path_of(path, "user.slice/libpod-" ALICE);
+	assert_int_equal(chown(path, 1000, 1000), 0);
+	make(BOB "/" ALICE); /* inside another container */
+	follow_once(follow, true);
+	is(0, TARGET_WAITING, 0, "no such container");
+	make(ALICE);
+	path_of(path, ALICE);
+	is(0, TARGET_ATTACHED, 1, "");
+}
+
 /* --- what cannot be had ------------------------------------------------------------------------
  */
 
@@ -499,6 +605,7 @@ static void the_thread_attaches_by_itself(void **state)
 }
 
 #define FOLLOW_TEST(f) cmocka_unit_test_teardown(f, finish)
+#define FILES_TEST(f)  cmocka_unit_test_setup_teardown(f, make_files, finish_files)
 
 int main(void)
 {
@@ -515,6 +622,8 @@ int main(void)
 		FOLLOW_TEST(processes_of_all_its_cgroups_are_the_targets),
 		FOLLOW_TEST(a_unit_is_found_in_any_slice_and_nowhere_else),
 		FOLLOW_TEST(a_unit_takes_the_sockets_that_start_it),
+		FILES_TEST(a_container_is_followed_by_its_name),
+		FILES_TEST(a_cgroup_that_others_may_have_made_is_no_container),
 		FOLLOW_TEST(a_process_is_followed_until_it_ends),
 		FOLLOW_TEST(a_process_that_is_not_there_is_gone),
 		FOLLOW_TEST(two_targets_never_share_a_cgroup_that_comes_later),
