@@ -252,6 +252,9 @@ int session_open(const struct config *config, const struct dependencies *depende
 	if (!err) {
 		timing_open(dependencies, SESSION_RING, &s->timing, s->no_clock,
 			    sizeof(s->no_clock));
+		err = s->timing ? timing_begin_reading(s->timing) : 0;
+	}
+	if (!err) {
 		/* The clocks run before the first exchange is seen. */
 		watch_processes(s);
 		err = attach(s);

@@ -27,8 +27,9 @@
 #include "tap/processes.h"
 #include "tap/timing.h"
 
-/* Room for the events of the clocks: those of half a second of a busy connector. */
-#define TALK_CLOCKS_BYTES (1u << 20)
+/* Room for the events of the clocks: 13,000, of which a busy connector makes some 10,000 a second.
+ */
+#define TALK_CLOCKS_BYTES (1u << 19)
 
 struct talk;
 

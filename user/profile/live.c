@@ -13,7 +13,7 @@
 #define LATE_NS   (50 * NS_PER_MS)   /* an event is written this long after its time at most */
 #define JUDGE_NS  (1000 * NS_PER_MS) /* a connector has read a reply so long after it came */
 #define EVERY_NS  (250 * NS_PER_MS)  /* between two judgements */
-#define TLS_NS    (1000 * NS_PER_MS) /* reads before a call of a TLS library are looked for */
+#define TLS_NS    (250 * NS_PER_MS)  /* reads before a call of a TLS library are looked for */
 #define HANGS_NS  (5 * NS_PER_S)     /* of what is in hand for longer, the clocks forget the rest */
 #define SHADOW_NS (60 * NS_PER_S)    /* after more exchanges than there is room for */
 

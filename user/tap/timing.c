@@ -78,10 +78,7 @@ static int open_programs(struct timing *t, const struct dependencies *d, uint32_
 	err = profile_bpf__load(t->skel);
 	if (!err)
 		err = profile_bpf__attach(t->skel);
-	if (err)
-		return err;
-	t->ring = ring_buffer__new(bpf_map__fd(t->skel->maps.tape), hand_over, t, NULL);
-	return t->ring ? 0 : errno ? -errno : -ENOMEM;
+	return err;
 }
 
 int timing_open(const struct dependencies *dependencies, uint32_t ring_bytes, struct timing **out,
@@ -182,6 +179,12 @@ void timing_watch(struct timing *t, pid_t pid)
 				tape_watch_value((uint32_t)tid);
 	}
 	closedir(dir);
+}
+
+int timing_begin_reading(struct timing *t)
+{
+	t->ring = ring_buffer__new(timing_ring(t), hand_over, t, NULL);
+	return t->ring ? 0 : errno ? -errno : -ENOMEM;
 }
 
 void timing_consume(struct timing *t, timing_sink *sink, void *context)

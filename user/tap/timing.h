@@ -38,13 +38,16 @@ void timing_detach_cgroup(struct timing *t, struct timing_cgroup *c); /* accepts
  * more does no harm. */
 void timing_watch(struct timing *t, pid_t pid);
 
+/* Reads the events here: timing_consume may be called then. The ring takes memory twice its size.
+ * 0 or -errno. */
+int timing_begin_reading(struct timing *t);
 typedef void timing_sink(void *context, const struct tape_event *event);
 void timing_consume(struct timing *t, timing_sink *sink, void *context);
 /* Events that found no room so far. */
 uint64_t timing_dropped(const struct timing *t);
 
-/* For a reader in another process: the ring, and the counter of timing_dropped, which can be
- * mapped; descriptors that stay T's. */
+/* For a reader in another process, instead: the ring, and the counter of timing_dropped, which can
+ * be mapped; descriptors that stay T's. */
 int timing_ring(const struct timing *t);
 int timing_dropped_map(const struct timing *t);
 
