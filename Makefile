@@ -16,6 +16,7 @@ FISHDIR  = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 CC         = gcc
 CLANG      = clang
+LLVM_STRIP = llvm-strip
 BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG = pkg-config
 INSTALL    = install
@@ -84,11 +85,13 @@ all: $(PROGRAM) ## build the program (the default); SANITIZE=1: with ASan and UB
 
 # --- BPF ----------------------------------------------------------------------------------------
 
+# The kernel and libbpf read BTF. The compiler's other notes for debuggers would only make the program larger.
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g $(MAPPED) -Wall -Wextra -Wno-unused-parameter \
 		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+	$(Q)$(LLVM_STRIP) --strip-debug $@
 
 # The same with faults planted into the socket tap, for tests/witness alone.
 $(BUILD)/blind/bpf/%.bpf.o: bpf/%.bpf.c tests/witness/blind.h
@@ -130,15 +133,19 @@ $(BUILD)/page/page.html: $(PAGE) $(DYGRAPHS) $(DYGRAPHS_LICENCE) Makefile
 	$(Q)sed '/^\/\/# sourceMappingURL/d; s/\.setAttribute("style",\("[^"]*"\))/.style.cssText=\1/g' \
 		$(DYGRAPHS) >$(@D)/dygraph.js
 	$(Q)sed 's/&/\&amp;/g; s/</\&lt;/g' $(DYGRAPHS_LICENCE) >$(@D)/licence
-	$(Q)cat $(filter %.js,$(PAGE)) >$(@D)/page.js
-	$(Q)sed -e '/@page.css@/{r $(WEB)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
+	$(Q)cat $(filter %.js,$(PAGE)) | sed 's/^ *//; /^\/\/ [^S]/d' >$(@D)/page.js
+	$(Q)sed 's/^ *//; /^\/\* [^S].*\*\/$$/d' $(WEB)/page.css >$(@D)/page.css
+	$(Q)sed -e '/@page.css@/{r $(@D)/page.css' -e 'd}' -e '/@dygraph.js@/{r $(@D)/dygraph.js' -e 'd}' \
 		-e '/@page.js@/{r $(@D)/page.js' -e 'd}' -e '/@licence@/{r $(@D)/licence' -e 'd}' \
 		$(WEB)/page.html >$@.tmp && mv $@.tmp $@
 
 $(DYGRAPHS) $(DYGRAPHS_LICENCE):
 	@echo "$@ is missing: install libjs-dygraphs, or set DYGRAPHS and DYGRAPHS_LICENCE" >&2; exit 1
 
-$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html
+$(BUILD)/page/page.html.gz: $(BUILD)/page/page.html
+	$(Q)gzip -9 --no-name --stdout $< >$@.tmp && mv $@.tmp $@
+
+$(BUILD)/obj/page/html.o $(BUILD)/san/page/html.o: $(BUILD)/page/page.html $(BUILD)/page/page.html.gz
 $(BUILD)/obj/profile/output.o $(BUILD)/san/profile/output.o: user/profile/web/profile.html
 
 # --- messages on the wire -----------------------------------------------------------------------
@@ -357,7 +364,7 @@ bench-privacy: $(PROGRAM) $(BUILD)/bench/bench_privacy ## how wrong released tot
 check: ## everything that says whether the tree is good, as root: scripts/check
 	$(Q)scripts/check
 
-# Generated headers are included by what is looked at; the flags cannot be told from outside.
+# Generated headers are included by what is looked at; the flags cannot be known from outside.
 lint: export LINT_CFLAGS = $(ALL_CFLAGS)
 lint: $(SKEL) $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
 	$(Q)scripts/lint
@@ -388,6 +395,12 @@ install: $(BUILD)/telltale ## install below DESTDIR and PREFIX (/usr/local)
 deb: $(BUILD)/telltale ## make build/telltale_VERSION_ARCHITECTURE.deb: scripts/deb
 	$(Q)scripts/deb
 
+image: deb ## make build/telltale-VERSION-ARCHITECTURE.image.tar, a container image: scripts/image
+	$(Q)scripts/image
+
+dist: image ## put sources, package, image, SBOM and checksums into build/dist: scripts/dist
+	$(Q)scripts/dist
+
 uninstall: ## remove what install put there; the configuration and the state stay
 	rm -f $(BINDIR)/telltale $(MANDIR)/man8/telltale.8 $(MANDIR)/man5/telltale.yaml.5 $(COMPDIR)/telltale $(SYSUSERS)/telltale.conf
 	rm -f $(ZSHDIR)/_telltale $(FISHDIR)/telltale.fish
@@ -402,7 +415,7 @@ help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
-	check lint format install deb uninstall clean help FORCE
+	check lint format install deb image dist uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -16,11 +16,15 @@ static __always_inline void emit_dropped(__u32 type)
 		__sync_fetch_and_add(count, 1);
 }
 
-/* Room in the ring; NULL when there is none, which is counted. */
+/* Room in the ring; NULL when there is none, which is counted. From Linux 6.15 on the kernel also
+ * stops waiting for the ring's lock after a quarter of a second, when a hypervisor has stopped the
+ * processor that holds it: there is room then, so the second call asks again. */
 static __always_inline void *emit_reserve(__u32 type, __u64 size)
 {
 	void *record = bpf_ringbuf_reserve(&ring, size, 0);
 
+	if (!record)
+		record = bpf_ringbuf_reserve(&ring, size, 0);
 	if (!record)
 		emit_dropped(type);
 	return record;

@@ -80,7 +80,8 @@ struct socket_flow {
 	struct stream_stash stash;
 	__u32 doubted; /* where the last ingress segment with a wrong checksum began */
 	__u8 adopted;  /* an early segment: at most once */
-	__u8 pad[3];
+	__u8 begun;    /* what it is has been said: see tap_begins */
+	__u8 pad[2];
 	__u32 sent; /* where the last egress segment ended, perhaps before TCP notes it as sent */
 	__u64 walked[2]; /* bytes of the connection, by enum flow_direction: those before it was
 			  * followed, and since then those that passed, some of them twice */
@@ -189,7 +190,7 @@ struct socket_mark {
 	__u8 met;     /* a look has seen it, or it began after the programs were attached */
 	__u8 suspect; /* bytes were missing at the last look */
 	__u8 counted; /* announced as one that is not read */
-	__u8 pad;
+	__u8 left;    /* it was followed, and is not any more */
 };
 
 /* What is known of sockets on which bytes passed. Lives with the socket. */
@@ -258,7 +259,7 @@ struct {
 	__type(value, __u8);
 } tls_seen SEC(".maps");
 
-/* Counts those who have read the ring. Each of them is told of all endpoints. */
+/* Counts those who have read the ring. Each of them gets all endpoints. */
 volatile __u64 reader;
 
 /* Endpoint and token pairs announced already, with the reader; the least recently used is announced

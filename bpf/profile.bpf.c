@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * profile.bpf.c - the programs of `telltale profile`: what the connector's threads do, and when.
+ * profile.bpf.c - the programs of `telltale profile`, and of `profile: {columns: true}`: what the
+ * connector's threads do, and when.
  *
  * An object of its own. It needs BTF, which the taps do not: where the kernel refuses it, they work
  * as ever. The programs on sched_* run at every switch on the host, so a thread that is not watched
@@ -46,18 +47,27 @@ struct sock {
 /* Which dependency listens on a port; 0: none. Set before loading. */
 const volatile __u8 class_of_port[65536];
 
-/* Threads whose events are written, by the lower bits of their number: what is not meant is sorted
- * out by the reader, which knows the processes. Written by the reader for threads that are there,
- * here for those that these start. */
+/* Threads whose events are written: at the lower bits of a thread's number, its upper bits plus one
+ * (tape_watch_value). Of two threads with the same lower bits one is not seen. Written by user
+ * space for threads that are there, here for those that these start. */
 __u8 watched[TAPE_WATCHED];
 
-/* Events that found no room. Two CPUs may count at once. */
-__u64 dropped;
+/* What writing events takes, by kind: of one run in TAPE_SAMPLED. Two CPUs may count at once. */
+struct tape_cost costs[TAPE_KINDS];
 
-/* Events for the reader. It reads on a timer and is not woken. */
+/* Events that found no room. Two CPUs may count at once. A reader without privileges maps it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} tape_dropped SEC(".maps");
+
+/* Events for the reader. It reads on a timer and is not woken. The loader sets the size. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, 1 << 20);
 } tape SEC(".maps");
 
 static __always_inline __u8 *watch_of(int tid)
@@ -65,10 +75,35 @@ static __always_inline __u8 *watch_of(int tid)
 	return &watched[(__u32)tid & (TAPE_WATCHED - 1)];
 }
 
+static __always_inline int is_watched(int tid)
+{
+	return *watch_of(tid) == tape_watch_value((__u32)tid);
+}
+
+static __always_inline void count_dropped(void)
+{
+	__u32 first = 0;
+	__u64 *dropped = bpf_map_lookup_elem(&tape_dropped, &first);
+
+	if (dropped)
+		__sync_fetch_and_add(dropped, 1);
+}
+
+/* The event's own time says which run is sampled: that costs nothing. */
+static __always_inline void count_cost(const struct tape_event *event)
+{
+	struct tape_cost *cost = &costs[event->kind & (TAPE_KINDS - 1)];
+
+	__sync_fetch_and_add(&cost->ns, bpf_ktime_get_ns() - event->at_ns);
+	__sync_fetch_and_add(&cost->runs, 1);
+}
+
 static __always_inline void write_event(const struct tape_event *event)
 {
 	if (bpf_ringbuf_output(&tape, (void *)event, sizeof(*event), BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&dropped, 1);
+		count_dropped();
+	if (!((event->at_ns >> 4) & (TAPE_SAMPLED - 1)))
+		count_cost(event);
 }
 
 static __always_inline void write_state(const struct task_struct *task, __u8 kind)
@@ -107,9 +142,9 @@ SEC("tp_btf/sched_switch") int switched(__u64 *ctx)
 {
 	struct task_struct *prev = (void *)ctx[1], *next = (void *)ctx[2];
 
-	if (*watch_of(prev->pid))
+	if (is_watched(prev->pid))
 		leaves(prev, (int)ctx[0] & 1);
-	if (*watch_of(next->pid))
+	if (is_watched(next->pid))
 		write_state(next, TAPE_ON);
 	return 0;
 }
@@ -119,7 +154,7 @@ SEC("tp_btf/sched_waking") int waking(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 
-	if (*watch_of(task->pid))
+	if (is_watched(task->pid))
 		write_state(task, TAPE_WOKEN);
 	return 0;
 }
@@ -128,7 +163,7 @@ SEC("tp_btf/sched_wakeup") int woken(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 
-	if (*watch_of(task->pid))
+	if (is_watched(task->pid))
 		write_state(task, TAPE_WOKEN);
 	return 0;
 }
@@ -138,9 +173,9 @@ SEC("tp_btf/sched_wakeup_new") int started(__u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 
-	if (!*watch_of((int)(__u32)bpf_get_current_pid_tgid()))
+	if (!is_watched((int)(__u32)bpf_get_current_pid_tgid()))
 		return 0;
-	*watch_of(task->pid) = 1;
+	*watch_of(task->pid) = tape_watch_value((__u32)task->pid);
 	write_state(task, TAPE_PREEMPTED);
 	return 0;
 }
@@ -152,7 +187,7 @@ SEC("tp_btf/tcp_rcv_space_adjust") int was_read(__u64 *ctx)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct tape_event event = {.tid = (__u32)id, .pid = (__u32)(id >> 32), .kind = TAPE_READ};
 
-	if (!*watch_of((int)event.tid))
+	if (!is_watched((int)event.tid))
 		return 0;
 	event.at_ns = bpf_ktime_get_ns();
 	event.socket = (__u64)sk->__sk_common.skc_cookie.counter;

@@ -24,7 +24,7 @@ enum shared_sight_kind {
 	SHARED_CONNECTION, /* made in a cgroup of no target, and bytes passed since the last look */
 	SHARED_LISTENER,   /* made in a cgroup of no target, and accepts connections */
 	SHARED_UNIX,       /* accepts connections on a Unix socket, of which nothing is known */
-	SHARED_UNIX_USED,  /* the same, and somebody has connected to it, or that cannot be told */
+	SHARED_UNIX_USED,  /* the same, and somebody has connected to it, or that is not known */
 	SHARED_UNIX_INSIDE,  /* accepted on a Unix socket from a process of the same target */
 	SHARED_UNIX_OUTSIDE, /* ... from any other */
 };

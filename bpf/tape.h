@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * tape.h - the contract between profile.bpf.c and `telltale profile`.
+ * tape.h - the contract between profile.bpf.c and those who read its events: `telltale profile`,
+ * and the daemon half.
  *
  * The programs write one event for each change of a watched thread's state, each read from a TCP
  * socket, and each segment of a connection to a dependency. Nothing of any content passes. The
@@ -11,7 +12,8 @@
 
 #include <linux/types.h>
 
-#define TAPE_WATCHED     65536 /* a thread is watched by the lower 16 bits of its number */
+#define TAPE_WATCHED     65536 /* places, found by the lower 16 bits of a thread's number */
+#define TAPE_SAMPLED     64    /* one event in so many is timed */
 #define TAPE_CLASSES_MAX 8     /* dependencies; their numbers begin at 1 */
 
 enum tape_kind {
@@ -25,6 +27,18 @@ enum tape_kind {
 	TAPE_KINDS,
 };
 
+/* Thread numbers end at 2^22: what is beyond a place's 16 bits, plus one, fits a byte. 0 stands for
+ * no thread. */
+static inline __u8 tape_watch_value(__u32 tid)
+{
+	return (__u8)((tid >> 16) + 1);
+}
+
+/* Of the runs that were timed. */
+struct tape_cost {
+	__u64 runs, ns;
+};
+
 struct tape_event {
 	__u64 at_ns;  /* CLOCK_MONOTONIC */
 	__u64 socket; /* cookie; from TAPE_READ on */
@@ -36,6 +50,7 @@ struct tape_event {
 	__u8 pad[2];
 };
 
+_Static_assert((TAPE_KINDS & (TAPE_KINDS - 1)) == 0, "a mask bounds a kind");
 _Static_assert(sizeof(struct tape_event) == 32, "tape_event");
 
 #endif

@@ -71,6 +71,14 @@ static __always_inline void tap_remote(struct __sk_buff *skb, const struct segme
 	segment_remote(skb, seg, out, r->addr);
 }
 
+#define tap_storage_try(map, sk) bpf_sk_storage_get(map, sk, 0, BPF_SK_STORAGE_GET_F_CREATE)
+
+/* What MAP keeps of a socket, made where it keeps nothing yet; NULL: no memory. When two processors
+ * are at the same socket, the kernel refuses one of them twice at most: once as each makes the
+ * first thing that any map keeps of the socket, and once as each makes this one. */
+#define tap_storage(map, sk)                                                                       \
+	(tap_storage_try(map, sk) ?: (tap_storage_try(map, sk) ?: tap_storage_try(map, sk)))
+
 /* Which target a socket belongs to: once for each connection. How deep the target's cgroup lies is
  * not known, for in a cgroup namespace no half can see it; 0 is below the socket's own. */
 bytes_global int tap_target(struct __sk_buff *skb)
@@ -150,8 +158,7 @@ static __always_inline int tap_released(struct bpf_sock *sk)
  * by now. */
 bytes_function int tap_note_begun(struct bpf_sock *sk, __u8 directions)
 {
-	struct socket_mark *mark =
-		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
 
 	if (!mark)
 		return 0;
@@ -162,8 +169,13 @@ bytes_function int tap_note_begun(struct bpf_sock *sk, __u8 directions)
 /* The connection is not followed any more. */
 static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *f)
 {
+	struct socket_mark *mark;
+
 	tap_count(f, TAP_UNCOUNTED);
 	tap_note_begun(sk, TAP_BEGUN);
+	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+	if (mark)
+		mark->left = 1;
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
@@ -195,37 +207,49 @@ enum tap_why {
 	TAP_ANSWER,    /* an answer of this end to a request that was not seen */
 };
 
+/* Of those that begin to follow a connection at once, one says what it is. */
+static __always_inline void tap_begins(struct socket_flow *f, int how, int whole)
+{
+	int answer = how == TAP_ANSWER, first;
+
+	tap_lock(f);
+	first = !f->begun;
+	f->begun = 1;
+	tap_unlock(f);
+	if (!first)
+		return;
+	f->tentative = how == TAP_TENTATIVE;
+	f->flow.common.plain = how == TAP_PLAIN || answer;
+	f->flow.common.guessing = answer || !whole;
+	if (answer) /* until that is complete, nothing else is to be waited for */
+		f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
+}
+
 /* Begins to follow the segment's connection because of HOW (enum tap_why), or finds that another
  * run has done so. Returns 1 when the connection is followed. */
 bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out, int how)
 {
-	int tentative = how == TAP_TENTATIVE, answer = how == TAP_ANSWER;
-	int plain = how == TAP_PLAIN || answer;
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
-	struct socket_flow *f = 0;
+	struct socket_flow *f;
 	struct socket_mark *mark;
 
 	if (!sk)
 		return 0;
 	c.target = (__u8)tap_target(skb);
-	if (tap_has_room(c.target, answer))
-		f = bpf_sk_storage_get(&socket_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (f) {
-		f->tentative = tentative;
-		f->flow.common.plain = (__u8)plain;
-		f->flow.common.guessing = answer || !tap_is_whole(sk, out);
-		if (answer) /* until that is complete, nothing else is to be waited for */
-			f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
-	} else /* of two that make it at once one fails */
+	if (tap_has_room(c.target, how == TAP_ANSWER))
+		f = tap_storage(&socket_flows, sk);
+	else
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
-	if (f)
+	if (f) {
+		tap_begins(f, how, tap_is_whole(sk, out));
 		return 1;
+	}
 	tap_note_begun(sk, TAP_BEGUN); /* it was seen */
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 	if (mark)
 		mark->whole = 0;
-	if (plain)
+	if (how == TAP_PLAIN || how == TAP_ANSWER)
 		return 0;
 	c.id = bpf_get_socket_cookie(skb);
 	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());
@@ -338,7 +362,8 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 		tap_walk_from(f, tcp, mark, seg, from_out);
 	}
 	if (!st->known) {
-		st->next = next;
+		if (out || !f->adopted) /* see tap_adopt */
+			st->next = next;
 		st->known = 1;
 	}
 	tap_unlock(f);

@@ -66,45 +66,95 @@ static __always_inline struct piece *tap_early_find(struct __sk_buff *skb, struc
 	return e && e->seq - first < EARLY_REACH ? e : 0;
 }
 
+static __always_inline struct stream_place *tap_place(struct socket_flow *f, __u32 number)
+{
+	return &f->stash.places[(number - 1) & (STREAM_PLACES - 1)];
+}
+
+/* LEN more bytes are in a place; 0: that failed. */
+bytes_function int tap_filled(struct socket_flow *f, int out, __u32 number, __u32 len)
+{
+	struct stream_place *p;
+
+	tap_lock(f);
+	p = tap_place(f, number);
+	p->len += len;
+	p->state = p->len ? PLACE_READY : PLACE_FREE;
+	if (!len)
+		f->streams[out & 1].refused = 1;
+	tap_unlock(f);
+	return 0;
+}
+
+/* Where what comes in begins. TCP counts bytes before it moves on by them; where another processor
+ * is just about that, the two do not fit together yet. */
+static __always_inline __u32 tap_first(struct bpf_tcp_sock *tcp)
+{
+	__u32 tries, next, before;
+
+	BYTES_LOOP
+	for (tries = 0; tries < 8; tries++) {
+		before = (__u32)bytes_forget(tcp->bytes_received);
+		next = bytes_forget(tcp->rcv_nxt);
+		if ((__u32)bytes_forget(tcp->bytes_received) == before &&
+		    bytes_forget(tcp->rcv_nxt) == next)
+			break;
+	}
+	return next - before;
+}
+
+/* The first run that adopts takes a place for the early segment, and the connection begins at its
+ * first byte. Returns 0 to another run, and when the direction was known already: then its bytes
+ * are read as they come. */
+static __always_inline int tap_adopts(struct socket_flow *f, const struct piece *e, __u32 first)
+{
+	struct stream_place *p = &f->stash.places[0];
+	int mine;
+
+	tap_lock(f);
+	mine = !f->adopted && !f->streams[FLOW_IN].known;
+	if (mine) {
+		f->adopted = 1;
+		f->streams[FLOW_IN].next = first;
+		f->stash.waiting |= 1 << FLOW_IN;
+		p->seq = e->seq;
+		p->len = 0;
+		p->out = FLOW_IN;
+		p->state = PLACE_FILLING;
+	}
+	tap_unlock(f);
+	return mine;
+}
+
 /* Was there an early segment on this connection? Then the connection is followed from its first
- * byte on. */
+ * byte on. Not so when it was followed before: what came early has been read. */
 bytes_function int tap_adopt(struct __sk_buff *skb, const struct segment *seg, int out)
 {
 	struct bpf_sock *sk = skb->sk;
 	struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
+	struct socket_mark *mark = sk ? bpf_sk_storage_get(&socket_marks, sk, 0, 0) : 0;
 	struct piece_key key = {.place = 1};
 	struct early_key early_key;
-	struct stream_place *p;
 	struct socket_flow *f;
 	struct piece *e;
 	__u32 first;
 
-	if (!tcp)
+	if (!tcp || (mark && mark->left))
 		return 0;
-	first = tcp->rcv_nxt - (__u32)tcp->bytes_received;
+	first = tap_first(tcp);
 	e = tap_early_find(skb, tcp, seg, out, first, &early_key);
-	if (!e || !tap_begin(skb, seg, out, 1))
+	if (!e || !tap_begin(skb, seg, out, TAP_TENTATIVE))
 		return 0;
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f)
 		return 0;
-	f->flow.common.guessing = 0; /* it is read from its first byte on */
-	tap_know(skb, f, seg, out, FLOW_IN);
-	key.cookie = f->flow.common.id;
-	if (bpf_map_update_elem(&pieces, &key, e, BPF_ANY))
-		return 0;
-	tap_lock(f);
-	if (!f->adopted) {
-		f->adopted = 1;
-		p = &f->stash.places[0];
-		p->seq = e->seq;
-		p->len = (__u16)e->len;
-		p->out = FLOW_IN;
-		p->state = PLACE_READY;
-		f->streams[FLOW_IN].next = first;
-		f->stash.waiting |= 1 << FLOW_IN;
+	if (tap_adopts(f, e, first)) {
+		f->flow.common.guessing = 0; /* it is read from its first byte on */
+		tap_know(skb, f, seg, out, FLOW_IN);
+		key.cookie = f->flow.common.id;
+		tap_filled(f, FLOW_IN, key.place,
+			   bpf_map_update_elem(&pieces, &key, e, BPF_ANY) ? 0 : e->len);
 	}
-	tap_unlock(f);
 	bpf_map_delete_elem(&early, &early_key);
 	*tap_early_next(seg) = 0;
 	return 1;

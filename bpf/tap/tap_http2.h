@@ -115,7 +115,7 @@ static __always_inline int tap_walk(struct __sk_buff *skb)
 	if (!segment_read(skb, &seg))
 		return TAP_PASS;
 	sk = skb->sk;
-	w = sk ? bpf_sk_storage_get(&http2_sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE) : 0;
+	w = sk ? tap_storage(&http2_sockets, sk) : 0;
 	if (!w)
 		return TAP_PASS;
 	s = &w->walk.sides[out];

@@ -19,11 +19,6 @@
 /* Pieces in which a run keeps bytes of its segment before it goes on in another tail call. */
 #define TAP_KEEP_TURNS 4
 
-static __always_inline struct stream_place *tap_place(struct socket_flow *f, __u32 number)
-{
-	return &f->stash.places[(number - 1) & (STREAM_PLACES - 1)];
-}
-
 /* Finds where the bytes of direction OUT from SEQ on go. The highest 32 bits say how many of them
  * need no place. If they are 0, the lowest 16 bits are a place's number (0: there is no place), and
  * the 16 bits above say how many bytes are in it. FRESH: only a place of their own will do. */
@@ -58,21 +53,6 @@ bytes_function __u64 tap_find_place(struct socket_flow *f, int out, __u32 seq, i
 		st->refused = 1;
 	tap_unlock(f);
 	return old << 32 | pos << 16 | number;
-}
-
-/* LEN more bytes are in a place; 0: that failed. */
-bytes_function int tap_filled(struct socket_flow *f, int out, __u32 number, __u32 len)
-{
-	struct stream_place *p;
-
-	tap_lock(f);
-	p = tap_place(f, number);
-	p->len += len;
-	p->state = p->len ? PLACE_READY : PLACE_FREE;
-	if (!len)
-		f->streams[out & 1].refused = 1;
-	tap_unlock(f);
-	return 0;
 }
 
 /* The piece of a place, made anew for bytes from SEQ on, or NULL. */
@@ -339,7 +319,7 @@ static __always_inline int tap_settle_new(struct __sk_buff *skb, const struct se
 	if (mode == TAP_EARLY)
 		return tap_early(skb, seg);
 	if (mode == TAP_ADOPT) {
-		if (tap_adopt(skb, seg, out))
+		if (tap_adopt(skb, seg, out) || bpf_sk_storage_get(&socket_flows, sk, 0, 0))
 			return 1;
 		/* The witness asks for a segment of each direction. */
 		if (seg->len && tap_note_begun(sk, (__u8)(1 << (out & 1))) == TAP_BEGUN)

@@ -63,8 +63,7 @@ static __always_inline void tap_announce(struct __sk_buff *skb, struct bpf_sock 
 {
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct record_remote remote;
-	struct socket_mark *mark =
-		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
 	__u64 now_ns = bpf_ktime_get_ns();
 	__u8 known;
 	int said;
@@ -253,7 +252,7 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 
 /* A connection on which no POST has been seen: lets it go once nothing is under way, or once it
  * cannot be read any more. A part of an answer passes in direction OUT just now, which who asks has
- * not seen yet: no request follows upon it meanwhile. */
+ * not seen yet: no request follows it meanwhile. */
 bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int out)
 {
 	__u8 asking = bytes_forget(f->flow.sides[!out].http1.phase);
@@ -267,7 +266,7 @@ bytes_function int tap_let_go(struct bpf_sock *sk, struct socket_flow *f, int ou
 	if (!idle && !f->flow.common.tunnel && asking != PHASE_LOST && answering != PHASE_LOST &&
 	    answering != PHASE_UNTIL_CLOSE)
 		return 0;
-	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	mark = tap_storage(&socket_marks, sk);
 	if (mark)
 		mark->whole = idle && !f->flow.common.guessing;
 	tap_forget(sk, f);
@@ -325,8 +324,11 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 			return TAP_PASS;
 	}
 	/* Before what TCP drops is left out: if TCP takes it all the same, bytes are missed. */
-	if (!bytes_forget(f->streams[out].known))
+	if (!bytes_forget(f->streams[out].known)) {
+		if (!out && tap_follows_early(&seg, out))
+			tap_go_settle(skb, TAP_ADOPT, out);
 		tap_know(skb, f, &seg, out, out);
+	}
 	if (out)
 		tap_sends(f, &seg);
 	else

@@ -18,8 +18,8 @@
  * They have no names, and are found through the table that BIO_f_ssl returns; see
  * user/tap/tlslib.c.
  *
- * At its first use a connection is announced, be it only for its handshake: tlsmatch.c holds these
- * against the TLS connections that the socket tap sees.
+ * At its first use a connection is announced, even if that is only its handshake: tlsmatch.c holds
+ * these against the TLS connections that the socket tap sees.
  *
  * A connection is whole when it was seen before its handshake began: every SSL object is told first
  * which end it is, by SSL_set_connect_state or SSL_set_accept_state, which SSL_connect and
@@ -147,7 +147,7 @@ static __always_inline void tls_miss(struct shared_tls_key *key)
 
 #define TLS_BIO_TYPE 0x207 /* BIO_TYPE_SSL */
 
-/* The SSL object behind a BIO; 0 when it cannot be told. In OpenSSL 1.1 a BIO begins with the
+/* The SSL object behind a BIO; 0 when it is not known. In OpenSSL 1.1 a BIO begins with the
  * address of its methods, which begin with its type, and has its data at 56. In 3 something else
  * comes first. */
 static __always_inline __u64 tls_of_bio(__u64 bio)

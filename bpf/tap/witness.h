@@ -348,7 +348,7 @@ static __always_inline int witness_born(struct sock *sk)
 	    tcp->bytes_acked > WITNESS_SLACK ||
 	    bpf_ktime_get_ns() < attached_ns[bytes_mask((__u32)target, SHARED_TARGETS_MAX - 1)])
 		return 0;
-	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	mark = tap_storage(&socket_marks, sk);
 	if (mark)
 		mark->met = 1;
 	return 0;
@@ -392,7 +392,7 @@ static __always_inline int witness_state(struct sock *sk, int old, int new)
 	}
 	if ((!missing.in && !missing.out) || witness_is_excused(mark, (__u32)target))
 		return 0;
-	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	mark = tap_storage(&socket_marks, sk);
 	if (mark)
 		witness_excuse(f, mark, &missing);
 	witness_report(sk, (__u32)target, RECORD_UNSEEN_BYTES, &missing);
@@ -413,8 +413,7 @@ static __always_inline int witness_say(struct bpf_iter__task_file *ctx, struct s
 /* 1 the first time that a socket is said to carry what is not read. */
 static __always_inline __u8 witness_first(struct sock *sk)
 {
-	struct socket_mark *mark =
-		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
 
 	if (!mark || mark->counted)
 		return 0;
@@ -446,7 +445,7 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 		}
 		return 0;
 	}
-	mark = bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	mark = tap_storage(&socket_marks, sk);
 	if (!mark)
 		return 0;
 	excused = witness_is_excused(mark, sight->target);
@@ -478,8 +477,7 @@ static __always_inline int witness_is_database(struct sock *sk)
 static __always_inline int witness_look_outside(struct bpf_iter__task_file *ctx, struct sock *sk,
 						struct tcp_sock *tcp, struct shared_sight *sight)
 {
-	struct socket_mark *mark =
-		bpf_sk_storage_get(&socket_marks, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
 	__u64 bytes, before;
 	__u8 met;
 

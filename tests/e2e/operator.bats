@@ -74,9 +74,12 @@ CONFINED
   receiver bob
   sender alice "http://127.0.0.1:$(connector_port bob)"
   telltale_config tt "$(connector_cgroup alice)"
-  run "$TELLTALE" check --config "$BED/tt.yaml"
+  # On a terminal it says what takes long, until that is done.
+  run script -qec "$TELLTALE check --config $BED/tt.yaml" /dev/null
   echo "$output"
   [ "$status" = 0 ]
+  [[ $output == *'the kernel verifies them'* ]]
+  output=$(sed $'s/.*\e\\[K//; s/\r//' <<<"$output")
   for line in 'ok +consent' 'ok +kernel' 'ok +cgroup' 'ok +capabilities' \
     'ok +target .*1 process whose TLS' 'ok +programs' 'ok +rates' 'ok +collector .*nothing leaves' 'ok +listen'; do
     grep -qE "^$line" <<<"$output"
@@ -96,8 +99,15 @@ CONFINED
   sed -i 's/^listen: .*/listen: 192.0.2.1:9464/' "$BED/broken.yaml"
   echo "listen_token: $BED/token" >>"$BED/broken.yaml"
   (umask 077 && openssl rand -hex 32 >"$BED/token")
-  run "$TELLTALE" check --config "$BED/broken.yaml"
-  grep -qE '^FAIL +listen .*an address of this host' <<<"$output"
+  run -1 --separate-stderr "$TELLTALE" check --json --config "$BED/broken.yaml"
+  python3 - "$output" <<'PYTHON'
+import json, sys
+d = json.loads(sys.argv[1])
+said = [(c["verdict"], c["check"]) for c in d["checks"]]
+assert d["failed"] == sum(v == "fail" for v, _ in said) > 3 and d["warnings"] == sum(v == "warn" for v, _ in said), d
+assert {v for v, _ in said} == {"ok", "warn", "fail"} and ("fail", "consent") in said, said
+assert any("an address of this host" in c["text"] for c in d["checks"] if c["check"] == "listen"), d
+PYTHON
 }
 
 @test "check names a process whose TLS cannot be read, and one that already watches" {
@@ -136,6 +146,12 @@ CONFINED
   bed_wait 5 'the endpoint to be seen' seen_endpoint "${url#http://}"
   "$TELLTALE" peers --config "$BED/tt.yaml" >"$BED/seen"
   run ! grep -q secret-of-alice "$BED/seen"
+  "$TELLTALE" peers --json --config "$BED/tt.yaml" >"$BED/seen.json"
+  python3 - "$BED/seen.json" "${url#http://}" <<'PYTHON'
+import json, sys
+peer, = (p for p in json.load(open(sys.argv[1]))["peers"] if p["endpoint"].startswith(sys.argv[2]))
+assert peer["role"] == "client" and len(peer["token"]) == 16 and peer["asset"] is None and peer["by"] is None, peer
+PYTHON
   # Pasted into the configuration with assets filled in, it attributes packets that had no asset before.
   { echo peers: && sed -E 's/asset: .*/asset: {code: EUR, scale: 6}/' "$BED/seen"; } >>"$BED/tt.yaml"
   telltale_stop tt

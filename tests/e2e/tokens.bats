@@ -5,7 +5,7 @@
 
 load helper
 
-@test "two peers in different assets behind one endpoint are told apart by token" {
+@test "two peers in different assets behind one endpoint are distinguished by token" {
   connector_start bob "{$BOB,\"asset\":$EUR,\"listen\":{\"host\":\"127.0.0.1\"},\"incoming\":[
     {\"token\":\"token-of-euros\",\"asset\":$EUR},{\"token\":\"token-of-dollars\",\"asset\":$USD}]}"
   url=http://127.0.0.1:$(connector_port bob)

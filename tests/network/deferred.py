@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deferred.py serve COUNT FILE: listens and lets the kernel defer each connection until its request is there,
+"""deferred.py serve COUNT FILE [ADDRESS]: listens and lets the kernel defer each connection until its request is there,
 so that the request comes before its socket. Answers when it has COUNT requests. Its port is in FILE.
-deferred.py ask PORT COUNT APART BODY: posts the file BODY once on each of COUNT connections, whose ports are
+deferred.py ask PORT COUNT APART BODY [ADDRESS]: posts the file BODY once on each of COUNT connections, whose ports are
 APART from each other, all before any is answered. Prints how many were answered."""
 import os
 import random
@@ -9,10 +9,10 @@ import socket
 import sys
 
 
-def serve(count, path):
+def serve(count, path, address="127.0.0.1"):
     server = socket.socket()
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
-    server.bind(("127.0.0.1", 0))
+    server.bind((address, 0))
     server.listen(count)
     with open(path + ".new", "w") as file:
         print(server.getsockname()[1], file=file)
@@ -32,14 +32,14 @@ def bound(count, apart):
         try:
             for i in range(count):
                 sockets.append(socket.socket())
-                sockets[-1].bind(("127.0.0.1", first + i * apart))
+                sockets[-1].bind(("", first + i * apart))
             return sockets
         except OSError:
             for s in sockets:
                 s.close()
 
 
-def ask(port, count, apart, path):
+def ask(port, count, apart, path, address="127.0.0.1"):
     body = open(path, "rb").read()
     head = (
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
@@ -48,12 +48,12 @@ def ask(port, count, apart, path):
     sockets = bound(count, apart)
     for s in sockets:
         s.settimeout(30)
-        s.connect(("127.0.0.1", port))
+        s.connect((address, port))
         s.sendall(head + body)
     print(sum(s.recv(4096).startswith(b"HTTP/1.1 503") for s in sockets))
 
 
 if sys.argv[1] == "serve":
-    serve(int(sys.argv[2]), sys.argv[3])
+    serve(int(sys.argv[2]), *sys.argv[3:])
 else:
-    ask(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    ask(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

@@ -70,6 +70,25 @@ bad_network() {
   telltale_stop tt
 }
 
+@test "requests that come before their sockets, most of them twice, are read once" {
+  network_start 1500 seed=9 dup=0.9 reorder=0.3
+  prepare_file "$BED/prepare"
+  in_network bob bed_spawn early python3 "$BATS_TEST_DIRNAME/deferred.py" serve 16 "$BED/port" "$NETWORK_BOB"
+  bed_wait 10 'the listener' test -e "$BED/port"
+  telltale_config tt "$BED_CGROUP/early"
+  telltale_start tt
+  for _ in 1 2 3 4 5 6; do
+    [ "$(nsenter "--net=$(network_of alice)" python3 "$BATS_TEST_DIRNAME/deferred.py" \
+      ask "$(cat "$BED/port")" 16 1 "$BED/prepare" "$NETWORK_BOB")" = 16 ]
+  done
+  bed_wait 10 'the ring to be read' telltale_quiet tt
+  telltale_stop tt
+  network_unseen tt
+  grep '^telltale_exchanges_total' "$BED/tt.metrics"
+  grep -q '^telltale_exchanges_total{.*outcome="http_error"} 96$' "$BED/tt.metrics"
+  [ "$(network_gaps tt)" = 0 ]
+}
+
 @test "messages cut into segments of 88 bytes, out of order, are read whole" {
   bad_network 128 seed=4 reorder=0.1
   nearly 300

@@ -9,7 +9,7 @@ const fs = require('fs')
 const { chromium } = require('playwright-core')
 
 const PATIENCE_MS = 180000 // long enough for a busy machine
-const SIZES = { screen: { width: 1280, height: 900 }, phone: { width: 390, height: 844 }, narrow: { width: 320, height: 640 } }
+const SIZES = { screen: { width: 1280, height: 900 }, phone: { width: 390, height: 844 }, narrow: { width: 320, height: 640 }, wide: { width: 2560, height: 1440 } }
 const CHROMIUM = process.env.CHROMIUM ||
   ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => fs.existsSync(path))
 
@@ -41,6 +41,13 @@ async function until (page, wanted, argument) {
     if (Date.now() > deadline) throw new Error(`never true: ${wanted}`)
     await page.waitForTimeout(100)
   }
+}
+
+// The state and words of each part: {Targets: ["good", "1 attached, 2 cgroups"], ...}.
+async function conditions (page) {
+  const all = await page.$$eval('#conditions li', (list) => list.map((c) =>
+    [c.dataset.part, [c.dataset.state, [...c.querySelectorAll('p:not(.part)')].map((p) => p.textContent).join('; ')]]))
+  return Object.fromEntries(all)
 }
 
 const attribute = (page, selector, name) => page.getAttribute(selector, name)
@@ -107,7 +114,11 @@ const CHECKS = {
     await page.unroute('**/sent.json')
     assert.equal(await page.textContent('#kpi-transactions'), Number(all.get('transactions_total{}')).toLocaleString('en'))
     assert.equal(await attribute(page, '#kpi-value', 'data-exact'), all.get('telltale_amount_fulfill_total{origin="originated"}'))
-    assert(await page.isHidden('#quiet'))
+    const how = await conditions(page)
+    assert.match(how.Targets.join(), /^good,1 attached, [\d,]+ cgroups?$/)
+    assert.match(how.Packets.join(), /^good,the last one /)
+    assert.match(how.Exports.join(), /^good,the last one was accepted /)
+    assert.match(how.Rates.join(), /^good,/)
     assert.match(await page.textContent('#kpi-value-error'), /^± \$[\d.,]+$/)
     assert.match(await page.textContent('#noise'), /right on average.*The network's figure for the same payments is \$[\d.,]+/)
     for (const window of ['hour', 'day', 'week', 'month', 'year']) {
@@ -115,6 +126,14 @@ const CHECKS = {
     }
     const outcome = await page.textContent('#outcomes tr[data-outcome=fulfilled] td.n')
     assert.equal(outcome, Number(all.get('telltale_exchanges_total{outcome="fulfilled"}')).toLocaleString('en'))
+    const peers = await page.$$eval('#peers tbody tr', (rows) => rows.map((row) => ({ ...row.dataset, cells: row.innerText })))
+    assert.equal(peers.length, 1)
+    let exchanges = 0
+    for (const [name, value] of all) exchanges += name.startsWith(`telltale_peer_exchanges_total{peer="${peers[0].peer}" `) ? Number(value) : 0
+    assert.equal(peers[0].exchanges, String(exchanges))
+    assert.match(peers[0].cells, /\d ms/)
+    const columns = await page.$$eval('#columns tbody tr', (rows) => rows.map((row) => row.dataset.column))
+    assert.deepEqual(columns, ['peer_and_wire', 'reply_wait']) // all that is known of what a node originates
     const endpoints = await page.$$eval('#endpoints li', (list) => list.map((e) => ({ ...e.dataset })))
     for (const e of endpoints) {
       const delivered = await page.textContent(`#endpoints li[data-url="${e.url}"] .facts`)
@@ -128,6 +147,9 @@ const CHECKS = {
     const page = await open({ query: '?window=hour' })
     await page.waitForSelector(`#kpi-transactions[data-exact="${transactions}"]`)
     assert(await page.$eval('#points tbody', (body) => body.rows.length >= 1))
+    // A node that is minutes old has an axis of minutes, not an empty hour.
+    const minutes = await page.evaluate(() => { const [from, to] = charts.value.xAxisRange(); return (to - from) / 60000 })
+    assert(minutes < 30, `an axis of ${minutes} minutes`)
   },
 
   // A node that has seen nobody pay has counted nothing yet, and the page does not claim older figures.
@@ -140,14 +162,23 @@ const CHECKS = {
     assert.match(await attribute(page, '#chart-transactions', 'data-empty'), /No transaction/)
     assert.doesNotMatch(await page.textContent('#all tr[data-window=hour]'), /all of it/)
     assert.match(await page.textContent('#exports-sub'), /nothing leaves this host/)
-    assert.match(await page.textContent('#quiet'), /No ILP packet has been seen since .*not the right target/)
-    assert(await page.isVisible('#quiet'))
+    const how = await conditions(page)
+    assert.match(how.Packets.join(), /^warn,no ILP packet has been seen for 15 min; is this the right target\?/)
+    assert.match(how.Targets.join(), /^bad,1: gone: process 1 has ended; .*telltale discover/)
+    assert.equal(how.Coverage[0], 'good')
+    assert.match(await page.textContent('#clear summary'), /^2\d checks clear$/)
+    assert(await page.isHidden('#unseen'))
+    assert.equal(await page.textContent('#outcomes-none summary'), '7 other outcomes did not occur')
+    assert.equal(await page.$eval('#outcomes tbody', (body) => body.rows.length), 2)
+    // Title and icon say it in another tab.
+    assert.equal(await page.title(), '✗ cloud-nine · telltale')
+    assert.match(await attribute(page, '#icon', 'href'), /rx='8' fill='%23b3261e'/)
   },
 
   // A sentence is in one of the notices or under the heading.
   async notice (words) {
     const page = await open()
-    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span')]
+    await until(page, (w) => [...document.querySelectorAll('.notice:not([hidden]), #span, #conditions')]
       .some((n) => n.textContent.includes(w)), words)
   },
 
@@ -192,6 +223,8 @@ const CHECKS = {
     await page.keyboard.press('ArrowRight')
     await page.waitForSelector('#all tr[data-window=day][data-selected]')
     await until(page, () => document.querySelector('#chart-value').getAttribute('aria-label').includes('last day'))
+    // What is chosen is in the address.
+    assert.equal(new URL(page.url()).searchParams.get('window'), 'day')
     await page.focus('#theme')
     for (const theme of ['light', 'dark', 'auto']) {
       await page.keyboard.press('Enter')
@@ -202,12 +235,13 @@ const CHECKS = {
     assert.deepEqual(shown, ['packet_amount_fulfill'])
   },
 
-  // A phone scrolls the page up and down, never sideways.
+  // A phone scrolls the page up and down, never sideways; a large screen is used.
   async phone () {
-    for (const size of ['phone', 'narrow']) {
+    for (const size of ['phone', 'narrow', 'wide']) {
       const page = await open({ size, query: '?window=year&audience=own' })
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       if (wide > 0) faults.push(`${size}: ${wide} pixels too wide`)
+      if (size === 'wide') assert((await page.locator('#chart-value').boundingBox()).width > 500)
       await page.context().close()
     }
   },
@@ -234,6 +268,33 @@ const CHECKS = {
     assert(shades > 500, `${shades} pixels of a band`)
   },
 
+  // A moment is shown in all charts at once, wherever the pointer is.
+  async crosshair () {
+    const page = await open({ query: '?window=day' })
+    assert.equal(await page.textContent('[data-kpi=value] .bucket'), 'by 10 minutes')
+    await page.hover('#chart-value canvas >> nth=-1')
+    const readouts = await page.$$eval('.readout', (all) => all.map((r) => r.textContent.split(' · ')[0]))
+    assert(readouts[0] && readouts.every((r) => r === readouts[0]), `${readouts}`)
+    assert.equal(await page.locator('.cross:visible').count(), 3)
+    await page.mouse.move(0, 0)
+    await until(page, () => ![...document.querySelectorAll('.readout')].some((r) => r.textContent))
+  },
+
+  // The links give the points of the window that is shown.
+  async downloads () {
+    const page = await open({ query: '?window=week&view=own' })
+    const links = await page.$$eval('.downloads a', (all) => all.map((a) => a.href))
+    const [csv, json] = await Promise.all(links.map(async (link) => (await fetch(link)).text()))
+    const [names, ...lines] = csv.trimEnd().split('\r\n').map((line) => line.split(','))
+    const points = JSON.parse(json).points
+    assert(points.length > 100 && lines.length === points.length, `${points.length} points, ${lines.length} lines`)
+    const first = Object.fromEntries(names.map((name, i) => [name, lines[0][i]]))
+    assert.equal(Date.parse(first.from), 1000 * points[0].at_s)
+    assert.equal(Number(first.transactions), points[0].transactions)
+    assert.equal(Math.round(10000 * first.value), points[0].value)
+    assert(Math.abs(10000 * first.value_error - 2 * points[0].value_sd) < 2, `${first.value_error}`)
+  },
+
   // Text from a collector or the configuration is shown as text, never as markup. The test puts markup into
   // the answers.
   async hostile () {
@@ -242,12 +303,13 @@ const CHECKS = {
     const markup = '<img src="/x" onerror="document.title = 1"><script>document.title = 2</script>'
     status.instance = markup
     status.history.trouble = markup
+    for (const c of status.conditions) Object.assign(c, { text: markup, fix: markup })
     for (const e of status.endpoints) Object.assign(e, { url: markup, last_error: markup, consecutive_failures: 1 })
     await page.route('**/status.json', (route) => route.fulfill({ json: status }))
     await until(page, (m) => document.querySelector('#instance').textContent === m, markup)
     assert.equal(await page.textContent('#endpoints .words'), 'Last error: ' + markup)
     assert.equal(await page.$$eval('img, main script', (all) => all.length), 0)
-    assert.equal(await page.title(), markup + ' · telltale')
+    assert.match(await page.title(), /^[✗!] <img .* · telltale$/)
   },
 
   // A daemon that answers but no longer measures is not live. The page's clock jumps ahead with each such
@@ -293,6 +355,7 @@ const CHECKS = {
     try {
       await page.waitForSelector('#live[data-state=lost]')
       assert.match(await page.textContent('#lost'), /does not answer/)
+      assert.match(await page.title(), /^✗ /)
     } finally {
       process.kill(Number(pid), 'SIGCONT')
     }

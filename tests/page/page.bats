@@ -61,9 +61,10 @@ paid() {
   url=http://127.0.0.1:$(connector_port bob)
   sender alice "$url"
   collector_start net
-  telltale_config tt "$(connector_cgroup alice)" endpoints: "$(telltale_endpoint "$(collector_url net)" network)"
+  telltale_config tt "$(connector_cgroup alice)" 'profile: {columns: true}' endpoints: "$(telltale_endpoint "$(collector_url net)" network)"
   telltale_start tt
-  connector_pay alice "{\"payments\":24,\"concurrency\":4,$(to "$url")}"
+  connector_pay alice "{\"payments\":3,\"concurrency\":1,$(to "$url")}"
+  connector_pay alice "{\"payments\":21,\"concurrency\":4,$(to "$url")}"
   first=$(connector_truth alice originated transactions)
   bed_wait 60 'the payments on /metrics' paid "$first"
   run --separate-stderr in_browser figures "$first"
@@ -73,6 +74,10 @@ paid() {
   run --separate-stderr top_there 'wait:live;wait:Delivered;show;key:q;end'
   echo "$output"
   [[ $output =~ 'network   '$(collector_url net)' '+[0-9,]+' '+[0-9]+' s '+[0-9.]+' '(ms|s)' '+[0-9.]+' '(B|kB)$'\n' ]]
+  # How the peer does, and where a packet's time goes.
+  run --separate-stderr top_there "wait:live;key:p;wait:Peers, since the start;wait:${url#http://}/;wait:peer and wire;wait:p: all;show;key:p;wait:Outcomes;key:q;end"
+  echo "$output"
+  [[ $output == *'status 0'* ]]
   # The memory it uses with page and history in use.
   memory=$(telltale_memory tt)
   echo "# telltale's two halves take $memory kB with page and history" >&3
@@ -158,7 +163,7 @@ PYTHON
 @test "the page has no serious barrier, works by keyboard and on a phone, and draws noise as noise" {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
-  in_browser barriers+keyboard+phone+noisy+zones+hostile+frozen
+  in_browser barriers+keyboard+phone+noisy+crosshair+downloads+zones+hostile+frozen
   in_browser outage "$(bed_pid tt)"
 }
 
@@ -201,6 +206,11 @@ year_of_page() {
   curl --silent --fail "$(page_url)status.json" >"$BED/status" && bed_json "$BED/status" windows own 4 transactions
 }
 
+# printed ARGUMENT...: what `top` prints without a terminal.
+printed() {
+  "$TELLTALE" top --config "$BED/tt.yaml" "$@" </dev/null
+}
+
 # year_is_between SCREEN LEAST MOST: whether the year's line on SCREEN has a number from LEAST to MOST.
 year_is_between() {
   grep 'Year ' <<<"${1//,/}" | grep -oE '[0-9]+' | awk -v least="$2" -v most="$3" \
@@ -212,7 +222,16 @@ year_is_between() {
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   bed_wait 30 'a failed export' bash -c "curl -sf $(page_url)status.json | grep -q 'Connection refused'"
   before=$(year_of_page)
-  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:exact, for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
+  # Compressed for a client that accepts it, and small.
+  curl --silent --fail "$(page_url)" >"$BED/page"
+  curl --silent --fail --header 'Accept-Encoding: br, gzip;q=0.5' "$(page_url)" >"$BED/page.gz"
+  zcat "$BED/page.gz" | cmp - "$BED/page"
+  (($(stat -c %s "$BED/page.gz") <= 60000))
+  for path in metrics status.json 'history.json?window=year'; do
+    curl --silent --fail --header 'Accept-Encoding: gzip' "$(page_url)$path" | gzip --test
+    [[ $(curl --silent --head --header 'Accept-Encoding: gzip;q=0' "$(page_url)$path") != *Content-Encoding* ]]
+  done
+  run --separate-stderr top_there 'wait:live;wait:last hour;key:y;wait:last year;show;key:v;wait:v: for you;wait:not told to the network;gone:nothing was missed;key:v;wait:as the network;key:\x1bOC;wait:last hour;key:q;end'
   echo "$output $stderr"
   [[ $output == *'cloud-nine'*'Transactions by'*'Outcomes'*'Pay time'*'Not seen'*'Connection'*'status 0'*'cursor shown' ]]
   [[ $output == *'Delivered    Last    Took   Bytes'*'http://127.0.0.1:1 '*' in a row '*'B'* ]]
@@ -220,6 +239,24 @@ year_is_between() {
   [[ $output =~ 'Outcomes  fulfilled '[0-9.]+'M  rejected '[0-9,]+'  expired '[0-9,]+'  no answer '[0-9,]+'  ..' ]]
   # The year is exactly the page's: it is between the page's figures from before and after.
   year_is_between "$output" "$before" "$(year_of_page)"
+
+  # Once, for programs and for people, without a terminal.
+  printed --json --window year --view network >"$BED/top.json"
+  python3 - "$BED/top.json" "$before" <<'PYTHON'
+import json, sys
+top = json.load(open(sys.argv[1]))
+year = top["status"]["windows"]["own"][4]
+assert year["window"] == "year" and year["transactions"] >= int(sys.argv[2]), year
+assert (top["history"]["window"], top["history"]["view"]) == ("year", "network"), top["history"]
+parts = {c["part"]: c for c in top["status"]["conditions"]}
+assert top["status"]["condition"] == parts["Exports"]["state"] == "bad" and parts["Exports"]["fix"], parts
+PYTHON
+  run -0 printed --once
+  echo "$output"
+  [[ $output == *'cloud-nine, testnet'*'Exports '*'bad '*'Connection refused'*$'\nyear '* ]]
+  year_is_between "${output/$'\n'year /$'\n'Year }" "$before" "$(year_of_page)"
+  run -1 printed
+  [[ $output == *--once* ]]
 
   run --separate-stderr top_there 'wait:live;size:120x40;wait:failed;size:40x10;wait:too small;size:80x24;wait:Outcomes;signal:SIGINT;end'
   echo "$output $stderr"

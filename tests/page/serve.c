@@ -6,7 +6,7 @@
  * serve CONFIG [new]: fills state_dir's history with a year of made-up snapshots up to now, then
  * serves the page with a new snapshot each second until it is told to end. With the mechanism
  * continual there is the network's view too; with `new` the node has run for a quarter of an
- * hour, and nobody has paid. History, page and exporter are the program's own.
+ * hour, its target is gone, and nobody has paid. History, page and exporter are the program's own.
  */
 #include <limits.h>
 #include <math.h>
@@ -27,6 +27,7 @@
 #include "privacy/noise.h"
 #include "release/released_new.h"
 #include "release/vocabulary.h"
+#include "target/target.h"
 
 #define NS     1000000000ull
 #define HOUR_S 3600
@@ -156,7 +157,9 @@ static struct released *look(const struct node *n, int64_t at_s, bool continual)
 	probes->labels[probes->labels_len++] = (struct released_label){"stream", "probe"};
 	add(r, METRIC_GAPS, "cause", "hole", (int64_t)n->gaps);
 	add(r, METRIC_OPAQUE, "reason", "tls-no-library", (int64_t)n->gaps / 3);
+	add(r, METRIC_TLS_PROCESSES, NULL, NULL, 1);
 	add(r, METRIC_LAST_PACKET, NULL, NULL, paid ? at_s : 0);
+	add(r, METRIC_RATES_AGE, "document", "network", 60);
 	if (continual)
 		r->network = network_view(n, at_s);
 	return r;
@@ -209,6 +212,22 @@ static int start_exporter(const struct config *c, struct exporter **out)
 	return export_start(&params, out);
 }
 
+/* The configuration's first target: attached, or gone. */
+static struct target *make_target(const struct config *c, bool gone, int64_t now_s)
+{
+	static struct target target;
+	struct target_status status = {.state = TARGET_ATTACHED, .cgroups = 2};
+
+	if (gone)
+		status = (struct target_status){.state = TARGET_GONE,
+						.reason = "process 1 has ended"};
+	status.since_ns = (uint64_t)now_s * NS;
+	if (!c->targets_len || target_init_apart(&target, &c->targets[0]))
+		abort();
+	target_set_status(&target, &status);
+	return &target;
+}
+
 int main(int argc, char **argv)
 {
 	struct node n = {.random = {20}};
@@ -236,7 +255,8 @@ int main(int argc, char **argv)
 	history_close(history);
 	if (config->endpoints_len && start_exporter(config, &exporter))
 		return 1;
-	if (local_open(config, &local, why, sizeof(why)) || local_start(local, exporter, NULL, 0)) {
+	if (local_open(config, &local, why, sizeof(why)) ||
+	    local_start(local, exporter, make_target(config, is_new, now_s), 1)) {
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """judge.py delays REPORT JOURNAL | quota CALM REPORT JOURNAL | sums REPORT | clock REPORT BEFORE AFTER TID |
-stacks REPORT JOURNAL SOURCE | folded REPORT FILE | pprof REPORT FILE
+live REPORT METRICS | stacks REPORT JOURNAL SOURCE | folded REPORT FILE | pprof REPORT FILE
 
 Compares what `telltale profile --json` says with the journals of those who made the delays. What is compared is
 always a time that was measured by the program that caused it; no time is expected by itself.
 """
 import json
+import re
 import sys
 from collections import defaultdict
 from statistics import median
@@ -152,6 +153,26 @@ def clock(report, before, after, tid):
         assert abs(error) < limit, f"{key} is {thread[key]} ns, and {own} by schedstat"
 
 
+def live(report, text):
+    """What the daemon shows of the same packets: another program saw them, a moment before or after."""
+    kind = report["kinds"]["forwarded"]
+    shown, wanted = defaultdict(float), defaultdict(float)
+    for line in text.splitlines():
+        found = re.match(r'telltale_column_ms_sum\{.*column="(\w+)"\} (\S+)', line)
+        if found:
+            shown[found[1]] = float(found[2])
+    for c in kind["columns"]:
+        inside = {"on_cpu": "on_cpu", "waiting_for_cpu": "waiting_for_cpu",
+                  "blocked": "dependencies" if c["waits_for"] else "not_runnable"}
+        name = inside[c["state"]] if c["part"].startswith("connector") else c["part"]
+        wanted[name] += c["ns"] / 1e6
+    packets = kind["splits"]["split"]
+    for name, ms in wanted.items():
+        assert abs(shown[name] - ms) <= 0.02 * ms + 0.1 * packets, f"{name}: {shown[name]} ms, profile: {ms} ms"
+    off = abs(sum(shown.values()) - sum(wanted.values())) / packets
+    print(f"# the daemon's columns of {packets} packets: as profile's, {off:.3f} ms a packet off together")
+
+
 def check_stacks(report, lines, source):
     """Two functions share the time as the connector says, and the one inlined into them is on its line."""
     cpu = report["on_cpu"]
@@ -212,6 +233,8 @@ def main():
         check_pprof(load(args[0]), args[1])
     elif what == "stacks":
         check_stacks(load(args[0]), [json.loads(line) for line in open(args[1])], args[2])
+    elif what == "live":
+        live(load(args[0]), open(args[1]).read())
     elif what == "quota":
         quota(load(args[0]), load(args[1]), [json.loads(line) for line in open(args[2])])
     else:

@@ -34,22 +34,35 @@ teardown() {
   judge quota "$BED/calm.report" "$BED/cut.report" "$BED/journal" >&3
 }
 
-@test 'packets in hand at once are not split, and a reject has its code' {
+@test 'packets in hand at once are not split, and a reject has its code; the daemon shows the same all the time' {
   bed_start
-  profile_start p --json
-  drive 4 several refused
+  telltale_config t "$BED_CGROUP/hop" 'profile:' '  columns: true' '  dependencies:' \
+    "    - {name: postgresql, port: $(cat "$BED/postgres.port")}" "    - {name: redis, port: $(cat "$BED/redis.port")}"
+  telltale_start t
+  profile_start p --json --slowest 100
+  drive 4 several refused postgres redis stop
   profile_end p
-  [[ $(bed_json "$BED/p.report" kinds forwarded packets) == 12 ]]
+  [[ $(bed_json "$BED/p.report" kinds forwarded packets) == 24 ]]
   [[ $(bed_json "$BED/p.report" kinds forwarded splits not_alone) == 8 ]]
-  [[ $(bed_json "$BED/p.report" kinds forwarded splits split) == 4 ]]
+  [[ $(bed_json "$BED/p.report" kinds forwarded splits split) == 16 ]]
   [[ $(bed_json "$BED/p.report" reject_codes T04 packets) == 4 ]]
   (($(bed_json "$BED/p.report" several_in_hand_ns on_cpu) > 0))
   judge sums "$BED/p.report" >&3
+  bed_wait 30 'the packets in the metrics' test_metric 24 t telltale_hops_total
+  [[ $(telltale_metric t telltale_hops_total 'split="split"') == 16 ]]
+  [[ $(telltale_metric t telltale_hops_total 'split="not_alone"') == 8 ]]
+  [[ $(telltale_metric t telltale_peer_exchanges_total 'outcome="rejected"') == 4 ]]
+  [[ $(telltale_metric t telltale_peer_rejects_total 'code="T04"') == 4 ]]
+  [[ $(telltale_metric t telltale_clocks) == 1 ]]
+  (($(telltale_metric t telltale_memory_bytes 'half="daemon"') > 0))
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/t.yaml")/metrics" >"$BED/metrics"
+  judge live "$BED/p.report" "$BED/metrics" >&3
+  telltale_stop t
 }
 
 @test 'only what was asked for is shown, in lines of 80 columns' {
   bed_start
-  profile_start p --outcome rejected --slowest 2
+  profile_start p --outcome rejected --slowest 2 --peer 127.0.0.1
   drive 3 calm refused
   profile_end p
   grep -q '^Forwarded: 3 packets$' "$BED/p.report"
@@ -103,8 +116,17 @@ teardown() {
 @test 'without clocks it says why, counts packets, and guesses nothing' {
   bed_start
   WITHIN=(unshare --pid --fork --mount-proc)
+  telltale_config t "$BED_CGROUP/hop" 'profile: {columns: true}'
+  BED_WITHIN=("${WITHIN[@]}")
+  telltale_start t
+  BED_WITHIN=()
   profile_start p --for 20s
   drive 2 calm refused
+  bed_wait 30 'the packets in the metrics' test_metric 4 t telltale_hops_total 'split="no_clock"'
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/t.yaml")/metrics" >"$BED/metrics"
+  grep -q '^telltale_clocks{.*} -1$' "$BED/metrics"
+  grep -q '^# clocks: .*--pid=host' "$BED/metrics"
+  grep -q 'no columns: .*--pid=host' "$BED/t.log"
   wait "$(bed_pid p)"
   grep -q '^No clocks: .*--pid=host' "$BED/p.report"
   grep -q '^Forwarded: 4 packets$' "$BED/p.report"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """dashboards.py: checks the dashboards with Grafana's own model (grafana-foundation-sdk): a key that the
-model does not know is lost when it reads and writes a dashboard. Prints each such error; exit status 1."""
+model does not know is lost when it reads and writes a dashboard. No panel lies over another, each has a unit and a
+description, and the boards have links to each other. Prints each such error; exit status 1."""
 import json
 import pathlib
 import sys
@@ -39,13 +40,26 @@ def overlaps(panels):
                 taken[x, y] = panel["title"]
 
 
+def unexplained(panels):
+    """Panels that leave a reader to guess. Rafiki's own are as Rafiki has them."""
+    for panel in panels:
+        if panel["type"] in ("row", "text"):
+            continue
+        if not panel.get("description"):
+            yield f"'{panel['title']}' has no description"
+        if not panel["fieldConfig"]["defaults"].get("unit"):
+            yield f"'{panel['title']}' has no unit"
+
+
 def main():
     register_default_plugins()
     wrong = 0
     for path in sorted(BOARDS.glob("*.json")):
         ours = json.loads(path.read_text())
         theirs = json.loads(JSONEncoder().encode(Dashboard.from_json(ours)))
-        for problem in [*lost(ours, theirs, path.stem), *overlaps(ours["panels"])]:
+        explained = [] if path.stem == "rafiki" else unexplained(ours["panels"])
+        links = [] if any(link["tags"] == ["telltale"] for link in ours["links"]) else [f"{path.stem} has no links"]
+        for problem in [*lost(ours, theirs, path.stem), *overlaps(ours["panels"]), *explained, *links]:
             wrong += 1
             print(problem)
     return 1 if wrong else 0

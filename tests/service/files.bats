@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 #
-# Checks the files of scripts/deploy/service, each with the program that reads it.
+# Checks the files of scripts/deploy/service and scripts/deploy/node, each with the program that reads it.
 
 bats_require_minimum_version 1.5.0
 
@@ -33,11 +33,22 @@ setup() {
   export TLS_CERT=$BATS_TEST_TMPDIR/cert TLS_KEY=$BATS_TEST_TMPDIR/key
   for network in testnet livenet; do
     "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$network.yaml"
+    NODES=$TLS_CERT "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/door.yaml" \
+      --config "$SERVICE/collector/$network.yaml"
   done
   "$PARTS/otelcol" validate --config "$SERVICE/collector/sidecar.yaml"
   # Without the file of a network it must not start, since it would have no network label.
   run "$PARTS/otelcol" validate --config "$SERVICE/collector/network.yaml"
   [ "$status" -ne 0 ]
+}
+
+@test "the Collector's list of the network's metrics is telltale's" {
+  allowed=$(sed -n 's/.*not IsMatch(name, "^(\(.*\))\$").*/\1/p' "$SERVICE/collector/network.yaml")
+  while read -r name; do [[ $name =~ ^($allowed)$ ]]; done < <(
+    sed -n 's/^\tMETRIC([A-Z_]*, "\([a-z_]*\)", [A-Z]*, NETWORK,.*/\1/p' "$ROOT/user/release/metrics.h" | tee "$BATS_TEST_TMPDIR/names")
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/names")" -ge 8 ]
+  while read -r name; do [[ ! $name =~ ^($allowed)$ ]]; done < <(
+    sed -n 's/^\tMETRIC([A-Z_]*, "\([a-z_]*\)", [A-Z]*, OWN,.*/\1/p' "$ROOT/user/release/metrics.h")
 }
 
 @test "the dashboards are those that make-dashboards makes, and Grafana's model knows all that is in them" {
@@ -59,7 +70,7 @@ setup() {
     run ! cmp -s "$BATS_TEST_TMPDIR/planted$n.json" "$SERVICE/grafana/dashboards/network.json"
   done <<'EDITS'
 0,/"drawStyle"/s//"drawStile"/
-s/"graphMode": "none"/"graphMode": "no"/
+s/"graphMode": "area"/"graphMode": "no"/
 s/"w": 24/"w": "24"/
 s/"wideLayout": true,//
 s/"type": "table"/"type": "stat"/
@@ -84,4 +95,29 @@ histogram_quantile(0.50, sum by (le, operation) (rate(ilp_prepare_packet_process
 histogram_quantile(0.95, sum by (le, operation) (rate(ilp_prepare_packet_processing_ms_bucket[$__rate_interval])))
 sum(rate(ilp_payment_round_trip_ms_sum[$__rate_interval])) by (error) / sum(rate(ilp_payment_round_trip_ms_count[$__rate_interval])) by (error)
 PROMQL
+}
+
+@test "telltale's own manifests are Kubernetes', ask for the documented capabilities only, and start nothing by themselves" {
+  node=$ROOT/scripts/deploy/node
+  "$PYTHON" "$BATS_TEST_DIRNAME/node.py" "$node" "$ROOT/scripts/deploy/OPERATOR.md"
+  # Planted errors: a wrong key, a wrong type, privileges, a network, a token, a start without configuration.
+  n=0
+  while read -r file edit; do
+    n=$((n + 1))
+    cp -r "$node" "$BATS_TEST_TMPDIR/planted$n"
+    sed -i "$edit" "$BATS_TEST_TMPDIR/planted$n/$file"
+    run ! cmp -s "$node/$file" "$BATS_TEST_TMPDIR/planted$n/$file"
+    run -1 "$PYTHON" "$BATS_TEST_DIRNAME/node.py" "$BATS_TEST_TMPDIR/planted$n" "$ROOT/scripts/deploy/OPERATOR.md"
+  done <<'EDITS'
+daemonset.yaml s/terminationGracePeriodSeconds/terminationGraceSeconds/
+daemonset.yaml s/hostPID: true/hostPID: 1/
+daemonset.yaml s/add: \[BPF,/add: [SYS_ADMIN, BPF,/
+daemonset.yaml s/allowPrivilegeEscalation: false/privileged: true/
+daemonset.yaml s/hostPID: true/hostPID: true\n      hostNetwork: true/
+daemonset.yaml s/automountServiceAccountToken: false/automountServiceAccountToken: true/
+daemonset.yaml s/secretName: telltale,/secretName: telltale, optional: true,/
+compose.yaml s/network_mode: none/network_mode: host/
+compose.yaml s/cap_add: \[BPF/cap_add: [SYS_MODULE, BPF/
+seccomp.json s/"bpf",/"bpf", "mount",/
+EDITS
 }

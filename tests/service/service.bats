@@ -180,6 +180,41 @@ both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_d
   [ -z "$(ask skewed)" ]
 }
 
+@test "a metric that is not the network's is dropped and counted" {
+  run -0 "$BATS_TEST_DIRNAME/skewed" "$(service_url)" "$BED/ca.pem" testnet 0
+  [ "$output" = 'took the export' ]
+  bed_wait 30 'it to be dropped' is 1 value 'sum(otelcol_processor_filter_datapoints_filtered{filter="filter/names"})'
+  [ -z "$(ask skewed)" ]
+}
+
+# The Collectors answer, and do not take it.
+refused() { run -1 verify "$@" && [[ $output == *'does not admit this sender'* ]]; }
+
+@test "a stranger and a node that was removed do not pass the network's door; who is on the list does" {
+  export TLS=$BED/tls
+  mkdir "$TLS" && cd "$TLS"
+  "$SERVICE/admit" first && "$SERVICE/admit" second && TLS=$(mktemp -d -p "$BED") "$SERVICE/admit" stranger
+  ports collector-3{,-health,-metrics}
+  NODES=$TLS/nodes.crt replica_start 3
+  replica_wait 3
+  endpoint=https://127.0.0.1:$(port_of collector-3)
+  node_start admitted "  - {url: $endpoint, audience: network, ca: $BED/ca.pem, cert: $TLS/first.crt, key: $TLS/first.key}"
+  node_do admitted 'pay 3'
+  bed_wait 30 'what it counts' is 3 value 'transactions_total{source="admitted"}'
+  for name in first second; do run -0 verify --endpoint "$endpoint" --cert $name.crt --key $name.key; done
+  refused --endpoint "$endpoint"
+  refused --endpoint "$endpoint" --cert stranger.crt --key stranger.key
+
+  [ "$("$SERVICE/admit" --list | cut -f 1 | tr '\n' ' ')" = 'first second ' ]
+  "$SERVICE/admit" --remove second
+  bed_wait 30 'the list to be read again' refused --endpoint "$endpoint" --cert second.crt --key second.key
+  run -0 verify --endpoint "$endpoint" --cert first.crt --key first.key
+  # The last one is not removed by mistake, and no name is admitted twice.
+  run -1 "$SERVICE/admit" --remove first
+  run -1 "$SERVICE/admit" first
+  node_do admitted stop
+}
+
 @test "the public Prometheus has nothing about single nodes" {
   [ "$(value 'count({__name__=~"network:.*"})' prometheus-public)" -ge 20 ]
   [ -z "$(ask '{__name__!~"network:.*"}' prometheus-public)" ]

@@ -21,15 +21,17 @@ ports() {
   for name; do [[ -e $BED/$name.port ]] || bed_free_port >"$BED/$name.port"; done
 }
 
-# replica_start NUMBER: starts a Collector, which keeps its address over restarts.
+# replica_start NUMBER: starts a Collector, which keeps its address over restarts. NODES is the list of those who may
+# send there; else anybody may.
 replica_start() {
   local name=collector-$1
   bed_spawn "$name" env GOMEMLIMIT="${COLLECTOR_MEMORY:-512MiB}" OTLP_ENDPOINT="127.0.0.1:$(port_of "$name")" \
     TLS_CERT="$BED/server.pem" TLS_KEY="$BED/server.key" MAX_CONNECTION_AGE="$COLLECTOR_AGE" \
     BATCH_TIMEOUT="${COLLECTOR_BATCH:-200ms}" REMOTE_WRITE_URL="${REMOTE_WRITE:-http://127.0.0.1:$(port_of prometheus)/api/v1/write}" \
     HEALTH_ENDPOINT="127.0.0.1:$(port_of "$name-health")" METRICS_HOST=127.0.0.1 \
-    METRICS_PORT="$(port_of "$name-metrics")" \
-    "$PARTS/otelcol" --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$NETWORK.yaml"
+    METRICS_PORT="$(port_of "$name-metrics")" NODES="${NODES:-}" \
+    "$PARTS/otelcol" --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$NETWORK.yaml" \
+    ${NODES:+--config "$SERVICE/collector/door.yaml"}
 }
 
 replica_wait() {
@@ -43,7 +45,7 @@ balancer_start() {
       "$PARTS/ngx_stream_module.so" "$BED/nginx.pid" "$BED/nginx.error"
     sed -e "s/collector-\([01]\).collectors:4317/COLLECTOR\1/; s/listen 4317/listen 127.0.0.1:$(port_of balancer)/" \
       -e "s/COLLECTOR0/127.0.0.1:$(port_of collector-0)/; s/COLLECTOR1/127.0.0.1:$(port_of collector-1)/" \
-      -e "s|/dev/stdout|$BED/connections.log|" "$SERVICE/balancer/nginx.conf"
+      -e "s|/dev/stdout|$BED/connections.log|; s/limit_conn senders .*;/limit_conn senders ${SENDERS:-256};/" "$SERVICE/balancer/nginx.conf"
   } >"$BED/nginx.conf"
   bed_spawn balancer nginx -c "$BED/nginx.conf" -p "$BED"
   bed_wait 20 'the balancer' test -s "$BED/nginx.pid"

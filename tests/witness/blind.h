@@ -3,7 +3,7 @@
  * blind.h - makes the socket tap blind to some traffic, as a fault of its own would: for the test
  * of the witness alone, in a program of its own.
  *
- * Which fault a connection meets is told by its server's port, so that one program has all: the
+ * Which fault a connection meets depends on its server's port, so that one program has all: the
  * port's remainder by TAP_BLIND_FAULTS, if the port is below those that the kernel gives to
  * clients.
  */

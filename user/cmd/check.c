@@ -29,16 +29,17 @@
 
 #define COLLECTOR_TIMEOUT_MS 3000
 
-enum { OPTION_PRINT = 256 };
+enum { OPTION_PRINT = 256, OPTION_JSON };
 
 struct arguments {
 	struct command_config config;
-	bool print;
+	bool print, json;
 };
 
 static const struct argp_option options[] = {
 	{"print-config", OPTION_PRINT, NULL, 0,
 	 "Print the effective configuration and where each value came from; check nothing", 1},
+	{"json", OPTION_JSON, NULL, 0, "Print JSON", 1},
 	{0},
 };
 
@@ -49,6 +50,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	(void)arg;
 	switch (key) {
 	case OPTION_PRINT: a->print = true; return 0;
+	case OPTION_JSON: a->json = true; return 0;
+	case ARGP_KEY_END:
+		if (a->print && a->json)
+			argp_error(state, "--print-config prints YAML; leave out --json");
+		return 0;
 	case ARGP_KEY_INIT: state->child_inputs[0] = &a->config; return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
@@ -287,6 +293,7 @@ static void check_targets(const struct config *config)
 			  strerror(-err));
 	for (size_t i = 0; i < n && follow; i++)
 		check_target(&targets[i]);
+	check_wait("programs", "the kernel verifies them, which may take 10 s");
 	if (probe_open(&none, &none, n, config->tls_connections, &probe, why, sizeof(why)))
 		check_say(HOST_FAIL, "programs", "%s", why);
 	else
@@ -432,6 +439,7 @@ static void check_collectors(const struct config *config)
 		const char *audience = e->audience == AUDIENCE_NETWORK ? "network" : "own";
 
 		why[0] = '\0';
+		check_wait("collector", "being asked");
 		export_way(e, way);
 		if (way[0])
 			check_say(HOST_WARN, "collector",
@@ -493,6 +501,9 @@ int cmd_check(int argc, char **argv)
 		return EXIT_FAILURE;
 	if (a.print) {
 		config_print(config, stdout);
+	} else if (a.json && check_as_json()) {
+		log_err("check", "out of memory");
+		failed = true;
 	} else {
 		check_consent(config);
 		check_account(config);

@@ -115,6 +115,7 @@ void check_rates(const struct config *config)
 
 	if (!rates)
 		return;
+	check_wait("rates", "being fetched");
 	rates_load(rates, RATES_TIMEOUT_MS);
 	for (unsigned i = 0; i < RATES_SOURCES; i++) {
 		struct rates_status s = rates_status(rates, i, 0);

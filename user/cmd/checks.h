@@ -9,9 +9,15 @@
 
 struct config;
 
+/* From now on lines are kept, and check_sum prints them as JSON. 0 or -ENOMEM. */
+int check_as_json(void);
+
 /* Prints one line about WHAT, escaped, and counts it. */
 void check_say(enum host_verdict verdict, const char *what, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* On a terminal, shows until the next line that WHAT takes a while. */
+void check_wait(const char *what, const char *words);
 
 /* Prints how many failed and warned; whether any failed. */
 bool check_sum(void);

@@ -106,7 +106,7 @@ static const struct argp_option enable_options[] = {
 	 "target",
 	 0},
 	{"network", OPTION_NETWORK, "NETWORK", 0,
-	 "The network that may be told: testnet or livenet", 0},
+	 "The network that may get its totals: testnet or livenet", 0},
 	{"yes", 'y', NULL, 0, "Agree without being asked, for automation", 0},
 	CONFIG_OPTION,
 	{0},

@@ -24,12 +24,15 @@
 
 struct arguments {
 	const char *config; /* NULL: the default path, which may be missing */
-	bool import;
+	bool import, json;
 	const char *inputs[INPUTS_MAX]; /* "-": standard input */
 	size_t inputs_len;              /* 0: standard input */
 };
 
+enum { OPTION_JSON = 256 };
+
 static const struct argp_option options[] = {
+	{"json", OPTION_JSON, NULL, 0, "Print JSON: what was seen", 0},
 	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
 	{0},
 };
@@ -40,6 +43,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'c': a->config = arg; return 0;
+	case OPTION_JSON: a->json = true; return 0;
+	case ARGP_KEY_END:
+		if (a->import && a->json)
+			argp_error(state, "`peers import` prints items to paste; leave out --json");
+		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0 && !strcmp(arg, "import"))
 			a->import = true;
@@ -157,7 +165,18 @@ static int ask_daemon(const char *path, struct answer *answer)
 	return -EIO;
 }
 
-static int show_seen(const struct config *config)
+/* Prints a daemon's answer in one of the two ways. */
+static int print_answer(const struct answer *answer, bool json)
+{
+	const char *text = answer->text ? answer->text : "";
+
+	if (json)
+		return peers_json_answer(text, answer->len);
+	puts("  # Endpoints seen so far, to paste under `peers:`.");
+	return peers_yaml_answer(text, answer->len, stdout);
+}
+
+static int show_seen(const struct config *config, bool json)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct answer answer = {0};
@@ -171,9 +190,8 @@ static int show_seen(const struct config *config)
 	err = ask_daemon(path, &answer);
 	if (err)
 		goto out;
-	puts("  # Endpoints seen so far, to paste under `peers:`.");
-	err = peers_yaml_answer(answer.text ? answer.text : "", answer.len, stdout);
-	if (err)
+	err = print_answer(&answer, json);
+	if (err == -EBADMSG)
 		log_err("peers",
 			"the daemon's answer at %s is not a list of peers; is it of the "
 			"same version?",
@@ -288,7 +306,7 @@ int cmd_peers(int argc, char **argv)
 	if (arguments.import && !arguments.inputs_len)
 		arguments.inputs[arguments.inputs_len++] = "-";
 	status = arguments.import ? import(config, arguments.inputs, arguments.inputs_len)
-				  : show_seen(config);
+				  : show_seen(config, arguments.json);
 	config_free(config);
 	return status;
 }

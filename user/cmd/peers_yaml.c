@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 
+#include "cmd/jsonout.h"
 #include "config/config.h"
 
 void peers_yaml_entry(FILE *out, const char *name, const char *endpoint, uint64_t token,
@@ -83,23 +84,35 @@ static int print_seen(struct json_object *peer, FILE *out)
 	return 0;
 }
 
-int peers_yaml_answer(const char *json, size_t len, FILE *out)
+/* The answer as an object with "peers"; NULL when it is not such an answer. */
+static struct json_object *parse_answer(const char *json, size_t len)
 {
 	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = NULL, *list;
-	int err = -EBADMSG;
+	struct json_object *root = tokener ? json_tokener_parse_ex(tokener, json, (int)len) : NULL;
 
-	if (!tokener)
-		return -ENOMEM;
-	root = json_tokener_parse_ex(tokener, json, (int)len);
-	list = member(root, "peers", json_type_array);
-	if (!list)
-		goto out;
-	err = 0;
+	json_tokener_free(tokener);
+	if (root && !member(root, "peers", json_type_array)) {
+		json_object_put(root);
+		root = NULL;
+	}
+	return root;
+}
+
+int peers_yaml_answer(const char *json, size_t len, FILE *out)
+{
+	struct json_object *root = parse_answer(json, len);
+	struct json_object *list = member(root, "peers", json_type_array);
+	int err = list ? 0 : -EBADMSG;
+
 	for (size_t i = 0; !err && i < json_object_array_length(list); i++)
 		err = print_seen(json_object_array_get_idx(list, i), out);
-out:
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return err;
+}
+
+int peers_json_answer(const char *json, size_t len)
+{
+	struct json_object *root = parse_answer(json, len);
+
+	return root ? jsonout_print(root) : -EBADMSG;
 }

@@ -22,6 +22,9 @@ void peers_yaml_entry(FILE *out, const char *name, const char *endpoint, uint64_
  * is not such an answer. */
 int peers_yaml_answer(const char *json, size_t len, FILE *out);
 
+/* Prints the same answer as JSON. As above, or -errno, logged. */
+int peers_json_answer(const char *json, size_t len);
+
 /*
  * Prints LEN bytes of JSON as items, with the tokens' fingerprints under KEY. The JSON is one or
  * more pages, one after the other or in an array. A page is the answer of Rafiki's admin API to

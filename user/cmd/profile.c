@@ -13,6 +13,7 @@
 #include "cmd/commands.h"
 #include "cmd/profile_session.h"
 #include "config/config.h"
+#include "config/profiling.h"
 #include "config/text.h"
 #include "profile/output.h"
 #include "profile/report.h"
@@ -22,7 +23,6 @@
 
 #define FOR_MS     30000
 #define FOR_MS_MAX 3600000
-#define PORTS_MAX  32
 #define FILES_MAX  8
 #define HZ         99 /* not a divisor of what else happens so often */
 
@@ -45,9 +45,9 @@ struct arguments {
 	size_t files_len;
 	unsigned hz;
 	struct report_params report;
-	size_t classes; /* in use */
-	struct timing_port ports[PORTS_MAX];
-	size_t ports_len;
+	struct config_dependency added[DEPENDENCIES_PORTS_MAX]; /* by --dependency */
+	size_t added_len;
+	struct dependencies dependencies;
 };
 
 static const struct argp_option options[] = {
@@ -69,30 +69,6 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-/* The number of the dependency NAME; 0: there is no room. */
-static unsigned class_of(struct arguments *a, const char *name)
-{
-	for (size_t i = 1; i <= a->classes; i++) {
-		if (!strcmp(a->report.classes[i].name, name))
-			return (unsigned)i;
-	}
-	if (a->classes == TAPE_CLASSES_MAX)
-		return 0;
-	a->report.classes[++a->classes].name = name;
-	return (unsigned)a->classes;
-}
-
-/* False: there is no room. */
-static bool add_port(struct arguments *a, const char *name, uint16_t port)
-{
-	unsigned class = class_of(a, name);
-
-	if (!class || a->ports_len == PORTS_MAX)
-		return false;
-	a->ports[a->ports_len++] = (struct timing_port){port, (uint8_t) class};
-	return true;
-}
-
 static void add_dependency(struct arguments *a, char *arg, struct argp_state *state)
 {
 	char why[CONFIG_WHY] = "", *equals = strrchr(arg, '=');
@@ -105,9 +81,10 @@ static void add_dependency(struct arguments *a, char *arg, struct argp_state *st
 		return;
 	}
 	*equals = '\0';
-	if (!add_port(a, arg, (uint16_t)port))
-		argp_error(state, "more than %d dependencies or %d ports", TAPE_CLASSES_MAX,
-			   PORTS_MAX);
+	if (a->added_len == DEPENDENCIES_PORTS_MAX)
+		argp_error(state, "more than %d times --dependency", DEPENDENCIES_PORTS_MAX);
+	else
+		a->added[a->added_len++] = (struct config_dependency){arg, port};
 }
 
 static enum outcome find_outcome(const char *word, struct argp_state *state)
@@ -286,10 +263,28 @@ out:
 	return err;
 }
 
+/* Those that are known, of the configuration, and of the command line. False: there are too many.
+ */
+static bool find_dependencies(struct arguments *a, const struct config *config)
+{
+	int err = 0;
+
+	config_dependencies(config, &a->dependencies);
+	for (size_t i = 0; i < a->added_len && !err; i++)
+		err = dependencies_add(&a->dependencies, a->added[i].name,
+				       (uint16_t)a->added[i].port);
+	if (err)
+		log_err("profile", "more than %d dependencies or %d ports", TAPE_CLASSES_MAX,
+			DEPENDENCIES_PORTS_MAX);
+	for (size_t i = 1; i <= TAPE_CLASSES_MAX; i++)
+		a->report.classes[i].name = a->dependencies.names[i];
+	return !err;
+}
+
 static int profile(struct arguments *a, const struct config *config)
 {
 	struct session *session = NULL;
-	int err = session_open(config, a->ports, a->ports_len, a->hz, &session);
+	int err = session_open(config, &a->dependencies, a->hz, &session);
 
 	if (!err) {
 		a->report.endpoint = session_endpoint;
@@ -316,8 +311,6 @@ int cmd_profile(int argc, char **argv)
 	char lacking[256];
 	int status = EXIT_FAILURE;
 
-	add_port(&a, "postgresql", 5432);
-	add_port(&a, "redis", 6379);
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		goto out;
 	log_route_libbpf();
@@ -329,6 +322,8 @@ int cmd_profile(int argc, char **argv)
 				   "--pid or --cgroup, or under `targets:`");
 		goto out;
 	}
+	if (!find_dependencies(&a, config))
+		goto out;
 	if (!host_may_start(lacking, sizeof(lacking))) {
 		log_err("profile", "%s", lacking);
 		goto out;

@@ -22,6 +22,7 @@
 #define EVENTS_MAX     1500000 /* 48 MB of marks */
 #define ENDPOINTS_MAX  512
 #define SAMPLES_MAX    500000
+#define SESSION_RING   (8u << 20)        /* bytes */
 #define DRAIN_MS       20                /* between two looks into the rings */
 #define TICK_NS        (500 * NS_PER_MS) /* ... at the list of processes */
 #define LATE_NS        (50 * NS_PER_MS)  /* an event is written this long after its time at most */
@@ -191,13 +192,14 @@ static void drain(struct session *s)
 /* The clocks see what goes on in each cgroup, too. */
 static int attach_timing(struct session *s)
 {
+	struct timing_cgroup *attached;
 	int err = 0;
 
 	for (size_t i = 0; s->timing && i < s->onlooker.targets_len && !err; i++) {
 		const struct target *t = &s->onlooker.targets[i];
 
 		for (size_t k = 0; k < t->cgroups_len && !err; k++) {
-			err = timing_attach_cgroup(s->timing, &t->cgroups[k]->cgroup);
+			err = timing_attach_cgroup(s->timing, &t->cgroups[k]->cgroup, &attached);
 			if (err)
 				log_err("profile", "cannot attach to %s: %s",
 					t->cgroups[k]->cgroup.path, strerror(-err));
@@ -231,8 +233,8 @@ static int open_sampler(struct session *s, unsigned hz)
 	return 0;
 }
 
-int session_open(const struct config *config, const struct timing_port *ports, size_t ports_len,
-		 unsigned hz, struct session **out)
+int session_open(const struct config *config, const struct dependencies *dependencies, unsigned hz,
+		 struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int err;
@@ -248,7 +250,8 @@ int session_open(const struct config *config, const struct timing_port *ports, s
 	if (!err)
 		err = open_sampler(s, hz);
 	if (!err) {
-		timing_open(ports, ports_len, &s->timing, s->no_clock, sizeof(s->no_clock));
+		timing_open(dependencies, SESSION_RING, &s->timing, s->no_clock,
+			    sizeof(s->no_clock));
 		/* The clocks run before the first exchange is seen. */
 		watch_processes(s);
 		err = attach(s);

@@ -21,10 +21,10 @@
 
 struct session;
 
-/* 0 or -errno, logged but for -ENOMEM. PORTS are where dependencies listen; HZ is how often stacks
+/* 0 or -errno, logged but for -ENOMEM. DEPENDENCIES are seen; HZ is how often stacks
  * are taken in a second of CPU time, 0: not at all. CONFIG is borrowed. */
-int session_open(const struct config *config, const struct timing_port *ports, size_t ports_len,
-		 unsigned hz, struct session **out);
+int session_open(const struct config *config, const struct dependencies *dependencies, unsigned hz,
+		 struct session **out);
 void session_close(struct session *s); /* detaches; accepts NULL */
 
 /* Looks on for FOR_NS, or until *ENDED, or until its memory is used up. */

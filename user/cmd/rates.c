@@ -8,8 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #include "base/clock.h"
 #include "cmd/commands.h"
+#include "cmd/jsonout.h"
 #include "config/config.h"
 #include "rates/decimal.h"
 #include "base/fetch.h"
@@ -19,13 +22,14 @@
 #define LOAD_TIMEOUT_MS 10000u
 #define LIFETIME_MS     86400000u
 
-enum flag { OPTION_CONFIG = 'c', OPTION_OPERATOR = 256, OPTION_NETWORK };
+enum flag { OPTION_CONFIG = 'c', OPTION_OPERATOR = 256, OPTION_NETWORK, OPTION_JSON };
 
 static const struct argp_option show_options[] = {
 	{"config", OPTION_CONFIG, "FILE", 0,
 	 "Take the locations from this configuration (" CONFIG_DEFAULT_PATH ")", 0},
 	{"operator", OPTION_OPERATOR, "LOCATION", 0, "The operator's own rates, used first", 0},
 	{"network", OPTION_NETWORK, "LOCATION", 0, "The network's rates, the fallback", 0},
+	{"json", OPTION_JSON, NULL, 0, "Print JSON", 0},
 	{0},
 };
 
@@ -42,6 +46,7 @@ static const char show_doc[] =
 
 struct show {
 	const char *config;
+	bool json;
 	struct rates_source_config sources[RATES_SOURCES];
 };
 
@@ -53,6 +58,7 @@ static error_t show_option(int key, char *arg, struct argp_state *state)
 	case OPTION_CONFIG: s->config = arg; break;
 	case OPTION_OPERATOR: s->sources[RATES_OPERATOR].location = arg; break;
 	case OPTION_NETWORK: s->sources[RATES_NETWORK].location = arg; break;
+	case OPTION_JSON: s->json = true; break;
 	case ARGP_KEY_ARG: argp_error(state, "'%s' is not an option", arg); break;
 	case ARGP_KEY_END:
 		if (s->config &&
@@ -71,6 +77,7 @@ static const struct argp show_argp = {
 
 struct line {
 	const struct rates_document *document;
+	struct json_object *rates; /* an array; NULL: lines are printed */
 };
 
 /*
@@ -103,6 +110,18 @@ static void format_value(const struct rates_document *d, const char *code, char 
 			 value % unit);
 }
 
+/* Numbers are text, so that no reader rounds them; a value that is no number is null. */
+static void add_rate(struct json_object *rates, const char *code, const char *buys,
+		     const char *value)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonout_text(o, "asset", code);
+	jsonout_text(o, "buys", buys);
+	jsonout_text(o, "worth", value[strspn(value, "0123456789.")] ? NULL : value);
+	json_object_array_add(rates, o);
+}
+
 static void print_rate(void *context, const char *code, struct rate rate)
 {
 	const struct line *line = context;
@@ -110,6 +129,10 @@ static void print_rate(void *context, const char *code, struct rate rate)
 
 	decimal_format(rate, buys, sizeof(buys));
 	format_value(line->document, code, value, sizeof(value));
+	if (line->rates) {
+		add_rate(line->rates, code, buys, value);
+		return;
+	}
 	printf("  %-11s  %24s  %24s\n", code, buys, value);
 }
 
@@ -143,7 +166,46 @@ static bool print_source(const struct rates *r, enum rates_source source, const 
 	return true;
 }
 
-static int show_sources(const struct rates_source_config *sources)
+static struct json_object *source_json(const struct rates *r, enum rates_source source)
+{
+	struct rates_status status = rates_status(r, source, clock_mono_ms());
+	struct json_object *o = json_object_new_object();
+	struct line line = {rates_in_use(r, source), json_object_new_array()};
+	char value[64];
+
+	jsonout_text(o, "source", source_names[source]);
+	jsonout_text(o, "error", status.loaded ? NULL : status.error);
+	jsonout_text(o, "base", status.loaded ? status.base : NULL);
+	json_object_object_add(
+		o, "age_s",
+		status.loaded ? json_object_new_int64((int64_t)(status.age_ms / 1000)) : NULL);
+	json_object_object_add(o, "rates", line.rates);
+	if (!status.loaded)
+		return o;
+	format_value(line.document, status.base, value, sizeof(value));
+	add_rate(line.rates, status.base, "1", value);
+	rates_each(r, source, print_rate, &line);
+	return o;
+}
+
+/* Returns whether there were rates to print. */
+static bool print_json(const struct rates *r)
+{
+	struct json_object *root = json_object_new_object(), *list = json_object_new_array();
+	bool any = false;
+
+	json_object_object_add(root, "sources", list);
+	for (int i = 0; i < RATES_SOURCES; i++) {
+		struct rates_status status = rates_status(r, (enum rates_source)i, clock_mono_ms());
+
+		if (status.configured)
+			json_object_array_add(list, source_json(r, (enum rates_source)i));
+		any |= status.loaded;
+	}
+	return !jsonout_print(root) && any;
+}
+
+static int show_sources(const struct rates_source_config *sources, bool json)
 {
 	struct rates *r = rates_new(sources);
 	bool any = false;
@@ -155,7 +217,9 @@ static int show_sources(const struct rates_source_config *sources)
 	/* The command prints each source's error itself, below. */
 	log_set_level(LOG_LEVEL_ERR);
 	rates_load(r, LOAD_TIMEOUT_MS);
-	for (int i = 0; i < RATES_SOURCES; i++)
+	if (json)
+		any = print_json(r);
+	for (int i = 0; i < RATES_SOURCES && !json; i++)
 		any |= print_source(r, (enum rates_source)i, sources[i].location);
 	rates_free(r);
 	if (fflush(stdout) || ferror(stdout)) {
@@ -165,7 +229,7 @@ static int show_sources(const struct rates_source_config *sources)
 	return any ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int show_configured(const char *path)
+static int show_configured(const char *path, bool json)
 {
 	struct config *config = NULL;
 	int status = EXIT_FAILURE;
@@ -176,7 +240,7 @@ static int show_configured(const char *path)
 	if (config_load(path, environ, stderr, &config))
 		return EXIT_FAILURE;
 	if (config->rates[RATES_OPERATOR].location || config->rates[RATES_NETWORK].location)
-		status = show_sources(config->rates);
+		status = show_sources(config->rates, json);
 	else
 		log_err("rates", "no rates are configured; name a source under `rates:`, or give "
 				 "--operator or --network");
@@ -193,8 +257,8 @@ static int cmd_show(int argc, char **argv)
 	if (argp_parse(&show_argp, argc, argv, 0, NULL, &s))
 		return EXIT_USAGE;
 	if (s.sources[RATES_OPERATOR].location || s.sources[RATES_NETWORK].location)
-		return show_sources(s.sources);
-	return show_configured(s.config);
+		return show_sources(s.sources, s.json);
+	return show_configured(s.config, s.json);
 }
 
 static error_t rates_option(int key, char *arg, struct argp_state *state)

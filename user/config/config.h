@@ -27,6 +27,20 @@
 #define CONFIG_PEERS_MAX    16384
 #define CONFIG_REMARKS_MAX  8
 
+/* A server that the connector asks, as a database. */
+struct config_dependency {
+	char *name;
+	uint64_t port; /* TCP; 1 to 65535 */
+};
+
+/* What is shown of packets' time and of peers, to the operator only. */
+struct config_profile {
+	bool columns;   /* the clocks of the targets' threads run; default false */
+	uint64_t peers; /* that have figures of their own; default 32, which is the most; 0: none */
+	struct config_dependency *dependencies; /* besides postgresql and redis */
+	size_t dependencies_len;
+};
+
 struct config {
 	bool enabled;
 	bool livenet_enabled;     /* the consent that livenet needs beside `enabled` */
@@ -55,7 +69,8 @@ struct config {
 	char *listen;       /* "127.0.0.1:9464", "unix:/path"; NULL: "none" in the file */
 	char *listen_group; /* whose members may open the Unix sockets; NULL: their owner alone */
 	char *listen_token; /* path of a file; NULL: the page asks for no token */
-	uint32_t idle_ms;   /* a payment ends after this long without an exchange; 30000 */
+	struct config_profile profile;
+	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
 	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
 	uint64_t tls_connections; /* with ILP, followed at the same time; 1024 */
 	char *state_dir;          /* "/var/lib/telltale" */

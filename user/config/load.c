@@ -16,6 +16,7 @@
 #include "config/schema.h"
 #include "config/text.h"
 #include "config/writers.h"
+#include "profile/per_peer.h"
 #include "release/series.h"
 
 /* *TEXT is malloc'ed. -EFBIG: larger than CONFIG_FILE_MAX. -EPERM: everybody may write to it. */
@@ -127,6 +128,7 @@ static int set_defaults(struct config *c, const char *path)
 	c->idle_ms = 30000;
 	c->max_payment_ms = 600000;
 	c->tls_connections = 1024;
+	c->profile.peers = PER_PEER_MAX;
 	return 0;
 }
 
@@ -233,6 +235,9 @@ void config_free(struct config *c)
 		config_endpoint_fini(&c->endpoints[i]);
 	free(c->endpoints);
 	config_pairs_free(c->attributes, c->attributes_len);
+	for (size_t i = 0; i < c->profile.dependencies_len; i++)
+		free(c->profile.dependencies[i].name);
+	free(c->profile.dependencies);
 	free(c->instance);
 	free(c->service_name);
 	free(c->listen);

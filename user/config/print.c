@@ -294,6 +294,25 @@ static void print_export(struct print *p)
 	}
 }
 
+static void print_profile(struct print *p)
+{
+	const struct config_profile *profile = &p->c->profile;
+
+	fputs("profile:\n", p->out);
+	name_value(p, "profile.columns");
+	fprintf(p->out, "  columns: %s", profile->columns ? "true" : "false");
+	print_source(p);
+	print_named_number(p, "profile", "peers", profile->peers);
+	if (profile->dependencies_len)
+		fputs("  dependencies:\n", p->out);
+	for (size_t i = 0; i < profile->dependencies_len; i++) {
+		name_value(p, "profile.dependencies.%zu.name", i);
+		print_text(p, "    - name: ", profile->dependencies[i].name);
+		name_value(p, "profile.dependencies.%zu.port", i);
+		print_number(p, "      port: ", profile->dependencies[i].port);
+	}
+}
+
 void config_print(const struct config *c, FILE *out)
 {
 	struct print print = {.c = c, .out = out}, *p = &print;
@@ -339,6 +358,7 @@ void config_print(const struct config *c, FILE *out)
 	print_duration(p, "  max: ", c->max_payment_ms);
 	name_value(p, "tls_connections");
 	print_number(p, "tls_connections: ", c->tls_connections);
+	print_profile(p);
 	name_value(p, "state_dir");
 	print_text(p, "state_dir: ", c->state_dir);
 	name_value(p, "run_dir");

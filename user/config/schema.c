@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/lists.h"
 #include "config/notes.h"
+#include "config/profiling.h"
 #include "config/setters.h"
 #include "config/text.h"
 #include "config/url.h"
@@ -205,6 +206,7 @@ static const struct walk_key root_keys[] = {
 	WALK_KEY("payments", set_payments, 0),
 	WALK_KEY("tls_connections", walk_set_number, WALK_FIELD(config, tls_connections), .min = 16,
 		 .max = 65536),
+	WALK_KEY("profile", config_set_profile, 0),
 	WALK_KEY("state_dir", walk_set_path, WALK_FIELD(config, state_dir)),
 	WALK_KEY("run_dir", walk_set_path, WALK_FIELD(config, run_dir)),
 };

@@ -19,7 +19,8 @@
 #include "daemon/truth.h"
 #include "release/vocabulary.h"
 
-#define DRAIN_MS    50   /* between two looks into the ring */
+#define DRAIN_MS    50   /* between two looks into the ring while packets are read */
+#define REST_MS     250  /* otherwise; a ring that fills wakes this half */
 #define TICK_MS     1000 /* between two looks at processes, time-outs and the export's state */
 #define RATES_MS    2000 /* to wait for the first rates: without them an amount has no value */
 #define PAGE_ROUNDS 16   /* of the page at once: what is left waits for the next tick */
@@ -37,6 +38,14 @@ static void take_record(void *context, const void *record, size_t size)
 	if (size >= sizeof(*unseen) && unseen->head.type == RECORD_UNSEEN)
 		unseen_record(d->unseen, unseen, !d->backlog);
 	pipeline_record(d->pipeline, record, size);
+}
+
+static void take_event(void *context, const void *event, size_t size)
+{
+	const struct daemon *d = context;
+
+	if (size == sizeof(struct tape_event))
+		live_event(d->live, event);
 }
 
 /* Of two readings the earlier clock holds for Prepares sent between them: after a step forwards one
@@ -58,6 +67,10 @@ static void drain_ring(struct daemon *d)
 	blind_settle(d->blind);
 	/* After the records: what a reply may have been lost to is known then. */
 	pipeline_settle(d->pipeline, view_dropped(d->view), now_ns);
+	if (d->live) {
+		view_consume_clocks(d->view, take_event, d);
+		live_settle(d->live, view_clocks_lost(d->view), now_ns);
+	}
 }
 
 /* --- what the stages outside the pipeline have counted --- */
@@ -96,6 +109,7 @@ static void hand_over(struct daemon *d)
 	quiet_update(&d->quiet, pipeline_messages(d->pipeline),
 		     (int64_t)(clock_wall_ns() / NS_PER_S), d->series);
 	health_update(d->health, d->exporter);
+	cost_update(&d->cost, view_state(d->view), d->series);
 	hand_over_rates(d);
 	if (d->local)
 		hand_over_history(d);
@@ -109,18 +123,27 @@ static void write_truth(const struct daemon *d)
 		truth_write(d->options->truth_path, &t);
 }
 
+/* Why the clocks do not run as they should, as a comment. */
+static void put_clocks(const struct daemon *d, char *line, size_t len)
+{
+	line[0] = '\0';
+	if (d->config->profile.columns && d->no_clocks[0])
+		snprintf(line, len, "# clocks: %s\n", d->no_clocks);
+}
+
 /* What /metrics says in words: malloc'ed, NULL when memory is short. */
 static char *notes(const struct daemon *d)
 {
 	uint64_t now = clock_wall_ns();
 	char *targets = targets_words(&d->targets, now), *health = health_words(d->health, now);
-	char *both = NULL;
+	char *all = NULL, clocks[WIRE_TEXT_MAX + 16];
 
-	if (!targets || !health || asprintf(&both, "%s%s", targets, health) < 0)
-		both = NULL;
+	put_clocks(d, clocks, sizeof(clocks));
+	if (!targets || !health || asprintf(&all, "%s%s%s", targets, clocks, health) < 0)
+		all = NULL;
 	free(targets);
 	free(health);
-	return both;
+	return all;
 }
 
 /* Releases what has been counted so far and hands it to all who show it. */
@@ -150,6 +173,18 @@ static void release(struct daemon *d)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* How often the ring is looked into, which is what an idle daemon half costs. */
+static void set_pace(struct daemon *d)
+{
+	uint64_t messages = pipeline_messages(d->pipeline);
+	bool busy = messages != d->messages || !pipeline_is_empty(d->pipeline);
+	const struct timeval interval = {.tv_usec = (busy ? DRAIN_MS : REST_MS) * 1000L};
+
+	d->messages = messages;
+	if (busy != d->busy && !event_add(d->drain_event, &interval))
+		d->busy = busy;
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
@@ -158,6 +193,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	turns_note(&d->turns);
 	drain_ring(d);
+	set_pace(d);
 	rates_tick(d->rates, clock_mono_ms());
 	if (d->outdated)
 		leave_begin(d);
@@ -283,7 +319,9 @@ static int add_events(struct daemon *d)
 	if (!err)
 		err = add_event(d, view_ring_fd(d->view), EV_READ | EV_PERSIST, on_drain, 0);
 	if (!err)
-		err = add_event(d, -1, EV_PERSIST, on_drain, DRAIN_MS);
+		err = add_event(d, -1, EV_PERSIST, on_drain, REST_MS);
+	if (!err)
+		d->drain_event = d->events[d->events_len - 1];
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_tick, TICK_MS);
 	if (!err)

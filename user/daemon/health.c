@@ -36,7 +36,7 @@ struct health {
 	struct handles *handles;
 };
 
-/* What the series of endpoint I are told apart by: its URL, with the audience where another has the
+/* What distinguishes the series of endpoint I: its URL, with the audience where another has the
  * same. */
 static void name(const struct config_endpoint *list, size_t list_len, size_t i, char *text,
 		 size_t len)
@@ -149,7 +149,7 @@ static void put_state(FILE *out, const struct export_status *s)
 	else if (s->exports)
 		fprintf(out, "well");
 	else
-		fprintf(out, "nothing sent yet");
+		fprintf(out, "nothing accepted yet");
 }
 
 static void put_last(FILE *out, const struct export_status *s, uint64_t now_unix_ns)

@@ -22,6 +22,8 @@ struct pipeline {
 	const struct rates *rates;
 	struct privacy *privacy;
 	struct series *series;
+	struct live *live;                    /* may be NULL */
+	const struct record_message *message; /* while match looks at it */
 	void (*opaque)(void *context, const struct record_opaque *record);
 	void (*doubted)(void *context, unsigned target, enum doubt_cause cause);
 	void *context;
@@ -45,12 +47,16 @@ static void exchange_opened(void *context, struct exchange *e)
 	struct pipeline *p = context;
 
 	origins_opened(p->origins, e);
+	if (p->live)
+		live_opened(p->live, e, p->message);
 }
 
 static void exchange_closed(void *context, struct exchange *e)
 {
 	struct pipeline *p = context;
 
+	if (p->live)
+		live_closed(p->live, e);
 	origins_closed(p->origins, e);
 }
 
@@ -62,13 +68,15 @@ static void doubt_before(struct pipeline *p, unsigned target, uint64_t at_ns)
 	doubts_once(p->doubts, target, p->missed[target], came_ns);
 }
 
-/* The target has answered what it was asked unseen, be it by a request of its own (RFC 35). */
+/* The target has answered what it was asked unseen, perhaps by a request of its own (RFC 35). */
 static void reply_unmatched(void *context, const struct record_message *reply)
 {
 	enum record_role answers =
 		reply->flags & RECORD_REQUEST ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	struct pipeline *p = context;
 
+	if (p->live)
+		live_unmatched(p->live, reply);
 	if (reply->head.role == answers)
 		doubt_before(p, reply->head.target, reply->first_ns);
 }
@@ -132,6 +140,8 @@ static void exchange_judged(void *context, struct exchange *e)
 		payments_exchange(p->payments, e);
 	}
 	privacy_exchange(p->privacy, e);
+	if (p->live)
+		live_judged(p->live, e);
 }
 
 /* --- records --------------------------------------------------------------------------------- */
@@ -211,6 +221,7 @@ static bool take(struct pipeline *p, const struct record_head *head)
 	switch (head->type) {
 	case RECORD_MESSAGE:
 		count_half_seen(p, record);
+		p->message = record;
 		match_message(p->match, record);
 		return true;
 	case RECORD_ENDPOINT: return take_endpoint(p, record);
@@ -484,6 +495,7 @@ struct pipeline *pipeline_new(const struct pipeline_config *config)
 	p->rates = config->rates;
 	p->privacy = config->privacy;
 	p->series = config->series;
+	p->live = config->live;
 	p->opaque = config->opaque;
 	p->doubted = config->doubted;
 	p->context = config->context;

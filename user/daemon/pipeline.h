@@ -23,6 +23,7 @@
 #include "exchange/payments.h"
 #include "exchange/peers.h"
 #include "privacy/privacy.h"
+#include "profile/live.h"
 #include "rates/rates.h"
 #include "release/series.h"
 
@@ -47,6 +48,8 @@ struct pipeline_config {
 	/* The key under which the kernel hashes conditions; copied. NULL: that a fulfillment fits
 	 * its condition is not checked. */
 	const struct siphash_key *session;
+	/* What is shown of each packet's time, and of peers; NULL: nothing. */
+	struct live *live;
 	/* A connection that cannot be read; whose it is, the daemon finds out. May be NULL. */
 	void (*opaque)(void *context, const struct record_opaque *record);
 	/* The origin of an exchange is unknown, for CAUSE. May be NULL. */

@@ -69,6 +69,19 @@ static bool same_privacy(const struct privacy_params *a, const struct privacy_pa
 	       a->budget.packet_clip == b->budget.packet_clip;
 }
 
+static bool same_profile(const struct config_profile *a, const struct config_profile *b)
+{
+	if (a->columns != b->columns || a->peers != b->peers ||
+	    a->dependencies_len != b->dependencies_len)
+		return false;
+	for (size_t i = 0; i < a->dependencies_len; i++) {
+		if (a->dependencies[i].port != b->dependencies[i].port ||
+		    strcmp(a->dependencies[i].name, b->dependencies[i].name) != 0)
+			return false;
+	}
+	return true;
+}
+
 const char *reload_needs_restart(const struct config *old, const struct config *new)
 {
 	const struct {
@@ -78,6 +91,7 @@ const char *reload_needs_restart(const struct config *old, const struct config *
 		/* Those of the probe half first, as restarting that one restarts both. */
 		{"tls_connections", old->tls_connections == new->tls_connections},
 		{"state_dir", same_text(old->state_dir, new->state_dir)},
+		{"profile", same_profile(&old->profile, &new->profile)},
 		{"privacy", same_privacy(&old->privacy, &new->privacy)},
 		{"network", old->network == new->network},
 		{"instance", same_text(old->instance, new->instance)},
@@ -182,7 +196,7 @@ static void keep(const struct config *config, const char *why)
 static bool is_of_probe(const char *key)
 {
 	return !strcmp(key, "targets") || !strcmp(key, "tls_connections") ||
-	       !strcmp(key, "state_dir");
+	       !strcmp(key, "state_dir") || !strcmp(key, "profile");
 }
 
 /* Whether NEXT can be taken; if not, the reason has been logged. */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "config/profiling.h"
 #include "config/text.h"
 #include "daemon/confine.h"
 #include "daemon/leave.h"
@@ -62,6 +63,17 @@ static void witnessed(void *context, uint64_t at_ns)
 	const struct daemon *d = context;
 
 	pipeline_witnessed(d->pipeline, at_ns);
+}
+
+/* The probe half says so before the stages are there, and once more when it was restarted. */
+static void clocks_said(void *context, const struct wire_clocks *c)
+{
+	struct daemon *d = context;
+
+	d->clocks = !c ? LIVE_CLOCKS_OFF : c->ring_bytes ? LIVE_CLOCKS_ON : LIVE_CLOCKS_REFUSED;
+	snprintf(d->no_clocks, sizeof(d->no_clocks), "%s", c ? c->why : "");
+	if (d->live)
+		live_set_clocks(d->live, d->clocks);
 }
 
 static void closed(void *context, const void *record, size_t size)
@@ -144,6 +156,7 @@ static int open_view(struct daemon *d)
 					 .answer = answered,
 					 .unseen = unseen_said,
 					 .witnessed = witnessed,
+					 .clocks = clocks_said,
 					 .closed = closed,
 					 .connect = d->options->socket ? find_again : NULL,
 					 .resumed = resumed,
@@ -207,6 +220,35 @@ static int keep_privacy(struct daemon *d)
 	return err;
 }
 
+static bool name_peer(void *context, uint64_t endpoint, char *name, size_t len)
+{
+	const struct daemon *d = context;
+
+	return peers_text(d->peers, endpoint, name, len);
+}
+
+/* The time of packets and the peers, for the operator. */
+static int open_live(struct daemon *d)
+{
+	const struct config_profile *c = &d->config->profile;
+	struct dependencies dependencies;
+	struct live_params params = {
+		.series = d->series, .peers = c->peers, .name = name_peer, .context = d};
+
+	if (!c->columns && !c->peers)
+		return 0;
+	config_dependencies(d->config, &dependencies);
+	if (c->columns)
+		memcpy(params.dependencies, dependencies.names, sizeof(params.dependencies));
+	d->live = live_new(&params);
+	if (!d->live)
+		return -ENOMEM;
+	live_set_clocks(d->live, d->clocks);
+	if (c->peers)
+		privacy_by_peer(d->privacy, per_peer_amount, live_per_peer(d->live));
+	return 0;
+}
+
 static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
@@ -239,6 +281,8 @@ static int open_stages(struct daemon *d)
 	if (!d->privacy)
 		return -ENOMEM;
 	err = keep_privacy(d);
+	if (!err)
+		err = open_live(d);
 	if (err)
 		return err;
 	d->health = health_new(c->endpoints, c->endpoints_len, d->series);
@@ -250,6 +294,7 @@ static int open_stages(struct daemon *d)
 	pipeline.rates = d->rates;
 	pipeline.privacy = d->privacy;
 	pipeline.series = d->series;
+	pipeline.live = d->live;
 	pipeline.context = d->blind;
 	d->pipeline = pipeline_new(&pipeline);
 	if (!d->pipeline)
@@ -388,6 +433,7 @@ void daemon_close(struct daemon *d)
 	health_free(d->health);
 	free(d->control_path);
 	pipeline_free(d->pipeline);
+	live_free(d->live);
 	unseen_free(d->unseen);
 	blind_free(d->blind);
 	privacy_free(d->privacy);

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "daemon/blind.h"
+#include "daemon/cost.h"
 #include "daemon/daemon.h"
 #include "export/export.h"
 #include "base/instance.h"
@@ -47,6 +48,10 @@ struct daemon {
 	struct rates *rates;
 	struct series *series;
 	struct privacy *privacy;
+	enum live_clocks clocks;
+	char no_clocks[WIRE_TEXT_MAX]; /* why they do not run, or see no dependencies; "": they do
+					*/
+	struct live *live;             /* NULL: nothing of that is wanted */
 	struct pipeline *pipeline;
 	char instance_id[INSTANCE_ID_LEN + 1];
 	struct exporter *exporter;
@@ -63,8 +68,12 @@ struct daemon {
 	bool withdrawn;   /* consent was: nothing more is sent */
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
+	struct event *drain_event;
+	uint64_t messages; /* read when the ring was last looked into */
+	bool busy;         /* how often it is */
 	struct health *health;
 	struct quiet quiet;
+	struct cost cost;
 	int64_t clock_offset; /* when the ring was last read */
 	struct turns turns;
 };

@@ -24,6 +24,8 @@ struct contribution {
 	enum outcome outcome;
 	bool converted;
 	uint64_t value;       /* base currency, scale 4; 0 unless fulfilled and converted */
+	uint64_t peer;        /* CONTRIBUTION_PACKET: the endpoint it went to; 0: it came in, or
+			       * that is not known */
 	uint64_t exchange_ns; /* Prepare's first byte to reply's last; 0 without reply, and in
 				 packets held back until their stream had proved what it was */
 	char reject_code[4];

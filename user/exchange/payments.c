@@ -297,6 +297,7 @@ static void emit_packet(const struct payments *p, const struct payment *s, const
 		.outcome = e->outcome,
 		.converted = moved,
 		.value = moved ? e->value : 0,
+		.peer = e->role != RECORD_ROLE_SERVER ? e->endpoint : 0,
 		.exchange_ns = e->reply_ns ? since(e->prepare_ns, e->reply_done_ns) : 0,
 	};
 

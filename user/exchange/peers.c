@@ -415,6 +415,16 @@ bool peers_attribute(struct peers *p, struct exchange *e)
 	return asset;
 }
 
+bool peers_text(const struct peers *p, uint64_t endpoint, char *text, size_t len)
+{
+	uint32_t i = index_find(&p->endpoint_index, endpoint, 0);
+
+	if (i == NONE)
+		return false;
+	snprintf(text, len, "%s%s", p->endpoints[i].host, p->endpoints[i].path);
+	return true;
+}
+
 size_t peers_seen(const struct peers *p, struct peer_seen *out, size_t max)
 {
 	size_t len = 0;

@@ -67,6 +67,9 @@ int peers_change(struct peers *p, const struct peer *list, size_t list_len,
 void peers_endpoint(struct peers *p, const struct record_endpoint *record);
 /* Fills e->asset; false when nothing configured says it (counted by the caller). Constant time. */
 bool peers_attribute(struct peers *p, struct exchange *e);
+/* Writes "host/path" of an endpoint that was seen to TEXT, of LEN bytes, cut where it is longer.
+ * False: it was not seen, or made room. */
+bool peers_text(const struct peers *p, uint64_t endpoint, char *text, size_t len);
 /* In the order of first sight, as long as nothing made room. */
 size_t peers_seen(const struct peers *p, struct peer_seen *out, size_t max);
 /* Endpoints and tokens that found no room or made it. */

@@ -25,6 +25,7 @@
 #include "base/sandbox.h"
 #include "base/turns.h"
 #include "config/config.h"
+#include "config/profiling.h"
 #include "halves/looker.h"
 #include "halves/sightings.h"
 #include "halves/talk.h"
@@ -33,10 +34,12 @@
 #include "tap/kept.h"
 #include "tap/probe.h"
 #include "tap/processes.h"
+#include "tap/timing.h"
 
 #define STAGE        "probe"
 #define TICK_MS      1000 /* between two looks at the targets' processes */
-#define CATCH_UP_MS  50
+#define BUSY_MS      50   /* between two rounds while something is left to be done */
+#define REST_MS      250  /* otherwise */
 #define KEY_WAIT_MS  1000
 #define END_MS       10000 /* for the daemon half: its last export, and one more when it reloads */
 #define LEFT_MS      8000  /* for a daemon half that is leaving, before the next probe half comes */
@@ -48,6 +51,8 @@ struct keeper {
 	struct fdstore *store; /* NULL: nothing outlives this process */
 	struct watched watched;
 	struct probe *probe;
+	struct timing *timing; /* NULL: not wanted, or the kernel refuses it: see no_clocks */
+	char no_clocks[WIRE_TEXT_MAX];
 	struct processes *processes;
 	struct looker looker;
 	struct witness *witness; /* NULL: the kernel does not take its programs */
@@ -60,8 +65,10 @@ struct keeper {
 	struct event_base *base;
 	struct event *events[10];
 	size_t events_len;
-	bool missed;      /* as in the welcome */
-	bool in_terminal; /* it was started in one */
+	struct event *rounds; /* one of events */
+	bool busy;            /* how often they are */
+	bool missed;          /* as in the welcome */
+	bool in_terminal;     /* it was started in one */
 	bool stopping;
 	bool withdrawn; /* the configuration has taken its consent back */
 	int err;        /* why it ends */
@@ -96,6 +103,8 @@ static void exec_begun(void *context, const struct record_exec *record)
 	struct keeper *k = context;
 
 	k->execs++;
+	if (k->timing)
+		timing_watch(k->timing, (pid_t)record->pid);
 	processes_exec(k->processes, (pid_t)record->pid, record->head.target);
 }
 
@@ -120,18 +129,46 @@ static void on_processes(evutil_socket_t fd, short what, void *context)
 	talk_closed(k->talk);
 }
 
-static void on_witness(evutil_socket_t fd, short what, void *context)
+static void look_for_witness(struct keeper *k)
 {
-	struct keeper *k = context;
-
-	(void)fd;
-	(void)what;
-	if (!k->witness)
-		return;
 	if (talk_is_leaving(k->talk)) /* it waits for what it has in hand to be witnessed */
 		witness_soon(k->witness);
 	witness_tick(k->witness);
 	talk_sightings(k->talk);
+}
+
+static void set_pace(struct keeper *k, bool busy)
+{
+	const struct timeval interval = {.tv_usec = (busy ? BUSY_MS : REST_MS) * 1000L};
+
+	if (k->busy != busy && !event_add(k->rounds, &interval))
+		k->busy = busy;
+}
+
+/* What goes on in small steps. */
+static void on_round(evutil_socket_t fd, short what, void *context)
+{
+	struct keeper *k = context;
+
+	on_processes(fd, what, context);
+	if (k->witness)
+		look_for_witness(k);
+	set_pace(k, processes_has_put_off(k->processes) ||
+			    (k->witness && witness_is_looking(k->witness)));
+}
+
+static int watch_clock(void *context, pid_t pid, enum process_tls tls)
+{
+	(void)tls;
+	timing_watch(context, pid);
+	return 0;
+}
+
+/* What a watched thread starts is watched from its beginning; this is for all others. */
+static void watch_clocks(struct keeper *k)
+{
+	for (unsigned i = 0; k->timing && i < k->watched.len; i++)
+		processes_each(k->processes, i, watch_clock, k->timing);
 }
 
 /* What has come to a target may have processes already. */
@@ -143,6 +180,7 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	follow_changed(k->watched.follow);
 	processes_scan(k->processes);
+	watch_clocks(k);
 	if (k->witness)
 		witness_soon(k->witness);
 	talk_news(k->talk);
@@ -155,6 +193,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	processes_scan(k->processes);
+	watch_clocks(k);
 	if (++k->ticks == SETTLE_TICKS)
 		probe_settle(k->probe);
 	talk_news(k->talk);
@@ -199,10 +238,24 @@ static bool same_targets(const struct config *a, const struct config *b)
 	return a->targets_len == b->targets_len && !memcmp(x, y, a->targets_len * sizeof(x[0]));
 }
 
+/* Ports and all: they are in the programs. */
+static bool same_clocks(const struct config_profile *a, const struct config_profile *b)
+{
+	if (a->columns != b->columns || a->dependencies_len != b->dependencies_len)
+		return false;
+	for (size_t i = 0; i < a->dependencies_len; i++) {
+		if (a->dependencies[i].port != b->dependencies[i].port ||
+		    strcmp(a->dependencies[i].name, b->dependencies[i].name) != 0)
+			return false;
+	}
+	return true;
+}
+
 static bool is_changed(const struct config *old, const struct config *new)
 {
 	return !same_targets(old, new) || old->tls_connections != new->tls_connections ||
-	       strcmp(old->state_dir, new->state_dir) != 0;
+	       strcmp(old->state_dir, new->state_dir) != 0 ||
+	       !same_clocks(&old->profile, &new->profile);
 }
 
 /* The next probe half begins with the new configuration, and everything that both mean stays
@@ -280,8 +333,6 @@ static int add_events(struct keeper *k)
 		{probe_execs_fd(k->probe), on_execs, EV_READ, 0},
 		{follow_fd(k->watched.follow), on_targets, EV_READ, 0},
 		{processes_fd(k->processes), on_processes, EV_READ, 0},
-		{-1, on_processes, 0, CATCH_UP_MS},
-		{-1, on_witness, 0, CATCH_UP_MS},
 		{-1, on_tick, 0, TICK_MS},
 		{SIGTERM, on_signal, EV_SIGNAL, 0},
 		{SIGINT, on_signal, EV_SIGNAL, 0},
@@ -292,6 +343,10 @@ static int add_events(struct keeper *k)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !err; i++)
 		err = add_event(k, wanted[i].fd, (short)(wanted[i].what | EV_PERSIST),
 				wanted[i].callback, wanted[i].every_ms);
+	if (!err)
+		err = add_event(k, -1, EV_PERSIST, on_round, REST_MS);
+	if (!err)
+		k->rounds = k->events[k->events_len - 1];
 	return err;
 }
 
@@ -393,6 +448,19 @@ static bool has_process(const struct keeper *k)
 	return has;
 }
 
+/* Everything else works without them. */
+static void open_clocks(struct keeper *k)
+{
+	struct dependencies dependencies;
+
+	if (!k->config->profile.columns)
+		return;
+	config_dependencies(k->config, &dependencies);
+	if (timing_open(&dependencies, TALK_CLOCKS_BYTES, &k->timing, k->no_clocks,
+			sizeof(k->no_clocks)))
+		log_warn("run", "no columns: %s", k->no_clocks);
+}
+
 static int attach(struct keeper *k)
 {
 	int err;
@@ -402,9 +470,10 @@ static int attach(struct keeper *k)
 		return -ENOMEM;
 	k->looker.processes = k->processes;
 	processes_start(k->processes);
-	err = watched_attach(&k->watched, k->probe);
+	err = watched_attach(&k->watched, k->probe, k->timing);
 	if (err)
 		return err;
+	watch_clocks(k);
 	probe_settle_cgroups(k->probe);
 	if (probe_attach_witness(k->probe)) {
 		k->witness = witness_new(k->probe, k->processes, k->watched.len, &sightings_ops,
@@ -468,6 +537,8 @@ static int begin_talk(struct keeper *k)
 		.looker = &k->looker,
 		.sightings = &k->sightings,
 		.execs = &k->execs,
+		.timing = k->timing,
+		.no_clocks = k->no_clocks[0] ? k->no_clocks : NULL,
 		.session = probe_session(k->probe),
 		.witness = k->witness != NULL,
 		.missed = k->missed,
@@ -494,6 +565,8 @@ static int open_all(struct keeper *k)
 	if (!err)
 		err = load(k);
 	if (!err)
+		open_clocks(k);
+	if (!err)
 		err = attach(k);
 	k->missed = !err && has_missed(k);
 	if (!err)
@@ -518,6 +591,7 @@ static void close_all(struct keeper *k)
 	witness_free(k->witness);
 	processes_free(k->processes);
 	watched_detach(&k->watched);
+	timing_close(k->timing);
 	probe_close(k->probe);
 	watched_close(&k->watched);
 	fdstore_close(k->store);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "halves/link.h"
 
 #define STAGE        "probe"
@@ -36,7 +37,7 @@ struct talk {
 	bool welcomed; /* the daemon half at LINK was */
 	bool leaving;  /* ... and has said that it goes */
 	bool stopping;
-	bool targets_sent;
+	bool targets_sent, clocks_sent;
 	struct target_status known[CONFIG_TARGETS_MAX]; /* to the daemon half at LINK */
 	struct wire_closed closed;                      /* not sent yet, where len is not 0 */
 	uint64_t complained_ns;
@@ -99,12 +100,45 @@ static void send_targets(struct talk *t, bool all)
 static void send_state(struct talk *t)
 {
 	const struct processes *ps = t->about.processes;
+	const struct timing *timing = t->about.timing;
 	struct wire_message m = {.state = {.execs = *t->about.execs,
 					   .processes = (uint32_t)processes_len(ps),
 					   .tapped = (uint32_t)processes_tapped(ps),
-					   .tls_refused = processes_tls_refused(ps)}};
+					   .tls_refused = processes_tls_refused(ps),
+					   .cpu_ns = own_cpu_ns(),
+					   .bytes = own_bytes(),
+					   .missed = probe_missed(t->about.probe)}};
 
+	if (timing) {
+		struct tape_cost cost = timing_cost(timing);
+
+		m.state.missed += timing_missed(timing);
+		m.state.timed_runs = cost.runs;
+		m.state.timed_ns = cost.ns;
+	}
 	send_to(t, WIRE_STATE, &m);
+}
+
+static void send_clocks(struct talk *t)
+{
+	const struct timing *timing = t->about.timing;
+	const char *why = timing && !timing_sees_dependencies(timing)
+				  ? "this kernel does not take the programs that see dependencies"
+				  : t->about.no_clocks;
+	struct wire_message m = {.clocks = {.ring_bytes = timing ? TALK_CLOCKS_BYTES : 0}};
+	int fds[LINK_FDS] = {-1, -1, -1}, err;
+
+	t->clocks_sent = true;
+	if (!timing && !why)
+		return;
+	wire_put_text(m.clocks.why, sizeof(m.clocks.why), why ? why : "");
+	if (timing) {
+		fds[0] = timing_ring(timing);
+		fds[1] = timing_dropped_map(timing);
+	}
+	wire_begin(&m, WIRE_CLOCKS);
+	err = t->link < 0 ? -EPIPE : link_send(t->link, &m, fds, timing ? 2 : 0);
+	t->clocks_sent = err != -EAGAIN;
 }
 
 /* The ends of connections are kept until there is somebody to send them to: what is open on them
@@ -142,6 +176,8 @@ void talk_news(struct talk *t)
 {
 	if (!t->welcomed)
 		return;
+	if (!t->clocks_sent)
+		send_clocks(t);
 	send_targets(t, !t->targets_sent);
 	talk_sightings(t);
 	send_state(t);
@@ -197,6 +233,7 @@ static int welcome(struct talk *t, bool resumes)
 	t->about.missed = false;                  /* it is what this daemon half says */
 	t->welcomed = true;
 	t->targets_sent = false;
+	t->clocks_sent = false;
 	sightings_again(t->about.sightings, resumes);
 	talk_news(t);
 	return 0;

@@ -25,6 +25,10 @@
 #include "halves/watched.h"
 #include "tap/probe.h"
 #include "tap/processes.h"
+#include "tap/timing.h"
+
+/* Room for the events of the clocks: those of half a second of a busy connector. */
+#define TALK_CLOCKS_BYTES (1u << 20)
 
 struct talk;
 
@@ -36,6 +40,8 @@ struct talk_about {
 	struct looker *looker;
 	struct sightings *sightings;
 	const uint64_t *execs; /* programs that began in the targets so far */
+	struct timing *timing; /* NULL: the clocks do not run ... */
+	const char *no_clocks; /* ... and why; NULL: they are not wanted */
 	struct siphash_key session;
 	bool witness;      /* it says until when it has looked */
 	bool missed, kept; /* as in the welcome */

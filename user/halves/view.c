@@ -27,6 +27,9 @@ struct view {
 	int poll; /* on whatever the link is */
 	struct ring *ring;
 	struct ring_counters *dropped;
+	struct ring *clocks; /* NULL: they do not run */
+	struct ring_counters *clocks_lost;
+	uint64_t clocks_lost_before;
 	struct wire_welcome welcome;
 	struct wire_state state;
 	uint64_t targets_said; /* a bit for each */
@@ -65,12 +68,21 @@ struct view *view_new(int link, const struct view_hooks *hooks)
 	return v;
 }
 
+static void close_clocks(struct view *v)
+{
+	ring_close(v->clocks);
+	ring_counters_close(v->clocks_lost);
+	v->clocks = NULL;
+	v->clocks_lost = NULL;
+}
+
 void view_free(struct view *v)
 {
 	if (!v)
 		return;
 	ring_close(v->ring);
 	ring_counters_close(v->dropped);
+	close_clocks(v);
 	if (v->ring_fd >= 0)
 		close(v->ring_fd);
 	if (v->backlog >= 0)
@@ -99,6 +111,35 @@ static int take_welcome(struct view *v, const struct wire_welcome *w, struct lin
 	if (v->backlog >= 0)
 		fds->fd[2] = -1;
 	return err;
+}
+
+static void ignore(void *context, const void *event, size_t size)
+{
+	(void)context;
+	(void)event;
+	(void)size;
+}
+
+/* What is in the ring already is of the time before this half was there. */
+static int take_clocks(struct view *v, const struct wire_clocks *c, const struct link_fds *fds)
+{
+	int err = 0;
+
+	close_clocks(v);
+	if (c->ring_bytes) {
+		err = ring_open(fds->fd[0], c->ring_bytes, &v->clocks);
+		if (!err)
+			err = ring_counters_open(fds->fd[1], 1, &v->clocks_lost);
+		if (err) {
+			close_clocks(v);
+			return err;
+		}
+		ring_consume(v->clocks, ignore, NULL);
+		v->clocks_lost_before = ring_counters_sum(v->clocks_lost);
+	}
+	if (v->hooks.clocks)
+		v->hooks.clocks(v->hooks.context, c);
+	return 0;
 }
 
 static bool is_same_ring(const struct wire_welcome *a, const struct wire_welcome *b)
@@ -163,6 +204,7 @@ static int take(struct view *v, const struct wire_message *m, struct link_fds *f
 	case WIRE_ANSWER: v->hooks.answer(v->hooks.context, &m->answer); return 0;
 	case WIRE_UNSEEN: v->hooks.unseen(v->hooks.context, &m->unseen); return 0;
 	case WIRE_WITNESSED: v->hooks.witnessed(v->hooks.context, m->witnessed.at_ns); return 0;
+	case WIRE_CLOCKS: return take_clocks(v, &m->clocks, fds);
 	case WIRE_BYE: v->end = VIEW_BYE; return 0;
 	default: return -EBADMSG;
 	}
@@ -251,6 +293,13 @@ int view_ring_fd(const struct view *v)
 
 /* --- the probe half is restarted -------------------------------------------------------------- */
 
+static void lose_clocks(struct view *v)
+{
+	close_clocks(v);
+	if (v->hooks.clocks)
+		v->hooks.clocks(v->hooks.context, NULL);
+}
+
 static void hang_up(struct view *v)
 {
 	if (v->link >= 0)
@@ -263,6 +312,7 @@ static void hang_up(struct view *v)
 static void lose(struct view *v)
 {
 	hang_up(v);
+	lose_clocks(v);
 	if (!v->welcome.kept || !v->hooks.connect) {
 		v->end = VIEW_GONE;
 		return;
@@ -328,6 +378,22 @@ void view_consume(struct view *v, ring_sink *sink, void *context)
 					sizeof(v->closes[i].closes[j]));
 	}
 	v->closes_len = 0;
+}
+
+void view_consume_clocks(struct view *v, ring_sink *sink, void *context)
+{
+	if (!v->clocks)
+		return;
+	ring_consume(v->clocks, sink, context);
+	if (!ring_is_broken(v->clocks))
+		return;
+	log_err(STAGE, "what the probe half has handed over for the clocks is no ring");
+	lose_clocks(v);
+}
+
+uint64_t view_clocks_lost(const struct view *v)
+{
+	return v->clocks_lost ? ring_counters_sum(v->clocks_lost) - v->clocks_lost_before : 0;
 }
 
 uint64_t view_dropped(const struct view *v)

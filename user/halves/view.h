@@ -21,6 +21,9 @@ struct view_hooks {
 	void (*answer)(void *context, const struct wire_answer *a);
 	void (*unseen)(void *context, const struct wire_unseen *u);
 	void (*witnessed)(void *context, uint64_t at_ns); /* see wire_witnessed */
+	/* The clocks run, where C has a ring, or do not; NULL: they do not until the next call. May
+	 * be called before view_open returns. May be NULL. */
+	void (*clocks)(void *context, const struct wire_clocks *c);
 	/* A connection has ended: a struct record_flow_close. */
 	ring_sink *closed;
 	/* A new socket to the probe half, without waiting: 0 or -errno. NULL: it is not sought
@@ -56,6 +59,10 @@ int view_ring_fd(const struct view *v);
  * hooks->closed for the connections whose end was said: what was on them is in the ring before.
  */
 void view_consume(struct view *v, ring_sink *sink, void *context);
+/* Reads every event of the clocks that is there: struct tape_event. */
+void view_consume_clocks(struct view *v, ring_sink *sink, void *context);
+/* Events that found no room since the clocks began to run. */
+uint64_t view_clocks_lost(const struct view *v);
 /* Records that found no room in the ring since the daemon half before this one went. */
 uint64_t view_dropped(const struct view *v);
 /* The newest of what is said of processes. */

@@ -69,35 +69,59 @@ bool watched_check(const struct config *config)
 
 /* --- what follow.h calls ---------------------------------------------------------------------- */
 
+/* What is attached to one cgroup. */
+struct attached {
+	struct probe_cgroup *taps;
+	struct timing_cgroup *clocks;
+};
+
 static int attach(void *context, unsigned target, const struct cgroup *c, void **handle, char *why,
 		  size_t why_len)
 {
-	struct probe_cgroup *attached;
-	int err = probe_attach_cgroup(context, target, c, &attached, why, why_len);
+	struct attached *a = calloc(1, sizeof(*a));
+	struct watched *w = context;
+	int err = a ? probe_attach_cgroup(w->probe, target, c, &a->taps, why, why_len) : -ENOMEM;
 
-	if (!err)
-		*handle = attached;
-	return err;
+	if (err) {
+		free(a);
+		return err;
+	}
+	if (w->timing && timing_attach_cgroup(w->timing, c, &a->clocks))
+		log_warn("run", "target %s: the connections to its dependencies are not seen",
+			 w->list[target].name);
+	*handle = a;
+	return 0;
 }
 
 static void detach(void *context, void *handle)
 {
-	probe_detach_cgroup(context, handle);
+	struct watched *w = context;
+	struct attached *a = handle;
+
+	if (w->timing)
+		timing_detach_cgroup(w->timing, a->clocks);
+	probe_detach_cgroup(w->probe, a->taps);
+	free(a);
 }
 
 static bool lingers(void *context, void *handle)
 {
+	const struct attached *a = handle;
+
 	(void)context;
-	return probe_cgroup_lingers(handle);
+	return probe_cgroup_lingers(a->taps);
 }
 
-int watched_attach(struct watched *w, struct probe *p)
+int watched_attach(struct watched *w, struct probe *p, struct timing *timing)
 {
-	const struct follow_hooks hooks = {attach, detach, lingers, p};
+	const struct follow_hooks hooks = {attach, detach, lingers, w};
 	char why[512] = "";
 	size_t which = 0;
-	int err = follow_attach(w->follow, &hooks, &which, why, sizeof(why));
+	int err;
 
+	w->probe = p;
+	w->timing = timing;
+	err = follow_attach(w->follow, &hooks, &which, why, sizeof(why));
 	return err ? fail(w, which, err, why) : 0;
 }
 

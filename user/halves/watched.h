@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "tap/probe.h"
+#include "tap/timing.h"
 #include "target/follow.h"
 
 struct watched {
@@ -15,6 +16,8 @@ struct watched {
 	size_t len;
 	char *mount; /* of the hierarchy */
 	struct follow *follow;
+	struct probe *probe;   /* attached to them */
+	struct timing *timing; /* ... and this one too; NULL: there is none */
 };
 
 /* Finds and locks what is there: nothing is no error. 0 or -errno, logged but for -ENOMEM; then
@@ -22,8 +25,9 @@ struct watched {
 int watched_open(struct watched *w, const struct config *config);
 /* Can these targets be meant here? Nothing is looked for. False has been logged. */
 bool watched_check(const struct config *config);
-/* Attaches P, which outlives W, to what is there. 0 or -errno, logged. */
-int watched_attach(struct watched *w, struct probe *p);
+/* Attaches P and TIMING, which outlive W, to what is there. TIMING may be NULL; what it cannot be
+ * attached to has no dependencies. 0 or -errno, logged. */
+int watched_attach(struct watched *w, struct probe *p, struct timing *timing);
 /* From here on what comes is attached by a thread. Before privileges are given up. 0 or -errno. */
 int watched_start(struct watched *w);
 /* Detaches from everything. */

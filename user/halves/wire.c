@@ -27,6 +27,7 @@ static const struct {
 	[WIRE_ANSWER] = {WIRE_FROM_PROBE, sizeof(struct wire_answer)},
 	[WIRE_UNSEEN] = {WIRE_FROM_PROBE, sizeof(struct wire_unseen)},
 	[WIRE_WITNESSED] = {WIRE_FROM_PROBE, sizeof(struct wire_witnessed)},
+	[WIRE_CLOCKS] = {WIRE_FROM_PROBE, sizeof(struct wire_clocks)},
 	[WIRE_BYE] = {WIRE_FROM_PROBE, 0},
 };
 
@@ -70,12 +71,16 @@ static bool is_power_of_two(uint32_t n)
 	return n && !(n & (n - 1));
 }
 
+static bool is_ring(uint32_t bytes)
+{
+	return is_power_of_two(bytes) && bytes >= (1u << 12) && bytes <= (1u << 28);
+}
+
 static bool is_welcome(const struct wire_welcome *w)
 {
 	return w->targets <= CONFIG_TARGETS_MAX && w->before < WIRE_BEFORES && w->backlog <= 1 &&
 	       w->witness <= 1 && w->missed <= 1 && w->kept <= 1 &&
-	       w->record_version == RECORD_VERSION && is_power_of_two(w->ring_bytes) &&
-	       w->ring_bytes >= (1u << 12) && w->ring_bytes <= (1u << 28);
+	       w->record_version == RECORD_VERSION && is_ring(w->ring_bytes);
 }
 
 static bool take_target(struct wire_target *t)
@@ -110,6 +115,11 @@ static bool take_unseen(struct wire_unseen *u)
 	       take_text(u->program, sizeof(u->program));
 }
 
+static bool take_clocks(struct wire_clocks *c)
+{
+	return (!c->ring_bytes || is_ring(c->ring_bytes)) && take_text(c->why, sizeof(c->why));
+}
+
 static bool take_body(struct wire_message *m)
 {
 	switch (m->head.type) {
@@ -121,6 +131,7 @@ static bool take_body(struct wire_message *m)
 	case WIRE_CLOSED: return is_closed(&m->closed);
 	case WIRE_ANSWER: return take_answer(&m->answer);
 	case WIRE_UNSEEN: return take_unseen(&m->unseen);
+	case WIRE_CLOCKS: return take_clocks(&m->clocks);
 	default: return true;
 	}
 }

@@ -25,7 +25,7 @@
 
 /* Of header and bodies. Halves of different versions do not work together, as those of different
  * RECORD_VERSION do not. */
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 #define WIRE_TEXT_MAX 320
 #define WIRE_NAME_MAX 128 /* a longer name is cut */
@@ -48,8 +48,11 @@ enum wire_type {
 	WIRE_ANSWER,    /* probe: to a question */
 	WIRE_UNSEEN,    /* probe: what the witness found of a target */
 	WIRE_WITNESSED, /* probe: until when the witness has looked */
-	WIRE_BYE,       /* probe: it has detached, and the ring gets no more; or the ring that the
-			 * daemon half reads is not this probe half's */
+	WIRE_CLOCKS, /* probe: the clocks of the targets' threads run, or why not; where they run,
+		      * with descriptors: their ring, and the counter of events that found no room
+		      */
+	WIRE_BYE,    /* probe: it has detached, and the ring gets no more; or the ring that the
+		      * daemon half reads is not this probe half's */
 	WIRE_TYPES,
 };
 
@@ -116,6 +119,11 @@ struct wire_state {
 	uint32_t tapped;      /* whose TLS library is read */
 	uint32_t tls_refused; /* 1: the kernel lets nobody read TLS */
 	uint32_t pad;
+	/* What the probe half itself takes, since it began. */
+	uint64_t cpu_ns, bytes;
+	uint64_t missed; /* runs of its programs that the kernel left out */
+	/* What writing the clocks' events took, where that was timed. */
+	uint64_t timed_runs, timed_ns;
 };
 
 struct wire_closed {
@@ -147,6 +155,12 @@ struct wire_witnessed {
 	uint64_t at_ns;
 };
 
+struct wire_clocks {
+	uint32_t ring_bytes; /* 0: they do not run */
+	uint32_t pad;
+	char why[WIRE_TEXT_MAX]; /* they do not run, or see no dependencies */
+};
+
 struct wire_message {
 	struct wire_head head;
 	union {
@@ -159,6 +173,7 @@ struct wire_message {
 		struct wire_answer answer;
 		struct wire_unseen unseen;
 		struct wire_witnessed witnessed;
+		struct wire_clocks clocks;
 	};
 };
 
@@ -178,7 +193,8 @@ _Static_assert(sizeof(struct wire_hello) == 24, "wire_hello");
 _Static_assert(sizeof(struct wire_ask) == 56, "wire_ask");
 _Static_assert(sizeof(struct wire_welcome) == 56, "wire_welcome");
 _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");
-_Static_assert(sizeof(struct wire_state) == 24, "wire_state");
+_Static_assert(sizeof(struct wire_state) == 64, "wire_state");
+_Static_assert(sizeof(struct wire_clocks) == 8 + WIRE_TEXT_MAX, "wire_clocks");
 _Static_assert(sizeof(struct wire_closed) == 8 + 32 * WIRE_CLOSES, "wire_closed");
 _Static_assert(sizeof(struct wire_answer) == 56, "wire_answer");
 _Static_assert(sizeof(struct wire_unseen) == 56, "wire_unseen");

@@ -16,13 +16,22 @@ __asm__(".section .rodata\n"
 	".incbin \"build/page/page.html\"\n"
 	"page_html_end:\n"
 	".byte 0\n"
+	".global page_html_gzip, page_html_gzip_end\n"
+	"page_html_gzip:\n"
+	".incbin \"build/page/page.html.gz\"\n"
+	"page_html_gzip_end:\n"
 	".previous\n");
 
-extern const char page_html_end[];
+extern const char page_html_end[], page_html_gzip_end[];
 
 size_t page_html_len(void)
 {
 	return (size_t)(page_html_end - page_html);
+}
+
+size_t page_html_gzip_len(void)
+{
+	return (size_t)(page_html_gzip_end - page_html_gzip);
 }
 
 /* Writes the hash of the text between BEGIN and END, in the form that the policy needs. Each of

@@ -9,6 +9,9 @@
 
 extern const char page_html[];
 size_t page_html_len(void);
+/* The same, compressed by gzip. */
+extern const char page_html_gzip[];
+size_t page_html_gzip_len(void);
 
 /* Writes the page's Content-Security-Policy. It lets a browser run the script and use the style
  * that are in the page, load data from this server, and nothing else. 0 or -ENOMEM. */

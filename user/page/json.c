@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "export/export.h"
+#include "page/condition.h"
+#include "page/csv.h"
+#include "page/peers.h"
 
 static const char *const view_names[HISTORY_VIEWS] = {"own", "network"};
 
@@ -221,6 +224,28 @@ static void put_history(struct json_object *root, struct history *h)
 	put_text(o, "trouble", s.trouble);
 }
 
+/* How each part does, and in "condition" the worst of these states. */
+static void put_conditions(struct json_object *root, const struct page_facts *f)
+{
+	struct condition *all = calloc(CONDITION_PARTS, sizeof(*all));
+	struct json_object *list = put_list(root, "conditions");
+
+	if (!all)
+		return;
+	condition_judge(f, all);
+	for (int i = 0; i < CONDITION_PARTS; i++) {
+		struct json_object *o = json_object_new_object();
+
+		put_text(o, "part", condition_names[i]);
+		put_text(o, "state", condition_states[all[i].state]);
+		put_text(o, "text", all[i].text);
+		put_text(o, "fix", all[i].fix);
+		json_object_array_add(list, o);
+	}
+	put_text(root, "condition", condition_states[all[condition_worst(all)].state]);
+	free(all);
+}
+
 static char *status_json(const struct page_facts *f)
 {
 	struct json_object *root = json_object_new_object(), *windows;
@@ -231,6 +256,7 @@ static char *status_json(const struct page_facts *f)
 	put_text(root, "currency", "USD");
 	put_int(root, "interval_ms", f->config->export_interval_ms);
 	put_snapshot(root, f->snapshot);
+	put_conditions(root, f);
 	put_privacy(root, &f->config->privacy);
 	windows = put_object(root, "windows");
 	put_windows(windows, f, HISTORY_OWN);
@@ -238,6 +264,7 @@ static char *status_json(const struct page_facts *f)
 		put_windows(windows, f, HISTORY_NETWORK);
 	put_targets(root, f);
 	put_endpoints(root, f);
+	page_put_peers(root, f->snapshot);
 	put_history(root, f->history);
 	return finish(root);
 }
@@ -409,5 +436,7 @@ char *page_json(const struct page_facts *f, const char *path, const char *window
 		return sent_json(f);
 	if (!strcmp(path, "/history.json") && w >= 0 && v >= 0)
 		return history_json(f, (enum history_window)w, (enum history_view)v);
+	if (!strcmp(path, "/history.csv") && w >= 0 && v >= 0)
+		return csv_history(f, (enum history_window)w, (enum history_view)v);
 	return NULL;
 }

@@ -8,6 +8,8 @@
  * /history.json?window=W&view=V: the points of one window's charts, and what was seen and missed in
  * it. W is hour, day, week, month or year, V is own or network.
  *
+ * /history.csv with the same arguments: the points alone (csv.h).
+ *
  * /sent.json: the last snapshot, as each audience gets it.
  *
  * Values are in units of 0.0001 of the base currency; `_sd` is a standard deviation (noise.h).

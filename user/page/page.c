@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "export/gzip.h"
 #include "page/clients.h"
 #include "page/guard.h"
 #include "page/html.h"
@@ -22,11 +23,13 @@
 #define CONNECTION_TIMEOUT 10u /* s without a byte, after which a connection is closed */
 #define CONNECTION_MEMORY  (16u * 1024)
 #define REQUEST_MS         30000 /* for a request and its answer, however slow the client is */
+#define COMPRESS_MIN       1000u /* bytes; fewer gain nothing */
 #define CONNECTIONS_EACH   16u   /* from one address, when it does not listen on loopback only */
 
 #define TEXT       "text/plain; charset=utf-8"
 #define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 #define JSON       "application/json"
+#define CSV        "text/csv; charset=utf-8"
 
 #define HTML      "text/html; charset=utf-8"
 #define NO_POLICY "default-src 'none'; frame-ancestors 'none'"
@@ -53,6 +56,7 @@ struct reply {
 	size_t len;
 	char *owned; /* the body, freed with the answer; NULL: `body` is used and not freed */
 	const char *policy;
+	bool gzip; /* the body is compressed */
 };
 
 static enum MHD_Result answer(struct MHD_Connection *connection, const struct reply *reply)
@@ -70,6 +74,9 @@ static enum MHD_Result answer(struct MHD_Connection *connection, const struct re
 		return MHD_NO;
 	}
 	MHD_add_response_header(r, "Content-Type", reply->type);
+	MHD_add_response_header(r, "Vary", "Accept-Encoding");
+	if (reply->gzip)
+		MHD_add_response_header(r, "Content-Encoding", "gzip");
 	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(r, "Cache-Control", "no-store");
 	MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
@@ -94,14 +101,49 @@ static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, c
 	return answer(connection, &reply);
 }
 
-/* Frees TEXT; NULL gives 404. */
-static enum MHD_Result answer_json(struct MHD_Connection *connection, char *text)
+static const char *header(struct MHD_Connection *connection, const char *name)
 {
-	struct reply reply = {.status = MHD_HTTP_OK, .type = JSON, .owned = text};
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Whether Accept-Encoding names gzip, with a quality other than 0. */
+static bool takes_gzip(struct MHD_Connection *connection)
+{
+	const char *accepted = header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	const char *at = accepted ? strcasestr(accepted, "gzip") : NULL;
+
+	if (!at)
+		return false;
+	at += strlen("gzip");
+	at += strspn(at, " \t;");
+	return strncasecmp(at, "q=", 2) != 0 || strtod(at + 2, NULL) > 0;
+}
+
+/* Compresses a body that is REPLY's own, for a client that takes it so. Without memory for that it
+ * stays as it is. */
+static void compress(struct MHD_Connection *connection, struct reply *reply)
+{
+	uint8_t *packed;
+	size_t len;
+
+	if (reply->len < COMPRESS_MIN || !takes_gzip(connection) ||
+	    export_gzip((const uint8_t *)reply->owned, reply->len, &packed, &len))
+		return;
+	free(reply->owned);
+	reply->owned = (char *)packed;
+	reply->len = len;
+	reply->gzip = true;
+}
+
+/* Frees TEXT; NULL gives 404. */
+static enum MHD_Result answer_text(struct MHD_Connection *connection, char *text, const char *type)
+{
+	struct reply reply = {.status = MHD_HTTP_OK, .type = type, .owned = text};
 
 	if (!text)
 		return say(connection, MHD_HTTP_NOT_FOUND, "nothing here\n");
 	reply.len = strlen(text);
+	compress(connection, &reply);
 	return answer(connection, &reply);
 }
 
@@ -140,16 +182,19 @@ static enum MHD_Result answer_metrics(struct page *p, struct MHD_Connection *con
 	memcpy(whole + reply.len, p->notes ? p->notes : "", notes_len + 1);
 	reply.owned = whole;
 	reply.len += notes_len;
+	compress(connection, &reply);
 	return answer(connection, &reply);
 }
 
 static enum MHD_Result answer_html(struct page *p, struct MHD_Connection *connection)
 {
+	bool gzip = takes_gzip(connection);
 	const struct reply reply = {.status = MHD_HTTP_OK,
 				    .type = HTML,
-				    .body = page_html,
-				    .len = page_html_len(),
-				    .policy = p->policy};
+				    .body = gzip ? page_html_gzip : page_html,
+				    .len = gzip ? page_html_gzip_len() : page_html_len(),
+				    .policy = p->policy,
+				    .gzip = gzip};
 
 	return answer(connection, &reply);
 }
@@ -157,11 +202,6 @@ static enum MHD_Result answer_html(struct page *p, struct MHD_Connection *connec
 static const char *argument(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-static const char *header(struct MHD_Connection *connection, const char *name)
-{
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
 /* The HTTP status that refuses this client; 0: it may ask. */
@@ -223,9 +263,11 @@ static enum MHD_Result handle_local(void *context, struct MHD_Connection *connec
 		return answer_html(p, connection);
 	if (!p->options->data)
 		return say(connection, MHD_HTTP_NOT_FOUND, "nothing here; see / and /metrics\n");
-	return answer_json(connection, p->options->data(p->options->context, url,
-							argument(connection, "window"),
-							argument(connection, "view")));
+	return answer_text(connection,
+			   p->options->data(p->options->context, url,
+					    argument(connection, "window"),
+					    argument(connection, "view")),
+			   strcmp(url, "/history.csv") ? JSON : CSV);
 }
 
 static enum MHD_Result handle_control(void *context, struct MHD_Connection *connection,
@@ -240,7 +282,7 @@ static enum MHD_Result handle_control(void *context, struct MHD_Connection *conn
 		return MHD_YES;
 	if (!is_read(method))
 		return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD only\n");
-	return answer_json(connection, p->options->control(p->options->context, url));
+	return answer_text(connection, p->options->control(p->options->context, url), JSON);
 }
 
 /* --- start, run, stop --------------------------------------------------------------------------

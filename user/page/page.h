@@ -25,8 +25,8 @@ struct page;
 
 /* The answer to a GET on the control socket: malloc'ed JSON text, or NULL for 404. */
 typedef char *page_control(void *context, const char *path);
-/* The page's data: malloc'ed JSON text for PATH, or NULL for 404. WINDOW and VIEW are the query's
- * arguments of these names; NULL: not given. */
+/* The page's data: malloc'ed text for PATH (CSV if that ends so, else JSON), or NULL for 404.
+ * WINDOW and VIEW are the query's arguments of these names; NULL: not given. */
 typedef char *page_data(void *context, const char *path, const char *window, const char *view);
 
 struct page_options {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "privacy/dice.h"
 
-static uint32_t draw_u32(struct dice *d)
+/* BYTES random bytes, 1 to 4. */
+static inline uint64_t draw_bytes(struct dice *d, unsigned bytes)
 {
-	uint32_t word;
+	unsigned char drawn[4];
+	uint64_t word = 0;
 
-	d->random(d->context, &word, sizeof(word));
+	d->random(d->context, drawn, bytes);
+	for (unsigned i = 0; i < bytes; i++)
+		word = word << 8 | drawn[i];
 	return word;
 }
 
@@ -25,30 +29,45 @@ bool dice_coin(struct dice *d)
 	return byte & 1;
 }
 
-/* Unbiased, by Lemire 2019: multiply, and reject draws in the short remainder. */
-uint64_t dice_uniform(struct dice *d, uint64_t bound)
+/* Unbiased, by Lemire 2019: multiply, and reject draws in the short remainder. BOUND is at most 256
+ * to the power of BYTES. */
+static inline uint64_t uniform_narrow(struct dice *d, unsigned bytes, uint64_t bound)
 {
-	unsigned __int128 wide;
-	uint64_t narrow;
+	uint64_t range = (uint64_t)1 << (8 * bytes), product = draw_bytes(d, bytes) * bound;
 
-	if (bound <= UINT32_MAX) {
-		narrow = draw_u32(d) * bound;
-		if ((uint32_t)narrow < bound) {
-			uint32_t short_of = -(uint32_t)bound % (uint32_t)bound;
+	if ((product & (range - 1)) < bound) {
+		uint64_t short_of = range % bound;
 
-			while ((uint32_t)narrow < short_of)
-				narrow = draw_u32(d) * bound;
-		}
-		return narrow >> 32;
+		while ((product & (range - 1)) < short_of)
+			product = draw_bytes(d, bytes) * bound;
 	}
-	wide = (unsigned __int128)draw_u64(d) * bound;
-	if ((uint64_t)wide < bound) {
+	return product >> (8 * bytes);
+}
+
+/* The same with 64 random bits. */
+static uint64_t uniform_wide(struct dice *d, uint64_t bound)
+{
+	unsigned __int128 product = (unsigned __int128)draw_u64(d) * bound;
+
+	if ((uint64_t)product < bound) {
 		uint64_t short_of = -bound % bound;
 
-		while ((uint64_t)wide < short_of)
-			wide = (unsigned __int128)draw_u64(d) * bound;
+		while ((uint64_t)product < short_of)
+			product = (unsigned __int128)draw_u64(d) * bound;
 	}
-	return (uint64_t)(wide >> 64);
+	return (uint64_t)(product >> 64);
+}
+
+/* Most bounds are small, and random bytes are what a draw costs. */
+uint64_t dice_uniform(struct dice *d, uint64_t bound)
+{
+	if (bound <= 1u << 8)
+		return uniform_narrow(d, 1, bound);
+	if (bound <= 1u << 16)
+		return uniform_narrow(d, 2, bound);
+	if (bound <= UINT32_MAX)
+		return uniform_narrow(d, 4, bound);
+	return uniform_wide(d, bound);
 }
 
 /*

@@ -4,8 +4,8 @@
  *
  * They are algorithms 1 and 2 of Canonne, Kamath, Steinke 2020, which are exact for rational
  * parameters, given uniform integers. How many random bytes a draw takes depends on the noise that
- * is drawn, never on the value it is added to. Draws are made at fixed times, and not when somebody
- * asks for a figure.
+ * is drawn and on its scale, never on the value it is added to. Draws are made at fixed times, and
+ * not when somebody asks for a figure.
  */
 #ifndef TELLTALE_DICE_H
 #define TELLTALE_DICE_H

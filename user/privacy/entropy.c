@@ -58,7 +58,10 @@ void entropy_take(void *entropy, void *buf, size_t len)
 		e->left = sizeof(e->block);
 	}
 	at = e->block + sizeof(e->block) - e->left;
-	memcpy(buf, at, len);
-	memset(at, 0, len);
 	e->left -= len;
+	/* Nearly all draws are of one byte or two. */
+	for (unsigned char *to = buf; len; len--) {
+		*to++ = *at;
+		*at++ = 0;
+	}
 }

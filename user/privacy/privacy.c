@@ -31,6 +31,8 @@ struct privacy {
 	struct continual *continual; /* NULL: the network sees what the operator sees */
 	struct continual_stats told; /* what the series of the state count already */
 	struct series *series;       /* borrowed */
+	int (*series_of)(void *context, uint64_t peer); /* NULL: peers have none */
+	void *series_of_context;
 };
 
 static int make_continual(struct privacy *p, uint64_t now_unix_ns)
@@ -85,6 +87,13 @@ void privacy_free(struct privacy *p)
 	free(p);
 }
 
+void privacy_by_peer(struct privacy *p, int (*series_of)(void *context, uint64_t peer),
+		     void *context)
+{
+	p->series_of = series_of;
+	p->series_of_context = context;
+}
+
 /* --- what outlives the process --- */
 
 static void explain(const char *dir, int err, char *why, size_t why_len)
@@ -133,6 +142,8 @@ static void count_value(struct privacy *p, const struct contribution *c)
 	int64_t own = bucket_laplace_apply(&p->own, c->value, entropy_take, &p->entropy);
 
 	series_count(p->series, METRIC_AMOUNT_BY_ORIGIN, c->origin, own);
+	if (p->series_of && c->peer)
+		series_move(p->series, p->series_of(p->series_of_context, c->peer), own);
 	if (c->origin != ORIGIN_ORIGINATED)
 		return;
 	p->value_variance += noise_of_value(&p->own, own);

@@ -65,6 +65,14 @@ void privacy_observe(void *privacy, const struct contribution *c);
  * view). */
 void privacy_exchange(struct privacy *p, const struct exchange *e);
 
+/*
+ * For each packet with value that went to a peer, SERIES_OF gives the handle of that peer's series,
+ * or -1. It gets the same draw of noise as the operator's sum by origin: a second one would tell
+ * more of the value. Nothing of it is in the network's view.
+ */
+void privacy_by_peer(struct privacy *p, int (*series_of)(void *context, uint64_t peer),
+		     void *context);
+
 /* Called about once a second: closes the hours and days of continual that are over. */
 void privacy_tick(struct privacy *p, uint64_t now_unix_ns);
 

@@ -13,6 +13,8 @@ enum { IN_CAME, IN_READ, OUT_LEFT, REPLY_CAME, REPLY_READ, REPLY_LEFT };
 
 /* A TLS library is called with what it has read from its socket just before. */
 #define TLS_READ_NS 1000000000ULL
+/* A message is given this long after its first byte at most. */
+#define SHADOW_NS 5000000000ULL
 
 /* An exchange, as one end of it was seen. */
 struct leg {
@@ -26,6 +28,8 @@ struct leg {
 	char reject_code[4];
 	uint8_t target;
 	bool incoming, tls;
+	bool shadow; /* of what was judged and forgotten: until its end something was in hand */
+	bool gone;
 };
 
 /* For how long a process has something in hand. */
@@ -35,6 +39,7 @@ struct stay {
 	uint8_t target;
 	bool is_hop; /* else a protocol packet's */
 	bool alone;
+	size_t leg, legs; /* the first of its legs, and how many they are */
 	struct hop hop;
 };
 
@@ -258,6 +263,10 @@ static size_t join(struct stay *stay, const struct leg *leg, size_t len, const s
 			      .is_hop = leg->condition != 0};
 	stay->hop.outcome = leg->outcome;
 	memcpy(stay->hop.reject_code, leg->reject_code, sizeof(leg->reject_code));
+	if (leg->shadow) {
+		stay->pid = stay->hop.pid = leg->pid;
+		return 1;
+	}
 	if (leg->incoming)
 		n = join_incoming(stay, leg, len, tape);
 	else
@@ -291,7 +300,11 @@ static int join_all(struct hops *h, const struct tape *tape)
 	for (size_t i = 0; i < h->legs_len;) {
 		struct stay *stay = &h->stays[h->stays_len++];
 
-		i += join(stay, &h->legs[i], h->legs_len - i, tape);
+		size_t n = join(stay, &h->legs[i], h->legs_len - i, tape);
+
+		stay->leg = i;
+		stay->legs = n;
+		i += n;
 		check_order(&stay->hop);
 	}
 	return 0;
@@ -351,10 +364,20 @@ static void find_all_alone(struct hops *h)
 	}
 }
 
-int hops_judge(struct hops *h, const struct tape *tape,
-	       void (*each)(void *context, const struct hop *hop,
-			    const struct hop_columns *columns),
-	       void *context)
+bool hops_times(const struct hop *hop, uint64_t *hold_ns, uint64_t *peer_ns)
+{
+	const uint64_t *at = hop->at_ns;
+
+	*hold_ns = at[REPLY_LEFT] - at[IN_CAME];
+	*peer_ns = at[REPLY_CAME] - at[OUT_LEFT];
+	return hop->split != HOP_NO_REPLY && at[REPLY_LEFT] >= at[IN_CAME] &&
+	       at[REPLY_CAME] >= at[OUT_LEFT] && *peer_ns <= *hold_ns;
+}
+
+typedef void hop_sink(void *context, const struct hop *hop, const struct hop_columns *columns);
+
+static int judge(struct hops *h, const struct tape *tape, uint64_t until_ns, hop_sink *each,
+		 void *context)
 {
 	struct hop_columns columns;
 	int err = join_all(h, tape);
@@ -365,6 +388,8 @@ int hops_judge(struct hops *h, const struct tape *tape,
 	for (size_t i = 0; i < h->stays_len; i++) {
 		struct hop *hop = &h->stays[i].hop;
 
+		if (h->stays[i].to_ns > until_ns)
+			continue;
 		if (hop->split == HOP_SPLIT && !h->stays[i].alone)
 			hop->split = HOP_NOT_ALONE;
 		if (hop->split == HOP_SPLIT && !columns_fill(hop, tape, &columns))
@@ -373,6 +398,99 @@ int hops_judge(struct hops *h, const struct tape *tape,
 			each(context, hop, hop->split == HOP_SPLIT ? &columns : NULL);
 	}
 	return 0;
+}
+
+int hops_judge(struct hops *h, const struct tape *tape, hop_sink *each, void *context)
+{
+	return judge(h, tape, UINT64_MAX, each, context);
+}
+
+/* --- without end ------------------------------------------------------------------------------ */
+
+uint64_t hops_oldest_ns(const struct hops *h)
+{
+	uint64_t oldest_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < h->legs_len; i++) {
+		/* A reply to what nobody saw leave has no beginning either. */
+		if (!h->legs[i].shadow && h->legs[i].prepare_ns &&
+		    h->legs[i].prepare_ns < oldest_ns)
+			oldest_ns = h->legs[i].prepare_ns;
+	}
+	return oldest_ns;
+}
+
+static void drop_gone(struct hops *h)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->legs_len; i++) {
+		if (!h->legs[i].gone)
+			h->legs[kept++] = h->legs[i];
+	}
+	h->legs_len = kept;
+}
+
+/* Something was in hand in process PID until TO_NS. One shadow is enough for all that is over. */
+static void cast_shadow(struct hops *h, uint8_t target, uint32_t pid, uint64_t to_ns)
+{
+	struct leg *l = h->legs + h->legs_len;
+
+	while (l > h->legs && l[-1].shadow) {
+		l--;
+		if (l->target == target && l->pid == pid) {
+			l->end_ns = to_ns > l->end_ns ? to_ns : l->end_ns;
+			return;
+		}
+	}
+	if (h->legs_len < h->max)
+		h->legs[h->legs_len++] =
+			(struct leg){.end_ns = to_ns, .pid = pid, .target = target, .shadow = true};
+}
+
+/* What is over is forgotten. It has a shadow as long as something may have been in hand beside it:
+ * what is not judged yet, or is given late. */
+static void forget(struct hops *h, uint64_t until_ns)
+{
+	uint64_t oldest_ns;
+
+	for (size_t i = 0; i < h->stays_len; i++) {
+		for (size_t k = 0; h->stays[i].to_ns <= until_ns && k < h->stays[i].legs; k++)
+			h->legs[h->stays[i].leg + k].gone = true;
+	}
+	drop_gone(h);
+	oldest_ns = hops_oldest_ns(h);
+	for (size_t i = 0; i < h->stays_len; i++) {
+		const struct stay *s = &h->stays[i];
+
+		if (s->to_ns <= until_ns &&
+		    (s->to_ns > oldest_ns || s->to_ns + SHADOW_NS > until_ns))
+			cast_shadow(h, s->target, s->hop.pid, s->to_ns);
+	}
+}
+
+int hops_judge_until(struct hops *h, const struct tape *tape, uint64_t until_ns, hop_sink *each,
+		     void *context)
+{
+	int err = h->legs_len ? judge(h, tape, until_ns, each, context) : 0;
+
+	if (!err && h->legs_len)
+		forget(h, until_ns);
+	return err;
+}
+
+void hops_begin_again(struct hops *h, uint64_t until_ns)
+{
+	bool targets[UINT8_MAX + 1] = {false};
+
+	for (size_t i = 0; i < h->legs_len; i++)
+		targets[h->legs[i].target] = true;
+	h->legs_len = 0;
+	h->full = false;
+	for (size_t i = 0; i <= UINT8_MAX; i++) {
+		if (targets[i])
+			cast_shadow(h, (uint8_t)i, 0, until_ns);
+	}
 }
 
 /* By thread, and then by beginning. */

@@ -79,6 +79,10 @@ struct hop {
 	uint64_t at_ns[HOP_MOMENTS];
 };
 
+/* How long HOP was held, and how much of that it waited for its peer; known with or without a
+ * clock. False: it has no reply, or something was not seen. */
+bool hops_times(const struct hop *hop, uint64_t *hold_ns, uint64_t *peer_ns);
+
 struct hops;
 
 /* EXCHANGES_MAX are kept in a session; the table says when it is full. NULL: memory is short. */
@@ -102,6 +106,20 @@ int hops_judge(struct hops *h, const struct tape *tape,
 	       void (*each)(void *context, const struct hop *hop,
 			    const struct hop_columns *columns),
 	       void *context);
+
+/*
+ * The same, for a session without end: only what was over at UNTIL_NS (no later than the tape is
+ * settled) is judged, and then forgotten but for how long it was in hand. Everything that began
+ * before UNTIL_NS has been given. 0, or -ENOMEM: nothing was judged.
+ */
+int hops_judge_until(struct hops *h, const struct tape *tape, uint64_t until_ns,
+		     void (*each)(void *context, const struct hop *hop,
+				  const struct hop_columns *columns),
+		     void *context);
+/* When the oldest began that has not been judged; UINT64_MAX: there is none. */
+uint64_t hops_oldest_ns(const struct hops *h);
+/* Once it was full: forgets everything. Until UNTIL_NS nothing is alone. */
+void hops_begin_again(struct hops *h, uint64_t until_ns);
 
 /* After hops_judge: adds to NS what the threads did while they had hops in hand that were not
  * alone. */

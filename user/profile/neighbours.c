@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "profile/neighbours.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,10 +50,9 @@ static void add_code(struct neighbour *n, const char code[4])
 
 static void add_times(struct neighbour *n, const struct hop *hop)
 {
-	uint64_t hold = hop->at_ns[5] - hop->at_ns[0], peer = hop->at_ns[3] - hop->at_ns[2];
+	uint64_t hold, peer;
 
-	/* Out of order, something was not seen. */
-	if (hop->at_ns[5] < hop->at_ns[0] || hop->at_ns[3] < hop->at_ns[2] || peer > hold)
+	if (!hops_times(hop, &hold, &peer))
 		return;
 	histogram_add(&n->times[NEIGHBOUR_PEER], peer);
 	/* Of what the target originates, only the wait for the peer is seen. */
@@ -74,8 +72,7 @@ void neighbours_add(struct neighbours *n, const struct hop *hop)
 	one->outcomes[hop->outcome]++;
 	if (hop->outcome == OUTCOME_REJECTED)
 		add_code(one, hop->reject_code);
-	if (hop->split != HOP_NO_REPLY)
-		add_times(one, hop);
+	add_times(one, hop);
 }
 
 static int by_packets(const void *a, const void *b)
@@ -94,16 +91,5 @@ void neighbours_sort(struct neighbours *n)
 
 double neighbours_quantile(const struct histogram *h, double share)
 {
-	const struct histogram_exponential *e = &h->exponential;
-	uint64_t wanted = (uint64_t)ceil(share * (double)h->count), seen = e->zeros;
-
-	if (!h->count || seen >= wanted)
-		return 0;
-	for (uint32_t i = 0; i < e->len; i++) {
-		seen += e->counts[i];
-		/* The middle of the bucket, as times go: by ratio. */
-		if (seen >= wanted)
-			return exp2(((double)e->offset + i + 0.5) * exp2(-e->scale));
-	}
-	return 0;
+	return histogram_quantile(&h->exponential, h->count, share);
 }

@@ -3,8 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define STRIP_ROOM 256 /* marks at first */
+#define STRIP_ROOM 16 /* marks at first: most threads do little */
 
 struct strip_mark {
 	uint64_t at_ns;
@@ -100,6 +101,44 @@ bool strip_at(const struct strip *s, uint64_t at_ns, struct strip_snapshot *out)
 	out->ns[STRIP_WAITING] = here.waiting_ns;
 	out->ns[STRIP_BLOCKED] = at_ns - s->marks[0].at_ns - here.on_ns - here.waiting_ns;
 	return true;
+}
+
+/* The memory of a burst is given back when it is over. */
+static void give_back(struct strip *s)
+{
+	size_t room = s->len > STRIP_ROOM ? 2 * s->len : STRIP_ROOM;
+	struct strip_mark *marks;
+
+	if (s->room < 4 * room)
+		return;
+	marks = realloc(s->marks, room * sizeof(*marks));
+	if (!marks)
+		return;
+	s->marks = marks;
+	s->room = room;
+}
+
+void strip_forget(struct strip *s, uint64_t before_ns)
+{
+	struct strip_mark first;
+	size_t n;
+
+	if (!s->len || s->marks[0].at_ns >= before_ns)
+		return;
+	n = (size_t)(mark_at(s, before_ns) - s->marks);
+	first = s->marks[n];
+	s->len -= n;
+	memmove(s->marks, s->marks + n, s->len * sizeof(*s->marks));
+	for (size_t i = 0; i < s->len; i++) {
+		s->marks[i].on_ns -= first.on_ns;
+		s->marks[i].waiting_ns -= first.waiting_ns;
+	}
+	give_back(s);
+}
+
+uint64_t strip_end_ns(const struct strip *s)
+{
+	return s->len ? s->marks[s->len - 1].at_ns : 0;
 }
 
 uint64_t strip_begin_ns(const struct strip *s)

@@ -46,6 +46,12 @@ int strip_add(struct strip *s, enum tape_kind kind, uint64_t at_ns);
 /* The snapshot at AT_NS; after the last mark its state goes on. False: the clock had not begun. */
 bool strip_at(const struct strip *s, uint64_t at_ns, struct strip_snapshot *out);
 
+/* Nothing from before BEFORE_NS is asked for any more: the clock begins with the state that it had
+ * then. */
+void strip_forget(struct strip *s, uint64_t before_ns);
+/* When its last change was; 0: there was none. */
+uint64_t strip_end_ns(const struct strip *s);
+
 /* When the clock began; UINT64_MAX: it has not. */
 uint64_t strip_begin_ns(const struct strip *s);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LIST_ROOM 256 /* items at first */
+#define FORGOTTEN SIZE_MAX
 
 struct thread {
 	uint32_t tid, pid;
@@ -17,7 +18,7 @@ struct connection {
 	uint32_t pid;
 	uint32_t sent, came; /* the highest end seen, each way */
 	bool has_sent, has_come;
-	size_t turn; /* under way: its number, from 1; else 0 */
+	size_t turn; /* under way: its number, from 1, or FORGOTTEN; else 0 */
 };
 
 /* Grows by doubling. */
@@ -31,6 +32,7 @@ struct tape {
 	size_t marks; /* of all threads */
 	uint64_t full_ns;
 	uint64_t settled_ns; /* the time of the newest event in its place */
+	bool all;            /* processes count */
 	uint32_t pids[TAPE_PROCESSES_MAX];
 	size_t pids_len;
 	struct thread threads[TAPE_THREADS_MAX];
@@ -101,11 +103,18 @@ uint64_t tape_full_ns(const struct tape *t)
 
 static bool is_watched(const struct tape *t, uint32_t pid)
 {
+	if (t->all)
+		return true;
 	for (size_t i = 0; i < t->pids_len; i++) {
 		if (t->pids[i] == pid)
 			return true;
 	}
 	return false;
+}
+
+void tape_watch_all(struct tape *t)
+{
+	t->all = true;
 }
 
 int tape_watch(struct tape *t, pid_t pid)
@@ -127,6 +136,8 @@ void tape_add(struct tape *t, const struct tape_event *event)
 	if (event->at_ns >= t->full_ns || !event->kind || event->kind >= TAPE_KINDS)
 		return;
 	if (event->kind <= TAPE_READ && !is_watched(t, event->pid))
+		return;
+	if (event->kind > TAPE_READ && (!event->class || event->class > TAPE_CLASSES_MAX))
 		return;
 	e = list_append(&t->waiting, sizeof(*e), t->events_max);
 	if (e)
@@ -230,7 +241,8 @@ static void add_segment(struct tape *t, const struct tape_event *e)
 		if (is_new(&c->sent, &c->has_sent, e->end) && !c->turn)
 			begin_turn(t, c, e);
 	} else if (is_new(&c->came, &c->has_come, e->end) && c->turn) {
-		turns_of(t)[c->turn - 1].to_ns = e->at_ns;
+		if (c->turn != FORGOTTEN)
+			turns_of(t)[c->turn - 1].to_ns = e->at_ns;
 		c->turn = 0;
 	}
 }
@@ -271,6 +283,65 @@ void tape_settle(struct tape *t, uint64_t until_ns)
 		place(t, &events[n++]);
 	t->waiting.len -= n;
 	memmove(events, events + n, t->waiting.len * sizeof(*events));
+}
+
+/* --- without end ------------------------------------------------------------------------------ */
+
+/* Takes the first N items out. */
+static void list_cut(struct list *l, size_t n, size_t size)
+{
+	char *items = l->items;
+
+	if (!n)
+		return;
+	l->len -= n;
+	memmove(items, items + n * size, l->len * size);
+}
+
+static size_t first_from(const struct tape *t, size_t len, uint64_t from_ns,
+			 uint64_t (*time_of)(const struct tape *t, size_t i));
+static uint64_t read_time(const struct tape *t, size_t i);
+static uint64_t turn_time(const struct tape *t, size_t i);
+
+static void forget_turns(struct tape *t, uint64_t before_ns)
+{
+	size_t n = first_from(t, t->turns.len, before_ns, turn_time);
+
+	for (size_t i = 0; n && i < t->connections_len; i++) {
+		struct connection *c = &t->connections[i];
+
+		if (c->turn && c->turn != FORGOTTEN)
+			c->turn = c->turn > n ? c->turn - n : FORGOTTEN;
+	}
+	list_cut(&t->turns, n, sizeof(struct tape_turn));
+}
+
+static void forget_threads(struct tape *t, uint64_t before_ns)
+{
+	uint64_t idle_ns = before_ns > TAPE_IDLE_NS ? before_ns - TAPE_IDLE_NS : 0;
+	size_t kept = 0;
+
+	t->marks = 0;
+	for (size_t i = 0; i < t->threads_len; i++) {
+		struct thread *thread = &t->threads[i];
+
+		if (strip_end_ns(&thread->strip) < idle_ns) {
+			strip_fini(&thread->strip);
+			continue;
+		}
+		strip_forget(&thread->strip, before_ns);
+		t->marks += thread->strip.len;
+		t->threads[kept++] = *thread;
+	}
+	t->threads_len = kept;
+}
+
+void tape_forget(struct tape *t, uint64_t before_ns)
+{
+	list_cut(&t->reads, first_from(t, t->reads.len, before_ns, read_time),
+		 sizeof(struct tape_read));
+	forget_turns(t, before_ns);
+	forget_threads(t, before_ns);
 }
 
 /* --- questions -------------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@
 #define TAPE_PROCESSES_MAX   256
 #define TAPE_THREADS_MAX     1024 /* of all processes */
 #define TAPE_CONNECTIONS_MAX 1024 /* to dependencies */
+#define TAPE_IDLE_NS         600000000000ULL
 
 struct tape;
 
@@ -49,10 +50,17 @@ void tape_free(struct tape *t); /* accepts NULL */
  * there are too many. */
 int tape_watch(struct tape *t, pid_t pid);
 
-/* Takes an event, for the next tape_settle. */
+/* All threads count: whoever writes the events knows which are meant. */
+void tape_watch_all(struct tape *t);
+
+/* Takes an event, for the next tape_settle. One that cannot be is ignored. */
 void tape_add(struct tape *t, const struct tape_event *event);
 /* Puts the events until UNTIL_NS in their places: no event from before will be added any more. */
 void tape_settle(struct tape *t, uint64_t until_ns);
+/* For a session without end: nothing from before BEFORE_NS, which has been settled, is asked for
+ * any more. A thread keeps the state that it had then; one that has been in it for TAPE_IDLE_NS is
+ * forgotten until its next event. */
+void tape_forget(struct tape *t, uint64_t before_ns);
 /* An event from after FROM_NS was lost: nothing after it is known. */
 void tape_lose(struct tape *t, uint64_t from_ns);
 /* Is its memory used up? From when on nothing is known, then; else UINT64_MAX. */

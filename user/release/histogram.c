@@ -97,3 +97,18 @@ void histogram_add(struct histogram *h, uint64_t ns)
 
 	histogram_add_at(h, &place);
 }
+
+double histogram_quantile(const struct histogram_exponential *e, uint64_t count, double share)
+{
+	uint64_t wanted = (uint64_t)ceil(share * (double)count), seen = e->zeros;
+
+	if (!count || seen >= wanted)
+		return 0;
+	for (uint32_t i = 0; i < e->len; i++) {
+		seen += e->counts[i];
+		/* The middle of the bucket, as times go: by ratio. */
+		if (seen >= wanted)
+			return exp2(((double)e->offset + i + 0.5) * exp2(-e->scale));
+	}
+	return 0;
+}

@@ -47,4 +47,8 @@ struct histogram_place histogram_find(uint64_t ns);
 void histogram_add_at(struct histogram *h, const struct histogram_place *place);
 void histogram_add(struct histogram *h, uint64_t ns);
 
+/* The time in ms that SHARE of the COUNT times in E do not exceed, as exactly as E is; 0: there are
+ * none. */
+double histogram_quantile(const struct histogram_exponential *e, uint64_t count, double share);
+
 #endif

@@ -61,6 +61,38 @@
 	       "Exchanges by origin") \
 	METRIC(ORIGIN_UNKNOWN, "telltale_origin_unknown_total", SUM, OWN, BY_LABEL, \
 	       "Outgoing exchanges that may be forwarded ones, by why that is not known") \
+	METRIC(PEER_EXCHANGES, "telltale_peer_exchanges_total", SUM, OWN, NO_LOSS, \
+	       "Exchanges that went to a peer, by peer and outcome") \
+	METRIC(PEER_REJECTS, "telltale_peer_rejects_total", SUM, OWN, NO_LOSS, \
+	       "Reject packets of a peer, by peer and code") \
+	METRIC(PEER_TIME, "telltale_peer_ms", HISTOGRAM, OWN, NO_LOSS, \
+	       "Time of the packets that went to a peer, by peer and part") \
+	METRIC(PEER_AMOUNT, "telltale_peer_amount_fulfill_total", SUM, OWN, NO_LOSS, \
+	       "Value of fulfilled packets that went to a peer, with the noise of " \
+	       "telltale_amount_fulfill_total") \
+	METRIC(HOPS, "telltale_hops_total", SUM, OWN, NO_LOSS, \
+	       "Packets on their way through the target, by whether their time was split") \
+	METRIC(COLUMN_TIME, "telltale_column_ms", HISTOGRAM, OWN, NO_LOSS, \
+	       "Where the time of packets went that were alone in their process, by column") \
+	METRIC(DEPENDENCY_TIME, "telltale_dependency_ms", HISTOGRAM, OWN, NO_LOSS, \
+	       "Time that a packet's connector waited for a dependency, by dependency") \
+	METRIC(DEPENDENCY_TURNS, "telltale_dependency_turns_total", SUM, OWN, NO_LOSS, \
+	       "Questions to a dependency in packets whose time was split, by dependency") \
+	METRIC(CLOCKS, "telltale_clocks", GAUGE, OWN, NO_LOSS, \
+	       "1 while the clocks of the targets' threads run, 0 when they are off, -1 when the " \
+	       "kernel refuses them") \
+	METRIC(CLOCKS_RESTARTED, "telltale_clocks_restarted_total", SUM, OWN, NO_LOSS, \
+	       "Times that the clocks began anew, as events were lost or memory was used up") \
+	METRIC(CLOCKS_TIMED, "telltale_clocks_timed_total", SUM, OWN, NO_LOSS, \
+	       "Events of the clocks whose writing was timed, one in 64") \
+	METRIC(CLOCKS_TIMED_NS, "telltale_clocks_timed_ns_total", SUM, OWN, NO_LOSS, \
+	       "Time that writing these took, in the threads that they are about") \
+	METRIC(PROGRAMS_MISSED, "telltale_programs_missed_total", SUM, OWN, NO_LOSS, \
+	       "Runs of telltale's programs that the kernel left out") \
+	METRIC(OWN_CPU, "telltale_cpu_ms_total", SUM, OWN, NO_LOSS, \
+	       "CPU time that telltale itself took, by half") \
+	METRIC(OWN_MEMORY, "telltale_memory_bytes", GAUGE, OWN, NO_LOSS, \
+	       "Resident memory of telltale itself, by half") \
 	METRIC(RECORDS, "telltale_records_total", SUM, OWN, BY_LABEL, \
 	       "Records read from the ring, by type") \
 	METRIC(RECORDS_DROPPED, "telltale_records_dropped_total", SUM, OWN, LOSS, \

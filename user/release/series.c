@@ -15,7 +15,7 @@ struct series_entry {
 	enum metric metric;
 	size_t labels_len;
 	struct released_label labels[RELEASED_LABELS];
-	char *own_text;              /* the copies of key and value; NULL: they are fixed */
+	char *own_text;              /* the copies of keys and values; NULL: they are fixed */
 	bool loss;                   /* what is counted here is missing in the totals */
 	__int128 sum;                /* SUM, GAUGE; noise may make it fall */
 	int64_t released;            /* SUM: the highest value released so far */
@@ -49,6 +49,16 @@ static const struct spec {
 	[METRIC_HTTP_ERRORS] = {.labels = {&vocabulary_statuses}},
 	[METRIC_LOST] = {.labels = {&vocabulary_losts}},
 	[METRIC_ORIGINS] = {.labels = {&vocabulary_origins}},
+	[METRIC_PEER_EXCHANGES] = {.at_run_time = true},
+	[METRIC_PEER_REJECTS] = {.at_run_time = true},
+	[METRIC_PEER_TIME] = {.at_run_time = true},
+	[METRIC_PEER_AMOUNT] = {.at_run_time = true},
+	[METRIC_HOPS] = {.labels = {&vocabulary_splits}},
+	[METRIC_COLUMN_TIME] = {.labels = {&vocabulary_columns}},
+	[METRIC_DEPENDENCY_TIME] = {.at_run_time = true},
+	[METRIC_DEPENDENCY_TURNS] = {.at_run_time = true},
+	[METRIC_OWN_CPU] = {.labels = {&vocabulary_halves}},
+	[METRIC_OWN_MEMORY] = {.labels = {&vocabulary_halves}},
 	[METRIC_RECORDS] = {.labels = {&vocabulary_records}},
 	[METRIC_GAPS] = {.labels = {&vocabulary_gaps}},
 	[METRIC_GAP_BYTES] = {.labels = {&vocabulary_gaps}},
@@ -193,52 +203,84 @@ void series_time(struct series *s, enum metric metric, unsigned which, uint64_t 
 	histogram_add_at(fixed(s, metric, which)->histogram, &s->place);
 }
 
-static bool entry_is(const struct series_entry *e, enum metric metric, const char *key,
-		     const char *value)
+static bool entry_is(const struct series_entry *e, enum metric metric,
+		     const struct released_label *labels, size_t len)
 {
-	if (e->metric != metric || e->labels_len != (key != NULL))
+	if (e->metric != metric || e->labels_len != len)
 		return false;
-	return !key || (!strcmp(e->labels[0].key, key) && !strcmp(e->labels[0].value, value));
+	for (size_t i = 0; i < len; i++) {
+		if (strcmp(e->labels[i].key, labels[i].key) != 0 ||
+		    strcmp(e->labels[i].value, labels[i].value) != 0)
+			return false;
+	}
+	return true;
 }
 
-static struct series_entry *add_named(struct series *s, enum metric metric, const char *key,
-				      const char *value)
+/* Copies STRING to *AT and moves *AT past it. */
+static const char *put_text(char **at, const char *string)
 {
-	size_t key_size = strlen(key) + 1, value_size = strlen(value) + 1;
-	char *text = malloc(key_size + value_size);
+	char *copy = *at;
+
+	*at = stpcpy(copy, string) + 1;
+	return copy;
+}
+
+static size_t text_size(const struct released_label *labels, size_t len)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < len; i++)
+		size += strlen(labels[i].key) + 1 + strlen(labels[i].value) + 1;
+	return size;
+}
+
+static struct series_entry *add_named(struct series *s, enum metric metric,
+				      const struct released_label *labels, size_t len)
+{
+	char *text = malloc(text_size(labels, len)), *at = text;
 	struct series_entry *e = text ? entry_add(s, metric) : NULL;
 
 	if (!e) {
 		free(text);
 		return NULL;
 	}
-	memcpy(text, key, key_size);
-	memcpy(text + key_size, value, value_size);
-	e->labels[e->labels_len++] = (struct released_label){text, text + key_size};
+	for (; e->labels_len < len; e->labels_len++) {
+		e->labels[e->labels_len].key = put_text(&at, labels[e->labels_len].key);
+		e->labels[e->labels_len].value = put_text(&at, labels[e->labels_len].value);
+	}
 	e->own_text = text;
 	return e;
 }
 
-int series_find(struct series *s, enum metric metric, const char *key, const char *value)
+int series_find_labels(struct series *s, enum metric metric, const struct released_label *labels,
+		       size_t len)
 {
+	static const struct released_label overflow = {RELEASED_OVERFLOW, "true"};
 	size_t of_metric = 0;
 
 	for (int i = 0; i < s->len; i++) {
-		if (entry_is(&s->entries[i], metric, key, value))
+		if (entry_is(&s->entries[i], metric, labels, len))
 			return i;
 		of_metric += s->entries[i].metric == metric;
 	}
-	if (!key)
+	if (!len)
 		return -1;
-	if (of_metric + 1 >= s->limit && strcmp(key, RELEASED_OVERFLOW) != 0) {
+	if (of_metric + 1 >= s->limit && strcmp(labels[0].key, RELEASED_OVERFLOW) != 0) {
 		if (of_metric + 1 == s->limit)
 			log_warn("privacy",
 				 "%s has %zu series; all others are counted together, "
 				 "under " RELEASED_OVERFLOW "; raise cardinality_limit",
 				 metric_infos[metric].name, of_metric);
-		return series_find(s, metric, RELEASED_OVERFLOW, "true");
+		return series_find_labels(s, metric, &overflow, 1);
 	}
-	return add_named(s, metric, key, value) ? s->len - 1 : -1;
+	return add_named(s, metric, labels, len) ? s->len - 1 : -1;
+}
+
+int series_find(struct series *s, enum metric metric, const char *key, const char *value)
+{
+	const struct released_label label = {key, value};
+
+	return series_find_labels(s, metric, &label, key != NULL);
 }
 
 static struct series_entry *handled(struct series *s, int handle)
@@ -252,6 +294,14 @@ void series_add(struct series *s, int handle, uint64_t rose)
 
 	if (e)
 		e->sum += rose;
+}
+
+void series_move(struct series *s, int handle, int64_t by)
+{
+	struct series_entry *e = handled(s, handle);
+
+	if (e)
+		e->sum += by;
 }
 
 void series_put(struct series *s, int handle, int64_t value)
@@ -268,6 +318,17 @@ void series_put_times(struct series *s, int handle, const struct histogram *time
 
 	if (e && e->histogram)
 		*e->histogram = *times;
+}
+
+void series_put_time(struct series *s, int handle, uint64_t ns)
+{
+	struct series_entry *e = handled(s, handle);
+
+	if (!e || !e->histogram)
+		return;
+	if (s->place.ns != ns)
+		s->place = histogram_find(ns);
+	histogram_add_at(e->histogram, &s->place);
 }
 
 /* --- release --- */
@@ -287,18 +348,9 @@ size_t series_text_len(const struct series *s)
 		if (e->histogram)
 			len += sizeof(e->histogram->exponential);
 		if (e->own_text)
-			len += strlen(e->labels[0].key) + 1 + strlen(e->labels[0].value) + 1;
+			len += text_size(e->labels, e->labels_len);
 	}
 	return len;
-}
-
-/* Copies STRING to *AT and moves *AT past it. */
-static const char *put_text(char **at, const char *string)
-{
-	char *copy = *at;
-
-	*at = stpcpy(copy, string) + 1;
-	return copy;
 }
 
 /* The sum, or the value released before if that is higher: a released sum never falls. */
@@ -326,9 +378,9 @@ static void release_point(struct series_entry *e, struct released_point *point, 
 	point->metric = e->metric;
 	point->labels_len = e->labels_len;
 	memcpy(point->labels, e->labels, sizeof(point->labels));
-	if (e->own_text) {
-		point->labels[0].key = put_text(text, e->labels[0].key);
-		point->labels[0].value = put_text(text, e->labels[0].value);
+	for (size_t i = 0; e->own_text && i < e->labels_len; i++) {
+		point->labels[i].key = put_text(text, e->labels[i].key);
+		point->labels[i].value = put_text(text, e->labels[i].value);
 	}
 	switch (metric_infos[e->metric].shape) {
 	case METRIC_SUM: point->value = release_sum(e); break;

@@ -48,11 +48,18 @@ void series_time(struct series *s, enum metric metric, unsigned which, uint64_t 
  * NULL. Beyond the limit it returns the handle of the metric's RELEASED_OVERFLOW series. -1 when
  * memory is short, or when KEY is NULL and the metric has no series without a label. */
 int series_find(struct series *s, enum metric metric, const char *key, const char *value);
+/* The same with LEN labels, at most RELEASED_LABELS. */
+int series_find_labels(struct series *s, enum metric metric, const struct released_label *labels,
+		       size_t len);
 /* These ignore a handle of -1. series_add takes how much a sum ROSE and not its total, because
- * several callers may share the series beyond the limit. */
+ * several callers may share the series beyond the limit. series_move is for what has noise: BY may
+ * be negative. */
 void series_add(struct series *s, int handle, uint64_t rose);
+void series_move(struct series *s, int handle, int64_t by);
 void series_put(struct series *s, int handle, int64_t value);
 void series_put_times(struct series *s, int handle, const struct histogram *times);
+/* Adds one time, in nanoseconds. */
+void series_put_time(struct series *s, int handle, uint64_t ns);
 
 /* --- release, for privacy alone --- */
 

@@ -20,6 +20,8 @@ static const struct word outcomes[] = {OUTCOME_WORDS(WORD)}, losts[] = {LOST_WOR
 			 streams[] = {STREAM_WORDS(WORD)}, operations[] = {OPERATION_WORDS(WORD)},
 			 statuses[] = {STATUS_WORDS(WORD)}, documents[] = {DOCUMENT_WORDS(WORD)},
 			 doubts[] = {DOUBT_WORDS(WORD)}, unvalued[] = {UNVALUED_WORDS(WORD)},
+			 peer_parts[] = {PEER_PART_WORDS(WORD)}, columns[] = {COLUMN_WORDS(WORD)},
+			 splits[] = {SPLIT_WORDS(WORD)}, halves[] = {HALF_WORDS(WORD)},
 			 records[] = {RECORD_WORDS(WORD) REFUSED_WORDS(WORD)};
 
 #define SAME(id, ...) _Static_assert(RECORD_WORD_##id == RECORD_##id - 1, "a record's number");
@@ -59,6 +61,10 @@ const struct vocabulary vocabulary_statuses = {"status", statuses, LEN(statuses)
 const struct vocabulary vocabulary_documents = {"document", documents, LEN(documents)};
 const struct vocabulary vocabulary_doubts = {"cause", doubts, LEN(doubts)};
 const struct vocabulary vocabulary_unvalued = {"reason", unvalued, LEN(unvalued)};
+const struct vocabulary vocabulary_peer_parts = {"part", peer_parts, LEN(peer_parts)};
+const struct vocabulary vocabulary_columns = {"column", columns, LEN(columns)};
+const struct vocabulary vocabulary_splits = {"split", splits, LEN(splits)};
+const struct vocabulary vocabulary_halves = {"half", halves, LEN(halves)};
 const struct vocabulary vocabulary_codes = {"code", codes, LEN(codes)};
 
 unsigned vocabulary_code(const char *code)

@@ -29,7 +29,8 @@ extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary
 	vocabulary_records, vocabulary_gaps, vocabulary_opaque, vocabulary_evicted,
 	vocabulary_state, vocabulary_history, vocabulary_kinds, vocabulary_streams,
 	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes,
-	vocabulary_doubts, vocabulary_unvalued;
+	vocabulary_doubts, vocabulary_unvalued, vocabulary_peer_parts, vocabulary_columns,
+	vocabulary_splits, vocabulary_halves;
 
 /* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
 unsigned vocabulary_code(const char *code);
@@ -104,6 +105,23 @@ enum {
 	DOCUMENT_WORDS(WORD)
 #undef WORD
 		DOCUMENTS
+};
+enum {
+#define WORD(id, ...) PEER_PART_##id,
+	PEER_PART_WORDS(WORD)
+#undef WORD
+		PEER_PARTS
+};
+enum {
+#define WORD(id, ...) COLUMN_##id,
+	COLUMN_WORDS(WORD)
+#undef WORD
+		COLUMNS
+};
+enum {
+#define WORD(id, ...) HALF_##id,
+	HALF_WORDS(WORD)
+#undef WORD
 };
 
 #endif

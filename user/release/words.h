@@ -212,6 +212,35 @@
 	WORD(OPERATOR, "operator", NO_LOSS) \
 	WORD(NETWORK, "network", NO_LOSS)
 
+/* Where a packet's time went, when its connector had nothing else in hand: they sum to it. */
+#define COLUMN_WORDS(WORD) \
+	WORD(RECEIVE, "receive_wait", NO_LOSS)       /* until the connector reads the Prepare */ \
+	WORD(ON_CPU, "on_cpu", NO_LOSS)              /* inside the connector, its thread ran, */ \
+	WORD(WAITING, "waiting_for_cpu", NO_LOSS)    /* could run and did not, */ \
+	WORD(DEPENDENCIES, "dependencies", NO_LOSS)  /* waited for the answer of a dependency, */ \
+	WORD(NOT_RUNNABLE, "not_runnable", NO_LOSS)  /* or for something that was not seen */ \
+	WORD(PEER, "peer_and_wire", NO_LOSS)         /* from the outgoing Prepare until its reply */ \
+	WORD(REPLY, "reply_wait", NO_LOSS)           /* until the connector reads that */
+
+/* Whether a packet's time was split into these, or why not: enum hop_split. */
+#define SPLIT_WORDS(WORD) \
+	WORD(SPLIT, "split", NO_LOSS) \
+	WORD(NOT_ALONE, "not_alone", NO_LOSS)      /* others were in hand in its process */ \
+	WORD(NO_CLOCK, "no_clock", NO_LOSS)        /* the thread's clock did not run for all of it */ \
+	WORD(THREADS, "several_threads", NO_LOSS)  /* one read the Prepare, another the reply */ \
+	WORD(NO_REPLY, "no_reply", NO_LOSS)        /* it has no end */
+
+/* telltale's own two processes. */
+#define HALF_WORDS(WORD) \
+	WORD(PROBE, "probe", NO_LOSS)   /* attaches, and looks at processes */ \
+	WORD(DAEMON, "daemon", NO_LOSS) /* everything else */
+
+/* The parts of a peer's packets that are timed. */
+#define PEER_PART_WORDS(WORD) \
+	WORD(HOLD, "hold", NO_LOSS)           /* from the incoming Prepare until its reply leaves */ \
+	WORD(PEER, "peer", NO_LOSS)           /* from the outgoing Prepare until its reply */ \
+	WORD(CONNECTOR, "connector", NO_LOSS) /* the rest of the hold */
+
 /*
  * Metrics of what was not seen, of which the history keeps the total of all labels. FIGURE(id,
  * metric, column, brief, name, why): column is the history's column and the key in the page's JSON;

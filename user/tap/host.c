@@ -15,7 +15,7 @@
 #include "tap/timing.h"
 #include "tap/uprobe.h"
 
-/* The running kernel's version as major * 1000 + minor; 0 when it cannot be told. */
+/* The running kernel's version as major * 1000 + minor; 0 when it is not known. */
 static unsigned kernel(char *release, size_t len)
 {
 	struct utsname name;
@@ -148,7 +148,7 @@ bool host_may_start(char *why, size_t why_len)
 		return false;
 	}
 	if (!caps) {
-		snprintf(why, why_len, "capabilities cannot be told: %s", strerror(errno));
+		snprintf(why, why_len, "capabilities cannot be read: %s", strerror(errno));
 		return false;
 	}
 	may = have_needed(caps, NEEDED_TO_START, why, why_len);
@@ -162,7 +162,7 @@ static enum host_verdict look_at_capabilities(char *words, size_t len)
 	enum host_verdict verdict = HOST_OK;
 
 	if (!caps) {
-		snprintf(words, len, "cannot be told: %s", strerror(errno));
+		snprintf(words, len, "cannot be read: %s", strerror(errno));
 		return HOST_FAIL;
 	}
 	if (!have_needed(caps, NEEDED_LEN, words, len)) {
@@ -221,15 +221,18 @@ static enum host_verdict look_at_namespaces(char *words, size_t len)
 	return HOST_OK;
 }
 
+#define RING_BYTES (1u << 16)
+
 /* The programs of `telltale profile` are loaded and taken away again. */
 static enum host_verdict look_at_profile(char *words, size_t len)
 {
+	const struct dependencies none = {.ports_len = 0};
 	char no_clock[320] = "", no_stacks[320] = "";
 	struct sampler *sampler = NULL;
 	struct timing *timing = NULL;
 	enum host_verdict verdict = HOST_OK;
 
-	timing_open(NULL, 0, &timing, no_clock, sizeof(no_clock));
+	timing_open(&none, RING_BYTES, &timing, no_clock, sizeof(no_clock));
 	sampler_open(1, &sampler, no_stacks, sizeof(no_stacks));
 	if (!timing && !sampler && !strcmp(no_clock, no_stacks))
 		snprintf(words, len, "no columns and no stacks: %s", no_clock);

@@ -8,7 +8,7 @@
  * goes on with all of it. Else it loads its own, and takes the place of what was kept: where a
  * program hangs on a cgroup the kernel exchanges it in one step.
  *
- * Everything of one loading bears one number in its name, so that nothing of two is mixed up:
+ * Everything of one loading has one number in its name, so that nothing of two is mixed up:
  * KIND.WHAT.NUMBER.
  */
 #ifndef TELLTALE_KEPT_H

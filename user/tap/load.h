@@ -10,8 +10,13 @@
 #define TELLTALE_LOAD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct bpf_object;
+
+/* Runs of OBJECT's programs that the kernel left out since they were loaded, as it does where a
+ * program would interrupt itself. It says so since Linux 5.12. */
+uint64_t load_missed(const struct bpf_object *object);
 
 struct load_plan {
 	bool tls;     /* the uprobe programs */

@@ -353,6 +353,11 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
 	return tls_flows_take(p->tls_flows, out, max);
 }
 
+uint64_t probe_missed(const struct probe *p)
+{
+	return load_missed(p->skel->obj);
+}
+
 void probe_new_reader(struct probe *p)
 {
 	p->skel->bss->reader++;

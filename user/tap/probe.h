@@ -49,7 +49,7 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 /*
  * The same where what is loaded and attached is kept in STORE (NULL: nowhere) for the next probe
  * half (kept.h). If one before this has kept programs of this build, for this host key and this
- * size, and the targets that it had and this one has bear the same numbers, nothing is loaded:
+ * size, and the targets that it had and this one has have the same numbers, nothing is loaded:
  * those go on, with the session key they have. Else these are loaded, and take the place of the
  * others where they are attached to the same. TARGETS: for each a number that tells it from others.
  */
@@ -149,6 +149,8 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max);
 
 /* Somebody else reads the ring from now on, and knows no endpoint: each is announced again when it
  * is seen next. */
+/* As load_missed, of all its programs. */
+uint64_t probe_missed(const struct probe *p);
 void probe_new_reader(struct probe *p);
 
 #endif

@@ -26,15 +26,14 @@ struct probe_cgroup {
 	int links[PROBE_CGROUP_LINKS]; /* -1: none */
 };
 
-/* Told of every socket that a process closes, the programs know how many connections they follow,
- * and may be given a bound. */
+/* Notified of every socket that a process closes, the programs know how many connections they
+ * follow, and may be given a bound. */
 static void bound_flows(struct probe *p, const struct probe_cgroup *c)
 {
 	if (c->links[2] < 0 && !p->unbounded) {
-		log_warn(
-			"probe",
-			"cannot be told of closed sockets: the number of connections followed, and "
-			"the kernel memory they take, is not bounded");
+		log_warn("probe", "cannot be notified of closed sockets: the number of connections "
+				  "followed, and "
+				  "the kernel memory they take, is not bounded");
 		p->unbounded = true;
 	}
 	p->skel->bss->flows_max = p->unbounded ? 0 : PROBE_FLOWS_MAX / p->targets_len;

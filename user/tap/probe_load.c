@@ -191,8 +191,8 @@ static void try_witness(struct probe *p)
 			 strerror(-err));
 }
 
-/* Everything; or, when that is refused, everything but TLS. What is refused then is told of as the
- * first time. */
+/* Everything; or, when that is refused, everything but TLS. What is refused then is announced as
+ * the first time. */
 static int load_what_can_be(struct probe *p, const struct siphash_key *session,
 			    const struct siphash_key *host)
 {

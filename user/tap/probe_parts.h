@@ -25,7 +25,7 @@ struct probe {
 	struct telltale_bpf *skel;
 	struct ring_buffer *execs;
 	size_t targets_len;
-	bool unbounded;   /* not every closed socket is told of: flows_max stays 0 */
+	bool unbounded;   /* not every closed socket is seen: flows_max stays 0 */
 	int exec, states; /* links; -1: none */
 	struct kept kept;
 	struct siphash_key session;

@@ -638,6 +638,15 @@ void processes_catch_up(struct processes *ps)
 		look_around(ps, STALL_NS);
 }
 
+bool processes_has_put_off(const struct processes *ps)
+{
+	for (unsigned i = 0; i < ps->targets_len; i++) {
+		if (ps->of[i].soon)
+			return true;
+	}
+	return false;
+}
+
 int processes_fd(const struct processes *ps)
 {
 	return ps->timer;

@@ -51,8 +51,10 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target);
  * target's time is used up, in processes_catch_up. */
 void processes_scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns);
 /* Does what is due, or was put off. Meant for when the descriptor becomes readable, and for some
- * twenty times a second. */
+ * four times a second, or twenty while something is put off. */
 void processes_catch_up(struct processes *ps);
+/* Is there a target whose time is used up? */
+bool processes_has_put_off(const struct processes *ps);
 int processes_fd(const struct processes *ps);
 
 /* Does the kernel refuse to have any TLS read? */

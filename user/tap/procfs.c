@@ -25,7 +25,7 @@ static void read_text(pid_t pid, const char *name, char *out, size_t len)
 	out[n > 0 ? n : 0] = '\0';
 }
 
-/* False when it cannot be told: the process is gone. */
+/* False when that is not known: the process is gone. */
 static bool read_stat(pid_t pid, unsigned long long *started, unsigned long long *size)
 {
 	char text[1024];

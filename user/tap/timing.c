@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "bpf/profile.skel.h"
+#include "tap/load.h"
 #include "tap/namespaces.h"
 
 #define LINKS_PER_CGROUP 2
@@ -19,11 +21,15 @@
 struct timing {
 	struct profile_bpf *skel;
 	struct ring_buffer *ring;
-	bool dependencies;       /* the programs that see them are loaded */
-	struct bpf_link **links; /* of cgroups */
-	size_t links_len;
-	timing_sink *sink; /* while timing_consume runs */
+	bool dependencies;             /* the programs that see them are loaded */
+	struct timing_cgroup *cgroups; /* the first; the others follow */
+	timing_sink *sink;             /* while timing_consume runs */
 	void *sink_context;
+};
+
+struct timing_cgroup {
+	struct bpf_link *links[LINKS_PER_CGROUP];
+	struct timing_cgroup *next;
 };
 
 static int hand_over(void *context, void *event, size_t size)
@@ -52,7 +58,7 @@ static void explain(int err, char *why, size_t why_len)
 			 strerror(-err));
 }
 
-static int open_programs(struct timing *t, const struct timing_port *ports, size_t ports_len,
+static int open_programs(struct timing *t, const struct dependencies *d, uint32_t ring_bytes,
 			 bool dependencies)
 {
 	int err;
@@ -60,8 +66,9 @@ static int open_programs(struct timing *t, const struct timing_port *ports, size
 	t->skel = profile_bpf__open();
 	if (!t->skel)
 		return errno ? -errno : -ENOMEM;
-	for (size_t i = 0; i < ports_len; i++)
-		*(uint8_t *)&t->skel->rodata->class_of_port[ports[i].port] = ports[i].class;
+	for (size_t i = 0; i < d->ports_len; i++)
+		*(uint8_t *)&t->skel->rodata->class_of_port[d->ports[i].port] = d->ports[i].class;
+	bpf_map__set_max_entries(t->skel->maps.tape, ring_bytes);
 	/* Those are attached to each cgroup. */
 	bpf_program__set_autoattach(t->skel->progs.dependency_out, false);
 	bpf_program__set_autoattach(t->skel->progs.dependency_in, false);
@@ -77,8 +84,8 @@ static int open_programs(struct timing *t, const struct timing_port *ports, size
 	return t->ring ? 0 : errno ? -errno : -ENOMEM;
 }
 
-int timing_open(const struct timing_port *ports, size_t ports_len, struct timing **out, char *why,
-		size_t why_len)
+int timing_open(const struct dependencies *dependencies, uint32_t ring_bytes, struct timing **out,
+		char *why, size_t why_len)
 {
 	struct timing *t;
 	int err;
@@ -90,11 +97,11 @@ int timing_open(const struct timing_port *ports, size_t ports_len, struct timing
 		return -EOPNOTSUPP;
 	}
 	t = calloc(1, sizeof(*t));
-	err = t ? open_programs(t, ports, ports_len, true) : -ENOMEM;
+	err = t ? open_programs(t, dependencies, ring_bytes, true) : -ENOMEM;
 	if (t && err) {
 		/* The clocks are worth having alone. */
 		profile_bpf__destroy(t->skel);
-		err = open_programs(t, ports, ports_len, false);
+		err = open_programs(t, dependencies, ring_bytes, false);
 	}
 	if (err) {
 		explain(err, why, why_len);
@@ -109,34 +116,47 @@ void timing_close(struct timing *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->links_len; i++)
-		bpf_link__destroy(t->links[i]);
-	free(t->links);
+	while (t->cgroups)
+		timing_detach_cgroup(t, t->cgroups);
 	ring_buffer__free(t->ring);
 	profile_bpf__destroy(t->skel);
 	free(t);
 }
 
-int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup)
+int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup, struct timing_cgroup **out)
 {
 	const struct bpf_program *programs[LINKS_PER_CGROUP] = {t->skel->progs.dependency_out,
 								t->skel->progs.dependency_in};
-	struct bpf_link **links =
-		reallocarray(t->links, t->links_len + LINKS_PER_CGROUP, sizeof(*links));
+	struct timing_cgroup *c = calloc(1, sizeof(*c));
+	int err = 0;
 
-	if (!links)
+	if (!c)
 		return -ENOMEM;
-	t->links = links;
-	if (!t->dependencies)
-		return 0;
-	for (size_t i = 0; i < LINKS_PER_CGROUP; i++) {
-		struct bpf_link *link = bpf_program__attach_cgroup(programs[i], cgroup->fd);
-
-		if (!link)
-			return -errno;
-		t->links[t->links_len++] = link;
+	c->next = t->cgroups;
+	t->cgroups = c;
+	for (size_t i = 0; t->dependencies && i < LINKS_PER_CGROUP && !err; i++) {
+		c->links[i] = bpf_program__attach_cgroup(programs[i], cgroup->fd);
+		err = c->links[i] ? 0 : -errno;
 	}
-	return 0;
+	if (err)
+		timing_detach_cgroup(t, c);
+	else
+		*out = c;
+	return err;
+}
+
+void timing_detach_cgroup(struct timing *t, struct timing_cgroup *c)
+{
+	struct timing_cgroup **at = &t->cgroups;
+
+	while (*at && *at != c)
+		at = &(*at)->next;
+	if (!c || !*at)
+		return;
+	*at = c->next;
+	for (size_t i = 0; i < LINKS_PER_CGROUP; i++)
+		bpf_link__destroy(c->links[i]);
+	free(c);
 }
 
 bool timing_sees_dependencies(const struct timing *t)
@@ -158,7 +178,8 @@ void timing_watch(struct timing *t, pid_t pid)
 		unsigned long tid = strtoul(entry->d_name, NULL, 10);
 
 		if (tid)
-			t->skel->bss->watched[tid & (TAPE_WATCHED - 1)] = 1;
+			t->skel->bss->watched[tid & (TAPE_WATCHED - 1)] =
+				tape_watch_value((uint32_t)tid);
 	}
 	closedir(dir);
 }
@@ -170,7 +191,37 @@ void timing_consume(struct timing *t, timing_sink *sink, void *context)
 	ring_buffer__consume(t->ring);
 }
 
+int timing_ring(const struct timing *t)
+{
+	return bpf_map__fd(t->skel->maps.tape);
+}
+
+int timing_dropped_map(const struct timing *t)
+{
+	return bpf_map__fd(t->skel->maps.tape_dropped);
+}
+
 uint64_t timing_dropped(const struct timing *t)
 {
-	return __atomic_load_n(&t->skel->bss->dropped, __ATOMIC_RELAXED);
+	uint32_t first = 0;
+	uint64_t dropped = 0;
+
+	bpf_map_lookup_elem(timing_dropped_map(t), &first, &dropped);
+	return dropped;
+}
+
+struct tape_cost timing_cost(const struct timing *t)
+{
+	struct tape_cost sum = {0};
+
+	for (int i = 0; i < TAPE_KINDS; i++) {
+		sum.runs += __atomic_load_n(&t->skel->bss->costs[i].runs, __ATOMIC_RELAXED);
+		sum.ns += __atomic_load_n(&t->skel->bss->costs[i].ns, __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+uint64_t timing_missed(const struct timing *t)
+{
+	return load_missed(t->skel->obj);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * timing.h - the BPF programs of `telltale profile` (bpf/profile.bpf.c): load, attach, read.
+ * timing.h - the BPF programs that see threads (bpf/profile.bpf.c): load, attach, read.
  *
  * An object beside the probe's, which stays as it is. It takes BTF, CAP_BPF, CAP_PERFMON and, for
  * dependencies, CAP_NET_ADMIN. Everything is detached when the process ends.
@@ -14,25 +14,25 @@
 #include <sys/types.h>
 
 #include "bpf/tape.h"
+#include "profile/dependencies.h"
 #include "target/cgroup.h"
 
 struct timing;
 
-struct timing_port {
-	uint16_t port;
-	uint8_t class; /* from 1 to TAPE_CLASSES_MAX */
-};
-
-/* Loads the programs and attaches those that see threads. PORTS are where dependencies listen. 0 or
- * -errno with a sentence in WHY: the kernel, or its security policy, refuses them. */
-int timing_open(const struct timing_port *ports, size_t ports_len, struct timing **out, char *why,
-		size_t why_len);
+/* Loads the programs and attaches those that see threads. RING_BYTES, a power of two, is the room
+ * for events. 0 or -errno with a sentence in WHY: the kernel, or its security policy, refuses them.
+ */
+int timing_open(const struct dependencies *dependencies, uint32_t ring_bytes, struct timing **out,
+		char *why, size_t why_len);
 void timing_close(struct timing *t); /* accepts NULL */
 
 /* Does the kernel take the programs that see connections to dependencies? */
 bool timing_sees_dependencies(const struct timing *t);
-/* Sees the connections to dependencies of this cgroup too, where the kernel does. 0 or -errno. */
-int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup);
+/* Sees the connections to dependencies of this cgroup too, where the kernel does, until the detach
+ * or the end. Any thread may call these, one at a time. 0 or -errno. */
+struct timing_cgroup;
+int timing_attach_cgroup(struct timing *t, const struct cgroup *cgroup, struct timing_cgroup **out);
+void timing_detach_cgroup(struct timing *t, struct timing_cgroup *c); /* accepts NULL */
 
 /* Writes events for the threads of this process from now on, and for those that they start. Once
  * more does no harm. */
@@ -42,5 +42,15 @@ typedef void timing_sink(void *context, const struct tape_event *event);
 void timing_consume(struct timing *t, timing_sink *sink, void *context);
 /* Events that found no room so far. */
 uint64_t timing_dropped(const struct timing *t);
+
+/* For a reader in another process: the ring, and the counter of timing_dropped, which can be
+ * mapped; descriptors that stay T's. */
+int timing_ring(const struct timing *t);
+int timing_dropped_map(const struct timing *t);
+
+/* What the events took so far, as sampled; and runs of the programs that the kernel left out, which
+ * it does where one would interrupt itself. */
+struct tape_cost timing_cost(const struct timing *t);
+uint64_t timing_missed(const struct timing *t);
 
 #endif

@@ -66,7 +66,7 @@ static void closed(struct tls_flows *t, const struct shared_tls_flow *flow)
 	};
 }
 
-/* The programs count what they add and remove; what was removed here is told apart. */
+/* The programs count what they add and remove; what was removed here is counted apart. */
 static void tell_forgotten(const struct tls_flows *t, const uint64_t *gone)
 {
 	for (uint32_t target = 0; target < SHARED_TARGETS_MAX; target++) {

@@ -4,7 +4,7 @@
  *
  * That a process has a TLS library which is read says nothing of one connection of it: another
  * library may speak on that. The TLS tap writes a record when an SSL object is used for the first
- * time, be it for its handshake, which is before the first bytes of this end leave. Here each
+ * time, even if for its handshake, which is before the first bytes of this end leave. Here each
  * connection whose TLS this end has spoken uses up one such record: of its target, from the last
  * tenth of a second; or, when there is none, of its own process, from longer ago. A connection that
  * finds none is not read.
@@ -33,8 +33,8 @@ enum tlsmatch_verdict {
 
 struct tlsmatch;
 
-/* DECIDE is given connections that waited in vain: they are TLSMATCH_UNREAD. NULL when memory is
- * short. */
+/* DECIDE is given connections that waited for nothing: they are TLSMATCH_UNREAD. NULL when memory
+ * is short. */
 struct tlsmatch *tlsmatch_new(void (*decide)(void *context, const struct record_opaque *record),
 			      void *context);
 void tlsmatch_free(struct tlsmatch *m); /* accepts NULL */

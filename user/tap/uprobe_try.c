@@ -32,7 +32,7 @@ __attribute__((noinline, patchable_function_entry(1))) static int tried(int x)
 }
 
 /* Where it lies in this program's file: a place in memory is so far from where its mapping begins.
- * 0 when that cannot be told. */
+ * 0 when that is not known. */
 static uint64_t offset_of(uintptr_t place)
 {
 	FILE *f = fopen("/proc/self/maps", "re");

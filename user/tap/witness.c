@@ -169,6 +169,11 @@ void witness_tick(struct witness *w)
 	go_on(w, now + SLICE_NS);
 }
 
+bool witness_is_looking(const struct witness *w)
+{
+	return w->under_way;
+}
+
 void witness_soon(struct witness *w)
 {
 	w->due_ns = 0;

@@ -48,9 +48,10 @@ struct witness *witness_new(struct probe *probe, const struct processes *process
 			    size_t targets_len, const struct witness_ops *ops, void *context);
 void witness_free(struct witness *w); /* accepts NULL */
 
-/* Goes on with a look, or begins one when it is due, for some 10 ms. Meant for some twenty times a
- * second. */
+/* Goes on with a look, or begins one when it is due, for some 10 ms. Meant for some four times a
+ * second, and twenty times while it is looking. */
 void witness_tick(struct witness *w);
+bool witness_is_looking(const struct witness *w);
 /* The next look is due now, as sockets may be there that have been in use before. */
 void witness_soon(struct witness *w);
 /* Looks at everything now, for half a second at most. */

@@ -11,8 +11,10 @@
 
 #include "page/guard.h"
 #include "page/socket.h"
+#include "top/peers.h"
 
 #define ANSWER_MAX (1u << 20)
+#define SCALE      10000.0 /* of values */
 
 struct top_source {
 	char where[160]; /* for people */
@@ -257,17 +259,29 @@ static void read_endpoints(struct json_object *list, struct top_data *d)
 	}
 }
 
-static void read_targets(struct json_object *list, struct top_data *d)
+static enum condition_state read_state(const char *word)
 {
-	for (size_t i = 0; i < length(list) && i < CONFIG_TARGETS_MAX; i++) {
-		struct json_object *o = json_object_array_get_idx(list, i);
-		struct top_target *t = &d->targets[d->targets_len++];
+	int state = 0;
 
-		text(o, "name", t->name, sizeof(t->name));
-		text(o, "state", t->state, sizeof(t->state));
-		text(o, "reason", t->reason, sizeof(t->reason));
-		t->cgroups = number(o, "cgroups");
-		t->whole = !strcmp(t->state, "attached") && !number(o, "refused");
+	while (state < CONDITION_BAD && strcmp(word, condition_states[state]) != 0)
+		state++;
+	return (enum condition_state)state;
+}
+
+static void read_conditions(struct json_object *list, struct top_data *d)
+{
+	for (size_t i = 0; i < length(list) && i < CONDITION_PARTS; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		struct top_condition *c = &d->conditions[d->conditions_len++];
+		char word[16];
+
+		text(o, "part", c->part, sizeof(c->part));
+		text(o, "text", c->text, sizeof(c->text));
+		text(o, "fix", c->fix, sizeof(c->fix));
+		text(o, "state", word, sizeof(word));
+		c->state = read_state(word);
+		if (c->state > d->conditions[d->worst].state)
+			d->worst = i;
 	}
 }
 
@@ -281,14 +295,13 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	text(o, "epsilon", d->epsilon, sizeof(d->epsilon));
 	text(history, "trouble", d->trouble, sizeof(d->trouble));
 	d->history_kept = json_object_get_boolean(at(history, "kept"));
-	d->quiet_s = number(o, "quiet_s");
-	d->complete = json_object_get_boolean(at(o, "complete"));
 	d->time_s = number(o, "time_s");
 	d->interval_ms = (uint32_t)number(o, "interval_ms");
 	d->views = at(windows, "network") ? 2 : 1;
 	read_windows(at(windows, view == HISTORY_NETWORK ? "network" : "own"), d);
-	read_targets(at(o, "targets"), d);
+	read_conditions(at(o, "conditions"), d);
 	read_endpoints(at(o, "endpoints"), d);
+	top_peers_read(o, d);
 }
 
 static void read_points(struct json_object *o, struct top_data *d)
@@ -312,7 +325,7 @@ static void read_points(struct json_object *o, struct top_data *d)
 		if (step < 0 || (size_t)step >= d->points_len)
 			continue;
 		d->transactions[step] = (double)number(p, "transactions");
-		d->values[step] = (double)number(p, "value");
+		d->values[step] = (double)number(p, "value") / SCALE;
 	}
 }
 
@@ -337,10 +350,10 @@ static void read_figures(struct json_object *o, struct top_data *d)
 			json_object_get_int64(json_object_array_get_idx(buckets, i));
 }
 
-int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
-		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len)
+int top_source_fetch(struct top_source *s, enum history_window window, enum history_view view,
+		     unsigned timeout_ms, struct json_object **out, char *why, size_t why_len)
 {
-	struct json_object *status = NULL, *history = NULL;
+	struct json_object *status = NULL, *history = NULL, *both;
 	char path[64];
 	int err = get(s, "status.json", timeout_ms, &status, why, why_len);
 
@@ -348,13 +361,33 @@ int top_source_ask(struct top_source *s, enum history_window window, enum histor
 		 view == HISTORY_NETWORK ? "network" : "own");
 	if (!err)
 		err = get(s, path, timeout_ms, &history, why, why_len);
-	if (!err) {
-		memset(data, 0, sizeof(*data));
-		read_status(status, view, data);
-		read_points(history, data);
-		read_figures(history, data);
+	if (err) {
+		json_object_put(status);
+		return err;
 	}
-	json_object_put(status);
-	json_object_put(history);
+	both = json_object_new_object();
+	json_object_object_add(both, "status", status);
+	json_object_object_add(both, "history", history);
+	*out = both;
+	return 0;
+}
+
+void top_data_read(struct json_object *fetched, enum history_view view, struct top_data *data)
+{
+	memset(data, 0, sizeof(*data));
+	read_status(at(fetched, "status"), view, data);
+	read_points(at(fetched, "history"), data);
+	read_figures(at(fetched, "history"), data);
+}
+
+int top_source_ask(struct top_source *s, enum history_window window, enum history_view view,
+		   unsigned timeout_ms, struct top_data *data, char *why, size_t why_len)
+{
+	struct json_object *fetched = NULL;
+	int err = top_source_fetch(s, window, view, timeout_ms, &fetched, why, why_len);
+
+	if (!err)
+		top_data_read(fetched, view, data);
+	json_object_put(fetched);
 	return err;
 }

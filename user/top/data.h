@@ -11,15 +11,14 @@
 #include <stdint.h>
 
 #include "config/endpoint.h"
-#include "config/target.h"
 #include "history/history.h"
+#include "page/condition.h"
 
 #define TOP_POINTS_MAX 400 /* the year has 366 */
 
-struct top_target {
-	char name[128], state[16], reason[192];
-	int64_t cgroups;
-	bool whole; /* it is there, and everything of it attached */
+struct top_condition {
+	enum condition_state state;
+	char part[16], text[384], fix[256];
 };
 
 struct top_sum {
@@ -37,21 +36,46 @@ struct top_endpoint {
 	double latency_ms; /* of the last export that arrived */
 };
 
+#define TOP_PEERS_MAX   34 /* those with figures of their own, and all others */
+#define TOP_COLUMNS_MAX 8
+
+struct top_times {
+	bool known; /* else there are none yet */
+	double median_ms, p95_ms;
+};
+
+struct top_peer {
+	char name[128];
+	int64_t exchanges, fulfilled;
+	struct top_times peer, hold;
+};
+
+struct top_column {
+	char name[32];
+	double mean_ms;
+};
+
 struct top_data {
 	char instance[128], network[16], mechanism[32], epsilon[16], trouble[256];
-	bool complete; /* nothing was missed since the start */
 	bool history_kept;
-	int64_t time_s, quiet_s; /* so long no packet was seen; 0: not for long */
+	int64_t time_s;
 	uint32_t interval_ms;
 	unsigned views; /* 2 when the network's view differs, else 1 */
 	struct top_sum windows[HISTORY_WINDOWS];
-	struct top_target targets[CONFIG_TARGETS_MAX];
-	size_t targets_len;
+	struct top_condition conditions[CONDITION_PARTS];
+	size_t conditions_len, worst; /* index of the worst one */
 	struct top_endpoint endpoints[CONFIG_ENDPOINTS_MAX];
 	size_t endpoints_len;
+	/* As page/peers.h has them. */
+	struct top_peer peers[TOP_PEERS_MAX];
+	size_t peers_len;
+	struct top_column columns[TOP_COLUMNS_MAX];
+	size_t columns_len;
+	int clocks;    /* 1: they run, 0: they are off, -1: the kernel refuses them */
+	int64_t split; /* packets that the columns are the mean of */
 	/* The chart of the window that was asked for. Steps in which nothing was measured hold
 	 * -1. */
-	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX];
+	double transactions[TOP_POINTS_MAX], values[TOP_POINTS_MAX]; /* values in USD */
 	size_t points_len;
 	int64_t from_s, step_s;
 	int64_t figures[HISTORY_FIGURES]; /* sums of the window, except those in top_sum */
@@ -72,5 +96,13 @@ int top_source_ask(struct top_source *s, enum history_window window, enum histor
  * same otherwise. */
 int top_source_text(struct top_source *s, const char *path, unsigned timeout_ms, const char **text,
 		    char *why, size_t why_len);
+
+struct json_object;
+/* Fetches the same as JSON: an object with "status" and "history" (page/json.h), which the caller
+ * puts. Returns as top_source_ask. */
+int top_source_fetch(struct top_source *s, enum history_window window, enum history_view view,
+		     unsigned timeout_ms, struct json_object **out, char *why, size_t why_len);
+/* Reads what top_source_fetch has fetched. */
+void top_data_read(struct json_object *fetched, enum history_view view, struct top_data *data);
 
 #endif

@@ -37,8 +37,8 @@ static void put_endpoint(int line, const struct top_data *d, const struct top_en
 		return;
 	}
 	if (!e->last_success_s) {
-		top_put_within(line, URL, room - 17, 0, e->url);
-		top_put_right(line, RIGHT_TOOK + more, top_colour(WARN), "nothing sent yet");
+		top_put_within(line, URL, room - 21, 0, e->url);
+		top_put_right(line, RIGHT_TOOK + more, top_colour(WARN), "nothing accepted yet");
 		return;
 	}
 	top_put_within(line, URL, RIGHT_SENT - URL + more - 10, 0, e->url);

@@ -17,10 +17,11 @@
 #include "top/exports.h"
 #include "top/format.h"
 #include "top/lines.h"
+#include "top/peers.h"
 
 #define LINES_MIN 16
 #define COLS_MIN  60
-#define CHART_MAX 12 /* lines */
+#define CHART_MAX 30 /* lines */
 #define SURE      2  /* standard deviations */
 #define SCALE     10000.0
 
@@ -61,8 +62,8 @@ int top_screen_open(char *why, size_t why_len)
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		snprintf(why, why_len,
-			 "this draws on a terminal, and there is none; /metrics has "
-			 "the figures as text");
+			 "this draws on a terminal, and there is none; --once "
+			 "prints the figures as text, --json for programs");
 		return -ENOTTY;
 	}
 	setlocale(LC_ALL, "");
@@ -121,39 +122,49 @@ static void put_bar(const struct top_data *d, const char *lost)
 	top_put_right(0, COLS - 1, A_REVERSE | (lost ? A_BOLD : 0), right);
 }
 
-static void put_notice(const struct top_data *d, const char *lost)
+/* The mark of a state, and its colour. */
+static const char *mark_of(enum condition_state state, int *pair)
 {
-	if (lost)
-		top_put(1, 1, A_BOLD | top_colour(BAD), "%s", lost);
-	else if (d->trouble[0])
-		top_put(1, 1, top_colour(WARN), "history: %s", d->trouble);
-	else if (!d->complete)
-		top_put(1, 1, top_colour(WARN),
-			"some traffic could not be read, priced or followed: totals are too low");
-	else if (d->quiet_s)
-		top_put(1, 1, top_colour(WARN),
-			"no ILP packet was seen for %" PRId64 " minutes: is this the right target?",
-			d->quiet_s / 60);
-	else
-		top_put(1, 1, top_colour(GOOD), "all traffic in scope was seen since the start");
+	static const char *const marks[] = {"✓", "…", "!", "✗"};
+	static const char *const plain[] = {"+", ".", "!", "x"};
+	static const int pairs[] = {GOOD, SOFT, WARN, BAD};
+
+	*pair = pairs[state];
+	return (wide ? marks : plain)[state];
 }
 
-/* The first target that is not as it should be, else how many there are. */
-static void put_targets(const struct top_data *d)
+/* Each part with its mark, in one line. */
+static void put_conditions(int line, const struct top_data *d)
 {
-	int64_t cgroups = 0;
+	int column = 1;
 
-	for (size_t i = 0; i < d->targets_len; i++) {
-		const struct top_target *t = &d->targets[i];
+	for (size_t i = 0; i < d->conditions_len && column < COLS; i++) {
+		const struct top_condition *c = &d->conditions[i];
+		int pair;
+		const char *mark = mark_of(c->state, &pair);
+		int look = top_colour(pair) | (c->state > CONDITION_WAITING ? A_BOLD : 0);
 
-		cgroups += t->cgroups;
-		if (t->whole)
-			continue;
-		top_put(2, 1, top_colour(WARN), "target %s: %s: %s", t->name, t->state, t->reason);
-		return;
+		column = top_put(line, column, look, "%s %s", mark, c->part) + 2;
 	}
-	top_put(2, 1, 0, "%zu target%s attached, %" PRId64 " cgroup%s", d->targets_len,
-		d->targets_len == 1 ? "" : "s", cgroups, cgroups == 1 ? "" : "s");
+}
+
+/* What is worst, and below it the next step. Returns the line after them. */
+static int put_notice(int line, const struct top_data *d, const char *lost)
+{
+	const struct top_condition *c = &d->conditions[d->worst];
+	int pair;
+
+	mark_of(c->state, &pair);
+	if (lost)
+		top_put(line, 1, A_BOLD | top_colour(BAD), "%s", lost);
+	else if (c->state <= CONDITION_WAITING && d->trouble[0])
+		top_put(line, 1, top_colour(WARN), "History: %s", d->trouble);
+	else
+		top_put(line, 1, top_colour(pair), "%s: %s", c->part, c->text);
+	if (lost || !c->fix[0])
+		return line + 1;
+	top_put(line + 1, 3, 0, "%s", c->fix);
+	return line + 2;
 }
 
 /* --- windows -----------------------------------------------------------------------------------
@@ -270,13 +281,18 @@ static void put_column(int bottom, int x, int height, double part)
 }
 
 static void put_chart(int line, int x, int width, int height, int pair, const char *title,
-		      const double *points, size_t len)
+		      const char *unit, const double *points, size_t len)
 {
 	double most = 0;
+	char text[48];
 
-	top_put(line, x, top_colour(SOFT), "%s", title);
 	for (int c = 0; c < width; c++)
 		most = fmax(most, column_of(points, len, c, width));
+	top_put(line, x, top_colour(SOFT), "%s", title);
+	/* The scale: what the highest column is. */
+	if (most > 0)
+		top_put_right(line, x + width, top_colour(SOFT),
+			      top_figure_within(most, 0, unit, 0, "", 9, text, sizeof(text)));
 	attron(top_colour(pair));
 	for (int c = 0; c < width && len; c++) {
 		double v = column_of(points, len, c, width);
@@ -299,10 +315,11 @@ static int put_charts(int line, int height, const struct top_data *d, struct top
 	top_duration(d->step_s * 1000, step, sizeof(step));
 	snprintf(title, sizeof(title), "Transactions by %s, last %s", step,
 		 history_windows[choice.window].name);
-	put_chart(line, 1, width, height, CHART_LEFT, title, d->transactions, d->points_len);
+	put_chart(line, 1, width, height, CHART_LEFT, title, "", d->transactions, d->points_len);
 	snprintf(title, sizeof(title), "Value by %s, last %s", step,
 		 history_windows[choice.window].name);
-	put_chart(line, COLS / 2 + 1, width, height, CHART_RIGHT, title, d->values, d->points_len);
+	put_chart(line, COLS / 2 + 1, width, height, CHART_RIGHT, title, "$", d->values,
+		  d->points_len);
 	return line + height + 1;
 }
 
@@ -336,7 +353,7 @@ static int put_number(int line, int column, int look, const char *name, int64_t 
 }
 
 /* The network gets neither outcomes nor what was not seen. */
-#define NOT_TOLD "not told to the network; v shows the exact view"
+#define NOT_TOLD "not told to the network; v shows your own view"
 
 static void put_outcomes(int line, const struct top_data *d, enum history_view view)
 {
@@ -404,10 +421,11 @@ static void put_keys(const struct top_data *d, struct top_choice choice)
 	attron(A_REVERSE);
 	mvhline(LINES - 1, 0, ' ', COLS);
 	attroff(A_REVERSE);
-	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   q: quit");
+	top_put(LINES - 1, 1, A_REVERSE, "h d w m y or arrows: window   p: %s   q: quit",
+		choice.peers ? "all" : "peers");
 	if (d->views > 1)
-		top_put(LINES - 1, 41, A_REVERSE, "v: %s",
-			choice.view == HISTORY_OWN ? "as the network sees it" : "exact, for you");
+		top_put(LINES - 1, 53, A_REVERSE, "v: %s",
+			choice.view == HISTORY_OWN ? "as the network sees it" : "for you");
 }
 
 void top_screen_draw(const struct top_data *d, struct top_choice choice, const char *lost)
@@ -422,9 +440,15 @@ void top_screen_draw(const struct top_data *d, struct top_choice choice, const c
 		return;
 	}
 	put_bar(d, lost);
-	put_notice(d, lost);
-	put_targets(d);
-	line = put_windows(3, d, choice);
+	put_conditions(1, d);
+	line = put_notice(2, d, lost);
+	line = put_windows(line, d, choice);
+	if (choice.peers) {
+		top_peers_put(line + 1, LINES - line - 2, d, choice.view);
+		put_keys(d, choice);
+		refresh();
+		return;
+	}
 	height = LINES - line - 2 - (below > 9 ? 9 : below);
 	if (height > CHART_MAX)
 		height = CHART_MAX;
@@ -458,6 +482,7 @@ enum top_key top_screen_key(struct top_choice *choice, unsigned views, unsigned 
 		return TOP_CHOSEN;
 	case KEY_RIGHT:
 	case '\t': choice->window = (choice->window + 1) % HISTORY_WINDOWS; return TOP_CHOSEN;
+	case 'p': choice->peers = !choice->peers; return TOP_CHOSEN;
 	case 'v':
 		if (views > 1)
 			choice->view = !choice->view;

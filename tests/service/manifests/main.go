@@ -72,8 +72,8 @@ func compose(folder, file, env string) (*types.Project, []string) {
 	var problems []string
 	for _, s := range project.Services {
 		for _, v := range s.Volumes {
-			// The operator brings tls/.
-			if v.Type == "bind" && filepath.Base(v.Source) != "tls" {
+			// The operator brings tls/ and telltale.yaml.
+			if base := filepath.Base(v.Source); v.Type == "bind" && base != "tls" && base != "telltale.yaml" {
 				if _, err := os.Stat(v.Source); err != nil {
 					problems = append(problems, fmt.Sprintf("%s mounts %s, which is not there", s.Name, v.Source))
 				}
@@ -155,6 +155,15 @@ func kubernetes(folder string) (objects, []string) {
 			if !matches(d.Spec.Selector.MatchLabels, d.Spec.Template.Labels) {
 				problems = append(problems, d.Name+" does not select its own pods")
 			}
+		case "DaemonSet":
+			var d appsv1.DaemonSet
+			strict(&d)
+			o.pods[d.Name] = d.Spec.Template
+			if !matches(d.Spec.Selector.MatchLabels, d.Spec.Template.Labels) {
+				problems = append(problems, d.Name+" does not select its own pods")
+			}
+		case "Namespace":
+			strict(new(corev1.Namespace))
 		case "PodDisruptionBudget":
 			strict(new(policyv1.PodDisruptionBudget))
 		case "NetworkPolicy":
@@ -166,7 +175,7 @@ func kubernetes(folder string) (objects, []string) {
 			problems = append(problems, fmt.Sprintf("%s %s: %v", r.GetKind(), r.GetName(), err))
 		}
 	}
-	return o, append(append(problems, o.references()...), o.hardened()...)
+	return o, append(problems, o.references()...)
 }
 
 func matches(selector, labels map[string]string) bool {
@@ -323,9 +332,15 @@ func main() {
 	_, problems = compose(service, "compose.operator.yaml", "none.env")
 	check("compose.operator.yaml", problems)
 	for _, network := range []string{"testnet", "livenet"} {
-		_, problems = kubernetes(filepath.Join(deploy, network))
-		check("Kubernetes, "+network, problems)
+		o, problems := kubernetes(filepath.Join(deploy, network))
+		check("Kubernetes, "+network, append(problems, o.hardened()...))
 	}
+	// What its containers may do, tests/service/node.py checks.
+	node := filepath.Join(deploy, "node")
+	_, problems = compose(node, "compose.yaml", "none.env")
+	check("compose.yaml for a node", problems)
+	_, problems = kubernetes(node)
+	check("Kubernetes, a node", problems)
 	fmt.Printf("1..%d\n", tests)
 	if wrong > 0 {
 		os.Exit(1)

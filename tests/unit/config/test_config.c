@@ -2,6 +2,8 @@
 /* config: defaults, every key, and what is printed. */
 #include "tests/unit/support/configuring.h"
 
+#include "config/profiling.h"
+
 /* --- defaults and every key -------------------------------------------------------------- */
 
 static void without_file_everything_has_its_default(void **state)
@@ -24,6 +26,10 @@ static void without_file_everything_has_its_default(void **state)
 	assert_string_equal(c->listen, "127.0.0.1:9464");
 	assert_string_equal(c->service_name, "telltale");
 	assert_int_equal(c->tls_connections, 1024);
+	/* Nothing runs at every switch of the host's threads before the operator says so. */
+	assert_false(c->profile.columns);
+	assert_int_equal(c->profile.peers, 32);
+	assert_int_equal(c->profile.dependencies_len, 0);
 	assert_string_equal(c->state_dir, "/var/lib/telltale");
 	assert_string_equal(c->run_dir, "/run/telltale");
 	config_free(c);
@@ -69,6 +75,12 @@ static const char whole[] = "enabled: true\n"
 			    "listen: '[::1]:9000'\n"
 			    "payments: {idle: 5s, max: 1h}\n"
 			    "tls_connections: 5000\n"
+			    "profile:\n"
+			    "  columns: true\n"
+			    "  peers: 7\n"
+			    "  dependencies:\n"
+			    "    - {name: tigerbeetle, port: 3000}\n"
+			    "    - {name: postgresql, port: 6432}\n"
 			    "state_dir: /s\n"
 			    "run_dir: /r\n"
 			    "cardinality_limit: 500\n"
@@ -77,6 +89,7 @@ static const char whole[] = "enabled: true\n"
 static void every_key_reaches_its_field(void **state)
 {
 	struct config *c = right(whole, NULL);
+	struct dependencies dependencies;
 
 	(void)state;
 	assert_true(c->enabled);
@@ -133,6 +146,16 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(c->idle_ms, 5000);
 	assert_int_equal(c->max_payment_ms, 3600000);
 	assert_int_equal(c->tls_connections, 5000);
+	assert_true(c->profile.columns);
+	assert_int_equal(c->profile.peers, 7);
+	assert_int_equal(c->profile.dependencies_len, 2);
+	assert_string_equal(c->profile.dependencies[0].name, "tigerbeetle");
+	assert_int_equal(c->profile.dependencies[0].port, 3000);
+	config_dependencies(c, &dependencies);
+	assert_string_equal(dependencies.names[1], "postgresql");
+	assert_string_equal(dependencies.names[3], "tigerbeetle");
+	assert_int_equal(dependencies.ports_len, 4);
+	assert_int_equal(dependencies.ports[3].class, 1);
 	assert_string_equal(c->state_dir, "/s");
 	assert_null(config_consent(c));
 	assert_null(config_runnable(c));

@@ -153,6 +153,13 @@ static const struct wrong wrongs[] = {
 	{"listen: unix:page.sock\n", "1:9", "not an absolute path", "begin it with /"},
 	{"listen: '[::1]:9464'\nlisten_token: token\n", "2:15", "not an absolute path", "begin"},
 	{"tls_connections: 1\n", "1:18", "16", "65536"},
+	{"profile: {columns: yes}\n", "1:20", "is not true or false", "write one of them"},
+	{"profile: {peers: 33}\n", "1:18", "0", "32"},
+	{"profile:\n  dependencies: [{name: db}]\n", "2:18", "no 'port'", "add it"},
+	{"profile:\n  dependencies: [{name: db, port: 0}]\n", "2:35", "1", "65535"},
+	{"profile:\n  dependencies: [{name: a, port: 1}, {name: b, port: 2}, {name: c, port: 3},"
+	 " {name: d, port: 4}, {name: e, port: 5}, {name: f, port: 6}, {name: g, port: 7}]\n",
+	 "2:17", "more than 8 names", "remove some"},
 	{"state_dir: var\n", "1:12", "not an absolute path", "begin it with /"},
 };
 

@@ -270,7 +270,7 @@ static void before_anything_is_sent_there_are_zeros_and_no_verdict(void **state)
 	assert_int_equal(value(&n, METRIC_EXPORT_LAST_SUCCESS, "http://c:1"), 0);
 	assert_int_equal(value(&n, METRIC_EXPORT_FAILING, "http://c:1"), 0);
 	assert_int_equal(value(&n, METRIC_EXPORT_STATUS, "http://c:1"), -1);
-	assert_words(&n, now_ns(), "# export to http://c:1 (network): nothing sent yet\n");
+	assert_words(&n, now_ns(), "# export to http://c:1 (network): nothing accepted yet\n");
 	health_free(n.health);
 	privacy_free(n.privacy);
 	series_free(n.series);

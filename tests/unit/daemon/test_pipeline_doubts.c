@@ -16,7 +16,7 @@ static void pay(uint64_t at_ns)
 	give(fulfill(flow, 1, CLIENT, at_ns + MS));
 }
 
-/* How many of the payments made so far the network is told of. */
+/* How many of the payments made so far the network gets. */
 static uint64_t counted(void)
 {
 	return truth().transactions;

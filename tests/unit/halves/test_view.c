@@ -25,6 +25,7 @@ static struct {
 	int probe; /* the end of the probe half */
 	int next;  /* what the daemon half gets when it seeks another one; -1: there is none */
 	int ring, counters;
+	unsigned clocks, clocks_lost; /* how often they came, and went */
 	unsigned targets, resumed, missed, records;
 	int opened;
 } t;
@@ -34,6 +35,13 @@ static void on_target(void *context, const struct wire_target *target)
 	(void)context;
 	(void)target;
 	t.targets++;
+}
+
+static void on_clocks(void *context, const struct wire_clocks *c)
+{
+	(void)context;
+	t.clocks += c && c->ring_bytes;
+	t.clocks_lost += !c;
 }
 
 static void on_record(void *context, const void *record, size_t size)
@@ -63,8 +71,10 @@ static void on_resumed(void *context, const struct wire_welcome *w)
 
 static void set_up(void)
 {
-	const struct view_hooks hooks = {
-		.target = on_target, .connect = on_connect, .resumed = on_resumed};
+	const struct view_hooks hooks = {.target = on_target,
+					 .connect = on_connect,
+					 .resumed = on_resumed,
+					 .clocks = on_clocks};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int ends[2];
 
@@ -126,6 +136,23 @@ static void say_state(uint64_t execs)
 
 	wire_begin(&m, WIRE_STATE);
 	assert_int_equal(link_send(t.probe, &m, NULL, 0), 0);
+}
+
+/* With a ring whose events have HEADER, of which WRITTEN_TO bytes are written. */
+static int say_clocks(uint32_t header, unsigned long written_to)
+{
+	struct wire_message m = {.clocks = {.ring_bytes = RING_BYTES}};
+	off_t page = sysconf(_SC_PAGESIZE);
+	int fds[2] = {memfd_create("clocks", 0), t.counters};
+
+	assert_int_equal(ftruncate(fds[0], 2 * page + 2 * (off_t)RING_BYTES), 0);
+	for (off_t at = 0; at < 400; at += 40)
+		assert_int_equal(pwrite(fds[0], &header, sizeof(header), 2 * page + at),
+				 sizeof(header));
+	assert_int_equal(pwrite(fds[0], &written_to, sizeof(written_to), page), sizeof(written_to));
+	wire_begin(&m, WIRE_CLOCKS);
+	assert_int_equal(link_send(t.probe, &m, fds, 2), 0);
+	return fds[0];
 }
 
 static void say_bye(void)
@@ -277,6 +304,66 @@ static void a_probe_half_with_another_ring_is_not_gone_on_with(void **state)
 	tear_down();
 }
 
+static void consume_clocks(void)
+{
+	view_consume_clocks(t.view, on_record, NULL);
+}
+
+static void the_clocks_events_are_read_from_when_they_are_handed_over(void **state)
+{
+	unsigned long written_to = 120;
+	uint64_t dropped = 7;
+	int ring;
+
+	(void)state;
+	set_up();
+	consume_clocks(); /* there are none */
+	assert_int_equal(pwrite(t.counters, &dropped, sizeof(dropped), 0), sizeof(dropped));
+	open_with_one_target(1);
+	ring = say_clocks(32, 80);
+	consume();
+	assert_int_equal(t.clocks, 1);
+	consume_clocks();
+	assert_int_equal(t.records, 0);
+	assert_int_equal(view_clocks_lost(t.view), 0);
+	assert_int_equal(pwrite(ring, &written_to, sizeof(written_to), sysconf(_SC_PAGESIZE)),
+			 sizeof(written_to));
+	dropped++;
+	assert_int_equal(pwrite(t.counters, &dropped, sizeof(dropped), 0), sizeof(dropped));
+	consume_clocks();
+	assert_int_equal(t.records, 1);
+	assert_int_equal(view_clocks_lost(t.view), 1);
+	close(ring);
+	tear_down();
+}
+
+/* What is left of the columns then has no clock, and no older state goes on. */
+static void the_clocks_stop_with_their_probe_half_and_with_a_broken_ring(void **state)
+{
+	(void)state;
+	set_up();
+	open_with_one_target(1);
+	close(say_clocks(32, 40));
+	consume();
+	assert_int_equal(t.clocks, 1);
+	restart_probe(false);
+	consume();
+	assert_int_equal(t.clocks_lost, 1);
+	assert_int_equal(view_end(t.view), VIEW_THERE);
+	consume_clocks();
+	tear_down();
+
+	set_up();
+	open_with_one_target(1);
+	close(say_clocks(9000, 40));
+	consume();
+	consume_clocks();
+	assert_int_equal(t.records, 0);
+	assert_int_equal(t.clocks_lost, 1);
+	assert_int_equal(view_end(t.view), VIEW_THERE);
+	tear_down();
+}
+
 static void a_length_beyond_what_was_written_ends_the_reading(void **state)
 {
 	static const uint32_t lengths[] = {9, RING_BYTES, 0x3fffffff};
@@ -301,6 +388,8 @@ int main(void)
 		cmocka_unit_test(the_next_probe_half_goes_on_with_the_ring_and_its_counts),
 		cmocka_unit_test(that_something_was_missed_between_two_probe_halves_is_handed_on),
 		cmocka_unit_test(a_probe_half_with_another_ring_is_not_gone_on_with),
+		cmocka_unit_test(the_clocks_events_are_read_from_when_they_are_handed_over),
+		cmocka_unit_test(the_clocks_stop_with_their_probe_half_and_with_a_broken_ring),
 		cmocka_unit_test(a_length_beyond_what_was_written_ends_the_reading),
 	};
 

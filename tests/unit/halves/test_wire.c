@@ -31,6 +31,8 @@ static struct wire_message message(enum wire_type type)
 			.type = RECORD_FLOW_CLOSE,
 		};
 	}
+	if (type == WIRE_CLOCKS)
+		m.clocks.ring_bytes = 1 << 20;
 	wire_begin(&m, type);
 	return m;
 }
@@ -122,6 +124,12 @@ static void impossible_values_are_refused(void **state)
 	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
 	m = message(WIRE_UNSEEN);
 	m.unseen.target = CONFIG_TARGETS_MAX;
+	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_CLOCKS);
+	m.clocks.ring_bytes = 12345;
+	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
+	m = message(WIRE_CLOCKS);
+	memset(m.clocks.why, 'x', sizeof(m.clocks.why));
 	assert_int_equal(decode(&m, WIRE_FROM_PROBE), -EBADMSG);
 	m = message(WIRE_UNSEEN);
 	memset(m.unseen.program, 'x', sizeof(m.unseen.program));

@@ -133,6 +133,26 @@ static void the_columns_sum_to_the_time_whatever_comes(void **state)
 	strip_fini(&s);
 }
 
+static void a_clock_that_has_forgotten_its_past_is_as_exact_as_before(void **state)
+{
+	struct strip_snapshot at;
+	struct strip s = {0};
+
+	(void)state;
+	fill(&s);
+	strip_forget(&s, 300);
+	assert_int_equal(strip_begin_ns(&s), 200);
+	assert_int_equal(strip_end_ns(&s), 550);
+	check_between(&s, 200, 600, 50, 50, 300);
+	assert_false(strip_at(&s, 199, &at));
+	assert_true(strip_at(&s, 500, &at));
+	assert_int_equal(at.ns[STRIP_ON], 0);
+	assert_int_equal(at.ns[STRIP_BLOCKED], 300);
+	strip_forget(&s, 10000);
+	check_between(&s, 550, 10000, 9450, 0, 0);
+	strip_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_thread_that_does_not_wait_is_not_woken),
 		cmocka_unit_test(the_second_word_of_a_waking_counts_when_the_first_came_too_early),
 		cmocka_unit_test(the_columns_sum_to_the_time_whatever_comes),
+		cmocka_unit_test(a_clock_that_has_forgotten_its_past_is_as_exact_as_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

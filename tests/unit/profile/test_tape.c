@@ -174,6 +174,57 @@ static void a_lost_event_ends_what_is_known(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
 
+/* A subscription is a question that nobody answers for long. */
+static void an_answer_to_what_was_forgotten_ends_no_other_turn(void **state)
+{
+	struct tape_event database = {.at_ns = 300, .socket = 71, .kind = TAPE_SENT, .class = 2};
+	struct tape *t = *state;
+
+	add_segment(t, TAPE_SENT, 10, 1);
+	add_read(t, 20);
+	tape_settle(t, 100);
+	tape_forget(t, 100);
+	assert_true(tape_turns_from(t, 0) == tape_turns_end(t));
+	assert_null(tape_read_from(t, SOCKET, 0, 100));
+	tape_add(t, &database);
+	add_segment(t, TAPE_CAME, 310, 1);
+	add_segment(t, TAPE_SENT, 320, 2);
+	tape_settle(t, UINT64_MAX);
+	check_turn(tape_turns_from(t, 0), 300, UINT64_MAX);
+	check_turn(tape_turns_from(t, 301), 320, UINT64_MAX);
+}
+
+static void what_is_no_dependency_begins_no_turn(void **state)
+{
+	struct tape *t = *state;
+
+	for (int class = 0; class <= UINT8_MAX; class ++) {
+		if (class && class <= TAPE_CLASSES_MAX)
+			continue;
+		tape_add(t, &(struct tape_event){.at_ns = 10,
+						 .socket = 80,
+						 .end = 1,
+						 .kind = TAPE_SENT,
+						 .class = (__u8) class});
+	}
+	tape_settle(t, UINT64_MAX);
+	assert_true(tape_turns_from(t, 0) == tape_turns_end(t));
+}
+
+static void a_thread_keeps_its_state_when_the_rest_is_forgotten(void **state)
+{
+	struct tape *t = *state;
+
+	add_state(t, TAPE_ON, 10);
+	add_state(t, TAPE_BLOCKED, 20);
+	tape_settle(t, 30);
+	tape_forget(t, 30);
+	assert_non_null(tape_strip(t, PID));
+	assert_true(strip_at(tape_strip(t, PID), 40, &(struct strip_snapshot){0}));
+	tape_forget(t, 31 + TAPE_IDLE_NS);
+	assert_null(tape_strip(t, PID));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +237,9 @@ int main(void)
 		TEST(reads_are_found_by_socket_and_time),
 		TEST(a_full_tape_takes_nothing_more),
 		TEST(a_lost_event_ends_what_is_known),
+		TEST(an_answer_to_what_was_forgotten_ends_no_other_turn),
+		TEST(what_is_no_dependency_begins_no_turn),
+		TEST(a_thread_keeps_its_state_when_the_rest_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

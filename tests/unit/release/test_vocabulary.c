@@ -154,6 +154,15 @@ static const struct entry {
 	{METRIC_RATES_FAILURES, RATES_OPERATOR, 0, "operator", false, NULL, NULL, NULL, NULL},
 	{METRIC_RATES_FAILURES, RATES_NETWORK, 1, "network", false, NULL, NULL, NULL, NULL},
 
+	{METRIC_HOPS, HOP_SPLIT, 0, "split", false, NULL, NULL, NULL, NULL},
+	{METRIC_HOPS, HOP_NOT_ALONE, 1, "not_alone", false, NULL, NULL, NULL, NULL},
+	{METRIC_HOPS, HOP_NO_CLOCK, 2, "no_clock", false, NULL, NULL, NULL, NULL},
+	{METRIC_HOPS, HOP_THREADS, 3, "several_threads", false, NULL, NULL, NULL, NULL},
+	{METRIC_HOPS, HOP_NO_REPLY, 4, "no_reply", false, NULL, NULL, NULL, NULL},
+
+	{METRIC_OWN_CPU, HALF_PROBE, 0, "probe", false, NULL, NULL, NULL, NULL},
+	{METRIC_OWN_CPU, HALF_DAEMON, 1, "daemon", false, NULL, NULL, NULL, NULL},
+
 	/* Without label. */
 	{METRIC_RECORDS_DROPPED, 0, 0, NULL, true, "dropped", "ring drops", "Ring drops",
 	 "records that found no room on their way from the kernel"},
@@ -217,6 +226,8 @@ static void test_every_constant_has_the_number_that_other_files_use(void **state
 		{METRIC_HISTORY_FAILURES, &vocabulary_history},
 		{METRIC_HTTP_ERRORS, &vocabulary_statuses},
 		{METRIC_RATES_FAILURES, &vocabulary_documents},
+		{METRIC_HOPS, &vocabulary_splits},
+		{METRIC_OWN_CPU, &vocabulary_halves},
 	};
 
 	(void)state;
@@ -235,6 +246,33 @@ static void test_every_constant_has_the_number_that_other_files_use(void **state
 		}
 		assert_int_equal(listed, all[v].vocabulary->len);
 	}
+}
+
+/* Those of histograms, which the list above cannot count. */
+static void test_the_parts_of_a_packets_time_keep_their_names(void **state)
+{
+	static const struct {
+		const struct vocabulary *vocabulary;
+		unsigned constant;
+		const char *label;
+	} all[] = {
+		{&vocabulary_columns, COLUMN_RECEIVE, "receive_wait"},
+		{&vocabulary_columns, COLUMN_ON_CPU, "on_cpu"},
+		{&vocabulary_columns, COLUMN_WAITING, "waiting_for_cpu"},
+		{&vocabulary_columns, COLUMN_DEPENDENCIES, "dependencies"},
+		{&vocabulary_columns, COLUMN_NOT_RUNNABLE, "not_runnable"},
+		{&vocabulary_columns, COLUMN_PEER, "peer_and_wire"},
+		{&vocabulary_columns, COLUMN_REPLY, "reply_wait"},
+		{&vocabulary_peer_parts, PEER_PART_HOLD, "hold"},
+		{&vocabulary_peer_parts, PEER_PART_PEER, "peer"},
+		{&vocabulary_peer_parts, PEER_PART_CONNECTOR, "connector"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_string_equal(all[i].vocabulary->words[all[i].constant].label, all[i].label);
+	assert_int_equal(vocabulary_columns.len + vocabulary_peer_parts.len,
+			 sizeof(all) / sizeof(all[0]));
 }
 
 /* --- what comes in by number comes out by name --- */
@@ -641,6 +679,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(every_constant_has_the_number_that_other_files_use),
+		T(the_parts_of_a_packets_time_keep_their_names),
 		T(what_is_counted_is_released_under_its_label),
 		T(origins_and_statuses_are_released_under_their_labels),
 		T(the_truth_file_names_what_happened),

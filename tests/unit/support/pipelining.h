@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -31,6 +32,7 @@ static struct bench {
 	struct rates *rates;
 	struct series *series;
 	struct privacy *privacy;
+	struct live *live;
 	struct pipeline *pipeline;
 	unsigned opaque;
 	uint64_t now_ns, dropped; /* as of the last record */
@@ -38,6 +40,29 @@ static struct bench {
 
 /* When the next pipeline that is built begins to see; 0: it has always seen everything. */
 static uint64_t begin_ns;
+
+/* Of the next pipeline that is built: how many peers have figures, and the mechanism. */
+static size_t live_peers;
+static enum privacy_mechanism mechanism;
+
+static inline bool peer_name(void *context, uint64_t endpoint, char *name, size_t len)
+{
+	(void)context;
+	snprintf(name, len, "peer-%llu.example/", (unsigned long long)endpoint);
+	return true;
+}
+
+static inline void build_live(void)
+{
+	const struct live_params params = {
+		.series = b.series, .peers = live_peers, .name = peer_name};
+
+	if (!live_peers)
+		return;
+	b.live = live_new(&params);
+	assert_non_null(b.live);
+	privacy_by_peer(b.privacy, per_peer_amount, live_per_peer(b.live));
+}
 
 static inline void seeded(void *context, void *buf, size_t len)
 {
@@ -59,11 +84,12 @@ static inline void opaque(void *context, const struct record_opaque *record)
 /* Without ASSET, no packet is attributed to an asset. */
 static inline void build(const struct asset *asset, size_t exchanges)
 {
-	static const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+	struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
 	static const struct rates_source_config no_rates[RATES_SOURCES];
 	static uint64_t seed;
 
 	seed = 0x7e117a1e;
+	params.mechanism = mechanism;
 	memset(&b, 0, sizeof(b));
 	b.peers = peers_new(NULL, 0, asset, 16);
 	b.rates = rates_new(no_rates);
@@ -73,6 +99,7 @@ static inline void build(const struct asset *asset, size_t exchanges)
 	assert_non_null(b.peers);
 	assert_non_null(b.rates);
 	assert_non_null(b.privacy);
+	build_live();
 	b.pipeline = pipeline_new(&(struct pipeline_config){
 		.exchanges = exchanges,
 		.conditions = 64,
@@ -85,6 +112,7 @@ static inline void build(const struct asset *asset, size_t exchanges)
 		.rates = b.rates,
 		.privacy = b.privacy,
 		.series = b.series,
+		.live = b.live,
 		.opaque = opaque,
 		.context = &b,
 	});
@@ -102,6 +130,7 @@ static inline int teardown(void **state)
 {
 	(void)state;
 	pipeline_free(b.pipeline);
+	live_free(b.live);
 	privacy_free(b.privacy);
 	series_free(b.series);
 	rates_free(b.rates);

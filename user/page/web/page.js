@@ -83,6 +83,7 @@ function plan() {
 /* --- the page ---------------------------------------------------------------------------------- */
 
 function drawLive() {
+  drawTab();
   const live = byId("live");
   live.dataset.state = state.lost ? "lost" : state.status ? "live" : "wait";
   setText("live-text", state.lost ? (state.lost === "stale" ? "No new figures" : "Not connected") : state.status ? "Live · " + clock(state.status.time_s) : "Connecting");
@@ -105,19 +106,20 @@ function draw() {
   document.body.removeAttribute("data-lost");
   drawHead();
   drawNotices();
+  drawConditions();
   drawTraffic();
   drawAll();
   drawOutcomes();
   drawTimes();
   drawTargets();
   drawEndpoints();
+  drawPeers();
   drawUnseen();
   drawSent();
 }
 
 function drawHead() {
   const s = state.status;
-  document.title = `${s.instance} · telltale`;
   setText("instance", s.instance);
   setText("version", s.version);
   setText("network", s.network);
@@ -143,32 +145,48 @@ function beginInWords(s) {
     ? `There are no figures before ${moment(first)}.` : `Running since ${moment(s.start_s)}.`;
 }
 
-// A wrong target looks like a node without payments.
-function quietInWords(s) {
-  if (!s.quiet_s) return "";
-  return `No ILP packet has been seen since ${moment(s.time_s - s.quiet_s)}. ` +
-    "If there were payments, this is not the right target: “Targets” says what is watched.";
-}
-
 function drawNotices() {
-  const s = state.status, coverage = byId("coverage"), trouble = byId("history-trouble");
-  coverage.hidden = s.complete !== false;
-  coverage.dataset.kind = "warn";
-  setText("coverage", "Some traffic could not be read, priced or followed since telltale started, so totals are too low. " +
-    "“What telltale could not see” below says what and why; “Targets” says whether one is not there.");
-  const quiet = quietInWords(s);
-  byId("quiet").hidden = !quiet;
-  setText("quiet", quiet);
+  const s = state.status, trouble = byId("history-trouble");
   trouble.hidden = s.history.kept && !s.history.trouble;
   setText("history-trouble", s.history.trouble
     ? `History: ${s.history.trouble}.` : "The history is kept in memory only and is lost when telltale stops.");
+}
+
+/* --- how it does ------------------------------------------------------------------------------- */
+
+const CONDITIONS = {good: ["✓", "fine"], waiting: ["…", "waiting"], warn: ["!", "look"], bad: ["✗", "act"]};
+const ICONS = {good: "0d7a6f", waiting: "0d7a6f", warn: "b57a00", bad: "b3261e"};
+
+// `commands` in TEXT as <code>.
+function withCode(text) {
+  return text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part));
+}
+
+function conditionItem(c) {
+  const [mark, word] = CONDITIONS[c.state];
+  return make("li", {"data-part": c.part, "data-state": c.state},
+    make("p", {class: "part"}, make("span", {class: "mark", "aria-hidden": "true"}, mark), c.part, make("span", {class: "hidden"}, ` (${word})`)),
+    make("p", {}, c.text), c.fix ? make("p", {class: "fix"}, ...withCode(c.fix)) : null);
+}
+
+function drawConditions() {
+  replace(byId("conditions"), state.status.conditions.map(conditionItem));
+}
+
+// Title and icon say how it does to who has the page in another tab.
+function drawTab() {
+  const kind = state.lost ? "bad" : state.status ? state.status.condition : "waiting";
+  const mark = kind === "warn" || kind === "bad" ? CONDITIONS[kind][0] + " " : "";
+  document.title = mark + (state.status ? `${state.status.instance} · telltale` : "telltale");
+  const icon = byId("icon"), href = icon.href.replace(/%23[0-9a-f]{6}(?='\/%3E%3Cpath d='M7 9)/, "%23" + ICONS[kind]);
+  if (icon.href !== href) icon.href = href;
 }
 
 /* --- choices ----------------------------------------------------------------------------------- */
 
 const CHOICES = {
   window: {in: "windows", of: () => WINDOWS},
-  view: {in: "views", of: () => [["own", "Exact, for you"], ["network", "As the network sees it"]]},
+  view: {in: "views", of: () => [["own", "For you"], ["network", "As the network sees it"]]},
   audience: {in: "audiences", of: () => [["network", "To the network"], ["own", "To your own"]]},
 };
 
@@ -181,9 +199,16 @@ function makeChoices(name) {
   }
 }
 
+// What is chosen is in the address, so that it can be sent to somebody.
+function address() {
+  const chosen = new URLSearchParams(Object.keys(CHOICES).map((name) => [name, state[name]]));
+  history.replaceState(null, "", "?" + chosen);
+}
+
 function choose(name, value) {
   state[name] = value;
   remember(name, value);
+  address();
   for (const input of byId(CHOICES[name].in).querySelectorAll("input")) input.checked = input.value === value;
   if (name === "audience") drawSent();
   else refresh();

@@ -69,35 +69,45 @@ function lonePlotter(e) {
   context.globalAlpha = 1;
 }
 
-// The distance between labels of the time axis. They are at whole hours and days of the reader's own clock.
-const TICKS = {
-  hour: {minutes: 15}, day: {minutes: 360}, week: {days: 2}, month: {days: 7}, year: {months: 3},
-};
+// The distance between labels of the time axis, for axes up to so many hours. The labels are at whole hours and days of
+// the reader's own clock.
+const TICKS = [
+  [0.5, {minutes: 5}], [1.5, {minutes: 15}], [6, {minutes: 60}], [36, {minutes: 360}], [96, {days: 1}],
+  [240, {days: 2}], [1100, {days: 7}], [4800, {months: 1}], [Infinity, {months: 3}],
+];
 
 function ticks(from, to) {
-  const {minutes = 0, days = 0, months = 0} = TICKS[state.window], out = [];
-  const at = new Date(from);
+  const [, step] = TICKS.find(([hours]) => to - from <= hours * 3600000 * 1.02), out = [];
+  const {minutes = 0, days = 0, months = 0} = step, at = new Date(from);
   at.setHours(0, 0, 0, 0);
   if (months) at.setDate(1);
   while (at <= to) {
-    if (at >= from) out.push({v: at.getTime(), label: tickLabel(at)});
+    if (at >= from) out.push({v: at.getTime(), label: tickLabel(at, step)});
     at.setMonth(at.getMonth() + months, at.getDate() + days);
     at.setMinutes(at.getMinutes() + minutes);
   }
   return out;
 }
 
-function tickLabel(at) {
-  if (state.window === "hour" || state.window === "day")
-    return at.toLocaleTimeString("en-GB", {hour: "2-digit", minute: "2-digit"});
-  return at.toLocaleDateString("en-GB", state.window === "year" ? {month: "short"} : {day: "numeric", month: "short"});
+function tickLabel(at, step) {
+  if (step.minutes) return at.toLocaleTimeString("en-GB", {hour: "2-digit", minute: "2-digit"});
+  return at.toLocaleDateString("en-GB", step.months ? {month: "short"} : {day: "numeric", month: "short"});
+}
+
+const LEAST_STEPS = 12; // of an axis
+
+// Where the axis begins: at the first figures, if those are younger than the window.
+function axisBegin(h) {
+  const first = h.points.length ? h.points[0].at_s - h.step_s : h.from_s;
+  const latest = Math.floor(h.now_s / h.step_s) * h.step_s - LEAST_STEPS * h.step_s;
+  return Math.floor(Math.max(h.from_s, Math.min(first, latest)) / h.step_s) * h.step_s;
 }
 
 // One row for each step of the window. Steps in which nothing was measured are not drawn. Nor is the current
 // step, once there are others: it is incomplete and would always look like a fall.
 function rows(kpi) {
   const h = state.history, measured = new Map(h.points.map((p) => [p.at_s, p])), out = [];
-  for (let at = Math.floor(h.from_s / h.step_s) * h.step_s; at <= h.now_s; at += h.step_s) {
+  for (let at = axisBegin(h); at <= h.now_s; at += h.step_s) {
     const p = at + h.step_s > h.now_s && measured.size > 2 ? null : measured.get(at);
     out.push([new Date(1000 * at), p ? KPIS[kpi].point(p) : [null, null, null]]);
   }
@@ -127,13 +137,33 @@ function options(kpi) {
     },
     // No dragging or zooming: a finger that scrolls the page must not move a chart instead.
     interactionModel: {},
-    highlightCallback: (event, x, points, row) => showReadout(kpi, row),
-    unhighlightCallback: () => setText("readout-" + kpi, ""),
+    highlightCallback: (event, x, points, row) => crosshair(x, row),
+    unhighlightCallback: () => crosshair(null),
   };
 }
 
+// Shows the same moment in all charts; X null: in none.
+function crosshair(x, row) {
+  for (const kpi of Object.keys(charts)) {
+    const line = byId("chart-" + kpi).querySelector(".cross");
+    line.hidden = x == null;
+    if (x == null) setText("readout-" + kpi, "");
+    else {
+      line.style.left = charts[kpi].toDomXCoord(x) + "px";
+      showReadout(kpi, row);
+    }
+  }
+}
+
+// "by minute", "by 10 minutes", "by day".
+function bucketInWords(step_s) {
+  const [size, name] = [[86400, "day"], [3600, "hour"], [60, "minute"]].find(([size]) => step_s >= size);
+  const n = Math.round(step_s / size);
+  return n === 1 ? `by ${name}` : `by ${n} ${name}s`;
+}
+
 function showReadout(kpi, row) {
-  const h = state.history, at = Math.floor(h.from_s / h.step_s) * h.step_s + row * h.step_s;
+  const h = state.history, at = axisBegin(h) + row * h.step_s;
   const p = h.points.find((q) => q.at_s === at);
   const f = p ? KPIS[kpi].sum(p) : null;
   const unfinished = at + h.step_s > h.now_s ? " so far" : "";
@@ -148,7 +178,10 @@ function when(at) {
 function drawChart(kpi) {
   const box = byId("chart-" + kpi), data = rows(kpi), seen = data.filter(([, v]) => v[1] != null);
   const top = Math.max(...seen.map(([, v]) => v[2]), 0);
-  if (!charts[kpi]) charts[kpi] = new Dygraph(box, data, {...options(kpi), valueRange: [0, top * 1.12 || 1]});
+  if (!charts[kpi]) {
+    charts[kpi] = new Dygraph(box, data, {...options(kpi), valueRange: [0, top * 1.12 || 1]});
+    box.append(make("div", {class: "cross", hidden: true}));
+  }
   else charts[kpi].updateOptions({file: data, valueRange: [0, top * 1.12 || 1], strokeWidth: options(kpi).strokeWidth});
   if (!top) box.dataset.empty = seen.length || kpi === "average" ? "No transaction in this window yet" : "Nothing measured in this window yet";
   else delete box.dataset.empty;

@@ -17,6 +17,11 @@ function drawTraffic() {
     setText(`kpi-${kpi}-error`, f.error);
     drawChart(kpi);
   }
+  for (const b of document.querySelectorAll("[data-bucket]")) b.textContent = bucketInWords(state.history.step_s);
+  for (const kind of ["csv", "json"]) {
+    byId(kind).href = `history.${kind}?window=${state.window}&view=${state.view}`;
+    byId(kind).download = `telltale-${state.window}.${kind}`;
+  }
   byId("kpi-transactions").dataset.exact = sum.transactions;
   byId("kpi-value").dataset.exact = sum.value;
   setText("noise", sum.transactions ? noiseInWords(sum) : "");
@@ -71,11 +76,18 @@ function probesInWords() {
   return n ? ` ${whole(n)} of them tried out rates and limits: a sender expects those to be rejected.` : "";
 }
 
+// A <details> that is there when N is not 0.
+function fold(id, n, words) {
+  const e = byId(id);
+  e.hidden = !n;
+  if (e.firstElementChild.textContent !== words) e.firstElementChild.textContent = words;
+}
+
 function drawOutcomes() {
   const o = state.history.outcomes, all = Object.values(o).reduce((a, b) => a + b, 0);
   const told = state.view === "own";
   byId("outcomes").hidden = !told;
-  setText("outcomes-sub", !told ? "The network is not told this. “Exact, for you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.${probesInWords()}`
+  setText("outcomes-sub", !told ? "The network is not told this. “For you” shows it." : all ? `${whole(all)} packets in the last ${state.window}, forwarded ones included. Exact.${probesInWords()}`
     : `No packet in the last ${state.window}.`);
   byId("outcomes-stack").hidden = !all;
   const stack = Object.keys(OUTCOMES).filter((k) => o[k]).map((k) => {
@@ -85,7 +97,11 @@ function drawOutcomes() {
     return part;
   });
   byId("outcomes-stack").replaceChildren(...stack);
-  const rows = Object.entries(OUTCOMES).map(([key, [name, why]]) => make("tr", {"data-outcome": key, "data-zero": !o[key]},
+  // The first two are of every node; of the others only those that occurred.
+  const all_keys = Object.keys(OUTCOMES), none = all_keys.filter((key, i) => i > 1 && !o[key]);
+  fold("outcomes-none", told && none.length, `${none.length} other outcome${none.length === 1 ? "" : "s"} did not occur`);
+  replace(byId("outcomes-none").lastElementChild, none.map((key) => make("li", {}, OUTCOMES[key][0], make("small", {}, " " + OUTCOMES[key][1]))));
+  const rows = Object.entries(OUTCOMES).filter(([key]) => !none.includes(key)).map(([key, [name, why]]) => make("tr", {"data-outcome": key, "data-zero": !o[key]},
     make("th", {scope: "row"}, make("span", {class: "swatch"}), name, make("small", {}, why)),
     make("td", {class: "n"}, whole(o[key] || 0)), make("td", {class: "n share"}, share(o[key] || 0, all))));
   byId("outcomes").tBodies[0].replaceChildren(...rows);
@@ -118,7 +134,7 @@ function drawTimes() {
 
 function health(e) {
   if (e.consecutive_failures) return ["bad", "Failing"];
-  if (!e.last_success_s) return ["warn", "Nothing sent yet"];
+  if (!e.last_success_s) return ["warn", "Nothing accepted yet"];
   return ["good", "Delivering"];
 }
 
@@ -173,21 +189,27 @@ function unseenItem(n, name, why, key) {
     n ? make("dd", {class: "why"}, why) : null);
 }
 
-function drawUnseen() {
+// The items of what WANTED takes, by group; a group without any is left out.
+function unseenGroups(wanted) {
   const u = state.history.unseen;
-  let all = 0;
-  const groups = UNSEEN.map(([title, key, causes]) => make("section", {}, make("h3", {}, title),
-    make("dl", {}, ...Object.entries(causes).map(([cause, [name, why]]) => {
-      const n = (key ? u[key] : u)[cause] || 0;
-      all += n;
-      return unseenItem(n, name, why, cause);
-    }))));
-  setText("unseen-sub", state.view === "network"
-    ? "The network is not told this. “Exact, for you” shows it."
-    : all ? `In the last ${state.window}. None of this is in the figures above: what could not be seen is not counted as zero.`
+  return UNSEEN.map(([title, key, causes]) => {
+    const items = Object.entries(causes).map(([cause, [name, why]]) => [(key ? u[key] : u)[cause] || 0, name, why, cause]).filter(([n]) => wanted(n));
+    return items.length && make("section", {}, make("h3", {}, title), make("dl", {}, ...items.map((item) => unseenItem(...item))));
+  }).filter(Boolean);
+}
+
+function drawUnseen() {
+  const own = state.view === "own", u = state.history.unseen;
+  const counts = UNSEEN.flatMap(([, key, causes]) => Object.keys(causes).map((cause) => (key ? u[key] : u)[cause] || 0));
+  const clear = counts.filter((n) => !n).length;
+  setText("unseen-sub", !own
+    ? "The network is not told this. “For you” shows it."
+    : clear < counts.length ? `In the last ${state.window}. None of this is in the figures above: what could not be seen is not counted as zero.`
       : `Nothing was missed in the last ${state.window}, as far as telltale can notice.`);
-  byId("unseen").hidden = state.view === "network";
-  replace(byId("unseen"), groups);
+  byId("unseen").hidden = !own || clear === counts.length;
+  replace(byId("unseen"), unseenGroups((n) => n));
+  fold("clear", own && clear, `${clear} check${clear === 1 ? "" : "s"} clear`);
+  replace(byId("clear").lastElementChild, unseenGroups((n) => !n));
 }
 
 /* --- what was sent ----------------------------------------------------------------------------- */
@@ -203,6 +225,14 @@ function sentRow(p) {
     make("th", {scope: "row"}, p.name), make("td", {}, labels), make("td", {class: "n"}, sentValue(p)));
 }
 
+// An export counts as sent once the collector has accepted it.
+function acceptedInWords() {
+  const to = state.status.endpoints.filter((e) => e.audience === state.audience);
+  const accepted = to.filter((e) => e.last_success_s && !e.consecutive_failures).length;
+  if (!to.length) return "Nothing is sent, as no such collector is configured. It would get";
+  return `Accepted by ${accepted} of ${to.length} collector${to.length === 1 ? "" : "s"}`;
+}
+
 function drawSent() {
   if (!state.sent) return;
   const a = state.sent[state.audience], words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
@@ -210,9 +240,7 @@ function drawSent() {
     const text = (p.name + " " + Object.values(p.labels).join(" ") + " " + p.description).toLowerCase();
     return words.every((w) => text.includes(w));
   });
-  const to = a.endpoints ? `Sent to ${a.endpoints} collector${a.endpoints === 1 ? "" : "s"}`
-    : "Nothing was sent, as no such collector is configured. It would get";
-  setText("sent-sub", `${to}: ${a.points.length} figures at ${clock(state.sent.time_s)}, each with source="${state.sent.source}", noise by ${a.mechanism}` +
+  setText("sent-sub", `${acceptedInWords()}: ${a.points.length} figures at ${clock(state.sent.time_s)}, each with source="${state.sent.source}", noise by ${a.mechanism}` +
     `${shown.length === a.points.length ? "" : `; ${shown.length} shown`}. Amounts are in units of 0.0001 ${state.status.currency}.`);
   replace(byId("sent").tBodies[0], shown.map(sentRow));
 }

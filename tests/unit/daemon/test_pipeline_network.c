@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the operator sees of peers and of packets' time reaches no endpoint of audience network: two
+ * runs that differ in nothing else send it the same bytes.
+ */
+#include "tests/unit/support/pipelining.h"
+
+#include "export/otlp.h"
+
+#define PAYMENTS 12
+#define PID      77
+#define DATABASE 900 /* a socket */
+
+struct bytes {
+	uint8_t *data;
+	size_t len;
+};
+
+/* In what two runs differ. */
+struct run {
+	uint64_t endpoint;   /* the first peer's */
+	uint64_t peers;      /* that payments go to in turn */
+	const char *refusal; /* of what is forwarded */
+	bool clocks;
+	size_t max; /* peers that have figures of their own; 0: nothing is shown of packets */
+};
+
+static void happens(enum tape_kind kind, uint64_t socket, uint64_t at_ns)
+{
+	live_event(b.live, &(struct tape_event){.at_ns = at_ns,
+						.socket = socket,
+						.tid = PID,
+						.pid = PID,
+						.end = (uint32_t)at_ns,
+						.kind = (__u8)kind,
+						.class = kind > TAPE_READ});
+}
+
+/* The thread reads what came in on FLOW at AT_NS, asks a database, and sleeps. */
+static void works(uint64_t flow, uint64_t at_ns)
+{
+	happens(TAPE_WOKEN, 0, at_ns);
+	happens(TAPE_ON, 0, at_ns + MS / 10);
+	happens(TAPE_READ, flow, at_ns + MS / 5);
+	happens(TAPE_SENT, DATABASE, at_ns + MS / 4);
+	happens(TAPE_CAME, DATABASE, at_ns + MS / 3);
+	happens(TAPE_BLOCKED, 0, at_ns + MS);
+}
+
+static void time_passes(uint64_t now_ns)
+{
+	if (b.live)
+		live_settle(b.live, 0, now_ns);
+}
+
+static void pay(const struct run *run, __u32 n, uint64_t at_ns)
+{
+	struct record_message out = prepare(7, n, CLIENT, at_ns);
+
+	out.endpoint = run->endpoint + n % run->peers;
+	out.destination = n;
+	out.expires_at = EXPIRES_AT_30S + 100000 * 2; /* two minutes later */
+	out.amount = 30000;
+	give(out);
+	give(fulfill(7, n, CLIENT, at_ns + 5 * MS));
+	if (b.live && run->clocks)
+		works(7, at_ns + 5 * MS);
+}
+
+/* A packet on its way through, which the peer refuses. */
+static void forward(const struct run *run, __u32 n, uint64_t at_ns)
+{
+	struct record_message in = prepare(20, n, SERVER, at_ns);
+	struct record_message out = prepare(21, n, CLIENT, at_ns + 3 * MS);
+
+	out.condition = in.condition;
+	out.endpoint = run->endpoint;
+	give(in);
+	if (b.live && run->clocks)
+		works(20, at_ns);
+	give(out);
+	give(reject(21, n, CLIENT, at_ns + 8 * MS, run->refusal));
+	if (b.live && run->clocks)
+		works(21, at_ns + 8 * MS);
+	give(reject(20, n, SERVER, at_ns + 11 * MS, run->refusal));
+}
+
+static struct bytes encode(const struct released *r, unsigned audiences)
+{
+	static const struct otlp_attribute attributes[] = {{"service.name", "telltale"}};
+	static const struct otlp_resource resource = {attributes, 1};
+	const struct otlp_form form = {.audiences = audiences, .exponential = true};
+	struct bytes out = {0};
+
+	assert_int_equal(otlp_encode(r, &resource, &form, &out.data, &out.len), 0);
+	return out;
+}
+
+/* What the endpoints of both audiences get of RUN. */
+static void play(const struct run *run, struct bytes *network, struct bytes *own)
+{
+	struct released *r;
+
+	live_peers = run->max;
+	rebuild(&dollars, 16);
+	if (b.live)
+		live_set_clocks(b.live, run->clocks ? LIVE_CLOCKS_ON : LIVE_CLOCKS_OFF);
+	for (__u32 n = 1; n <= PAYMENTS; n++) {
+		pay(run, n, n * S);
+		forward(run, n, n * S + S / 2);
+		time_passes(n * S + S - MS);
+	}
+	settle();
+	time_passes(b.now_ns + 5 * S);
+	pipeline_tick(b.pipeline, b.now_ns + 2 * IDLE);
+	r = privacy_release(b.privacy, 3 * S);
+	assert_non_null(r);
+	*network = encode(r->network ? r->network : r, AUDIENCE_NETWORK);
+	*own = encode(r, AUDIENCE_NETWORK | AUDIENCE_OWN);
+	released_unref(r);
+}
+
+static bool has_text(const struct bytes *x, const char *text)
+{
+	return memmem(x->data, x->len, text, strlen(text)) != NULL;
+}
+
+static bool are_equal(const struct bytes *x, const struct bytes *y)
+{
+	return x->len == y->len && !memcmp(x->data, y->data, x->len);
+}
+
+static void compare(const struct run *one, const struct run *other)
+{
+	static const char *const never[] = {"peer-", "example", "column", "clocks",
+					    "hops",  "depend",  "memory", "cpu"};
+	struct bytes network[2], own[2];
+
+	play(one, &network[0], &own[0]);
+	play(other, &network[1], &own[1]);
+	assert_true(are_equal(&network[0], &network[1]));
+	assert_false(are_equal(&own[0], &own[1]));
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		assert_false(has_text(&network[0], never[i]));
+		assert_false(has_text(&network[1], never[i]));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		free(network[i].data);
+		free(own[i].data);
+	}
+}
+
+static const struct run one = {
+	.endpoint = 100, .peers = 1, .refusal = "T04", .clocks = true, .max = 4};
+
+static void compare_all(void)
+{
+	struct run other = one;
+
+	other.endpoint = 200;
+	compare(&one, &other);
+	other = one;
+	other.peers = 9;
+	compare(&one, &other);
+	other = one;
+	other.refusal = "F02";
+	compare(&one, &other);
+	other = one;
+	other.clocks = false;
+	compare(&one, &other);
+	other = one;
+	other.max = 0;
+	compare(&one, &other);
+}
+
+static void test_nothing_of_peers_and_columns_reaches_the_network_byte_for_byte(void **state)
+{
+	(void)state;
+	mechanism = PRIVACY_BUCKET_LAPLACE;
+	compare_all();
+}
+
+static void test_nor_with_continual(void **state)
+{
+	(void)state;
+	mechanism = PRIVACY_CONTINUAL;
+	compare_all();
+	mechanism = PRIVACY_BUCKET_LAPLACE;
+}
+
+/* Else the tests above compare nothing with nothing. */
+static void test_the_operator_gets_all_of_it(void **state)
+{
+	static const char *const names[] = {
+		"peer-100.example/",  "telltale_peer_exchanges_total",
+		"telltale_peer_ms",   "telltale_peer_rejects_total",
+		"telltale_column_ms", "telltale_hops_total",
+		"telltale_clocks",    "telltale_peer_amount_fulfill_total",
+	};
+	struct bytes network, own;
+
+	(void)state;
+	play(&one, &network, &own);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(has_text(&own, names[i]));
+	/* The first began before the clock of its thread did. */
+	assert_int_equal(released(METRIC_HOPS, "split"), 2 * PAYMENTS - 1);
+	assert_int_equal(released(METRIC_PEER_AMOUNT, "peer-100.example/"),
+			 released(METRIC_AMOUNT_BY_ORIGIN, "originated"));
+	assert_true(released(METRIC_PEER_AMOUNT, "peer-100.example/") > 0);
+	free(network.data);
+	free(own.data);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(nothing_of_peers_and_columns_reaches_the_network_byte_for_byte),
+		T(nor_with_continual),
+		T(the_operator_gets_all_of_it),
+	};
+
+	return cmocka_run_group_tests_name("pipeline_network", tests, NULL, NULL);
+}

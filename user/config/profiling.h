@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* profiling.h - the key `profile` of the configuration file. */
+#ifndef TELLTALE_CONFIG_PROFILING_H
+#define TELLTALE_CONFIG_PROFILING_H
+
+#include "config/walk.h"
+#include "profile/dependencies.h"
+
+struct config;
+
+/* FIELD is the struct config. */
+walk_set config_set_profile;
+
+/* The known dependencies and those of C, whose text is borrowed. */
+void config_dependencies(const struct config *c, struct dependencies *out);
+
+#endif
