@@ -61,6 +61,29 @@ storm() {
   storm_holds "$STORM"
 }
 
+@test "a program named by its file is counted from its first exchange on, each time that it begins" {
+  storm_bob
+  cp "$(readlink --canonicalize "$(command -v node)")" "$BED/node"
+  storm_sender
+  SENDER[0]=$BED/node
+  telltale_config tt /unused
+  sed -i "s|^  - cgroup: .*|  - executable: $BED/node|" "$BED/tt.yaml"
+  telltale_start tt
+  grep -q 'waiting: no process of this host runs' "$BED/tt.log"
+  bed_spawn sender "${SENDER[@]}"
+  storm_goes_on
+  for _ in 1 2 3; do
+    bed_stop sender
+    bed_spawn sender "${SENDER[@]}"
+    storm_goes_on
+  done
+  bed_stop sender
+  bed_wait 20 'the last exchange to be seen' at_least "$(storm_answered)" telltale_metric tt \
+    telltale_exchanges_total 'outcome="fulfilled"'
+  telltale_stop tt
+  storm_holds 4
+}
+
 state() {
   telltale_metric tt telltale_target_cgroups
 }

@@ -64,7 +64,8 @@ static void add_target(struct arguments *a, char *arg, struct argp_state *state)
 		return;
 	}
 	argp_error(state,
-		   "--target needs unit:NAME, container:TRAITS, pod:NAMESPACE/LABELS, cgroup:PATH "
+		   "--target needs unit:NAME, container:TRAITS, pod:NAMESPACE/LABELS, "
+		   "executable:PATH, cgroup:PATH "
 		   "or pid:NUMBER, as in unit:rafiki-backend.service, not '%s'",
 		   arg);
 }
@@ -99,7 +100,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option enable_options[] = {
 	{"target", OPTION_TARGET, "KIND:NAME", 0,
-	 "Observe this: unit:NAME, container:TRAITS, pod:NAMESPACE/LABELS, cgroup:PATH or "
+	 "Observe this: unit:NAME, container:TRAITS, pod:NAMESPACE/LABELS, executable:PATH, "
+	 "cgroup:PATH or "
 	 "pid:NUMBER. May be given several times; may be left out when the configuration names a "
 	 "target",
 	 0},

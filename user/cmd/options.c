@@ -10,7 +10,14 @@
 #include "config/config.h"
 #include "base/log.h"
 
-enum { OPTION_PID = 512, OPTION_CGROUP, OPTION_UNIT, OPTION_CONTAINER, OPTION_POD };
+enum {
+	OPTION_PID = 512,
+	OPTION_CGROUP,
+	OPTION_UNIT,
+	OPTION_CONTAINER,
+	OPTION_POD,
+	OPTION_EXECUTABLE
+};
 
 static const struct argp_option options[] = {
 	{"config", 'c', "FILE", 0, "The configuration (default: " CONFIG_DEFAULT_PATH ")", 0},
@@ -25,6 +32,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"pod", OPTION_POD, "NAMESPACE/LABELS", 0,
 	 "Watch the pods with these labels too, as in 'payments/app=rafiki'", 0},
+	{"executable", OPTION_EXECUTABLE, "PATH", 0,
+	 "Watch the cgroups in which this program runs, and nothing else, too", 0},
 	{"pid", OPTION_PID, "PID", 0, "Watch the cgroup of this process too, until it ends", 0},
 	{0},
 };
@@ -58,6 +67,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_CGROUP: return add_target(state, TARGET_CGROUP, arg);
 	case OPTION_UNIT: return add_target(state, TARGET_UNIT, arg);
 	case OPTION_CONTAINER: return add_target(state, TARGET_CONTAINER, arg);
+	case OPTION_EXECUTABLE: return add_target(state, TARGET_EXECUTABLE, arg);
 	case OPTION_POD: return add_target(state, TARGET_POD, arg);
 	default: return ARGP_ERR_UNKNOWN;
 	}

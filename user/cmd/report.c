@@ -278,16 +278,17 @@ static void add_metrics(struct report *r, const struct config *config)
 
 static void add_services(struct report *r)
 {
-	static const char *const states[] = {
-		"systemctl",
-		"show",
-		"--no-pager",
-		"--property",
+	static const char properties[] =
 		"Id,LoadState,ActiveState,SubState,Result,ExecMainStatus,NRestarts,MemoryCurrent,"
-		"ActiveEnterTimestamp,UnitFileState,DropInPaths",
-		"telltale.service",
-		"telltale-probe.service",
-		NULL};
+		"ActiveEnterTimestamp,UnitFileState,DropInPaths";
+	static const char *const states[] = {"systemctl",
+					     "show",
+					     "--no-pager",
+					     "--property",
+					     properties,
+					     "telltale.service",
+					     "telltale-probe.service",
+					     NULL};
 	static const char *const lines[] = {"journalctl",
 					    "--no-pager",
 					    "--quiet",

@@ -13,7 +13,8 @@
 #include "page/guard.h"
 
 #define SHORTEST 5 /* what is shorter would be found in half of all words */
-#define MASK     "***"
+
+static const char mask[] = "***";
 
 struct secrets {
 	char **list;
@@ -120,11 +121,11 @@ void secrets_free(struct secrets *s)
 /* Replaces WORD in place, since the mask is shorter. */
 static void hide_word(char *text, size_t *len, const char *word)
 {
-	size_t word_len = strlen(word), mask_len = strlen(MASK), at = 0;
+	size_t word_len = strlen(word), mask_len = sizeof(mask) - 1, at = 0;
 	char *found;
 
 	while ((found = memmem(text + at, *len - at, word, word_len))) {
-		memcpy(found, MASK, mask_len);
+		memset(found, '*', mask_len);
 		at = (size_t)(found - text) + mask_len;
 		memmove(text + at, found + word_len, *len - (size_t)(found - text) - word_len);
 		*len -= word_len - mask_len;
@@ -146,7 +147,7 @@ int secrets_hide_peers(struct config *config)
 		free(peer->name);
 		free(peer->endpoint);
 		peer->name = NULL;
-		peer->endpoint = strdup(MASK);
+		peer->endpoint = strdup(mask);
 		peer->token = 0;
 		if (!peer->endpoint)
 			return -ENOMEM;

@@ -4,11 +4,9 @@
 
 #include <stdio.h>
 
-const char *const config_target_kinds[] = {[TARGET_CGROUP] = "cgroup",
-					   [TARGET_PID] = "pid",
-					   [TARGET_UNIT] = "unit",
-					   [TARGET_CONTAINER] = "container",
-					   [TARGET_POD] = "pod"};
+const char *const config_target_kinds[] = {
+	[TARGET_CGROUP] = "cgroup",       [TARGET_PID] = "pid", [TARGET_UNIT] = "unit",
+	[TARGET_CONTAINER] = "container", [TARGET_POD] = "pod", [TARGET_EXECUTABLE] = "executable"};
 
 void config_state_dir(const struct config *c, char *dir, size_t dir_len)
 {
@@ -40,7 +38,7 @@ const char *config_runnable(const struct config *c)
 {
 	if (!c->targets_len)
 		return "there is nothing to observe; name the connector under `targets:`, as unit, "
-		       "container, pod, cgroup or pid";
+		       "container, pod, executable, cgroup or pid";
 	if (!c->endpoints_len && !c->listen)
 		return "there is nowhere to send what is measured; name a collector under "
 		       "`endpoints:`, or remove `listen: none`";

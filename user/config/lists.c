@@ -27,7 +27,7 @@ static struct config_target *target_named(struct walk *w, yaml_node_t *value, vo
 	if (target->name) {
 		walk_error(w, value,
 			   "%s: the target is named twice; keep one of unit, container, "
-			   "pod, cgroup and pid",
+			   "pod, executable, cgroup and pid",
 			   w->path);
 		return NULL;
 	}
@@ -51,18 +51,30 @@ static void set_unit(struct walk *w, yaml_node_t *value, const struct walk_key *
 	walk_copy(w, value, &target->name);
 }
 
-static void set_cgroup(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+static void set_path(struct walk *w, yaml_node_t *value, enum config_target_kind kind, void *field)
 {
 	char why[CONFIG_WHY];
 	const char *text;
 	struct config_target *target = target_named(w, value, field, &text);
 
-	(void)key;
 	if (!target)
 		return;
 	walk_refuse(w, value, config_check_absolute(text, why), why);
-	target->kind = TARGET_CGROUP;
+	target->kind = kind;
 	walk_copy(w, value, &target->name);
+}
+
+static void set_cgroup(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	(void)key;
+	set_path(w, value, TARGET_CGROUP, field);
+}
+
+static void set_executable(struct walk *w, yaml_node_t *value, const struct walk_key *key,
+			   void *field)
+{
+	(void)key;
+	set_path(w, value, TARGET_EXECUTABLE, field);
 }
 
 static void set_pid(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
@@ -132,6 +144,7 @@ static const struct walk_key target_keys[] = {
 	WALK_KEY("unit", set_unit, 0),
 	WALK_KEY("container", set_container, 0),
 	WALK_KEY("pod", set_pod, 0),
+	WALK_KEY("executable", set_executable, 0),
 	WALK_KEY("cgroup", set_cgroup, 0),
 	WALK_KEY("pid", set_pid, 0, .min = 1, .max = 4194304),
 	WALK_KEY("forwards", set_forwards, 0),
@@ -149,7 +162,7 @@ static void set_target(struct walk *w, yaml_node_t *item, const struct walk_key 
 	if (!target->name && w->l->errors_len == before)
 		walk_error(w, item,
 			   "%s: a target has no name; add unit, container, pod, "
-			   "cgroup or pid",
+			   "executable, cgroup or pid",
 			   w->path);
 }
 

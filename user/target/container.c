@@ -351,22 +351,23 @@ static void note(int err, int *first)
 		*first = err;
 }
 
-int container_find(const char *root, const char *id, struct container *c, char *why, size_t why_len)
+int container_find(const char *root, const char *id, struct container *out, char *why,
+		   size_t why_len)
 {
 	static int (*const ways[])(const char *, const char *, struct container *, char *,
 				   size_t) = {find_docker, find_podman, find_podman_listed};
 	int first = -ENOENT, err;
 
-	memset(c, 0, sizeof(*c));
+	memset(out, 0, sizeof(*out));
 	why[0] = '\0';
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		err = ways[i](root, id, c, why, why_len);
+		err = ways[i](root, id, out, why, why_len);
 		if (!err)
 			return 0;
 		note(err, &first);
 	}
 	for (size_t i = 0; i < sizeof(containerd_databases) / sizeof(char *); i++) {
-		err = find_pod(root, containerd_databases[i], id, c, why, why_len);
+		err = find_pod(root, containerd_databases[i], id, out, why, why_len);
 		if (!err)
 			return 0;
 		note(err, &first);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "target/executable.h"
 #include "target/watch.h"
 
 #define STAGE       "target"
@@ -26,7 +27,10 @@
 #define LIST_MS     10000  /* between two listings; a tick where not everything is watched */
 #define LINGER_MS   180000 /* for sockets of a removed cgroup: longer than TCP keeps one alone */
 #define LINGERS_MAX 512
-#define TURN_NS     100000 /* the shortest that the kernel gives */
+/* After a program may have begun: the file is opened before its process runs it. */
+static const unsigned begun_ms[] = {1, 5, 20, 50, 100, 250, 500};
+#define BEGUN_LEN (sizeof(begun_ms) / sizeof(begun_ms[0]))
+#define TURN_NS   100000 /* the shortest that the kernel gives */
 
 struct follow {
 	struct target *targets;
@@ -38,6 +42,9 @@ struct follow {
 	struct watch *watch;
 	size_t cgroups, leaving; /* of all targets */
 	uint64_t listed_ns;
+	uint64_t begun_ns; /* when a program may have begun */
+	size_t looks;      /* that are due after that; BEGUN_LEN: none */
+	bool begun_again;  /* meanwhile */
 	int wake, changed; /* eventfds */
 	atomic_bool stopping;
 	bool started;
@@ -96,7 +103,7 @@ static void explain(const struct target *t, const struct target_status *s, const
 		snprintf(why, why_len, "%s", reason);
 	else if (s->refused)
 		snprintf(why, why_len, "%s", t->refusal);
-	else if (s->state == TARGET_GONE)
+	else if (s->state == TARGET_GONE && t->selector.kind != TARGET_EXECUTABLE)
 		snprintf(why, why_len,
 			 "its cgroup was removed; one that is made under its name is attached at "
 			 "once");
@@ -346,7 +353,8 @@ static void visit(struct follow *f, struct target *t, const char *dir, size_t de
 	struct dirent *entry;
 	DIR *d;
 
-	watch_add(f->watch, dir);
+	if (t->selector.kind != TARGET_EXECUTABLE)
+		watch_add(f->watch, dir);
 	if (only) {
 		look_at(f, t, dir, depth, only);
 		return;
@@ -373,6 +381,20 @@ static void leave_others(struct follow *f, struct target *t)
 	}
 }
 
+/* Cgroups in which other programs run by now. */
+static void leave_mixed(struct follow *f, struct target *t)
+{
+	for (size_t i = t->cgroups_len; i > 0; i--) {
+		struct target_cgroup *c = t->cgroups[i - 1];
+
+		if (c->left_ns || !selector_is_left(&t->selector, c->cgroup.path))
+			continue;
+		log_warn(STAGE, "%s: detached from %s: something else runs there", t->name,
+			 c->cgroup.path);
+		drop(f, t, i - 1);
+	}
+}
+
 /* Everything of a target again. */
 static void list(struct follow *f, struct target *t)
 {
@@ -380,6 +402,7 @@ static void list(struct follow *f, struct target *t)
 	int err = selector_refresh(&t->selector, reason, sizeof(reason));
 
 	verify(f, t, f->mount);
+	leave_mixed(f, t);
 	t->refused = 0;
 	if (err) {
 		/* Of a process that is no more nothing is left to be seen. */
@@ -394,6 +417,8 @@ static void list(struct follow *f, struct target *t)
 		else
 			visit(f, t, t->selector.root, 0);
 	}
+	if (t->selector.kind == TARGET_EXECUTABLE)
+		watch_add_program(f->watch, t->selector.executable->path);
 	settle(f, t, reason);
 }
 
@@ -412,6 +437,44 @@ static void on_made(struct follow *f, struct target *t, const char *dir, const c
 		settle(f, t, "");
 }
 
+/* --- programs --------------------------------------------------------------------------------- */
+
+/* Looks that are under way go on, and are made once more: whoever opens the file again and again
+ * does not cause more of them. */
+static void on_begun(struct follow *f)
+{
+	if (f->looks < BEGUN_LEN) {
+		f->begun_again = true;
+		return;
+	}
+	f->begun_ns = clock_mono_ns();
+	f->looks = 0;
+}
+
+/* When the next look is due, in ms from now; -1: none. */
+static int due_ms(const struct follow *f)
+{
+	uint64_t since = (clock_mono_ns() - f->begun_ns) / NS_PER_MS;
+
+	if (f->looks == BEGUN_LEN)
+		return -1;
+	return since < begun_ms[f->looks] ? (int)(begun_ms[f->looks] - since) : 0;
+}
+
+static void look_for_programs(struct follow *f)
+{
+	if (due_ms(f) != 0)
+		return;
+	for (size_t i = 0; i < f->len; i++) {
+		if (f->targets[i].selector.kind == TARGET_EXECUTABLE)
+			list(f, &f->targets[i]);
+	}
+	if (++f->looks == BEGUN_LEN && f->begun_again) {
+		f->begun_again = false;
+		on_begun(f);
+	}
+}
+
 /* A directory has come or gone. Of a `pid` only that its cgroup was removed is of interest, and the
  * process has ended before. */
 static void on_event(void *context, const char *dir, const char *name, bool made)
@@ -419,6 +482,10 @@ static void on_event(void *context, const char *dir, const char *name, bool made
 	struct follow *f = context;
 	char path[PATH_MAX];
 
+	if (!name) {
+		on_begun(f);
+		return;
+	}
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	for (size_t i = 0; i < f->len; i++) {
 		struct target *t = &f->targets[i];
@@ -441,8 +508,8 @@ static void tick(struct follow *f)
 		struct target *t = &f->targets[i];
 
 		let_go(f, t);
-		if (t->selector.kind == TARGET_PID || t->refused ||
-		    selector_is_unsure(&t->selector)) {
+		if (t->selector.kind == TARGET_PID || t->selector.kind == TARGET_EXECUTABLE ||
+		    t->refused || selector_is_unsure(&t->selector)) {
 			list(f, t);
 			continue;
 		}
@@ -454,6 +521,7 @@ static void tick(struct follow *f)
 void follow_once(struct follow *f, bool all)
 {
 	all |= !watch_read(f->watch, on_event, f);
+	look_for_programs(f);
 	if (all) {
 		tick(f);
 		list_all(f);
@@ -484,21 +552,43 @@ static void ask_for_short_turns(void)
 		log_debug(STAGE, "sched_setattr: %s", strerror(errno));
 }
 
+/* Until there are events, a look is due (true), or TICK_MS are over. */
+static bool wait_for_news(const struct follow *f, struct pollfd *fds, int tick_ms)
+{
+	int due = due_ms(f);
+	bool first = due >= 0 && due < tick_ms;
+
+	return poll(fds, 2, first ? due : tick_ms) > 0 || first;
+}
+
+/* Whose program a process runs, only CAP_SYS_PTRACE tells. */
+static void give_up_privileges(const struct follow *f)
+{
+	static const cap_value_t needed[] = {CAP_BPF, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH,
+					     CAP_SYS_PTRACE};
+	size_t len = sizeof(needed) / sizeof(needed[0]) - 1;
+
+	for (size_t i = 0; i < f->len; i++) {
+		if (f->targets[i].selector.kind == TARGET_EXECUTABLE)
+			len = sizeof(needed) / sizeof(needed[0]);
+	}
+	if (privilege_keep(needed, len))
+		log_warn(STAGE, "cannot give up privileges");
+}
+
 static void *body(void *context)
 {
-	static const cap_value_t needed[] = {CAP_BPF, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH};
 	struct follow *f = context;
 	struct pollfd fds[2] = {{.fd = watch_fd(f->watch), .events = POLLIN},
 				{.fd = f->wake, .events = POLLIN}};
 	uint64_t ticked = clock_mono_ns();
 
-	if (privilege_keep(needed, sizeof(needed) / sizeof(needed[0])))
-		log_warn(STAGE, "cannot give up privileges");
+	give_up_privileges(f);
 	ask_for_short_turns();
 	while (!f->stopping) {
 		uint64_t now = clock_mono_ns(), since = (now - ticked) / NS_PER_MS;
 
-		if (since < TICK_MS && poll(fds, 2, (int)(TICK_MS - since)) > 0) {
+		if (since < TICK_MS && wait_for_news(f, fds, (int)(TICK_MS - since))) {
 			follow_once(f, false);
 			continue;
 		}
@@ -566,6 +656,7 @@ static int make(struct target *targets, size_t len, const char *mount, bool lock
 	f->len = len;
 	f->mount = mount;
 	f->locking = locking;
+	f->looks = BEGUN_LEN;
 	f->hooks = (struct follow_hooks){attach_nothing, detach_nothing, nothing_lingers, NULL};
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -15,6 +15,7 @@
 #include "target/cgroup.h"
 #include "target/contained.h"
 #include "target/container.h"
+#include "target/executable.h"
 #include "target/trigger.h"
 
 #define PARTS_MAX 32  /* as deep as the programs look for a target */
@@ -184,6 +185,43 @@ static enum selector_match match_contained(struct selector *s, const char *dir, 
 	return SELECTOR_NO;
 }
 
+/* --- programs --------------------------------------------------------------------------------- */
+
+static int begin_executable(struct selector *s)
+{
+	s->executable = calloc(1, sizeof(*s->executable));
+	if (!s->executable)
+		return -ENOMEM;
+	s->executable->name = s->name;
+	executable_refresh(s->executable);
+	return 0;
+}
+
+static enum selector_match match_executable(struct selector *s, const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	switch (executable_look(s->executable, path)) {
+	case EXECUTABLE_BELOW: return SELECTOR_WAY;
+	case EXECUTABLE_ONLY: return SELECTOR_HIT;
+	case EXECUTABLE_MIXED: snprintf(s->mixed, sizeof(s->mixed), "%.120s", path); break;
+	case EXECUTABLE_EMPTY:
+	case EXECUTABLE_NO: break;
+	}
+	return SELECTOR_NO;
+}
+
+bool selector_is_left(struct selector *s, const char *path)
+{
+	enum executable_match match;
+
+	if (s->kind != TARGET_EXECUTABLE)
+		return false;
+	match = executable_look(s->executable, path);
+	return match == EXECUTABLE_MIXED || match == EXECUTABLE_NO;
+}
+
 /* --- all kinds -------------------------------------------------------------------------------- */
 
 static int refresh_pid(struct selector *s, char *why, size_t why_len)
@@ -209,6 +247,10 @@ static int refresh_pid(struct selector *s, char *why, size_t why_len)
 
 int selector_refresh(struct selector *s, char *why, size_t why_len)
 {
+	if (s->kind == TARGET_EXECUTABLE) {
+		executable_refresh(s->executable);
+		s->mixed[0] = '\0';
+	}
 	return s->kind == TARGET_PID ? refresh_pid(s, why, why_len) : 0;
 }
 
@@ -234,6 +276,8 @@ int selector_init(struct selector *s, const struct config_target *config, const 
 		s->process = (int)syscall(SYS_pidfd_open, atoi(s->name), 0);
 	else if (is_by_traits(s))
 		err = contained_new(s->kind, s->name, "", &s->contained, why, why_len);
+	else if (s->kind == TARGET_EXECUTABLE)
+		err = begin_executable(s);
 	if (err)
 		selector_fini(s);
 	return err;
@@ -247,6 +291,7 @@ void selector_fini(struct selector *s)
 	free(s->known);
 	free(s->root);
 	contained_free(s->contained);
+	free(s->executable);
 	if (s->process >= 0)
 		close(s->process);
 	*s = (struct selector){.process = -1};
@@ -259,14 +304,21 @@ enum selector_match selector_matches(struct selector *s, const char *dir, size_t
 		return match_unit(s, dir, name);
 	if (is_by_traits(s))
 		return match_contained(s, dir, name);
+	if (s->kind == TARGET_EXECUTABLE)
+		return match_executable(s, dir, name);
 	if (!part_matches(s, depth, name))
 		return SELECTOR_NO;
 	return depth + 1 == s->parts_len ? SELECTOR_HIT : SELECTOR_WAY;
 }
 
+static bool is_by_path(const struct selector *s)
+{
+	return s->kind == TARGET_CGROUP || s->kind == TARGET_PID;
+}
+
 const char *selector_literal(const struct selector *s, size_t depth)
 {
-	if (s->kind == TARGET_UNIT || is_by_traits(s) || depth >= s->parts_len)
+	if (!is_by_path(s) || depth >= s->parts_len)
 		return NULL;
 	return s->kind == TARGET_PID || !is_pattern(s->parts[depth]) ? s->parts[depth] : NULL;
 }
@@ -278,7 +330,8 @@ static bool leads_on(const struct selector *s, size_t depth, const char *name)
 		return ends_in(name, ".slice");
 	if (is_by_traits(s))
 		return !container_id(name);
-	return part_matches(s, depth, name);
+	/* A program is looked for by listing alone. */
+	return s->kind != TARGET_EXECUTABLE && part_matches(s, depth, name);
 }
 
 bool selector_leads(const struct selector *s, const char *dir, size_t *depth)
@@ -301,7 +354,7 @@ bool selector_leads(const struct selector *s, const char *dir, size_t *depth)
 
 bool selector_is_root(const struct selector *s)
 {
-	return s->kind != TARGET_UNIT && !is_by_traits(s) && !s->parts_len;
+	return is_by_path(s) && !s->parts_len;
 }
 
 bool selector_is_unsure(struct selector *s)
@@ -313,6 +366,17 @@ void selector_explain(const struct selector *s, char *why, size_t why_len)
 {
 	if (is_by_traits(s))
 		contained_explain(s->contained, why, why_len);
+	else if (s->kind == TARGET_EXECUTABLE && s->mixed[0])
+		snprintf(why, why_len,
+			 "%s runs in %s, together with other programs; start it in a cgroup of its "
+			 "own, as a unit of systemd has",
+			 s->name, s->mixed);
+	else if (s->kind == TARGET_EXECUTABLE)
+		snprintf(why, why_len,
+			 "no process of this host runs %s in a cgroup of root's; `ls -l "
+			 "/proc/PID/exe` tells what a process runs (one in a container is named by "
+			 "`container:`)",
+			 s->executable->path);
 	else if (s->kind == TARGET_UNIT)
 		snprintf(why, why_len,
 			 "there is no cgroup of this unit; is it running? `systemctl status %s` "

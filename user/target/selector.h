@@ -8,6 +8,7 @@
  *           start it. A user's manager or a container may run a unit of the same name: anybody
  *           could make one, so those are named by `cgroup`.
  *   pid     the cgroup that this process is in
+ *   executable  the cgroups that hold this program of the host and nothing else: executable.h
  *   container, pod  the cgroups of the containers, or pods, with these traits: contained.h
  */
 #ifndef TELLTALE_SELECTOR_H
@@ -21,6 +22,7 @@
 
 struct trigger_known;
 struct contained;
+struct executable;
 
 struct selector {
 	enum config_target_kind kind;
@@ -34,6 +36,8 @@ struct selector {
 	size_t known_len;
 	int process;                 /* of `pid`: its pidfd; -1: none */
 	struct contained *contained; /* of `container` and `pod` */
+	struct executable *executable;
+	char mixed[128]; /* of `executable`: where it runs together with others; "": nowhere */
 };
 
 /* 0, or -errno with a sentence in WHY: the name can be no target here. MOUNT is borrowed. What does
@@ -64,6 +68,8 @@ const char *selector_literal(const struct selector *s, size_t depth);
 bool selector_leads(const struct selector *s, const char *dir, size_t *depth);
 /* Were there looks, since the last call, that may come out otherwise if they are made again? */
 bool selector_is_unsure(struct selector *s);
+/* Is the directory PATH, which was meant, so no longer? Of an `executable` only. */
+bool selector_is_left(struct selector *s, const char *path);
 /* Is the root itself meant? */
 bool selector_is_root(const struct selector *s);
 

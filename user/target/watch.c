@@ -129,6 +129,14 @@ void watch_add(struct watch *w, const char *path)
 	w->refused = true;
 }
 
+void watch_add_program(struct watch *w, const char *path)
+{
+	int wd = inotify_add_watch(w->fd, path, IN_OPEN);
+
+	if (wd >= 0 && insert(w, wd, path))
+		inotify_rm_watch(w->fd, wd);
+}
+
 bool watch_read(struct watch *w, watch_event *each, void *context)
 {
 	char buffer[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -147,9 +155,12 @@ bool watch_read(struct watch *w, watch_event *each, void *context)
 			if (e->mask & IN_IGNORED)
 				forget(w, e->wd);
 			place = place_of(w, e->wd);
-			if (e->len && (e->mask & IN_ISDIR) && place < w->len &&
-			    w->list[place].wd == e->wd)
+			if (place == w->len || w->list[place].wd != e->wd)
+				continue;
+			if (e->len && (e->mask & IN_ISDIR))
 				each(context, w->list[place].path, e->name, e->mask & IN_CREATE);
+			else if (!e->len && (e->mask & IN_OPEN))
+				each(context, w->list[place].path, NULL, true);
 		}
 	}
 	return all;

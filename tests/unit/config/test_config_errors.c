@@ -46,7 +46,7 @@ static const struct wrong wrongs[] = {
 	{"network: mainnet\n", "1:10", "no network 'mainnet'", "testnet or livenet"},
 	/* targets */
 	{"targets:\n  - forwards: never\n", "2:5", "targets.0: a target has no name",
-	 "unit, container, pod, cgroup or pid"},
+	 "unit, container, pod, executable, cgroup or pid"},
 	{"targets:\n  - unit: a.service\n    pid: 3\n", "3:10", "named twice", "keep one"},
 	{"targets:\n  - unit: a\n", "2:11", "not a systemd unit", "rafiki-backend.service"},
 	{"targets:\n  - cgroup: a/b\n", "2:13", "not an absolute path", "begin it with /"},

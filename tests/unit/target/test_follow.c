@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <errno.h>
 #include <poll.h>
+#include <sys/prctl.h>
 
 #include <cmocka.h>
 
@@ -502,6 +503,112 @@ static void a_cgroup_that_others_may_have_made_is_no_container(void **state)
 	is(0, TARGET_ATTACHED, 1, "");
 }
 
+/* --- programs ----------------------------------------------------------------------------------
+ */
+
+static char program[PATH_MAX];
+
+/* A copy of a program that nobody else runs. */
+static int make_program(void **state)
+{
+	char command[2 * PATH_MAX];
+
+	if (make_files(state))
+		return -1;
+	snprintf(program, sizeof(program), "%s/connector", files);
+	snprintf(command, sizeof(command), "cp /bin/sleep %s", program);
+	return system(command); /* NOLINT(cert-env33-c) */
+}
+
+static pid_t run_program(const char *below)
+{
+	char path[PATH_MAX];
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		path_of(path, below);
+		enter(path);
+		execl(program, program, "1000", NULL);
+		_exit(1);
+	}
+	return pid;
+}
+
+/* Until the target is attached; without looks from time to time. */
+static void becomes_attached(void)
+{
+	for (unsigned i = 0; i < 3000 && target_status(&targets[0]).state != TARGET_ATTACHED; i++) {
+		follow_once(follow, false);
+		usleep(10000);
+	}
+	is(0, TARGET_ATTACHED, 1, "");
+}
+
+static void a_program_is_followed_as_soon_as_it_begins(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	want_cgroups();
+	make("first");
+	make("second");
+	add_target(TARGET_EXECUTABLE, program);
+	begin();
+	is(0, TARGET_WAITING, 0, "no process of this host runs");
+	pid = run_program("first");
+	becomes_attached();
+	end(pid);
+	removed("first");
+	follow_once(follow, true);
+	is(0, TARGET_GONE, 0, "no process of this host runs");
+}
+
+static void a_cgroup_where_other_programs_run_too_is_left_alone(void **state)
+{
+	char path[PATH_MAX];
+	pid_t pid, other;
+
+	(void)state;
+	want_cgroups();
+	make("first");
+	add_target(TARGET_EXECUTABLE, program);
+	begin();
+	pid = run_program("first");
+	becomes_attached();
+	path_of(path, "first");
+	other = child(enter, path);
+	follow_once(follow, true);
+	is(0, TARGET_GONE, 0, "together with other programs");
+	assert_int_equal(held(0), 0);
+	end(other);
+	follow_once(follow, true);
+	is(0, TARGET_ATTACHED, 1, "");
+	end(pid);
+}
+
+static void a_program_that_another_user_runs_is_not_followed(void **state)
+{
+	char path[PATH_MAX];
+	pid_t pid, ours;
+
+	(void)state;
+	want_cgroups();
+	make("theirs");
+	path_of(path, "theirs");
+	assert_int_equal(chown(path, 1000, 1000), 0);
+	make("ours");
+	add_target(TARGET_EXECUTABLE, program);
+	begin();
+	pid = run_program("theirs");
+	ours = run_program("ours");
+	becomes_attached();
+	assert_int_equal(attached_len, 1);
+	end(ours);
+	end(pid);
+}
+
 /* --- what cannot be had ------------------------------------------------------------------------
  */
 
@@ -604,8 +711,9 @@ static void the_thread_attaches_by_itself(void **state)
 	assert_int_equal(held(0), 0);
 }
 
-#define FOLLOW_TEST(f) cmocka_unit_test_teardown(f, finish)
-#define FILES_TEST(f)  cmocka_unit_test_setup_teardown(f, make_files, finish_files)
+#define FOLLOW_TEST(f)  cmocka_unit_test_teardown(f, finish)
+#define FILES_TEST(f)   cmocka_unit_test_setup_teardown(f, make_files, finish_files)
+#define PROGRAM_TEST(f) cmocka_unit_test_setup_teardown(f, make_program, finish_files)
 
 int main(void)
 {
@@ -623,6 +731,9 @@ int main(void)
 		FOLLOW_TEST(a_unit_is_found_in_any_slice_and_nowhere_else),
 		FOLLOW_TEST(a_unit_takes_the_sockets_that_start_it),
 		FILES_TEST(a_container_is_followed_by_its_name),
+		PROGRAM_TEST(a_program_is_followed_as_soon_as_it_begins),
+		PROGRAM_TEST(a_cgroup_where_other_programs_run_too_is_left_alone),
+		PROGRAM_TEST(a_program_that_another_user_runs_is_not_followed),
 		FILES_TEST(a_cgroup_that_others_may_have_made_is_no_container),
 		FOLLOW_TEST(a_process_is_followed_until_it_ends),
 		FOLLOW_TEST(a_process_that_is_not_there_is_gone),
