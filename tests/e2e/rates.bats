@@ -20,21 +20,21 @@ setup() {
   [ -z "$stderr" ]
 }
 
-# parsed PYTHON: runs it on the output as the JSON document `d`.
+# parsed TEXT PYTHON: runs it on TEXT as the JSON document `d`.
 parsed() {
-  python3 -c "import json, sys; d = json.load(sys.stdin); $1" <<<"$output"
+  python3 -c "import json, sys; d = json.loads(sys.argv[1]); $2" "$1"
 }
 
 @test "with --json the same is a document for programs, with the same exit status" {
   run -0 --separate-stderr "$TELLTALE" rates show --json --operator /nonexistent --network "$network"
-  parsed 'operator, network = d["sources"]
+  parsed "$output" 'operator, network = d["sources"]
 assert "No such file" in operator["error"] and operator["rates"] == [] and operator["base"] is None, operator
 assert network["source"] == "network" and network["base"] == "EUR" and network["error"] is None, network
 assert {r["asset"]: (r["buys"], r["worth"]) for r in network["rates"]} == {
   "EUR": ("1", "1.2500000000"), "GBP": ("0.8", "1.5625000000"), "USD": ("1.25", "1.0000000000")}, network'
   [ -z "$stderr" ]
   run -1 --separate-stderr "$TELLTALE" rates show --json --operator /nonexistent
-  parsed 'assert len(d["sources"]) == 1'
+  parsed "$output" 'assert len(d["sources"]) == 1'
 }
 
 @test "a document in another base is shown through its rate of USD" {

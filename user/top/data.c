@@ -304,6 +304,22 @@ static void read_status(struct json_object *o, enum history_view view, struct to
 	top_peers_read(o, d);
 }
 
+/* A node that is younger than the window has a chart of its own time, of LEAST steps at least. */
+static void drop_before_birth(struct top_data *d)
+{
+	enum { LEAST = 12 };
+	size_t first = 0;
+
+	while (first < d->points_len && d->transactions[first] < 0)
+		first++;
+	if (first + LEAST > d->points_len)
+		first = d->points_len > LEAST ? d->points_len - LEAST : 0;
+	d->points_len -= first;
+	d->from_s += (int64_t)first * d->step_s;
+	memmove(d->transactions, d->transactions + first, d->points_len * sizeof(*d->transactions));
+	memmove(d->values, d->values + first, d->points_len * sizeof(*d->values));
+}
+
 static void read_points(struct json_object *o, struct top_data *d)
 {
 	struct json_object *list = at(o, "points");
@@ -327,6 +343,7 @@ static void read_points(struct json_object *o, struct top_data *d)
 		d->transactions[step] = (double)number(p, "transactions");
 		d->values[step] = (double)number(p, "value") / SCALE;
 	}
+	drop_before_birth(d);
 }
 
 static void read_figures(struct json_object *o, struct top_data *d)

@@ -148,6 +148,20 @@ static void put_conditions(int line, const struct top_data *d)
 	}
 }
 
+/* Where nothing is wrong: what is watched, and the last packet. */
+static void put_wellbeing(int line, const struct top_data *d)
+{
+	static const enum condition_part shown[] = {CONDITION_TARGETS, CONDITION_PACKETS};
+	int column = 1;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct top_condition *c = &d->conditions[shown[i]];
+
+		if (c->part[0])
+			column = top_put(line, column, 0, "%s: %s", c->part, c->text) + 2;
+	}
+}
+
 /* What is worst, and below it the next step. Returns the line after them. */
 static int put_notice(int line, const struct top_data *d, const char *lost)
 {
@@ -159,8 +173,10 @@ static int put_notice(int line, const struct top_data *d, const char *lost)
 		top_put(line, 1, A_BOLD | top_colour(BAD), "%s", lost);
 	else if (c->state <= CONDITION_WAITING && d->trouble[0])
 		top_put(line, 1, top_colour(WARN), "History: %s", d->trouble);
-	else
+	else if (c->state > CONDITION_WAITING)
 		top_put(line, 1, top_colour(pair), "%s: %s", c->part, c->text);
+	else
+		put_wellbeing(line, d);
 	if (lost || !c->fix[0])
 		return line + 1;
 	top_put(line + 1, 3, 0, "%s", c->fix);
