@@ -9,14 +9,23 @@ the next one.
 import array
 import os
 import random
+import re
 import socket
 import struct
 import sys
 import time
 
-VERSION, RECORD_VERSION = 2, 2
+ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../.."
+
+
+def version_of(name, header):
+    return int(re.search(rf"#define {name}\s+(\d+)", open(f"{ROOT}/{header}").read())[1])
+
+
+VERSION = version_of("WIRE_VERSION", "user/halves/wire.h")
+RECORD_VERSION = version_of("RECORD_VERSION", "bpf/record.h")
 HELLO, LEAVING, GONE, ASK, WELCOME = 1, 2, 3, 4, 5
-ANSWER, BYE = 9, 12
+ANSWER, BYE = 9, 13
 PATIENCE_S = 60
 
 

@@ -70,9 +70,15 @@ print(sum(int.from_bytes(bytes(int(b, 16) for b in e["value"]), "little", signed
   return 1
 }
 
-# Prints the lines of /metrics that are series.
+# Prints the lines of /metrics that are series, but those of peers.
 series() {
-  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" | grep -vc '^#'
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" | grep -v '^telltale_peer_' | grep -vc '^#'
+}
+
+# Prints how many peers have series of their own.
+peers() {
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/tt.yaml")/metrics" |
+    grep -o '^telltale_peer_exchanges_total{.*peer="[^"]*"' | grep -o 'peer="[^"]*"' | sort -u | grep -vc '"other"'
 }
 
 # The daemon half at its peak, where the tables are, and what the probe half has to itself.
@@ -154,6 +160,7 @@ every_attack() {
   every_attack $scale
   bed_wait 20 'the tables to have been full' at_least 1 telltale_metric tt telltale_evicted_total
   [ "$(series)" = "$before" ]
+  [ "$(peers)" -le 32 ]
   echo "# peak $(peak_kb) kB, $(wc -l <"$BED/tt.log") lines of log" >&3
   [ "$(peak_kb)" -lt $RSS_MAX ]
   [ "$(wc -l <"$BED/tt.log")" -lt 60 ]
