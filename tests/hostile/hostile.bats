@@ -160,6 +160,8 @@ every_attack() {
   every_attack $scale
   bed_wait 20 'the tables to have been full' at_least 1 telltale_metric tt telltale_evicted_total
   [ "$(series)" = "$before" ]
+  # Of the endpoints of the attacks, and alice's own peer.
+  [ "$(peers)" -ge 1 ]
   [ "$(peers)" -le 32 ]
   echo "# peak $(peak_kb) kB, $(wc -l <"$BED/tt.log") lines of log" >&3
   [ "$(peak_kb)" -lt $RSS_MAX ]

@@ -81,3 +81,15 @@ void config_dependencies(const struct config *c, struct dependencies *out)
 		dependencies_add(out, c->profile.dependencies[i].name,
 				 (uint16_t)c->profile.dependencies[i].port);
 }
+
+bool config_same_dependencies(const struct config_profile *a, const struct config_profile *b)
+{
+	if (a->dependencies_len != b->dependencies_len)
+		return false;
+	for (size_t i = 0; i < a->dependencies_len; i++) {
+		if (a->dependencies[i].port != b->dependencies[i].port ||
+		    strcmp(a->dependencies[i].name, b->dependencies[i].name) != 0)
+			return false;
+	}
+	return true;
+}

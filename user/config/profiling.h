@@ -7,11 +7,14 @@
 #include "profile/dependencies.h"
 
 struct config;
+struct config_profile;
 
 /* FIELD is the struct config. */
 walk_set config_set_profile;
 
 /* The known dependencies and those of C, whose text is borrowed. */
 void config_dependencies(const struct config *c, struct dependencies *out);
+/* Do both name the same dependencies, in the same order? */
+bool config_same_dependencies(const struct config_profile *a, const struct config_profile *b);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "config/config.h"
+#include "config/profiling.h"
 #include "daemon/confine.h"
 #include "daemon/stages.h"
 
@@ -71,15 +72,7 @@ static bool same_privacy(const struct privacy_params *a, const struct privacy_pa
 
 static bool same_profile(const struct config_profile *a, const struct config_profile *b)
 {
-	if (a->columns != b->columns || a->peers != b->peers ||
-	    a->dependencies_len != b->dependencies_len)
-		return false;
-	for (size_t i = 0; i < a->dependencies_len; i++) {
-		if (a->dependencies[i].port != b->dependencies[i].port ||
-		    strcmp(a->dependencies[i].name, b->dependencies[i].name) != 0)
-			return false;
-	}
-	return true;
+	return a->columns == b->columns && a->peers == b->peers && config_same_dependencies(a, b);
 }
 
 const char *reload_needs_restart(const struct config *old, const struct config *new)

@@ -245,14 +245,7 @@ static bool same_targets(const struct config *a, const struct config *b)
 /* Ports and all: they are in the programs. */
 static bool same_clocks(const struct config_profile *a, const struct config_profile *b)
 {
-	if (a->columns != b->columns || a->dependencies_len != b->dependencies_len)
-		return false;
-	for (size_t i = 0; i < a->dependencies_len; i++) {
-		if (a->dependencies[i].port != b->dependencies[i].port ||
-		    strcmp(a->dependencies[i].name, b->dependencies[i].name) != 0)
-			return false;
-	}
-	return true;
+	return a->columns == b->columns && config_same_dependencies(a, b);
 }
 
 static bool is_changed(const struct config *old, const struct config *new)
