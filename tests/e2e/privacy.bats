@@ -129,11 +129,11 @@ PYTHON
   apply --no-noise <"$BATS_TEST_TMPDIR/values" | cmp - "$BATS_TEST_TMPDIR/other"
 }
 
-@test "one report of bucket-laplace distinguishes two values by 9 nats and more" {
+@test "one report of bucket-laplace distinguishes two values by 8 nats and more" {
   run -0 "$TELLTALE" privacy audit --values 40000,80000 --samples 1000000
-  # This is with a million runs; ten million give 10.3.
+  # A million runs give 9.1 to 9.7, seldom less than 9; ten million give 10.3.
   [[ $output =~ 'epsilon    at least '([0-9]+) ]]
-  [ "${BASH_REMATCH[1]}" -ge 9 ]
+  [ "${BASH_REMATCH[1]}" -ge 8 ]
   run -2 "$TELLTALE" privacy audit --values 1
   run -2 "$TELLTALE" privacy audit --mechanism magic
 }
