@@ -247,7 +247,7 @@ YAML
   bed_wait 30 'all of it to be dropped' grew $((before + 40)) dropped sender
   node_do thief stop
   [ "$(value 'transactions_total{source="a"}')" = "${own%% *}" ]
-  # A certificate that bears another's name lets in nobody but who admitted it.
+  # A certificate that has another's name lets in nobody but who admitted it.
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=first \
     -keyout forged.key -out forged.crt 2>/dev/null
   refused --endpoint "$(cat "$BED/endpoint")" --cert forged.crt --key forged.key --source first
