@@ -339,25 +339,25 @@ hurried() {
   replica_wait 1
 }
 
+backup() { PROMETHEUS=http://127.0.0.1:$(port_of prometheus) "$SERVICE/backup" "$@"; }
+
 @test "a copy made by backup, put into an empty folder, is all that Prometheus had" {
   pay_all 2 2 2
   arrived
   bed_wait 20 'the sums' carried_all
-  export PROMETHEUS
-  PROMETHEUS=http://127.0.0.1:$(port_of prometheus)
   mkdir "$BED/copies"
-  mv "$("$SERVICE/backup" "$BED/prometheus.tsdb" "$BED/copies")" "$BED/copies/2020-01-01T000000Z"
-  copy=$(KEEP=1 TLS=$BED/tls "$SERVICE/backup" "$BED/prometheus.tsdb" "$BED/copies")
+  mv "$(backup "$BED/prometheus.tsdb" "$BED/copies")" "$BED/copies/2020-01-01T000000Z"
+  copy=$(KEEP=1 TLS=$BED/tls backup "$BED/prometheus.tsdb" "$BED/copies")
   [ "$(ls "$BED/copies")" = "${copy##*/}" ]
   cmp "$copy/tls/nodes.map" "$BED/tls/nodes.map"
   [ -z "$(ls "$BED/prometheus.tsdb/snapshots")" ]
   now=$(ask 'transactions_total')
   sums=$(carried)
   # What is there is not written over.
-  run -1 "$SERVICE/backup" --restore "$copy" "$BED/prometheus.tsdb"
+  run -1 backup --restore "$copy" "$BED/prometheus.tsdb"
   [[ $output == *'is not empty'* ]]
   mkdir "$BED/prometheus-restored.tsdb"
-  "$SERVICE/backup" --restore "$copy" "$BED/prometheus-restored.tsdb"
+  backup --restore "$copy" "$BED/prometheus-restored.tsdb"
   prometheus_spawn prometheus-restored public.yaml
   prometheus_wait prometheus-restored
   [ "$(ask 'transactions_total' prometheus-restored)" = "$now" ]
