@@ -48,7 +48,9 @@ Q = @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+# Of what the compiler makes programs for, which need not be this machine (scripts/cross).
+ARCH    := $(shell $(CC) -dumpmachine | sed 's/-.*//; s/x86_64/x86/; s/aarch64/arm64/')
+HEADERS := $(shell $(CC) -print-sysroot 2>/dev/null)/usr/include/$(shell $(CC) -print-multiarch)
 
 # --- files --------------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g $(MAPPED) -Wall -Wextra -Wno-unused-parameter \
-		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+		-I. -I$(HEADERS) $(DEPEND) -c $< -o $@
 	$(Q)$(LLVM_STRIP) --strip-debug $@
 
 # The same with what a test plants into the socket tap. $(1): the flavour's folder, $(2): the header.
@@ -99,7 +101,7 @@ $$(BUILD)/$(1)/bpf/%.bpf.o: bpf/%.bpf.c $(2)
 	$$(call say,BPF,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CLANG) -target bpf -D__TARGET_ARCH_$$(ARCH) -mcpu=v3 -O2 -g -DTAP_BLIND='"$(2)"' \
-		-I. -I/usr/include/$$(shell uname -m)-linux-gnu $$(DEPEND) -c $$< -o $$@
+		-I. -I$$(HEADERS) $$(DEPEND) -c $$< -o $$@
 
 $$(BUILD)/tests/telltale-$(1): user/main.c $$(SKEL_USERS) user/halves/wire.c $$(LIB) $$(BUILD)/$(1)/bpf/telltale.skel.h
 	$$(call say,LINK,$$@)
@@ -112,7 +114,7 @@ SKEL_USERS := $(shell grep -lE 'telltale.skel.h|probe_parts.h' user/*/*.c)
 $(BUILD)/tests/%.bpf.o: tests/witness/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -I$(HEADERS) -c $< -o $@
 
 # The marks keep clang-tidy from judging what bpftool wrote. Made anew when this file changes: one
 # made before the marks were put in would be judged.
