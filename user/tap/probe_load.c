@@ -133,7 +133,7 @@ static void leave_witness(struct probe *p, int err)
 	if (!lacks_sys("the programs that look at sockets", p->witness_why, sizeof(p->witness_why)))
 		snprintf(p->witness_why, sizeof(p->witness_why),
 			 "the kernel does not take the programs that look at sockets (%s): it has "
-			 "no BTF, or is older than 5.16",
+			 "no BTF, is older than 5.16, or is in lockdown mode confidentiality",
 			 strerror(-err));
 }
 
