@@ -31,6 +31,7 @@ _Static_assert(WORD_SPLIT == (int)HOP_SPLIT && WORD_NOT_ALONE == (int)HOP_NOT_AL
 struct live {
 	struct series *series;
 	struct per_peer *per_peer;
+	struct traces *traces; /* may be NULL */
 	struct hops *hops;
 	struct tape *tape;
 	enum live_clocks clocks;
@@ -72,6 +73,7 @@ struct live *live_new(const struct live_params *params)
 	if (!l)
 		return NULL;
 	l->series = params->series;
+	l->traces = params->traces;
 	l->per_peer = per_peer_new(params->series, params->peers, params->name, params->context);
 	l->hops = hops_new(LIVE_EXCHANGES);
 	if (!l->per_peer || !l->hops || new_tape(l)) {
@@ -179,6 +181,8 @@ static void take_hop(void *context, const struct hop *hop, const struct hop_colu
 
 	series_count(l->series, METRIC_HOPS, hop->split, 1);
 	per_peer_hop(l->per_peer, hop);
+	if (l->traces)
+		traces_hop(l->traces, hop, columns);
 	if (!columns)
 		return;
 	fold(columns, ns);
@@ -220,6 +224,8 @@ static void judge(struct live *l, uint64_t until_ns)
 	if (hops_full(l->hops))
 		hops_begin_again(l->hops, until_ns + SHADOW_NS);
 	hops_judge_until(l->hops, l->tape, until_ns, take_hop, l);
+	if (l->traces)
+		traces_settle(l->traces, until_ns);
 	oldest_ns = hops_oldest_ns(l->hops);
 	if (oldest_ns > until_ns)
 		oldest_ns = until_ns;

@@ -75,6 +75,8 @@ static const struct spec {
 	[METRIC_EXPORT_BYTES] = {.at_run_time = true},
 	[METRIC_EXPORT_REJECTED] = {.at_run_time = true},
 	[METRIC_EXPORT_RETRIES] = {.at_run_time = true},
+	[METRIC_EXPORT_SPANS] = {.at_run_time = true},
+	[METRIC_EXPORT_SPANS_LOST] = {.at_run_time = true},
 	[METRIC_PRIVACY_STATE] = {.labels = {&vocabulary_state}},
 	[METRIC_HISTORY_FAILURES] = {.labels = {&vocabulary_history}},
 	[METRIC_RATES_AGE] = {.labels = {&vocabulary_documents}},

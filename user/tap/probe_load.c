@@ -141,7 +141,7 @@ static struct telltale_bpf *open_without_btf(void)
 }
 
 /* Opens the programs, sets their parameters, and loads those that the plan has. */
-static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
+static int load(struct probe *p, const struct siphash_key *hashes, const struct siphash_key *host)
 {
 	/* Some more for connections on which the targets answer. */
 	const size_t targets = p->targets_len ? p->targets_len : 1;
@@ -151,7 +151,7 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	p->skel = load_has_btf() ? telltale_bpf__open() : open_without_btf();
 	if (!p->skel)
 		return errno ? -errno : -ENOMEM;
-	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
+	*(struct siphash_key *)&p->skel->rodata->session_secret = *hashes;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->tls_share = p->tls_connections / targets;
@@ -213,7 +213,7 @@ static int load_what_can_be(struct probe *p, const struct siphash_key *session,
 
 int probe_load(struct probe *p, const struct siphash_key *host)
 {
-	int err = load_what_can_be(p, &p->session, host);
+	int err = load_what_can_be(p, &p->hashes, host);
 
 	return err ? err : fill_continuations(p->skel);
 }
