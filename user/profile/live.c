@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "profile/columns.h"
 #include "profile/hops.h"
+#include "profile/in_hand.h"
 #include "profile/tape.h"
 #include "release/vocabulary.h"
 
@@ -34,6 +35,7 @@ struct live {
 	struct traces *traces; /* may be NULL */
 	struct hops *hops;
 	struct tape *tape;
+	struct in_hand in_hand;
 	enum live_clocks clocks;
 	uint64_t lost, judged_ns;
 	int times[TAPE_CLASSES_MAX + 1], turns[TAPE_CLASSES_MAX + 1]; /* handles */
@@ -183,6 +185,8 @@ static void take_hop(void *context, const struct hop *hop, const struct hop_colu
 	per_peer_hop(l->per_peer, hop);
 	if (l->traces)
 		traces_hop(l->traces, hop, columns);
+	if (hop->split == HOP_NOT_ALONE && hop->tid)
+		in_hand_add(&l->in_hand, hop->tid, hop->at_ns[0], hop->at_ns[HOP_MOMENTS - 1]);
 	if (!columns)
 		return;
 	fold(columns, ns);
@@ -217,6 +221,20 @@ static void begin_again(struct live *l)
 	new_tape(l);
 }
 
+_Static_assert(THREAD_ON_CPU == (int)STRIP_ON && THREAD_WAITING == (int)STRIP_WAITING &&
+		       THREAD_NOT_RUNNABLE == (int)STRIP_BLOCKED && THREADS == (int)STRIP_STATES,
+	       "a word for each state");
+
+/* Nothing that began before UNTIL_NS is still to be judged, unless it hangs. */
+static void count_in_hand(struct live *l, uint64_t until_ns)
+{
+	uint64_t ns[STRIP_STATES] = {0};
+
+	in_hand_settle(&l->in_hand, l->tape, until_ns, ns);
+	for (unsigned i = 0; i < STRIP_STATES; i++)
+		series_count(l->series, METRIC_IN_HAND, i, (int64_t)ns[i]);
+}
+
 static void judge(struct live *l, uint64_t until_ns)
 {
 	uint64_t oldest_ns;
@@ -231,6 +249,7 @@ static void judge(struct live *l, uint64_t until_ns)
 		oldest_ns = until_ns;
 	if (oldest_ns + HANGS_NS < until_ns)
 		oldest_ns = until_ns - HANGS_NS;
+	count_in_hand(l, oldest_ns);
 	if (oldest_ns > TLS_NS)
 		tape_forget(l->tape, oldest_ns - TLS_NS);
 }

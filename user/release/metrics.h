@@ -78,6 +78,8 @@
 	       "Time that a packet's connector waited for a dependency, by dependency") \
 	METRIC(DEPENDENCY_TURNS, "telltale_dependency_turns_total", SUM, OWN, NO_LOSS, \
 	       "Questions to a dependency in packets whose time was split, by dependency") \
+	METRIC(IN_HAND, "telltale_in_hand_ns_total", SUM, OWN, NO_LOSS, \
+	       "What threads did while they had several packets in hand, by state") \
 	METRIC(CLOCKS, "telltale_clocks", GAUGE, OWN, NO_LOSS, \
 	       "1 while the clocks of the targets' threads run, 0 when they are off, -1 when the " \
 	       "kernel refuses them") \

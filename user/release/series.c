@@ -57,6 +57,7 @@ static const struct spec {
 	[METRIC_COLUMN_TIME] = {.labels = {&vocabulary_columns}},
 	[METRIC_DEPENDENCY_TIME] = {.at_run_time = true},
 	[METRIC_DEPENDENCY_TURNS] = {.at_run_time = true},
+	[METRIC_IN_HAND] = {.labels = {&vocabulary_threads}},
 	[METRIC_OWN_CPU] = {.labels = {&vocabulary_halves}},
 	[METRIC_OWN_MEMORY] = {.labels = {&vocabulary_halves}},
 	[METRIC_RECORDS] = {.labels = {&vocabulary_records}},
