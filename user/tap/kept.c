@@ -54,7 +54,7 @@ static bool same(const struct kept_memory *a, const struct kept_memory *b)
 {
 	uint64_t len = a->targets_len < b->targets_len ? a->targets_len : b->targets_len;
 
-	return a->build == b->build && a->host == b->host &&
+	return a->build == b->build && a->host == b->host && a->traces == b->traces &&
 	       a->tls_connections == b->tls_connections && len <= SHARED_TARGETS_MAX &&
 	       !memcmp(a->targets, b->targets, len * sizeof(a->targets[0]));
 }

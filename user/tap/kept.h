@@ -30,12 +30,13 @@ struct bpf_program;
 
 /* What a loading was made with, and what was found out then. */
 struct kept_memory {
-	uint64_t build; /* of the programs */
-	uint64_t host;  /* tells whether the host key is the same */
+	uint64_t build;  /* of the programs */
+	uint64_t host;   /* tells whether the host key is the same */
+	uint64_t traces; /* likewise of the key of traces; 0: there is none */
 	uint64_t tls_connections;
 	uint64_t targets[SHARED_TARGETS_MAX]; /* tells which they are, in their order */
 	uint64_t targets_len;
-	struct siphash_key session;
+	struct siphash_key session, hashes;
 	struct load_plan plan;
 	char witness_why[192];
 	uint32_t way; /* enum uprobe_way */

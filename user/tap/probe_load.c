@@ -99,7 +99,7 @@ void probe_explain_load(int err, char *why, size_t why_len)
 }
 
 /* Opens the object, sets its parameters, and makes its maps. */
-static int make_maps(struct probe *p, const struct siphash_key *session,
+static int make_maps(struct probe *p, const struct siphash_key *hashes,
 		     const struct siphash_key *host)
 {
 	/* Some more for connections on which the targets answer. */
@@ -111,7 +111,7 @@ static int make_maps(struct probe *p, const struct siphash_key *session,
 	p->skel = parts_open();
 	if (!p->skel)
 		return errno ? -errno : -ENOMEM;
-	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
+	*(struct siphash_key *)&p->skel->rodata->session_secret = *hashes;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->tls_share = p->tls_connections / targets;
@@ -145,7 +145,7 @@ int probe_load(struct probe *p, const struct siphash_key *host)
 	if (err)
 		return err;
 	load_plan(&p->plan);
-	err = make_maps(p, &p->session, host);
+	err = make_maps(p, &p->hashes, host);
 	if (err)
 		return err;
 	if (!p->plan.witness)

@@ -22,6 +22,7 @@ struct run {
 	uint64_t peers;      /* that payments go to in turn */
 	const char *refusal; /* of what is forwarded */
 	bool clocks;
+	bool traces;
 	size_t max; /* peers that have figures of their own; 0: nothing is shown of packets */
 	__u32 payments;
 };
@@ -97,12 +98,30 @@ static struct bytes encode(const struct released *r, unsigned audiences)
 	return out;
 }
 
+/* There are spans, and none of their ids or names is in NETWORK. */
+static void traced(const struct bytes *network)
+{
+	struct spans *spans = traces_take(b.traces, 0);
+
+	assert_non_null(spans);
+	assert_true(spans->len >= 2 * PAYMENTS);
+	for (size_t i = 0; i < spans->len; i++) {
+		const struct span *s = &spans->list[i];
+
+		assert_null(memmem(network->data, network->len, &s->id, sizeof(s->id)));
+		assert_null(memmem(network->data, network->len, s->trace, sizeof(s->trace)));
+		assert_null(memmem(network->data, network->len, s->name, strlen(s->name)));
+	}
+	spans_unref(spans);
+}
+
 /* What the endpoints of both audiences get of RUN. */
 static void play(const struct run *run, struct bytes *network, struct bytes *own)
 {
 	struct released *r;
 
 	live_peers = run->max;
+	live_traced = run->traces;
 	rebuild(&dollars, 16);
 	if (b.live)
 		live_set_clocks(b.live, run->clocks ? LIVE_CLOCKS_ON : LIVE_CLOCKS_OFF);
@@ -119,6 +138,8 @@ static void play(const struct run *run, struct bytes *network, struct bytes *own
 	*network = encode(r->network ? r->network : r, AUDIENCE_NETWORK);
 	*own = encode(r, AUDIENCE_NETWORK | AUDIENCE_OWN);
 	released_unref(r);
+	if (run->traces)
+		traced(network);
 }
 
 static bool has_text(const struct bytes *x, const char *text)
@@ -131,16 +152,17 @@ static bool are_equal(const struct bytes *x, const struct bytes *y)
 	return x->len == y->len && !memcmp(x->data, y->data, x->len);
 }
 
-static void compare(const struct run *one, const struct run *other)
+/* SAME: the operator gets the same metrics of both. */
+static void compare_own(const struct run *one, const struct run *other, bool same)
 {
-	static const char *const never[] = {"peer-", "example", "column", "clocks",
-					    "hops",  "depend",  "memory", "cpu"};
+	static const char *const never[] = {"peer-",  "example", "column", "clocks", "hops",
+					    "depend", "memory",  "cpu",    "spans",  "packet in"};
 	struct bytes network[2], own[2];
 
 	play(one, &network[0], &own[0]);
 	play(other, &network[1], &own[1]);
 	assert_true(are_equal(&network[0], &network[1]));
-	assert_false(are_equal(&own[0], &own[1]));
+	assert_int_equal(are_equal(&own[0], &own[1]), same);
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		assert_false(has_text(&network[0], never[i]));
 		assert_false(has_text(&network[1], never[i]));
@@ -149,6 +171,11 @@ static void compare(const struct run *one, const struct run *other)
 		free(network[i].data);
 		free(own[i].data);
 	}
+}
+
+static void compare(const struct run *one, const struct run *other)
+{
+	compare_own(one, other, false);
 }
 
 static const struct run one = {.endpoint = 100,
@@ -176,6 +203,9 @@ static void compare_all(void)
 	other = one;
 	other.max = 0;
 	compare(&one, &other);
+	other = one;
+	other.traces = true;
+	compare_own(&one, &other, true);
 }
 
 static void test_nothing_of_peers_and_columns_reaches_the_network_byte_for_byte(void **state)
