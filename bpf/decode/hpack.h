@@ -60,12 +60,14 @@ struct hpack_entry {
 	__u8 cut;     /* 1: the text was longer than could be hashed whole */
 	__u8 len;     /* bytes of the text that were hashed, of a Host or path */
 	__u8 unknown; /* 1: its name stood in the table where it is not known any more */
-	__u8 pad[4];
+	__u8 pad[5];
 };
 
 /* The text of a Host or path; what follows its last byte in the word is zero. */
 struct hpack_text {
 	__u64 words[RECORD_HOST_MAX / 8 + 1];
+	__u32 len; /* bytes */
+	__u32 pad;
 };
 
 enum hpack_phase {
@@ -300,7 +302,7 @@ bytes_function int hpack_endpoint(struct hpack *h, int host)
 	/* As over HTTP/1, where a path of just so many bytes may be longer. */
 	if (!host && len == RECORD_PATH_MAX)
 		h->field.cut = 1;
-	h->field.len = (__u8)(len < RECORD_PATH_MAX ? len : RECORD_PATH_MAX);
+	h->text.len = len < RECORD_PATH_MAX ? len : RECORD_PATH_MAX;
 	host &= 1;
 	if (h->field.value && h->field.value != h->kept[host]) {
 		h->kept[host] = h->field.value;
@@ -376,7 +378,6 @@ bytes_function int hpack_value(struct hpack *h)
 {
 	h->field.value = 0;
 	h->field.cut = 0;
-	h->field.len = 0;
 	switch (h->field.name) {
 	case HPACK_METHOD:
 		h->field.value = hpack_is(h, 4, BYTES_WORD('P', 'O', 'S', 'T', 0, 0, 0, 0), 0);
