@@ -237,7 +237,7 @@ static inline void streams_bed_feed(struct streams_bed *b, enum flow_direction d
 	while (streams_more(s, h)) {
 		int err;
 
-		decode_must(steps++ <= 2 * len + 2); /* every step must make progress */
+		decode_must(steps++ <= 3 * len + 4); /* every step must make progress */
 		err = streams_step(&src, &b->d.flow.common, s, &b->conn);
 		if (err) {
 			b->lost++;
@@ -253,6 +253,15 @@ static inline void streams_bed_feed_by(struct streams_bed *b, enum flow_directio
 				       const void *bytes, size_t len, size_t size)
 {
 	for (size_t at = 0; at < len; at += size)
+		streams_bed_feed(b, dir, (const uint8_t *)bytes + at,
+				 len - at < size ? len - at : size);
+}
+
+/* The same, until the direction is lost: where reading goes on depends on the pieces. */
+static inline void streams_bed_feed_until_lost(struct streams_bed *b, enum flow_direction dir,
+					       const void *bytes, size_t len, size_t size)
+{
+	for (size_t at = 0; at < len && b->conn.sides[dir].phase != STREAMS_LOST; at += size)
 		streams_bed_feed(b, dir, (const uint8_t *)bytes + at,
 				 len - at < size ? len - at : size);
 }
