@@ -232,8 +232,11 @@ static int open_live(struct daemon *d)
 {
 	const struct config_profile *c = &d->config->profile;
 	struct dependencies dependencies;
-	struct live_params params = {
-		.series = d->series, .peers = c->peers, .name = name_peer, .context = d};
+	struct live_params params = {.series = d->series,
+				     .peers = c->peers,
+				     .targets = d->targets.len,
+				     .name = name_peer,
+				     .context = d};
 
 	if (!c->columns && !c->peers)
 		return 0;

@@ -72,7 +72,8 @@ struct live *live_new(const struct live_params *params)
 	if (!l)
 		return NULL;
 	l->series = params->series;
-	l->per_peer = per_peer_new(params->series, params->peers, params->name, params->context);
+	l->per_peer = per_peer_new(params->series, params->peers, params->targets, params->name,
+				   params->context);
 	l->hops = hops_new(LIVE_EXCHANGES);
 	if (!l->per_peer || !l->hops || new_tape(l)) {
 		live_free(l);

@@ -28,6 +28,7 @@ struct live;
 struct live_params {
 	struct series *series; /* borrowed */
 	size_t peers;          /* that have series of their own */
+	size_t targets;
 	per_peer_name *name;
 	void *context; /* of NAME */
 	/* The dependencies by number, from 1; NULL: there is none, or no clock. */

@@ -213,7 +213,8 @@ void kept_put(struct kept *k, const struct telltale_bpf *skel, const struct kept
 	i = 0;
 	bpf_object__for_each_program(program, skel->obj)
 	{
-		err = err ? err : put_one(k, "program", i++, bpf_program__fd(program));
+		err = err ? err : put_one(k, "program", i, k->programs[i]);
+		i++;
 	}
 	memory = err ? -1 : write_memory(m);
 	if (memory < 0)
@@ -228,8 +229,6 @@ int kept_program(const struct kept *k, const struct telltale_bpf *skel,
 	struct bpf_program *program;
 	unsigned i = 0;
 
-	if (!k->again)
-		return bpf_program__fd(wanted);
 	bpf_object__for_each_program(program, skel->obj)
 	{
 		if (program == wanted)

@@ -101,6 +101,8 @@ int probe_open_again(struct fdstore *store, const uint64_t *targets,
 	if (!p)
 		return -ENOMEM;
 	p->exec = p->states = p->kept.processes = -1;
+	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
+		p->kept.programs[i] = -1;
 	p->kept.store = store;
 	p->session = *session;
 	p->targets_len = targets_len;
@@ -165,6 +167,8 @@ void probe_close(struct probe *p)
 	detacher_free(p->detacher, DETACH_MS);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->execs);
+	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
+		probe_close_fd(&p->kept.programs[i]);
 	telltale_bpf__destroy(p->skel);
 	explicit_bzero(&p->session, sizeof(p->session));
 	free(p->tapped);
@@ -355,7 +359,11 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
 
 uint64_t probe_missed(const struct probe *p)
 {
-	return load_missed(p->skel->obj);
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
+		missed += load_missed(p->kept.programs[i]);
+	return missed;
 }
 
 void probe_new_reader(struct probe *p)

@@ -23,6 +23,7 @@ struct run {
 	const char *refusal; /* of what is forwarded */
 	bool clocks;
 	size_t max; /* peers that have figures of their own; 0: nothing is shown of packets */
+	__u32 payments;
 };
 
 static void happens(enum tape_kind kind, uint64_t socket, uint64_t at_ns)
@@ -105,7 +106,7 @@ static void play(const struct run *run, struct bytes *network, struct bytes *own
 	rebuild(&dollars, 16);
 	if (b.live)
 		live_set_clocks(b.live, run->clocks ? LIVE_CLOCKS_ON : LIVE_CLOCKS_OFF);
-	for (__u32 n = 1; n <= PAYMENTS; n++) {
+	for (__u32 n = 1; n <= run->payments; n++) {
 		pay(run, n, n * S);
 		forward(run, n, n * S + S / 2);
 		time_passes(n * S + S - MS);
@@ -150,8 +151,12 @@ static void compare(const struct run *one, const struct run *other)
 	}
 }
 
-static const struct run one = {
-	.endpoint = 100, .peers = 1, .refusal = "T04", .clocks = true, .max = 4};
+static const struct run one = {.endpoint = 100,
+			       .peers = 1,
+			       .refusal = "T04",
+			       .clocks = true,
+			       .max = 4,
+			       .payments = PAYMENTS};
 
 static void compare_all(void)
 {
@@ -188,6 +193,23 @@ static void test_nor_with_continual(void **state)
 	mechanism = PRIVACY_BUCKET_LAPLACE;
 }
 
+static void
+test_with_continual_one_payment_more_changes_no_byte_before_the_hour_is_full(void **state)
+{
+	struct run more = one;
+
+	(void)state;
+	mechanism = PRIVACY_CONTINUAL;
+	for (__u32 n = 0; n < 16; n++) {
+		struct run fewer = more;
+
+		fewer.payments = n;
+		more.payments = n + 1;
+		compare(&fewer, &more);
+	}
+	mechanism = PRIVACY_BUCKET_LAPLACE;
+}
+
 /* Else the tests above compare nothing with nothing. */
 static void test_the_operator_gets_all_of_it(void **state)
 {
@@ -217,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_of_peers_and_columns_reaches_the_network_byte_for_byte),
 		T(nor_with_continual),
+		T(with_continual_one_payment_more_changes_no_byte_before_the_hour_is_full),
 		T(the_operator_gets_all_of_it),
 	};
 

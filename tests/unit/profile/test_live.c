@@ -39,7 +39,7 @@ static int make(void **state)
 {
 	const struct privacy_params privacy = PRIVACY_PARAMS_DEFAULT;
 	struct live_params params = {
-		.peers = 4, .name = no_name, .dependencies = {NULL, "postgresql"}};
+		.peers = 4, .targets = 1, .name = no_name, .dependencies = {NULL, "postgresql"}};
 
 	(void)state;
 	b = (struct bed){.series = series_new(0)};

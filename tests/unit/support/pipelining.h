@@ -55,7 +55,7 @@ static inline bool peer_name(void *context, uint64_t endpoint, char *name, size_
 static inline void build_live(void)
 {
 	const struct live_params params = {
-		.series = b.series, .peers = live_peers, .name = peer_name};
+		.series = b.series, .peers = live_peers, .targets = 1, .name = peer_name};
 
 	if (!live_peers)
 		return;
