@@ -70,6 +70,9 @@ enum record_flag {
 				   * that were not seen may be under way. A Fulfill that fits the
 				   * condition of its number proves the connection's numbers for
 				   * as long as numbering stays what it is */
+	RECORD_NAMELESS = 1 << 6, /* a request in HTTP/2 whose endpoint or token stands in a table
+				   * that was begun before the connection was followed: both are
+				   * 0 */
 };
 
 enum record_gap_cause {

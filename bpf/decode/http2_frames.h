@@ -25,41 +25,6 @@
 #include "flow.h"
 #include "http2_walk.h"
 
-/* --- heads ----------------------------------------------------------------------------------- */
-
-/* By type: the flags that are defined; the length, where only one is right; and whether there is a
- * stream (1) or none (2). */
-#define HTTP2_FLAGS   BYTES_WORD(0x09, 0x2d, 0, 0, 0x01, 0x0c, 0x01, 0)
-#define HTTP2_LENGTHS BYTES_WORD(0xff, 0xff, 5, 4, 0xff, 0xff, 8, 0xff)
-#define HTTP2_STREAMS BYTES_WORD(1, 1, 1, 1, 2, 1, 2, 2)
-
-/*
- * Can the head in hand, of a payload of s->left bytes, be one? While the walk is only trying, no
- * type is taken that came later than RFC 9113, no flag that has no meaning, and no stream that a
- * server began: few do, and random bytes pass half as often.
- */
-bytes_function int http2_is_head(const struct http2_side *s)
-{
-	__u32 type = s->type, shift = (type & 7) * 8, len = s->left, stream = s->stream;
-	__u8 flags = (__u8)(HTTP2_FLAGS >> shift), fixed = (__u8)(HTTP2_LENGTHS >> shift);
-	__u8 has = (__u8)(HTTP2_STREAMS >> shift);
-	int wrong = stream >> 31;
-
-	if (type > HTTP2_CONTINUATION)
-		return !wrong && !s->trying;
-	if (type >= HTTP2_WINDOW_UPDATE) {
-		flags = type == HTTP2_CONTINUATION ? 4 : 0;
-		fixed = type == HTTP2_CONTINUATION ? 0xff : 4;
-		has = type == HTTP2_CONTINUATION;
-	}
-	wrong |= (has == 1 && !stream) | (has == 2 && stream) | (fixed != 0xff && len != fixed);
-	wrong |= type == HTTP2_SETTINGS && len % 6;
-	wrong |= type == HTTP2_DATA && s->flags & HTTP2_PADDED && !len;
-	if (s->trying)
-		wrong |= (s->flags & ~flags) | (stream && !(stream & 1));
-	return !wrong;
-}
-
 /* --- what a body begins with ----------------------------------------------------------------- */
 
 /* Reads an OER length as ilp_length does, at *POS of a front. */
@@ -199,15 +164,14 @@ static __always_inline void http2_frame(struct http2_side *s)
 	__u64 word = bytes_load(s->head);
 
 	s->have = 0;
-	s->left = (__u32)(word & 0xff) << 16 | (__u32)(word >> 8 & 0xff) << 8 |
-		  (__u32)(word >> 16 & 0xff);
+	s->left = http2_frame_len(word);
 	s->type = (__u8)(word >> 24);
 	s->flags = (__u8)(word >> 32);
 	s->stream = (__u32)(ilp_be64(bytes_load(&s->head[1])));
 	s->padding = 0;
 	s->data = s->left;
 	s->phase = HTTP2_SKIP;
-	if (!http2_is_head(s)) {
+	if (!http2_is_frame(s->type, s->flags, s->left, s->stream, s->trying)) {
 		http2_lose(s);
 		return;
 	}

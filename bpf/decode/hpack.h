@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * hpack.h - the bytes of header blocks of one direction (RFC 7541) -> the values of the fields that
+ * matter, most of them as keyed hashes.
+ *
+ * In: the blocks in order, in pieces of any size, through source_load. Out: struct hpack, where
+ * hpack.values has what the block in hand said so far (hpack_begin forgets it). Only structure is
+ * read: a value enters the table of this direction's fields as what is to be known of it, a number
+ * or a hash, and its text is forgotten. No token is kept.
+ *
+ * The table is the last HPACK_TABLE fields that were inserted. What the encoder has evicted need
+ * not be known: a valid encoder never names it. A field that stands further back, or was inserted
+ * before the direction was followed, is unresolved: hpack.unresolved says so for the block, and
+ * nothing else is lost.
+ *
+ * hpack_step does one piece of work: a window of fields up to the first one that has a text, with
+ * as much of this text as the window holds. Steps are small because the verifier walks all of them.
+ *
+ * The includer provides, for its side of the world:
+ *   struct source;
+ *   int source_load(const struct source *, __u32 off, void *dst, __u32 len);
+ *   session_key(), host_key(): const volatile struct siphash_key *
+ *   __u32 hpack_huffman(__u32 at): an entry of the table of hpack_huffman.h, AT below
+ *     HPACK_HUFFMAN_LEN
+ *   void hpack_keep(__u64 hash, const struct hpack_text *): the text of a Host or path that came in
+ *     clear, by its hash, to be found when its endpoint is reported
+ */
+#ifndef TELLTALE_HPACK_H
+#define TELLTALE_HPACK_H
+
+#include "bpf/record.h"
+#include "bytes.h"
+#include "hpack_huffman.h"
+
+/* A table of 4,096 bytes, which is what both ends begin with, has room for no more fields. */
+#define HPACK_TABLE 128
+/* Bytes of a value that are decoded: enough for a token of RECORD_TOKEN_MAX behind "Bearer" and
+ * blanks. A power of two. */
+#define HPACK_VALUE  512
+#define HPACK_WINDOW 64
+
+/* What a field is, and what hpack.values has of it. */
+enum hpack_name {
+	HPACK_OTHER = 0,
+	HPACK_METHOD,     /* 1: POST, else 0 */
+	HPACK_AUTHORITY,  /* keyed hash, as that of Host over HTTP/1 */
+	HPACK_HOST,       /* likewise */
+	HPACK_PATH,       /* keyed hash, of what is before a '?' */
+	HPACK_STATUS,     /* the number */
+	HPACK_TOKEN,      /* Authorization: under the host key, of what follows "Bearer" */
+	HPACK_TYPE,       /* Content-Type: 1: ILP, else 0 */
+	HPACK_ENCODING,   /* Content-Encoding: 1: the body is not what it stands for */
+	HPACK_REQUEST_ID, /* keyed hash */
+	HPACK_NAMES = 16,
+};
+
+struct hpack_entry {
+	__u64 value;  /* see enum hpack_name; 0: an empty text */
+	__u8 name;    /* enum hpack_name */
+	__u8 cut;     /* 1: the text was longer than could be hashed whole */
+	__u8 len;     /* bytes of the text that were hashed, of a Host or path */
+	__u8 unknown; /* 1: its name stood in the table where it is not known any more */
+	__u8 pad[5];
+};
+
+/* The text of a Host or path; what follows its last byte in the word is zero. */
+struct hpack_text {
+	__u64 words[RECORD_HOST_MAX / 8 + 1];
+	__u32 len; /* bytes */
+	__u32 pad;
+};
+
+enum hpack_phase {
+	HPACK_FIELD = 0, /* the next byte begins a field */
+	HPACK_INDEX,     /* inside the number that a field begins with */
+	HPACK_LENGTH,    /* the next byte begins the length of a text */
+	HPACK_LONGER,    /* inside that length */
+	HPACK_TEXT,      /* inside a text */
+	HPACK_READY,     /* a text is complete */
+	HPACK_LOST,      /* no encoder writes this */
+};
+
+enum hpack_kind {
+	HPACK_INDEXED = 0, /* a field of the table */
+	HPACK_INSERT,      /* a field with a text, which enters the table */
+	HPACK_PLAIN,       /* a field with a text, which does not, or must never */
+	HPACK_RESIZE,      /* no field: the table's size changes */
+};
+
+struct hpack {
+	struct hpack_entry table[HPACK_TABLE];
+	__u64 values[HPACK_NAMES];        /* of the block in hand, by enum hpack_name; 0: none */
+	__u64 value[HPACK_VALUE / 8 + 1]; /* the text in hand, decoded */
+	__u8 window[HPACK_WINDOW + 32];
+	struct hpack_text text; /* of a Host or path */
+	__u64 kept[2];          /* hashes of the last ones that were given to hpack_keep */
+	__u32 inserted;         /* fields, since the direction is followed */
+	__u32 unresolved_total; /* fields that stood where nothing is known */
+	__u32 number;           /* the one in hand */
+	__u32 left;             /* bytes of the text in hand to come */
+	__u32 pos, filled;      /* of the window: looked at; there */
+	__u16 seen;             /* of the block in hand: a bit by enum hpack_name */
+	__u16 len;              /* bytes of value */
+	__u8 unresolved;        /* the block in hand had such a field */
+	__u8 cut;               /* ... or a text that was longer than could be hashed whole */
+	__u8 whole;             /* the direction was followed from its beginning on */
+	__u8 phase;             /* enum hpack_phase */
+	__u8 kind;              /* enum hpack_kind: of the field in hand */
+	__u8 naming;            /* the text in hand is its name */
+	__u8 huffman;           /* ... is encoded */
+	__u8 state;             /* ... and its last state */
+	__u8 ends;              /* ... in which it may end */
+	__u8 shift;             /* of the number in hand: bits that are there */
+	__u8 overlong;          /* the text in hand has more than HPACK_VALUE bytes */
+	__u8 pad[1];
+	struct hpack_entry field; /* in hand */
+};
+
+/* --- beginnings ------------------------------------------------------------------------------ */
+
+/* Nothing is known of the table: the direction begins (WHOLE), or bytes of it were missed. */
+static __always_inline void hpack_reset(struct hpack *h, __u8 whole)
+{
+	h->inserted = 0;
+	h->whole = whole;
+	h->phase = HPACK_FIELD;
+	h->naming = 0;
+}
+
+/* The next byte begins a block. A block before it that was not complete is an error of RFC 9113,
+ * which the caller finds. */
+static __always_inline void hpack_begin(struct hpack *h)
+{
+	__builtin_memset(h->values, 0, sizeof(h->values));
+	h->seen = 0;
+	h->unresolved = 0;
+	h->cut = 0;
+	h->phase = HPACK_FIELD;
+	h->naming = 0;
+}
+
+/* May the block end here? */
+static __always_inline int hpack_is_complete(const struct hpack *h)
+{
+	return h->phase == HPACK_FIELD;
+}
+
+/* --- the tables ------------------------------------------------------------------------------ */
+
+/* Fields of the static table, by index, four bits each: enum hpack_name. The others are of no
+ * interest. */
+#define HPACK_STATIC_0_15                                                                          \
+	(0ULL | (__u64)HPACK_AUTHORITY << 4 | (__u64)HPACK_METHOD << 8 |                           \
+	 (__u64)HPACK_METHOD << 12 | (__u64)HPACK_PATH << 16 | (__u64)HPACK_PATH << 20 |           \
+	 (__u64)HPACK_STATUS << 32 | (__u64)HPACK_STATUS << 36 | (__u64)HPACK_STATUS << 40 |       \
+	 (__u64)HPACK_STATUS << 44 | (__u64)HPACK_STATUS << 48 | (__u64)HPACK_STATUS << 52 |       \
+	 (__u64)HPACK_STATUS << 56)
+#define HPACK_STATIC_16_31                                                                         \
+	((__u64)HPACK_TOKEN << 28 | (__u64)HPACK_ENCODING << 40 | (__u64)HPACK_TYPE << 60)
+#define HPACK_STATIC_32_47 ((__u64)HPACK_HOST << 24)
+#define HPACK_STATIC_LEN   62 /* the first index of the dynamic table */
+
+static __always_inline __u8 hpack_static_name(__u32 index)
+{
+	__u64 names = index < 16   ? HPACK_STATIC_0_15
+		      : index < 32 ? HPACK_STATIC_16_31
+		      : index < 48 ? HPACK_STATIC_32_47
+				   : 0;
+
+	return names >> (index & 15) * 4 & 15;
+}
+
+/* :status 200 to 500, and :method POST. The paths of the static table are handled as texts. */
+static __always_inline __u64 hpack_static_value(__u32 index)
+{
+	/* Of indexes 8 to 14, hundreds in the upper half. */
+	static const __u16 status[8] = {200, 204, 206, 304, 400, 404, 500, 0};
+
+	if (index == 3)
+		return 1;
+	return index >= 8 ? status[index & 7] : 0;
+}
+
+/* Puts the field with the number in hand into h->field. */
+static __always_inline void hpack_look_up(struct hpack *h)
+{
+	__u32 index = bytes_forget(h->number), back = index - HPACK_STATIC_LEN;
+	const struct hpack_entry *e;
+
+	__builtin_memset(&h->field, 0, sizeof(h->field));
+	if (index < HPACK_STATIC_LEN) {
+		h->field.name = hpack_static_name(index);
+		h->field.value = hpack_static_value(index);
+		return;
+	}
+	if (back < bytes_forget(h->inserted) && back < HPACK_TABLE) {
+		e = &h->table[bytes_mask(h->inserted - 1 - back, HPACK_TABLE - 1)];
+		h->field = *e;
+	} else if (h->whole && back >= bytes_forget(h->inserted)) {
+		h->phase = HPACK_LOST;
+	} else {
+		h->field.unknown = 1;
+	}
+}
+
+static __always_inline void hpack_insert(struct hpack *h)
+{
+	h->table[bytes_mask(h->inserted, HPACK_TABLE - 1)] = h->field;
+	h->inserted++;
+}
+
+/* The field in hand is one of the block. */
+static __always_inline void hpack_apply(struct hpack *h)
+{
+	__u32 name = bytes_mask(h->field.name, HPACK_NAMES - 1);
+
+	h->values[name] = h->field.value;
+	h->seen |= (__u16)(1u << name);
+	h->cut |= h->field.cut;
+	h->unresolved |= h->field.unknown;
+	h->unresolved_total += h->field.unknown;
+}
+
+/* --- texts ----------------------------------------------------------------------------------- */
+
+/* The word of the text in hand that begins at AT. */
+static __always_inline __u64 hpack_word(const struct hpack *h, __u32 at)
+{
+	return bytes_load((const __u8 *)h->value + bytes_mask(at, HPACK_VALUE - 1));
+}
+
+static __always_inline int hpack_is(const struct hpack *h, __u32 len, __u64 w0, __u64 w1)
+{
+	__u64 a = hpack_word(h, 0), b = hpack_word(h, 8);
+
+	if (h->len != len)
+		return 0;
+	if (len < 8)
+		return bytes_low(a, len) == w0;
+	return a == w0 && (len >= 16 ? b : bytes_low(b, len)) == w1;
+}
+
+/* Which field has the name in hand? */
+bytes_function int hpack_name(struct hpack *h)
+{
+	if (hpack_is(h, 13, BYTES_WORD('a', 'u', 't', 'h', 'o', 'r', 'i', 'z'),
+		     BYTES_WORD('a', 't', 'i', 'o', 'n', 0, 0, 0)))
+		return HPACK_TOKEN;
+	if (hpack_is(h, 12, BYTES_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'),
+		     BYTES_WORD('t', 'y', 'p', 'e', 0, 0, 0, 0)))
+		return HPACK_TYPE;
+	if (hpack_is(h, 10, BYTES_WORD('r', 'e', 'q', 'u', 'e', 's', 't', '-'),
+		     BYTES_WORD('i', 'd', 0, 0, 0, 0, 0, 0)))
+		return HPACK_REQUEST_ID;
+	if (hpack_is(h, 16, BYTES_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-'),
+		     BYTES_WORD('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g')))
+		return HPACK_ENCODING;
+	if (hpack_is(h, 10, BYTES_WORD(':', 'a', 'u', 't', 'h', 'o', 'r', 'i'),
+		     BYTES_WORD('t', 'y', 0, 0, 0, 0, 0, 0)))
+		return HPACK_AUTHORITY;
+	if (hpack_is(h, 7, BYTES_WORD(':', 's', 't', 'a', 't', 'u', 's', 0), 0))
+		return HPACK_STATUS;
+	if (hpack_is(h, 7, BYTES_WORD(':', 'm', 'e', 't', 'h', 'o', 'd', 0), 0))
+		return HPACK_METHOD;
+	if (hpack_is(h, 5, BYTES_WORD(':', 'p', 'a', 't', 'h', 0, 0, 0), 0))
+		return HPACK_PATH;
+	if (hpack_is(h, 4, BYTES_WORD('h', 'o', 's', 't', 0, 0, 0, 0), 0))
+		return HPACK_HOST;
+	return HPACK_OTHER;
+}
+
+static __always_inline __u64 hpack_hash(struct hpack *h, __u32 from, __u32 len, __u32 max,
+					__u8 fold, __u64 *copy,
+					const volatile struct siphash_key *key)
+{
+	if (len > max)
+		h->field.cut = 1;
+	return len ? bytes_hash((const __u8 *)h->value, sizeof(h->value), from, len, max, fold,
+				copy, key)
+		   : 0;
+}
+
+/* A Host, or a path. */
+bytes_function int hpack_endpoint(struct hpack *h, int host)
+{
+	__u32 i, len = bytes_forget(h->len);
+	__u64 found;
+
+	if (!host) {
+		BYTES_LOOP
+		for (i = 0; i <= RECORD_PATH_MAX / 8; i++) {
+			found = bytes_find(hpack_word(h, i * 8), '?');
+			if (found) {
+				i = i * 8 + bytes_index(found);
+				len = i < len ? i : len;
+				break;
+			}
+		}
+	}
+	h->field.value = hpack_hash(h, 0, len, RECORD_PATH_MAX, host ? 0x20 : 0, h->text.words,
+				    session_key());
+	/* As over HTTP/1, where a path of just so many bytes may be longer. */
+	if (!host && len == RECORD_PATH_MAX)
+		h->field.cut = 1;
+	h->text.len = len < RECORD_PATH_MAX ? len : RECORD_PATH_MAX;
+	host &= 1;
+	if (h->field.value && h->field.value != h->kept[host]) {
+		h->kept[host] = h->field.value;
+		hpack_keep(h->field.value, &h->text);
+	}
+	return 0;
+}
+
+/* The credentials in hand: of "Bearer secret" the token is "secret". */
+bytes_function int hpack_token(struct hpack *h)
+{
+	__u32 from = 0, len = bytes_forget(h->len), i;
+
+	if (len > 7 && bytes_low(hpack_word(h, 0) | BYTES_CASE, 7) ==
+			       BYTES_WORD('b', 'e', 'a', 'r', 'e', 'r', ' ', 0)) {
+		from = 7;
+		BYTES_LOOP
+		for (i = 0; i < 8; i++) {
+			__u8 c = (__u8)hpack_word(h, from);
+
+			if (from >= len || (c != ' ' && c != '\t'))
+				break;
+			from++;
+		}
+		len -= from;
+	}
+	h->field.value = hpack_hash(h, from, len, RECORD_TOKEN_MAX, 0, 0, host_key());
+	return 0;
+}
+
+bytes_function int hpack_request_id(struct hpack *h)
+{
+	h->field.value = hpack_hash(h, 0, bytes_forget(h->len), 40, 0x20, 0, session_key());
+	return 0;
+}
+
+/* application/octet-stream or application/ilp+octet-stream, and perhaps parameters. */
+static __always_inline int hpack_is_ilp(const struct hpack *h)
+{
+	__u64 w0 = hpack_word(h, 0) | BYTES_CASE, w1 = hpack_word(h, 8) | BYTES_CASE;
+	__u64 w2 = hpack_word(h, 16) | BYTES_CASE, w3 = hpack_word(h, 24);
+	int plain = w1 == BYTES_WORD('i', 'o', 'n', '/', 'o', 'c', 't', 'e') &&
+		    w2 == BYTES_WORD('t', '-', 's', 't', 'r', 'e', 'a', 'm');
+	int ilp = w1 == BYTES_WORD('i', 'o', 'n', '/', 'i', 'l', 'p', '+') &&
+		  w2 == BYTES_WORD('o', 'c', 't', 'e', 't', '-', 's', 't') &&
+		  bytes_low(w3 | BYTES_CASE, 4) == BYTES_WORD('r', 'e', 'a', 'm', 0, 0, 0, 0);
+	__u32 size = ilp ? 28 : 24;
+	__u8 after = (__u8)(ilp ? w3 >> 32 : w3);
+
+	if (w0 != BYTES_WORD('a', 'p', 'p', 'l', 'i', 'c', 'a', 't') || !(plain | ilp))
+		return 0;
+	if (h->len <= size)
+		return h->len == size;
+	return after == ';' || after == ' ' || after == '\t';
+}
+
+static __always_inline int hpack_status(const struct hpack *h)
+{
+	__u64 w = hpack_word(h, 0);
+	__u8 a = (__u8)w - '0', b = (__u8)(w >> 8) - '0', c = (__u8)(w >> 16) - '0';
+
+	return h->len == 3 && a <= 9 && b <= 9 && c <= 9 ? a * 100 + b * 10 + c : 0;
+}
+
+static __always_inline int hpack_is_identity(const struct hpack *h)
+{
+	return h->len == 8 && (hpack_word(h, 0) | BYTES_CASE) ==
+				      BYTES_WORD('i', 'd', 'e', 'n', 't', 'i', 't', 'y');
+}
+
+/* The text in hand is the value of the field in hand. */
+bytes_function int hpack_value(struct hpack *h)
+{
+	h->field.value = 0;
+	h->field.cut = 0;
+	switch (h->field.name) {
+	case HPACK_METHOD:
+		h->field.value = hpack_is(h, 4, BYTES_WORD('P', 'O', 'S', 'T', 0, 0, 0, 0), 0);
+		break;
+	case HPACK_AUTHORITY:
+	case HPACK_HOST: hpack_endpoint(h, 1); break;
+	case HPACK_PATH: hpack_endpoint(h, 0); break;
+	case HPACK_STATUS: h->field.value = hpack_status(h); break;
+	case HPACK_TOKEN: hpack_token(h); break;
+	case HPACK_TYPE: h->field.value = hpack_is_ilp(h); break;
+	case HPACK_ENCODING: h->field.value = h->len && !hpack_is_identity(h); break;
+	case HPACK_REQUEST_ID: hpack_request_id(h); break;
+	default: break;
+	}
+	return 0;
+}
+
+/* --- decoding texts -------------------------------------------------------------------------- */
+
+#define HPACK_VALUE_END (HPACK_VALUE - 8) /* where a text is cut */
+
+#ifdef __bpf__
+#define hpack_store(p, word) (*(__u64 *)(void *)(p) = (word))
+#else
+#define hpack_store(p, word)                                                                       \
+	do {                                                                                       \
+		__u64 hpack_stored = (word);                                                       \
+		__builtin_memcpy(p, &hpack_stored, sizeof(hpack_stored));                          \
+	} while (0)
+#endif
+
+/* Is the text in hand of any interest? */
+static __always_inline int hpack_is_wanted(const struct hpack *h)
+{
+	return bytes_forget(h->naming) | bytes_forget(h->field.name);
+}
+
+/* Four bits of the text in hand. Returns the entry of the table. */
+static __always_inline __u32 hpack_decode_half(struct hpack *h, __u32 half)
+{
+	__u32 e = hpack_huffman(
+		bytes_mask((__u32)bytes_forget(h->state) << 4 | half, HPACK_HUFFMAN_LEN - 1));
+	__u32 len = bytes_forget(h->len), emits = e >> 16 & 1;
+	__u32 room = (len - HPACK_VALUE_END) >> 31;
+
+	((__u8 *)h->value)[bytes_mask(len, HPACK_VALUE - 1)] = (__u8)(e >> 8);
+	h->len = (__u16)(len + (emits & room));
+	h->overlong |= (__u8)(emits & ~room & 1);
+	h->state = (__u8)e;
+	return e;
+}
+
+/* N bytes of the window from h->pos on, encoded. */
+bytes_function int hpack_decode(struct hpack *h, __u32 n)
+{
+	__u32 i, e = 0, fails = 0, from = bytes_forget(h->pos);
+
+	BYTES_LOOP
+	for (i = 0; i < HPACK_WINDOW; i++) {
+		__u8 c;
+
+		if (i >= n)
+			break;
+		c = h->window[bytes_mask(from + i, HPACK_WINDOW - 1)];
+		fails |= hpack_decode_half(h, c >> 4);
+		e = hpack_decode_half(h, c & 15);
+		fails |= e;
+	}
+	h->ends = (e & HPACK_ENDS) != 0;
+	if (fails & HPACK_FAILS)
+		h->phase = HPACK_LOST;
+	return 0;
+}
+
+/* N bytes of the window from h->pos on, as they are. */
+bytes_function int hpack_copy(struct hpack *h, __u32 n)
+{
+	__u32 i, from = bytes_forget(h->pos), len = bytes_forget(h->len);
+
+	BYTES_LOOP
+	for (i = 0; i < HPACK_WINDOW; i += 8) {
+		__u32 at = len + i;
+
+		bytes_pin(at);
+		if (i >= n || at >= HPACK_VALUE_END)
+			break;
+		hpack_store((__u8 *)h->value + bytes_mask(at, HPACK_VALUE - 1),
+			    bytes_load(&h->window[bytes_mask(from + i, HPACK_WINDOW - 1)]));
+	}
+	len += n;
+	if (len > HPACK_VALUE_END) {
+		len = HPACK_VALUE_END;
+		h->overlong = 1;
+	}
+	h->len = (__u16)len;
+	return 0;
+}
+
+/* As much of the text in hand as there is, THERE bytes from the window's beginning on; the window
+ * holds the first of them. */
+static __always_inline void hpack_read_text(struct hpack *h, __u32 there)
+{
+	__u32 pos = bytes_forget(h->pos), n = there - pos;
+	int wanted = hpack_is_wanted(h);
+
+	if (wanted)
+		n = bytes_forget(h->filled) - pos;
+	if (n > bytes_forget(h->left))
+		n = bytes_forget(h->left);
+	if (wanted && n) {
+		if (bytes_forget(h->huffman))
+			hpack_decode(h, n);
+		else
+			hpack_copy(h, n);
+	}
+	h->pos = pos + n;
+	h->left -= n;
+	if (!bytes_forget(h->left) && bytes_forget(h->phase) == HPACK_TEXT)
+		h->phase = HPACK_READY;
+}
+
+/* The text in hand is complete. */
+static __always_inline void hpack_end_text(struct hpack *h)
+{
+	if (bytes_forget(h->naming)) {
+		h->naming = 0;
+		h->field.name = (__u8)hpack_name(h);
+		h->phase = HPACK_LENGTH;
+		return;
+	}
+	if (bytes_forget(h->field.name))
+		hpack_value(h);
+	if (bytes_forget(h->kind) == HPACK_INSERT)
+		hpack_insert(h);
+	hpack_apply(h);
+	h->phase = HPACK_FIELD;
+}
+
+/* --- numbers --------------------------------------------------------------------------------- */
+
+/* The number that a field begins with is complete. */
+static __always_inline void hpack_indexed(struct hpack *h)
+{
+	__u8 kind = bytes_forget(h->kind);
+
+	h->phase = HPACK_FIELD;
+	if (kind == HPACK_RESIZE)
+		return;
+	hpack_look_up(h);
+	if (kind != HPACK_INDEXED) {
+		h->naming = !bytes_forget(h->number);
+		if (bytes_forget(h->phase) != HPACK_LOST)
+			h->phase = HPACK_LENGTH;
+		return;
+	}
+	if (!bytes_forget(h->number)) {
+		h->phase = HPACK_LOST;
+	} else if (bytes_forget(h->number) == 4 || bytes_forget(h->number) == 5) {
+		h->value[0] = BYTES_WORD('/', 'i', 'n', 'd', 'e', 'x', '.', 'h');
+		h->value[1] = BYTES_WORD('t', 'm', 'l', 0, 0, 0, 0, 0);
+		h->len = bytes_forget(h->number) == 4 ? 1 : 11;
+		h->huffman = 0;
+		h->phase = HPACK_READY;
+	} else {
+		hpack_apply(h);
+	}
+}
+
+/* The length of a text is complete. */
+static __always_inline void hpack_sized(struct hpack *h)
+{
+	h->left = h->number;
+	h->len = 0;
+	h->state = 0;
+	h->ends = 1;
+	h->overlong = 0;
+	h->phase = HPACK_TEXT;
+}
+
+/* A byte C of a number (RFC 7541, 5.1). */
+static __always_inline void hpack_read_number(struct hpack *h, __u8 c)
+{
+	__u8 phase = bytes_forget(h->phase);
+	__u32 more, mask;
+
+	if (phase == HPACK_FIELD) {
+		h->kind = c & 0x80   ? HPACK_INDEXED
+			  : c & 0x40 ? HPACK_INSERT
+			  : c & 0x20 ? HPACK_RESIZE
+				     : HPACK_PLAIN;
+		mask = c & 0x80 ? 0x7f : c & 0x40 ? 0x3f : c & 0x20 ? 0x1f : 0x0f;
+		h->number = c & mask;
+		h->shift = 0;
+		more = (c & mask) == mask;
+	} else if (phase == HPACK_LENGTH) {
+		h->huffman = c >> 7;
+		h->number = c & 0x7f;
+		h->shift = 0;
+		more = (c & 0x7f) == 0x7f;
+	} else {
+		h->number += (__u32)(c & 0x7f) << (bytes_forget(h->shift) & 31);
+		h->shift += 7;
+		more = c >> 7;
+	}
+	if (more)
+		h->phase = bytes_forget(h->shift) >= 28 ? HPACK_LOST : (phase | HPACK_INDEX);
+	else if (phase & HPACK_LENGTH)
+		hpack_sized(h);
+	else
+		hpack_indexed(h);
+}
+
+/* Fields of the window, up to the first one that has a text. */
+static __always_inline void hpack_read_numbers(struct hpack *h)
+{
+	__u32 i;
+
+	BYTES_LOOP
+	for (i = 0; i < HPACK_WINDOW; i++) {
+		__u32 pos = bytes_forget(h->pos);
+
+		if (pos >= bytes_forget(h->filled) || bytes_forget(h->phase) > HPACK_LONGER)
+			break;
+		hpack_read_number(h, h->window[bytes_mask(pos, HPACK_WINDOW - 1)]);
+		h->pos = pos + 1;
+	}
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+/*
+ * Looks at the bytes SRC[OFF, OFF + N) of the block in hand, N at least 1, for one step. Returns
+ * how many are done with, which is at least 1; 0 when they could not be loaded. h->phase is
+ * HPACK_LOST when no encoder writes this.
+ */
+static __always_inline __u32 hpack_step(const struct source *src, __u32 off, __u32 n,
+					struct hpack *h)
+{
+	__u32 there = n;
+
+	h->pos = 0;
+	h->filled = 0;
+	if (bytes_forget(h->phase) != HPACK_TEXT || hpack_is_wanted(h)) {
+		if (n > HPACK_WINDOW)
+			n = HPACK_WINDOW;
+		if (!bytes_from_1_to(&n, HPACK_WINDOW) || source_load(src, off, h->window, n))
+			return 0;
+		h->filled = n;
+	}
+	if (bytes_forget(h->phase) <= HPACK_LONGER)
+		hpack_read_numbers(h);
+	if (bytes_forget(h->phase) == HPACK_TEXT)
+		hpack_read_text(h, there);
+	if (bytes_forget(h->phase) == HPACK_READY) {
+		if (h->huffman && !h->ends)
+			h->phase = HPACK_LOST;
+		else
+			hpack_end_text(h);
+	}
+	return h->pos;
+}
+
+#endif

@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * http2_streams.h - the bytes of one direction of an HTTP/2 connection -> its messages, and of
+ * those that carry ILP the packet's head (RFC 9113). The counterpart of http1.h.
+ *
+ * In: bytes in order, in pieces of any size, through source_load; s->cursor says which. Out, after
+ * each streams_step: s->message.ready when a message that matters has ended (taken with
+ * http1_take), streams_side.reset when a stream with a request that matters was given up,
+ * streams_side.gap when one message could not be read. A step is about one frame at most, so it has
+ * one of each at most.
+ *
+ * A request matters when it is a POST announced as ILP, as over HTTP/1.1; where its type stands in
+ * a table that is not known, when its body is an ILP packet. Of other streams nothing is
+ * remembered. The requests that matter are kept in a table until their answer has ended.
+ *
+ * The front of a body is gathered in s->http1.window, one frame at a time. Where a frame ends
+ * before the packet's head does, the front is kept aside for its stream.
+ *
+ * The includer provides, besides what hpack.h asks for:
+ *   struct http2_stream *streams_find(const struct flow_common *, __u32 id): NULL: none
+ *   struct http2_stream *streams_open(const struct flow_common *, __u32 id): a new one, all zero;
+ *     NULL: no room
+ *   void streams_close(const struct flow_common *, __u32 id)
+ *   int streams_keep(const struct flow_common *, struct side *, __u32 id, __u32 len): puts LEN
+ * bytes of the window aside; -1: no room int streams_take(const struct flow_common *, struct side
+ * *, __u32 id, __u32 len): gets LEN bytes back into the window, and frees the place; -1: they are
+ * not there
+ */
+#ifndef TELLTALE_HTTP2_STREAMS_H
+#define TELLTALE_HTTP2_STREAMS_H
+
+#include "flow.h"
+#include "hpack.h"
+#include "http1.h"
+#include "http2_walk.h"
+
+/* --- what is remembered ---------------------------------------------------------------------- */
+
+/* One message of a stream. */
+struct streams_message {
+	__u64 first_ns; /* when its first byte was seen */
+	__u64 body_len; /* bytes so far */
+	struct head head;
+	struct ilp ilp;
+	__u16 kept;   /* bytes of the body's front that are put aside */
+	__u8 verdict; /* enum ilp_verdict on the front of the body */
+	__u8 begun;   /* its head is complete */
+	__u8 ended;   /* the message is complete */
+	__u8 muted;   /* it cannot be read, and a gap has said so */
+	__u8 untyped; /* its type is not known: it matters if it is ILP */
+	__u8 pad;
+};
+
+enum streams_part { STREAMS_REQUEST = 0, STREAMS_RESPONSE = 1 };
+
+/* A stream with a request that matters. Each part is written by the runs of its direction alone. */
+struct http2_stream {
+	struct streams_message parts[2]; /* by enum streams_part */
+	__u64 opened_ns;
+	__u8 target;
+	__u8 pad[7];
+};
+
+enum streams_phase {
+	STREAMS_LOST = 0, /* where frames begin is not known */
+	STREAMS_HEAD,     /* the next byte belongs to a frame's head */
+	STREAMS_PADDING,  /* the length of the padding comes next */
+	STREAMS_FRONT,    /* inside what stands before a header block: a priority, say */
+	STREAMS_BLOCK,    /* inside a header block */
+	STREAMS_BODY,     /* inside DATA */
+	STREAMS_SKIP,     /* inside the rest of a frame, or the preface */
+};
+
+/* One direction. */
+struct streams_side {
+	struct hpack hpack;
+	__u8 head[32];  /* of the frame in hand; verifiers see loads reach further than they do */
+	__u64 began_ns; /* when the header block in hand began */
+	__u32 left;     /* bytes of its payload to come, padding included */
+	__u32 padding;  /* bytes */
+	__u32 front;    /* bytes before the header block to come */
+	__u32 stream;
+	__u32 block_stream; /* whose header block is being read; 0: none */
+	__u32 first;        /* the first stream that a request was seen on; 0: none yet */
+	__u32 reset;        /* the stream that was given up in this step; 0: none */
+	__u16 gathered;     /* bytes of the body in the window */
+	__u8 type, flags;   /* of the frame in hand */
+	__u8 have;          /* bytes of its head */
+	__u8 phase;         /* enum streams_phase */
+	__u8 block_type;    /* HEADERS or PUSH_PROMISE */
+	__u8 block_ends;    /* END_STREAM stood on it */
+	__u8 gap; /* enum record_gap_cause: of the message with s->message.stream; 0: none */
+	__u8 pad[7];
+};
+
+struct streams {
+	struct streams_side sides[2]; /* by enum flow_direction */
+};
+
+/* What streams_step returns. */
+enum streams_result {
+	STREAMS_MORE = 0,
+	STREAMS_WRONG,  /* no HTTP/2: the direction is lost */
+	STREAMS_UNREAD, /* bytes could not be loaded: the direction is lost */
+};
+
+/* --- beginnings and losses ------------------------------------------------------------------- */
+
+/* The direction begins with its next byte; PREFACE: with a client's preface. */
+static __always_inline void streams_begin(struct streams_side *h, int preface)
+{
+	hpack_reset(&h->hpack, 1);
+	h->phase = preface ? STREAMS_SKIP : STREAMS_HEAD;
+	h->left = preface ? HTTP2_PREFACE_LEN : 0;
+	h->have = 0;
+	h->block_stream = 0;
+}
+
+/* Where frames begin is not known any more, nor what is in the table. */
+static __always_inline void streams_lose(struct streams_side *h)
+{
+	hpack_reset(&h->hpack, 0);
+	h->phase = STREAMS_LOST;
+	h->left = 0;
+	h->have = 0;
+	h->block_stream = 0;
+}
+
+/* BYTES of the direction were missed. Returns whether nobody wanted them. */
+static __always_inline int streams_miss(struct streams_side *h, __u32 bytes)
+{
+	if (h->phase != STREAMS_SKIP || bytes > h->left || h->block_stream)
+		return 0;
+	h->left -= bytes;
+	if (!h->left)
+		h->phase = STREAMS_HEAD;
+	return 1;
+}
+
+/* Frames looked at before a piece is taken for a chain of frames. */
+#define STREAMS_CHAIN 4
+
+/*
+ * Is the piece in hand of a direction that is lost a chain of whole frames, as far as STREAMS_CHAIN
+ * of them, or the preface? Then reading goes on with it. A single frame is one when it ends where
+ * the piece does.
+ */
+bytes_function int streams_find_chain(const struct source *src, struct side *s,
+				      struct streams_side *h)
+{
+	__u32 off = s->cursor.off, end = s->cursor.end, i, len;
+
+	BYTES_LOOP
+	for (i = 0; i < STREAMS_CHAIN && end - off >= HTTP2_HEAD_LEN; i++) {
+		__u64 word;
+
+		if (source_load(src, off, h->head, HTTP2_HEAD_LEN))
+			return 0;
+		word = bytes_load(h->head);
+		len = http2_frame_len(word);
+		if (!http2_is_frame((__u8)(word >> 24), (__u8)(word >> 32), len,
+				    (__u32)ilp_be64(bytes_load(&h->head[1])), 1))
+			return 0;
+		if (len > end - off - HTTP2_HEAD_LEN)
+			return i > 0; /* the second frame goes on behind the piece */
+		off += HTTP2_HEAD_LEN + len;
+	}
+	return i == STREAMS_CHAIN || (i && off == end);
+}
+
+/* Is there something to look at in the piece in hand? */
+static __always_inline int streams_synchronised(const struct source *src, struct side *s,
+						struct streams_side *h)
+{
+	if (bytes_forget(h->phase) != STREAMS_LOST)
+		return 1;
+	if (!streams_find_chain(src, s, h))
+		return 0;
+	h->phase = STREAMS_HEAD;
+	return 1;
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+/* Is this the direction of the requests? */
+static __always_inline int streams_asks(const struct flow_common *c, const struct side *s)
+{
+	return (c->role == RECORD_ROLE_CLIENT) == s->out;
+}
+
+/* What the complete message M is: enum record_kind. As http1_finish has it. */
+static __always_inline __u8 streams_kind(struct streams_message *m)
+{
+	if (m->verdict == ILP_DONE && m->ilp.size <= m->body_len) {
+		if (m->ilp.size < m->body_len)
+			m->head.flags |= RECORD_TRAILING;
+		if (m->ilp.kind == RECORD_KIND_PREPARE && m->ilp.peer)
+			m->head.flags |= RECORD_PEER;
+		return m->ilp.kind;
+	}
+	if (m->head.request || (m->head.status == 200 && m->body_len))
+		return RECORD_KIND_BAD;
+	return RECORD_KIND_NONE;
+}
+
+/* A gap is to be reported, for the reason CAUSE, of one message of the stream ID. */
+static __always_inline void streams_gap(struct side *s, struct streams_side *h, __u32 id,
+					__u8 cause)
+{
+	s->message.stream = id;
+	h->gap = cause;
+}
+
+/* PART of the stream in hand is complete. */
+bytes_function int streams_finish(struct flow_common *c, struct side *s, struct streams_side *h,
+				  struct http2_stream *st, int part)
+{
+	struct streams_message *m = &st->parts[part & 1];
+	__u32 id = h->block_stream ? h->block_stream : h->stream;
+	__u8 kind = streams_kind(m), ilp = kind >= RECORD_KIND_PREPARE;
+
+	m->ended = 1;
+	s->message.first_ns = m->first_ns;
+	s->message.body_len = m->body_len;
+	s->message.stream = id;
+	s->message.kind = kind;
+	s->message.head = m->head;
+	s->message.ilp = m->ilp;
+	s->message.ready = !m->muted && (ilp || !m->untyped);
+	if (m->head.request) {
+		c->proven |= ilp;
+		c->requests += ilp;
+		if (!m->muted && !ilp)
+			streams_close(c, id);
+		return 0;
+	}
+	c->spoken |= ilp;
+	if (!st->parts[STREAMS_REQUEST].ended && st->parts[STREAMS_REQUEST].begun) {
+		/* Answered before it was asked: of a request that was not understood, most likely.
+		 */
+		s->message.ready = 0;
+		if (ilp)
+			streams_gap(s, h, id, RECORD_GAP_HTTP);
+	}
+	streams_close(c, id);
+	return 0;
+}
+
+/* A request's head is complete. */
+static __always_inline void streams_request_head(struct streams_side *h, struct streams_message *m)
+{
+	const struct hpack *p = &h->hpack;
+	__u64 host = p->values[HPACK_AUTHORITY];
+
+	m->head.request = 1;
+	m->head.wanted = 1;
+	m->head.flags = RECORD_REQUEST;
+	if (p->cut)
+		m->head.flags |= RECORD_LONG;
+	m->untyped = !(p->seen & 1 << HPACK_TYPE);
+	m->head.request_id = p->values[HPACK_REQUEST_ID];
+	if (!host)
+		host = p->values[HPACK_HOST];
+	/* What a part of it says may be said of another peer too. */
+	if (p->unresolved && !(host && p->values[HPACK_PATH] && p->values[HPACK_TOKEN])) {
+		m->head.flags |= RECORD_NAMELESS;
+		return;
+	}
+	m->head.host_hash = host;
+	m->head.path_hash = p->values[HPACK_PATH];
+	m->head.token = p->values[HPACK_TOKEN];
+}
+
+/* May the request whose head is complete carry ILP? What is unresolved may be anything. */
+static __always_inline int streams_may_matter(const struct hpack *p)
+{
+	int post = p->seen & 1 << HPACK_METHOD ? (int)p->values[HPACK_METHOD] : p->unresolved;
+	int typed = p->seen & 1 << HPACK_TYPE ? (int)p->values[HPACK_TYPE] : p->unresolved;
+
+	return post && typed;
+}
+
+static __always_inline void streams_request(struct flow_common *c, struct side *s,
+					    struct streams_side *h)
+{
+	struct http2_stream *st = streams_find(c, h->block_stream);
+	__u32 id = h->block_stream;
+
+	if (!h->first)
+		h->first = id;
+	if (st) { /* its trailers */
+		if (h->block_ends && !st->parts[STREAMS_REQUEST].ended)
+			streams_finish(c, s, h, st, STREAMS_REQUEST);
+		return;
+	}
+	if (h->block_ends || !streams_may_matter(&h->hpack))
+		return;
+	st = streams_open(c, id);
+	if (!st) {
+		streams_gap(s, h, id, RECORD_GAP_FULL);
+		return;
+	}
+	st->opened_ns = h->began_ns;
+	st->parts[STREAMS_REQUEST].first_ns = h->began_ns;
+	st->parts[STREAMS_REQUEST].verdict = ILP_MORE;
+	st->parts[STREAMS_REQUEST].begun = 1;
+	streams_request_head(h, &st->parts[STREAMS_REQUEST]);
+	if (h->hpack.values[HPACK_ENCODING]) {
+		st->parts[STREAMS_REQUEST].muted = 1;
+		streams_gap(s, h, id, RECORD_GAP_ENCODED);
+	}
+}
+
+/* The stream that a response is on, where its request matters, or may have. FIRST: the first
+ * stream that a request was seen on. */
+static __always_inline struct http2_stream *streams_answered(const struct flow_common *c, __u32 id,
+							     __u32 first)
+{
+	struct http2_stream *st = streams_find(c, id);
+
+	if (st || !c->guessing || (first && id >= first))
+		return st;
+	return streams_open(c, id);
+}
+
+static __always_inline void streams_response(struct flow_common *c, struct side *s,
+					     struct streams_side *h, __u32 first)
+{
+	struct http2_stream *st = streams_answered(c, h->block_stream, first);
+	struct streams_message *m;
+	__u64 status = h->hpack.values[HPACK_STATUS];
+
+	if (!st)
+		return;
+	m = &st->parts[STREAMS_RESPONSE];
+	if (!m->begun) {
+		if (status >= 100 && status < 200)
+			return;
+		m->begun = 1;
+		m->first_ns = h->began_ns;
+		m->verdict = ILP_MORE;
+		m->head.status = (__u16)status;
+		m->head.wanted = 1;
+		m->untyped = !st->parts[STREAMS_REQUEST].begun;
+		if (!status) /* what it was is not known */
+			m->head.flags |= RECORD_CUT;
+		if (h->hpack.values[HPACK_ENCODING] && status < 300 && !h->block_ends) {
+			m->muted = 1;
+			streams_gap(s, h, h->block_stream, RECORD_GAP_ENCODED);
+		}
+	}
+	if (h->block_ends)
+		streams_finish(c, s, h, st, STREAMS_RESPONSE);
+}
+
+/* The stream in hand was given up by one of its ends. */
+static __always_inline void streams_reset(struct flow_common *c, struct streams_side *h)
+{
+	struct http2_stream *st = streams_find(c, h->stream);
+
+	if (!st)
+		return;
+	if (st->parts[STREAMS_REQUEST].ended && !st->parts[STREAMS_REQUEST].muted)
+		h->reset = h->stream;
+	streams_close(c, h->stream);
+}
+
+/* --- frames ---------------------------------------------------------------------------------- */
+
+/* A frame with a header block begins. */
+static __always_inline int streams_begin_block(struct streams_side *h, __u64 now_ns)
+{
+	if (h->type == HTTP2_CONTINUATION)
+		return h->block_stream == h->stream ? STREAMS_MORE : STREAMS_WRONG;
+	if (h->block_stream)
+		return STREAMS_WRONG;
+	hpack_begin(&h->hpack);
+	h->block_stream = h->stream;
+	h->block_type = h->type;
+	h->block_ends = h->type == HTTP2_HEADERS && h->flags & HTTP2_END_STREAM;
+	h->began_ns = now_ns;
+	if (h->type == HTTP2_PUSH_PROMISE)
+		h->front = 4;
+	else if (h->flags & HTTP2_PRIORITISED)
+		h->front = 5;
+	return STREAMS_MORE;
+}
+
+/* The head of a frame is complete. */
+static __always_inline int streams_frame(struct flow_common *c, struct streams_side *h,
+					 __u64 now_ns)
+{
+	__u64 word = bytes_load(h->head);
+	int blocks;
+
+	h->have = 0;
+	h->left = http2_frame_len(word);
+	h->type = (__u8)(word >> 24);
+	h->flags = (__u8)(word >> 32);
+	h->stream = (__u32)ilp_be64(bytes_load(&h->head[1]));
+	h->padding = 0;
+	h->front = 0;
+	h->gathered = 0;
+	h->phase = STREAMS_SKIP;
+	if (!http2_is_frame(h->type, h->flags, h->left, h->stream, 0))
+		return STREAMS_WRONG;
+	blocks = h->type == HTTP2_HEADERS || h->type == HTTP2_PUSH_PROMISE ||
+		 h->type == HTTP2_CONTINUATION;
+	if (h->block_stream && h->type != HTTP2_CONTINUATION)
+		return STREAMS_WRONG;
+	if (h->type == HTTP2_RST_STREAM)
+		streams_reset(c, h);
+	if (h->type == HTTP2_DATA)
+		h->phase = STREAMS_BODY;
+	if (blocks)
+		h->phase = STREAMS_FRONT;
+	if (h->flags & HTTP2_PADDED && h->type != HTTP2_CONTINUATION &&
+	    (blocks || h->type == HTTP2_DATA))
+		h->phase = STREAMS_PADDING;
+	return blocks ? streams_begin_block(h, now_ns) : STREAMS_MORE;
+}
+
+static __always_inline int streams_read_head(const struct source *src, struct flow_common *c,
+					     struct side *s, struct streams_side *h)
+{
+	__u32 have = bytes_mask(h->have, 15), n = HTTP2_HEAD_LEN - have;
+	__u32 there = s->cursor.end - s->cursor.off;
+
+	if (n > there)
+		n = there;
+	if (!bytes_from_1_to(&n, HTTP2_HEAD_LEN) ||
+	    source_load(src, s->cursor.off, &h->head[have], n))
+		return STREAMS_UNREAD;
+	s->cursor.off += n;
+	h->have = (__u8)(have + n);
+	return h->have == HTTP2_HEAD_LEN ? streams_frame(c, h, src->now_ns) : STREAMS_MORE;
+}
+
+static __always_inline int streams_read_padding(const struct source *src, struct side *s,
+						struct streams_side *h)
+{
+	if (!h->left || source_load(src, s->cursor.off, h->head, 1))
+		return h->left ? STREAMS_UNREAD : STREAMS_WRONG;
+	s->cursor.off++;
+	h->left--;
+	h->padding = h->head[0];
+	h->phase = h->type == HTTP2_DATA ? STREAMS_BODY : STREAMS_FRONT;
+	return h->padding > h->left ? STREAMS_WRONG : STREAMS_MORE;
+}
+
+/* How many bytes of the frame, before its padding, are in hand? */
+static __always_inline __u32 streams_there(const struct side *s, const struct streams_side *h)
+{
+	__u32 n = s->cursor.end - s->cursor.off, left = h->left - h->padding;
+
+	return n < left ? n : left;
+}
+
+static __always_inline int streams_read_front(struct side *s, struct streams_side *h)
+{
+	__u32 n = streams_there(s, h);
+
+	if (h->front > h->left - h->padding)
+		return STREAMS_WRONG;
+	if (n > h->front)
+		n = h->front;
+	s->cursor.off += n;
+	h->left -= n;
+	h->front -= n;
+	if (!h->front)
+		h->phase = STREAMS_BLOCK;
+	return STREAMS_MORE;
+}
+
+/* The header block in hand is complete. FIRST: as in streams_answered. */
+bytes_function int streams_headed(struct flow_common *c, struct side *s, struct streams_side *h,
+				  __u32 first)
+{
+	if (h->block_type == HTTP2_HEADERS) {
+		if (streams_asks(c, s))
+			streams_request(c, s, h);
+		else
+			streams_response(c, s, h, first);
+	}
+	h->block_stream = 0;
+	return 0;
+}
+
+static __always_inline int streams_read_block(const struct source *src, struct flow_common *c,
+					      struct side *s, struct streams_side *h, __u32 first)
+{
+	__u32 n = streams_there(s, h);
+
+	if (n) {
+		n = hpack_step(src, s->cursor.off, n, &h->hpack);
+		if (!n)
+			return STREAMS_UNREAD;
+		s->cursor.off += n;
+		h->left -= n;
+		if (bytes_forget(h->hpack.phase) == HPACK_LOST)
+			return STREAMS_WRONG;
+	}
+	if (bytes_forget(h->left) > h->padding)
+		return STREAMS_MORE;
+	h->phase = STREAMS_SKIP;
+	if (!(h->flags & HTTP2_END_HEADERS))
+		return STREAMS_MORE;
+	if (!hpack_is_complete(&h->hpack))
+		return STREAMS_WRONG;
+	streams_headed(c, s, h, first);
+	return STREAMS_MORE;
+}
+
+/* --- bodies ---------------------------------------------------------------------------------- */
+
+/* Puts up to N more bytes of the body in hand into the window. */
+static __always_inline int streams_gather(const struct source *src, struct side *s,
+					  struct streams_side *h, __u32 n)
+{
+	__u32 at = h->gathered;
+
+	if (at >= ILP_HEAD_MAX)
+		return STREAMS_MORE;
+	if (n > ILP_HEAD_MAX - at)
+		n = ILP_HEAD_MAX - at;
+	if (!bytes_from_1_to(&n, ILP_HEAD_MAX) ||
+	    source_load(src, s->cursor.off, &s->http1.window[bytes_mask(at, FLOW_MASK)], n))
+		return STREAMS_UNREAD;
+	h->gathered = (__u16)(at + n);
+	return STREAMS_MORE;
+}
+
+/* What does the body of M begin with? OVER: there is no more of the frame; COMPLETE: nor of the
+ * body. */
+bytes_function int streams_judge(struct flow_common *c, struct side *s, struct streams_side *h,
+				 struct streams_message *m, int over)
+{
+	int complete = over && h->flags & HTTP2_END_STREAM;
+
+	m->verdict = (__u8)ilp_parse(s->http1.window, bytes_forget(h->gathered), complete,
+				     session_key(), &m->ilp);
+	if (bytes_forget(m->verdict) != ILP_MORE || !over)
+		return 0;
+	m->kept = h->gathered;
+	if (!m->kept || !streams_keep(c, s, h->stream, m->kept))
+		return 0;
+	m->kept = 0;
+	m->muted = 1;
+	streams_gap(s, h, h->stream, RECORD_GAP_FULL);
+	return 0;
+}
+
+/* The front of the body that an earlier frame began is in the window again, or lost. */
+static __always_inline void streams_resume(struct flow_common *c, struct side *s,
+					   struct streams_side *h, struct streams_message *m)
+{
+	if (h->gathered || !m->kept)
+		return;
+	if (streams_take(c, s, h->stream, m->kept)) {
+		m->muted = 1;
+		streams_gap(s, h, h->stream, RECORD_GAP_FULL);
+	} else {
+		h->gathered = m->kept;
+	}
+	m->kept = 0;
+}
+
+static __always_inline int streams_read_body(const struct source *src, struct flow_common *c,
+					     struct side *s, struct streams_side *h)
+{
+	struct http2_stream *st = streams_find(c, h->stream);
+	__u32 n = streams_there(s, h);
+	int over = n == h->left - h->padding, part = !streams_asks(c, s), wanted;
+	struct streams_message *m;
+
+	if (over)
+		h->phase = STREAMS_SKIP;
+	if (st) {
+		m = &st->parts[part & 1];
+		m->body_len += n;
+		wanted = m->begun && !m->ended && !m->muted && m->verdict == ILP_MORE;
+		if (wanted)
+			streams_resume(c, s, h, m);
+		if (wanted && n && streams_gather(src, s, h, n))
+			return STREAMS_UNREAD;
+		if (wanted && !m->muted && (over || h->gathered == ILP_HEAD_MAX))
+			streams_judge(c, s, h, m, over);
+		if (over && h->flags & HTTP2_END_STREAM && m->begun && !m->ended)
+			streams_finish(c, s, h, st, part);
+	}
+	s->cursor.off += n;
+	h->left -= n;
+	return STREAMS_MORE;
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
+static __always_inline void streams_skip(struct side *s, struct streams_side *h)
+{
+	__u32 n = s->cursor.end - s->cursor.off;
+
+	if (n > h->left)
+		n = h->left;
+	s->cursor.off += n;
+	h->left -= n;
+	if (!h->left)
+		h->phase = STREAMS_HEAD;
+}
+
+/*
+ * Looks at one frame of the piece in hand, or at a part of it. CONN has both directions, S is the
+ * one the cursor is in. Returns enum streams_result; after anything but STREAMS_MORE the caller has
+ * to lose the direction (streams_lose).
+ */
+static __always_inline int streams_step(const struct source *src, struct flow_common *c,
+					struct side *s, struct streams *conn)
+{
+	__u32 out = s->out & 1;
+	struct streams_side *h = &conn->sides[out];
+	__u32 first = conn->sides[!out].first;
+	int err = STREAMS_MORE;
+
+	h->reset = 0;
+	h->gap = 0;
+	if (bytes_forget(h->phase) == STREAMS_HEAD)
+		err = streams_read_head(src, c, s, h);
+	if (!err && bytes_forget(h->phase) == STREAMS_PADDING && s->cursor.off < s->cursor.end)
+		err = streams_read_padding(src, s, h);
+	if (!err && bytes_forget(h->phase) == STREAMS_FRONT)
+		err = streams_read_front(s, h);
+	if (!err && bytes_forget(h->phase) == STREAMS_BLOCK)
+		err = streams_read_block(src, c, s, h, first);
+	if (!err && bytes_forget(h->phase) == STREAMS_BODY)
+		err = streams_read_body(src, c, s, h);
+	if (!err && bytes_forget(h->phase) == STREAMS_SKIP)
+		streams_skip(s, h);
+	return err;
+}
+
+/* Is there more of the piece in hand to look at? */
+static __always_inline int streams_more(const struct side *s, const struct streams_side *h)
+{
+	return s->cursor.off < s->cursor.end && bytes_forget(h->phase) != STREAMS_LOST;
+}
+
+#endif
