@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # wires.bash sets them
 #
 # ILP over HTTP/2 between two ends that nobody here wrote: what telltale counts is what both ends count, packet for
 # packet. These are the quick wires; more/ has the others.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # wires.bash sets them
 #
 # More wires: through nginx, answers that come as requests of their own, two tokens at one endpoint, connections that were
 # open before.

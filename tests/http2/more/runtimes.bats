@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # wires.bash sets them
 #
 # More wires: other releases of Node.js, Go inside TLS, Java, Rust. TLS inside Go and Java cannot be read, which
 # telltale says; at the other end it counts.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # scratch: see below
 #
 # Sourced by scripts that unpack packages of other Debian releases. They define scratch, a folder, and die.
 
