@@ -156,26 +156,30 @@ h2load_sends() {
   nghttpd_counted
 }
 
-# curl_sends SCHEME OPTION: all of the workload by one curl over one connection; inside TLS up to 50 at once, else one after
-# another, since curl 7.88 fails at more by prior knowledge. Its journal has what came back.
+# curl_sends SCHEME OPTION: all of the workload by curl. Inside TLS up to 50 at once over one connection, else each over its
+# own, since curl 7.88 cannot use one again by prior knowledge. Its journal has what came back.
 curl_sends() {
+  local manner=(xargs --max-procs=8 --max-args=1 curl --config)
+  [[ $1 == http ]] || manner=(xargs curl --parallel --parallel-max 50 --config)
   rm -rf "$BED/curl"
   mkdir "$BED/curl"
-  python3 - "$BED" "$1://localhost:$port/ilp" >"$BED/curl/config" <<'PYTHON'
+  python3 - "$BED" "$1://localhost:$port/ilp" "${2#--}" <<'PYTHON'
 import base64, sys
-bed, url = sys.argv[1:]
-print("silent\nshow-error")
-if url.startswith("https:"):
-    print("parallel\nparallel-max = 50")
+bed, url, option = sys.argv[1:]
+here = f"{bed}/curl"
+configs = []
 for i, line in enumerate(open(f"{bed}/workload")):
-    open(f"{bed}/curl/{i}", "wb").write(base64.b64decode(line.split()[2]))
-    print("next" if i else "")
-    print(f'url = "{url}"\ndata-binary = "@{bed}/curl/{i}"\noutput = "{bed}/curl/{i}.answer"\ncacert = "{bed}/ca.pem"')
-    print('header = "Content-Type: application/octet-stream"\nheader = "Authorization: Bearer secret-of-alice"')
-    print("http2")
+    open(f"{here}/{i}", "wb").write(base64.b64decode(line.split()[2]))
+    configs.append(f"""silent\nshow-error\n{option}\nurl = "{url}"\ncacert = "{bed}/ca.pem"
+data-binary = "@{here}/{i}"\noutput = "{here}/{i}.answer"
+header = "Content-Type: application/octet-stream"\nheader = "Authorization: Bearer secret-of-alice"\n""")
+if url.startswith("https:"):
+    configs = ["next\n".join(configs)]
+for i, config in enumerate(configs):
+    open(f"{here}/{i}.config", "w").write(config)
+open(f"{here}/list", "w").writelines(f"{here}/{i}.config\n" for i in range(len(configs)))
 PYTHON
-  sed -i "s/^http2$/${2#--}/" "$BED/curl/config"
-  bed_spawn "$client" curl --config "$BED/curl/config"
+  bed_spawn "$client" sh -c "exec <\"$BED/curl/list\" ${manner[*]}"
   bed_wait 120 'curl to have sent everything' not bed_alive "$client"
   python3 - "$BED" >"$BED/$client.journal" <<'PYTHON'
 import base64, os, sys
