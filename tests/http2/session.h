@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/http2/indexing.h"
 #include "tests/unit/support/http2.h"
 
 #define SESSION_EXCHANGES_MAX 200
@@ -37,7 +38,9 @@ struct session {
 	struct queue queues[2];   /* by the end that writes */
 	uint32_t streams[SESSION_EXCHANGES_MAX];
 	int exchanges, wanted;
-	bool large; /* tables may be larger than 4,096 bytes */
+	bool large;               /* tables may be larger than 4,096 bytes */
+	bool indexed;             /* header blocks are written anew */
+	struct indexing heads[2]; /* by the end that writes */
 	bool begun[2];
 	unsigned long frames;
 	uint8_t raw[SESSION_QUEUE_MAX]; /* what nghttp2 wrote */
@@ -213,7 +216,7 @@ static inline void session_noise(struct session *s, struct fields *f)
 		value[len] = '\0';
 		session_field(s, f, "authorizatiom", value);
 	}
-	if (session_once_in(s, 200))
+	if (!s->indexed && session_once_in(s, 200))
 		session_blob(s, f);
 }
 
@@ -395,7 +398,10 @@ static inline void session_disturb(struct session *s)
 		nghttp2_priority_spec_init(&priority, 0, 7, 0);
 		nghttp2_submit_priority(s->ends[0], NGHTTP2_FLAG_NONE, (int32_t)stream, &priority);
 		break;
-	case 2: nghttp2_submit_settings(s->ends[end], NGHTTP2_FLAG_NONE, &entry, 1); break;
+	case 2:
+		if (!s->indexed)
+			nghttp2_submit_settings(s->ends[end], NGHTTP2_FLAG_NONE, &entry, 1);
+		break;
 	case 3: nghttp2_submit_ping(s->ends[end], NGHTTP2_FLAG_NONE, NULL); break;
 	default: break;
 	}
@@ -430,14 +436,23 @@ static inline void session_put_head(struct session *s, int end, size_t len, uint
 	s->frames++;
 }
 
+/* Bytes of a payload before its header block. */
+static inline uint32_t session_front(const uint8_t *frame)
+{
+	uint32_t front = frame[3] == NGHTTP2_PUSH_PROMISE   ? 4
+			 : frame[4] & NGHTTP2_FLAG_PRIORITY ? 5
+							    : 0;
+
+	return front + (frame[4] & NGHTTP2_FLAG_PADDED ? 1 : 0);
+}
+
 /* A frame with a whole header block, as that frame and CONTINUATIONs. */
 static inline void session_cut(struct session *s, int end, const uint8_t *frame, uint32_t len)
 {
 	uint8_t type = frame[3], flags = frame[4];
-	uint32_t front = type == NGHTTP2_PUSH_PROMISE ? 4 : flags & NGHTTP2_FLAG_PRIORITY ? 5 : 0;
+	uint32_t front = session_front(frame);
 	uint32_t pad = flags & NGHTTP2_FLAG_PADDED ? frame[9] : 0, at, n, left;
 
-	front += flags & NGHTTP2_FLAG_PADDED ? 1 : 0;
 	at = HTTP2_HEAD_LEN + front;
 	decode_must(at + pad <= len);
 	left = len - at - pad;
@@ -456,12 +471,37 @@ static inline void session_cut(struct session *s, int end, const uint8_t *frame,
 	}
 }
 
+/* The same frame with a header block of another encoder's. Returns its length. */
+static inline size_t session_index(struct session *s, int end, const uint8_t *frame, size_t len,
+				   uint8_t *to)
+{
+	struct indexing *x = &s->heads[end];
+	size_t front = HTTP2_HEAD_LEN + session_front(frame);
+	size_t pad = frame[4] & NGHTTP2_FLAG_PADDED ? frame[HTTP2_HEAD_LEN] : 0, size;
+
+	indexing_block(x, frame + front, len - front - pad);
+	size = front + x->block_len + pad - HTTP2_HEAD_LEN;
+	decode_must(size <= 16384);
+	memcpy(to, frame, front);
+	memcpy(to + front, x->block, x->block_len);
+	memset(to + front + x->block_len, 0, pad);
+	to[0] = 0;
+	to[1] = (uint8_t)(size >> 8);
+	to[2] = (uint8_t)size;
+	return HTTP2_HEAD_LEN + size;
+}
+
 static inline void session_put_frame(struct session *s, int end, const uint8_t *frame, size_t len)
 {
 	static const uint8_t none[4];
+	static uint8_t anew[HTTP2_HEAD_LEN + 16384];
 	uint8_t type = frame[3];
 	bool block = type == NGHTTP2_HEADERS || type == NGHTTP2_PUSH_PROMISE;
 
+	if (block && s->indexed) {
+		len = session_index(s, end, frame, len, anew);
+		frame = anew;
+	}
 	if (block && frame[4] & NGHTTP2_FLAG_END_HEADERS && session_once_in(s, 3)) {
 		session_cut(s, end, frame, (uint32_t)len);
 	} else {
@@ -531,7 +571,7 @@ static inline void session_open_end(struct session *s, int end)
 	nghttp2_session_callbacks_del(callbacks);
 	nghttp2_option_del(option);
 	decode_must(!nghttp2_submit_settings(s->ends[end], NGHTTP2_FLAG_NONE, entries,
-					     session_once_in(s, 4) ? 2 : 3));
+					     s->indexed || session_once_in(s, 4) ? 2 : 3));
 }
 
 static inline void session_open(struct session *s, uint64_t seed)
@@ -540,6 +580,9 @@ static inline void session_open(struct session *s, uint64_t seed)
 	s->random = seed * 0x9e3779b97f4a7c15ULL + 1;
 	s->wanted = 1 + (int)session_below(s, SESSION_EXCHANGES_MAX);
 	s->large = session_once_in(s, 4);
+	s->indexed = !s->large && session_once_in(s, 2);
+	indexing_init(&s->heads[0], &s->random);
+	indexing_init(&s->heads[1], &s->random);
 	session_open_end(s, 0);
 	session_open_end(s, 1);
 }
@@ -552,6 +595,8 @@ static inline void session_close(struct session *s)
 		free(s->bodies);
 		s->bodies = next;
 	}
+	indexing_fini(&s->heads[0]);
+	indexing_fini(&s->heads[1]);
 	nghttp2_session_del(s->ends[0]);
 	nghttp2_session_del(s->ends[1]);
 }
