@@ -431,7 +431,7 @@ clean: ## remove everything made
 	rm -rf $(BUILD)
 
 help: ## print this
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: all unit fuzz fuzz-replay conformance compare compare-http2 http2 audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
 	check lint format install deb image dist uninstall clean help FORCE

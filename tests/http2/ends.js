@@ -10,7 +10,7 @@
 //   node ends.js later PORT JOURNAL COUNT                       answers 202, and calls back when COUNT have come
 //
 // TLS is a folder with server.pem and server.key. The environment has the certificate to trust (CA), the bearer token
-// (TOKEN), and whether the token is never to be indexed (SENSITIVE).
+// (TOKEN), whether the token is never to be indexed (SENSITIVE), and the address of a server (LISTEN).
 'use strict'
 
 const fs = require('fs')
@@ -75,7 +75,7 @@ function listen (port, tls, handle) {
     stream.on('error', error => console.error(error.message))
     read(stream).then(bytes => handle(stream, headers, bytes)).catch(error => console.error(error))
   })
-  server.listen(Number(port), '127.0.0.1', () => console.log('ready'))
+  server.listen(Number(port), process.env.LISTEN || '127.0.0.1', () => console.log('ready'))
 }
 
 function serve (port, file, tls) {

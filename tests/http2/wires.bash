@@ -250,19 +250,25 @@ both_ends() {
   diff <(sed 's/^sent //' "$BED/$client.journal" | sort) <(sed 's/^received //' "$BED/$server.journal" | sort)
 }
 
-# counted WAY=NAME...: whether telltale counted what these processes did since the test began, packet for packet.
-counted() {
-  local seat seats=() how=exactly pattern
-  for seat in "$@"; do seats+=("${seat%%=*}=$BED/${seat#*=}.journal"); done
+# Prints how this test's wire is expected to be counted: exactly, or announced.
+expected() {
+  local pattern how=exactly
   for pattern in "${ANNOUNCED[@]}"; do
     # shellcheck disable=SC2053 # a pattern
     [[ $BATS_TEST_DESCRIPTION != $pattern ]] || how=announced
   done
-  bed_wait 30 'telltale to have counted it' agrees $how "${seats[@]}" || {
+  echo $how
+}
+
+# counted WAY=NAME...: whether telltale counted what these processes did since the test began, packet for packet.
+counted() {
+  local seat seats=()
+  for seat in "$@"; do seats+=("${seat%%=*}=$BED/${seat#*=}.journal"); done
+  bed_wait 30 'telltale to have counted it' agrees "$(expected)" "${seats[@]}" || {
     cat "$BED/table"
     return 1
   }
-  [[ $how == exactly ]] || [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  [[ $(expected) == exactly ]] || [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
 }
 
 agrees() {

@@ -56,7 +56,7 @@ load ../wires
   cat "$BED/first" >>"$BED/$client.journal"
   both_ends
   counted sent="$client" received="$server"
-  [[ $how == announced ]] || [ "$(tokens_at "localhost:$port")" = 2 ]
+  [[ $(expected) == announced ]] || [ "$(tokens_at "localhost:$port")" = 2 ]
 }
 
 @test "JSON by fetch of Node.js 26 raises no alarm" {
