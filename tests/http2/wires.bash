@@ -11,9 +11,8 @@ HTTP2=$BATS_TEST_DIRNAME
 source "$HTTP2/../e2e/helper.bash"
 WIRES=$PARTS/wires
 
-# Wires that are not counted yet, as patterns of their names: what was not counted of these is announced. All others are
-# counted exactly.
-ANNOUNCED=('*')
+# shellcheck source=tests/http2/expected.bash
+source "$HTTP2/expected.bash"
 
 wires_begin() {
   ((EUID == 0)) || return 0
@@ -248,16 +247,6 @@ PYTHON
 # both_ends: whether the two journals say the same.
 both_ends() {
   diff <(sed 's/^sent //' "$BED/$client.journal" | sort) <(sed 's/^received //' "$BED/$server.journal" | sort)
-}
-
-# Prints how this test's wire is expected to be counted: exactly, or announced.
-expected() {
-  local pattern how=exactly
-  for pattern in "${ANNOUNCED[@]}"; do
-    # shellcheck disable=SC2053 # a pattern
-    [[ $BATS_TEST_DESCRIPTION != $pattern ]] || how=announced
-  done
-  echo $how
 }
 
 # counted WAY=NAME...: whether telltale counted what these processes did since the test began, packet for packet.
