@@ -48,7 +48,9 @@ Q = @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+# Of what the compiler makes programs for, which need not be this machine (scripts/cross).
+ARCH    := $(shell $(CC) -dumpmachine | sed 's/-.*//; s/x86_64/x86/; s/aarch64/arm64/')
+HEADERS := $(shell $(CC) -print-sysroot 2>/dev/null)/usr/include/$(shell $(CC) -print-multiarch)
 
 # --- files --------------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g $(MAPPED) -Wall -Wextra -Wno-unused-parameter \
-		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+		-I. -I$(HEADERS) $(DEPEND) -c $< -o $@
 	$(Q)$(LLVM_STRIP) --strip-debug $@
 
 # The same with faults planted into the socket tap, for tests/witness alone.
@@ -98,12 +100,12 @@ $(BUILD)/blind/bpf/%.bpf.o: bpf/%.bpf.c tests/witness/blind.h
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -DTAP_BLIND='"tests/witness/blind.h"' \
-		-I. -I/usr/include/$(shell uname -m)-linux-gnu $(DEPEND) -c $< -o $@
+		-I. -I$(HEADERS) $(DEPEND) -c $< -o $@
 
 $(BUILD)/tests/%.bpf.o: tests/witness/%.bpf.c
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
+	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -I$(HEADERS) -c $< -o $@
 
 # The marks keep clang-tidy from judging what bpftool wrote. Made anew when this file changes: one
 # made before the marks were put in would be judged.

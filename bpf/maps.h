@@ -247,6 +247,7 @@ enum tls_seen_as {
 	TLS_WALKED = 2, /* it is in http2_tls */
 	TLS_WHOLE = 4,  /* it was seen from its first byte on, and no answer is under way to a
 			 * request  that was not read */
+	TLS_BTP = 8,    /* announced as one that carries ILP in a WebSocket */
 };
 
 /* TLS connections: enum tls_seen_as. Written before the handshake or at the first use, removed when
@@ -285,6 +286,10 @@ struct {
  * CLOCK_MONOTONIC. Written by the probe half. */
 volatile __u64 attached_ns[SHARED_TARGETS_MAX];
 volatile __u64 attached_last_ns, looked_ns;
+
+/* When a target's TLS connection was last announced again as one that carries ILP in a WebSocket.
+ */
+volatile __u64 btp_told_ns[SHARED_TARGETS_MAX];
 
 struct tls_flow {
 	struct flow flow;

@@ -92,6 +92,8 @@ enum record_opaque_reason {
 	RECORD_OPAQUE_HTTP2,    /* ILP in HTTP/2, which is not decoded; other HTTP/2 is no record */
 	RECORD_OPAQUE_UPGRADED, /* followed until it went over to another protocol: 101, or a
 				 * CONNECT that was accepted */
+	RECORD_OPAQUE_WEBSOCKET, /* this end sends ILP in a WebSocket: as client Prepares, as server
+				  * answers to them */
 };
 
 /* A connection on which only the other end has spoken this protocol may be announced again, when

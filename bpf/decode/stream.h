@@ -69,17 +69,35 @@ struct stream_place {
 	__u8 state; /* enum stream_place_state */
 };
 
+/* What a place is for a search; the numbers are places in stash->found. */
+enum stream_kind {
+	STREAM_USELESS = 0,
+	STREAM_FREE,
+	STREAM_APPEND,
+	STREAM_HELD,
+	STREAM_FILLING,
+	STREAM_READY,
+	STREAM_KINDS = 8, /* a power of two */
+};
+
 /* What is kept of both directions of a connection. */
 struct stream_stash {
 	__u8 waiting; /* a bit per direction: there is something to be settled */
 	__u8 pad[3];
 	/* What the last search found. In memory, where the verifier keeps no history; of use only
 	 * while the lock is held. */
-	__u32 free, append; /* places and 1; 0: none */
-	__u32 held;         /* bytes from the one searched for on that are kept already */
-	__u32 ready;        /* place and 1 that has the next byte; 0: none */
-	__u32 ahead;        /* bytes to the nearest that are kept; 0: none are */
-	__u32 filling;
+	union {
+		__u32 found[STREAM_KINDS]; /* by enum stream_kind */
+		struct {
+			__u32 useless;
+			__u32 free, append; /* places and 1; 0: none */
+			__u32 held; /* bytes from the one searched for on that are kept already */
+			__u32 filling;
+			__u32 ready; /* place and 1 that has the next byte; 0: none */
+			__u32 pad_found[2];
+		};
+	};
+	__u32 ahead; /* bytes to the nearest that are kept; 0: none are */
 	struct stream_place places[STREAM_PLACES];
 };
 
@@ -130,9 +148,27 @@ static __always_inline int stream_claim(struct stream *st, __u32 seq, __u32 len,
 /* --- with the lock held ---------------------------------------------------------------------- */
 
 /*
- * In both searches every turn first reads all of a place. The verifier notes its state only every
- * so many instructions; with shorter turns it would walk all ways through two of them.
+ * Neither search branches on what a place holds: the verifier would walk each way through each of
+ * the places. What a place is becomes a number, and that number says where it is noted.
  */
+
+/* 1 when A and B are equal, else 0. */
+static __always_inline __u32 stream_equal(__u32 a, __u32 b)
+{
+	__u32 differ = a ^ b;
+
+	bytes_pin(differ);
+	return ((differ - 1) & ~differ) >> 31;
+}
+
+/* 1 when A is less than B, else 0. */
+static __always_inline __u32 stream_less(__u32 a, __u32 b)
+{
+	__u64 difference = (__u64)a - b;
+
+	bytes_pin(difference);
+	return (__u32)(difference >> 63);
+}
 
 /* Finds a place for bytes of direction OUT from SEQ on: stash->held, else stash->append or
  * stash->free. */
@@ -147,18 +183,18 @@ static __always_inline void stream_search_place(struct stream_stash *stash, int 
 	for (i = 0; i < STREAM_PLACES; i++) {
 		struct stream_place *p = &stash->places[i];
 		__u32 off = seq - bytes_forget(p->seq), len = bytes_forget(p->len);
-		__u8 of = bytes_forget(p->out), state = bytes_forget(p->state);
+		__u32 state = bytes_forget(p->state);
+		__u32 empty = stream_equal(state, PLACE_FREE);
+		__u32 mine = (1 - empty) & stream_equal(bytes_forget(p->out), (__u32)out);
+		__u32 free = empty & ((__u32)out | stream_less(STREAM_PLACES_OUT - 1, i));
+		__u32 held = mine & stream_less(off, len);
+		__u32 append = mine & stream_equal(off, len) & stream_equal(state, PLACE_READY) &
+			       stream_less(off, STREAM_APPEND_MAX);
+		__u32 kind = STREAM_FREE * free + STREAM_APPEND * append + STREAM_HELD * held;
 
-		if (state == PLACE_FREE && (out || i >= STREAM_PLACES_OUT))
-			bytes_forget(stash->free) = i + 1;
-		else if (state == PLACE_FREE)
-			continue;
-		else if (of != out)
-			continue;
-		else if (off < len)
-			bytes_forget(stash->held) = len - off;
-		else if (off == len && state == PLACE_READY && off < STREAM_APPEND_MAX)
-			bytes_forget(stash->append) = i + 1;
+		bytes_pin(kind);
+		bytes_forget(stash->found[bytes_mask(kind, STREAM_KINDS - 1)]) =
+			held * (len - off) + (1 - held) * (i + 1);
 	}
 }
 
@@ -175,18 +211,19 @@ static __always_inline void stream_search_next(struct stream_stash *stash, int o
 	for (i = 0; i < STREAM_PLACES; i++) {
 		struct stream_place *p = &stash->places[i];
 		__u32 off = next - bytes_forget(p->seq), len = bytes_forget(p->len);
-		__u8 of = bytes_forget(p->out), state = bytes_forget(p->state);
+		__u32 state = bytes_forget(p->state), nearest = bytes_forget(stash->ahead) - 1;
+		__u32 mine = (1 - stream_equal(state, PLACE_FREE)) &
+			     stream_equal(bytes_forget(p->out), (__u32)out);
+		__u32 filling = mine & stream_equal(state, PLACE_FILLING);
+		__u32 filled = mine & (1 - filling), ready = filled & stream_less(off, len);
+		__u32 old = filled & (1 - ready) & (1 - (off >> 31));
+		__u32 nearer = filled & (off >> 31) & (1 - ready) & stream_less(-off - 1, nearest);
+		__u32 kind = STREAM_FILLING * filling + STREAM_READY * ready;
 
-		if (state == PLACE_FREE || of != out)
-			continue;
-		if (state == PLACE_FILLING)
-			bytes_forget(stash->filling) = 1;
-		else if (off < len)
-			bytes_forget(stash->ready) = i + 1;
-		else if ((__s32)off >= 0)
-			bytes_forget(p->state) = PLACE_FREE;
-		else if (bytes_forget(stash->ahead) - 1 >= -off)
-			bytes_forget(stash->ahead) = -off;
+		bytes_pin(kind);
+		bytes_forget(stash->found[bytes_mask(kind, STREAM_KINDS - 1)]) = i + 1;
+		bytes_forget(p->state) = (__u8)(state * (1 - old)); /* PLACE_FREE is 0 */
+		bytes_forget(stash->ahead) = nearest + nearer * (-off - 1 - nearest) + 1;
 	}
 }
 

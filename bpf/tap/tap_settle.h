@@ -355,7 +355,11 @@ static __always_inline int tap_settle_segment(struct __sk_buff *skb, const struc
 			tap_walk_in(*f, seg->len);
 		if (seg->ending)
 			tap_note_end(skb, *f, seg, out);
-		mode = TAP_KEEP;
+		/* Its bytes are kept by a run of their own: each is less for the verifier to walk.
+		 */
+		tap_state(skb)->mode = TAP_KEEP;
+		bpf_tail_call(skb, &settle_socket, 0);
+		return 0;
 	}
 	if (mode == TAP_KEEP && tap_keep(skb, *f, seg, out, tap_is_fresh(skb, seg))) {
 		tap_state(skb)->mode = TAP_KEEP;

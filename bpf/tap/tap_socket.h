@@ -17,6 +17,7 @@
 #define TELLTALE_TAP_SOCKET_H
 
 #include "bpf/decode/opaque.h"
+#include "tap_btp.h"
 #include "tap_http2.h"
 
 /* See stream.h. x86 keeps loads and stores in order around an atomic addition. */
@@ -188,6 +189,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if ((__u8)word != 'P') {
 		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
 			tap_may_walk(skb, sk, out);
+		if (out && btp_may_begin(word))
+			tap_btp(skb, seg, word);
 		if (tap_is_tls(word, seg->len))
 			tap_announce(skb, sk, seg, word, out);
 		/* Of a request that was not seen: it was under way before this program was
@@ -291,7 +294,7 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 	f->walked[FLOW_OUT] += seg->len;
 }
 
-/* For a test: see tests/witness/blind.h. */
+/* For tests: see tests/witness/blind.h and tests/targets/other.h. */
 #ifdef TAP_BLIND
 #include TAP_BLIND
 #else

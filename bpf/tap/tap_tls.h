@@ -36,6 +36,7 @@
 #define TELLTALE_TAP_TLS_H
 
 #include "follow.h"
+#include "tap_btp.h"
 #include "tap_http2.h"
 
 /* The number of this process as the probe half knows it. Breakpoints are set for one process each,
@@ -103,7 +104,7 @@ static __always_inline int tls_writes_other(struct pt_regs *ctx, const struct tl
 	__u64 word = len ? source_word(&src, 0, len) : 0;
 
 	/* 0: perhaps it could not be read */
-	return word && !tls_begins(word, len, 1) && !http2_may_begin(word);
+	return word && !tls_begins(word, len, 1) && !http2_may_begin(word) && !btp_may_begin(word);
 }
 
 /* Is this end of CALL's connection known to be the client? Its peer sends it no requests. What
@@ -396,6 +397,48 @@ drop:
 	return 0;
 }
 
+/* --- ILP in a WebSocket ---------------------------------------------------------------------- */
+
+/* Is the connection KEY to be announced now? A set of enum record_opaque_said, or -1: as
+ * tap_btp_says has it, but it is for a target's connections together that time is kept. */
+static __always_inline int tls_btp_says(struct shared_tls_key *key, __u8 target, int answers,
+					__u64 now_ns)
+{
+	volatile __u64 *told = &btp_told_ns[bytes_mask(target, SHARED_TARGETS_MAX - 1)];
+	__u8 *seen = bpf_map_lookup_elem(&tls_seen, key);
+
+	if (!seen)
+		return -1;
+	if (!(*seen & TLS_BTP)) {
+		*seen |= TLS_BTP;
+		return RECORD_OPAQUE_OURS;
+	}
+	if (!answers || now_ns - *told <= RECORD_OPAQUE_RENEW_NS)
+		return -1;
+	*told = now_ns;
+	return RECORD_OPAQUE_OURS | RECORD_OPAQUE_AGAIN;
+}
+
+/* What has been written, LEN bytes, on a connection that is not followed: see tap_btp. */
+bytes_function int tls_btp(const struct source *src, struct shared_tls_key *key, __u32 len,
+			   __u8 target)
+{
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl, .pid = (__u32)key->pid};
+	__u64 word = source_word(src, 0, len);
+	__u8 packet = btp_may_begin(word) ? tap_btp_packet(src, word, len) : 0;
+	int said;
+
+	if (!packet)
+		return 0;
+	said = tls_btp_says(key, target, packet != RECORD_KIND_PREPARE, src->now_ns);
+	if (said < 0)
+		return 0;
+	c.target = target;
+	c.role = packet == RECORD_KIND_PREPARE ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	emit_opaque(&c, RECORD_OPAQUE_WEBSOCKET, (__u8)said, 0, src->now_ns);
+	return 0;
+}
+
 /* --- HTTP/1 ---------------------------------------------------------------------------------- */
 
 /* The bytes of a call that has returned, LEN of them, on the connection F: is there something to go
@@ -441,6 +484,8 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 		bpf_tail_call(ctx, &walk_tls, 0);
 		goto drop;
 	}
+	if (!f && out)
+		tls_btp(&src, &key, (__u32)len, target);
 	if (!f)
 		f = tls_meet(&src, &key, (__u32)len, out, target);
 	if (f && tls_piece(&src, f, (__u32)len, out))

@@ -6,15 +6,51 @@
 
 load helper
 
-@test "A pays B through C: the network's totals are what A originated, and nothing of C's or B's" {
+# The spans that a collector got, as lines: service, trace, span, parent, name. To check what joins.
+spans_of() {
+  python3 - "$BED/$1.spans" <<'PYTHON'
+import json, sys
+for line in open(sys.argv[1]):
+    for resource in json.loads(line)["resourceSpans"]:
+        node = next(a["value"]["stringValue"] for a in resource["resource"]["attributes"] if a["key"] == "node")
+        for span in resource["scopeSpans"][0]["spans"]:
+            print(node, span["traceId"], span["spanId"], span.get("parentSpanId") or "-", span["name"].replace(" ", "_"))
+PYTHON
+}
+
+# Whether each payment in the sample is a trace of A and C, which have one key and so one sample: what A sent out came
+# in at C, which has sent on what it did not refuse. B has another key, other traces and another sample.
+one_trace() {
+  spans_of own | sort -u >"$BED/spans"
+  python3 - "$BED/spans" <<'PYTHON'
+import sys
+spans = [line.split() for line in open(sys.argv[1])]
+of = lambda node, name: {(trace, span): parent for n, trace, span, parent, what in spans if (n, what) == (node, name)}
+out, relayed_in, relayed_out, received = of("alice", "packet_out"), of("carol", "packet_in"), of("carol", "packet_out"), of("bob", "packet_in")
+traces = {trace for trace, _ in out}
+assert traces and set(out.values()) == {"-"}, out
+assert len(relayed_in) == len(out) and all((trace, parent) in out for (trace, _), parent in relayed_in.items())
+assert relayed_out and all((trace, parent) in relayed_in for (trace, _), parent in relayed_out.items())
+assert received and not traces & {trace for trace, _ in received}, "bob has no key"
+assert not {span for _, span in relayed_out} & set(received.values()), "bob has no key"
+PYTHON
+}
+
+@test "A pays B through C: the network gets what A originated, and nothing of C's or B's; nodes with one key make one trace" {
   receiver bob
   bob=http://127.0.0.1:$(connector_port bob)
   forwarder carol "$bob" '"reject":{"max_amount":"1000000","code":"T04","fraction":0.02}'
   sender alice "http://127.0.0.1:$(connector_port carol)"
   collector_start network
+  collector_start own
+  (umask 077 && echo 00112233445566778899aabbccddeeff >"$BED/shared.key" && openssl rand -hex 16 >"$BED/bob.key")
   for node in alice carol bob; do
-    telltale_config "tt-$node" "$(connector_cgroup $node)" 'endpoints:' \
-      "$(telltale_endpoint "$(collector_url network)" network)"
+    key=$BED/shared.key
+    [ $node != bob ] || key=$BED/bob.key
+    telltale_config "tt-$node" "$(connector_cgroup $node)" "resource: {node: $node}" \
+      "profile: {traces: {key_file: $key, sample: 0.3, slowest: 0}}" 'endpoints:' \
+      "$(telltale_endpoint "$(collector_url network)" network)" \
+      "$(telltale_endpoint "$(collector_url own)" own)" '    traces: true'
     telltale_start "tt-$node"
   done
 
@@ -23,7 +59,14 @@ load helper
     test_metric 48 tt-carol telltale_transactions_total 'origin="forwarded"'
   bed_wait 20 'bob to be seen receiving' \
     test_metric 48 tt-bob telltale_transactions_total 'origin="received"'
+  bed_wait 20 'the traces to join' one_trace
+  test_metric 0 tt-carol telltale_spans_dropped_total
   for node in alice carol bob; do telltale_stop "tt-$node"; done
+
+  # Nothing of a trace is among what the network got.
+  [ ! -s "$BED/network.spans" ]
+  run ! grep -qE 'traceId|packet in|packet out' "$BED/network.otlp"
+  run ! grep -qFf <(cut -d ' ' -f 2 "$BED/spans" | sort -u) "$BED/network.otlp"
 
   exactly tt-alice alice
   for node in carol bob; do

@@ -254,7 +254,8 @@ connector_truth() {
 
 # --- collector, Prometheus ----------------------------------------------------------------------
 
-# collector_start NAME [REMOTE_WRITE_URL]: OTLP over gRPC in; a line of JSON per export in NAME.otlp,
+# collector_start NAME [REMOTE_WRITE_URL]: OTLP over gRPC in; a line of JSON per export in NAME.otlp, and of traces in
+# NAME.spans,
 # Prometheus text on collector_metrics, and remote write where a URL is given. With the bed's certificate where
 # COLLECTOR_TLS is its folder.
 collector_start() {
@@ -269,6 +270,7 @@ collector_start() {
     [[ -z ${COLLECTOR_TLS:-} ]] ||
       printf '        tls: {cert_file: %s/server.pem, key_file: %s/server.key}\n' "$COLLECTOR_TLS" "$COLLECTOR_TLS"
     printf 'exporters:\n  file:\n    path: %s\n    flush_interval: 100ms\n' "$BED/$name.otlp"
+    printf '  file/traces:\n    path: %s\n    flush_interval: 100ms\n' "$BED/$name.spans"
     printf '  prometheus:\n    endpoint: 127.0.0.1:%s\n' "$metrics"
     if [[ -n $remote_write ]]; then
       exporters+=', prometheusremotewrite'
@@ -278,6 +280,7 @@ collector_start() {
     printf 'service:\n  extensions: [health_check]\n'
     printf '  telemetry:\n    metrics:\n      level: none\n'
     printf '  pipelines:\n    metrics:\n      receivers: [otlp]\n      exporters: [%s]\n' "$exporters"
+    printf '    traces:\n      receivers: [otlp]\n      exporters: [file/traces]\n'
   } >"$BED/$name.yaml"
   bed_spawn "$name" "$PARTS/otelcol" --config "$BED/$name.yaml"
   bed_wait 60 "collector $name" curl --silent --fail "http://127.0.0.1:$health/" || {

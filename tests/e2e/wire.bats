@@ -215,6 +215,38 @@ in_net() {
   [ "$(telltale_truth tt lost shutdown)" = 1 ]
 }
 
+@test "what comes in over a WebSocket, begun before telltale or after, is not counted as the connector's own" {
+  peer bob receive
+  peer carol forward "$(port_of bob)"
+  bed_spawn before python3 "$PEER" pay "$(port_of carol)" 5 websocket "$BED/before"
+  bed_wait 20 'the first one' test -e "$BED/before"
+  telltale_config tt "$BED_CGROUP/carol"
+  telltale_start tt
+  touch "$BED/before.go" "$BED/after.go"
+  bed_wait 20 'its payments' grep -q '^5 0$' "$BED/before.log"
+  [ "$(python3 "$PEER" pay "$(port_of carol)" 5 websocket "$BED/after")" = '5 0' ]
+  bed_wait 20 'all to be judged' test_metric 10 tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_opaque_connections_total 'reason="upgraded"')" = 2 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  telltale_stop tt
+}
+
+@test "nor what comes in over one inside TLS" {
+  bed_certificates
+  peer bob receive
+  CERT=$BED/server.pem KEY=$BED/server.key peer carol forward "$(port_of bob)"
+  telltale_config tt "$BED_CGROUP/carol"
+  telltale_start tt
+  bed_wait 20 'carol to be read' is_read "$(bed_pid carol)"
+  touch "$BED/paid.go"
+  [ "$(CA=$BED/ca.pem python3 "$PEER" pay "$(port_of carol)" 5 websocket "$BED/paid")" = '5 0' ]
+  bed_wait 20 'all to be judged' test_metric 5 tt telltale_exchanges_by_origin_total 'origin="unknown"'
+  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_opaque_connections_total 'reason="upgraded"')" = 1 ]
+  telltale_stop tt
+}
+
 @test "a stranger who holds thousands of connections keeps no forwarded payment from being unknown" {
   forwarder
   [ "$(python3 "$PEER" pay "$(port_of carol)" 1 plain)" = '1 0' ]

@@ -18,6 +18,7 @@
  *   "chunked", framing headers whose value does not begin within 1,280 bytes or has more than 64
  *   blanks around it.
  * - For us no 1xx has a body (RFC 9110, 15.2); for llhttp only 100, 102 and 103 have none.
+ * - A request with the method PRI, of HTTP/1, is for llhttp a preface of HTTP/2 that fails later.
  */
 #include "tests/unit/support/decode.h"
 
@@ -322,7 +323,15 @@ static bool same_message(const struct read_message *a, const struct read_message
 	       a->post == b->post && same_place(a, b);
 }
 
-static bool agree(void)
+/* Does a request with the method PRI begin at byte AT of S? */
+static bool is_preface(const struct spoken *s, size_t at)
+{
+	while (at < s->len && (s->bytes[at] == '\r' || s->bytes[at] == '\n'))
+		at++;
+	return s->len - at >= 4 && !memcmp(s->bytes + at, "PRI ", 4);
+}
+
+static bool agree(const struct spoken *s)
 {
 	size_t both = ours.len < theirs.len ? ours.len : theirs.len;
 
@@ -334,15 +343,16 @@ static bool agree(void)
 	/* A message that llhttp refused does not end before the place where it refused it. */
 	if (ours.len > theirs.len)
 		return theirs.left ||
-		       (theirs.gave_up && ours.messages[both].end >= theirs.gave_up_at);
+		       (theirs.gave_up && (ours.messages[both].end >= theirs.gave_up_at ||
+					   is_preface(s, both ? ours.messages[both - 1].end : 0)));
 	return true;
 }
 
-static void must_agree(const char *what)
+static void must_agree(enum flow_direction dir)
 {
-	if (agree())
+	if (agree(&said[dir]))
 		return;
-	fprintf(stderr, "%s are read otherwise\n", what);
+	fprintf(stderr, "%s are read otherwise\n", dir == FLOW_OUT ? "requests" : "answers");
 	print("ours", &ours);
 	print("llhttp", &theirs);
 	abort();
@@ -382,7 +392,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	requests.len = 0;
 	read_ours(&d, FLOW_OUT, piece);
 	read_theirs(FLOW_OUT);
-	must_agree("requests");
+	must_agree(FLOW_OUT);
 	/* Which answers have no body depends on the requests, so both must have read the same
 	 * ones. */
 	if (ours.len != theirs.len || d.flow.common.requests != ours.len || d.flow.common.tunnel)
@@ -390,6 +400,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	requests = theirs;
 	read_ours(&d, FLOW_IN, piece);
 	read_theirs(FLOW_IN);
-	must_agree("answers");
+	must_agree(FLOW_IN);
 	return 0;
 }

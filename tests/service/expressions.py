@@ -46,7 +46,7 @@ def names(expression):
 
 
 def fill_in(expression):
-    return expression.replace("$__rate_interval", "10s").replace("$source", ".*")
+    return expression.replace("$__rate_interval", "10s").replace("$__range", "10m").replace("$source", ".*")
 
 
 def queries():

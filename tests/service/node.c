@@ -24,13 +24,16 @@
 #include "daemon/health.h"
 #include "daemon/pipeline.h"
 #include "privacy/privacy.h"
+#include "profile/per_peer.h"
 
 #define STOP_MS 5000
+#define PEER    1 /* the endpoint that all of its packets go to */
 
 struct node {
 	struct config *config;
 	struct series *series;
 	struct privacy *privacy;
+	struct per_peer *per_peer;
 	struct pipeline *pipeline; /* for its series only */
 	struct health *health;
 	struct exporter *exporter;
@@ -59,6 +62,7 @@ static void exchange(struct node *n, enum outcome outcome, enum origin origin, u
 		.outcome = outcome,
 		.origin = origin,
 		.role = role,
+		.endpoint = role == RECORD_ROLE_CLIENT ? PEER : 0,
 		.prepare_ns = 1000000,
 		.prepare_done_ns = 1100000,
 		.reply_ns = 31000000,
@@ -68,6 +72,27 @@ static void exchange(struct node *n, enum outcome outcome, enum origin origin, u
 	if (outcome == OUTCOME_REJECTED)
 		memcpy(e.reject_code, "F08", sizeof("F08"));
 	privacy_exchange(n->privacy, &e);
+	per_peer_exchange(n->per_peer, &e);
+}
+
+/* A packet that was held for 40 ms, 30 of which its peer took. */
+static void forward(struct node *n)
+{
+	const struct hop hop = {
+		.kind = HOP_FORWARDED,
+		.outcome = OUTCOME_FULFILLED,
+		.endpoint = PEER,
+		.at_ns = {1000000, 2000000, 6000000, 36000000, 37000000, 41000000},
+	};
+
+	per_peer_hop(n->per_peer, &hop);
+}
+
+static bool name_peer(void *context, uint64_t endpoint, char *name, size_t len)
+{
+	(void)context;
+	snprintf(name, len, "peer.example/%" PRIu64, endpoint);
+	return true;
 }
 
 static void packet(struct node *n, enum outcome outcome)
@@ -78,6 +103,7 @@ static void packet(struct node *n, enum outcome outcome)
 		.payment = n->payments,
 		.outcome = outcome,
 		.converted = true,
+		.peer = PEER,
 		.value = outcome == OUTCOME_FULFILLED ? 50000 : 0,
 		.exchange_ns = 30000000,
 	};
@@ -99,6 +125,7 @@ static void pay(struct node *n)
 	packet(n, OUTCOME_FULFILLED);
 	packet(n, OUTCOME_REJECTED);
 	exchange(n, OUTCOME_FULFILLED, ORIGIN_RECEIVED, RECORD_ROLE_SERVER);
+	forward(n);
 	c.kind = CONTRIBUTION_PAYMENT_END;
 	c.total_value = 100000;
 	c.prepared = 3;
@@ -206,11 +233,14 @@ int main(int argc, char **argv)
 	n.privacy = n.series ? privacy_new(&n.config->privacy, n.series, n.config->instance,
 					   unix_ns(), NULL, NULL)
 			     : NULL;
+	n.per_peer = n.privacy ? per_peer_new(n.series, PER_PEER_MAX, name_peer, NULL) : NULL;
+	if (!n.per_peer)
+		return 1;
+	privacy_by_peer(n.privacy, per_peer_amount, n.per_peer);
 	pipeline.privacy = n.privacy;
 	pipeline.series = n.series;
-	n.pipeline = n.privacy ? pipeline_new(&pipeline) : NULL;
-	n.health = n.privacy ? health_new(n.config->endpoints, n.config->endpoints_len, n.series)
-			     : NULL;
+	n.pipeline = pipeline_new(&pipeline);
+	n.health = health_new(n.config->endpoints, n.config->endpoints_len, n.series);
 	if (!n.pipeline || !n.health || start_exporter(&n))
 		return 1;
 	set_gauges(n.series);
@@ -218,6 +248,7 @@ int main(int argc, char **argv)
 	run(&n);
 	health_free(n.health);
 	pipeline_free(n.pipeline);
+	per_peer_free(n.per_peer);
 	privacy_free(n.privacy);
 	series_free(n.series);
 	config_free(n.config);

@@ -187,32 +187,182 @@ both_dropped() { is 2 value 'count(count by (filter) (otelcol_processor_filter_d
   [ -z "$(ask skewed)" ]
 }
 
-# The Collectors answer, and do not take it.
+# The door answers, and does not let it in.
 refused() { run -1 verify "$@" && [[ $output == *'does not admit this sender'* ]]; }
+
+# through NAME [OPTION...]: verify with that node's certificate.
+through() { verify --endpoint "$(cat "$BED/endpoint")" --cert "$BED/tls/$1.crt" --key "$BED/tls/$1.key" --source "$@"; }
+
+passes() { run -0 through "$@"; }
 
 @test "a stranger and a node that was removed do not pass the network's door; who is on the list does" {
   export TLS=$BED/tls
   mkdir "$TLS" && cd "$TLS"
   "$SERVICE/admit" first && "$SERVICE/admit" second && TLS=$(mktemp -d -p "$BED") "$SERVICE/admit" stranger
   ports collector-3{,-health,-metrics}
-  NODES=$TLS/nodes.crt replica_start 3
+  DOOR=1 replica_start 3
   replica_wait 3
-  endpoint=https://127.0.0.1:$(port_of collector-3)
-  node_start admitted "  - {url: $endpoint, audience: network, ca: $BED/ca.pem, cert: $TLS/first.crt, key: $TLS/first.key}"
-  node_do admitted 'pay 3'
-  bed_wait 30 'what it counts' is 3 value 'transactions_total{source="admitted"}'
-  for name in first second; do run -0 verify --endpoint "$endpoint" --cert $name.crt --key $name.key; done
+  door_start 3 "$TLS"
+  endpoint=https://127.0.0.1:$(port_of door-3)
+  echo "$endpoint" >"$BED/endpoint"
+  node_start first "  - {url: $endpoint, audience: network, ca: $BED/ca.pem, cert: $TLS/first.crt, key: $TLS/first.key}"
+  node_do first 'pay 3'
+  bed_wait 30 'what it counts' is 3 value 'transactions_total{source="first"}'
+  for name in first second; do passes $name; done
   refused --endpoint "$endpoint"
   refused --endpoint "$endpoint" --cert stranger.crt --key stranger.key
 
   [ "$("$SERVICE/admit" --list | cut -f 1 | tr '\n' ' ')" = 'first second ' ]
   "$SERVICE/admit" --remove second
   bed_wait 30 'the list to be read again' refused --endpoint "$endpoint" --cert second.crt --key second.key
-  run -0 verify --endpoint "$endpoint" --cert first.crt --key first.key
-  # The last one is not removed by mistake, and no name is admitted twice.
-  run -1 "$SERVICE/admit" --remove first
+  passes first
+  # No name is admitted twice.
   run -1 "$SERVICE/admit" first
-  node_do admitted stop
+}
+
+# dropped FILTER: points that the Collector behind the door dropped there.
+dropped() {
+  curl --silent --fail "http://127.0.0.1:$(port_of collector-3-metrics)/metrics" |
+    awk -v filter="filter=\"filter/$1\"" '/^otelcol_processor_filter_datapoints.filtered/ && index($0, filter) { n += $2 } END { print n + 0 }'
+}
+
+grew() { (($("${@:2}") > $1)); }
+
+@test "an admitted node cannot send under the name of another" {
+  cd "$BED/tls"
+  own=$(node_totals a)
+  before=$(dropped sender)
+  # The certificate is of `first`, and says so of itself; the configuration names node a.
+  cat >"$BED/thief.yaml" <<YAML
+enabled: true
+instance: a
+network: testnet
+targets: [{pid: 1}]
+export_interval: 1s
+endpoints:
+  - {url: $(cat "$BED/endpoint"), audience: network, ca: $BED/ca.pem, cert: $BED/tls/first.crt, key: $BED/tls/first.key}
+YAML
+  node_spawn thief
+  node_do thief 'pay 1000'
+  bed_wait 30 'all of it to be dropped' grew $((before + 40)) dropped sender
+  node_do thief stop
+  [ "$(value 'transactions_total{source="a"}')" = "${own%% *}" ]
+  # A certificate that has another's name lets in nobody but who admitted it.
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=first \
+    -keyout forged.key -out forged.crt 2>/dev/null
+  refused --endpoint "$(cat "$BED/endpoint")" --cert forged.crt --key forged.key --source first
+  # Nor does a header that says so.
+  header='x-telltale-node: a' post first 1 2000
+  [ "$(sort "$BED/answers" | uniq -c | tr -s ' ')" = ' 1 200' ]
+  bed_wait 30 'it to be dropped' grew $((before + 41)) dropped sender
+  [ -z "$(ask '{source="a",__name__="verify_canary"}')" ]
+}
+
+# post NAME TIMES BYTES: one connection on which NAME exports so often, as fast as it can. A canary under the name `a`, and
+# BYTES of it. Each answer's HTTP status is a line of $BED/answers.
+post() {
+  python3 - "$ROOT/scripts/deploy/verify" "$3" >"$BED/body" <<'PYTHON'
+import importlib.machinery, importlib.util, sys
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader("verify", sys.argv[1])
+verify = importlib.util.module_from_spec(importlib.util.spec_from_loader("verify", loader))
+loader.exec_module(verify)
+# A field that no reader knows fills it up.
+request = verify.export_request("testnet", "a", 1)[5:] + verify.field(100, bytes(int(sys.argv[2])))
+sys.stdout.buffer.write(bytes([0]) + len(request).to_bytes(4, "big") + request)
+PYTHON
+  curl --silent --http2 --cacert "$BED/ca.pem" --cert "$BED/tls/$1.crt" --key "$BED/tls/$1.key" --request POST \
+    --header 'Content-Type: application/grpc' --header 'TE: trailers' ${header:+--header "$header"} --data-binary "@$BED/body" \
+    --output /dev/null --write-out '%{http_code}\n' \
+    "$(cat "$BED/endpoint")/opentelemetry.proto.collector.metrics.v1.MetricsService/Export?[1-$2]" >"$BED/answers"
+}
+
+answers() { grep -cx "$1" "$BED/answers"; }
+
+@test "at the door's limits a node is put off, and the others are not" {
+  export TLS=$BED/tls
+  cd "$TLS"
+  "$SERVICE/admit" greedy
+  bed_wait 30 'the list to be read again' passes greedy
+  post greedy 60 100
+  (($(answers 200) >= 8 && $(answers 429) >= 30))
+  [ "$(($(answers 200) + $(answers 429)))" = 60 ]
+  grep -q 'status=429 node=greedy' "$BED/door-3/refused"
+  # Meanwhile another node's exports are taken.
+  passes first
+  post greedy 1 2000000
+  [ "$(<"$BED/answers")" = 413 ]
+  # Nothing else of the Collector's can be reached.
+  run -0 curl --silent --http2 --cacert "$BED/ca.pem" --cert first.crt --key first.key --output /dev/null \
+    --write-out '%{http_code}' "$(cat "$BED/endpoint")/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+  [ "$output" = 404 ]
+}
+
+@test "one address gets no more connections from the balancer than its limit" {
+  run -0 python3 - "$(port_of balancer)" <<'PYTHON'
+import select, socket, sys
+held = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=("127.0.0.77", 0)) for _ in range(300)]
+# Whom the balancer refuses, it hangs up on; the others wait for TLS to begin.
+ended = set()
+while len(ended) < 300 - 256:
+    ready, _, _ = select.select([s for s in held if s not in ended], [], [], 30)
+    if not ready:
+        break
+    ended |= set(ready)
+print(300 - len(ended), "are open")
+PYTHON
+  [ "$output" = '256 are open' ]
+}
+
+# hurried ALERT: Prometheus raises it at once, not when it has lasted.
+hurried() {
+  sed -i "/alert: $1\$/,/labels:/s/for: .*/for: 0s/" "$BED/prometheus.d/rules/network-alerts.yaml"
+  kill -HUP "$(bed_pid prometheus)"
+}
+
+@test "a second writer under one name, and a Collector that is down, are alerts that reach the team" {
+  alertmanager_start
+  hurried TwoSendAsOne
+  hurried CollectorDown
+  node_start twin
+  sed 's/^instance: .*/instance: twin/' "$BED/twin.yaml" >"$BED/other.yaml"
+  node_do twin 'pay 5'
+  bed_wait 30 'the first of both' is 5 value 'transactions_total{source="twin"}'
+  [ -z "$(ask 'ALERTS{alertname="TwoSendAsOne"}')" ]
+  node_spawn other
+  bed_wait 60 'the team to hear of two' grep -qx 'firing TwoSendAsOne twin' "$BED/alerts"
+  node_do other stop
+  node_do twin stop
+  bed_stop collector-1 KILL || true
+  bed_wait 60 'the team to hear of the Collector' grep -qx "firing CollectorDown 127.0.0.1:$(port_of collector-1-metrics)" "$BED/alerts"
+  replica_start 1
+  replica_wait 1
+}
+
+backup() { PROMETHEUS=http://127.0.0.1:$(port_of prometheus) "$SERVICE/backup" "$@"; }
+
+@test "a copy made by backup, put into an empty folder, is all that Prometheus had" {
+  pay_all 2 2 2
+  arrived
+  bed_wait 20 'the sums' carried_all
+  mkdir "$BED/copies"
+  mv "$(backup "$BED/prometheus.tsdb" "$BED/copies")" "$BED/copies/2020-01-01T000000Z"
+  copy=$(KEEP=1 TLS=$BED/tls backup "$BED/prometheus.tsdb" "$BED/copies")
+  [ "$(ls "$BED/copies")" = "${copy##*/}" ]
+  cmp "$copy/tls/nodes.map" "$BED/tls/nodes.map"
+  [ -z "$(ls "$BED/prometheus.tsdb/snapshots")" ]
+  now=$(ask 'transactions_total')
+  sums=$(carried)
+  # What is there is not written over.
+  run -1 backup --restore "$copy" "$BED/prometheus.tsdb"
+  [[ $output == *'is not empty'* ]]
+  mkdir "$BED/prometheus-restored.tsdb"
+  backup --restore "$copy" "$BED/prometheus-restored.tsdb"
+  prometheus_spawn prometheus-restored public.yaml
+  prometheus_wait prometheus-restored
+  [ "$(ask 'transactions_total' prometheus-restored)" = "$now" ]
+  [ "$(value 'network:transactions:carried{network="testnet"}' prometheus-restored)" = "$sums" ]
+  bed_stop prometheus-restored
 }
 
 @test "the public Prometheus has nothing about single nodes" {

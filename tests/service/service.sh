@@ -21,17 +21,31 @@ ports() {
   for name; do [[ -e $BED/$name.port ]] || bed_free_port >"$BED/$name.port"; done
 }
 
-# replica_start NUMBER: starts a Collector, which keeps its address over restarts. NODES is the list of those who may
-# send there; else anybody may.
+# replica_start NUMBER: starts a Collector, which keeps its address over restarts. With DOOR set it listens behind a door.
 replica_start() {
   local name=collector-$1
   bed_spawn "$name" env GOMEMLIMIT="${COLLECTOR_MEMORY:-512MiB}" OTLP_ENDPOINT="127.0.0.1:$(port_of "$name")" \
     TLS_CERT="$BED/server.pem" TLS_KEY="$BED/server.key" MAX_CONNECTION_AGE="$COLLECTOR_AGE" \
     BATCH_TIMEOUT="${COLLECTOR_BATCH:-200ms}" REMOTE_WRITE_URL="${REMOTE_WRITE:-http://127.0.0.1:$(port_of prometheus)/api/v1/write}" \
     HEALTH_ENDPOINT="127.0.0.1:$(port_of "$name-health")" METRICS_HOST=127.0.0.1 \
-    METRICS_PORT="$(port_of "$name-metrics")" NODES="${NODES:-}" \
+    METRICS_PORT="$(port_of "$name-metrics")" DOOR_ENDPOINT="127.0.0.1:$(port_of "$name")" \
     "$PARTS/otelcol" --config "$SERVICE/collector/network.yaml" --config "$SERVICE/collector/$NETWORK.yaml" \
-    ${NODES:+--config "$SERVICE/collector/door.yaml"}
+    ${DOOR:+--config "$SERVICE/collector/door.yaml"}
+}
+
+# door_start NUMBER TLS: the door before that Collector. The folder TLS has the list of those who may send.
+door_start() {
+  ports "door-$1"
+  mkdir -p "$BED/door-$1"
+  cp "$BED/server.pem" "$2/tls.crt"
+  {
+    printf 'user root;\n'
+    sed -e "s|/tmp/|$BED/door-$1/|; s|/etc/otelcol-tls/tls.key|$BED/server.key|; s|/etc/otelcol-tls|$2|" \
+      -e "s/listen 4317/listen 127.0.0.1:$(port_of "door-$1")/; s/127.0.0.1:14317/127.0.0.1:$(port_of "collector-$1")/" \
+      -e "s|/dev/stdout|$BED/door-$1/refused|" "$SERVICE/door/nginx.conf"
+  } >"$BED/door-$1/nginx.conf"
+  bed_spawn "door-$1" env CONFIGURATION="$BED/door-$1/nginx.conf" TLS="$2" LOOK_EACH=1 sh "$SERVICE/door/run"
+  bed_wait 20 'the door' test -s "$BED/door-$1/nginx.pid"
 }
 
 replica_wait() {
@@ -56,16 +70,29 @@ balancer_start() {
 prometheus_spawn() {
   local name=$1 file=$2 receiver=${RECEIVER---web.enable-remote-write-receiver}
   ports "$name"
-  mkdir -p "$BED/prometheus.d"
-  cp -r "$SERVICE/prometheus/." "$BED/prometheus.d"
+  mkdir -p "$BED/$name.d"
+  cp -r "$SERVICE/prometheus/." "$BED/$name.d"
   sed -i -e 's/scrape_interval: .*/scrape_interval: 1s/' -e "s/evaluation_interval: .*/evaluation_interval: ${RULES_EACH:-1s}/" \
     -e "s/collector-\([01]\).collectors:8888/COLLECTOR\1/g; s/localhost:9090/127.0.0.1:$(port_of "$name")/" \
     -e "s/COLLECTOR0/127.0.0.1:$(port_of collector-0-metrics)/; s/COLLECTOR1/127.0.0.1:$(port_of collector-1-metrics)/" \
     -e "s/sidecar:8888/127.0.0.1:$(cat "$BED/sidecar-metrics.port" 2>/dev/null)/" \
-    -e "s/prometheus-public:9090/127.0.0.1:$(port_of prometheus-public)/" "$BED/prometheus.d/$file"
-  bed_spawn "$name" "$PROMETHEUS" --config.file="$BED/prometheus.d/$file" --storage.tsdb.path="$BED/$name.tsdb" \
+    -e "s/prometheus-public:9090/127.0.0.1:$(port_of prometheus-public)/" "$BED/$name.d/$file"
+  ports alertmanager
+  sed -i "s/alertmanager:9093/127.0.0.1:$(port_of alertmanager)/" "$BED/$name.d/alertmanagers.yaml"
+  bed_spawn "$name" "$PROMETHEUS" --config.file="$BED/$name.d/$file" --storage.tsdb.path="$BED/$name.tsdb" \
     --storage.tsdb.retention.time=400d ${receiver:+"$receiver"} --web.enable-admin-api \
     --web.listen-address="127.0.0.1:$(port_of "$name")"
+}
+
+# alertmanager_start: the Alertmanager, and its receiver, which writes what it is told to $BED/alerts.
+alertmanager_start() {
+  ports alertmanager receiver
+  sed -e "s|http://alerts.example:8080/|http://127.0.0.1:$(port_of receiver)/|; s/group_wait: .*/group_wait: 1s/" \
+    "$SERVICE/alertmanager/alertmanager.yaml" >"$BED/alertmanager.yaml"
+  bed_spawn receiver python3 "$ROOT/tests/service/receiver.py" "$(port_of receiver)" "$BED/alerts"
+  bed_spawn alertmanager "$PARTS/prometheus-alertmanager" --config.file="$BED/alertmanager.yaml" --cluster.listen-address= \
+    --storage.path="$BED/alertmanager" --web.listen-address="127.0.0.1:$(port_of alertmanager)"
+  bed_wait 30 'the Alertmanager' curl --silent --fail "http://127.0.0.1:$(port_of alertmanager)/-/ready"
 }
 
 prometheus_wait() {

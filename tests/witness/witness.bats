@@ -152,6 +152,22 @@ blind() {
   blind 5
 }
 
+# The mark of a connection's birth alone tells that its bytes are not older than the programs.
+@test "planted in the tap: it ignores a connection that has come and gone just after the cgroup was attached" {
+  # shellcheck disable=SC2034 # lib.sh starts it
+  local TELLTALE=$ROOT/build/tests/telltale-blind once=$ROOT/tests/witness/once.py port
+  port=$(port_with 1)
+  bed_spawn peer python3 "$once" serve "$port"
+  bed_wait 30 'the peer' grep -q ready "$BED/peer.log"
+  telltale_config tt "$BED_CGROUP/late"
+  telltale_start tt
+  mkdir "$BED_CGROUP/late"
+  bed_wait 10 'the cgroup to be attached' grep -q 'late: attached to' "$BED/tt.log"
+  "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/late" python3 "$once" ask "$port"
+  bed_wait 20 'the connection to be announced' test_metric 1 tt telltale_opaque_connections_total 'reason="bypassed"'
+  telltale_stop tt
+}
+
 @test "a healthy busy connector raises no alarm: databases, journals, channels, connections older than telltale" {
   local port
   port=$(bed_free_port)

@@ -20,6 +20,7 @@
 #include "tap/host.h"
 #include "base/log.h"
 #include "base/procname.h"
+#include "base/tracekey.h"
 #include "page/guard.h"
 #include "page/socket.h"
 #include "tap/probe.h"
@@ -348,6 +349,21 @@ static void check_token(const struct config *config)
 	explicit_bzero(token, sizeof(token));
 }
 
+static void check_traces(const struct config *config)
+{
+	const char *path = config->profile.traces.key_file;
+	struct siphash_key key;
+	char why[256] = "";
+
+	if (!path)
+		return;
+	if (tracekey_load(path, &key, why, sizeof(why)))
+		check_say(HOST_FAIL, "traces", "profile.traces.key_file: %s %s", path, why);
+	else
+		check_say(HOST_OK, "traces", "the key in %s", path);
+	explicit_bzero(&key, sizeof(key));
+}
+
 static void check_unix(const struct config *config, const char *listen, const char *path)
 {
 	const char *group = config->listen_group;
@@ -512,6 +528,7 @@ int cmd_check(int argc, char **argv)
 		check_directory("state_dir", config->state_dir);
 		check_directory("run_dir", config->run_dir);
 		check_page(config);
+		check_traces(config);
 		check_rates(config);
 		check_collectors(config);
 		failed = check_sum();

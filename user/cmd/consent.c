@@ -166,6 +166,21 @@ static void put_network(struct paragraph *p, const struct config *c)
 	put_attributes(p, c);
 }
 
+static void put_traces(struct paragraph *p, const struct config *c)
+{
+	size_t wanted = 0;
+
+	for (size_t i = 0; i < c->endpoints_len; i++)
+		wanted += c->endpoints[i].traces;
+	if (!c->profile.traces.key_file || !wanted)
+		return;
+	put(p,
+	    "Traces to %zu of them: which of your nodes a packet passes, when and how fast. The "
+	    "key in %s says which payments are the same.",
+	    wanted, c->profile.traces.key_file);
+	end_line(p);
+}
+
 static void put_own(struct paragraph *p, const struct config *c)
 {
 	p->title = "To you";
@@ -177,6 +192,7 @@ static void put_own(struct paragraph *p, const struct config *c)
 	put_collectors(p, c, AUDIENCE_OWN);
 	put(p, "Every metric, exact but for value.");
 	end_line(p);
+	put_traces(p, c);
 }
 
 static void put_rates(struct paragraph *p, const struct config *c)

@@ -33,12 +33,20 @@ struct config_dependency {
 	uint64_t port; /* TCP; 1 to 65535 */
 };
 
+/* Packets as spans, for endpoints of audience own that ask for them. */
+struct config_traces {
+	char *key_file;   /* NULL: there are no traces */
+	uint64_t sample;  /* of a million payments; default a hundredth of them */
+	uint64_t slowest; /* packets of a minute; default 10 */
+};
+
 /* What is shown of packets' time and of peers, to the operator only. */
 struct config_profile {
 	bool columns;   /* the clocks of the targets' threads run; default false */
 	uint64_t peers; /* that have figures of their own; default 32, which is the most; 0: none */
 	struct config_dependency *dependencies; /* besides postgresql and redis */
 	size_t dependencies_len;
+	struct config_traces traces;
 };
 
 struct config {

@@ -92,6 +92,9 @@ int config_check_endpoint(const struct config_endpoint *e, char *why)
 			why, "has exponential histograms and audience network, whose dashboards "
 			     "and privacy mechanism know only explicit buckets; remove "
 			     "histograms");
+	if (e->traces && e->audience == AUDIENCE_NETWORK)
+		return config_refuse(why, "asks for traces and has audience network, and traces "
+					  "are for your own collectors; remove traces");
 	return 0;
 }
 

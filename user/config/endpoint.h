@@ -35,6 +35,7 @@ struct config_endpoint {
 	uint32_t timeout_ms;
 	bool gzip;
 	bool exponential;     /* histograms; OWN only */
+	bool traces;          /* it gets them; OWN only */
 	enum network network; /* that the collector serves; with NETWORK it must be the node's */
 };
 

@@ -419,6 +419,7 @@ static const struct walk_key endpoint_keys[] = {
 		 .min = CONFIG_TIMEOUT_MIN_MS, .max = CONFIG_TIMEOUT_MAX_MS),
 	WALK_KEY("compression", set_compression, WALK_FIELD(config_endpoint, gzip)),
 	WALK_KEY("histograms", set_histograms, WALK_FIELD(config_endpoint, exponential)),
+	WALK_KEY("traces", walk_set_flag, WALK_FIELD(config_endpoint, traces)),
 	WALK_KEY("network", walk_set_network, WALK_FIELD(config_endpoint, network)),
 };
 WALK_SCHEMA(endpoint_schema, "an endpoint", endpoint_keys);

@@ -17,6 +17,7 @@
 #include "config/text.h"
 #include "config/writers.h"
 #include "profile/per_peer.h"
+#include "profile/traces.h"
 #include "release/series.h"
 
 /* *TEXT is malloc'ed. -EFBIG: larger than CONFIG_FILE_MAX. -EPERM: everybody may write to it. */
@@ -129,6 +130,8 @@ static int set_defaults(struct config *c, const char *path)
 	c->max_payment_ms = 600000;
 	c->tls_connections = 1024;
 	c->profile.peers = PER_PEER_MAX;
+	c->profile.traces.sample = TRACES_ALL / 100;
+	c->profile.traces.slowest = 10;
 	return 0;
 }
 
@@ -142,6 +145,19 @@ static void read_environment(struct config_loader *l, char *const *variables)
 	config_env_sdk(&e);
 	config_env_resource(&e);
 	config_env_names(&e);
+}
+
+/* The environment may have replaced the endpoints of the file. */
+static void remark_traces(struct config_loader *l)
+{
+	const struct config *c = l->config;
+	bool wanted = false;
+
+	for (size_t i = 0; i < c->endpoints_len; i++)
+		wanted = wanted || c->endpoints[i].traces;
+	if (c->profile.traces.key_file && !wanted)
+		config_remark(l, "profile.traces is set, and no endpoint gets traces; add `traces: "
+				 "true` to one of audience own");
 }
 
 /* Reads TEXT, and the variables, into a configuration whose file is called PATH. */
@@ -164,6 +180,7 @@ static int load_from(const char *path, const char *text, size_t len, char *const
 	}
 	read_environment(&l, variables);
 	config_check_networks(&l);
+	remark_traces(&l);
 	if (l.no_memory)
 		err = -ENOMEM;
 	else if (l.errors_len)
@@ -238,6 +255,7 @@ void config_free(struct config *c)
 	for (size_t i = 0; i < c->profile.dependencies_len; i++)
 		free(c->profile.dependencies[i].name);
 	free(c->profile.dependencies);
+	free(c->profile.traces.key_file);
 	free(c->instance);
 	free(c->service_name);
 	free(c->listen);

@@ -259,6 +259,9 @@ static void print_endpoint(struct print *p, size_t i, const struct config_endpoi
 	print_text(p, "    compression: ", e->gzip ? "gzip" : "none");
 	name_value(p, "endpoints.%zu.histograms", i);
 	print_text(p, "    histograms: ", e->exponential ? "exponential" : "explicit");
+	name_value(p, "endpoints.%zu.traces", i);
+	fprintf(p->out, "    traces: %s", e->traces ? "true" : "false");
+	print_source(p);
 	if (e->audience != AUDIENCE_NETWORK)
 		return;
 	name_value(p, "endpoints.%zu.network", i);
@@ -294,6 +297,23 @@ static void print_export(struct print *p)
 	}
 }
 
+static void print_traces(struct print *p, const struct config_traces *traces)
+{
+	if (!traces->key_file) {
+		fputs("# profile.traces: none  # default\n", p->out);
+		return;
+	}
+	fputs("  traces:\n", p->out);
+	name_value(p, "profile.traces.key_file");
+	print_text(p, "    key_file: ", traces->key_file);
+	name_value(p, "profile.traces.sample");
+	fprintf(p->out, "    sample: %" PRIu64 ".%06" PRIu64, traces->sample / 1000000,
+		traces->sample % 1000000);
+	print_source(p);
+	name_value(p, "profile.traces.slowest");
+	print_number(p, "    slowest: ", traces->slowest);
+}
+
 static void print_profile(struct print *p)
 {
 	const struct config_profile *profile = &p->c->profile;
@@ -311,6 +331,7 @@ static void print_profile(struct print *p)
 		name_value(p, "profile.dependencies.%zu.port", i);
 		print_number(p, "      port: ", profile->dependencies[i].port);
 	}
+	print_traces(p, &profile->traces);
 }
 
 void config_print(const struct config *c, FILE *out)

@@ -7,6 +7,7 @@
 #include "config/setters.h"
 #include "config/text.h"
 #include "profile/per_peer.h"
+#include "profile/traces.h"
 
 static void set_name(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
 {
@@ -58,11 +59,36 @@ static void set_dependencies(struct walk *w, yaml_node_t *value, const struct wa
 	}
 }
 
+static void set_share(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	char why[CONFIG_WHY];
+	const char *text = walk_text(w, value);
+
+	(void)key;
+	if (text)
+		walk_refuse(w, value, config_parse_share(text, field, why), why);
+}
+
+static const struct walk_key traces_keys[] = {
+	WALK_KEY("key_file", walk_set_path, WALK_FIELD(config_traces, key_file), .required = true),
+	WALK_KEY("sample", set_share, WALK_FIELD(config_traces, sample)),
+	WALK_KEY("slowest", walk_set_number, WALK_FIELD(config_traces, slowest), .min = 0,
+		 .max = TRACES_SLOWEST_MAX),
+};
+WALK_SCHEMA(traces_schema, "traces", traces_keys);
+
+static void set_traces(struct walk *w, yaml_node_t *value, const struct walk_key *key, void *field)
+{
+	(void)key;
+	walk_mapping(w, value, &traces_schema, field);
+}
+
 static const struct walk_key profile_keys[] = {
 	WALK_KEY("columns", walk_set_flag, WALK_FIELD(config_profile, columns)),
 	WALK_KEY("peers", walk_set_number, WALK_FIELD(config_profile, peers), .min = 0,
 		 .max = PER_PEER_MAX),
 	WALK_KEY("dependencies", set_dependencies, 0),
+	WALK_KEY("traces", set_traces, WALK_FIELD(config_profile, traces)),
 };
 WALK_SCHEMA(profile_schema, "profile", profile_keys);
 
@@ -80,6 +106,14 @@ void config_dependencies(const struct config *c, struct dependencies *out)
 	for (size_t i = 0; i < c->profile.dependencies_len; i++)
 		dependencies_add(out, c->profile.dependencies[i].name,
 				 (uint16_t)c->profile.dependencies[i].port);
+}
+
+bool config_same_traces(const struct config_profile *a, const struct config_profile *b)
+{
+	const char *x = a->traces.key_file, *y = b->traces.key_file;
+
+	return (x && y ? !strcmp(x, y) : x == y) && a->traces.sample == b->traces.sample &&
+	       a->traces.slowest == b->traces.slowest;
 }
 
 bool config_same_dependencies(const struct config_profile *a, const struct config_profile *b)

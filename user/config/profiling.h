@@ -16,5 +16,7 @@ walk_set config_set_profile;
 void config_dependencies(const struct config *c, struct dependencies *out);
 /* Do both name the same dependencies, in the same order? */
 bool config_same_dependencies(const struct config_profile *a, const struct config_profile *b);
+/* Do both want the same traces, with the same file of the key? */
+bool config_same_traces(const struct config_profile *a, const struct config_profile *b);
 
 #endif

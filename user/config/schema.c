@@ -241,11 +241,28 @@ static void check_listen(struct walk *w, const yaml_node_t *root)
 		   c->listen);
 }
 
+/* Without a key nothing that one node calls a trace could be found at another. */
+static void check_traces(struct walk *w, const yaml_node_t *root)
+{
+	const struct config *c = w->l->config;
+
+	for (size_t i = 0; i < c->endpoints_len && !c->profile.traces.key_file; i++) {
+		if (c->endpoints[i].traces)
+			walk_error(w, value_of(w, root, "endpoints"),
+				   "profile.traces: there are none, and endpoints.%zu asks for "
+				   "them; set profile.traces.key_file, or remove `traces: true` "
+				   "there",
+				   i);
+	}
+}
+
 static void read_root(struct walk *w, yaml_node_t *root)
 {
 	walk_mapping(w, root, &root_schema, w->l->config);
-	if (root->type == YAML_MAPPING_NODE)
-		check_listen(w, root);
+	if (root->type != YAML_MAPPING_NODE)
+		return;
+	check_listen(w, root);
+	check_traces(w, root);
 }
 
 /* --- the document ------------------------------------------------------------------------ */

@@ -143,25 +143,46 @@ int config_parse_duration(const char *text, uint32_t min_ms, uint32_t max_ms, ui
 	return 0;
 }
 
-int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why)
+/* TEXT as a number with WHOLE_MAX digits and up to DECIMALS decimals, in units of the last of
+ * these. False: it is none. */
+static bool parse_decimals(const char *text, size_t whole_max, size_t decimals, uint64_t *number)
 {
 	static const char digits[] = "0123456789";
 	size_t whole = strspn(text, digits), fraction = 0;
-	uint64_t number = 0;
 
 	if (text[whole] == '.')
 		fraction = strspn(text + whole + 1, digits);
-	if (!whole || whole > 2 || fraction > 3 || (text[whole] == '.') != (fraction > 0) ||
-	    text[whole + (fraction ? 1 + fraction : 0)])
-		return config_refuse(why,
-				     "'%.40s' is not a number from 0.001 to 20 with up to "
-				     "three decimals; write it as 0.5",
-				     text);
+	if (!whole || whole > whole_max || fraction > decimals ||
+	    (text[whole] == '.') != (fraction > 0) || text[whole + (fraction ? 1 + fraction : 0)])
+		return false;
+	*number = 0;
 	for (size_t i = 0; i < whole; i++)
-		number = 10 * number + (uint64_t)(text[i] - '0');
-	for (size_t i = 0; i < 3; i++)
-		number = 10 * number + (i < fraction ? (uint64_t)(text[whole + 1 + i] - '0') : 0);
-	*thousandths = number;
+		*number = 10 * *number + (uint64_t)(text[i] - '0');
+	for (size_t i = 0; i < decimals; i++)
+		*number = 10 * *number + (i < fraction ? (uint64_t)(text[whole + 1 + i] - '0') : 0);
+	return true;
+}
+
+int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why)
+{
+	if (parse_decimals(text, 2, 3, thousandths))
+		return 0;
+	return config_refuse(why,
+			     "'%.40s' is not a number from 0.001 to 20 with up to "
+			     "three decimals; write it as 0.5",
+			     text);
+}
+
+int config_parse_share(const char *text, uint64_t *millionths, char *why)
+{
+	uint64_t number;
+
+	if (!parse_decimals(text, 1, 6, &number) || number > 1000000)
+		return config_refuse(why,
+				     "'%.40s' is not a share from 0 to 1 with up to six decimals; "
+				     "write 0.01 for one in a hundred",
+				     text);
+	*millionths = number;
 	return 0;
 }
 

@@ -34,6 +34,8 @@ int config_parse_ms(const char *text, uint32_t min_ms, uint32_t max_ms, uint32_t
 int config_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *number, char *why);
 /* "0.5": 0.001 to 20, with up to three decimals; *THOUSANDTHS gets 500. */
 int config_parse_thousandths(const char *text, uint64_t *thousandths, char *why);
+/* "0.01": 0 to 1, with up to six decimals; *MILLIONTHS gets 10000. */
+int config_parse_share(const char *text, uint64_t *millionths, char *why);
 int config_parse_listen(const char *text, char **listen, char *why); /* NULL for "none" */
 /* Whether LISTEN, as config_parse_listen gives it, is a loopback address or a Unix socket. */
 bool config_listen_is_local(const char *listen);

@@ -139,17 +139,26 @@ void blind_doubted(void *context, unsigned target, enum doubt_cause cause)
 
 /* Something may come into the target on the connection, and is not read. A connection that was
  * followed until it went over to another protocol is in doubt until it ends, which is announced;
- * any other is announced again while bytes come in on it. */
+ * any other is announced again while bytes come in on it. An answer in a WebSocket shows that
+ * something has come in already. */
 static void doubt(struct blind *b, unsigned target, const struct record_opaque *r)
 {
 	enum doubt_cause cause =
 		r->reason == RECORD_OPAQUE_HTTP2 ? DOUBT_HTTP2 : DOUBT_UNREAD_LISTENER;
 
+	if (r->reason == RECORD_OPAQUE_WEBSOCKET && r->at_ns > DOUBTS_LIFE_NS)
+		pipeline_doubt_once(b->pipeline, target, cause, r->at_ns - DOUBTS_LIFE_NS);
 	if (r->reason == RECORD_OPAQUE_UPGRADED)
 		pipeline_doubt_open(b->pipeline, target, cause, r->flow.id, r->at_ns);
 	else
 		pipeline_doubt_once(b->pipeline, target, cause, r->at_ns);
 	blind_doubted(b, target, cause);
+}
+
+/* Its role is known, and nothing can show that it was read after all. */
+static bool is_settled(const struct record_opaque *r)
+{
+	return r->reason == RECORD_OPAQUE_UPGRADED || r->reason == RECORD_OPAQUE_WEBSOCKET;
 }
 
 /* Anybody may begin TLS or HTTP/2 with a target; that it accepts it, its own words say. */
@@ -164,7 +173,7 @@ static enum opaque_reason reason_of(const struct blind *b, const struct record_o
 {
 	if (r->reason == RECORD_OPAQUE_HTTP2)
 		return OPAQUE_HTTP2;
-	if (r->reason == RECORD_OPAQUE_UPGRADED)
+	if (is_settled(r))
 		return OPAQUE_UPGRADED;
 	switch (verdict) {
 	case SOCKETS_NO_LIBRARY: return OPAQUE_NO_LIBRARY;
@@ -214,8 +223,7 @@ static void judge(struct blind *b, const struct record_opaque *record, bool agai
 		series_count(b->series, METRIC_OPAQUE, reason, 1);
 		blind_say(b, target, reason, owner->program, owner->role);
 	}
-	if (!brings || record->reason == RECORD_OPAQUE_UPGRADED ||
-	    (looked && owner->role != RECORD_ROLE_SERVER))
+	if (!brings || is_settled(record) || (looked && owner->role != RECORD_ROLE_SERVER))
 		return;
 	if (looked || record->reason != RECORD_OPAQUE_TLS)
 		doubt(b, target, record);
@@ -257,9 +265,8 @@ static void take(struct blind *b, const struct record_opaque *record, bool again
 
 	if (again && !brings)
 		return;
-	/* Its end closes the doubt, and may be read before the answer. Its role is known. */
-	if (brings && record->reason == RECORD_OPAQUE_UPGRADED &&
-	    record->head.role == RECORD_ROLE_SERVER)
+	/* Its end may close the doubt, and be read before the answer. */
+	if (brings && is_settled(record) && record->head.role == RECORD_ROLE_SERVER)
 		doubt(b, record->head.target, record);
 	if (!a || !view_ask(b->view, &ask)) {
 		judge_alone(b, record, again);

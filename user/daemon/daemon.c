@@ -209,6 +209,18 @@ static void run_page(struct daemon *d)
 		;
 }
 
+/* Spans go out with each export, and before there are too many of them. */
+static void post_spans(struct daemon *d, size_t least)
+{
+	struct spans *spans;
+
+	if (!d->traces || !d->exporter || traces_len(d->traces) < least)
+		return;
+	spans = traces_take(d->traces, d->clock_offset);
+	export_post_spans(d->exporter, spans);
+	spans_unref(spans);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	struct daemon *d = context;
@@ -220,6 +232,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 		blind_tick(d->blind);
 	pipeline_tick(d->pipeline, clock_mono_ns());
 	privacy_tick(d->privacy, clock_wall_ns());
+	post_spans(d, SPANS_MAX / 4);
 	write_truth(d);
 	run_page(d);
 	reload_tick(d->reload);
@@ -228,9 +241,12 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 static void on_export(evutil_socket_t fd, short what, void *context)
 {
+	struct daemon *d = context;
+
 	(void)fd;
 	(void)what;
-	release(context);
+	release(d);
+	post_spans(d, 1);
 }
 
 static void on_page(evutil_socket_t fd, short what, void *context)
@@ -395,8 +411,10 @@ static void run(struct daemon *d)
 	pipeline_drain(d->pipeline, clock_mono_ns());
 	leave_end(d);
 	reload_finish(d->reload);
-	if (!d->withdrawn)
+	if (!d->withdrawn) {
 		post(d);
+		post_spans(d, 1);
+	}
 	privacy_save(d->privacy);
 	write_truth(d);
 }

@@ -10,13 +10,17 @@
 #include "base/clock.h"
 #include "export/export.h"
 
-enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, COUNTERS };
+enum counter { EXPORTS, FAILURES, RETRIES, REJECTED, BYTES, SPANS, SPANS_LOST, COUNTERS };
 enum gauge { LAST_SUCCESS, FAILING, STATUS, GAUGES };
 
 static const enum metric counters[COUNTERS] = {
-	[EXPORTS] = METRIC_EXPORTS,        [FAILURES] = METRIC_EXPORT_FAILURES,
-	[RETRIES] = METRIC_EXPORT_RETRIES, [REJECTED] = METRIC_EXPORT_REJECTED,
+	[EXPORTS] = METRIC_EXPORTS,
+	[FAILURES] = METRIC_EXPORT_FAILURES,
+	[RETRIES] = METRIC_EXPORT_RETRIES,
+	[REJECTED] = METRIC_EXPORT_REJECTED,
 	[BYTES] = METRIC_EXPORT_BYTES,
+	[SPANS] = METRIC_EXPORT_SPANS,
+	[SPANS_LOST] = METRIC_EXPORT_SPANS_LOST,
 };
 static const enum metric gauges[GAUGES] = {
 	[LAST_SUCCESS] = METRIC_EXPORT_LAST_SUCCESS,
@@ -119,8 +123,9 @@ void health_update(struct health *h, struct exporter *x)
 	for (size_t i = 0; i < n; i++) {
 		const struct export_status *s = &h->status[i];
 		struct handles *to = &h->handles[i];
-		const uint64_t now[COUNTERS] = {s->exports, s->failures, s->retries,
-						s->rejected_points, s->bytes};
+		const uint64_t now[COUNTERS] = {s->exports,         s->failures, s->retries,
+						s->rejected_points, s->bytes,    s->spans,
+						s->spans_lost};
 		const int64_t values[GAUGES] = {(int64_t)(s->last_success_unix_ns / NS_PER_S),
 						s->consecutive_failures, s->last_code};
 

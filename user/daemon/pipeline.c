@@ -134,14 +134,15 @@ static void exchange_judged(void *context, struct exchange *e)
 
 	if (e->doubt < DOUBT_CAUSES)
 		count_doubt(p, e);
+	/* First: what a payment is worth is counted for a peer that has been counted. */
+	if (p->live)
+		live_judged(p->live, e);
 	if (exchange_counts(e)) {
 		if (moved_money(e))
 			find_value(p, e);
 		payments_exchange(p->payments, e);
 	}
 	privacy_exchange(p->privacy, e);
-	if (p->live)
-		live_judged(p->live, e);
 }
 
 /* --- records --------------------------------------------------------------------------------- */

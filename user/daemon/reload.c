@@ -72,7 +72,8 @@ static bool same_privacy(const struct privacy_params *a, const struct privacy_pa
 
 static bool same_profile(const struct config_profile *a, const struct config_profile *b)
 {
-	return a->columns == b->columns && a->peers == b->peers && config_same_dependencies(a, b);
+	return a->columns == b->columns && a->peers == b->peers && config_same_dependencies(a, b) &&
+	       config_same_traces(a, b);
 }
 
 const char *reload_needs_restart(const struct config *old, const struct config *new)

@@ -227,17 +227,46 @@ static bool name_peer(void *context, uint64_t endpoint, char *name, size_t len)
 	return peers_text(d->peers, endpoint, name, len);
 }
 
+/* The probe half has read the key. One that runs with another configuration than this has none. */
+static int open_traces(struct daemon *d, const struct dependencies *dependencies)
+{
+	const struct wire_welcome *w = view_welcome(d->view);
+	const struct config_traces *c = &d->config->profile.traces;
+	struct traces_params params = {.key = {w->hashes[0], w->hashes[1]},
+				       .sample = c->sample,
+				       .slowest = c->slowest,
+				       .series = d->series,
+				       .name = name_peer,
+				       .context = d};
+
+	if (c->key_file && !w->traces)
+		log_warn("run", "the probe half was started without profile.traces: there are no "
+				"traces until telltale-probe is restarted");
+	if (!c->key_file || !w->traces)
+		return 0;
+	memcpy(params.dependencies, dependencies->names, sizeof(params.dependencies));
+	d->traces = traces_new(&params);
+	explicit_bzero(&params.key, sizeof(params.key));
+	return d->traces ? 0 : -ENOMEM;
+}
+
 /* The time of packets and the peers, for the operator. */
 static int open_live(struct daemon *d)
 {
 	const struct config_profile *c = &d->config->profile;
 	struct dependencies dependencies;
-	struct live_params params = {
-		.series = d->series, .peers = c->peers, .name = name_peer, .context = d};
+	struct live_params params = {.series = d->series,
+				     .peers = c->peers,
+				     .targets = d->targets.len,
+				     .name = name_peer,
+				     .context = d};
+	int err;
 
-	if (!c->columns && !c->peers)
-		return 0;
 	config_dependencies(d->config, &dependencies);
+	err = open_traces(d, &dependencies);
+	if (err || (!c->columns && !c->peers && !d->traces))
+		return err;
+	params.traces = d->traces;
 	if (c->columns)
 		memcpy(params.dependencies, dependencies.names, sizeof(params.dependencies));
 	d->live = live_new(&params);
@@ -253,7 +282,7 @@ static int open_stages(struct daemon *d)
 {
 	const struct config *c = d->config;
 	const struct wire_welcome *welcome = view_welcome(d->view);
-	struct siphash_key session = {welcome->session[0], welcome->session[1]};
+	struct siphash_key hashes = {welcome->hashes[0], welcome->hashes[1]};
 	struct pipeline_config pipeline;
 	int err;
 
@@ -267,7 +296,7 @@ static int open_stages(struct daemon *d)
 		.begin_ns = clock_mono_ns(),
 		.resumes = view_backlog(d->view) >= 0,
 		.realtime_offset_ns = d->clock_offset,
-		.session = &session,
+		.session = &hashes,
 		.opaque = blind_opaque,
 		.doubted = blind_doubted,
 	};
@@ -299,7 +328,7 @@ static int open_stages(struct daemon *d)
 	d->pipeline = pipeline_new(&pipeline);
 	if (!d->pipeline)
 		return -ENOMEM;
-	explicit_bzero(&session, sizeof(session));
+	explicit_bzero(&hashes, sizeof(hashes));
 	blind_set_pipeline(d->blind, d->pipeline);
 	d->unseen = unseen_new(d->targets.list, d->targets.len, d->series, d->blind, d->pipeline);
 	if (!d->unseen)
@@ -434,6 +463,7 @@ void daemon_close(struct daemon *d)
 	free(d->control_path);
 	pipeline_free(d->pipeline);
 	live_free(d->live);
+	traces_free(d->traces);
 	unseen_free(d->unseen);
 	blind_free(d->blind);
 	privacy_free(d->privacy);

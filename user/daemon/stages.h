@@ -51,6 +51,7 @@ struct daemon {
 	enum live_clocks clocks;
 	char no_clocks[WIRE_TEXT_MAX]; /* why they do not run, or see no dependencies; "": they do
 					*/
+	struct traces *traces;         /* NULL: there are none */
 	struct live *live;             /* NULL: nothing of that is wanted */
 	struct pipeline *pipeline;
 	char instance_id[INSTANCE_ID_LEN + 1];

@@ -18,10 +18,14 @@
 #include "base/proxy.h"
 
 #define STAGE        "export"
-#define METHOD       "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 #define USER_AGENT   "OTel-OTLP-Exporter-C/" TELLTALE_VERSION
 #define REQUEST_MAX  (64 << 20)
 #define RESPONSE_MAX (4 << 20)
+
+static const char *const methods[EXPORT_SIGNALS] = {
+	[EXPORT_METRICS] = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+	[EXPORT_TRACES] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+};
 
 int export_channel_read(struct export_channel *c, const struct config_endpoint *endpoint, char *why,
 			size_t why_len)
@@ -216,9 +220,9 @@ static int make_request(struct export_channel *c, const uint8_t *bytes, size_t l
 	return 0;
 }
 
-int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, void *tag,
-			const uint8_t *bytes, size_t len, int64_t timeout_ms, bool insist,
-			size_t *sent)
+int export_channel_send(struct export_channel *c, enum export_signal signal,
+			grpc_completion_queue *cq, void *tag, const uint8_t *bytes, size_t len,
+			int64_t timeout_ms, bool insist, size_t *sent)
 {
 	grpc_op ops[6] = {0};
 	grpc_call_error error;
@@ -234,7 +238,7 @@ int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, voi
 	grpc_metadata_array_init(&c->trailing);
 	c->details = grpc_empty_slice();
 	c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, cq,
-					   grpc_slice_from_static_string(METHOD), NULL,
+					   grpc_slice_from_static_string(methods[signal]), NULL,
 					   in_ms(timeout_ms), NULL);
 
 	ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;

@@ -18,6 +18,9 @@
 #include "export/keys.h"
 #include "export/policy.h"
 
+/* What an export is of. */
+enum export_signal { EXPORT_METRICS, EXPORT_TRACES, EXPORT_SIGNALS };
+
 struct export_channel {
 	const struct config_endpoint *endpoint;
 	struct export_keys keys; /* the texts are wiped once the credentials are made */
@@ -52,14 +55,14 @@ int export_channel_open(struct export_channel *c, char *why, size_t why_len);
  * or -ENOENT: gRPC cannot use KEYS, and nothing has changed. */
 int export_channel_renew(struct export_channel *c, struct export_keys *keys);
 /*
- * Sends LEN bytes, which are copied. Posts TAG to CQ when the export has ended, well or not, within
- * TIMEOUT_MS. INSIST: keep trying to connect; else fail at the first refused connection. *SENT is
- * the size of the request as it is sent. 0 or -errno (-EMSGSIZE: more than OTLP allows); after an
- * error no tag comes.
+ * Sends LEN bytes of SIGNAL, which are copied. Posts TAG to CQ when the export has ended, well or
+ * not, within TIMEOUT_MS. INSIST: keep trying to connect; else fail at the first refused
+ * connection. *SENT is the size of the request as it is sent. 0 or -errno (-EMSGSIZE: more than
+ * OTLP allows); after an error no tag comes.
  */
-int export_channel_send(struct export_channel *c, grpc_completion_queue *cq, void *tag,
-			const uint8_t *bytes, size_t len, int64_t timeout_ms, bool insist,
-			size_t *sent);
+int export_channel_send(struct export_channel *c, enum export_signal signal,
+			grpc_completion_queue *cq, void *tag, const uint8_t *bytes, size_t len,
+			int64_t timeout_ms, bool insist, size_t *sent);
 /* Called after the tag has come: the result of the export. */
 void export_channel_finish(struct export_channel *c, struct export_answer *answer);
 /* Cancels the current export; its tag still comes. */

@@ -64,6 +64,21 @@ static int make_resource(struct exporter *x)
 /* --- the thread --------------------------------------------------------------------------------
  */
 
+static bool has_spans(struct exporter *x, const struct lane *l)
+{
+	bool has;
+
+	pthread_mutex_lock(&x->lock);
+	has = l->batches_len > 0;
+	pthread_mutex_unlock(&x->lock);
+	return has;
+}
+
+static bool has_work(struct exporter *x, const struct lane *l)
+{
+	return l->settled != x->newest_number || has_spans(x, l);
+}
+
 /* Starts every export that is due; returns when the next one will be. */
 static int64_t start_due(struct exporter *x)
 {
@@ -73,9 +88,12 @@ static int64_t start_due(struct exporter *x)
 		struct lane *l = &x->lanes[i];
 
 		/* A snapshot that cannot be sent is settled at once, so the next one may follow. */
-		while (!l->sending && l->settled != x->newest_number && l->not_before_ms <= now)
+		while (!lane_is_sending(l) && l->settled != x->newest_number &&
+		       l->not_before_ms <= now)
 			lane_send(x, l);
-		if (!l->sending && l->settled != x->newest_number && l->not_before_ms < next)
+		while (!lane_is_sending(l) && has_spans(x, l) && l->not_before_ms <= now)
+			lane_send_spans(x, l);
+		if (!lane_is_sending(l) && has_work(x, l) && l->not_before_ms < next)
 			next = l->not_before_ms;
 	}
 	return next;
@@ -139,14 +157,14 @@ static void read_mailbox(struct exporter *x)
 }
 
 /* Whether every endpoint is done with the flush. */
-static bool flushed(const struct exporter *x)
+static bool flushed(struct exporter *x)
 {
 	for (size_t i = 0; i < x->lanes_len; i++) {
 		const struct lane *l = &x->lanes[i];
 
-		if (l->sending)
+		if (lane_is_sending(l))
 			return false;
-		if (!x->late && l->settled != x->newest_number && l->not_before_ms < x->stop_ms)
+		if (!x->late && has_work(x, l) && l->not_before_ms < x->stop_ms)
 			return false;
 	}
 	return true;
@@ -246,6 +264,8 @@ static void *exporter_thread(void *arg)
 			log_warn(STAGE, "%s: the last snapshot did not arrive: %s", l->status.url,
 				 l->status.last_error[0] ? l->status.last_error
 							 : "there was no time left");
+		if (l->batches_len)
+			log_warn(STAGE, "%s: the last spans did not arrive", l->status.url);
 	}
 	dismantle(x);
 	export_thread_leave();
@@ -257,6 +277,8 @@ static void *exporter_thread(void *arg)
 
 static void lane_fini(struct lane *l)
 {
+	while (l->batches_len > 0)
+		spans_unref(l->batches[--l->batches_len]);
 	export_channel_fini(&l->channel);
 	if (l->fresh)
 		export_keys_wipe(l->fresh);
@@ -436,6 +458,17 @@ void export_post(struct exporter *x, struct released *snapshot)
 		wake(x);
 	pthread_mutex_unlock(&x->lock);
 	released_unref(old.released);
+}
+
+void export_post_spans(struct exporter *x, struct spans *spans)
+{
+	pthread_mutex_lock(&x->lock);
+	for (size_t i = 0; i < x->lanes_len; i++) {
+		if (x->lanes[i].channel.endpoint->traces)
+			lane_give_spans(&x->lanes[i], spans);
+	}
+	wake(x);
+	pthread_mutex_unlock(&x->lock);
 }
 
 size_t export_status(struct exporter *x, struct export_status *out, size_t max)

@@ -10,6 +10,8 @@
  * populated partial_success is logged and counted, not retried. Points carry the time of
  * timeline.h, which also limits how late the first snapshot may be sent.
  *
+ * Endpoints that ask for traces get those too, over the same channel, one request at a time.
+ *
  * The thread gives up all its capabilities before gRPC starts its own threads.
  */
 #ifndef TELLTALE_EXPORT_H
@@ -22,6 +24,7 @@
 #include "config/endpoint.h"
 #include "export/status.h"
 #include "release/released.h"
+#include "release/spans.h"
 
 /* Where to export, and the resource attributes of the exports. */
 struct export_params {
@@ -46,6 +49,12 @@ int export_check(const struct config_endpoint *endpoints, size_t endpoints_len);
 /* Posts SNAPSHOT and takes a reference to it. Also reads certificates again that were replaced, so
  * the caller is always the same thread, with the privileges to read them. */
 void export_post(struct exporter *x, struct released *snapshot);
+/*
+ * Posts SPANS, from any one thread, for the endpoints that get traces, and takes a reference to
+ * them. Spans are not cumulative: each endpoint keeps some batches until it accepts them. Of more
+ * than that the oldest are lost, as are those that it refuses; both are counted.
+ */
+void export_post_spans(struct exporter *x, struct spans *spans);
 /* Writes the states of at most MAX endpoints, in the order of the configuration. Returns how many.
  * Thread-safe. */
 size_t export_status(struct exporter *x, struct export_status *out, size_t max);

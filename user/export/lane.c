@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "export/otlp_traces.h"
 
 #define STAGE "export"
 
@@ -113,21 +114,27 @@ static void refuse(struct exporter *x, struct lane *l, uint64_t number, int err,
 	note_failure(x, l, true, GRPC_STATUS_RESOURCE_EXHAUSTED, words);
 }
 
+static int64_t timeout_of(const struct exporter *x, const struct lane *l)
+{
+	int64_t timeout_ms = l->channel.endpoint->timeout_ms;
+	int64_t left_ms = x->stop_ms - clock_mono_ms();
+
+	return x->flushing && left_ms < timeout_ms ? left_ms : timeout_ms;
+}
+
 void lane_send(struct exporter *x, struct lane *l)
 {
 	const struct parcel *parcel = l->settled ? &x->newest : &x->first;
 	uint64_t number = l->settled ? x->newest_number : 1;
-	int64_t timeout_ms = l->channel.endpoint->timeout_ms;
+	int64_t timeout_ms = timeout_of(x, l);
 	uint8_t *bytes = NULL;
 	size_t len = 0, sent = 0;
 	int err;
 
-	if (x->flushing && x->stop_ms - clock_mono_ms() < timeout_ms)
-		timeout_ms = x->stop_ms - clock_mono_ms();
 	err = encode(x, l, parcel, &bytes, &len);
 	if (!err)
-		err = export_channel_send(&l->channel, x->cq, l, bytes, len, timeout_ms,
-					  x->flushing, &sent);
+		err = export_channel_send(&l->channel, EXPORT_METRICS, x->cq, l, bytes, len,
+					  timeout_ms, x->flushing, &sent);
 	free(bytes);
 	if (err) {
 		refuse(x, l, number, err, len);
@@ -141,14 +148,122 @@ void lane_send(struct exporter *x, struct lane *l)
 	pthread_mutex_unlock(&x->lock);
 }
 
+/* After the Nth failure in a row, N from 1. */
+static void wait_for(struct lane *l, const struct export_answer *answer, unsigned n)
+{
+	uint32_t random, delay_ms;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = UINT32_MAX;
+	l->asked = answer->delay_ms != 0;
+	delay_ms = answer->delay_ms ? answer->delay_ms : export_backoff_ms(n, random);
+	l->not_before_ms = clock_mono_ms() + delay_ms;
+}
+
+/* --- spans --- */
+
+bool lane_is_sending(const struct lane *l)
+{
+	return l->sending || l->sending_spans;
+}
+
+/* Drops batch I. */
+static void drop_batch(struct lane *l, size_t i)
+{
+	spans_unref(l->batches[i]);
+	l->batches_len--;
+	memmove(&l->batches[i], &l->batches[i + 1], (l->batches_len - i) * sizeof(l->batches[0]));
+}
+
+static void lose_batch(struct lane *l, size_t i)
+{
+	l->status.spans_lost += l->batches[i]->len;
+	drop_batch(l, i);
+}
+
+void lane_give_spans(struct lane *l, struct spans *spans)
+{
+	if (l->batches_len == LANE_BATCHES)
+		lose_batch(l, l->sending_spans);
+	l->batches[l->batches_len++] = spans_ref(spans);
+}
+
+/* Whoever takes no traces refuses each batch: it is said once. */
+static void lose_spans(struct exporter *x, struct lane *l, const char *words)
+{
+	pthread_mutex_lock(&x->lock);
+	lose_batch(l, 0);
+	pthread_mutex_unlock(&x->lock);
+	log_write(l->spans_said ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, STAGE,
+		  "%s: does not take traces: %s; give the Collector a pipeline for traces, or "
+		  "remove `traces: true` (logged once, then only counted)",
+		  l->status.url, words);
+	l->spans_said = true;
+}
+
+void lane_send_spans(struct exporter *x, struct lane *l)
+{
+	struct spans *spans = NULL;
+	uint8_t *bytes = NULL;
+	size_t len, sent;
+	int err;
+
+	pthread_mutex_lock(&x->lock);
+	if (l->batches_len)
+		spans = spans_ref(l->batches[0]);
+	l->sending_spans = spans != NULL;
+	pthread_mutex_unlock(&x->lock);
+	if (!spans)
+		return;
+	err = otlp_encode_traces(spans, &x->resource, &bytes, &len);
+	if (!err)
+		err = export_channel_send(&l->channel, EXPORT_TRACES, x->cq, l, bytes, len,
+					  timeout_of(x, l), x->flushing, &sent);
+	free(bytes);
+	spans_unref(spans);
+	if (!err)
+		return;
+	lose_spans(x, l, strerror(-err));
+	pthread_mutex_lock(&x->lock);
+	l->sending_spans = false;
+	pthread_mutex_unlock(&x->lock);
+}
+
+static void settle_spans(struct exporter *x, struct lane *l)
+{
+	struct export_answer answer;
+	uint64_t rejected;
+
+	export_channel_finish(&l->channel, &answer);
+	if (answer.verdict == EXPORT_DROP)
+		lose_spans(x, l, answer.words);
+	pthread_mutex_lock(&x->lock);
+	l->sending_spans = false;
+	if (answer.verdict == EXPORT_DONE) {
+		rejected = answer.rejected > 0 ? (uint64_t)answer.rejected : 0;
+		if (rejected > l->batches[0]->len)
+			rejected = l->batches[0]->len;
+		l->status.spans += l->batches[0]->len - rejected;
+		l->status.spans_lost += rejected;
+		drop_batch(l, 0);
+	}
+	pthread_mutex_unlock(&x->lock);
+	l->spans_failures = answer.verdict == EXPORT_RETRY ? l->spans_failures + 1 : 0;
+	if (answer.verdict == EXPORT_RETRY)
+		wait_for(l, &answer, l->spans_failures);
+}
+
 /* --- the answer --- */
 
 void lane_settle(struct exporter *x, struct lane *l)
 {
 	struct export_answer answer;
-	uint32_t random, delay_ms;
 	bool cut;
 
+	if (l->sending_spans) {
+		settle_spans(x, l);
+		return;
+	}
 	export_channel_finish(&l->channel, &answer);
 	l->retrying = answer.verdict == EXPORT_RETRY;
 	if (answer.verdict != EXPORT_RETRY)
@@ -166,10 +281,5 @@ void lane_settle(struct exporter *x, struct lane *l)
 		note_failure(x, l, answer.verdict == EXPORT_DROP, (int)answer.status, answer.words);
 	if (answer.verdict == EXPORT_DROP)
 		return;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		random = UINT32_MAX;
-	l->asked = answer.delay_ms != 0;
-	delay_ms = answer.delay_ms ? answer.delay_ms
-				   : export_backoff_ms(l->status.consecutive_failures, random);
-	l->not_before_ms = clock_mono_ms() + delay_ms;
+	wait_for(l, &answer, l->status.consecutive_failures);
 }

@@ -12,6 +12,8 @@
 #include "export/otlp.h"
 #include "export/timeline.h"
 
+#define LANE_BATCHES 4 /* of spans that wait */
+
 /* One endpoint. The thread owns every field whose comment names no other owner. */
 struct lane {
 	struct export_channel channel;
@@ -24,7 +26,14 @@ struct lane {
 	bool retrying;
 	bool partial_said, warning_said;
 	struct export_status status; /* under the exporter's lock */
-	struct export_keys *fresh;   /* under the exporter's lock: replaced, not yet in use */
+	/* Under the exporter's lock: spans that wait, the oldest first, which is the one being sent
+	 * where SENDING_SPANS. */
+	struct spans *batches[LANE_BATCHES];
+	size_t batches_len;
+	bool sending_spans;
+	unsigned spans_failures; /* attempts in a row; the thread's own */
+	bool spans_said;
+	struct export_keys *fresh; /* under the exporter's lock: replaced, not yet in use */
 	/* Owned by the thread that calls export_post: */
 	struct export_file known[3]; /* the files that were read last */
 	bool keys_said;
@@ -69,6 +78,11 @@ struct exporter {
 
 /* Sends L the first snapshot if it has not had it, else the newest. */
 void lane_send(struct exporter *x, struct lane *l);
+/* Sends L the oldest batch of spans that waits for it, if there is one. */
+void lane_send_spans(struct exporter *x, struct lane *l);
+/* Gives L a batch, of which it takes a reference. The caller holds the lock. */
+void lane_give_spans(struct lane *l, struct spans *spans);
+bool lane_is_sending(const struct lane *l);
 /* Called after the tag of an export: takes its result and sets the time of the next. */
 void lane_settle(struct exporter *x, struct lane *l);
 

@@ -15,6 +15,7 @@ struct export_status {
 	uint64_t failures; /* dropped for good */
 	uint64_t retries;
 	uint64_t rejected_points;      /* by partial_success */
+	uint64_t spans, spans_lost;    /* accepted; refused, or waiting for too long */
 	uint64_t bytes;                /* of acknowledged requests, as sent */
 	uint64_t last_bytes;           /* ... of the last one */
 	uint64_t last_success_unix_ns; /* 0: never */

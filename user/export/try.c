@@ -12,15 +12,28 @@
 struct attempt {
 	struct export_channel channel;
 	unsigned timeout_ms;
+	enum export_signal signal; /* that was sent last */
 	struct export_answer answer;
 	int err;
 };
+
+static void ask(struct attempt *a, grpc_completion_queue *cq, enum export_signal signal)
+{
+	size_t sent;
+
+	a->signal = signal;
+	a->err = export_channel_send(&a->channel, signal, cq, a, NULL, 0, a->timeout_ms, false,
+				     &sent);
+	if (a->err)
+		return;
+	grpc_completion_queue_next(cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+	export_channel_finish(&a->channel, &a->answer);
+}
 
 static void *attempt_thread(void *arg)
 {
 	struct attempt *a = arg;
 	grpc_completion_queue *cq;
-	size_t sent;
 
 	a->err = export_thread_enter();
 	if (a->err)
@@ -28,12 +41,9 @@ static void *attempt_thread(void *arg)
 	cq = grpc_completion_queue_create_for_next(NULL);
 	a->err = export_channel_open(&a->channel, a->answer.words, sizeof(a->answer.words));
 	if (!a->err)
-		a->err = export_channel_send(&a->channel, cq, a, NULL, 0, a->timeout_ms, false,
-					     &sent);
-	if (!a->err) {
-		grpc_completion_queue_next(cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
-		export_channel_finish(&a->channel, &a->answer);
-	}
+		ask(a, cq, EXPORT_METRICS);
+	if (!a->err && a->answer.status == GRPC_STATUS_OK && a->channel.endpoint->traces)
+		ask(a, cq, EXPORT_TRACES);
 	export_channel_fini(&a->channel);
 	grpc_completion_queue_shutdown(cq);
 	grpc_completion_queue_next(cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
@@ -71,7 +81,8 @@ int export_try(const struct config_endpoint *endpoint, unsigned timeout_ms, char
 	}
 	pthread_join(thread, NULL);
 	err = a.err ? a.err : errno_of(a.answer.status);
-	snprintf(why, why_len, "%s", err && !a.answer.words[0] ? strerror(-err) : a.answer.words);
+	snprintf(why, why_len, "%s%s", err && a.signal == EXPORT_TRACES ? "traces: " : "",
+		 err && !a.answer.words[0] ? strerror(-err) : a.answer.words);
 out:
 	export_channel_fini(&a.channel);
 	return err;

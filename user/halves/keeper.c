@@ -23,6 +23,7 @@
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "base/sandbox.h"
+#include "base/tracekey.h"
 #include "base/turns.h"
 #include "config/config.h"
 #include "config/profiling.h"
@@ -242,17 +243,18 @@ static bool same_targets(const struct config *a, const struct config *b)
 	return a->targets_len == b->targets_len && !memcmp(x, y, a->targets_len * sizeof(x[0]));
 }
 
-/* Ports and all: they are in the programs. */
-static bool same_clocks(const struct config_profile *a, const struct config_profile *b)
+/* Ports and all: they are in the programs, as is the key of traces. */
+static bool same_profile(const struct config_profile *a, const struct config_profile *b)
 {
-	return a->columns == b->columns && config_same_dependencies(a, b);
+	return a->columns == b->columns && config_same_dependencies(a, b) &&
+	       config_same_traces(a, b);
 }
 
 static bool is_changed(const struct config *old, const struct config *new)
 {
 	return !same_targets(old, new) || old->tls_connections != new->tls_connections ||
 	       strcmp(old->state_dir, new->state_dir) != 0 ||
-	       !same_clocks(&old->profile, &new->profile);
+	       !same_profile(&old->profile, &new->profile);
 }
 
 /* The next probe half begins with the new configuration, and everything that both mean stays
@@ -391,13 +393,30 @@ static int load_key(const struct keeper *k, struct siphash_key *host)
 	return 0;
 }
 
+/* The key of traces, in *KEY; *TRACES points to it, or is NULL where there are none. */
+static int load_trace_key(const struct keeper *k, struct siphash_key *key,
+			  const struct siphash_key **traces)
+{
+	const char *path = k->config->profile.traces.key_file;
+	char why[256] = "";
+	int err = path ? tracekey_load(path, key, why, sizeof(why)) : 0;
+
+	*traces = path ? key : NULL;
+	if (err)
+		log_err("run", "profile.traces.key_file: %s %s", path, why);
+	return err;
+}
+
 static int load(struct keeper *k)
 {
 	uint64_t targets[CONFIG_TARGETS_MAX];
-	struct siphash_key host, session;
+	struct siphash_key host, session, key;
+	const struct siphash_key *traces;
 	char why[512] = "";
-	int err = load_key(k, &host);
+	int err = load_trace_key(k, &key, &traces);
 
+	if (!err)
+		err = load_key(k, &host);
 	if (err)
 		return err;
 	number_targets(k->config, targets);
@@ -405,8 +424,9 @@ static int load(struct keeper *k)
 	if (!fdstore_has(k->store, "memory."))
 		log_info("run",
 			 "loading the programs, which the kernel takes a few seconds to verify");
-	err = probe_open_again(k->store, targets, &session, &host, k->watched.len,
+	err = probe_open_again(k->store, targets, &session, traces, &host, k->watched.len,
 			       k->config->tls_connections, &k->probe, why, sizeof(why));
+	explicit_bzero(&key, sizeof(key));
 	explicit_bzero(&host, sizeof(host));
 	explicit_bzero(&session, sizeof(session));
 	if (err) {
@@ -537,6 +557,8 @@ static int begin_talk(struct keeper *k)
 		.timing = k->timing,
 		.no_clocks = k->no_clocks[0] ? k->no_clocks : NULL,
 		.session = probe_session(k->probe),
+		.hashes = probe_hashes(k->probe),
+		.traces = k->config->profile.traces.key_file != NULL,
 		.witness = k->witness != NULL,
 		.missed = k->missed,
 		.kept = k->store != NULL,

@@ -201,6 +201,8 @@ static int send_welcome(struct talk *t, bool resumes)
 	int backlog = resumes ? -1 : t->backlog;
 	struct wire_message m = {
 		.welcome = {.session = {a->session.k0, a->session.k1},
+			    .hashes = {a->hashes.k0, a->hashes.k1},
+			    .traces = a->traces,
 			    .dropped = t->memory->dropped,
 			    .ring_bytes = PROBE_RING_BYTES,
 			    .targets = (uint32_t)a->watched->len,
@@ -547,5 +549,6 @@ void talk_free(struct talk *t)
 		munmap(t->memory, sizeof(*t->memory));
 	ring_counters_close(t->dropped);
 	explicit_bzero(&t->about.session, sizeof(t->about.session));
+	explicit_bzero(&t->about.hashes, sizeof(t->about.hashes));
 	free(t);
 }

@@ -40,10 +40,11 @@ struct talk_about {
 	const struct processes *processes;
 	struct looker *looker;
 	struct sightings *sightings;
-	const uint64_t *execs; /* programs that began in the targets so far */
-	struct timing *timing; /* NULL: the clocks do not run ... */
-	const char *no_clocks; /* ... and why; NULL: they are not wanted */
-	struct siphash_key session;
+	const uint64_t *execs;              /* programs that began in the targets so far */
+	struct timing *timing;              /* NULL: the clocks do not run ... */
+	const char *no_clocks;              /* ... and why; NULL: they are not wanted */
+	struct siphash_key session, hashes; /* as in the welcome, as is */
+	bool traces;
 	bool witness;      /* it says until when it has looked */
 	bool missed, kept; /* as in the welcome */
 	/* The daemon half that was started together with this one is gone. */

@@ -145,6 +145,7 @@ static int take_clocks(struct view *v, const struct wire_clocks *c, const struct
 static bool is_same_ring(const struct wire_welcome *a, const struct wire_welcome *b)
 {
 	return a->session[0] == b->session[0] && a->session[1] == b->session[1] &&
+	       a->hashes[0] == b->hashes[0] && a->hashes[1] == b->hashes[1] &&
 	       a->ring_bytes == b->ring_bytes;
 }
 

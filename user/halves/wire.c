@@ -79,7 +79,7 @@ static bool is_ring(uint32_t bytes)
 static bool is_welcome(const struct wire_welcome *w)
 {
 	return w->targets <= CONFIG_TARGETS_MAX && w->before < WIRE_BEFORES && w->backlog <= 1 &&
-	       w->witness <= 1 && w->missed <= 1 && w->kept <= 1 &&
+	       w->witness <= 1 && w->missed <= 1 && w->kept <= 1 && w->traces <= 1 &&
 	       w->record_version == RECORD_VERSION && is_ring(w->ring_bytes);
 }
 

@@ -25,7 +25,7 @@
 
 /* Of header and bodies. Halves of different versions do not work together, as those of different
  * RECORD_VERSION do not. */
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 
 #define WIRE_TEXT_MAX 320
 #define WIRE_NAME_MAX 128 /* a longer name is cut */
@@ -89,8 +89,11 @@ struct wire_ask {
 };
 
 struct wire_welcome {
-	uint64_t session[2]; /* the key under which the programs hash what is forgotten */
-	uint64_t dropped;    /* records that found no room until the daemon half before went */
+	uint64_t session[2]; /* tells this ring from others */
+	/* The key under which the programs hash what is forgotten: drawn with the session, or the
+	 * operator's own of traces. */
+	uint64_t hashes[2];
+	uint64_t dropped; /* records that found no room until the daemon half before went */
 	uint32_t ring_bytes;
 	uint32_t targets;
 	uint32_t record_version;
@@ -101,6 +104,8 @@ struct wire_welcome {
 			   * have sent something between the two */
 	uint32_t kept;    /* 1: when this probe half ends, everything stays attached for the next
 			   * one, which is to be waited for */
+	uint32_t traces;  /* 1: HASHES is the operator's own */
+	uint32_t pad;
 };
 
 struct wire_target {
@@ -191,7 +196,7 @@ int wire_decode(const void *packet, size_t len, enum wire_side from, struct wire
 _Static_assert(sizeof(struct wire_head) == 8, "wire_head");
 _Static_assert(sizeof(struct wire_hello) == 24, "wire_hello");
 _Static_assert(sizeof(struct wire_ask) == 56, "wire_ask");
-_Static_assert(sizeof(struct wire_welcome) == 56, "wire_welcome");
+_Static_assert(sizeof(struct wire_welcome) == 80, "wire_welcome");
 _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");
 _Static_assert(sizeof(struct wire_state) == 64, "wire_state");
 _Static_assert(sizeof(struct wire_clocks) == 8 + WIRE_TEXT_MAX, "wire_clocks");

@@ -20,7 +20,7 @@ enum { IN_CAME, IN_READ, OUT_LEFT, REPLY_CAME, REPLY_READ, REPLY_LEFT };
 struct leg {
 	const struct exchange *open; /* NULL: it has ended */
 	uint64_t condition;          /* 0: a protocol packet's */
-	uint64_t flow, endpoint, expires_at;
+	uint64_t flow, endpoint, destination, expires_at;
 	uint64_t prepare_ns, reply_ns;
 	uint64_t end_ns; /* UINT64_MAX while it is open */
 	uint32_t pid;    /* where the tap knows it */
@@ -94,6 +94,7 @@ void hops_opened(struct hops *h, const struct exchange *e, const struct record_m
 		.condition = e->peer_protocol ? 0 : e->condition,
 		.flow = message->flow.id,
 		.endpoint = e->endpoint,
+		.destination = e->destination,
 		.expires_at = e->expires_at,
 		.prepare_ns = e->prepare_ns,
 		.end_ns = UINT64_MAX,
@@ -205,6 +206,7 @@ static size_t join_out(struct hop *hop, const struct leg *in, const struct leg *
 		return 0;
 	hop->kind = HOP_FORWARDED;
 	hop->endpoint = out->endpoint;
+	hop->out_expires_at = out->expires_at;
 	hop->has_margin = expiry_unix_ns(in->expires_at) != INT64_MAX &&
 			  expiry_unix_ns(out->expires_at) != INT64_MAX;
 	if (hop->has_margin)
@@ -223,6 +225,7 @@ static size_t join_incoming(struct stay *stay, const struct leg *in, size_t len,
 	size_t n;
 
 	hop->kind = HOP_ANSWERED;
+	hop->in_expires_at = in->expires_at;
 	hop->at_ns[IN_CAME] = in->prepare_ns;
 	hop->at_ns[REPLY_LEFT] = in->reply_ns;
 	r = read_of(tape, in, in->prepare_ns, in->end_ns, &hop->at_ns[IN_READ]);
@@ -242,6 +245,7 @@ static void join_originated(struct stay *stay, const struct leg *out, const stru
 
 	hop->kind = HOP_ORIGINATED;
 	hop->endpoint = out->endpoint;
+	hop->out_expires_at = out->expires_at;
 	for (int i = IN_CAME; i <= OUT_LEFT; i++)
 		hop->at_ns[i] = out->prepare_ns;
 	hop->at_ns[REPLY_CAME] = out->reply_ns;
@@ -262,6 +266,8 @@ static size_t join(struct stay *stay, const struct leg *leg, size_t len, const s
 			      .target = leg->target,
 			      .is_hop = leg->condition != 0};
 	stay->hop.outcome = leg->outcome;
+	stay->hop.destination = leg->destination;
+	stay->hop.condition = leg->condition;
 	memcpy(stay->hop.reject_code, leg->reject_code, sizeof(leg->reject_code));
 	if (leg->shadow) {
 		stay->pid = stay->hop.pid = leg->pid;

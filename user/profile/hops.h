@@ -75,6 +75,10 @@ struct hop {
 	bool has_margin;
 	int64_t margin_ns; /* how much sooner the outgoing Prepare expires */
 	uint64_t endpoint; /* of the outgoing Prepare; 0: there is none */
+	/* Keyed hashes, and the expiry of each Prepare; as the record has them. 0: there is none.
+	 */
+	uint64_t destination, condition;
+	uint64_t in_expires_at, out_expires_at;
 	uint32_t pid, tid; /* 0: not seen */
 	uint64_t at_ns[HOP_MOMENTS];
 };

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "profile/columns.h"
 #include "profile/hops.h"
+#include "profile/in_hand.h"
 #include "profile/tape.h"
 #include "release/vocabulary.h"
 
@@ -31,8 +32,10 @@ _Static_assert(WORD_SPLIT == (int)HOP_SPLIT && WORD_NOT_ALONE == (int)HOP_NOT_AL
 struct live {
 	struct series *series;
 	struct per_peer *per_peer;
+	struct traces *traces; /* may be NULL */
 	struct hops *hops;
 	struct tape *tape;
+	struct in_hand in_hand;
 	enum live_clocks clocks;
 	uint64_t lost, judged_ns;
 	int times[TAPE_CLASSES_MAX + 1], turns[TAPE_CLASSES_MAX + 1]; /* handles */
@@ -72,7 +75,9 @@ struct live *live_new(const struct live_params *params)
 	if (!l)
 		return NULL;
 	l->series = params->series;
-	l->per_peer = per_peer_new(params->series, params->peers, params->name, params->context);
+	l->traces = params->traces;
+	l->per_peer = per_peer_new(params->series, params->peers, params->targets, params->name,
+				   params->context);
 	l->hops = hops_new(LIVE_EXCHANGES);
 	if (!l->per_peer || !l->hops || new_tape(l)) {
 		live_free(l);
@@ -179,6 +184,10 @@ static void take_hop(void *context, const struct hop *hop, const struct hop_colu
 
 	series_count(l->series, METRIC_HOPS, hop->split, 1);
 	per_peer_hop(l->per_peer, hop);
+	if (l->traces)
+		traces_hop(l->traces, hop, columns);
+	if (hop->split == HOP_NOT_ALONE && hop->tid)
+		in_hand_add(&l->in_hand, hop->tid, hop->at_ns[0], hop->at_ns[HOP_MOMENTS - 1]);
 	if (!columns)
 		return;
 	fold(columns, ns);
@@ -213,6 +222,20 @@ static void begin_again(struct live *l)
 	new_tape(l);
 }
 
+_Static_assert(THREAD_ON_CPU == (int)STRIP_ON && THREAD_WAITING == (int)STRIP_WAITING &&
+		       THREAD_NOT_RUNNABLE == (int)STRIP_BLOCKED && THREADS == (int)STRIP_STATES,
+	       "a word for each state");
+
+/* Nothing that began before UNTIL_NS is still to be judged, unless it hangs. */
+static void count_in_hand(struct live *l, uint64_t until_ns)
+{
+	uint64_t ns[STRIP_STATES] = {0};
+
+	in_hand_settle(&l->in_hand, l->tape, until_ns, ns);
+	for (unsigned i = 0; i < STRIP_STATES; i++)
+		series_count(l->series, METRIC_IN_HAND, i, (int64_t)ns[i]);
+}
+
 static void judge(struct live *l, uint64_t until_ns)
 {
 	uint64_t oldest_ns;
@@ -220,11 +243,14 @@ static void judge(struct live *l, uint64_t until_ns)
 	if (hops_full(l->hops))
 		hops_begin_again(l->hops, until_ns + SHADOW_NS);
 	hops_judge_until(l->hops, l->tape, until_ns, take_hop, l);
+	if (l->traces)
+		traces_settle(l->traces, until_ns);
 	oldest_ns = hops_oldest_ns(l->hops);
 	if (oldest_ns > until_ns)
 		oldest_ns = until_ns;
 	if (oldest_ns + HANGS_NS < until_ns)
 		oldest_ns = until_ns - HANGS_NS;
+	count_in_hand(l, oldest_ns);
 	if (oldest_ns > TLS_NS)
 		tape_forget(l->tape, oldest_ns - TLS_NS);
 }

@@ -18,6 +18,7 @@
 #include "bpf/tape.h"
 #include "exchange/exchange.h"
 #include "profile/per_peer.h"
+#include "profile/traces.h"
 #include "release/series.h"
 
 #define LIVE_EXCHANGES 4096  /* in hand, or not judged yet */
@@ -28,8 +29,10 @@ struct live;
 struct live_params {
 	struct series *series; /* borrowed */
 	size_t peers;          /* that have series of their own */
+	size_t targets;
 	per_peer_name *name;
-	void *context; /* of NAME */
+	void *context;         /* of NAME */
+	struct traces *traces; /* borrowed; gets every hop; NULL: there are no traces */
 	/* The dependencies by number, from 1; NULL: there is none, or no clock. */
 	const char *dependencies[TAPE_CLASSES_MAX + 1];
 };

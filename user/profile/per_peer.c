@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/shared.h"
 #include "release/vocabulary.h"
 
 #define CODES_MAX 32 /* of RFC 27, and one for all others */
@@ -22,11 +23,14 @@ struct per_peer {
 	per_peer_name *name;
 	void *context;
 	size_t max, len;
+	size_t targets;
+	size_t taken[SHARED_TARGETS_MAX]; /* places, by each target */
 	struct peer_series list[PER_PEER_MAX];
 	struct peer_series other; /* its name is NULL until it is needed */
 };
 
-struct per_peer *per_peer_new(struct series *series, size_t max, per_peer_name *name, void *context)
+struct per_peer *per_peer_new(struct series *series, size_t max, size_t targets,
+			      per_peer_name *name, void *context)
 {
 	struct per_peer *p = calloc(1, sizeof(*p));
 
@@ -34,6 +38,7 @@ struct per_peer *per_peer_new(struct series *series, size_t max, per_peer_name *
 		return NULL;
 	p->series = series;
 	p->max = max < PER_PEER_MAX ? max : PER_PEER_MAX;
+	p->targets = targets < SHARED_TARGETS_MAX ? targets : SHARED_TARGETS_MAX;
 	p->name = name;
 	p->context = context;
 	return p;
@@ -86,20 +91,54 @@ static struct peer_series *find_other(struct per_peer *p)
 	return &p->other;
 }
 
-/* NULL when memory is short. */
+/* May TARGET have a place more? Half of them are kept for all targets alike, the others are for
+ * who comes first. */
+static bool has_place(const struct per_peer *p, unsigned target)
+{
+	size_t kept = 0, each = p->targets ? p->max / 2 / p->targets : 0;
+
+	if (target >= p->targets)
+		return false;
+	for (size_t i = 0; i < p->targets; i++) {
+		if (i != target && p->taken[i] < each)
+			kept += each - p->taken[i];
+	}
+	return p->len + kept < p->max;
+}
+
 static struct peer_series *find(struct per_peer *p, uint64_t endpoint)
 {
-	char name[PER_PEER_NAME_LEN];
-
 	for (size_t i = 0; i < p->len; i++) {
 		if (p->list[i].endpoint == endpoint)
 			return &p->list[i];
 	}
-	if (p->len == p->max || !p->name(p->context, endpoint, name, sizeof(name)))
+	return NULL;
+}
+
+/* The series of ENDPOINT, to which TARGET has sent. NULL when memory is short. */
+static struct peer_series *find_or_make(struct per_peer *p, uint64_t endpoint, unsigned target)
+{
+	struct peer_series *s = find(p, endpoint);
+	char name[PER_PEER_NAME_LEN];
+
+	if (s)
+		return s;
+	if (!has_place(p, target) || !p->name(p->context, endpoint, name, sizeof(name)))
 		return find_other(p);
-	if (!begin(p, &p->list[p->len], endpoint, name))
+	s = &p->list[p->len];
+	if (!begin(p, s, endpoint, name))
 		return NULL;
-	return &p->list[p->len++];
+	p->len++;
+	p->taken[target]++;
+	return s;
+}
+
+/* The same where an exchange with it has been counted before. */
+static struct peer_series *find_counted(struct per_peer *p, uint64_t endpoint)
+{
+	struct peer_series *s = find(p, endpoint);
+
+	return s ? s : find_other(p);
 }
 
 static void count_code(struct per_peer *p, struct peer_series *s, const char *code)
@@ -119,7 +158,7 @@ void per_peer_exchange(struct per_peer *p, const struct exchange *e)
 	if (!p->max || e->role == RECORD_ROLE_SERVER || !exchange_counts(e) || e->peer_protocol ||
 	    !e->endpoint || e->outcome == OUTCOME_OPEN)
 		return;
-	s = find(p, e->endpoint);
+	s = find_or_make(p, e->endpoint, e->target);
 	if (!s)
 		return;
 	series_add(p->series, s->outcomes[e->outcome], 1);
@@ -137,7 +176,7 @@ void per_peer_hop(struct per_peer *p, const struct hop *hop)
 	if (!p->max || hop->kind != HOP_FORWARDED || !hop->endpoint ||
 	    !hops_times(hop, &hold, &peer))
 		return;
-	s = find(p, hop->endpoint);
+	s = find_counted(p, hop->endpoint);
 	if (!s)
 		return;
 	series_put_time(p->series, s->parts[PEER_PART_HOLD], hold);
@@ -147,7 +186,7 @@ void per_peer_hop(struct per_peer *p, const struct hop *hop)
 int per_peer_amount(void *context, uint64_t endpoint)
 {
 	struct per_peer *p = context;
-	const struct peer_series *s = endpoint && p->max ? find(p, endpoint) : NULL;
+	const struct peer_series *s = endpoint && p->max ? find_counted(p, endpoint) : NULL;
 
 	return s ? s->amount : -1;
 }

@@ -4,9 +4,10 @@
  * times and value. Which peer is it?
  *
  * A peer is the endpoint that the target's Prepares go to, named by host and path. At most
- * PER_PEER_MAX have series of their own, those that come first; all others are together under
- * PER_PEER_OTHER, as is a peer whose name is not known yet. What the target answers itself, and
- * what came in, belongs to no peer here.
+ * PER_PEER_MAX have series of their own, those that come first, of which half are shared evenly by
+ * the targets: so none keeps the peers of another from having theirs. All others are together under
+ * PER_PEER_OTHER, as is a peer whose name is not known yet, and one with which no exchange has been
+ * counted. What the target answers itself, and what came in, belongs to no peer here.
  *
  * All of these metrics are of audience OWN.
  */
@@ -30,10 +31,10 @@ typedef bool per_peer_name(void *context, uint64_t endpoint, char *name, size_t 
 
 struct per_peer;
 
-/* SERIES is borrowed. MAX, up to PER_PEER_MAX, peers have series of their own; 0: nothing is
- * counted. NULL when memory is short. */
-struct per_peer *per_peer_new(struct series *series, size_t max, per_peer_name *name,
-			      void *context);
+/* SERIES is borrowed. MAX, up to PER_PEER_MAX, peers of TARGETS targets have series of their own;
+ * 0: nothing is counted. NULL when memory is short. */
+struct per_peer *per_peer_new(struct series *series, size_t max, size_t targets,
+			      per_peer_name *name, void *context);
 void per_peer_free(struct per_peer *p); /* accepts NULL */
 
 /* An exchange has ended, and it is known whose it was. */

@@ -78,6 +78,8 @@
 	       "Time that a packet's connector waited for a dependency, by dependency") \
 	METRIC(DEPENDENCY_TURNS, "telltale_dependency_turns_total", SUM, OWN, NO_LOSS, \
 	       "Questions to a dependency in packets whose time was split, by dependency") \
+	METRIC(IN_HAND, "telltale_in_hand_ns_total", SUM, OWN, NO_LOSS, \
+	       "What threads did while they had several packets in hand, by state") \
 	METRIC(CLOCKS, "telltale_clocks", GAUGE, OWN, NO_LOSS, \
 	       "1 while the clocks of the targets' threads run, 0 when they are off, -1 when the " \
 	       "kernel refuses them") \
@@ -87,6 +89,8 @@
 	       "Events of the clocks whose writing was timed, one in 64") \
 	METRIC(CLOCKS_TIMED_NS, "telltale_clocks_timed_ns_total", SUM, OWN, NO_LOSS, \
 	       "Time that writing these took, in the threads that they are about") \
+	METRIC(SPANS_DROPPED, "telltale_spans_dropped_total", SUM, OWN, NO_LOSS, \
+	       "Spans of traces that found no room between two exports") \
 	METRIC(PROGRAMS_MISSED, "telltale_programs_missed_total", SUM, OWN, NO_LOSS, \
 	       "Runs of telltale's programs that the kernel left out") \
 	METRIC(OWN_CPU, "telltale_cpu_ms_total", SUM, OWN, NO_LOSS, \
@@ -150,6 +154,10 @@
 	       "Attempts that have failed since the last acknowledged one, by endpoint") \
 	METRIC(EXPORT_STATUS, "telltale_export_last_status", GAUGE, OWN, NO_LOSS, \
 	       "How the last attempt ended, as gRPC status code, by endpoint; 0: well, -1: none yet") \
+	METRIC(EXPORT_SPANS, "telltale_export_spans_total", SUM, OWN, NO_LOSS, \
+	       "Spans of traces that a collector accepted, by endpoint") \
+	METRIC(EXPORT_SPANS_LOST, "telltale_export_spans_lost_total", SUM, OWN, NO_LOSS, \
+	       "Spans of traces that a collector refused, or that waited too long for it, by endpoint") \
 	METRIC(PRIVACY_STATE, "telltale_privacy_state_total", SUM, OWN, BY_LABEL, \
 	       "What went wrong with the state of the continual mechanism, by event") \
 	METRIC(HISTORY_FAILURES, "telltale_history_failures_total", SUM, OWN, BY_LABEL, \

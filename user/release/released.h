@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * released.h - one snapshot of everything that may leave the host.
+ * released.h - one snapshot of all figures that may leave the host.
  *
- * Only privacy makes snapshots, and the exporters accept nothing else. A snapshot is immutable and
- * reference-counted, also across threads. Its strings live as long as it does.
+ * Only privacy makes snapshots, and the exporters accept nothing else but spans.h. A snapshot is
+ * immutable and reference-counted, also across threads. Its strings live as long as it does.
  */
 #ifndef TELLTALE_RELEASED_H
 #define TELLTALE_RELEASED_H

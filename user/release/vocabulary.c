@@ -21,7 +21,8 @@ static const struct word outcomes[] = {OUTCOME_WORDS(WORD)}, losts[] = {LOST_WOR
 			 statuses[] = {STATUS_WORDS(WORD)}, documents[] = {DOCUMENT_WORDS(WORD)},
 			 doubts[] = {DOUBT_WORDS(WORD)}, unvalued[] = {UNVALUED_WORDS(WORD)},
 			 peer_parts[] = {PEER_PART_WORDS(WORD)}, columns[] = {COLUMN_WORDS(WORD)},
-			 splits[] = {SPLIT_WORDS(WORD)}, halves[] = {HALF_WORDS(WORD)},
+			 splits[] = {SPLIT_WORDS(WORD)}, threads[] = {THREAD_WORDS(WORD)},
+			 halves[] = {HALF_WORDS(WORD)},
 			 records[] = {RECORD_WORDS(WORD) REFUSED_WORDS(WORD)};
 
 #define SAME(id, ...) _Static_assert(RECORD_WORD_##id == RECORD_##id - 1, "a record's number");
@@ -64,6 +65,7 @@ const struct vocabulary vocabulary_unvalued = {"reason", unvalued, LEN(unvalued)
 const struct vocabulary vocabulary_peer_parts = {"part", peer_parts, LEN(peer_parts)};
 const struct vocabulary vocabulary_columns = {"column", columns, LEN(columns)};
 const struct vocabulary vocabulary_splits = {"split", splits, LEN(splits)};
+const struct vocabulary vocabulary_threads = {"state", threads, LEN(threads)};
 const struct vocabulary vocabulary_halves = {"half", halves, LEN(halves)};
 const struct vocabulary vocabulary_codes = {"code", codes, LEN(codes)};
 

@@ -30,7 +30,7 @@ extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary
 	vocabulary_state, vocabulary_history, vocabulary_kinds, vocabulary_streams,
 	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes,
 	vocabulary_doubts, vocabulary_unvalued, vocabulary_peer_parts, vocabulary_columns,
-	vocabulary_splits, vocabulary_halves;
+	vocabulary_splits, vocabulary_threads, vocabulary_halves;
 
 /* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
 unsigned vocabulary_code(const char *code);
@@ -117,6 +117,12 @@ enum {
 	COLUMN_WORDS(WORD)
 #undef WORD
 		COLUMNS
+};
+enum {
+#define WORD(id, ...) THREAD_##id,
+	THREAD_WORDS(WORD)
+#undef WORD
+		THREADS
 };
 enum {
 #define WORD(id, ...) HALF_##id,

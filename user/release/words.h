@@ -230,6 +230,12 @@
 	WORD(THREADS, "several_threads", NO_LOSS)  /* one read the Prepare, another the reply */ \
 	WORD(NO_REPLY, "no_reply", NO_LOSS)        /* it has no end */
 
+/* What a thread does: enum strip_state. */
+#define THREAD_WORDS(WORD) \
+	WORD(ON_CPU, "on_cpu", NO_LOSS) \
+	WORD(WAITING, "waiting_for_cpu", NO_LOSS)       /* it could run */ \
+	WORD(NOT_RUNNABLE, "not_runnable", NO_LOSS)     /* it waits for data, a lock, a disk, or was stopped */
+
 /* telltale's own two processes. */
 #define HALF_WORDS(WORD) \
 	WORD(PROBE, "probe", NO_LOSS)   /* attaches, and looks at processes */ \

@@ -223,6 +223,18 @@ static enum host_verdict look_at_namespaces(char *words, size_t len)
 
 #define RING_BYTES (1u << 16)
 
+/* It may work for who runs the check, and not for the next one. */
+static void add_paranoid(char *words, size_t len)
+{
+	size_t used = strlen(words);
+
+	if (sampler_paranoid() > 2 && !strstr(words, "perf_event_paranoid"))
+		snprintf(words + used, len - used,
+			 "; kernel.perf_event_paranoid is %d: on some kernels stacks then take "
+			 "CAP_SYS_ADMIN, so run `telltale profile` as root, or set it to 2",
+			 sampler_paranoid());
+}
+
 /* The programs of `telltale profile` are loaded and taken away again. */
 static enum host_verdict look_at_profile(char *words, size_t len)
 {
@@ -244,6 +256,7 @@ static enum host_verdict look_at_profile(char *words, size_t len)
 		snprintf(words, len, "columns and stacks; this kernel shows no dependencies");
 	else
 		snprintf(words, len, "columns, dependencies and stacks");
+	add_paranoid(words, len);
 	if (!timing || !sampler)
 		verdict = HOST_WARN;
 	timing_close(timing);

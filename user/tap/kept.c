@@ -54,7 +54,7 @@ static bool same(const struct kept_memory *a, const struct kept_memory *b)
 {
 	uint64_t len = a->targets_len < b->targets_len ? a->targets_len : b->targets_len;
 
-	return a->build == b->build && a->host == b->host &&
+	return a->build == b->build && a->host == b->host && a->traces == b->traces &&
 	       a->tls_connections == b->tls_connections && len <= SHARED_TARGETS_MAX &&
 	       !memcmp(a->targets, b->targets, len * sizeof(a->targets[0]));
 }
@@ -213,7 +213,8 @@ void kept_put(struct kept *k, const struct telltale_bpf *skel, const struct kept
 	i = 0;
 	bpf_object__for_each_program(program, skel->obj)
 	{
-		err = err ? err : put_one(k, "program", i++, bpf_program__fd(program));
+		err = err ? err : put_one(k, "program", i, k->programs[i]);
+		i++;
 	}
 	memory = err ? -1 : write_memory(m);
 	if (memory < 0)
@@ -228,8 +229,6 @@ int kept_program(const struct kept *k, const struct telltale_bpf *skel,
 	struct bpf_program *program;
 	unsigned i = 0;
 
-	if (!k->again)
-		return bpf_program__fd(wanted);
 	bpf_object__for_each_program(program, skel->obj)
 	{
 		if (program == wanted)

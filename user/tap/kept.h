@@ -30,12 +30,13 @@ struct bpf_program;
 
 /* What a loading was made with, and what was found out then. */
 struct kept_memory {
-	uint64_t build; /* of the programs */
-	uint64_t host;  /* tells whether the host key is the same */
+	uint64_t build;  /* of the programs */
+	uint64_t host;   /* tells whether the host key is the same */
+	uint64_t traces; /* likewise of the key of traces; 0: there is none */
 	uint64_t tls_connections;
 	uint64_t targets[SHARED_TARGETS_MAX]; /* tells which they are, in their order */
 	uint64_t targets_len;
-	struct siphash_key session;
+	struct siphash_key session, hashes;
 	struct load_plan plan;
 	char witness_why[192];
 	uint32_t way; /* enum uprobe_way */
@@ -46,10 +47,10 @@ struct kept_memory {
 #define KEPT_WHAT_MAX 64 /* with the NUL */
 
 struct kept {
-	struct fdstore *store; /* borrowed; NULL: nothing is kept */
-	uint64_t number;       /* of this loading */
-	bool again;            /* it was loaded by a probe half before this one */
-	int programs[KEPT_PROGRAMS];
+	struct fdstore *store;       /* borrowed; NULL: nothing is kept */
+	uint64_t number;             /* of this loading */
+	bool again;                  /* it was loaded by a probe half before this one */
+	int programs[KEPT_PROGRAMS]; /* those of the object, in its order; -1: not loaded */
 	int processes; /* the map of that name of a loading whose place is taken; -1: none */
 };
 
@@ -60,7 +61,7 @@ void kept_describe(struct kept_memory *m, const struct siphash_key *host);
  * sets *FOUND to what is remembered of it. False: there is none. */
 bool kept_take(struct kept *k, struct telltale_bpf *skel, const struct kept_memory *wanted,
 	       struct kept_memory *found);
-/* SKEL has been loaded: it is put into keeping, whole or not at all. */
+/* SKEL's maps and the programs have been loaded: they are put into keeping, all or none. */
 void kept_put(struct kept *k, const struct telltale_bpf *skel, const struct kept_memory *m);
 /* The descriptor of WANTED, a program of SKEL, whoever has loaded it; -1: it is not loaded. */
 int kept_program(const struct kept *k, const struct telltale_bpf *skel,

@@ -128,19 +128,11 @@ int load_keep_user_reads(void)
 	return 0;
 }
 
-uint64_t load_missed(const struct bpf_object *object)
+uint64_t load_missed(int program)
 {
-	struct bpf_program *program;
-	uint64_t missed = 0;
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
 
-	bpf_object__for_each_program(program, object)
-	{
-		struct bpf_prog_info info = {0};
-		uint32_t len = sizeof(info);
-
-		if (bpf_program__fd(program) >= 0 &&
-		    !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len))
-			missed += info.recursion_misses;
-	}
-	return missed;
+	return program >= 0 && !bpf_obj_get_info_by_fd(program, &info, &len) ? info.recursion_misses
+									     : 0;
 }

@@ -14,9 +14,9 @@
 
 struct bpf_object;
 
-/* Runs of OBJECT's programs that the kernel left out since they were loaded, as it does where a
- * program would interrupt itself. It says so since Linux 5.12. */
-uint64_t load_missed(const struct bpf_object *object);
+/* Runs of a program (a descriptor; -1: none) that the kernel left out since it was loaded, as it
+ * does where a program would interrupt itself. It says so since Linux 5.12; 0 before. */
+uint64_t load_missed(int program);
 
 struct load_plan {
 	bool tls;     /* the uprobe programs */

@@ -32,11 +32,13 @@ static int exec_begun(void *context, void *record, size_t size)
 
 /* --- what a probe half before this one has loaded -------------------------------------------- */
 
-static void describe(const struct probe *p, const uint64_t *targets, const struct siphash_key *host,
+static void describe(const struct probe *p, const uint64_t *targets,
+		     const struct siphash_key *traces, const struct siphash_key *host,
 		     struct kept_memory *m)
 {
 	memset(m, 0, sizeof(*m));
 	kept_describe(m, host);
+	m->traces = traces ? kept_hash(traces, sizeof(*traces)) : 0;
 	if (targets)
 		memcpy(m->targets, targets, p->targets_len * sizeof(targets[0]));
 	m->targets_len = p->targets_len;
@@ -56,6 +58,7 @@ static bool take_kept(struct probe *p, const struct kept_memory *wanted)
 		return false;
 	}
 	p->session = m.session;
+	p->hashes = m.hashes;
 	p->plan = m.plan;
 	p->way = (enum uprobe_way)m.way;
 	p->cookies = m.cookies;
@@ -68,6 +71,7 @@ static bool take_kept(struct probe *p, const struct kept_memory *wanted)
 static void put_kept(struct probe *p, struct kept_memory *m)
 {
 	m->session = p->session;
+	m->hashes = p->hashes;
 	m->plan = p->plan;
 	m->way = p->way;
 	m->cookies = p->cookies;
@@ -89,9 +93,9 @@ static int open_maps(struct probe *p)
 }
 
 int probe_open_again(struct fdstore *store, const uint64_t *targets,
-		     const struct siphash_key *session, const struct siphash_key *host,
-		     size_t targets_len, size_t tls_connections, struct probe **out, char *why,
-		     size_t why_len)
+		     const struct siphash_key *session, const struct siphash_key *traces,
+		     const struct siphash_key *host, size_t targets_len, size_t tls_connections,
+		     struct probe **out, char *why, size_t why_len)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 	struct kept_memory memory;
@@ -101,13 +105,16 @@ int probe_open_again(struct fdstore *store, const uint64_t *targets,
 	if (!p)
 		return -ENOMEM;
 	p->exec = p->states = p->kept.processes = -1;
+	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
+		p->kept.programs[i] = -1;
 	p->kept.store = store;
 	p->session = *session;
+	p->hashes = traces ? *traces : *session;
 	p->targets_len = targets_len;
 	p->tls_connections = tls_connections;
 	p->pids_are_ours = namespaces_pids_are_hosts();
 	p->detacher = detacher_new();
-	describe(p, targets, host, &memory);
+	describe(p, targets, traces, host, &memory);
 	again = p->detacher && take_kept(p, &memory);
 	if (!p->detacher)
 		err = -ENOMEM;
@@ -132,8 +139,8 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
 	       size_t targets_len, size_t tls_connections, struct probe **out, char *why,
 	       size_t why_len)
 {
-	return probe_open_again(NULL, NULL, session, host, targets_len, tls_connections, out, why,
-				why_len);
+	return probe_open_again(NULL, NULL, session, NULL, host, targets_len, tls_connections, out,
+				why, why_len);
 }
 
 bool probe_goes_on(const struct probe *p)
@@ -144,6 +151,11 @@ bool probe_goes_on(const struct probe *p)
 struct siphash_key probe_session(const struct probe *p)
 {
 	return p->session;
+}
+
+struct siphash_key probe_hashes(const struct probe *p)
+{
+	return p->hashes;
 }
 
 unsigned probe_attached_anew(const struct probe *p)
@@ -165,8 +177,11 @@ void probe_close(struct probe *p)
 	detacher_free(p->detacher, DETACH_MS);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->execs);
+	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
+		probe_close_fd(&p->kept.programs[i]);
 	telltale_bpf__destroy(p->skel);
 	explicit_bzero(&p->session, sizeof(p->session));
+	explicit_bzero(&p->hashes, sizeof(p->hashes));
 	free(p->tapped);
 	free(p);
 }
@@ -355,7 +370,11 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
 
 uint64_t probe_missed(const struct probe *p)
 {
-	return load_missed(p->skel->obj);
+	uint64_t missed = 0;
+
+	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
+		missed += load_missed(p->kept.programs[i]);
+	return missed;
 }
 
 void probe_new_reader(struct probe *p)

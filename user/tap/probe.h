@@ -52,14 +52,18 @@ int probe_open(const struct siphash_key *session, const struct siphash_key *host
  * size, and the targets that it had and this one has have the same numbers, nothing is loaded:
  * those go on, with the session key they have. Else these are loaded, and take the place of the
  * others where they are attached to the same. TARGETS: for each a number that tells it from others.
+ * TRACES, where it is not NULL, keys what SESSION else does, which then only tells this loading
+ * from others; those of another such key do not go on.
  */
 int probe_open_again(struct fdstore *store, const uint64_t *targets,
-		     const struct siphash_key *session, const struct siphash_key *host,
-		     size_t targets_len, size_t tls_connections, struct probe **out, char *why,
-		     size_t why_len);
+		     const struct siphash_key *session, const struct siphash_key *traces,
+		     const struct siphash_key *host, size_t targets_len, size_t tls_connections,
+		     struct probe **out, char *why, size_t why_len);
 /* Do programs go on that another process has loaded? */
 bool probe_goes_on(const struct probe *p);
 struct siphash_key probe_session(const struct probe *p);
+/* The key of all hashes but those of bearer tokens: that of traces, or the session's. */
+struct siphash_key probe_hashes(const struct probe *p);
 /* How many cgroups and TLS libraries were attached to which a probe half before this was not. */
 unsigned probe_attached_anew(const struct probe *p);
 /* All cgroups, or everything, is attached to that there is: what a probe half before this one left

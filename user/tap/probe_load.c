@@ -6,18 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "tap/parts.h"
 
 /* A run that needs more steps goes on in the program of its kind. */
-static int fill_continuations(struct telltale_bpf *skel)
+static int fill_continuations(const struct probe *p)
 {
+	const struct telltale_bpf *skel = p->skel;
 	const struct {
 		const struct bpf_map *map;
 		const struct bpf_program *program;
@@ -33,11 +33,10 @@ static int fill_continuations(struct telltale_bpf *skel)
 
 	for (size_t i = 0; i < sizeof(continuations) / sizeof(continuations[0]); i++) {
 		uint32_t zero = 0;
-		int fd = bpf_program__fd(continuations[i].program);
+		int fd = probe_program(p, continuations[i].program);
 
-		if (!bpf_program__autoload(continuations[i].program))
-			continue;
-		if (bpf_map_update_elem(bpf_map__fd(continuations[i].map), &zero, &fd, BPF_ANY))
+		if (fd >= 0 &&
+		    bpf_map_update_elem(bpf_map__fd(continuations[i].map), &zero, &fd, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -45,25 +44,10 @@ static int fill_continuations(struct telltale_bpf *skel)
 
 static void choose_uprobes(struct probe *p)
 {
-	struct bpf_program *const both[] = {
-		p->skel->progs.tls_write,   p->skel->progs.tls_read,    p->skel->progs.tls_write_ex,
-		p->skel->progs.tls_read_ex, p->skel->progs.tls_stepped, p->skel->progs.tls_walked,
-	};
-	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
-					     p->skel->progs.tls_read_enter};
-
 	p->way = uprobe_choose_way();
 	p->cookies = uprobe_has_cookies();
 	p->skel->rodata->tls_sessions = p->way == UPROBE_SESSIONS;
 	p->skel->rodata->tls_cookies = p->cookies;
-	uprobe_set_way(p->skel->progs.tls_ended, p->way, UPROBE_ENTRY);
-	uprobe_set_way(p->skel->progs.tls_begun, p->way, UPROBE_ENTRY);
-	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
-		uprobe_set_way(both[i], p->way, probe_returns(p));
-	for (size_t i = 0; i < sizeof(enter) / sizeof(enter[0]); i++) {
-		uprobe_set_way(enter[i], p->way, UPROBE_ENTRY);
-		bpf_program__set_autoload(enter[i], p->way != UPROBE_SESSIONS);
-	}
 }
 
 /* What cannot be tried is taken to be harmless: attaching will not work any better. */
@@ -114,51 +98,28 @@ void probe_explain_load(int err, char *why, size_t why_len)
 		 fix);
 }
 
-/*
- * Without a kernel's BTF the library loads no object that has programs fitted to the kernel, though
- * these are not to be loaded. It is given the object's own instead, which nothing is fitted to.
- */
-static struct telltale_bpf *open_without_btf(void)
-{
-	struct telltale_bpf *skel = telltale_bpf__open();
-	int fd = skel ? memfd_create("btf", MFD_CLOEXEC) : -1;
-	char path[32];
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = path);
-	const void *raw;
-	uint32_t len;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	raw = skel ? btf__raw_data(bpf_object__btf(skel->obj), &len) : NULL;
-	if (fd < 0 || !raw || write(fd, raw, len) != (ssize_t)len) {
-		if (fd >= 0)
-			close(fd);
-		return skel;
-	}
-	telltale_bpf__destroy(skel);
-	skel = telltale_bpf__open_opts(&opts);
-	/* It is read when the object is loaded: the descriptor stays open. */
-	return skel;
-}
-
-/* Opens the programs, sets their parameters, and loads those that the plan has. */
-static int load(struct probe *p, const struct siphash_key *session, const struct siphash_key *host)
+/* Opens the object, sets its parameters, and makes its maps. */
+static int make_maps(struct probe *p, const struct siphash_key *hashes,
+		     const struct siphash_key *host)
 {
 	/* Some more for connections on which the targets answer. */
 	const size_t targets = p->targets_len ? p->targets_len : 1;
 	const size_t reserve = (p->tls_connections / 8 / targets + 1) * targets;
+	struct bpf_program *program;
 	int err;
 
-	p->skel = load_has_btf() ? telltale_bpf__open() : open_without_btf();
+	p->skel = parts_open();
 	if (!p->skel)
 		return errno ? -errno : -ENOMEM;
-	*(struct siphash_key *)&p->skel->rodata->session_secret = *session;
+	*(struct siphash_key *)&p->skel->rodata->session_secret = *hashes;
 	*(struct siphash_key *)&p->skel->rodata->host_secret = *host;
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->tls_share = p->tls_connections / targets;
 	p->skel->rodata->tls_reserve = reserve / targets;
-	load_choose(p->skel->obj, &p->plan);
 	if (p->plan.tls)
 		choose_uprobes(p);
+	bpf_object__for_each_program(program, p->skel->obj)
+		bpf_program__set_autoload(program, false);
 	err = bpf_map__set_max_entries(p->skel->maps.ring, PROBE_RING_BYTES);
 	if (!err)
 		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
@@ -166,54 +127,37 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	return err ? err : telltale_bpf__load(p->skel);
 }
 
-/* Are the programs of the witness taken? Tried by themselves, in small maps, because trying all
- * takes seconds. */
-static void try_witness(struct probe *p)
+static void leave_witness(struct probe *p, int err)
 {
-	struct telltale_bpf *skel = p->plan.witness ? telltale_bpf__open() : NULL;
-	struct bpf_program *program;
-	int err = -EOPNOTSUPP;
-
-	if (skel) {
-		bpf_object__for_each_program(program, skel->obj) bpf_program__set_autoload(
-			program, bpf_program__type(program) == BPF_PROG_TYPE_TRACING);
-		bpf_map__set_max_entries(skel->maps.ring, 4096);
-		bpf_map__set_max_entries(skel->maps.tls_flows, 1);
-		err = telltale_bpf__load(skel);
-		telltale_bpf__destroy(skel);
-	}
-	p->plan.witness = !err;
-	if (err &&
-	    !lacks_sys("the programs that look at sockets", p->witness_why, sizeof(p->witness_why)))
+	p->plan.witness = false;
+	if (!lacks_sys("the programs that look at sockets", p->witness_why, sizeof(p->witness_why)))
 		snprintf(p->witness_why, sizeof(p->witness_why),
 			 "the kernel does not take the programs that look at sockets (%s): it has "
-			 "no BTF, or is older than 5.16",
+			 "no BTF, is older than 5.16, or is in lockdown mode confidentiality",
 			 strerror(-err));
 }
 
-/* Everything; or, when that is refused, everything but TLS. What is refused then is announced as
- * the first time. */
-static int load_what_can_be(struct probe *p, const struct siphash_key *session,
-			    const struct siphash_key *host)
+/* Everything that the kernel takes; without the programs for sockets nothing. */
+int probe_load(struct probe *p, const struct siphash_key *host)
 {
-	int err = load_keep_user_reads(), again;
+	int err = load_keep_user_reads(), errs[PARTS];
 
 	if (err)
 		return err;
 	load_plan(&p->plan);
-	try_witness(p);
-	err = load(p, session, host);
-	if (!err || !p->plan.tls || err == -ENOMEM)
+	err = make_maps(p, &p->hashes, host);
+	if (err)
 		return err;
-	telltale_bpf__destroy(p->skel);
-	load_without_tls(&p->plan, err);
-	again = load(p, session, host);
-	return again ? err : 0;
-}
-
-int probe_load(struct probe *p, const struct siphash_key *host)
-{
-	int err = load_what_can_be(p, &p->session, host);
-
-	return err ? err : fill_continuations(p->skel);
+	if (!p->plan.witness)
+		leave_witness(p, -EOPNOTSUPP);
+	parts_load(p->skel, &p->plan, p->way, p->kept.programs, errs);
+	if (errs[PART_SOCKETS] || errs[PART_SOCKETS_MORE])
+		return errs[PART_SOCKETS] ? errs[PART_SOCKETS] : errs[PART_SOCKETS_MORE];
+	if (errs[PART_TLS] == -ENOMEM)
+		return errs[PART_TLS];
+	if (errs[PART_TLS])
+		load_without_tls(&p->plan, errs[PART_TLS]);
+	if (errs[PART_WITNESS])
+		leave_witness(p, errs[PART_WITNESS]);
+	return fill_continuations(p);
 }

@@ -28,7 +28,7 @@ struct probe {
 	bool unbounded;   /* not every closed socket is seen: flows_max stays 0 */
 	int exec, states; /* links; -1: none */
 	struct kept kept;
-	struct siphash_key session;
+	struct siphash_key session, hashes;
 	unsigned anew;        /* attached where a probe half before this one was not */
 	_Atomic bool leaving; /* another one goes on: nothing is detached */
 	pid_t *tapped;        /* processes whose TLS is read, until it is settled */
@@ -67,7 +67,7 @@ static inline enum uprobe_when probe_returns(const struct probe *p)
 	return p->way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN;
 }
 
-/* Loads everything that this kernel takes, with the session's key and HOST's; says in P what it is
+/* Loads everything that this kernel takes, with the key of hashes and HOST's; says in P what it is
  * and why not more. 0 or -errno. */
 int probe_load(struct probe *p, const struct siphash_key *host);
 /* Says why the programs were not loaded, with the fix. */

@@ -60,7 +60,7 @@ static int open_event(pid_t tid, unsigned hz)
 	return fd < 0 ? -errno : fd;
 }
 
-static int perf_paranoid(void)
+int sampler_paranoid(void)
 {
 	FILE *f = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
 	int level = 0;
@@ -78,11 +78,11 @@ static void explain(int err, char *why, size_t why_len)
 		snprintf(why, why_len,
 			 "this kernel has no BTF (/sys/kernel/btf/vmlinux); a kernel built with "
 			 "CONFIG_DEBUG_INFO_BTF=y has");
-	else if ((err == -EPERM || err == -EACCES) && perf_paranoid() > 2)
+	else if ((err == -EPERM || err == -EACCES) && sampler_paranoid() > 2)
 		snprintf(why, why_len,
 			 "kernel.perf_event_paranoid is %d, which refuses samples to all but root; "
 			 "set it to 2, or run as root with CAP_SYS_ADMIN",
-			 perf_paranoid());
+			 sampler_paranoid());
 	else if (err == -EPERM || err == -EACCES)
 		snprintf(why, why_len,
 			 "the kernel refuses samples (%s): run as root, or with CAP_BPF, "

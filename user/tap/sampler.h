@@ -32,6 +32,9 @@ struct sampler_stats {
  * the kernel, or its security policy, refuses them. */
 int sampler_open(unsigned hz, struct sampler **out, char *why, size_t why_len);
 void sampler_close(struct sampler *s); /* accepts NULL */
+/* The sysctl kernel.perf_event_paranoid; from 3 on, some kernels (Debian's, Ubuntu's) let nobody
+ * sample without CAP_SYS_ADMIN. 0 when it cannot be read. */
+int sampler_paranoid(void);
 
 /* Samples the threads that the process has, and those that they start. Once more does no harm. */
 void sampler_watch(struct sampler *s, pid_t pid);

@@ -226,5 +226,10 @@ struct tape_cost timing_cost(const struct timing *t)
 
 uint64_t timing_missed(const struct timing *t)
 {
-	return load_missed(t->skel->obj);
+	struct bpf_program *program;
+	uint64_t missed = 0;
+
+	bpf_object__for_each_program(program, t->skel->obj) missed +=
+		load_missed(bpf_program__fd(program));
+	return missed;
 }

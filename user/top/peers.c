@@ -131,7 +131,8 @@ static void put_columns(int line, const struct top_data *d)
 		top_put(line, NAME, 0, "Columns: - (no packet was alone in its process yet)");
 	else
 		top_put(line, NAME, top_colour(SOFT),
-			"A packet's time, the mean of the %s that were alone in their process",
+			"A packet's time since the start, the mean of the %s alone in their "
+			"process",
 			top_whole(d->split, text, sizeof(text)));
 	for (size_t i = 0; i < d->columns_len; i++) {
 		snprintf(text, sizeof(text), "%.3f ms", d->columns[i].mean_ms);

@@ -3,7 +3,7 @@
 
 peer.py receive FILE [GATE]  rejects a Prepare of 100 and fulfills others, in order; answers nothing before the
                              file GATE is there; anything but POST is answered with 2 bytes. FILE: its port.
-peer.py forward FILE PORT    passes what is posted to it on to PORT, all on one connection.
+peer.py forward FILE PORT    passes what is posted to it, or comes in a WebSocket, on to PORT, all on one connection.
 peer.py pay PORT COUNT WAY [FILE]
                              pays COUNT times; prints how many were fulfilled and how many rejected. WAY:
   plain                      on one connection
@@ -14,6 +14,7 @@ peer.py pay PORT COUNT WAY [FILE]
                              then one after the other
   halting                    one on one connection, then makes FILE, waits for FILE.go, and goes on
   together                   on one connection, a GET before each request in the same segment
+  websocket                  in one WebSocket: opens it, makes FILE and waits for FILE.go before it pays
 peer.py hold PORT COUNT      opens COUNT connections, says "POST " on each, prints "open", and waits
 peer.py say PORT HEX         says these bytes; prints "said" and waits, unless the other end closes
 With $CERT (and $KEY) set who receives or forwards, and with $CA set who pays or holds, does so over TLS. Who pays waits for the file $GO
@@ -135,18 +136,53 @@ async def receive(file, gate=None):
     await listen(file, serve)
 
 
+UPGRADE = b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+RESPONSE, MESSAGE = 1, 6
+
+
+def framed(kind, number, packet, key=b""):
+    """A packet in a message of BTP (RFC 23), in a frame of a WebSocket, masked by who has a KEY."""
+    carried = b"\1\1" + sized(b"ilp") + b"\0" + sized(packet)
+    body = bytes([kind]) + struct.pack(">I", number) + sized(carried)
+    masked = bytes(byte ^ key[i % 4] for i, byte in enumerate(body)) if key else body
+    size = struct.pack(">BH", 126, len(body)) if len(body) > 125 else bytes([len(body)])
+    return b"\x82" + bytes([size[0] | (0x80 if key else 0)]) + size[1:] + key + masked
+
+
+async def unframed(stream):
+    """The number and the packet of the next such message; None at the end."""
+    try:
+        _, size = await stream.readexactly(2)
+        masked, size = size & 0x80, size & 0x7F
+        if size == 126:
+            size = int.from_bytes(await stream.readexactly(2), "big")
+        key = await stream.readexactly(4) if masked else bytes(4)
+        body = bytes(byte ^ key[i % 4] for i, byte in enumerate(await stream.readexactly(size)))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    begin, end = unsized(body, unsized(body, 5)[0] + 2 + 4 + 1)
+    return int.from_bytes(body[1:5], "big"), body[begin:end]
+
+
 async def forward(file, port):
     ahead, out = await asyncio.open_connection("127.0.0.1", int(port))
     turn = asyncio.Lock()
 
+    async def pass_on(packet):
+        async with turn:
+            out.write(message("POST / HTTP/1.1", packet))
+            return (await read(ahead))[1]
+
     async def serve(reader, writer):
         while got := await read(reader):
+            if got[0].startswith("GET /btp"):
+                writer.write(b"HTTP/1.1 101 Switching Protocols" + UPGRADE)
+                while got := await unframed(reader):
+                    writer.write(framed(RESPONSE, got[0], await pass_on(got[1])))
+                break
             if not got[0].startswith("POST"):
                 break
-            async with turn:
-                out.write(message("POST / HTTP/1.1", got[1]))
-                _, body = await read(ahead)
-            writer.write(message("HTTP/1.1 200 OK", body))
+            writer.write(message("HTTP/1.1 200 OK", await pass_on(got[1])))
 
     await listen(file, serve)
 
@@ -189,6 +225,15 @@ class Payer:
         make(file)
         await wait_for(file + ".go")
         await self.plain(count - 1)
+
+    async def websocket(self, count, file):
+        self.writer.write(b"GET /btp HTTP/1.1\r\nHost: peer" + UPGRADE)
+        await read(self.reader)
+        make(file)
+        await wait_for(file + ".go")
+        for i in range(count):
+            self.writer.write(framed(MESSAGE, i, prepare(1000), os.urandom(4)))
+            self.counts[(await unframed(self.reader))[1][0]] += 1
 
     async def behind(self, count, file):
         self.writer.write(GET)

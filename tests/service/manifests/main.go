@@ -16,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -163,6 +164,10 @@ func kubernetes(folder string) (objects, []string) {
 			if !matches(d.Spec.Selector.MatchLabels, d.Spec.Template.Labels) {
 				problems = append(problems, d.Name+" does not select its own pods")
 			}
+		case "CronJob":
+			var c batchv1.CronJob
+			strict(&c)
+			o.pods[c.Name] = c.Spec.JobTemplate.Spec.Template
 		case "Namespace":
 			strict(new(corev1.Namespace))
 		case "PodDisruptionBudget":
@@ -209,7 +214,8 @@ func (o objects) hardened() []string {
 			if c.Resources.Limits.Memory().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() {
 				say("does not say what it needs and may take")
 			}
-			if c.ReadinessProbe == nil || c.LivenessProbe == nil {
+			// What ends by itself needs none.
+			if pod.Spec.RestartPolicy != corev1.RestartPolicyNever && (c.ReadinessProbe == nil || c.LivenessProbe == nil) {
 				say("has no probe")
 			}
 		}

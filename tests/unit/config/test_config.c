@@ -30,6 +30,7 @@ static void without_file_everything_has_its_default(void **state)
 	assert_false(c->profile.columns);
 	assert_int_equal(c->profile.peers, 32);
 	assert_int_equal(c->profile.dependencies_len, 0);
+	assert_null(c->profile.traces.key_file);
 	assert_string_equal(c->state_dir, "/var/lib/telltale");
 	assert_string_equal(c->run_dir, "/run/telltale");
 	config_free(c);
@@ -70,12 +71,17 @@ static const char whole[] = "enabled: true\n"
 			    "  - url: http://10.0.0.1:9999\n"
 			    "    audience: own\n"
 			    "    histograms: exponential\n"
+			    "    traces: true\n"
 			    "export_interval: 1m\n"
 			    "resource: {deployment.environment: test, service.name: probe}\n"
 			    "listen: '[::1]:9000'\n"
 			    "payments: {idle: 5s, max: 1h}\n"
 			    "tls_connections: 5000\n"
 			    "profile:\n"
+			    "  traces:\n"
+			    "    key_file: /etc/telltale/traces.key\n"
+			    "    sample: 0.025\n"
+			    "    slowest: 3\n"
 			    "  columns: true\n"
 			    "  peers: 7\n"
 			    "  dependencies:\n"
@@ -134,6 +140,8 @@ static void every_key_reaches_its_field(void **state)
 	assert_false(c->endpoints[0].exponential);
 	assert_int_equal(c->endpoints[0].network, NETWORK_LIVENET);
 	assert_true(c->endpoints[1].exponential);
+	assert_false(c->endpoints[0].traces);
+	assert_true(c->endpoints[1].traces);
 	assert_int_equal(c->privacy.cardinality_limit, 500);
 	assert_string_equal(c->endpoints[1].authority, "10.0.0.1:9999");
 	assert_false(c->endpoints[1].tls);
@@ -151,6 +159,9 @@ static void every_key_reaches_its_field(void **state)
 	assert_int_equal(c->profile.dependencies_len, 2);
 	assert_string_equal(c->profile.dependencies[0].name, "tigerbeetle");
 	assert_int_equal(c->profile.dependencies[0].port, 3000);
+	assert_string_equal(c->profile.traces.key_file, "/etc/telltale/traces.key");
+	assert_int_equal(c->profile.traces.sample, 25000);
+	assert_int_equal(c->profile.traces.slowest, 3);
 	config_dependencies(c, &dependencies);
 	assert_string_equal(dependencies.names[1], "postgresql");
 	assert_string_equal(dependencies.names[3], "tigerbeetle");
@@ -198,7 +209,9 @@ static void each_value_printed_says_where_it_came_from(void **state)
 	assert_contains(text, "    timeout: 4s  # environment OTEL_EXPORTER_OTLP_TIMEOUT\n");
 	assert_contains(text, "    compression: none  # default\n");
 	assert_contains(text, "  service.name: svc  # environment OTEL_SERVICE_NAME\n");
-	assert_contains(text, "  deployment.environment: test  # t.yaml:35\n");
+	assert_contains(text, "  deployment.environment: test  # t.yaml:36\n");
+	assert_contains(text, "    traces: true  # t.yaml:34\n");
+	assert_contains(text, "    sample: 0.025000  # t.yaml:43\n");
 	assert_contains(text, "      x-key: \"***\"  # t.yaml:27\n");
 	assert_null(strstr(text, "planted-secret"));
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {

@@ -239,6 +239,36 @@ static void test_one_that_goes_over_to_another_protocol_is_in_doubt_until_it_end
 	assert_false(in_doubt_at(0, w.now_ns + S));
 }
 
+/* May something unread have brought in what the target sent at AT_NS? */
+static bool doubted_when_sent(uint64_t at_ns)
+{
+	return pipeline_doubted(b.pipeline, 0, at_ns - DOUBTS_LIFE_NS, at_ns);
+}
+
+/* What it answers has come in before. */
+static void test_an_answer_in_a_websocket_casts_doubt_on_the_minute_before_too(void **state)
+{
+	struct record_opaque r;
+
+	(void)state;
+	w.now_ns += 1000 * S;
+	r = connection(RECORD_OPAQUE_WEBSOCKET, SERVER, OURS);
+	assert_false(doubted_when_sent(r.at_ns - S));
+	announce(r);
+	assert_int_equal(counted(OPAQUE_UPGRADED), 1);
+	assert_true(doubted_when_sent(r.at_ns - S));
+	assert_true(doubted_when_sent(r.at_ns + S));
+	assert_false(doubted_when_sent(r.at_ns + 2 * DOUBTS_LIFE_NS));
+}
+
+static void test_a_prepare_in_one_is_counted_and_casts_none(void **state)
+{
+	(void)state;
+	announce(connection(RECORD_OPAQUE_WEBSOCKET, CLIENT, OURS));
+	assert_int_equal(counted(OPAQUE_UPGRADED), 1);
+	assert_false(in_doubt_at(0, w.now_ns + S));
+}
+
 static void test_targets_that_there_are_not_are_ignored(void **state)
 {
 	struct record_opaque r = connection(RECORD_OPAQUE_TLS, SERVER, OURS);
@@ -309,6 +339,8 @@ int main(void)
 		T(nor_does_any_of_a_target_that_never_forwards),
 		T(bytes_on_one_that_was_announced_renew_its_doubt_and_no_count),
 		T(one_that_goes_over_to_another_protocol_is_in_doubt_until_it_ends),
+		T(an_answer_in_a_websocket_casts_doubt_on_the_minute_before_too),
+		T(a_prepare_in_one_is_counted_and_casts_none),
 		T(targets_that_there_are_not_are_ignored),
 		T(an_answer_that_does_not_come_is_not_waited_for),
 		T(of_many_for_which_there_is_no_time_one_is_looked_at_later),

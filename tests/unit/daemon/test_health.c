@@ -17,11 +17,13 @@
 #include <pthread.h>
 
 #include "export/export.h"
+#include "export/lane.h"
 #include "daemon/health.h"
 #include "privacy/privacy.h"
 
 #define PATIENCE_S 30
 #define ANSWERS    4
+#define TRACES     "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 /* --- a collector --- */
 
@@ -33,7 +35,8 @@ struct answer {
 /* Gives ANSWERS, then always OK. */
 struct collector {
 	struct answer answers[ANSWERS];
-	size_t given; /* the thread's own */
+	size_t given;            /* the thread's own */
+	_Atomic unsigned traces; /* calls of the service that takes traces */
 	char authority[32];
 	grpc_completion_queue *cq;
 	grpc_server *server;
@@ -84,9 +87,10 @@ static void *collector_thread(void *arg)
 					     &call) != GRPC_CALL_OK)
 			break;
 		event = next_of(c);
-		if (event.tag == &call && event.success)
+		if (event.tag == &call && event.success) {
+			c->traces += grpc_slice_str_cmp(details.method, TRACES) == 0;
 			answer_call(c, call);
-		else if (event.tag == c)
+		} else if (event.tag == c)
 			next_of(c); /* the request, which has been given up */
 		grpc_metadata_array_destroy(&metadata);
 		grpc_call_details_destroy(&details);
@@ -157,6 +161,7 @@ static void node_start(struct node *n, const struct collector *c, enum audience 
 			.authority = (char *)c->authority,
 			.audience = i ? second : first,
 			.timeout_ms = 10000,
+			.traces = (i ? second : first) == AUDIENCE_OWN,
 		};
 	n->params = (struct export_params){
 		.instance_id = "node-a",
@@ -239,6 +244,34 @@ static int64_t value(const struct node *n, enum metric metric, const char *name)
 
 	released_unref(r);
 	return v;
+}
+
+/* A batch of LEN spans. */
+static void post_spans(struct node *n, size_t len)
+{
+	struct spans *s = spans_new();
+
+	assert_non_null(s);
+	while (s->len < len)
+		assert_non_null(spans_add(s));
+	export_post_spans(n->exporter, s);
+	spans_unref(s);
+}
+
+/* Waits until SPANS of those posted have been accepted or lost by endpoint I. */
+static void wait_for_spans(struct node *n, size_t i, uint64_t spans)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	const time_t end = time(NULL) + PATIENCE_S;
+	const struct export_status *s = endpoint(n, i);
+
+	for (;;) {
+		health_update(n->health, n->exporter);
+		if (s->spans + s->spans_lost >= spans)
+			return;
+		assert_true(time(NULL) < end);
+		nanosleep(&pause, NULL);
+	}
 }
 
 static void assert_words(const struct node *n, uint64_t at_ns, const char *expected)
@@ -410,6 +443,77 @@ static void one_address_for_both_audiences_makes_two_series(void **state)
 	collector_stop(&c);
 }
 
+static void spans_are_tried_again_and_those_that_are_refused_are_counted_as_lost(void **state)
+{
+	struct collector c = {.answers = {{GRPC_STATUS_OK, ""},
+					  {GRPC_STATUS_UNIMPLEMENTED, "unknown service"},
+					  {GRPC_STATUS_UNAVAILABLE, "later"}}};
+	struct node n;
+
+	(void)state;
+	collector_start(&c);
+	node_start(&n, &c, AUDIENCE_OWN, 0);
+	post(&n);
+	wait_for(&n, 0, 1);
+	post_spans(&n, 7);
+	wait_for_spans(&n, 0, 7);
+	assert_int_equal(value(&n, METRIC_EXPORT_SPANS_LOST, c.authority), 7);
+	/* A Collector without a pipeline for traces is no failure of its metrics. */
+	assert_int_equal(endpoint(&n, 0)->failures, 0);
+	assert_int_equal(endpoint(&n, 0)->consecutive_failures, 0);
+	post_spans(&n, 3);
+	wait_for_spans(&n, 0, 10);
+	assert_int_equal(value(&n, METRIC_EXPORT_SPANS, c.authority), 3);
+	assert_int_equal(value(&n, METRIC_EXPORT_SPANS_LOST, c.authority), 7);
+	assert_int_equal(c.traces, 3);
+	node_stop(&n);
+	collector_stop(&c);
+}
+
+static void an_endpoint_of_the_network_gets_no_spans(void **state)
+{
+	struct collector c = {0};
+	struct node n;
+
+	(void)state;
+	collector_start(&c);
+	node_start(&n, &c, AUDIENCE_NETWORK, AUDIENCE_OWN);
+	post(&n);
+	wait_for(&n, 0, 1);
+	wait_for(&n, 1, 1);
+	post_spans(&n, 2);
+	wait_for_spans(&n, 1, 2);
+	post(&n);
+	wait_for(&n, 0, 2);
+	assert_int_equal(c.traces, 1);
+	assert_int_equal(endpoint(&n, 0)->spans, 0);
+	node_stop(&n);
+	collector_stop(&c);
+}
+
+/* The collector answers nothing: the first batch is being sent for ever. */
+static void of_more_batches_than_can_wait_the_oldest_are_lost(void **state)
+{
+	struct config_endpoint e = {.traces = true};
+	struct lane l = {.channel = {.endpoint = &e}, .sending_spans = true};
+
+	(void)state;
+	for (size_t i = 1; i <= LANE_BATCHES + 2; i++) {
+		struct spans *s = spans_new();
+
+		while (s->len < i)
+			spans_add(s);
+		lane_give_spans(&l, s);
+		spans_unref(s);
+	}
+	assert_int_equal(l.batches_len, LANE_BATCHES);
+	assert_int_equal(l.batches[0]->len, 1); /* under way */
+	assert_int_equal(l.batches[1]->len, 4);
+	assert_int_equal(l.status.spans_lost, 2 + 3);
+	while (l.batches_len)
+		spans_unref(l.batches[--l.batches_len]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,6 +523,10 @@ int main(void)
 			an_acknowledged_export_is_counted_once_however_often_the_series_are_updated),
 		cmocka_unit_test(failures_are_reported_with_the_last_error_on_one_line),
 		cmocka_unit_test(one_address_for_both_audiences_makes_two_series),
+		cmocka_unit_test(
+			spans_are_tried_again_and_those_that_are_refused_are_counted_as_lost),
+		cmocka_unit_test(an_endpoint_of_the_network_gets_no_spans),
+		cmocka_unit_test(of_more_batches_than_can_wait_the_oldest_are_lost),
 	};
 
 	/* Without this gRPC would use a proxy of the environment. */

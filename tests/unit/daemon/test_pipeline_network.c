@@ -22,7 +22,9 @@ struct run {
 	uint64_t peers;      /* that payments go to in turn */
 	const char *refusal; /* of what is forwarded */
 	bool clocks;
+	bool traces;
 	size_t max; /* peers that have figures of their own; 0: nothing is shown of packets */
+	__u32 payments;
 };
 
 static void happens(enum tape_kind kind, uint64_t socket, uint64_t at_ns)
@@ -96,16 +98,34 @@ static struct bytes encode(const struct released *r, unsigned audiences)
 	return out;
 }
 
+/* There are spans, and none of their ids or names is in NETWORK. */
+static void traced(const struct bytes *network)
+{
+	struct spans *spans = traces_take(b.traces, 0);
+
+	assert_non_null(spans);
+	assert_true(spans->len >= 2 * PAYMENTS);
+	for (size_t i = 0; i < spans->len; i++) {
+		const struct span *s = &spans->list[i];
+
+		assert_null(memmem(network->data, network->len, &s->id, sizeof(s->id)));
+		assert_null(memmem(network->data, network->len, s->trace, sizeof(s->trace)));
+		assert_null(memmem(network->data, network->len, s->name, strlen(s->name)));
+	}
+	spans_unref(spans);
+}
+
 /* What the endpoints of both audiences get of RUN. */
 static void play(const struct run *run, struct bytes *network, struct bytes *own)
 {
 	struct released *r;
 
 	live_peers = run->max;
+	live_traced = run->traces;
 	rebuild(&dollars, 16);
 	if (b.live)
 		live_set_clocks(b.live, run->clocks ? LIVE_CLOCKS_ON : LIVE_CLOCKS_OFF);
-	for (__u32 n = 1; n <= PAYMENTS; n++) {
+	for (__u32 n = 1; n <= run->payments; n++) {
 		pay(run, n, n * S);
 		forward(run, n, n * S + S / 2);
 		time_passes(n * S + S - MS);
@@ -118,6 +138,8 @@ static void play(const struct run *run, struct bytes *network, struct bytes *own
 	*network = encode(r->network ? r->network : r, AUDIENCE_NETWORK);
 	*own = encode(r, AUDIENCE_NETWORK | AUDIENCE_OWN);
 	released_unref(r);
+	if (run->traces)
+		traced(network);
 }
 
 static bool has_text(const struct bytes *x, const char *text)
@@ -130,16 +152,17 @@ static bool are_equal(const struct bytes *x, const struct bytes *y)
 	return x->len == y->len && !memcmp(x->data, y->data, x->len);
 }
 
-static void compare(const struct run *one, const struct run *other)
+/* SAME: the operator gets the same metrics of both. */
+static void compare_own(const struct run *one, const struct run *other, bool same)
 {
-	static const char *const never[] = {"peer-", "example", "column", "clocks",
-					    "hops",  "depend",  "memory", "cpu"};
+	static const char *const never[] = {"peer-",  "example", "column", "clocks", "hops",
+					    "depend", "memory",  "cpu",    "spans",  "packet in"};
 	struct bytes network[2], own[2];
 
 	play(one, &network[0], &own[0]);
 	play(other, &network[1], &own[1]);
 	assert_true(are_equal(&network[0], &network[1]));
-	assert_false(are_equal(&own[0], &own[1]));
+	assert_int_equal(are_equal(&own[0], &own[1]), same);
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
 		assert_false(has_text(&network[0], never[i]));
 		assert_false(has_text(&network[1], never[i]));
@@ -150,8 +173,17 @@ static void compare(const struct run *one, const struct run *other)
 	}
 }
 
-static const struct run one = {
-	.endpoint = 100, .peers = 1, .refusal = "T04", .clocks = true, .max = 4};
+static void compare(const struct run *one, const struct run *other)
+{
+	compare_own(one, other, false);
+}
+
+static const struct run one = {.endpoint = 100,
+			       .peers = 1,
+			       .refusal = "T04",
+			       .clocks = true,
+			       .max = 4,
+			       .payments = PAYMENTS};
 
 static void compare_all(void)
 {
@@ -171,6 +203,9 @@ static void compare_all(void)
 	other = one;
 	other.max = 0;
 	compare(&one, &other);
+	other = one;
+	other.traces = true;
+	compare_own(&one, &other, true);
 }
 
 static void test_nothing_of_peers_and_columns_reaches_the_network_byte_for_byte(void **state)
@@ -185,6 +220,23 @@ static void test_nor_with_continual(void **state)
 	(void)state;
 	mechanism = PRIVACY_CONTINUAL;
 	compare_all();
+	mechanism = PRIVACY_BUCKET_LAPLACE;
+}
+
+static void
+test_with_continual_one_payment_more_changes_no_byte_before_the_hour_is_full(void **state)
+{
+	struct run more = one;
+
+	(void)state;
+	mechanism = PRIVACY_CONTINUAL;
+	for (__u32 n = 0; n < 16; n++) {
+		struct run fewer = more;
+
+		fewer.payments = n;
+		more.payments = n + 1;
+		compare(&fewer, &more);
+	}
 	mechanism = PRIVACY_BUCKET_LAPLACE;
 }
 
@@ -217,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_of_peers_and_columns_reaches_the_network_byte_for_byte),
 		T(nor_with_continual),
+		T(with_continual_one_payment_more_changes_no_byte_before_the_hour_is_full),
 		T(the_operator_gets_all_of_it),
 	};
 

@@ -8,7 +8,8 @@
 	"targets: [{unit: a.service}]\nlisten: unix:/run/p\nlisten_group: adm\n"                   \
 	"listen_token: /t\nstate_dir: /s\nrun_dir: /r\ninstance: i\n"                              \
 	"payments: {idle: 30s, max: 10m}\ntls_connections: 100\ncardinality_limit: 100\n"          \
-	"profile: {columns: false, peers: 8, dependencies: [{name: db, port: 3000}]}\n"            \
+	"profile: {columns: false, peers: 8, dependencies: [{name: db, port: 3000}], "             \
+	"traces: {key_file: /k, sample: 0.5}}\n"                                                   \
 	"privacy: {mechanism: continual, epsilon: 1, day_clip: 7, hour_clip: 5, packet_clip: 3,"   \
 	" min_bucket: 1, max_bucket: 2, min_value: 1, max_value: 2, rounding: published}\n"
 
@@ -41,6 +42,8 @@ static void what_only_a_restart_can_change_is_named(void **state)
 		{"tls_connections: 100", "tls_connections: 101", "tls_connections"},
 		{"columns: false", "columns: true", "profile"},
 		{"peers: 8", "peers: 9", "profile"},
+		{"key_file: /k", "key_file: /l", "profile"},
+		{"sample: 0.5", "sample: 0.25", "profile"},
 		{"name: db", "name: dc", "profile"},
 		{"port: 3000", "port: 3001", "profile"},
 		{"{name: db, port: 3000}", "", "profile"},

@@ -37,7 +37,7 @@ static int make(void **state)
 	(void)state;
 	b = (struct bed){.series = series_new(0), .root = json_object_new_object()};
 	b.privacy = privacy_new(&privacy, b.series, "test", 1, NULL, NULL);
-	b.peers = per_peer_new(b.series, 2, name_of, NULL);
+	b.peers = per_peer_new(b.series, 2, 1, name_of, NULL);
 	return !b.peers || !b.privacy || !b.root;
 }
 

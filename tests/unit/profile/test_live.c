@@ -39,7 +39,7 @@ static int make(void **state)
 {
 	const struct privacy_params privacy = PRIVACY_PARAMS_DEFAULT;
 	struct live_params params = {
-		.peers = 4, .name = no_name, .dependencies = {NULL, "postgresql"}};
+		.peers = 4, .targets = 1, .name = no_name, .dependencies = {NULL, "postgresql"}};
 
 	(void)state;
 	b = (struct bed){.series = series_new(0)};
@@ -212,6 +212,50 @@ static void what_was_beside_a_packet_that_was_judged_long_ago_is_not_alone(void 
 	assert_int_equal(shown(METRIC_HOPS, "split"), 1);
 }
 
+/* Each moment counts once, however many packets are in hand and whichever is judged first. */
+static void what_a_thread_does_beside_several_packets_is_in_totals(void **state)
+{
+	struct exchange slow;
+
+	(void)state;
+	the_clock_begins();
+	forward(500 * MS); /* alone: it is in the columns, not here */
+	b.conditions++;
+	open_exchange(&slow, RECORD_ROLE_SERVER, 99, 1 * S);
+	on(TAPE_READ, 99, 1 * S + 50 * MS);
+	forward(1 * S + 100 * MS);
+	forward(1 * S + 200 * MS);
+	live_settle(b.live, 0, 3 * S);
+	close_exchange(&slow, 4 * S);
+	for (uint64_t at = 5; at < 9; at++)
+		live_settle(b.live, 0, at * S);
+	assert_int_equal(shown(METRIC_HOPS, "not_alone"), 3);
+	assert_int_equal(shown(METRIC_IN_HAND, "on_cpu"), 2 * 7 * MS);
+	assert_int_equal(shown(METRIC_IN_HAND, "waiting_for_cpu"), 2 * 3 * MS);
+	assert_int_equal(shown(METRIC_IN_HAND, "not_runnable"), 3 * S - 20 * MS);
+}
+
+/* One of them hangs: the tape does not wait for it. */
+static void what_was_beside_a_packet_that_hangs_is_not_counted_twice(void **state)
+{
+	struct exchange slow;
+
+	(void)state;
+	the_clock_begins();
+	b.conditions++;
+	open_exchange(&slow, RECORD_ROLE_SERVER, 99, 1 * S);
+	on(TAPE_READ, 99, 1 * S + 50 * MS);
+	forward(1 * S + 100 * MS);
+	for (uint64_t at = 2; at < 20; at++)
+		live_settle(b.live, 0, at * S);
+	assert_int_equal(shown(METRIC_IN_HAND, "on_cpu"), 7 * MS);
+	close_exchange(&slow, 20 * S);
+	for (uint64_t at = 21; at < 30; at++)
+		live_settle(b.live, 0, at * S);
+	assert_int_equal(shown(METRIC_IN_HAND, "on_cpu"), 7 * MS);
+	assert_true(shown(METRIC_IN_HAND, "not_runnable") < 19 * (int64_t)S);
+}
+
 static void after_a_lost_event_nothing_is_guessed(void **state)
 {
 	(void)state;
@@ -267,6 +311,8 @@ int main(void)
 		T(a_packet_is_judged_once_and_its_columns_sum_to_its_time),
 		T(memory_is_bounded_and_every_packet_has_its_columns),
 		T(what_was_beside_a_packet_that_was_judged_long_ago_is_not_alone),
+		T(what_a_thread_does_beside_several_packets_is_in_totals),
+		T(what_was_beside_a_packet_that_hangs_is_not_counted_twice),
 		T(after_a_lost_event_nothing_is_guessed),
 		T(more_exchanges_than_there_is_room_for_are_not_called_alone),
 		T(without_clocks_packets_are_counted_and_not_split),

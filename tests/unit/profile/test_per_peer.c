@@ -36,7 +36,7 @@ static int make(void **state)
 	(void)state;
 	b = (struct bed){.series = series_new(0)};
 	b.privacy = privacy_new(&privacy, b.series, "test", 1, NULL, NULL);
-	b.peers = per_peer_new(b.series, 2, name_of, NULL);
+	b.peers = per_peer_new(b.series, 2, 1, name_of, NULL);
 	return !b.peers || !b.privacy;
 }
 
@@ -124,6 +124,16 @@ static void what_came_in_and_copies_belong_to_no_peer(void **state)
 	assert_int_equal(per_peer_amount(b.peers, 0), -1);
 }
 
+static void what_a_payment_is_worth_takes_no_room(void **state)
+{
+	int early = per_peer_amount(b.peers, 1);
+
+	(void)state;
+	take(went_to(1, OUTCOME_FULFILLED));
+	assert_int_equal(early, per_peer_amount(b.peers, 99));
+	assert_int_not_equal(early, per_peer_amount(b.peers, 1));
+}
+
 static void peers_beyond_the_bound_are_together(void **state)
 {
 	(void)state;
@@ -135,6 +145,57 @@ static void peers_beyond_the_bound_are_together(void **state)
 	assert_int_equal(shown(METRIC_PEER_EXCHANGES, PER_PEER_OTHER, "fulfilled"), 48);
 	assert_int_equal(per_peer_amount(b.peers, 3), per_peer_amount(b.peers, 4));
 	assert_true(per_peer_amount(b.peers, 1) != per_peer_amount(b.peers, 2));
+}
+
+/* Makes the bed anew, for MAX peers of TARGETS targets. */
+static void share(size_t max, size_t targets)
+{
+	per_peer_free(b.peers);
+	b.peers = per_peer_new(b.series, max, targets, name_of, NULL);
+	assert_non_null(b.peers);
+}
+
+static void send_to_many(uint8_t target, uint64_t first, uint64_t last)
+{
+	for (uint64_t endpoint = first; endpoint <= last; endpoint++) {
+		struct exchange e = went_to(endpoint, OUTCOME_FULFILLED);
+
+		e.target = target;
+		take(e);
+	}
+}
+
+static void a_target_that_sends_to_many_leaves_room_for_the_peers_of_others(void **state)
+{
+	(void)state;
+	share(8, 2);
+	send_to_many(0, 1, 100);
+	send_to_many(1, 201, 210);
+	/* Two are kept for each; the target that came first has the other four. */
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-6/", "fulfilled"), 1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-7/", "fulfilled"), -1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-202/", "fulfilled"), 1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-203/", "fulfilled"), -1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, PER_PEER_OTHER, "fulfilled"), 94 + 8);
+}
+
+static void one_target_alone_has_all_the_room(void **state)
+{
+	(void)state;
+	share(8, 1);
+	send_to_many(0, 1, 8);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-8/", "fulfilled"), 1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, PER_PEER_OTHER, "fulfilled"), -1);
+}
+
+static void a_target_that_there_is_not_takes_no_room(void **state)
+{
+	(void)state;
+	share(8, 1);
+	send_to_many(1, 1, 1);
+	send_to_many(255, 1, 1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-1/", "fulfilled"), -1);
+	assert_int_equal(shown(METRIC_PEER_EXCHANGES, PER_PEER_OTHER, "fulfilled"), 2);
 }
 
 static void a_peer_whose_name_comes_late_is_with_the_others_until_then(void **state)
@@ -151,7 +212,7 @@ static void with_none_wanted_nothing_is_counted(void **state)
 {
 	(void)state;
 	per_peer_free(b.peers);
-	b.peers = per_peer_new(b.series, 0, name_of, NULL);
+	b.peers = per_peer_new(b.series, 0, 1, name_of, NULL);
 	assert_non_null(b.peers);
 	take(went_to(1, OUTCOME_FULFILLED));
 	assert_int_equal(shown(METRIC_PEER_EXCHANGES, PER_PEER_OTHER, "fulfilled"), -1);
@@ -164,7 +225,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(each_peer_has_its_outcomes_codes_and_times),
 		T(what_came_in_and_copies_belong_to_no_peer),
+		T(what_a_payment_is_worth_takes_no_room),
 		T(peers_beyond_the_bound_are_together),
+		T(a_target_that_sends_to_many_leaves_room_for_the_peers_of_others),
+		T(one_target_alone_has_all_the_room),
+		T(a_target_that_there_is_not_takes_no_room),
 		T(a_peer_whose_name_comes_late_is_with_the_others_until_then),
 		T(with_none_wanted_nothing_is_counted),
 	};

@@ -160,6 +160,9 @@ static const struct entry {
 	{METRIC_HOPS, HOP_THREADS, 3, "several_threads", false, NULL, NULL, NULL, NULL},
 	{METRIC_HOPS, HOP_NO_REPLY, 4, "no_reply", false, NULL, NULL, NULL, NULL},
 
+	{METRIC_IN_HAND, THREAD_ON_CPU, 0, "on_cpu", false, NULL, NULL, NULL, NULL},
+	{METRIC_IN_HAND, THREAD_WAITING, 1, "waiting_for_cpu", false, NULL, NULL, NULL, NULL},
+	{METRIC_IN_HAND, THREAD_NOT_RUNNABLE, 2, "not_runnable", false, NULL, NULL, NULL, NULL},
 	{METRIC_OWN_CPU, HALF_PROBE, 0, "probe", false, NULL, NULL, NULL, NULL},
 	{METRIC_OWN_CPU, HALF_DAEMON, 1, "daemon", false, NULL, NULL, NULL, NULL},
 
@@ -227,6 +230,7 @@ static void test_every_constant_has_the_number_that_other_files_use(void **state
 		{METRIC_HTTP_ERRORS, &vocabulary_statuses},
 		{METRIC_RATES_FAILURES, &vocabulary_documents},
 		{METRIC_HOPS, &vocabulary_splits},
+		{METRIC_IN_HAND, &vocabulary_threads},
 		{METRIC_OWN_CPU, &vocabulary_halves},
 	};
 

@@ -33,6 +33,7 @@ static struct bench {
 	struct series *series;
 	struct privacy *privacy;
 	struct live *live;
+	struct traces *traces;
 	struct pipeline *pipeline;
 	unsigned opaque;
 	uint64_t now_ns, dropped; /* as of the last record */
@@ -43,6 +44,7 @@ static uint64_t begin_ns;
 
 /* Of the next pipeline that is built: how many peers have figures, and the mechanism. */
 static size_t live_peers;
+static bool live_traced; /* ... and packets become spans */
 static enum privacy_mechanism mechanism;
 
 static inline bool peer_name(void *context, uint64_t endpoint, char *name, size_t len)
@@ -54,11 +56,15 @@ static inline bool peer_name(void *context, uint64_t endpoint, char *name, size_
 
 static inline void build_live(void)
 {
-	const struct live_params params = {
-		.series = b.series, .peers = live_peers, .name = peer_name};
+	const struct traces_params traces = {
+		.key = {1, 2}, .sample = TRACES_ALL, .series = b.series, .name = peer_name};
+	struct live_params params = {
+		.series = b.series, .peers = live_peers, .targets = 1, .name = peer_name};
 
 	if (!live_peers)
 		return;
+	b.traces = live_traced ? traces_new(&traces) : NULL;
+	params.traces = b.traces;
 	b.live = live_new(&params);
 	assert_non_null(b.live);
 	privacy_by_peer(b.privacy, per_peer_amount, live_per_peer(b.live));
@@ -131,6 +137,7 @@ static inline int teardown(void **state)
 	(void)state;
 	pipeline_free(b.pipeline);
 	live_free(b.live);
+	traces_free(b.traces);
 	privacy_free(b.privacy);
 	series_free(b.series);
 	rates_free(b.rates);

@@ -41,7 +41,7 @@ function columnsInWords(c) {
   if (c.clocks < 0) return "Where a packet's time goes is not known: the kernel refuses the clocks; the log says why.";
   if (!c.clocks) return "Where a packet's time goes: “telltale profile” shows it, and with “profile: {columns: true}” this page does.";
   if (!c.split) return "Where a packet's time goes: no packet has been alone in its process yet.";
-  return `Where a packet's time goes: the mean of the ${whole(c.split)} packets that were alone in their process, of ${whole(c.packets)}.`;
+  return `Where a packet's time goes: the mean of the ${whole(c.split)} packets that were alone in their process, of ${whole(c.packets)} since ${moment(state.status.start_s)}.`;
 }
 
 function drawPeers() {

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tap/parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/decode/siphash.h"
+#include "bpf/telltale.skel.h"
+#include "tap/kept.h"
+
+struct job {
+	enum part part;
+	struct telltale_bpf *maps;
+	const struct load_plan *plan;
+	enum uprobe_way way;
+	int *programs; /* each job sets those of its own part */
+	int err;
+	pthread_t thread;
+};
+
+/*
+ * Without a kernel's BTF the library loads no object that has programs fitted to the kernel, though
+ * these are not to be loaded. It is given the object's own instead, which nothing is fitted to.
+ */
+static struct telltale_bpf *open_without_btf(void)
+{
+	struct telltale_bpf *skel = telltale_bpf__open();
+	int fd = skel ? memfd_create("btf", MFD_CLOEXEC) : -1;
+	char path[32];
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = path);
+	const void *raw;
+	uint32_t len;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	raw = skel ? btf__raw_data(bpf_object__btf(skel->obj), &len) : NULL;
+	if (fd < 0 || !raw || write(fd, raw, len) != (ssize_t)len) {
+		if (fd >= 0)
+			close(fd);
+		return skel;
+	}
+	telltale_bpf__destroy(skel);
+	skel = telltale_bpf__open_opts(&opts);
+	/* It is read when the object is loaded: the descriptor stays open. */
+	return skel;
+}
+
+struct telltale_bpf *parts_open(void)
+{
+	return load_has_btf() ? telltale_bpf__open() : open_without_btf();
+}
+
+/* Of the programs for sockets every other is in one half: then both take about as long. */
+static enum part part_of(const struct bpf_program *program, unsigned number)
+{
+	switch (bpf_program__type(program)) {
+	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_RAW_TRACEPOINT: return PART_TLS;
+	case BPF_PROG_TYPE_TRACING: return PART_WITNESS;
+	default: return number % 2 ? PART_SOCKETS_MORE : PART_SOCKETS;
+	}
+}
+
+static void set_ways(struct telltale_bpf *skel, enum uprobe_way way)
+{
+	const enum uprobe_when returns = way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN;
+	struct bpf_program *const both[] = {
+		skel->progs.tls_write,   skel->progs.tls_read,    skel->progs.tls_write_ex,
+		skel->progs.tls_read_ex, skel->progs.tls_stepped, skel->progs.tls_walked,
+	};
+	struct bpf_program *const enter[] = {skel->progs.tls_write_enter,
+					     skel->progs.tls_read_enter};
+
+	uprobe_set_way(skel->progs.tls_ended, way, UPROBE_ENTRY);
+	uprobe_set_way(skel->progs.tls_begun, way, UPROBE_ENTRY);
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++)
+		uprobe_set_way(both[i], way, returns);
+	for (size_t i = 0; i < sizeof(enter) / sizeof(enter[0]); i++) {
+		uprobe_set_way(enter[i], way, UPROBE_ENTRY);
+		if (way == UPROBE_SESSIONS)
+			bpf_program__set_autoload(enter[i], false);
+	}
+}
+
+static int share_maps(struct telltale_bpf *skel, const struct telltale_bpf *maps)
+{
+	struct bpf_map *map, *theirs = NULL;
+	int err;
+
+	bpf_object__for_each_map(map, skel->obj)
+	{
+		theirs = bpf_object__next_map(maps->obj, theirs);
+		err = bpf_map__reuse_fd(map, bpf_map__fd(theirs));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void choose(const struct job *j, struct telltale_bpf *skel)
+{
+	struct bpf_program *program;
+	unsigned i = 0;
+
+	load_choose(skel->obj, j->plan);
+	set_ways(skel, j->way);
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		if (part_of(program, i++) != j->part)
+			bpf_program__set_autoload(program, false);
+	}
+}
+
+/* Takes the descriptors out of SKEL. */
+static int take(const struct job *j, const struct telltale_bpf *skel)
+{
+	struct bpf_program *program;
+	unsigned i = 0;
+
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		int fd = bpf_program__autoload(program) ? bpf_program__fd(program) : -1;
+
+		if (i == KEPT_PROGRAMS)
+			return -E2BIG;
+		if (fd >= 0) {
+			j->programs[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+			if (j->programs[i] < 0)
+				return -errno;
+		}
+		i++;
+	}
+	return 0;
+}
+
+static void *load(void *context)
+{
+	struct job *j = context;
+	struct telltale_bpf *skel = parts_open();
+
+	if (!skel) {
+		j->err = errno ? -errno : -ENOMEM;
+		return NULL;
+	}
+	choose(j, skel);
+	j->err = share_maps(skel, j->maps);
+	if (!j->err)
+		j->err = telltale_bpf__load(skel);
+	if (!j->err)
+		j->err = take(j, skel);
+	telltale_bpf__destroy(skel);
+	return NULL;
+}
+
+static bool has(const struct load_plan *plan, enum part part)
+{
+	return part == PART_TLS ? plan->tls : part != PART_WITNESS || plan->witness;
+}
+
+void parts_load(struct telltale_bpf *maps, const struct load_plan *plan, enum uprobe_way way,
+		int *programs, int errs[PARTS])
+{
+	struct job jobs[PARTS];
+	bool threads[PARTS] = {false};
+
+	for (unsigned i = 0; i < PARTS; i++) {
+		jobs[i] = (struct job){
+			.part = i, .maps = maps, .plan = plan, .way = way, .programs = programs};
+		if (i != PART_SOCKETS && has(plan, i))
+			threads[i] = !pthread_create(&jobs[i].thread, NULL, load, &jobs[i]);
+	}
+	for (unsigned i = 0; i < PARTS; i++) {
+		if (threads[i])
+			pthread_join(jobs[i].thread, NULL);
+		else if (has(plan, i))
+			load(&jobs[i]);
+		errs[i] = jobs[i].err;
+	}
+}
