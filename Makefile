@@ -95,12 +95,21 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 		-I. -I$(HEADERS) $(DEPEND) -c $< -o $@
 	$(Q)$(LLVM_STRIP) --strip-debug $@
 
-# The same with faults planted into the socket tap, for tests/witness alone.
-$(BUILD)/blind/bpf/%.bpf.o: bpf/%.bpf.c tests/witness/blind.h
-	$(call say,BPF,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -O2 -g -DTAP_BLIND='"tests/witness/blind.h"' \
-		-I. -I$(HEADERS) $(DEPEND) -c $< -o $@
+# The same with what a test plants into the socket tap. $(1): the flavour's folder, $(2): the header.
+define planted_rule
+$$(BUILD)/$(1)/bpf/%.bpf.o: bpf/%.bpf.c $(2)
+	$$(call say,BPF,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CLANG) -target bpf -D__TARGET_ARCH_$$(ARCH) -mcpu=v3 -O2 -g -DTAP_BLIND='"$(2)"' \
+		-I. -I$$(HEADERS) $$(DEPEND) -c $$< -o $$@
+
+$$(BUILD)/tests/telltale-$(1): user/main.c $$(SKEL_USERS) user/halves/wire.c $$(LIB) $$(BUILD)/$(1)/bpf/telltale.skel.h
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -I$$(BUILD)/$(1) $$(ALL_CFLAGS) $$(HARDEN) -Wl,--as-needed -o $$@ $$(filter %.c %.a,$$^) $$(LDLIBS)
+endef
+
+SKEL_USERS := $(shell grep -lE 'telltale.skel.h|probe_parts.h' user/*/*.c)
 
 $(BUILD)/tests/%.bpf.o: tests/witness/%.bpf.c
 	$(call say,BPF,$@)
@@ -205,10 +214,13 @@ $(BUILD)/telltale-san: $(BUILD)/san/main.o $(LIB_SAN)
 
 # --- tests --------------------------------------------------------------------------------------
 
-$(BUILD)/tests/telltale-blind: user/main.c $(shell grep -lE 'telltale.skel.h|probe_parts.h' user/*/*.c) $(LIB) $(BUILD)/blind/bpf/telltale.skel.h
-	$(call say,LINK,$@)
+# Faults in the tap, for tests/witness; another build's programs, tables and messages, for tests/targets.
+$(eval $(call planted_rule,blind,tests/witness/blind.h))
+$(eval $(call planted_rule,other,tests/targets/other.h))
+$(BUILD)/tests/telltale-other: $(BUILD)/other/halves/wire.h
+$(BUILD)/other/halves/wire.h: user/halves/wire.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) -I$(BUILD)/blind $(ALL_CFLAGS) $(HARDEN) -Wl,--as-needed -o $@ $(filter %.c %.a,$^) $(LDLIBS)
+	$(Q)sed 's/^#define WIRE_VERSION .*/#define WIRE_VERSION 999/' $< >$@
 
 # A program of one file. $(1): the program, $(2): its source, $(3): flags, $(4): the part of telltale
 # that it links with, $(5): libraries.
@@ -303,7 +315,7 @@ conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root
 # What several parts of scripts/check, which run at once, would else each make.
 test-programs: $(BUILD)/telltale-san $(UNIT_BIN) $(CONFORMANCE) \
 	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode http2-compare) \
-	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) $(addprefix $(BUILD)/tests/,telltale-blind shortcut.bpf.o) \
+	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) $(addprefix $(BUILD)/tests/,telltale-blind telltale-other shortcut.bpf.o) \
 	$(BUILD)/venv/ready $(BUILD)/venv-service/ready image ## build all that the tests run
 
 vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: scripts/vm (TAP)

@@ -233,7 +233,7 @@ int main(int argc, char **argv)
 	n.privacy = n.series ? privacy_new(&n.config->privacy, n.series, n.config->instance,
 					   unix_ns(), NULL, NULL)
 			     : NULL;
-	n.per_peer = n.privacy ? per_peer_new(n.series, PER_PEER_MAX, name_peer, NULL) : NULL;
+	n.per_peer = n.privacy ? per_peer_new(n.series, PER_PEER_MAX, 1, name_peer, NULL) : NULL;
 	if (!n.per_peer)
 		return 1;
 	privacy_by_peer(n.privacy, per_peer_amount, n.per_peer);

@@ -56,6 +56,8 @@ ALERTS = [
      [{"series": 'prometheus_remote_storage_highest_timestamp_in_seconds{job="prometheus"}', "values": "1000x20"},
       {"series": 'prometheus_remote_storage_queue_highest_sent_timestamp_seconds{job="prometheus",remote_name="public",url="u"}', "values": "990x20"}],
      {"job": "prometheus", "remote_name": "public", "url": "u"}),
+    ("network-alerts", "TooManySeries", "40m", [series("transactions_total", "1x40", f'made_up="{i}"') for i in range(301)],
+     [series("transactions_total", "1x40", f'made_up="{i}"') for i in range(300)], {}),
     ("operator-alerts", "NodeSilent", "40m", [series("source:transactions:time", "0+60x10 600x30")],
      [series("source:transactions:time", "0+60x40")], {}),
     ("operator-alerts", "ExportFailing", "10m", [series("telltale_export_consecutive_failures", "5x10", 'endpoint="e"')],
@@ -88,7 +90,7 @@ ALERTS = [
 ]
 COUNTERS = ("_total", "_failed_metric_points", "_datapoints_filtered")
 # Which of a node's labels an alert keeps: all, but where it sums.
-SUMMED = {"TwoSendAsOne", "Gaps", "UnreadableConnections", "NotConverted", "TablesFull"}
+SUMMED = {"TwoSendAsOne", "TooManySeries", "Gaps", "UnreadableConnections", "NotConverted", "TablesFull"}
 OF_A_NODE = {"network": "testnet", "job": "telltale", "instance": "a", "source": "a"}
 
 
@@ -201,8 +203,7 @@ def forgotten_tests():
 
 def raised(test, file, name, when, own):
     """Labels and annotations as the rule's own file says them, filled in: a test of when, not of words."""
-    rules = yaml.safe_load((RULES / f"{file}.yaml").read_text())["groups"][0]["rules"]
-    rule = next(r for r in rules if r["alert"] == name)
+    rule = next(r for r in rules_of(RULES / f"{file}.yaml") if r["alert"] == name)
     labels = alert_labels(name, own, test["input_series"])
 
     def filled(text):
@@ -242,7 +243,7 @@ def main():
 
 
 def rules_of(path):
-    return yaml.safe_load(path.read_text())["groups"][0]["rules"]
+    return [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
 main()

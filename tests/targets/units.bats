@@ -343,3 +343,38 @@ retarget() {
   is 0 metric telltale_probe_restarted_total
   ctl stop "${UNITS[@]}"
 }
+
+# says UNIT TEXT
+says() {
+  grep -qF "$2" "$BED/$1.log"
+}
+
+@test "an upgrade to a build with other programs, tables and messages: no payment fails, and what is lost is said" {
+  make -s -C "$ROOT" build/tests/telltale-other >&2
+  packaged
+  begun
+  load_begin '"probes":0'
+  bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  pid=$(main_pid telltale)
+  # As a package does it: who runs goes on with the old one.
+  cp "$ROOT/build/tests/telltale-other" "$BOOT_LOCAL/bin/telltale.new"
+  mv "$BOOT_LOCAL/bin/telltale.new" "$BOOT_LOCAL/bin/telltale"
+  # Two builds do not talk to each other, whichever half is the older one: it is said, and nothing else happens.
+  ctl restart --no-block telltale
+  bed_wait 30 'the old probe half to say so' says telltale-probe 'the daemon half is of another version: start both anew'
+  attached
+  ctl restart telltale-probe
+  bed_wait 60 'the daemon half' back telltale "$pid"
+  missed
+  bed_wait 20 'the new build to be at work' at_least 200 metric packet_count_prepare
+  load_end
+  unharmed
+  # Nothing of the old build goes on, and the new one counts.
+  run ! says telltale-probe 'of the probe half before this one go on'
+  before=$(metric telltale_exchanges_total 'outcome="fulfilled"') paid=$(connector_truth alice originated fulfills)
+  pay
+  paid=$(($(connector_truth alice originated fulfills) - paid))
+  bed_wait 20 'the payments' at_least $((before + paid)) metric telltale_exchanges_total 'outcome="fulfilled"'
+  ctl stop "${UNITS[@]}"
+  bed_wait 20 'the programs to be detached' not attached
+}

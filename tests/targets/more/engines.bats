@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # More runtimes than `check` runs: podman 5, Compose, LXC. Each runs a sender, which is restarted, killed and made anew while
-# telltale follows its name. What is not installed is skipped: docker-compose, lxc, mmdebstrap.
+# telltale follows its name; in the last one telltale itself is in containers. What is not installed is skipped:
+# docker-compose, lxc, mmdebstrap.
 # Some functions replace those that were loaded, and are called by name.
 # shellcheck disable=SC2317
 
@@ -59,32 +60,34 @@ anew() {
 
 over() { engine_do stop --time 5 alice >/dev/null; }
 
-# podman5 ARGUMENT...: that of Debian 13, in a root of its own, from which this host is seen at /host.
-podman5() {
-  "${APART[@]}" chroot "$PODMAN5" podman --cgroup-manager cgroupfs \
-    --runtime "$ROOT/tests/targets/runc-without-limits" --storage-driver vfs "$@" 3>&- 4>&-
+# trixie_root: Debian 13 in a root of its own, from which this host's /usr is seen at /host/usr: the folder TRIXIE, or what
+# mmdebstrap makes. Its runtimes work in the namespace of apart_start.
+trixie_root() {
+  local path
+  if [[ -z ${TRIXIE:-} ]]; then
+    command -v mmdebstrap >/dev/null || skip 'needs mmdebstrap'
+    TRIXIE=$BED/trixie
+    mmdebstrap --quiet --variant=minbase --include=podman,runc,python3-minimal,docker.io,containerd,docker-compose \
+      trixie "$TRIXIE" >&2
+  fi
+  # Its root must be a mount of its own.
+  "${APART[@]}" mount --bind "$TRIXIE" "$TRIXIE"
+  for path in /proc /sys /dev /var/lib/{containers,docker,containerd} /run/{containers,libpod,runc,docker,containerd} "$BED" "$ROOT"; do
+    mkdir -p "$TRIXIE$path"
+    "${APART[@]}" mount --rbind "$path" "$TRIXIE$path"
+  done
+  mkdir -p "$TRIXIE/host/usr"
+  "${APART[@]}" mount --rbind /usr "$TRIXIE/host/usr"
 }
 
-podman5_root() {
-  if [[ -z ${PODMAN5:-} ]]; then
-    command -v mmdebstrap >/dev/null || skip 'needs mmdebstrap'
-    PODMAN5=$BED/trixie
-    mmdebstrap --quiet --variant=minbase --include=podman,runc,python3-minimal trixie "$PODMAN5" >&2
-  fi
-  local path
-  # Its root must be a mount of its own.
-  "${APART[@]}" mount --bind "$PODMAN5" "$PODMAN5"
-  for path in /proc /sys /dev /var/lib/containers /run/containers /run/libpod /run/runc "$BED" "$ROOT"; do
-    mkdir -p "$PODMAN5$path"
-    "${APART[@]}" mount --rbind "$path" "$PODMAN5$path"
-  done
-  mkdir -p "$PODMAN5/host/usr"
-  "${APART[@]}" mount --rbind /usr "$PODMAN5/host/usr"
+podman5() {
+  "${APART[@]}" chroot "$TRIXIE" podman --cgroup-manager cgroupfs \
+    --runtime "$ROOT/tests/targets/runc-without-limits" --storage-driver vfs "$@" 3>&- 4>&-
 }
 
 @test "podman 5: a container named by its name is counted through restarts, crashes and re-creation" {
   apart_start
-  podman5_root
+  trixie_root
   # shellcheck disable=SC2034 # engine_fini's
   ENGINE=podman
   engine_do() { podman5 "${@/#\/usr:\/usr:ro//host/usr:/usr:ro}"; }
@@ -176,4 +179,81 @@ CONFIG
   over() { lxc stop --timeout 5; }
   runtime_fini() { lxc stop --kill; }
   followed 'cgroup: /itself/lxc.payload.alice*' stopped killed stopped killed
+}
+
+# --- telltale's own compose file -----------------------------------------------------------------------
+
+# docker26_start: that of Debian 13, since Debian 12's does not know CAP_BPF.
+docker26_start() {
+  trixie_root
+  apart_spawn containerd chroot "$TRIXIE" containerd
+  bed_wait 30 containerd "${APART[@]}" test -S /run/containerd/containerd.sock
+  apart_spawn dockerd chroot "$TRIXIE" dockerd --containerd /run/containerd/containerd.sock --host "unix://$BED/docker.sock" \
+    --storage-driver vfs --iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs
+  bed_wait 60 dockerd engine_do version
+}
+
+docker26() {
+  "${APART[@]}" docker --host "unix://$BED/docker.sock" "${@/#\/usr:\/usr:ro//host/usr:/usr:ro}" 3>&- 4>&-
+}
+
+# compose2 ARGUMENT...: on scripts/deploy/node/compose.yaml.
+compose2() {
+  "${APART[@]}" env DOCKER_HOST="unix://$BED/docker.sock" "$TRIXIE/usr/libexec/docker/cli-plugins/docker-compose" \
+    --project-directory "$BED/node" --file "$BED/node/compose.yaml" --file "$BED/override.yaml" "$@" 3>&- 4>&-
+}
+
+# node_compose: what an operator has beside compose.yaml; and limits that this host has no controllers for are left out.
+node_compose() {
+  cp -r "$ROOT/scripts/deploy/node" "$BED/node"
+  printf '%s\n' 'enabled: true' 'instance: tt' 'network: testnet' 'default_asset: {code: USD, scale: 2}' 'targets:' \
+    '  - container: alice' >"$BED/node/telltale.yaml"
+  chgrp 65532 "$BED/node/telltale.yaml"
+  chmod 640 "$BED/node/telltale.yaml"
+  cat >"$BED/override.yaml" <<'YAML'
+services:
+  probe: {mem_limit: !reset null, pids_limit: !reset null, ulimits: {nofile: 1024, nproc: 1024}}
+  daemon:
+    mem_limit: !reset null
+    pids_limit: !reset null
+    ulimits: {nofile: 1024, nproc: 1024}
+    # There is no bridge here.
+    network_mode: host
+    command: [daemon, --socket, /run/telltale-probe/probe.sock, --truth, /var/lib/telltale/truth]
+YAML
+}
+
+node_truth() { "${APART[@]}" cat /var/lib/docker/volumes/telltale_state/_data/truth >"$BED/tt.truth"; }
+
+node_saw() { node_truth && bed_json "$BED/tt.truth" outcomes fulfilled; }
+
+node_ready() { compose2 logs daemon 2>&1 | grep -q 'run: ready'; }
+
+@test "Compose: telltale in node/compose.yaml's own containers counts exactly; taken down, nothing is attached" {
+  command -v docker >/dev/null || skip 'needs docker: scripts/bootstrap'
+  make -C "$ROOT" --no-print-directory -s image >&2
+  apart_start
+  # shellcheck disable=SC2034 # engine_fini's
+  ENGINE=docker
+  engine_do() { docker26 "$@"; }
+  docker26_start
+  engine_image rafiki:1
+  engine_do load --quiet --input "$ROOT/build/telltale-0.1.0-$(dpkg --print-architecture).image.tar"
+  storm_bob
+  node_compose
+  compose2 up --detach
+  bed_wait 120 'the daemon half' node_ready || { compose2 logs; false; }
+  runtime_sender "$BED/journal" "$URL"
+  begin
+  for way in restarted killed anew; do
+    storm_goes_on
+    $way
+  done
+  storm_goes_on
+  over
+  bed_wait 20 'the last exchange to be seen' at_least "$(storm_answered)" node_saw
+  node_truth
+  storm_holds 4
+  compose2 down --volumes
+  run ! grep -qE 'ingress_run|egress_run|socket_released' <(bpftool cgroup tree "$BED_CGROUP")
 }
