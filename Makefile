@@ -240,6 +240,8 @@ $(eval $(call program_rule,tests/%,tests/e2e/%.c,$(SAN),$(LIB_SAN),$(LDLIBS)))
 $(eval $(call program_rule,tests/conformance-%,tests/conformance/%.c,$(SAN),$(LIB_SAN),$(LDLIBS)))
 # The decoders alone, driven by the comparison with npm's ilp-packet.
 $(eval $(call program_rule,tests/%,tests/ilp-packet/%.c,$(SAN)))
+# The decoder of HTTP/2 alone, held against nghttp2.
+$(eval $(call program_rule,tests/http2-%,tests/http2/%.c,$(SAN),,-lnghttp2))
 # The right half of the program, as a node of the service under test; several run at once.
 $(eval $(call program_rule,tests/%,tests/service/%.c,$(HARDEN),$(LIB),$(LDLIBS)))
 # The page of a year that never was.
@@ -312,7 +314,7 @@ conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root
 
 # What several parts of scripts/check, which run at once, would else each make.
 test-programs: $(BUILD)/telltale-san $(UNIT_BIN) $(CONFORMANCE) \
-	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode) \
+	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode http2-compare) \
 	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) $(addprefix $(BUILD)/tests/,telltale-blind telltale-other shortcut.bpf.o) \
 	$(BUILD)/venv/ready $(BUILD)/venv-service/ready image ## build all that the tests run
 
@@ -321,6 +323,14 @@ vm: ## boot 5.10, 6.1, 6.12 and the newest kernel in QEMU and check each: script
 
 compare: ## compare the ILP decoder with npm's ilp-packet on 120,000 packets (TAP)
 	$(Q)tests/ilp-packet/run
+
+compare-http2: ## hold the decoder of HTTP/2 against nghttp2 on 5,000,000 frames, and plant faults into it (TAP)
+	$(Q)tests/http2/run
+
+# As check does, and more: other releases of Node.js, Go, Java, Rust, nginx.
+http2: $(PROGRAM) ## count ILP over HTTP/2 between ends that nobody here wrote, against their own counts, as root (TAP)
+	$(Q)scripts/wires >&2
+	$(Q)bats --tap tests/http2 tests/http2/more
 
 # The faults are planted into a copy of one file, with the program's own flags.
 audit: export AUDIT_CFLAGS = $(ALL_CFLAGS) $(HARDEN)
@@ -435,9 +445,9 @@ clean: ## remove everything made
 	rm -rf $(BUILD)
 
 help: ## print this
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare compare-http2 http2 audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
 	check lint format install deb image dist uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -47,6 +47,16 @@ PYTHON
     \"label\":\"address-$mark\",\"payload\":\"payload-$mark\",\"reveal\":20}"
   bed_wait 20 'the packets to be counted' \
     same connector_truth alice originated prepares -- telltale_metric tt packet_count_prepare
+  # The same token over HTTP/2.
+  mkdir -p "$BED/alice"
+  port=$(bed_free_port)
+  node "$ROOT/tests/stacks/common/workload.js" 100 >"$BED/workload"
+  bed_spawn other node "$ROOT/tests/http2/ends.js" serve "$port" "$BED/other.journal"
+  bed_wait 20 'the server' grep -q ready "$BED/other.log"
+  bed_spawn alice/http2 env TOKEN="bearer-$mark" node "$ROOT/tests/http2/ends.js" send http2 "http://localhost:$port" \
+    "$BED/workload" "$BED/http2.journal" 20
+  bed_wait 60 'it to be sent' not bed_alive alice/http2
+  [ "$(grep -c fulfilled "$BED/http2.journal")" -gt 10 ]
   had=$(collector_exports own)
   bed_wait 20 'an export after that' at_least $((had + 2)) collector_exports own
 
@@ -64,10 +74,10 @@ PYTHON
   run ! grep -E "name-$mark|peer-$mark|header-$mark|9f86d081884c7d65|^(transactions|packet_|telltale_(transactions|amount|packets))" \
     "$BED/report"
   telltale_stop tt
-  python3 - "$BED/alice.did" "$mark" >"$BED/needles" <<'PYTHON'
+  python3 - "$BED/alice.did" "$mark" "$BED/workload" >"$BED/needles" <<'PYTHON'
 import json, sys
 mark = sys.argv[2]
-needles = {"token": f"bearer-{mark}", "address": f"address-{mark}", "payload": f"payload-{mark}"}
+needles = {"address over HTTP/2": open(sys.argv[3]).readline().split()[0].rpartition(".")[0], "token": f"bearer-{mark}", "address": f"address-{mark}", "payload": f"payload-{mark}"}
 for i, condition in enumerate(json.load(open(sys.argv[1]))["conditions"]):
     needles[f"condition {i}"] = "hex:" + condition
 print(json.dumps(needles))

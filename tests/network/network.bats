@@ -7,6 +7,8 @@
 load ../e2e/helper
 # shellcheck source=tests/network/lib.sh
 source "$BATS_TEST_DIRNAME/lib.sh"
+# shellcheck source=tests/http2/expected.bash
+source "$BATS_TEST_DIRNAME/../http2/expected.bash"
 
 # counts COUNT: every exchange is counted on both sides, and nothing was missed.
 counts() {
@@ -109,6 +111,47 @@ bad_network() {
   network_connectors https
   network_probes
   counts 300
+}
+
+# http2 COUNT OPTION...: Node.js to Node.js over HTTP/2, 50 streams at once.
+http2() {
+  local ends=$ROOT/tests/http2/ends.js port url side way
+  network_start 1500 "${@:2}"
+  port=$(bed_free_port)
+  url=http://$NETWORK_BOB:$port
+  node "$ROOT/tests/stacks/common/workload.js" "$1" >"$BED/workload"
+  mkdir -p "$BED_CGROUP/alice"
+  LISTEN=$NETWORK_BOB in_network bob bed_spawn bob node "$ends" serve "$port" "$BED/bob.journal"
+  bed_wait 20 'the server' grep -q ready "$BED/bob.log"
+  network_probes
+  for side in alice bob; do network_metrics tt-$side >"$BED/$side.before"; done
+  in_network alice bed_spawn alice node "$ends" send http2 "$url" "$BED/workload" "$BED/alice.journal" 50
+  bed_wait 120 'the client to have sent everything' not bed_alive alice
+  for side in alice=sent bob=received; do
+    way=${side#*=} side=${side%=*}
+    bed_wait 30 "$side's telltale to count everything" http2_agrees "$side" "$way" || {
+      cat "$BED/table"
+      return 1
+    }
+    telltale_stop "tt-$side"
+  done
+}
+
+http2_agrees() {
+  network_metrics "tt-$1" >"$BED/now"
+  python3 "$ROOT/tests/http2/agree.py" "$(expected)" "$BED/$1.before" "$BED/now" "$2=$BED/$1.journal" >"$BED/table"
+}
+
+network_metrics() {
+  curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/$1.yaml")/metrics" | grep -v '^#'
+}
+
+@test "HTTP/2 at 1 % loss is counted exactly" {
+  http2 600 seed=10 loss=0.01
+}
+
+@test "HTTP/2 at 5 % loss and out of order is counted exactly" {
+  http2 600 seed=11 loss=0.05 reorder=0.1
 }
 
 @test "telltale taken away and put back under load neither counts twice nor sticks" {
