@@ -57,7 +57,7 @@ static void every_series_is_there_from_the_start_at_zero(void **state)
 			m == METRIC_TARGET_CGROUPS || m == METRIC_TARGET_SINCE ||
 			(m >= METRIC_PEER_EXCHANGES && m <= METRIC_PEER_AMOUNT) ||
 			m == METRIC_DEPENDENCY_TIME || m == METRIC_DEPENDENCY_TURNS ||
-			(m >= METRIC_EXPORTS && m <= METRIC_EXPORT_STATUS);
+			(m >= METRIC_EXPORTS && m <= METRIC_EXPORT_SPANS_LOST);
 
 		assert_int_equal(seen[m], !labelled_at_run_time);
 	}
