@@ -354,19 +354,19 @@ says() {
   packaged
   begun
   load_begin '"probes":0'
-  bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+  bed_wait 60 'telltale to be at work' at_least 200 metric packet_count_prepare
   pid=$(main_pid telltale)
   # As a package does it: who runs goes on with the old one.
   cp "$ROOT/build/tests/telltale-other" "$BOOT_LOCAL/bin/telltale.new"
   mv "$BOOT_LOCAL/bin/telltale.new" "$BOOT_LOCAL/bin/telltale"
   # Two builds do not talk to each other, whichever half is the older one: it is said, and nothing else happens.
   ctl restart --no-block telltale
-  bed_wait 30 'the old probe half to say so' says telltale-probe 'the daemon half is of another version: start both anew'
+  bed_wait 60 'the old probe half to say so' says telltale-probe 'the daemon half is of another version: start both anew'
   attached
   ctl restart telltale-probe
-  bed_wait 60 'the daemon half' back telltale "$pid"
+  bed_wait 150 'the daemon half' back telltale "$pid"
   missed
-  bed_wait 20 'the new build to be at work' at_least 200 metric packet_count_prepare
+  bed_wait 60 'the new build to be at work' at_least 200 metric packet_count_prepare
   load_end
   unharmed
   # Nothing of the old build goes on, and the new one counts.
@@ -374,7 +374,7 @@ says() {
   before=$(metric telltale_exchanges_total 'outcome="fulfilled"') paid=$(connector_truth alice originated fulfills)
   pay
   paid=$(($(connector_truth alice originated fulfills) - paid))
-  bed_wait 20 'the payments' at_least $((before + paid)) metric telltale_exchanges_total 'outcome="fulfilled"'
+  bed_wait 60 'the payments' at_least $((before + paid)) metric telltale_exchanges_total 'outcome="fulfilled"'
   ctl stop "${UNITS[@]}"
-  bed_wait 20 'the programs to be detached' not attached
+  bed_wait 60 'the programs to be detached' not attached
 }
