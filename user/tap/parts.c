@@ -141,6 +141,22 @@ static int take(const struct job *j, const struct telltale_bpf *skel)
 	return 0;
 }
 
+/* A part is loaded whole or not at all. */
+static void let_go(const struct job *j, const struct telltale_bpf *skel)
+{
+	struct bpf_program *program;
+	unsigned i = 0;
+
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		if (i < KEPT_PROGRAMS && part_of(program, i) == j->part && j->programs[i] >= 0) {
+			close(j->programs[i]);
+			j->programs[i] = -1;
+		}
+		i++;
+	}
+}
+
 static void *load(void *context)
 {
 	struct job *j = context;
@@ -156,6 +172,8 @@ static void *load(void *context)
 		j->err = telltale_bpf__load(skel);
 	if (!j->err)
 		j->err = take(j, skel);
+	if (j->err)
+		let_go(j, skel);
 	telltale_bpf__destroy(skel);
 	return NULL;
 }
