@@ -400,7 +400,7 @@ expressions() {
   [ -z "$(ask '{__name__=~"verify.*"} or {source="verify"}' prometheus-public)" ]
 }
 
-newer_than_canary() { value 'timestamp(network:transactions:carried) > scalar(timestamp(verify_canary))'; }
+newer_than_canary() { value 'timestamp(network:transactions:carried) > scalar(timestamp(verify_canary{source="verify"}))'; }
 
 # lost HOP WORDS LAST: whether the last run of verify ended with this.
 lost() { [[ $output == *"LOST  $1: "*"$2"*"last seen: $3. "* ]] || { echo "$output"; return 1; }; }
