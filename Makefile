@@ -32,7 +32,8 @@ CFLAGS  ?= -O2 -g
 # What is made says nothing of the folder that it was made in, so that two builds are equal.
 MAPPED   = -ffile-prefix-map=$(CURDIR)=.
 HARDEN   = $(MAPPED) -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-SAN      = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# Compiled in half the time of -O2, with as much as a report needs.
+SAN      = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 DEPEND   = -MMD -MP
 , := ,
 
