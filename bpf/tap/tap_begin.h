@@ -25,11 +25,12 @@ enum tap_mode {
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
  * that before a hook's first program runs, and restores it afterwards. */
 struct tap_state {
-	__u32 mode; /* enum tap_mode */
-	__u32 dir;  /* enum flow_direction: the one that is claimed */
-	__u32 kept; /* bytes of the segment that have been dealt with */
-	__u32 out;  /* enum flow_direction: the segment's */
-	__u32 base; /* where its payload lies in the socket buffer */
+	__u16 mode;  /* enum tap_mode */
+	__u16 dir;   /* enum flow_direction: the one that is claimed */
+	__u32 kept;  /* bytes of the segment that have been dealt with */
+	__u32 out;   /* enum flow_direction: the segment's */
+	__u32 base;  /* where its payload lies in the socket buffer */
+	__u32 begun; /* the lower half of the time when the run began, if it is timed: see cost.h */
 };
 
 _Static_assert(sizeof(struct tap_state) <= sizeof(((struct __sk_buff *)0)->cb),

@@ -17,6 +17,7 @@
 #define TELLTALE_TAP_SOCKET_H
 
 #include "bpf/decode/opaque.h"
+#include "cost.h"
 #include "tap_btp.h"
 #include "tap_http2.h"
 
@@ -315,6 +316,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 	/* TCP acknowledges an early request as soon as it has it. */
 	if (!seg.len && !seg.ending && !(out && tap_follows_early(&seg, out)))
 		return TAP_PASS;
+	cost_begin(skb, seg.seq, out);
 	sk = skb->sk;
 	if (!sk)
 		return TAP_PASS;

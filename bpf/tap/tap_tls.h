@@ -35,6 +35,7 @@
 #ifndef TELLTALE_TAP_TLS_H
 #define TELLTALE_TAP_TLS_H
 
+#include "cost.h"
 #include "follow.h"
 #include "tap_btp.h"
 #include "tap_http2.h"
@@ -73,6 +74,14 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 		frame.stack -= sizeof(__u64);
 #endif
 	return frame;
+}
+
+/* The call that was in FRAME has been dealt with. */
+static __always_inline void tls_drop(const struct tls_frame *frame, const struct tls_call *call)
+{
+	if (call->begun_ns)
+		cost_end(SHARED_PROGRAM_TLS_RETURN, call->begun_ns);
+	bpf_map_delete_elem(&tls_calls, frame);
 }
 
 /* The call's direction, in a program that serves both. */
@@ -393,7 +402,7 @@ static __always_inline int tls_walk(struct pt_regs *ctx)
 	}
 	tls_walk_announce(w, &key, out, target);
 drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	tls_drop(&frame, call);
 	return 0;
 }
 
@@ -467,6 +476,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 
 	if (!call)
 		return 0;
+	call->begun_ns = cost_draw();
 	key.ssl = call->ssl;
 	key.pid = call->pid;
 	src.user = call->buf;
@@ -491,7 +501,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 	if (f && tls_piece(&src, f, (__u32)len, out))
 		bpf_tail_call(ctx, &step_tls, 0);
 drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	tls_drop(&frame, call);
 	return 0;
 }
 
@@ -547,7 +557,7 @@ static __always_inline int tls_step(struct pt_regs *ctx)
 	if (bytes_forget(f->flow.common.plain))
 		tls_let_go(&key, f, out);
 drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	tls_drop(&frame, call);
 	return 0;
 }
 

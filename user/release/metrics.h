@@ -85,14 +85,14 @@
 	       "kernel refuses them") \
 	METRIC(CLOCKS_RESTARTED, "telltale_clocks_restarted_total", SUM, OWN, NO_LOSS, \
 	       "Times that the clocks began anew, as events were lost or memory was used up") \
-	METRIC(CLOCKS_TIMED, "telltale_clocks_timed_total", SUM, OWN, NO_LOSS, \
-	       "Events of the clocks whose writing was timed, one in 64") \
-	METRIC(CLOCKS_TIMED_NS, "telltale_clocks_timed_ns_total", SUM, OWN, NO_LOSS, \
-	       "Time that writing these took, in the threads that they are about") \
 	METRIC(SPANS_DROPPED, "telltale_spans_dropped_total", SUM, OWN, NO_LOSS, \
 	       "Spans of traces that found no room between two exports") \
-	METRIC(PROGRAMS_MISSED, "telltale_programs_missed_total", SUM, OWN, NO_LOSS, \
-	       "Runs of telltale's programs that the kernel left out") \
+	METRIC(PROGRAMS_TIMED, "telltale_programs_timed_total", SUM, OWN, NO_LOSS, \
+	       "Runs of telltale's programs in the kernel that were timed, by program") \
+	METRIC(PROGRAMS_TIMED_NS, "telltale_programs_timed_ns_total", SUM, OWN, NO_LOSS, \
+	       "Time that these runs took, by program") \
+	METRIC(PROGRAMS_MISSED, "telltale_programs_missed_total", SUM, OWN, BY_LABEL, \
+	       "Runs of telltale's programs that the kernel left out, by program") \
 	METRIC(OWN_CPU, "telltale_cpu_ms_total", SUM, OWN, NO_LOSS, \
 	       "CPU time that telltale itself took, by half") \
 	METRIC(OWN_MEMORY, "telltale_memory_bytes", GAUGE, OWN, NO_LOSS, \

@@ -368,15 +368,6 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
 	return tls_flows_take(p->tls_flows, out, max);
 }
 
-uint64_t probe_missed(const struct probe *p)
-{
-	uint64_t missed = 0;
-
-	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
-		missed += load_missed(p->kept.programs[i]);
-	return missed;
-}
-
 void probe_new_reader(struct probe *p)
 {
 	p->skel->bss->reader++;

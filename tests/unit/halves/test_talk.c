@@ -63,10 +63,10 @@ void probe_new_reader(struct probe *p)
 	b.readers++;
 }
 
-uint64_t probe_missed(const struct probe *p)
+void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])
 {
 	(void)p;
-	return 5;
+	costs[SHARED_PROGRAM_TLS_RETURN] = (struct load_cost){.runs = 7, .ns = 700, .missed = 5};
 }
 
 size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
@@ -133,16 +133,10 @@ bool timing_sees_dependencies(const struct timing *t)
 	return true;
 }
 
-struct tape_cost timing_cost(const struct timing *t)
+struct load_cost timing_cost(const struct timing *t)
 {
 	(void)t;
-	return (struct tape_cost){0};
-}
-
-uint64_t timing_missed(const struct timing *t)
-{
-	(void)t;
-	return 0;
+	return (struct load_cost){.runs = 3};
 }
 
 /* --- the bed ---------------------------------------------------------------------------------- */
@@ -391,7 +385,10 @@ static void a_daemon_half_gets_the_ring_the_counters_and_how_all_does(void **sta
 	assert_string_equal(m.target.name, "unit:bob.service");
 	assert_int_equal(hear_type(fd, WIRE_STATE, &m), 0);
 	assert_int_equal(m.state.processes, 3);
-	assert_int_equal(m.state.missed, 5);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_RETURN].runs, 7);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_RETURN].ns, 700);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_RETURN].missed, 5);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_CALL].missed, 0);
 	assert_int_equal(hear_type(fd, WIRE_TYPES, &m), -EAGAIN);
 	close(fd);
 }
