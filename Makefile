@@ -370,6 +370,9 @@ service: $(PROGRAM) $(BUILD)/tests/node $(BUILD)/venv-service/ready ## run the n
 	$(Q)PROMETHEUS=$(CURDIR)/$(BUILD)/parts/prometheus3 bats --tap tests/service/service.bats
 	$(Q)$(BUILD)/parts/manifests scripts/deploy
 
+dashboards: $(PROGRAM) $(BUILD)/tests/node ## draw the dashboards with Grafana's own components, into build/dashboards, as root (25 minutes)
+	$(Q)tests/service/drawn
+
 scale: ## play up to 5,000 nodes before the service, and measure each part, as root (some minutes)
 	$(Q)scripts/parts-service >&2
 	$(Q)tests/service/scale
@@ -455,7 +458,7 @@ clean: ## remove everything made
 help: ## print this
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: all unit fuzz fuzz-replay conformance compare compare-http2 http2 audit test-programs vm tls storm stacks hostile soak outages service scale network bench pictures bench-privacy \
+.PHONY: all unit fuzz fuzz-replay conformance compare compare-http2 http2 audit test-programs vm tls storm stacks hostile soak outages service dashboards scale network bench pictures bench-privacy \
 	check lint format install deb image dist uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
