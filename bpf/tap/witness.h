@@ -247,14 +247,15 @@ static __always_inline void witness_excuse(struct socket_flow *f, struct socket_
 
 /* Has the tap look at the next segment of a connection that may be older than the programs, as if
  * an early segment had come before it (tap_early.h): that shows that it sees it, at no cost for
- * others. */
+ * others. ACTIVE: bytes have just passed. Then it takes the place of another connection whose ports
+ * fall together with these, for which the tap may wait as long as that is idle. */
 static __always_inline void witness_challenge(struct sock *sk, struct tcp_sock *tcp,
-					      const struct socket_mark *mark)
+					      const struct socket_mark *mark, int active)
 {
 	__u32 slot = sk->__sk_common.skc_num ^ bpf_ntohs(sk->__sk_common.skc_dport);
 	__u32 *next = &ports[bytes_mask(slot, PORTS_SLOTS - 1)][PORTS_EARLY];
 
-	if (mark->begun != TAP_BEGUN && !*next)
+	if (mark->begun != TAP_BEGUN && (active || !*next))
 		*next = tcp->rcv_nxt;
 }
 
@@ -441,7 +442,7 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 			mark->met = 1;
 			mark->suspect = 0;
 			if (mark->excused[FLOW_IN] | mark->excused[FLOW_OUT])
-				witness_challenge(sk, tcp, mark);
+				witness_challenge(sk, tcp, mark, 0);
 		}
 		return 0;
 	}
@@ -452,10 +453,11 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 	mark->met = 1;
 	if (!excused && !mark->suspect) {
 		mark->suspect = 1;
+		witness_challenge(sk, tcp, mark, 1);
 		return witness_say(ctx, sight, sk, SHARED_SUSPECT);
 	}
 	witness_excuse(f, mark, &missing);
-	witness_challenge(sk, tcp, mark);
+	witness_challenge(sk, tcp, mark, !excused);
 	if (excused)
 		return 0;
 	sight->bytes = missing.in + missing.out;

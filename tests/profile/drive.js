@@ -75,12 +75,12 @@ function wire (port) {
       await wait(ms)
       line[way].push(now())
       to.write(bytes)
-      if (way === 'out') return
+      if (way === 'to_peer') return
       write(line)
       line = null
     })
-    pass(near, far, 12, 'out')
-    pass(far, near, 18, 'back')
+    pass(near, far, 12, 'to_peer')
+    pass(far, near, 18, 'from_peer')
     for (const [one, other] of [[near, far], [far, near]]) one.on('close', () => other.destroy()).on('error', () => {})
   })
 }

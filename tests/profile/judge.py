@@ -64,8 +64,8 @@ def injected(mode, hop, lines):
             return line[mode]["took"]
         elif mode == "peer" and "peer" in line and at[2] <= line["peer"][0] <= at[3]:
             return line["peer"][1] - line["peer"][0]
-        elif mode == "wire" and "back" in line and at[2] <= line["out"][0] <= at[3]:
-            return sum(line[way][1] - line[way][0] for way in ("out", "back"))
+        elif mode == "wire" and "from_peer" in line and at[2] <= line["to_peer"][0] <= at[3]:
+            return sum(line[way][1] - line[way][0] for way in ("to_peer", "from_peer"))
         elif mode == "stop" and "stop" in line and at[2] <= line["stop"][0] <= at[4]:
             return line["stop"][1] - at[3]
     return None
