@@ -70,6 +70,13 @@
 	METRIC(PEER_AMOUNT, "telltale_peer_amount_fulfill_total", SUM, OWN, NO_LOSS, \
 	       "Value of fulfilled packets that went to a peer, with the noise of " \
 	       "telltale_amount_fulfill_total") \
+	METRIC(PEER_SPREAD, "telltale_peer_spread", GAUGE, OWN, NO_LOSS, \
+	       "Value that came in minus value that went to a peer, of forwarded packets that were " \
+	       "fulfilled, since the start, rounded by chance and with noise; below 0 it is a loss") \
+	METRIC(PEER_SPREAD_VARIANCE, "telltale_peer_spread_variance_total", SUM, OWN, NO_LOSS, \
+	       "Variance of telltale_peer_spread by rounding and noise, in squares of its unit") \
+	METRIC(SPREAD_UNKNOWN, "telltale_spread_unknown_total", SUM, OWN, NO_LOSS, \
+	       "Forwarded packets that were fulfilled and whose spread is not known, by why") \
 	METRIC(HOPS, "telltale_hops_total", SUM, OWN, NO_LOSS, \
 	       "Packets on their way through the target, by whether their time was split") \
 	METRIC(COLUMN_TIME, "telltale_column_ms", HISTOGRAM, OWN, NO_LOSS, \
