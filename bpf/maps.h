@@ -191,6 +191,10 @@ struct socket_mark {
 	__u8 suspect; /* bytes were missing at the last look */
 	__u8 counted; /* announced as one that is not read */
 	__u8 left;    /* it was followed, and is not any more */
+	/* See tap_is_quiet: */
+	__u8 quiet;    /* bit per direction: its beginning is over, and nothing of it to be noted */
+	__u8 followed; /* it may be in socket_flows */
+	__u8 pad[6];
 };
 
 /* What is known of sockets on which bytes passed. Lives with the socket. */

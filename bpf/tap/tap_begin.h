@@ -175,9 +175,41 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	tap_count(f, TAP_UNCOUNTED);
 	tap_note_begun(sk, TAP_BEGUN);
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
-	if (mark)
+	if (mark) {
 		mark->left = 1;
+		mark->followed = 0; /* before it is: another run may begin to follow it anew */
+	}
 	bpf_sk_storage_delete(&socket_flows, sk);
+}
+
+/* The connection is in socket_flows now. Where this cannot be noted, it is not quiet either. */
+bytes_function int tap_note_followed(struct bpf_sock *sk)
+{
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
+
+	if (mark)
+		mark->followed = 1;
+	return 0;
+}
+
+/* The beginning of a direction is over, of a connection that is not followed. */
+bytes_function int tap_note_quiet(struct bpf_sock *sk, int out)
+{
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
+
+	if (mark)
+		mark->quiet |= 1 << (out & 1);
+	return 0;
+}
+
+/* Nearly all segments are of a connection that is known not to be followed and of whose beginning
+ * nothing is to be noted any more. One look-up says so. */
+static __always_inline int tap_is_quiet(struct bpf_sock *sk, int out)
+{
+	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+
+	return mark && !bytes_forget(mark->followed) && bytes_forget(mark->quiet) & 1 << out &&
+	       sk->state != BPF_TCP_LISTEN;
 }
 
 /* No request is shorter, also where a SYN counts as one byte. */
@@ -243,6 +275,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	else
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f) {
+		tap_note_followed(sk);
 		tap_begins(f, how, tap_is_whole(sk, out));
 		return 1;
 	}

@@ -114,8 +114,12 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
-	if (!tcp || tcp->bytes_received > TAP_YOUNG)
+	if (!tcp)
 		return 0;
+	if (tcp->bytes_received > TAP_YOUNG) {
+		tap_note_quiet(sk, FLOW_IN);
+		return 0;
+	}
 	if (!tcp->bytes_received)
 		tap_note_begun(sk, 1 << FLOW_IN);
 	if (sk->state == BPF_TCP_LISTEN)
@@ -148,8 +152,12 @@ static __always_inline void tap_leaves(struct bpf_sock *sk)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
-	if (tcp && tcp->bytes_acked <= 1)
+	if (!tcp)
+		return;
+	if (tcp->bytes_acked <= 1)
 		tap_note_begun(sk, 1 << FLOW_OUT);
+	else
+		tap_note_quiet(sk, FLOW_OUT);
 }
 
 static __always_inline void tap_go_walk(struct __sk_buff *skb, int out)
@@ -168,9 +176,9 @@ static __always_inline void tap_may_walk(struct __sk_buff *skb, struct bpf_sock 
 	tap_go_walk(skb, out);
 }
 
-/* A connection that is not followed: does this segment make it one? */
+/* A connection that is not followed: does this segment make it one? QUIET: see tap_is_quiet. */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
-				    const struct segment *seg, int out)
+				    const struct segment *seg, int quiet, int out)
 {
 	struct source src = {.skb = skb, .base = seg->off};
 	__u64 known = bytes_load(ports[tap_slot(seg)]); /* both facts; mostly 0 */
@@ -182,7 +190,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		tap_go_settle(skb, TAP_ADOPT, out);
 	if (!seg->len)
 		return 0;
-	if (out)
+	if (out && !quiet)
 		tap_leaves(sk);
 	if (known >> 32 && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
 		tap_may_walk(skb, sk, out);
@@ -200,7 +208,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
-		return !out && tap_is_young(skb, sk, seg);
+		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (http2_is_preface(word)) {
 		tap_note_begun(sk, 1 << out);
@@ -211,7 +219,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if (!http1_begins(word, seg->len)) {
 		if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
-		return !out && tap_is_young(skb, sk, seg);
+		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (sk->state == BPF_TCP_LISTEN) {
 		tap_go_settle(skb, TAP_EARLY, out);
@@ -309,7 +317,7 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 	struct socket_flow *f;
 	struct bpf_sock *sk;
 	__u32 skip;
-	int mode, clean, verdict;
+	int mode, clean, verdict, quiet;
 
 	if (!segment_read(skb, &seg) || tap_blind(skb, &seg, out))
 		return TAP_PASS;
@@ -320,9 +328,10 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 	sk = skb->sk;
 	if (!sk)
 		return TAP_PASS;
-	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	quiet = tap_is_quiet(sk, out);
+	f = quiet ? 0 : bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f) {
-		if (!tap_meet(skb, sk, &seg, out))
+		if (!tap_meet(skb, sk, &seg, quiet, out))
 			return TAP_PASS;
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 		if (!f)

@@ -180,8 +180,8 @@ static __always_inline __u64 tls_of_bio(__u64 bio)
 static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 {
 	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
-	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx),
-				tls_pid(known), out};
+	struct tls_call call = {
+		PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx), tls_pid(known), out, 0};
 	struct tls_frame frame = tls_frame(ctx, 0);
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .pid = call.pid};
 	struct shared_tls_key key = {.pid = c.pid};

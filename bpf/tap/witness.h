@@ -334,13 +334,15 @@ static __always_inline int witness_is_excused(const struct socket_mark *mark, __
 }
 
 /* The connection is there now: while the programs have not been attached for long, it is noted that
- * all of its bytes have to pass the tap. */
+ * all of its bytes have to pass the tap. A socket may have had another connection before. */
 static __always_inline int witness_born(struct sock *sk)
 {
-	struct socket_mark *mark;
+	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 	struct tcp_sock *tcp;
 	int target;
 
+	if (mark)
+		mark->quiet = 0;
 	if (looked_ns >= attached_last_ns + WITNESS_SETTLED_NS)
 		return 0;
 	target = witness_target(sk->sk_cgrp_data.cgroup);

