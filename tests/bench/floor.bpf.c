@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * floor.bpf.c - the least that a program can do which reads ILP from segments: what telltale's
  * socket programs cost is measured as a multiple of this, on the same segments.
