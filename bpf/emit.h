@@ -129,7 +129,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	if (m->kind == RECORD_KIND_REJECT)
 		__builtin_memcpy(r->reject_code, m->ilp.reject_code, sizeof(r->reject_code));
 	__builtin_memset(r->pad1, 0, sizeof(r->pad1));
-	r->srtt_us = 0;
+	r->rtt_min_us = 0;
 	r->retransmits = 0;
 	r->pad2 = 0;
 	__builtin_memset(&r->remote, 0, sizeof(r->remote));
@@ -140,7 +140,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 		struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
 
 		if (tcp) {
-			r->srtt_us = tcp->srtt_us >> 3;
+			r->rtt_min_us = tcp->rtt_min;
 			r->retransmits = tcp->total_retrans;
 		}
 	}

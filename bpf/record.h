@@ -133,6 +133,8 @@ struct record_remote {
 	__u8 pad[3];
 };
 
+#define RECORD_RTT_NONE 0xffffffffu /* TCP has measured none */
+
 struct record_message {
 	struct record_head head;
 	struct record_flow flow;
@@ -163,7 +165,9 @@ struct record_message {
 	__u16 http_status;   /* responses */
 	__u8 reject_code[3]; /* Reject: ASCII, such as "F08" */
 	__u8 pad1[3];
-	__u32 srtt_us;     /* smoothed round-trip time of the connection; 0 where not known */
+	/* The shortest round trip of the connection, as TCP keeps it; 0 or RECORD_RTT_NONE where
+	 * not known. */
+	__u32 rtt_min_us;
 	__u32 retransmits; /* of the connection so far */
 	__u32 pad2;
 	struct record_remote remote;
@@ -247,7 +251,7 @@ _Static_assert(__builtin_offsetof(struct record_message, fulfillment) == 48, "fu
 _Static_assert(__builtin_offsetof(struct record_message, endpoint) == 80, "endpoint");
 _Static_assert(__builtin_offsetof(struct record_message, request_id) == 96, "request_id");
 _Static_assert(__builtin_offsetof(struct record_message, data_len) == 104, "data_len");
-_Static_assert(__builtin_offsetof(struct record_message, srtt_us) == 116, "srtt_us");
+_Static_assert(__builtin_offsetof(struct record_message, rtt_min_us) == 116, "rtt_min_us");
 _Static_assert(__builtin_offsetof(struct record_message, remote) == 128, "remote");
 _Static_assert(sizeof(struct record_endpoint) == 32 + RECORD_HOST_MAX + RECORD_PATH_MAX,
 	       "record_endpoint");

@@ -187,3 +187,31 @@ network_metrics() {
   [ "$seen" -gt 300 ]
   [ "$seen" -le $((sent - 300)) ]
 }
+
+# wire_to_a_peer_that_takes MS: what `telltale profile` says the wire takes, in microseconds.
+wire_to_a_peer_that_takes() {
+  local name=slow$1
+  in_network bob bed_spawn "$name" python3 "$BATS_TEST_DIRNAME/slow.py" "$NETWORK_BOB" "$1" "$BED/$name.port"
+  bed_wait 30 'the peer' test -e "$BED/$name.port"
+  in_network alice sender "alice$1" "http://$NETWORK_BOB:$(cat "$BED/$name.port")"
+  "$TELLTALE" profile --for 1h --hz 0 --json --cgroup "$(connector_cgroup "alice$1")" >"$BED/$name.report" 2>"$BED/$name.out" 3>&- &
+  echo $! >"$BED/profile$1.pid"
+  bed_wait 60 'the profile' grep -q 'profile: ready' "$BED/$name.out"
+  connector_hammer "alice$1" '{"count":20,"concurrency":1,"receiver":"test.bob"}' >/dev/null
+  sleep 0.3
+  bed_stop "profile$1" INT
+  bed_json "$BED/$name.report" peers 0 wire_estimate_ns
+}
+
+@test "the wire to a peer is what the network takes, there and back, however slow the peer is" {
+  network_start 1500 there_us=6000 back_us=9000
+  local ms ns
+  for ms in 0 100; do
+    ns=$(wire_to_a_peer_that_takes $ms)
+    echo "a peer that takes $ms ms: $ns ns"
+    # Both ways take 15 ms at least. How much later a packet is carried, other programs decide in part.
+    ((ns >= 15000000 && ns < 65000000))
+    # The wait for the peer has the peer's own time in it.
+    (($(bed_json "$BED/slow$ms.report" peers 0 peer_time sum_ns) / 20 >= 15000000 + ms * 1000000))
+  done
+}

@@ -9,8 +9,10 @@
  * socket at once.
  *
  * Usage: shim DEVICE NETNS NETNS [seed=N] [loss=P] [dup=P] [reorder=P] [corrupt=P] [hold_us=N]
+ *             [there_us=N] [back_us=N]
  *   NETNS: a path such as /proc/1234/ns/net; P: a share of the packets, from 0 to 1; hold_us: what
- * a reordered packet waits at most. Prints "ready", and on SIGTERM what it did.
+ * a reordered packet waits at most; there_us, back_us: how long each packet takes from the first to
+ * the second namespace, and back. Prints "ready", and on SIGTERM what it did.
  */
 #include <err.h>
 #include <errno.h>
@@ -57,7 +59,7 @@ struct shim {
 	int fds[2];
 	struct seeded random;
 	double loss, dup, reorder, corrupt;
-	uint64_t hold_us;
+	uint64_t hold_us, way_us[2];
 	struct packet *held;
 	size_t held_len;
 	struct writer writers[WRITERS];
@@ -172,14 +174,21 @@ static void flip(struct shim *s, struct packet *p)
 
 static void pass(struct shim *s, struct packet *p)
 {
+	uint64_t wait_ns = s->way_us[p->fd == s->fds[0]] * 1000;
+	bool reorder;
+
 	if (chance(s, s->corrupt))
 		flip(s, p);
-	if (!chance(s, s->reorder) || s->held_len == HELD_MAX) {
+	reorder = chance(s, s->reorder);
+	if ((!reorder && !wait_ns) || s->held_len == HELD_MAX) {
 		hand_in(s, p);
 		return;
 	}
-	s->reordered++;
-	p->due_ns = now_ns() + seeded_below(&s->random, s->hold_us * 1000 + 1);
+	if (reorder) {
+		s->reordered++;
+		wait_ns += seeded_below(&s->random, s->hold_us * 1000 + 1);
+	}
+	p->due_ns = now_ns() + wait_ns;
 	s->held[s->held_len++] = *p;
 }
 
@@ -239,13 +248,15 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		errx(2, "usage: shim DEVICE NETNS NETNS [seed=N] [loss=P] [dup=P] [reorder=P] "
-			"[corrupt=P] [hold_us=N]");
+			"[corrupt=P] [hold_us=N] [there_us=N] [back_us=N]");
 	s.random.state = (uint64_t)option(argv + 4, "seed", 1);
 	s.loss = option(argv + 4, "loss", 0);
 	s.dup = option(argv + 4, "dup", 0);
 	s.reorder = option(argv + 4, "reorder", 0);
 	s.corrupt = option(argv + 4, "corrupt", 0);
 	s.hold_us = (uint64_t)option(argv + 4, "hold_us", 3000);
+	s.way_us[0] = (uint64_t)option(argv + 4, "there_us", 0);
+	s.way_us[1] = (uint64_t)option(argv + 4, "back_us", 0);
 	s.held = calloc(HELD_MAX, sizeof(*s.held));
 	if (!s.held)
 		err(1, "no memory");

@@ -24,6 +24,7 @@ struct leg {
 	uint64_t prepare_ns, reply_ns;
 	uint64_t end_ns; /* UINT64_MAX while it is open */
 	uint32_t pid;    /* where the tap knows it */
+	uint32_t wire_us;
 	enum outcome outcome;
 	char reject_code[4];
 	uint8_t target;
@@ -99,6 +100,7 @@ void hops_opened(struct hops *h, const struct exchange *e, const struct record_m
 		.prepare_ns = e->prepare_ns,
 		.end_ns = UINT64_MAX,
 		.pid = message->flow.pid,
+		.wire_us = message->rtt_min_us == RECORD_RTT_NONE ? 0 : message->rtt_min_us,
 		.target = e->target,
 		.incoming = e->role == RECORD_ROLE_SERVER,
 		.tls = e->tap == RECORD_TAP_TLS,
@@ -187,6 +189,13 @@ static void join_reply(struct hop *hop, const struct leg *out, const struct tape
 		hop->split = HOP_THREADS;
 }
 
+static void join_wire(struct hop *hop, const struct leg *out)
+{
+	hop->out_tls |= out->tls;
+	if (out->wire_us && (!hop->wire_us || out->wire_us < hop->wire_us))
+		hop->wire_us = out->wire_us;
+}
+
 /* The LEN legs from OUT on, of which those that went out while IN was in hand are its; returns how
  * many. */
 static size_t join_out(struct hop *hop, const struct leg *in, const struct leg *out, size_t len,
@@ -199,6 +208,7 @@ static size_t join_out(struct hop *hop, const struct leg *in, const struct leg *
 	       out[n].target == in->target && out[n].prepare_ns <= in->end_ns) {
 		if (out[n].reply_ns && out[n].reply_ns <= in->reply_ns)
 			answered = &out[n];
+		join_wire(hop, &out[n]);
 		n++;
 	}
 	hop->at_ns[OUT_LEFT] = hop->at_ns[REPLY_CAME] = hop->at_ns[REPLY_READ] = in->reply_ns;
@@ -246,6 +256,7 @@ static void join_originated(struct stay *stay, const struct leg *out, const stru
 	hop->kind = HOP_ORIGINATED;
 	hop->endpoint = out->endpoint;
 	hop->out_expires_at = out->expires_at;
+	join_wire(hop, out);
 	for (int i = IN_CAME; i <= OUT_LEFT; i++)
 		hop->at_ns[i] = out->prepare_ns;
 	hop->at_ns[REPLY_CAME] = out->reply_ns;

@@ -80,6 +80,10 @@ struct hop {
 	uint64_t destination, condition;
 	uint64_t in_expires_at, out_expires_at;
 	uint32_t pid, tid; /* 0: not seen */
+	/* The shortest round trip of the connections it went out on, in microseconds, so far as TCP
+	 * had measured one before it left; 0: not known. */
+	uint32_t wire_us;
+	bool out_tls; /* it went out inside TLS, whose socket is not known */
 	uint64_t at_ns[HOP_MOMENTS];
 };
 

@@ -72,7 +72,17 @@ void neighbours_add(struct neighbours *n, const struct hop *hop)
 	one->outcomes[hop->outcome]++;
 	if (hop->outcome == OUTCOME_REJECTED)
 		add_code(one, hop->reject_code);
+	one->tls |= hop->out_tls;
+	if (hop->wire_us && (!one->wire_us || hop->wire_us < one->wire_us))
+		one->wire_us = hop->wire_us;
 	add_times(one, hop);
+}
+
+const char *neighbours_no_wire(const struct neighbour *one)
+{
+	if (one->wire_us)
+		return NULL;
+	return one->tls ? "inside TLS, its socket is not known" : "TCP has measured nothing";
 }
 
 static int by_packets(const void *a, const void *b)

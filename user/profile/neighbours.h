@@ -9,12 +9,18 @@
  *   peer       from the outgoing Prepare until its reply, the wire included
  *   connector  the rest of the hold
  *
+ * How much of the peer's time the wire has, is an estimate: the shortest round trip of all TCP
+ * connections to it. TCP measures one by each acknowledgement. That of a handshake comes at once,
+ * where that of a request may wait for the reply, so that the smoothed mean (srtt) has the peer's
+ * own time in it and the shortest one has not.
+ *
  * A peer is the endpoint that Prepares go to. What the target answers itself belongs to none. The
  * number of peers is bounded; what finds no room is together in one more.
  */
 #ifndef TELLTALE_NEIGHBOURS_H
 #define TELLTALE_NEIGHBOURS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +45,8 @@ struct neighbour {
 	size_t codes_len;
 	uint64_t codes_more; /* rejects whose code found no room */
 	struct histogram times[NEIGHBOUR_TIMES];
+	uint32_t wire_us; /* the wire there and back takes no longer than this; 0: not known */
+	bool tls;         /* packets went out inside TLS */
 };
 
 struct neighbours {
@@ -52,6 +60,9 @@ void neighbours_init(struct neighbours *n);
 void neighbours_add(struct neighbours *n, const struct hop *hop);
 /* Puts those with the most packets first. */
 void neighbours_sort(struct neighbours *n);
+
+/* Why the wire's time is not known, in words; NULL: it is. */
+const char *neighbours_no_wire(const struct neighbour *one);
 
 /* The time that SHARE of those that were added do not exceed, in ms, as exactly as the histogram
  * is; 0: there are none. */

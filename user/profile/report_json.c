@@ -186,6 +186,12 @@ static struct json_object *neighbour_json(const struct report *r, const struct n
 	put(o, "reject_codes", codes);
 	for (int i = 0; i < NEIGHBOUR_TIMES; i++)
 		put(o, neighbour_times[i], histogram_json(&n->times[i]));
+	/* Of all that found no room together it would mean nothing. */
+	if (!n->endpoint)
+		return o;
+	put(o, "wire_estimate_ns",
+	    n->wire_us ? json_object_new_int64((int64_t)n->wire_us * 1000) : NULL);
+	put_text(o, "no_wire", neighbours_no_wire(n));
 	return o;
 }
 

@@ -207,6 +207,24 @@ static void print_peers(FILE *out, const struct report *r)
 		print_peer(out, &n->list[NEIGHBOURS_MAX], "all others");
 }
 
+static void print_wires(FILE *out, const struct report *r)
+{
+	const struct neighbours *n = &r->neighbours;
+
+	if (!n->len)
+		return;
+	fputs("\nOf the peer's time, the wire there and back (estimate: TCP's shortest)\n", out);
+	for (size_t i = 0; i < n->len && i < PEERS_SHOWN; i++) {
+		const struct neighbour *one = &n->list[i];
+		const char *name = peer_of(r, one->endpoint);
+
+		if (one->wire_us)
+			fprintf(out, "  %-27.27s %9.3f ms at most\n", name, one->wire_us / 1e3);
+		else
+			fprintf(out, "  %-27.27s %9s (%s)\n", name, "-", neighbours_no_wire(one));
+	}
+}
+
 static void print_slowest(FILE *out, const struct report *r)
 {
 	for (size_t i = 0; i < r->slowest_len; i++) {
@@ -243,6 +261,7 @@ void report_print(const struct report *r, const struct report_session *s, FILE *
 	hot_print(&s->hot, out);
 	print_outcomes(out, r);
 	print_peers(out, r);
+	print_wires(out, r);
 	print_slowest(out, r);
 	fprintf(out, "\ntelltale itself: %.0f ms of CPU time, %.0f MB of memory\n",
 		ms_of(s->own_cpu_ns), (double)s->own_bytes / 1e6);

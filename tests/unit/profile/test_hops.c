@@ -27,6 +27,7 @@ struct seen {
 };
 
 struct bed {
+	uint32_t rtt_us; /* of connections to the peer */
 	struct tape *tape;
 	struct hops *hops;
 	struct seen seen[8];
@@ -99,7 +100,8 @@ static void exchange(struct bed *b, enum record_role role, uint64_t flow, uint64
 		.expires_at = role == RECORD_ROLE_SERVER ? 20300101000030000 : 20300101000029000,
 		.endpoint = 5,
 	};
-	const struct record_message m = {.flow = {.id = flow}};
+	const struct record_message m = {
+		.flow = {.id = flow}, .rtt_min_us = role == RECORD_ROLE_SERVER ? 200 : b->rtt_us};
 
 	hops_opened(b->hops, &e, &m);
 	e.outcome = reply ? OUTCOME_FULFILLED : OUTCOME_LOST;
@@ -166,6 +168,27 @@ static void a_forwarded_packet_is_one_hop_with_six_moments(void **state)
 	assert_int_equal(column(b->seen, HOP_REPLY, 0, STRIP_ON), 300);
 	assert_int_equal(column(b->seen, HOP_BACK, 0, STRIP_ON), 700);
 	assert_int_equal(b->seen[0].hop.margin_ns, 1000000000);
+}
+
+static void the_wire_is_that_of_the_outgoing_connection(void **state)
+{
+	struct bed *b = *state;
+
+	b->rtt_us = 15400;
+	forward(b);
+	judge(b);
+	assert_int_equal(b->seen[0].hop.wire_us, 15400);
+	assert_int_equal(b->seen[0].columns.peer_ns, 1000);
+}
+
+static void without_a_round_trip_the_wire_is_not_known(void **state)
+{
+	struct bed *b = *state;
+
+	b->rtt_us = RECORD_RTT_NONE;
+	forward(b);
+	judge(b);
+	assert_int_equal(b->seen[0].hop.wire_us, 0);
 }
 
 static void the_time_of_a_turn_is_crossed_with_the_threads_state(void **state)
@@ -347,6 +370,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_forwarded_packet_is_one_hop_with_six_moments),
+		TEST(the_wire_is_that_of_the_outgoing_connection),
+		TEST(without_a_round_trip_the_wire_is_not_known),
 		TEST(the_time_of_a_turn_is_crossed_with_the_threads_state),
 		TEST(two_dependencies_at_once_are_several),
 		TEST(a_turn_from_before_the_packet_is_not_the_packets),

@@ -102,6 +102,29 @@ static void peers_that_find_no_room_are_together(void **state)
 	assert_int_equal(n.list[NEIGHBOURS_MAX].packets, 3);
 }
 
+static void the_wire_takes_no_longer_than_the_shortest_round_trip_to_a_peer(void **state)
+{
+	struct hop h = hop(1, 50, 45);
+
+	(void)state;
+	neighbours_add(&n, &h);
+	assert_int_equal(n.list[0].wire_us, 0);
+	assert_non_null(neighbours_no_wire(&n.list[0]));
+	h.wire_us = 31600;
+	neighbours_add(&n, &h);
+	h.wire_us = 15400;
+	neighbours_add(&n, &h);
+	h.wire_us = 31600;
+	neighbours_add(&n, &h);
+	assert_int_equal(n.list[0].wire_us, 15400);
+	assert_null(neighbours_no_wire(&n.list[0]));
+	h.endpoint = 2;
+	h.wire_us = 0;
+	h.out_tls = true;
+	neighbours_add(&n, &h);
+	assert_non_null(strstr(neighbours_no_wire(&n.list[1]), "TLS"));
+}
+
 static void without_a_reply_or_in_no_order_there_is_no_time(void **state)
 {
 	struct hop h = hop(1, 10, 5);
@@ -124,6 +147,8 @@ int main(void)
 		cmocka_unit_test_setup(times_sum_to_the_hold, make),
 		cmocka_unit_test_setup(rejects_have_their_codes_and_too_many_codes_are_counted,
 				       make),
+		cmocka_unit_test_setup(
+			the_wire_takes_no_longer_than_the_shortest_round_trip_to_a_peer, make),
 		cmocka_unit_test_setup(peers_that_find_no_room_are_together, make),
 		cmocka_unit_test_setup(without_a_reply_or_in_no_order_there_is_no_time, make),
 	};
