@@ -70,6 +70,11 @@ static void both_halves_have_a_cost_and_the_sum_outlives_a_probe_half(void **sta
 	/* What a program of the taps was not run for is missing. */
 	assert_int_equal(shown(METRIC_PROGRAMS_MISSED, "tls_return"), 1);
 	assert_int_equal(shown(METRIC_COVERAGE, NULL), 0);
+	/* And a third one: what both before it counted stays. */
+	probe = (struct wire_state){.cpu_ns = 500000000};
+	cost_update(&cost, &probe, series);
+	assert_int_equal(shown(METRIC_OWN_CPU, "probe"), 8500);
+	assert_int_equal(shown(METRIC_PROGRAMS_TIMED, "socket_out"), 5);
 	privacy_free(privacy);
 	series_free(series);
 }
