@@ -28,93 +28,7 @@
 #ifndef TELLTALE_HPACK_H
 #define TELLTALE_HPACK_H
 
-#include "bpf/record.h"
-#include "bytes.h"
-#include "hpack_huffman.h"
-
-/* A table of 4,096 bytes, which is what both ends begin with, has room for no more fields. */
-#define HPACK_TABLE 128
-/* Bytes of a value that are decoded: enough for a token of RECORD_TOKEN_MAX behind "Bearer" and
- * blanks. A power of two. */
-#define HPACK_VALUE  512
-#define HPACK_WINDOW 64
-
-/* What a field is, and what hpack.values has of it. */
-enum hpack_name {
-	HPACK_OTHER = 0,
-	HPACK_METHOD,     /* 1: POST, else 0 */
-	HPACK_AUTHORITY,  /* keyed hash, as that of Host over HTTP/1 */
-	HPACK_HOST,       /* likewise */
-	HPACK_PATH,       /* keyed hash, of what is before a '?' */
-	HPACK_STATUS,     /* the number */
-	HPACK_TOKEN,      /* Authorization: under the host key, of what follows "Bearer" */
-	HPACK_TYPE,       /* Content-Type: 1: ILP, else 0 */
-	HPACK_ENCODING,   /* Content-Encoding: 1: the body is not what it stands for */
-	HPACK_REQUEST_ID, /* keyed hash */
-	HPACK_NAMES = 16,
-};
-
-struct hpack_entry {
-	__u64 value;  /* see enum hpack_name; 0: an empty text */
-	__u8 name;    /* enum hpack_name */
-	__u8 cut;     /* 1: the text was longer than could be hashed whole */
-	__u8 len;     /* bytes of the text that were hashed, of a Host or path */
-	__u8 unknown; /* 1: its name stood in the table where it is not known any more */
-	__u8 pad[5];
-};
-
-/* The text of a Host or path; what follows its last byte in the word is zero. */
-struct hpack_text {
-	__u64 words[RECORD_HOST_MAX / 8 + 1];
-	__u32 len; /* bytes */
-	__u32 pad;
-};
-
-enum hpack_phase {
-	HPACK_FIELD = 0, /* the next byte begins a field */
-	HPACK_INDEX,     /* inside the number that a field begins with */
-	HPACK_LENGTH,    /* the next byte begins the length of a text */
-	HPACK_LONGER,    /* inside that length */
-	HPACK_TEXT,      /* inside a text */
-	HPACK_READY,     /* a text is complete */
-	HPACK_LOST,      /* no encoder writes this */
-};
-
-enum hpack_kind {
-	HPACK_INDEXED = 0, /* a field of the table */
-	HPACK_INSERT,      /* a field with a text, which enters the table */
-	HPACK_PLAIN,       /* a field with a text, which does not, or must never */
-	HPACK_RESIZE,      /* no field: the table's size changes */
-};
-
-struct hpack {
-	struct hpack_entry table[HPACK_TABLE];
-	__u64 values[HPACK_NAMES];        /* of the block in hand, by enum hpack_name; 0: none */
-	__u64 value[HPACK_VALUE / 8 + 1]; /* the text in hand, decoded */
-	__u8 window[HPACK_WINDOW + 32];
-	struct hpack_text text; /* of a Host or path */
-	__u64 kept[2];          /* hashes of the last ones that were given to hpack_keep */
-	__u32 inserted;         /* fields, since the direction is followed */
-	__u32 unresolved_total; /* fields that stood where nothing is known */
-	__u32 number;           /* the one in hand */
-	__u32 left;             /* bytes of the text in hand to come */
-	__u32 pos, filled;      /* of the window: looked at; there */
-	__u16 seen;             /* of the block in hand: a bit by enum hpack_name */
-	__u16 len;              /* bytes of value */
-	__u8 unresolved;        /* the block in hand had such a field */
-	__u8 cut;               /* ... or a text that was longer than could be hashed whole */
-	__u8 whole;             /* the direction was followed from its beginning on */
-	__u8 phase;             /* enum hpack_phase */
-	__u8 kind;              /* enum hpack_kind: of the field in hand */
-	__u8 naming;            /* the text in hand is its name */
-	__u8 huffman;           /* ... is encoded */
-	__u8 state;             /* ... and its last state */
-	__u8 ends;              /* ... in which it may end */
-	__u8 shift;             /* of the number in hand: bits that are there */
-	__u8 overlong;          /* the text in hand has more than HPACK_VALUE bytes */
-	__u8 pad[1];
-	struct hpack_entry field; /* in hand */
-};
+#include "http2_state.h"
 
 /* --- beginnings ------------------------------------------------------------------------------ */
 
@@ -170,19 +84,21 @@ static __always_inline __u8 hpack_static_name(__u32 index)
 	return names >> (index & 15) * 4 & 15;
 }
 
-/* :status 200 to 500, and :method POST. The paths of the static table are handled as texts. */
+/* :status of the static table from index 8 on, nine bits each. */
+#define HPACK_STATUSES                                                                             \
+	(200ULL | 204ULL << 9 | 206ULL << 18 | 304ULL << 27 | 400ULL << 36 | 404ULL << 45 |        \
+	 500ULL << 54)
+
+/* :status and :method POST. The paths of the static table are handled as texts. */
 static __always_inline __u64 hpack_static_value(__u32 index)
 {
-	/* Of indexes 8 to 14, hundreds in the upper half. */
-	static const __u16 status[8] = {200, 204, 206, 304, 400, 404, 500, 0};
-
 	if (index == 3)
 		return 1;
-	return index >= 8 ? status[index & 7] : 0;
+	return index >= 8 && index < 15 ? HPACK_STATUSES >> (index - 8) * 9 & 511 : 0;
 }
 
 /* Puts the field with the number in hand into h->field. */
-static __always_inline void hpack_look_up(struct hpack *h)
+bytes_function int hpack_look_up(struct hpack *h)
 {
 	__u32 index = bytes_forget(h->number), back = index - HPACK_STATIC_LEN;
 	const struct hpack_entry *e;
@@ -191,7 +107,7 @@ static __always_inline void hpack_look_up(struct hpack *h)
 	if (index < HPACK_STATIC_LEN) {
 		h->field.name = hpack_static_name(index);
 		h->field.value = hpack_static_value(index);
-		return;
+		return 0;
 	}
 	if (back < bytes_forget(h->inserted) && back < HPACK_TABLE) {
 		e = &h->table[bytes_mask(h->inserted - 1 - back, HPACK_TABLE - 1)];
@@ -201,6 +117,7 @@ static __always_inline void hpack_look_up(struct hpack *h)
 	} else {
 		h->field.unknown = 1;
 	}
+	return 0;
 }
 
 static __always_inline void hpack_insert(struct hpack *h)
@@ -269,45 +186,56 @@ bytes_function int hpack_name(struct hpack *h)
 	return HPACK_OTHER;
 }
 
-static __always_inline __u64 hpack_hash(struct hpack *h, __u32 from, __u32 len, __u32 max,
-					__u8 fold, __u64 *copy,
-					const volatile struct siphash_key *key)
-{
-	if (len > max)
-		h->field.cut = 1;
-	return len ? bytes_hash((const __u8 *)h->value, sizeof(h->value), from, len, max, fold,
-				copy, key)
-		   : 0;
-}
+/* Bytes of a Request-Id that are hashed, as over HTTP/1. */
+#define HPACK_ID_MAX 40
 
-/* A Host, or a path. */
-bytes_function int hpack_endpoint(struct hpack *h, int host)
+/* How much of the text in hand, a path, is before its query? */
+bytes_function int hpack_path_len(struct hpack *h)
 {
-	__u32 i, len = bytes_forget(h->len);
+	__u32 i, len = bytes_forget(h->len), at;
 	__u64 found;
 
-	if (!host) {
-		BYTES_LOOP
-		for (i = 0; i <= RECORD_PATH_MAX / 8; i++) {
-			found = bytes_find(hpack_word(h, i * 8), '?');
-			if (found) {
-				i = i * 8 + bytes_index(found);
-				len = i < len ? i : len;
-				break;
-			}
-		}
+	BYTES_LOOP
+	for (i = 0; i <= RECORD_PATH_MAX; i += 8) {
+		found = bytes_find(hpack_word(h, i), '?');
+		if (!found)
+			continue;
+		at = i + bytes_index(found);
+		return (int)(at < len ? at : len);
 	}
-	h->field.value = hpack_hash(h, 0, len, RECORD_PATH_MAX, host ? 0x20 : 0, h->text.words,
-				    session_key());
+	return (int)len;
+}
+
+/* The text in hand is a Host, a path or a Request-Id: its hash. */
+bytes_function int hpack_hash_text(struct hpack *h)
+{
+	__u8 name = bytes_forget(h->field.name);
+	__u32 len = bytes_forget(h->len), max = RECORD_PATH_MAX;
+
+	if (name == HPACK_PATH)
+		len = (__u32)hpack_path_len(h);
+	if (name == HPACK_REQUEST_ID)
+		max = HPACK_ID_MAX;
 	/* As over HTTP/1, where a path of just so many bytes may be longer. */
-	if (!host && len == RECORD_PATH_MAX)
-		h->field.cut = 1;
-	h->text.len = len < RECORD_PATH_MAX ? len : RECORD_PATH_MAX;
-	host &= 1;
-	if (h->field.value && h->field.value != h->kept[host]) {
-		h->kept[host] = h->field.value;
-		hpack_keep(h->field.value, &h->text);
-	}
+	h->field.cut = len > max || (name == HPACK_PATH && len == max);
+	h->fold = name == HPACK_PATH ? 0 : 0x20;
+	h->text.len = len < max ? len : max;
+	if (len)
+		h->field.value = bytes_hash((const __u8 *)h->value, sizeof(h->value), 0,
+					    bytes_forget(h->text.len), RECORD_PATH_MAX,
+					    bytes_forget(h->fold), h->text.words, session_key());
+	return 0;
+}
+
+/* The text whose hash has just been made, of a Host or a path, is to be found by it. */
+bytes_function int hpack_note_text(struct hpack *h)
+{
+	__u32 which = bytes_forget(h->field.name) == HPACK_PATH;
+
+	if (!bytes_forget(h->field.value) || h->field.value == h->kept[which])
+		return 0;
+	h->kept[which] = h->field.value;
+	hpack_keep(h->field.value, &h->text);
 	return 0;
 }
 
@@ -329,13 +257,10 @@ bytes_function int hpack_token(struct hpack *h)
 		}
 		len -= from;
 	}
-	h->field.value = hpack_hash(h, from, len, RECORD_TOKEN_MAX, 0, 0, host_key());
-	return 0;
-}
-
-bytes_function int hpack_request_id(struct hpack *h)
-{
-	h->field.value = hpack_hash(h, 0, bytes_forget(h->len), 40, 0x20, 0, session_key());
+	h->field.cut = len > RECORD_TOKEN_MAX;
+	if (len)
+		h->field.value = bytes_hash((const __u8 *)h->value, sizeof(h->value), from, len,
+					    RECORD_TOKEN_MAX, 0, 0, host_key());
 	return 0;
 }
 
@@ -383,13 +308,16 @@ bytes_function int hpack_value(struct hpack *h)
 		h->field.value = hpack_is(h, 4, BYTES_WORD('P', 'O', 'S', 'T', 0, 0, 0, 0), 0);
 		break;
 	case HPACK_AUTHORITY:
-	case HPACK_HOST: hpack_endpoint(h, 1); break;
-	case HPACK_PATH: hpack_endpoint(h, 0); break;
+	case HPACK_HOST:
+	case HPACK_PATH:
+		hpack_hash_text(h);
+		hpack_note_text(h);
+		break;
 	case HPACK_STATUS: h->field.value = hpack_status(h); break;
 	case HPACK_TOKEN: hpack_token(h); break;
 	case HPACK_TYPE: h->field.value = hpack_is_ilp(h); break;
 	case HPACK_ENCODING: h->field.value = h->len && !hpack_is_identity(h); break;
-	case HPACK_REQUEST_ID: hpack_request_id(h); break;
+	case HPACK_REQUEST_ID: hpack_hash_text(h); break;
 	default: break;
 	}
 	return 0;
@@ -478,7 +406,7 @@ bytes_function int hpack_copy(struct hpack *h, __u32 n)
 
 /* As much of the text in hand as there is, THERE bytes from the window's beginning on; the window
  * holds the first of them. */
-static __always_inline void hpack_read_text(struct hpack *h, __u32 there)
+bytes_function int hpack_read_text(struct hpack *h, __u32 there)
 {
 	__u32 pos = bytes_forget(h->pos), n = there - pos;
 	int wanted = hpack_is_wanted(h);
@@ -497,16 +425,21 @@ static __always_inline void hpack_read_text(struct hpack *h, __u32 there)
 	h->left -= n;
 	if (!bytes_forget(h->left) && bytes_forget(h->phase) == HPACK_TEXT)
 		h->phase = HPACK_READY;
+	return 0;
 }
 
 /* The text in hand is complete. */
-static __always_inline void hpack_end_text(struct hpack *h)
+bytes_function int hpack_end_text(struct hpack *h)
 {
+	if (bytes_forget(h->huffman) && !bytes_forget(h->ends)) {
+		h->phase = HPACK_LOST;
+		return 0;
+	}
 	if (bytes_forget(h->naming)) {
 		h->naming = 0;
 		h->field.name = (__u8)hpack_name(h);
 		h->phase = HPACK_LENGTH;
-		return;
+		return 0;
 	}
 	if (bytes_forget(h->field.name))
 		hpack_value(h);
@@ -514,6 +447,7 @@ static __always_inline void hpack_end_text(struct hpack *h)
 		hpack_insert(h);
 	hpack_apply(h);
 	h->phase = HPACK_FIELD;
+	return 0;
 }
 
 /* --- numbers --------------------------------------------------------------------------------- */
@@ -590,13 +524,16 @@ static __always_inline void hpack_read_number(struct hpack *h, __u8 c)
 		hpack_indexed(h);
 }
 
+/* Bytes of numbers in one step. */
+#define HPACK_NUMBERS 16
+
 /* Fields of the window, up to the first one that has a text. */
-static __always_inline void hpack_read_numbers(struct hpack *h)
+bytes_function int hpack_read_numbers(struct hpack *h)
 {
 	__u32 i;
 
 	BYTES_LOOP
-	for (i = 0; i < HPACK_WINDOW; i++) {
+	for (i = 0; i < HPACK_NUMBERS; i++) {
 		__u32 pos = bytes_forget(h->pos);
 
 		if (pos >= bytes_forget(h->filled) || bytes_forget(h->phase) > HPACK_LONGER)
@@ -604,12 +541,14 @@ static __always_inline void hpack_read_numbers(struct hpack *h)
 		hpack_read_number(h, h->window[bytes_mask(pos, HPACK_WINDOW - 1)]);
 		h->pos = pos + 1;
 	}
+	return 0;
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
 /*
- * Looks at the bytes SRC[OFF, OFF + N) of the block in hand, N at least 1, for one step. Returns
+ * Looks at the bytes SRC[OFF, OFF + N) of the block in hand, N at least 1, for one step. Where it
+ * leaves h->phase as HPACK_READY, hpack_end_text comes before the next one. Returns
  * how many are done with, which is at least 1; 0 when they could not be loaded. h->phase is
  * HPACK_LOST when no encoder writes this.
  */
@@ -631,12 +570,6 @@ static __always_inline __u32 hpack_step(const struct source *src, __u32 off, __u
 		hpack_read_numbers(h);
 	if (bytes_forget(h->phase) == HPACK_TEXT)
 		hpack_read_text(h, there);
-	if (bytes_forget(h->phase) == HPACK_READY) {
-		if (h->huffman && !h->ends)
-			h->phase = HPACK_LOST;
-		else
-			hpack_end_text(h);
-	}
 	return h->pos;
 }
 

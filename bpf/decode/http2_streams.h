@@ -29,73 +29,9 @@
 #ifndef TELLTALE_HTTP2_STREAMS_H
 #define TELLTALE_HTTP2_STREAMS_H
 
-#include "flow.h"
 #include "hpack.h"
 #include "http1.h"
 #include "http2_walk.h"
-
-/* --- what is remembered ---------------------------------------------------------------------- */
-
-/* One message of a stream. */
-struct streams_message {
-	__u64 first_ns; /* when its first byte was seen */
-	__u64 body_len; /* bytes so far */
-	struct head head;
-	struct ilp ilp;
-	__u16 kept;   /* bytes of the body's front that are put aside */
-	__u8 verdict; /* enum ilp_verdict on the front of the body */
-	__u8 begun;   /* its head is complete */
-	__u8 ended;   /* the message is complete */
-	__u8 muted;   /* it cannot be read, and a gap has said so */
-	__u8 untyped; /* its type is not known: it matters if it is ILP */
-	__u8 pad;
-};
-
-enum streams_part { STREAMS_REQUEST = 0, STREAMS_RESPONSE = 1 };
-
-/* A stream with a request that matters. Each part is written by the runs of its direction alone. */
-struct http2_stream {
-	struct streams_message parts[2]; /* by enum streams_part */
-	__u64 opened_ns;
-	__u8 target;
-	__u8 pad[7];
-};
-
-enum streams_phase {
-	STREAMS_LOST = 0, /* where frames begin is not known */
-	STREAMS_HEAD,     /* the next byte belongs to a frame's head */
-	STREAMS_PADDING,  /* the length of the padding comes next */
-	STREAMS_FRONT,    /* inside what stands before a header block: a priority, say */
-	STREAMS_BLOCK,    /* inside a header block */
-	STREAMS_BODY,     /* inside DATA */
-	STREAMS_SKIP,     /* inside the rest of a frame, or the preface */
-};
-
-/* One direction. */
-struct streams_side {
-	struct hpack hpack;
-	__u8 head[32];  /* of the frame in hand; verifiers see loads reach further than they do */
-	__u64 began_ns; /* when the header block in hand began */
-	__u32 left;     /* bytes of its payload to come, padding included */
-	__u32 padding;  /* bytes */
-	__u32 front;    /* bytes before the header block to come */
-	__u32 stream;
-	__u32 block_stream; /* whose header block is being read; 0: none */
-	__u32 first;        /* the first stream that a request was seen on; 0: none yet */
-	__u32 reset;        /* the stream that was given up in this step; 0: none */
-	__u16 gathered;     /* bytes of the body in the window */
-	__u8 type, flags;   /* of the frame in hand */
-	__u8 have;          /* bytes of its head */
-	__u8 phase;         /* enum streams_phase */
-	__u8 block_type;    /* HEADERS or PUSH_PROMISE */
-	__u8 block_ends;    /* END_STREAM stood on it */
-	__u8 gap; /* enum record_gap_cause: of the message with s->message.stream; 0: none */
-	__u8 pad[7];
-};
-
-struct streams {
-	struct streams_side sides[2]; /* by enum flow_direction */
-};
 
 /* What streams_step returns. */
 enum streams_result {
@@ -280,8 +216,7 @@ static __always_inline int streams_may_matter(const struct hpack *p)
 	return post && typed;
 }
 
-static __always_inline void streams_request(struct flow_common *c, struct side *s,
-					    struct streams_side *h)
+bytes_function int streams_request(struct flow_common *c, struct side *s, struct streams_side *h)
 {
 	struct http2_stream *st = streams_find(c, h->block_stream);
 	__u32 id = h->block_stream;
@@ -291,15 +226,16 @@ static __always_inline void streams_request(struct flow_common *c, struct side *
 	if (st) { /* its trailers */
 		if (h->block_ends && !st->parts[STREAMS_REQUEST].ended)
 			streams_finish(c, s, h, st, STREAMS_REQUEST);
-		return;
+		return 0;
 	}
 	if (h->block_ends || !streams_may_matter(&h->hpack))
-		return;
+		return 0;
 	st = streams_open(c, id);
 	if (!st) {
 		streams_gap(s, h, id, RECORD_GAP_FULL);
-		return;
+		return 0;
 	}
+	h->last = id;
 	st->opened_ns = h->began_ns;
 	st->parts[STREAMS_REQUEST].first_ns = h->began_ns;
 	st->parts[STREAMS_REQUEST].verdict = ILP_MORE;
@@ -309,6 +245,7 @@ static __always_inline void streams_request(struct flow_common *c, struct side *
 		st->parts[STREAMS_REQUEST].muted = 1;
 		streams_gap(s, h, id, RECORD_GAP_ENCODED);
 	}
+	return 0;
 }
 
 /* The stream that a response is on, where its request matters, or may have. FIRST: the first
@@ -323,19 +260,19 @@ static __always_inline struct http2_stream *streams_answered(const struct flow_c
 	return streams_open(c, id);
 }
 
-static __always_inline void streams_response(struct flow_common *c, struct side *s,
-					     struct streams_side *h, __u32 first)
+bytes_function int streams_response(struct flow_common *c, struct side *s, struct streams_side *h,
+				    __u32 first)
 {
 	struct http2_stream *st = streams_answered(c, h->block_stream, first);
 	struct streams_message *m;
 	__u64 status = h->hpack.values[HPACK_STATUS];
 
 	if (!st)
-		return;
+		return 0;
 	m = &st->parts[STREAMS_RESPONSE];
 	if (!m->begun) {
 		if (status >= 100 && status < 200)
-			return;
+			return 0;
 		m->begun = 1;
 		m->first_ns = h->began_ns;
 		m->verdict = ILP_MORE;
@@ -351,18 +288,20 @@ static __always_inline void streams_response(struct flow_common *c, struct side 
 	}
 	if (h->block_ends)
 		streams_finish(c, s, h, st, STREAMS_RESPONSE);
+	return 0;
 }
 
 /* The stream in hand was given up by one of its ends. */
-static __always_inline void streams_reset(struct flow_common *c, struct streams_side *h)
+bytes_function int streams_reset(struct flow_common *c, struct streams_side *h)
 {
 	struct http2_stream *st = streams_find(c, h->stream);
 
 	if (!st)
-		return;
+		return 0;
 	if (st->parts[STREAMS_REQUEST].ended && !st->parts[STREAMS_REQUEST].muted)
 		h->reset = h->stream;
 	streams_close(c, h->stream);
+	return 0;
 }
 
 /* --- frames ---------------------------------------------------------------------------------- */
@@ -420,8 +359,8 @@ static __always_inline int streams_frame(struct flow_common *c, struct streams_s
 	return blocks ? streams_begin_block(h, now_ns) : STREAMS_MORE;
 }
 
-static __always_inline int streams_read_head(const struct source *src, struct flow_common *c,
-					     struct side *s, struct streams_side *h)
+bytes_function int streams_read_head(const struct source *src, struct flow_common *c,
+				     struct side *s, struct streams_side *h)
 {
 	__u32 have = bytes_mask(h->have, 15), n = HTTP2_HEAD_LEN - have;
 	__u32 there = s->cursor.end - s->cursor.off;
@@ -436,8 +375,8 @@ static __always_inline int streams_read_head(const struct source *src, struct fl
 	return h->have == HTTP2_HEAD_LEN ? streams_frame(c, h, src->now_ns) : STREAMS_MORE;
 }
 
-static __always_inline int streams_read_padding(const struct source *src, struct side *s,
-						struct streams_side *h)
+bytes_function int streams_read_padding(const struct source *src, struct side *s,
+					struct streams_side *h)
 {
 	if (!h->left || source_load(src, s->cursor.off, h->head, 1))
 		return h->left ? STREAMS_UNREAD : STREAMS_WRONG;
@@ -456,7 +395,7 @@ static __always_inline __u32 streams_there(const struct side *s, const struct st
 	return n < left ? n : left;
 }
 
-static __always_inline int streams_read_front(struct side *s, struct streams_side *h)
+bytes_function int streams_read_front(struct side *s, struct streams_side *h)
 {
 	__u32 n = streams_there(s, h);
 
@@ -483,11 +422,28 @@ bytes_function int streams_headed(struct flow_common *c, struct side *s, struct 
 			streams_response(c, s, h, first);
 	}
 	h->block_stream = 0;
+	h->phase = STREAMS_SKIP;
 	return 0;
 }
 
-static __always_inline int streams_read_block(const struct source *src, struct flow_common *c,
-					      struct side *s, struct streams_side *h, __u32 first)
+/* Has the header block, or the fragment of it in hand, ended? */
+static __always_inline int streams_end_block(struct streams_side *h)
+{
+	if (bytes_forget(h->hpack.phase) == HPACK_LOST)
+		return STREAMS_WRONG;
+	if (bytes_forget(h->left) > h->padding || bytes_forget(h->hpack.phase) == HPACK_READY)
+		return STREAMS_MORE;
+	h->phase = STREAMS_SKIP;
+	if (!(h->flags & HTTP2_END_HEADERS))
+		return STREAMS_MORE;
+	if (!hpack_is_complete(&h->hpack))
+		return STREAMS_WRONG;
+	h->phase = STREAMS_HEADED;
+	return STREAMS_MORE;
+}
+
+bytes_function int streams_read_block(const struct source *src, struct side *s,
+				      struct streams_side *h)
 {
 	__u32 n = streams_there(s, h);
 
@@ -497,18 +453,15 @@ static __always_inline int streams_read_block(const struct source *src, struct f
 			return STREAMS_UNREAD;
 		s->cursor.off += n;
 		h->left -= n;
-		if (bytes_forget(h->hpack.phase) == HPACK_LOST)
-			return STREAMS_WRONG;
 	}
-	if (bytes_forget(h->left) > h->padding)
-		return STREAMS_MORE;
-	h->phase = STREAMS_SKIP;
-	if (!(h->flags & HTTP2_END_HEADERS))
-		return STREAMS_MORE;
-	if (!hpack_is_complete(&h->hpack))
-		return STREAMS_WRONG;
-	streams_headed(c, s, h, first);
-	return STREAMS_MORE;
+	return streams_end_block(h);
+}
+
+/* A field's text is complete. */
+bytes_function int streams_end_text(struct streams_side *h)
+{
+	hpack_end_text(&h->hpack);
+	return streams_end_block(h);
 }
 
 /* --- bodies ---------------------------------------------------------------------------------- */
@@ -530,16 +483,13 @@ static __always_inline int streams_gather(const struct source *src, struct side 
 	return STREAMS_MORE;
 }
 
-/* What does the body of M begin with? OVER: there is no more of the frame; COMPLETE: nor of the
- * body. */
+/* What does the body of M begin with, as far as it is there? */
 bytes_function int streams_judge(struct flow_common *c, struct side *s, struct streams_side *h,
-				 struct streams_message *m, int over)
+				 struct streams_message *m)
 {
-	int complete = over && h->flags & HTTP2_END_STREAM;
-
-	m->verdict = (__u8)ilp_parse(s->http1.window, bytes_forget(h->gathered), complete,
-				     session_key(), &m->ilp);
-	if (bytes_forget(m->verdict) != ILP_MORE || !over)
+	m->verdict = (__u8)ilp_parse(s->http1.window, bytes_forget(h->gathered),
+				     bytes_forget(h->complete), session_key(), &m->ilp);
+	if (bytes_forget(m->verdict) != ILP_MORE || !bytes_forget(h->over))
 		return 0;
 	m->kept = h->gathered;
 	if (!m->kept || !streams_keep(c, s, h->stream, m->kept))
@@ -565,32 +515,55 @@ static __always_inline void streams_resume(struct flow_common *c, struct side *s
 	m->kept = 0;
 }
 
-static __always_inline int streams_read_body(const struct source *src, struct flow_common *c,
-					     struct side *s, struct streams_side *h)
+/* Is the front of the body of M still to be looked at? */
+static __always_inline int streams_is_wanted(const struct streams_message *m)
+{
+	return m->begun && !m->ended && !m->muted && m->verdict == ILP_MORE;
+}
+
+bytes_function int streams_read_body(const struct source *src, struct flow_common *c,
+				     struct side *s, struct streams_side *h)
 {
 	struct http2_stream *st = streams_find(c, h->stream);
 	__u32 n = streams_there(s, h);
-	int over = n == h->left - h->padding, part = !streams_asks(c, s), wanted;
-	struct streams_message *m;
 
-	if (over)
-		h->phase = STREAMS_SKIP;
+	h->over = n == h->left - h->padding;
+	h->complete = h->over & h->flags & HTTP2_END_STREAM;
 	if (st) {
-		m = &st->parts[part & 1];
+		struct streams_message *m = &st->parts[!streams_asks(c, s)];
+
 		m->body_len += n;
-		wanted = m->begun && !m->ended && !m->muted && m->verdict == ILP_MORE;
-		if (wanted)
+		if (streams_is_wanted(m)) {
 			streams_resume(c, s, h, m);
-		if (wanted && n && streams_gather(src, s, h, n))
-			return STREAMS_UNREAD;
-		if (wanted && !m->muted && (over || h->gathered == ILP_HEAD_MAX))
-			streams_judge(c, s, h, m, over);
-		if (over && h->flags & HTTP2_END_STREAM && m->begun && !m->ended)
-			streams_finish(c, s, h, st, part);
+			if (n && streams_gather(src, s, h, n))
+				return STREAMS_UNREAD;
+		}
 	}
 	s->cursor.off += n;
 	h->left -= n;
+	if (st && (h->over || h->gathered == ILP_HEAD_MAX))
+		h->phase = STREAMS_GATHERED;
+	else if (h->over)
+		h->phase = STREAMS_SKIP;
 	return STREAMS_MORE;
+}
+
+/* The DATA in hand has ended, or enough of its front is there. */
+bytes_function int streams_gathered(struct flow_common *c, struct side *s, struct streams_side *h)
+{
+	struct http2_stream *st = streams_find(c, h->stream);
+	int part = !streams_asks(c, s);
+	struct streams_message *m;
+
+	h->phase = bytes_forget(h->over) ? STREAMS_SKIP : STREAMS_BODY;
+	if (!st)
+		return 0;
+	m = &st->parts[part & 1];
+	if (streams_is_wanted(m))
+		streams_judge(c, s, h, m);
+	if (bytes_forget(h->complete) && m->begun && !m->ended)
+		streams_finish(c, s, h, st, part);
+	return 0;
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
@@ -607,40 +580,61 @@ static __always_inline void streams_skip(struct side *s, struct streams_side *h)
 		h->phase = STREAMS_HEAD;
 }
 
+/* The next bytes of the piece in hand. */
+static __always_inline void streams_read(const struct source *src, struct flow_common *c,
+					 struct side *s, struct streams_side *h)
+{
+	if (bytes_forget(h->phase) == STREAMS_HEAD)
+		h->result = (__u8)streams_read_head(src, c, s, h);
+	if (bytes_forget(h->phase) == STREAMS_PADDING && s->cursor.off < s->cursor.end)
+		h->result |= (__u8)streams_read_padding(src, s, h);
+	if (bytes_forget(h->phase) == STREAMS_FRONT && !bytes_forget(h->result))
+		h->result = (__u8)streams_read_front(s, h);
+	if (bytes_forget(h->phase) == STREAMS_BLOCK && !bytes_forget(h->result))
+		h->result = (__u8)streams_read_block(src, s, h);
+	if (bytes_forget(h->phase) == STREAMS_BODY && !bytes_forget(h->result))
+		h->result = (__u8)streams_read_body(src, c, s, h);
+}
+
 /*
  * Looks at one frame of the piece in hand, or at a part of it. CONN has both directions, S is the
  * one the cursor is in. Returns enum streams_result; after anything but STREAMS_MORE the caller has
  * to lose the direction (streams_lose).
  */
-static __always_inline int streams_step(const struct source *src, struct flow_common *c,
-					struct side *s, struct streams *conn)
+bytes_function int streams_step(const struct source *src, struct flow_common *c, struct side *s,
+				struct streams *conn)
 {
 	__u32 out = s->out & 1;
 	struct streams_side *h = &conn->sides[out];
 	__u32 first = conn->sides[!out].first;
-	int err = STREAMS_MORE;
 
 	h->reset = 0;
 	h->gap = 0;
-	if (bytes_forget(h->phase) == STREAMS_HEAD)
-		err = streams_read_head(src, c, s, h);
-	if (!err && bytes_forget(h->phase) == STREAMS_PADDING && s->cursor.off < s->cursor.end)
-		err = streams_read_padding(src, s, h);
-	if (!err && bytes_forget(h->phase) == STREAMS_FRONT)
-		err = streams_read_front(s, h);
-	if (!err && bytes_forget(h->phase) == STREAMS_BLOCK)
-		err = streams_read_block(src, c, s, h, first);
-	if (!err && bytes_forget(h->phase) == STREAMS_BODY)
-		err = streams_read_body(src, c, s, h);
-	if (!err && bytes_forget(h->phase) == STREAMS_SKIP)
+	h->result = STREAMS_MORE;
+	/* What is known of the result is not carried on, for the verifier's sake; and what takes it
+	 * much work is a step of its own. */
+	switch (bytes_forget(h->phase)) {
+	case STREAMS_HEADED: streams_headed(c, s, h, first); break;
+	case STREAMS_GATHERED: streams_gathered(c, s, h); break;
+	default:
+		if (bytes_forget(h->hpack.phase) == HPACK_READY)
+			h->result = (__u8)streams_end_text(h);
+		else
+			streams_read(src, c, s, h);
+		break;
+	}
+	if (bytes_forget(h->phase) == STREAMS_SKIP && !bytes_forget(h->result))
 		streams_skip(s, h);
-	return err;
+	return bytes_forget(h->result);
 }
 
 /* Is there more of the piece in hand to look at? */
 static __always_inline int streams_more(const struct side *s, const struct streams_side *h)
 {
-	return s->cursor.off < s->cursor.end && bytes_forget(h->phase) != STREAMS_LOST;
+	__u8 phase = bytes_forget(h->phase);
+
+	return phase != STREAMS_LOST && (s->cursor.off < s->cursor.end || phase >= STREAMS_HEADED ||
+					 bytes_forget(h->hpack.phase) == HPACK_READY);
 }
 
 #endif

@@ -200,8 +200,9 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	}
 	if (http2_is_preface(word)) {
 		tap_note_begun(sk, 1 << out);
+		tap_state(skb)->out = out;
 		if (sk->state != BPF_TCP_LISTEN)
-			tap_go_walk(skb, out);
+			tap_go_join(skb, TAP_PREFACE);
 		return 0;
 	}
 	if (!http1_begins(word, seg->len)) {
@@ -245,6 +246,11 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 
 	tap_state(skb)->out = out;
 	tap_state(skb)->base = src->base;
+	if (bytes_forget(s->http1.phase) == PHASE_HTTP2) {
+		bpf_tail_call(skb, &http2_socket, 0);
+		tap_release(f, out);
+		return;
+	}
 	bpf_tail_call(skb, &follow_socket, 0);
 	follow_gap(src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	tap_release(f, out);

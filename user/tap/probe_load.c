@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "bpf/decode/hpack_huffman.h"
 
 /* A run that needs more steps goes on in the program of its kind. */
 static int fill_continuations(struct telltale_bpf *skel)
@@ -27,7 +28,11 @@ static int fill_continuations(struct telltale_bpf *skel)
 		{skel->maps.turn_socket, skel->progs.socket_turn},
 		{skel->maps.step_socket, skel->progs.socket_step},
 		{skel->maps.walk_socket, skel->progs.socket_walk},
+		{skel->maps.http2_join, skel->progs.socket_join},
+		{skel->maps.http2_socket, skel->progs.socket_http2},
+		{skel->maps.http2_piece, skel->progs.socket_http2_piece},
 		{skel->maps.step_tls, skel->progs.tls_stepped},
+		{skel->maps.http2_tls_step, skel->progs.tls_http2_stepped},
 		{skel->maps.walk_tls, skel->progs.tls_walked},
 	};
 
@@ -48,6 +53,7 @@ static void choose_uprobes(struct probe *p)
 	struct bpf_program *const both[] = {
 		p->skel->progs.tls_write,   p->skel->progs.tls_read,    p->skel->progs.tls_write_ex,
 		p->skel->progs.tls_read_ex, p->skel->progs.tls_stepped, p->skel->progs.tls_walked,
+		p->skel->progs.tls_http2_stepped,
 	};
 	struct bpf_program *const enter[] = {p->skel->progs.tls_write_enter,
 					     p->skel->progs.tls_read_enter};
@@ -156,6 +162,9 @@ static int load(struct probe *p, const struct siphash_key *session, const struct
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->tls_share = p->tls_connections / targets;
 	p->skel->rodata->tls_reserve = reserve / targets;
+	hpack_huffman_fill((uint32_t *)p->skel->rodata->hpack_table);
+	p->skel->rodata->streams_share =
+		bpf_map__max_entries(p->skel->maps.http2_streams) / targets;
 	load_choose(p->skel->obj, &p->plan);
 	if (p->plan.tls)
 		choose_uprobes(p);

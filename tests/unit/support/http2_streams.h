@@ -237,7 +237,7 @@ static inline void streams_bed_feed(struct streams_bed *b, enum flow_direction d
 	while (streams_more(s, h)) {
 		int err;
 
-		decode_must(steps++ <= 2 * len + 2); /* every step must make progress */
+		decode_must(steps++ <= 3 * len + 4); /* every step must make progress */
 		err = streams_step(&src, &b->d.flow.common, s, &b->conn);
 		if (err) {
 			b->lost++;
