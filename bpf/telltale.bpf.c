@@ -11,6 +11,7 @@
 
 #include "maps.h"
 
+#include "bpf/tap/tap_join.h"
 #include "bpf/tap/tap_settle.h"
 #include "bpf/tap/tap_socket.h"
 #include "bpf/tap/tap_tls.h"
@@ -56,6 +57,21 @@ SEC("cgroup_skb/ingress") int socket_walk(struct __sk_buff *skb)
 	return tap_walk(skb);
 }
 
+SEC("cgroup_skb/ingress") int socket_join(struct __sk_buff *skb)
+{
+	return tap_join(skb);
+}
+
+SEC("cgroup_skb/ingress") int socket_http2(struct __sk_buff *skb)
+{
+	return tap_http2(skb);
+}
+
+SEC("cgroup_skb/ingress") int socket_http2_piece(struct __sk_buff *skb)
+{
+	return tap_http2_piece(skb);
+}
+
 SEC("cgroup/sock_release") int socket_released(struct bpf_sock *sk)
 {
 	return tap_released(sk);
@@ -95,6 +111,11 @@ SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 SEC("uretprobe") int tls_stepped(struct pt_regs *ctx)
 {
 	return tls_step(ctx);
+}
+
+SEC("uretprobe") int tls_http2_stepped(struct pt_regs *ctx)
+{
+	return tls_http2(ctx);
 }
 
 SEC("uretprobe") int tls_walked(struct pt_regs *ctx)

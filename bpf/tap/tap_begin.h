@@ -5,7 +5,7 @@
 #ifndef TELLTALE_TAP_BEGIN_H
 #define TELLTALE_TAP_BEGIN_H
 
-#include "follow.h"
+#include "tap_streams.h"
 #include "segment.h"
 
 #define TAP_PASS 1
@@ -19,7 +19,9 @@ enum tap_mode {
 	TAP_ADOPT,    /* there may have been an early request on it */
 	TAP_OVERTOOK, /* the segment has overtaken the connection's first */
 	/* One that is not followed, for it speaks HTTP/2: */
-	TAP_WALK, /* its direction is claimed, and the piece in hand is not done with */
+	TAP_WALK,    /* its direction is claimed, and the piece in hand is not done with */
+	TAP_PREFACE, /* it begins with this segment */
+	TAP_MIDWAY,  /* ILP has been found in this segment, or in an earlier one */
 };
 
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
@@ -132,6 +134,20 @@ bytes_function int tap_count(struct socket_flow *f, __u32 how)
 	return 0;
 }
 
+/* A connection in HTTP/2 has ended. */
+bytes_function int tap_forget_streams(struct bpf_sock *sk, struct socket_flow *f)
+{
+	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
+	__u32 last;
+
+	if (!conn)
+		return 0;
+	last = conn->sides[FLOW_IN].last | conn->sides[FLOW_OUT].last; /* one of them asks */
+	if (last)
+		streams_forget(&f->flow.common, last);
+	return 0;
+}
+
 /* The process has closed the socket. A client then reads no more replies, and the other side's FIN
  * may meet a socket in TIME_WAIT, for which no program runs. */
 static __always_inline int tap_released(struct bpf_sock *sk)
@@ -147,6 +163,8 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 	if (!f)
 		return TAP_PASS;
 	tap_count(f, TAP_UNCOUNTED);
+	if (f->flow.sides[FLOW_IN].http1.phase == PHASE_HTTP2)
+		tap_forget_streams(sk, f);
 	if (f->flow.common.role == RECORD_ROLE_CLIENT && !f->closed)
 		emit_close(&f->flow.common, bpf_ktime_get_ns());
 	return TAP_PASS;
@@ -176,6 +194,7 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 	if (mark)
 		mark->left = 1;
+	bpf_sk_storage_delete(&http2_conns, sk);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 

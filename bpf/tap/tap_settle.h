@@ -167,6 +167,8 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 {
 	struct flow_common *c = &f->flow.common;
 
+	if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
+		tap_forget_streams(sk, f);
 	http1_cut(c, s, !reset);
 	if (http1_take(s))
 		emit_message_apart(src, c, s);
@@ -176,13 +178,27 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 
 /* --- settling -------------------------------------------------------------------------------- */
 
-/* BYTES of a claimed direction are missing before the segment. */
-static __always_inline void tap_miss(const struct source *src, struct socket_flow *f, int out,
-				     __u32 bytes, __u8 cause)
+/* BYTES of a claimed direction of a connection in HTTP/2 are missing before the segment. */
+static __always_inline void tap_miss_streams(const struct source *src, struct bpf_sock *sk,
+					     struct socket_flow *f, int out, __u32 bytes,
+					     __u8 cause)
+{
+	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
+
+	if (conn && !streams_miss(&conn->sides[out], bytes))
+		streams_lost(&f->flow.common, &f->flow.sides[out], conn,
+			     streams_lost_for(cause, bytes), src->now_ns);
+}
+
+/* The same of any connection. */
+static __always_inline void tap_miss(const struct source *src, struct bpf_sock *sk,
+				     struct socket_flow *f, int out, __u32 bytes, __u8 cause)
 {
 	struct side *s = &f->flow.sides[out];
 
-	if (s->http1.phase == PHASE_SKIP && s->http1.left > bytes) {
+	if (s->http1.phase == PHASE_HTTP2)
+		tap_miss_streams(src, sk, f, out, bytes, cause);
+	else if (s->http1.phase == PHASE_SKIP && s->http1.left > bytes) {
 		s->http1.left -= bytes; /* nobody wanted them */
 		s->message.body_len += bytes;
 	} else if (s->http1.phase != PHASE_LOST && s->http1.phase != PHASE_IGNORE) {
@@ -300,11 +316,16 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 		return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
 	case TAP_OVER: tap_close(sk, f, src, s, bytes_forget(st->ended) & STREAM_RST); return 0;
 	case TAP_MISSED:
-		tap_miss(src, f, dir, st->missed,
+		tap_miss(src, sk, f, dir, st->missed,
 			 st->refused ? RECORD_GAP_REORDER : RECORD_GAP_HOLE);
 		st->refused = 0;
 		return 1;
-	default: bpf_tail_call(skb, &step_socket, 0); return 1;
+	default:
+		if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
+			bpf_tail_call(skb, &http2_piece, 0);
+		else
+			bpf_tail_call(skb, &step_socket, 0);
+		return 1;
 	}
 }
 

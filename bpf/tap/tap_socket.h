@@ -183,9 +183,10 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		return 0;
 	if (out)
 		tap_leaves(sk);
-	if (known >> 32 && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
-		tap_may_walk(skb, sk, out);
 	word = source_word(&src, 0, seg->len);
+	/* The server's first frames may come before the client's preface. */
+	if (known >> 32 && !http2_is_preface(word) && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
+		tap_may_walk(skb, sk, out);
 	if ((__u8)word != 'P') {
 		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
 			tap_may_walk(skb, sk, out);
@@ -203,8 +204,9 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	}
 	if (http2_is_preface(word)) {
 		tap_note_begun(sk, 1 << out);
+		tap_state(skb)->out = out;
 		if (sk->state != BPF_TCP_LISTEN)
-			tap_go_walk(skb, out);
+			tap_go_join(skb, TAP_PREFACE);
 		return 0;
 	}
 	if (!http1_begins(word, seg->len)) {
@@ -248,6 +250,11 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 
 	tap_state(skb)->out = out;
 	tap_state(skb)->base = src->base;
+	if (bytes_forget(s->http1.phase) == PHASE_HTTP2) {
+		bpf_tail_call(skb, &http2_socket, 0);
+		tap_release(f, out);
+		return;
+	}
 	bpf_tail_call(skb, &follow_socket, 0);
 	follow_gap(src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	tap_release(f, out);

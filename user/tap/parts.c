@@ -73,8 +73,9 @@ static void set_ways(struct telltale_bpf *skel, enum uprobe_way way)
 {
 	const enum uprobe_when returns = way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN;
 	struct bpf_program *const both[] = {
-		skel->progs.tls_write,   skel->progs.tls_read,    skel->progs.tls_write_ex,
-		skel->progs.tls_read_ex, skel->progs.tls_stepped, skel->progs.tls_walked,
+		skel->progs.tls_write,         skel->progs.tls_read,    skel->progs.tls_write_ex,
+		skel->progs.tls_read_ex,       skel->progs.tls_stepped, skel->progs.tls_walked,
+		skel->progs.tls_http2_stepped,
 	};
 	struct bpf_program *const enter[] = {skel->progs.tls_write_enter,
 					     skel->progs.tls_read_enter};

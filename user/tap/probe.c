@@ -11,9 +11,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bpf/shared.h"
 #include "tap/namespaces.h"
+#include "tap/streams.h"
 #include "target/follow.h"
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
@@ -366,6 +368,11 @@ void probe_execs(struct probe *p, void (*each)(void *context, const struct recor
 size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
 {
 	return tls_flows_take(p->tls_flows, out, max);
+}
+
+void probe_sweep(struct probe *p)
+{
+	streams_sweep(p->skel, clock_mono_ns());
 }
 
 uint64_t probe_missed(const struct probe *p)

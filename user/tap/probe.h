@@ -155,6 +155,8 @@ size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max);
  * is seen next. */
 /* As load_missed, of all its programs. */
 uint64_t probe_missed(const struct probe *p);
+/* Forgets streams in HTTP/2 that nobody waits for any more. To be called every now and then. */
+void probe_sweep(struct probe *p);
 void probe_new_reader(struct probe *p);
 
 #endif
