@@ -174,6 +174,11 @@ struct {
  * no bound: a connection whose end is not seen would stay counted forever. */
 volatile __u64 flows_max;
 
+/* Which connections in HTTP/2 are followed: enum shared_http2. Set by the probe half once the
+ * kernel has taken the programs for them, which is a moment after all others. Until then, and where
+ * it refuses them, these connections are walked, and announced when they carry ILP. */
+volatile __u32 http2_follows;
+
 /* The same for TLS connections, which the size of their table bounds as a whole. The probe half
  * counts those that it removed in tls_forgotten: each map has one writer. */
 struct {

@@ -60,6 +60,9 @@ struct shared_tls_flow {
 	(1u << 18) /* after this call its SSL object has yet to begin a handshake */
 #define SHARED_TLS_PID_SHIFT 32
 
+/* A set: which connections in HTTP/2 are followed. */
+enum shared_http2 { SHARED_HTTP2_SOCKETS = 1, SHARED_HTTP2_TLS = 2 };
+
 /* A stream in HTTP/2: of a socket by its cookie, of a TLS connection by the address of its SSL
  * object. */
 struct shared_stream_key {

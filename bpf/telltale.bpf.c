@@ -57,7 +57,7 @@ SEC("cgroup_skb/ingress") int socket_walk(struct __sk_buff *skb)
 	return tap_walk(skb);
 }
 
-SEC("cgroup_skb/ingress") int socket_join(struct __sk_buff *skb)
+SEC("cgroup_skb/ingress") int socket_http2_join(struct __sk_buff *skb)
 {
 	return tap_join(skb);
 }

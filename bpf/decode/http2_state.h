@@ -157,6 +157,7 @@ struct streams_side {
 	__u8 over;     /* the DATA in hand has no more bytes */
 	__u8 complete; /* ... nor its body */
 	__u8 result;   /* enum streams_result, of this step */
+	__u8 unsaid;   /* joined midway: that its first bytes were not read has not been said */
 };
 
 struct streams {

@@ -104,7 +104,8 @@ bytes_function int streams_find_chain(const struct source *src, struct side *s,
 	return i == STREAMS_CHAIN || (i && off == end);
 }
 
-/* Is there something to look at in the piece in hand? */
+/* Is there something to look at in the piece in hand? Where not, h->unsaid is 1 if nobody has said
+ * that bytes of the direction are not read. */
 static __always_inline int streams_synchronised(const struct source *src, struct side *s,
 						struct streams_side *h)
 {
@@ -113,6 +114,7 @@ static __always_inline int streams_synchronised(const struct source *src, struct
 	if (!streams_find_chain(src, s, h))
 		return 0;
 	h->phase = STREAMS_HEAD;
+	h->unsaid = 0;
 	return 1;
 }
 
@@ -230,6 +232,8 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 	}
 	if (h->block_ends || !streams_may_matter(&h->hpack))
 		return 0;
+	if (h->hpack.seen & 1 << HPACK_TYPE)
+		c->plain = 0;
 	st = streams_open(c, id);
 	if (!st) {
 		streams_gap(s, h, id, RECORD_GAP_FULL);

@@ -101,14 +101,19 @@ bytes_global int tap_target(struct __sk_buff *skb)
 }
 
 /* May the target have one connection more? Where it ANSWERS on one, there is some more room: who
- * only asks cannot take that. */
-static __always_inline int tap_has_room(__u32 target, int answers)
+ * only asks cannot take that. Connections in HTTP/2, of which nothing is known when they begin, get
+ * half of it. */
+enum tap_room { TAP_ROOM = 0, TAP_ROOM_ANSWER, TAP_ROOM_HTTP2 };
+
+static __always_inline int tap_has_room(__u32 target, enum tap_room kind)
 {
 	__u64 max = flows_max;
 	__u64 *n = bpf_map_lookup_elem(&followed, &target);
 
-	if (answers)
+	if (kind == TAP_ROOM_ANSWER)
 		max += max / 8;
+	else if (kind == TAP_ROOM_HTTP2)
+		max = (max + 1) / 2;
 	return !max || !n || (__s64)*n < (__s64)max;
 }
 
@@ -256,7 +261,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	if (!sk)
 		return 0;
 	c.target = (__u8)tap_target(skb);
-	if (tap_has_room(c.target, how == TAP_ANSWER))
+	if (tap_has_room(c.target, how == TAP_ANSWER ? TAP_ROOM_ANSWER : TAP_ROOM))
 		f = tap_storage(&socket_flows, sk);
 	else
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);

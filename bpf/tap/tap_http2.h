@@ -102,11 +102,12 @@ static __always_inline void tap_walk_announce(struct __sk_buff *skb, struct sock
 	emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, &remote, ns);
 }
 
-/* From here on the connection is followed: see tap_join.h. */
+/* From here on the connection is followed: see tap_join.h. Returns where it is not. */
 static __always_inline void tap_go_join(struct __sk_buff *skb, int mode)
 {
 	tap_state(skb)->mode = mode;
-	bpf_tail_call(skb, &http2_join, 0);
+	if (http2_follows & SHARED_HTTP2_SOCKETS)
+		bpf_tail_call(skb, &http2_join, 0);
 }
 
 /* Comes here by tail call, and again for more of the same segment. */
@@ -131,6 +132,7 @@ static __always_inline int tap_walk(struct __sk_buff *skb)
 	if (tap_state(skb)->mode != TAP_WALK) {
 		if (http2_is_known(&w->walk)) {
 			tap_go_join(skb, TAP_MIDWAY);
+			tap_walk_announce(skb, w, &seg, out);
 			return TAP_PASS;
 		}
 		if (!out && (!tap_takes(sk, 0, &seg) || !segment_sound(skb, &seg)))
@@ -156,6 +158,7 @@ static __always_inline int tap_walk(struct __sk_buff *skb)
 	tap_walk_leave(w, out);
 	if (bytes_forget(w->walk.carries))
 		tap_go_join(skb, TAP_MIDWAY);
+	tap_walk_announce(skb, w, &seg, out);
 	return TAP_PASS;
 }
 

@@ -24,7 +24,7 @@ static __always_inline struct socket_flow *tap_join_flow(struct __sk_buff *skb, 
 
 	if (f)
 		return f;
-	return tap_has_room(tap_target(skb), 0) ? tap_storage(&socket_flows, sk) : 0;
+	return tap_has_room(tap_target(skb), TAP_ROOM_HTTP2) ? tap_storage(&socket_flows, sk) : 0;
 }
 
 /* Begins to follow, unless another run has done so. Returns the flow; NULL: there is no room, or it
@@ -132,7 +132,7 @@ static __always_inline int tap_streams_step(struct bpf_sock *sk, struct socket_f
 {
 	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
 
-	if (!conn || !streams_synchronised(src, &f->flow.sides[dir], &conn->sides[dir]))
+	if (!conn || !streams_begins(src, &f->flow.common, &f->flow.sides[dir], conn))
 		return 0;
 	return streams_follow(src, &f->flow.common, &f->flow.sides[dir], conn);
 }

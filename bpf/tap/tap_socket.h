@@ -207,6 +207,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		tap_state(skb)->out = out;
 		if (sk->state != BPF_TCP_LISTEN)
 			tap_go_join(skb, TAP_PREFACE);
+		tap_state(skb)->mode = 0;
+		tap_go_walk(skb, out);
 		return 0;
 	}
 	if (!http1_begins(word, seg->len)) {

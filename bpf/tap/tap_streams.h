@@ -165,6 +165,22 @@ bytes_function int streams_lost(struct flow_common *c, struct side *s, struct st
 
 #define streams_lost_for(cause, bytes) ((__u64)(bytes) << 8 | (cause))
 
+/* As follow_synchronised. A connection that was joined midway because it carries ILP says once of
+ * each direction that something in it was not read, if so. */
+static __always_inline int streams_begins(const struct source *src, struct flow_common *c,
+					  struct side *s, struct streams *conn)
+{
+	struct streams_side *h = &conn->sides[s->out & 1];
+
+	if (streams_synchronised(src, s, h))
+		return 1;
+	if (bytes_forget(h->unsaid)) {
+		h->unsaid = 0;
+		emit_gap(c, RECORD_GAP_HTTP, s->out, s->cursor.end - s->cursor.off, src->now_ns);
+	}
+	return 0;
+}
+
 /* One step of the piece in hand, and what comes of it. Returns 1 when there is more. */
 static __always_inline int streams_follow(const struct source *src, struct flow_common *c,
 					  struct side *s, struct streams *conn)
@@ -176,8 +192,6 @@ static __always_inline int streams_follow(const struct source *src, struct flow_
 		return 0;
 	err = streams_step(src, c, s, conn);
 	if (http1_take(s)) {
-		if (s->message.kind >= RECORD_KIND_PREPARE)
-			c->plain = 0;
 		if (s->message.head.request)
 			streams_name(s);
 		emit_message_apart(src, c, s);
@@ -212,6 +226,8 @@ static __always_inline void streams_begin_both(struct flow *f, struct streams *c
 	} else {
 		streams_lose(&conn->sides[FLOW_IN]);
 		streams_lose(&conn->sides[FLOW_OUT]);
+		conn->sides[FLOW_IN].unsaid = 1;
+		conn->sides[FLOW_OUT].unsaid = 1;
 	}
 }
 

@@ -215,16 +215,17 @@ static __always_inline int tls_enters(struct pt_regs *ctx)
 	return tls_sessions && PT_REGS_IP(ctx) == bpf_get_func_ip(ctx);
 }
 
-/* Has the target less than its share of the table? As tap_has_room: where it ANSWERS, there is some
- * more room. */
-static __always_inline int tls_has_room(__u32 target, int answers)
+/* Has the target less than its share of the table? As tap_has_room. */
+static __always_inline int tls_has_room(__u32 target, enum tap_room kind)
 {
 	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
 	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
 	__u64 share = tls_share;
 
-	if (answers)
+	if (kind == TAP_ROOM_ANSWER)
 		share += tls_reserve;
+	else if (kind == TAP_ROOM_HTTP2)
+		share = (share + 1) / 2;
 	return !n || !gone || (__s64)(*n - *gone) < (__s64)share;
 }
 
@@ -316,7 +317,7 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
-	if (!tls_has_room(target, answer) ||
+	if (!tls_has_room(target, answer ? TAP_ROOM_ANSWER : TAP_ROOM) ||
 	    bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
 		tls_miss(key);
 		if (!c.plain)
@@ -393,7 +394,7 @@ static __always_inline struct streams *tls_new_streams(struct shared_tls_key *ke
 
 /*
  * Begins to follow a connection in HTTP/2: WHOLE with its preface, in direction OUT; else midway,
- * as ROLE. NULL: there is no room.
+ * as ROLE. NULL: there is no room, or none is followed.
  */
 bytes_function struct tls_flow *tls_join(struct shared_tls_key *key, __u8 target, __u8 role,
 					 int whole)
@@ -406,7 +407,7 @@ bytes_function struct tls_flow *tls_join(struct shared_tls_key *key, __u8 target
 	c.target = target;
 	c.generation = (__u32)(bpf_ktime_get_ns() >> 10);
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
-	if (!blank || !tls_has_room(target, 0))
+	if (!blank || !(http2_follows & SHARED_HTTP2_TLS) || !tls_has_room(target, TAP_ROOM_HTTP2))
 		return 0;
 	conn = tls_new_streams(key);
 	if (!conn || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST))
@@ -678,7 +679,7 @@ bytes_global int tls_streams_step(struct bpf_user_pt_regs_t *ctx)
 			emit_gap(&f->flow.common, RECORD_GAP_FULL, (__u8)out, 0, src.now_ns);
 		return 0;
 	}
-	if (!streams_synchronised(&src, s, &conn->sides[out]))
+	if (!streams_begins(&src, &f->flow.common, s, conn))
 		return 0;
 	return streams_follow(&src, &f->flow.common, s, conn);
 }

@@ -133,6 +133,7 @@ int probe_open_again(struct fdstore *store, const uint64_t *targets,
 		probe_try_filtered(p);
 	if (!again)
 		put_kept(p, &memory);
+	p->late = late_begin(p->skel, &p->plan, p->way);
 	*out = p;
 	return 0;
 }
@@ -177,6 +178,7 @@ void probe_close(struct probe *p)
 	probe_detach_execs(p);
 	probe_close_fd(&p->states);
 	detacher_free(p->detacher, DETACH_MS);
+	late_end(p->late);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->execs);
 	for (size_t i = 0; i < KEPT_PROGRAMS; i++)

@@ -28,11 +28,7 @@ static int fill_continuations(const struct probe *p)
 		{skel->maps.turn_socket, skel->progs.socket_turn},
 		{skel->maps.step_socket, skel->progs.socket_step},
 		{skel->maps.walk_socket, skel->progs.socket_walk},
-		{skel->maps.http2_join, skel->progs.socket_join},
-		{skel->maps.http2_socket, skel->progs.socket_http2},
-		{skel->maps.http2_piece, skel->progs.socket_http2_piece},
 		{skel->maps.step_tls, skel->progs.tls_stepped},
-		{skel->maps.http2_tls_step, skel->progs.tls_http2_stepped},
 		{skel->maps.walk_tls, skel->progs.tls_walked},
 	};
 
