@@ -162,6 +162,9 @@ struct streams_side {
 
 struct streams {
 	struct streams_side sides[2]; /* by enum flow_direction */
+	/* For verifiers, as that of struct flow: that of Linux 5.10 forgets how long a load from a
+	 * kept piece may be. */
+	__u8 guard[FLOW_WINDOW];
 };
 
 #endif
