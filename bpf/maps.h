@@ -201,6 +201,10 @@ struct socket_mark {
 	__u8 suspect; /* bytes were missing at the last look */
 	__u8 counted; /* announced as one that is not read */
 	__u8 left;    /* it was followed, and is not any more */
+	/* See tap_is_quiet: */
+	__u8 quiet;    /* bit per direction: its beginning is over, and nothing of it to be noted */
+	__u8 followed; /* it may be in socket_flows */
+	__u8 pad[6];
 };
 
 /* What is known of sockets on which bytes passed. Lives with the socket. */
@@ -378,6 +382,11 @@ volatile __u64 attached_last_ns, looked_ns;
  */
 volatile __u64 btp_told_ns[SHARED_TARGETS_MAX];
 
+/* What runs took that were timed, since the programs were loaded: by enum shared_program. */
+__u64 cost_runs[SHARED_COSTS], cost_ns[SHARED_COSTS];
+
+_Static_assert(SHARED_PROGRAMS <= SHARED_COSTS, "each has a place");
+
 struct tls_flow {
 	struct flow flow;
 };
@@ -421,9 +430,10 @@ struct tls_frame {
 struct tls_call {
 	__u64 ssl;
 	__u64 buf;
-	__u64 done; /* _ex: where the call puts the number of bytes */
-	__u32 pid;  /* as the probe half numbers it */
-	__u32 out;  /* enum flow_direction */
+	__u64 done;     /* _ex: where the call puts the number of bytes */
+	__u32 pid;      /* as the probe half numbers it */
+	__u32 out;      /* enum flow_direction */
+	__u64 begun_ns; /* its return, where that is timed */
 };
 
 /* The calls into the TLS library that threads are in. Written on entry, removed on return; those

@@ -219,6 +219,16 @@ static __always_inline struct tcphdr *tcp_of(struct __sk_buff *skb, __u32 *off)
 
 /* NOLINTEND(performance-no-int-to-ptr) */
 
+/* PORT is as it stands in the header. An older verifier knows no bound of a number whose bytes were
+ * swapped. */
+static __always_inline __u8 class_at(__be16 port)
+{
+	__u32 at = bpf_ntohs(port);
+
+	asm volatile("" : "+r"(at));
+	return class_of_port[at & (sizeof(class_of_port) - 1)];
+}
+
 static __always_inline int write_segment(struct __sk_buff *skb, __u8 kind)
 {
 	struct tape_event event = {.kind = kind};
@@ -228,7 +238,7 @@ static __always_inline int write_segment(struct __sk_buff *skb, __u8 kind)
 	tcp = tcp_of(skb, &off);
 	if (!tcp)
 		return 1;
-	event.class = class_of_port[bpf_ntohs(kind == TAPE_SENT ? tcp->dest : tcp->source)];
+	event.class = class_at(kind == TAPE_SENT ? tcp->dest : tcp->source);
 	off += tcp->doff * 4;
 	if (!event.class || skb->len <= off)
 		return 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * shared.h - what the probe half writes into maps for the programs (record.h is the other way).
+ * shared.h - what the probe half writes into maps for the programs, and reads there (record.h is
+ * what the daemon half reads).
  */
 #ifndef TELLTALE_SHARED_H
 #define TELLTALE_SHARED_H
@@ -13,6 +14,22 @@
 #define SHARED_PROCESSES_MAX 4096
 
 #define SHARED_ATTACHING (1ULL << 62) /* later than any time */
+
+/* The programs whose time is measured: see bpf/tap/cost.h. */
+enum shared_program {
+	SHARED_PROGRAM_SOCKET_IN, /* a segment, with the programs that go on with it */
+	SHARED_PROGRAM_SOCKET_OUT,
+	SHARED_PROGRAM_SOCKET_CLOSED,
+	SHARED_PROGRAM_TLS_CALL, /* a call into a TLS library begins */
+	SHARED_PROGRAM_TLS_RETURN,
+	SHARED_PROGRAM_TLS_OBJECT, /* an SSL object begins or ends */
+	SHARED_PROGRAM_EXEC,       /* a program begins */
+	SHARED_PROGRAM_STATE,      /* a TCP socket of the host changes its state */
+	SHARED_PROGRAM_LOOK,       /* the witness looks at a file */
+	SHARED_PROGRAMS,
+};
+
+#define SHARED_COSTS 16 /* a power of two, and room for all of them */
 
 /* What a look at all sockets of the targets' processes says of one: see bpf/tap/witness.h. A
  * program of the kernel writes it, the probe half reads it, in no other order than sockets are

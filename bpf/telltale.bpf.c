@@ -24,88 +24,93 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * ingress. The probe half attaches it to egress all the same, which the kernel allows. */
 SEC("cgroup_skb/ingress") int ingress_run(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_IN);
+	return cost_pass(skb, tap_run(skb, FLOW_IN));
 }
 
 SEC("cgroup_skb/ingress") int egress_run(struct __sk_buff *skb)
 {
-	return tap_run(skb, FLOW_OUT);
+	return cost_pass(skb, tap_run(skb, FLOW_OUT));
 }
 
 SEC("cgroup_skb/ingress") int socket_follow(struct __sk_buff *skb)
 {
-	return tap_follow(skb);
+	return cost_pass(skb, tap_follow(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_settle(struct __sk_buff *skb)
 {
-	return tap_settle(skb);
+	return cost_pass(skb, tap_settle(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_turn(struct __sk_buff *skb)
 {
-	return tap_turn(skb);
+	return cost_pass(skb, tap_turn(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_step(struct __sk_buff *skb)
 {
-	return tap_step(skb);
+	return cost_pass(skb, tap_step(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_walk(struct __sk_buff *skb)
 {
-	return tap_walk(skb);
+	return cost_pass(skb, tap_walk(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_http2_join(struct __sk_buff *skb)
 {
-	return tap_join(skb);
+	return cost_pass(skb, tap_join(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_http2(struct __sk_buff *skb)
 {
-	return tap_http2(skb);
+	return cost_pass(skb, tap_http2(skb));
 }
 
 SEC("cgroup_skb/ingress") int socket_http2_piece(struct __sk_buff *skb)
 {
-	return tap_http2_piece(skb);
+	return cost_pass(skb, tap_http2_piece(skb));
 }
 
 SEC("cgroup/sock_release") int socket_released(struct bpf_sock *sk)
 {
-	return tap_released(sk);
+	return COST_OF(SHARED_PROGRAM_SOCKET_CLOSED, tap_released(sk));
+}
+
+static __always_inline int tls_enter_timed(struct pt_regs *ctx, int out)
+{
+	return COST_OF(SHARED_PROGRAM_TLS_CALL, tls_enter(ctx, out));
 }
 
 SEC("uprobe") int tls_write_enter(struct pt_regs *ctx)
 {
-	return tls_enter(ctx, FLOW_OUT);
+	return tls_enter_timed(ctx, FLOW_OUT);
 }
 
 SEC("uprobe") int tls_read_enter(struct pt_regs *ctx)
 {
-	return tls_enter(ctx, FLOW_IN);
+	return tls_enter_timed(ctx, FLOW_IN);
 }
 
 /* Where sessions are used, these four run on entry too, and the two above are not loaded. */
 SEC("uretprobe") int tls_write(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT) : tls_leave(ctx, 0, FLOW_OUT);
+	return tls_enters(ctx) ? tls_enter_timed(ctx, FLOW_OUT) : tls_leave(ctx, 0, FLOW_OUT);
 }
 
 SEC("uretprobe") int tls_write_ex(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_OUT) : tls_leave(ctx, 1, FLOW_OUT);
+	return tls_enters(ctx) ? tls_enter_timed(ctx, FLOW_OUT) : tls_leave(ctx, 1, FLOW_OUT);
 }
 
 SEC("uretprobe") int tls_read(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 0, FLOW_IN);
+	return tls_enters(ctx) ? tls_enter_timed(ctx, FLOW_IN) : tls_leave(ctx, 0, FLOW_IN);
 }
 
 SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 {
-	return tls_enters(ctx) ? tls_enter(ctx, FLOW_IN) : tls_leave(ctx, 1, FLOW_IN);
+	return tls_enters(ctx) ? tls_enter_timed(ctx, FLOW_IN) : tls_leave(ctx, 1, FLOW_IN);
 }
 
 SEC("uretprobe") int tls_stepped(struct pt_regs *ctx)
@@ -125,27 +130,27 @@ SEC("uretprobe") int tls_walked(struct pt_regs *ctx)
 
 SEC("uprobe") int tls_begun(struct pt_regs *ctx)
 {
-	return tls_begin(ctx);
+	return COST_OF(SHARED_PROGRAM_TLS_OBJECT, tls_begin(ctx));
 }
 
 SEC("uprobe") int tls_ended(struct pt_regs *ctx)
 {
-	return tls_end(ctx);
+	return COST_OF(SHARED_PROGRAM_TLS_OBJECT, tls_end(ctx));
 }
 
 SEC("raw_tp/sched_process_exec") int process_exec(void *ctx)
 {
 	(void)ctx;
-	return tls_exec();
+	return COST_OF(SHARED_PROGRAM_EXEC, tls_exec());
 }
 
 SEC("iter/task_file") int look_at_file(struct bpf_iter__task_file *ctx)
 {
-	return witness_look(ctx);
+	return COST_OF(SHARED_PROGRAM_LOOK, witness_look(ctx));
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 {
-	return witness_state(sk, old, new);
+	return COST_OF(SHARED_PROGRAM_STATE, witness_state(sk, old, new));
 }

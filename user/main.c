@@ -60,7 +60,7 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < COMMANDS_LEN; i++)
 		fprintf(out, "  %-10s%s\n", commands[i].name, commands[i].summary);
 	fputs("\nBegin with `telltale check`. `telltale COMMAND --help` explains each command;\n"
-	      "telltale(8) explains the configuration.\n",
+	      "telltale(8) explains all of it, telltale.yaml(5) the configuration.\n",
 	      out);
 }
 

@@ -27,11 +27,12 @@ enum tap_mode {
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
  * that before a hook's first program runs, and restores it afterwards. */
 struct tap_state {
-	__u32 mode; /* enum tap_mode */
-	__u32 dir;  /* enum flow_direction: the one that is claimed */
-	__u32 kept; /* bytes of the segment that have been dealt with */
-	__u32 out;  /* enum flow_direction: the segment's */
-	__u32 base; /* where its payload lies in the socket buffer */
+	__u16 mode;  /* enum tap_mode */
+	__u16 dir;   /* enum flow_direction: the one that is claimed */
+	__u32 kept;  /* bytes of the segment that have been dealt with */
+	__u32 out;   /* enum flow_direction: the segment's */
+	__u32 base;  /* where its payload lies in the socket buffer */
+	__u32 begun; /* the lower half of the time when the run began, if it is timed: see cost.h */
 };
 
 _Static_assert(sizeof(struct tap_state) <= sizeof(((struct __sk_buff *)0)->cb),
@@ -197,10 +198,42 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	tap_count(f, TAP_UNCOUNTED);
 	tap_note_begun(sk, TAP_BEGUN);
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
-	if (mark)
+	if (mark) {
 		mark->left = 1;
+		mark->followed = 0; /* before it is: another run may begin to follow it anew */
+	}
 	bpf_sk_storage_delete(&http2_conns, sk);
 	bpf_sk_storage_delete(&socket_flows, sk);
+}
+
+/* The connection is in socket_flows now. Where this cannot be noted, it is not quiet either. */
+bytes_function int tap_note_followed(struct bpf_sock *sk)
+{
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
+
+	if (mark)
+		mark->followed = 1;
+	return 0;
+}
+
+/* The beginning of a direction is over, of a connection that is not followed. */
+bytes_function int tap_note_quiet(struct bpf_sock *sk, int out)
+{
+	struct socket_mark *mark = tap_storage(&socket_marks, sk);
+
+	if (mark)
+		mark->quiet |= 1 << (out & 1);
+	return 0;
+}
+
+/* Nearly all segments are of a connection that is known not to be followed and of whose beginning
+ * nothing is to be noted any more. One look-up says so. */
+static __always_inline int tap_is_quiet(struct bpf_sock *sk, int out)
+{
+	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+
+	return mark && !bytes_forget(mark->followed) && bytes_forget(mark->quiet) & 1 << out &&
+	       sk->state != BPF_TCP_LISTEN;
 }
 
 /* No request is shorter, also where a SYN counts as one byte. */
@@ -266,6 +299,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	else
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f) {
+		tap_note_followed(sk);
 		tap_begins(f, how, tap_is_whole(sk, out));
 		return 1;
 	}

@@ -39,6 +39,8 @@ bytes_function struct socket_flow *tap_join_begin(struct __sk_buff *skb, struct 
 	__u8 role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	int first;
 
+	if (f)
+		tap_note_followed(sk);
 	if (!f || !conn)
 		return 0;
 	if (!whole)

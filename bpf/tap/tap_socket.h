@@ -17,6 +17,7 @@
 #define TELLTALE_TAP_SOCKET_H
 
 #include "bpf/decode/opaque.h"
+#include "cost.h"
 #include "tap_btp.h"
 #include "tap_http2.h"
 
@@ -113,8 +114,12 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
-	if (!tcp || tcp->bytes_received > TAP_YOUNG)
+	if (!tcp)
 		return 0;
+	if (tcp->bytes_received > TAP_YOUNG) {
+		tap_note_quiet(sk, FLOW_IN);
+		return 0;
+	}
 	if (!tcp->bytes_received)
 		tap_note_begun(sk, 1 << FLOW_IN);
 	if (sk->state == BPF_TCP_LISTEN)
@@ -147,8 +152,12 @@ static __always_inline void tap_leaves(struct bpf_sock *sk)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
 
-	if (tcp && tcp->bytes_acked <= 1)
+	if (!tcp)
+		return;
+	if (tcp->bytes_acked <= 1)
 		tap_note_begun(sk, 1 << FLOW_OUT);
+	else
+		tap_note_quiet(sk, FLOW_OUT);
 }
 
 static __always_inline void tap_go_walk(struct __sk_buff *skb, int out)
@@ -167,9 +176,9 @@ static __always_inline void tap_may_walk(struct __sk_buff *skb, struct bpf_sock 
 	tap_go_walk(skb, out);
 }
 
-/* A connection that is not followed: does this segment make it one? */
+/* A connection that is not followed: does this segment make it one? QUIET: see tap_is_quiet. */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
-				    const struct segment *seg, int out)
+				    const struct segment *seg, int quiet, int out)
 {
 	struct source src = {.skb = skb, .base = seg->off};
 	__u64 known = bytes_load(ports[tap_slot(seg)]); /* both facts; mostly 0 */
@@ -181,7 +190,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		tap_go_settle(skb, TAP_ADOPT, out);
 	if (!seg->len)
 		return 0;
-	if (out)
+	if (out && !quiet)
 		tap_leaves(sk);
 	word = source_word(&src, 0, seg->len);
 	/* The server's first frames may come before the client's preface. */
@@ -200,7 +209,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
-		return !out && tap_is_young(skb, sk, seg);
+		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (http2_is_preface(word)) {
 		tap_note_begun(sk, 1 << out);
@@ -214,7 +223,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if (!http1_begins(word, seg->len)) {
 		if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
-		return !out && tap_is_young(skb, sk, seg);
+		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (sk->state == BPF_TCP_LISTEN) {
 		tap_go_settle(skb, TAP_EARLY, out);
@@ -317,19 +326,21 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 	struct socket_flow *f;
 	struct bpf_sock *sk;
 	__u32 skip;
-	int mode, clean, verdict;
+	int mode, clean, verdict, quiet;
 
 	if (!segment_read(skb, &seg) || tap_blind(skb, &seg, out))
 		return TAP_PASS;
 	/* TCP acknowledges an early request as soon as it has it. */
 	if (!seg.len && !seg.ending && !(out && tap_follows_early(&seg, out)))
 		return TAP_PASS;
+	cost_begin(skb, seg.seq, out);
 	sk = skb->sk;
 	if (!sk)
 		return TAP_PASS;
-	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	quiet = tap_is_quiet(sk, out);
+	f = quiet ? 0 : bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f) {
-		if (!tap_meet(skb, sk, &seg, out))
+		if (!tap_meet(skb, sk, &seg, quiet, out))
 			return TAP_PASS;
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 		if (!f)

@@ -35,6 +35,7 @@
 #ifndef TELLTALE_TAP_TLS_H
 #define TELLTALE_TAP_TLS_H
 
+#include "cost.h"
 #include "follow.h"
 #include "tap_btp.h"
 #include "tap_http2.h"
@@ -73,6 +74,14 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 		frame.stack -= sizeof(__u64);
 #endif
 	return frame;
+}
+
+/* The call that was in FRAME has been dealt with. */
+static __always_inline void tls_drop(const struct tls_frame *frame, const struct tls_call *call)
+{
+	if (call->begun_ns)
+		cost_end(SHARED_PROGRAM_TLS_RETURN, call->begun_ns);
+	bpf_map_delete_elem(&tls_calls, frame);
 }
 
 /* The call's direction, in a program that serves both. */
@@ -171,8 +180,8 @@ static __always_inline __u64 tls_of_bio(__u64 bio)
 static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 {
 	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
-	struct tls_call call = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx),
-				tls_pid(known), out};
+	struct tls_call call = {
+		PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM4(ctx), tls_pid(known), out, 0};
 	struct tls_frame frame = tls_frame(ctx, 0);
 	struct flow_common c = {.tap = RECORD_TAP_TLS, .pid = call.pid};
 	struct shared_tls_key key = {.pid = c.pid};
@@ -478,7 +487,7 @@ static __always_inline int tls_walk(struct pt_regs *ctx)
 	if (tls_walk_joins(w, &key, out, target))
 		bpf_tail_call(ctx, &http2_tls_step, 0);
 drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	tls_drop(&frame, call);
 	return 0;
 }
 
@@ -552,6 +561,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 
 	if (!call)
 		return 0;
+	call->begun_ns = cost_draw();
 	key.ssl = call->ssl;
 	key.pid = call->pid;
 	src.user = call->buf;
@@ -581,7 +591,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 		bpf_tail_call(ctx, &step_tls, 0);
 	}
 drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	tls_drop(&frame, call);
 	return 0;
 }
 
@@ -637,7 +647,7 @@ static __always_inline int tls_step(struct pt_regs *ctx)
 	if (bytes_forget(f->flow.common.plain))
 		tls_let_go(&key, f, out);
 drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	tls_drop(&frame, call);
 	return 0;
 }
 
@@ -684,37 +694,40 @@ bytes_global int tls_streams_step(struct bpf_user_pt_regs_t *ctx)
 	return streams_follow(&src, &f->flow.common, s, conn);
 }
 
+/* What is left of the piece in hand is more than a run may look at. */
+static __always_inline void tls_streams_complex(const struct tls_call *call)
+{
+	struct shared_tls_key key = {.ssl = call->ssl, .pid = call->pid};
+	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
+	struct source src = {.now_ns = bpf_ktime_get_ns()};
+	struct side *s;
+
+	if (!f)
+		return;
+	s = &f->flow.sides[tls_out(call)];
+	tls_lose_streams(&src, &key, f, tls_out(call),
+			 streams_lost_for(RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off));
+}
+
 /* The same run, come here by tail call: steps of the piece in hand, then here again for more. */
 static __always_inline int tls_http2(struct pt_regs *ctx)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
-	struct shared_tls_key key = {};
-	struct source src = {};
 	struct tls_call *call;
-	struct tls_flow *f;
+	int more = 1;
 	__u32 i;
 
 	BYTES_LOOP
-	for (i = 0; i < TAP_STEPS; i++)
-		if (!tls_streams_step((struct bpf_user_pt_regs_t *)ctx))
-			goto drop;
-	bpf_tail_call(ctx, &http2_tls_step, 0);
+	for (i = 0; more && i < TAP_STEPS; i++)
+		more = tls_streams_step((struct bpf_user_pt_regs_t *)ctx);
+	if (more)
+		bpf_tail_call(ctx, &http2_tls_step, 0);
 	call = bpf_map_lookup_elem(&tls_calls, &frame);
 	if (!call)
 		return 0;
-	key.ssl = call->ssl;
-	key.pid = call->pid;
-	f = bpf_map_lookup_elem(&tls_flows, &key);
-	src.now_ns = bpf_ktime_get_ns();
-	if (f) {
-		struct side *s = &f->flow.sides[tls_out(call)];
-
-		tls_lose_streams(
-			&src, &key, f, tls_out(call),
-			streams_lost_for(RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off));
-	}
-drop:
-	bpf_map_delete_elem(&tls_calls, &frame);
+	if (more)
+		tls_streams_complex(call);
+	tls_drop(&frame, call);
 	return 0;
 }
 

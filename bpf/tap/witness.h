@@ -247,14 +247,15 @@ static __always_inline void witness_excuse(struct socket_flow *f, struct socket_
 
 /* Has the tap look at the next segment of a connection that may be older than the programs, as if
  * an early segment had come before it (tap_early.h): that shows that it sees it, at no cost for
- * others. */
+ * others. ACTIVE: bytes have just passed. Then it takes the place of another connection whose ports
+ * fall together with these, for which the tap may wait as long as that is idle. */
 static __always_inline void witness_challenge(struct sock *sk, struct tcp_sock *tcp,
-					      const struct socket_mark *mark)
+					      const struct socket_mark *mark, int active)
 {
 	__u32 slot = sk->__sk_common.skc_num ^ bpf_ntohs(sk->__sk_common.skc_dport);
 	__u32 *next = &ports[bytes_mask(slot, PORTS_SLOTS - 1)][PORTS_EARLY];
 
-	if (mark->begun != TAP_BEGUN && !*next)
+	if (mark->begun != TAP_BEGUN && (active || !*next))
 		*next = tcp->rcv_nxt;
 }
 
@@ -333,13 +334,15 @@ static __always_inline int witness_is_excused(const struct socket_mark *mark, __
 }
 
 /* The connection is there now: while the programs have not been attached for long, it is noted that
- * all of its bytes have to pass the tap. */
+ * all of its bytes have to pass the tap. A socket may have had another connection before. */
 static __always_inline int witness_born(struct sock *sk)
 {
-	struct socket_mark *mark;
+	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 	struct tcp_sock *tcp;
 	int target;
 
+	if (mark)
+		mark->quiet = 0;
 	if (looked_ns >= attached_last_ns + WITNESS_SETTLED_NS)
 		return 0;
 	target = witness_target(sk->sk_cgrp_data.cgroup);
@@ -441,7 +444,7 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 			mark->met = 1;
 			mark->suspect = 0;
 			if (mark->excused[FLOW_IN] | mark->excused[FLOW_OUT])
-				witness_challenge(sk, tcp, mark);
+				witness_challenge(sk, tcp, mark, 0);
 		}
 		return 0;
 	}
@@ -452,10 +455,11 @@ static __always_inline int witness_look_inside(struct bpf_iter__task_file *ctx, 
 	mark->met = 1;
 	if (!excused && !mark->suspect) {
 		mark->suspect = 1;
+		witness_challenge(sk, tcp, mark, 1);
 		return witness_say(ctx, sight, sk, SHARED_SUSPECT);
 	}
 	witness_excuse(f, mark, &missing);
-	witness_challenge(sk, tcp, mark);
+	witness_challenge(sk, tcp, mark, !excused);
 	if (excused)
 		return 0;
 	sight->bytes = missing.in + missing.out;

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench_bpf.c - measures what the socket programs cost for each segment, by the kernel's own
- * accounting, as a multiple of what an empty program costs on the same segments.
+ * accounting, as a multiple of what an empty program and a floor program cost on such segments.
  *
- * telltale's programs and an empty one are attached both ways to a cgroup of the benchmark's own.
- * In it, a client and a server thread hold three conversations over loopback TCP, in turn: ILP as
- * connectors send it, ILP in which no head is like the one before (the programs' worst case), and
- * one like a database's. Meanwhile the ring is read on a timer, as the daemon reads it. Every
- * message must come out of it, else the programs did not do the work that was measured.
+ * The floor program (floor.bpf.c) does only what no program can avoid that reads ILP from segments.
+ * A multiple of it says how far from the limit telltale is. An empty program is mostly the kernel's
+ * accounting, which differs by two between machines; the multiple of it is there to be compared
+ * with earlier ones.
+ *
+ * Two cgroups of the benchmark's own have telltale's programs and the floor program, and an empty
+ * one each. In both, in turn, a client and a server thread hold the same conversations over
+ * loopback TCP (enum conversation), all on one processor. Meanwhile the rings are read on a timer,
+ * as the daemon reads its own. Every message must come out of both, else the programs did not do
+ * the work that was measured.
  *
  * The kernel's accounting (BPF_STATS_RUN_TIME) reads a clock before and after each run. That time
- * is in every figure here, also in the empty program's, which is the divisor of the ratios.
+ * is in every figure here but one, also in the divisors. Of a connection's first exchange the time
+ * of the empty program is taken off: it has more segments, since the connection is opened and ends.
  *
  * Usage: bench_bpf [ROUNDS [EXCHANGES]], as root. tests/bench/report reads the last lines, "FIGURE
  * ...".
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -29,17 +36,17 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "bench/floor.skel.h"
 #include "halves/ring.h"
 #include "tap/probe.h"
 #include "traffic.h"
 
-#define ROUNDS     15
-#define EXCHANGES  4000 /* of each conversation in a round */
+#define ROUNDS     21
+#define EXCHANGES  1600 /* of each conversation in a round */
 #define ROUNDS_MAX 1000
-#define KINDS      (TRAFFIC_DATABASE + 1)
 #define SEED       0x7e117a1e
 
-/* The ring is read more often than by the daemon, since more records arrive: forced wake-ups must
+/* The rings are read more often than by the daemon, since more records arrive: forced wake-ups must
  * not be part of the figures. */
 #define DRAIN_US 5000
 /* After so many exchanges the benchmark waits for the reader. Their records fill a quarter of the
@@ -48,7 +55,17 @@
 
 #define PROGRAMS_MAX 8 /* attached to one cgroup in one direction */
 
-enum program { INGRESS_RUN, EGRESS_RUN, EMPTY_IN, EMPTY_OUT, PROGRAMS };
+enum program { RUN_IN, RUN_OUT, EMPTY_IN, EMPTY_OUT, PROGRAMS };
+enum side { TELLTALE, FLOOR, SIDES };
+
+enum conversation {
+	KNOWN, /* ILP as connectors send it, with the same head each time */
+	NEW,   /* no head is like the one before it */
+	COLD,  /* as the first, with the caches of the processor emptied before each message */
+	FIRST, /* as the first, each exchange on a connection of its own */
+	OTHER, /* like a database's */
+	CONVERSATIONS,
+};
 
 struct cost {
 	uint64_t runs, ns;
@@ -58,31 +75,41 @@ struct seen {
 	uint64_t prepares, fulfills, others;
 };
 
-struct bench {
-	char cgroup[4096];
+/* One cgroup, and what is attached to it. */
+struct place {
+	char path[4096];
 	struct cgroup target;
+	int programs[PROGRAMS];
+	int links[2]; /* of the empty programs */
+	struct traffic traffic[CONVERSATIONS];
+};
+
+struct bench {
+	struct place places[SIDES];
 	struct probe_cgroup *attached;
 	struct probe *probe;
-	struct ring *ring;
+	struct ring *ring, *floor_ring;
 	struct ring_counters *dropped;
-	int programs[PROGRAMS];
-	int links[2];
+	struct floor_bpf *floor;
+	struct bpf_link *floor_links[2];
 	atomic_bool ended;
 	atomic_size_t records; /* read so far */
 	struct seen seen;      /* the reader's until it has ended */
+	uint64_t floor_records;
 };
 
 /* The result of one round of one conversation. */
 struct sample {
-	double ratio;
-	double ns[PROGRAMS]; /* a run */
-	uint64_t runs;
+	double ns[SIDES][PROGRAMS]; /* a run */
+	double own;                 /* ns an exchange of telltale, above the empty program's */
+	double to_empty, to_floor;
+	double runs; /* an exchange */
 };
 
 /* --- setting up --------------------------------------------------------------------------------*/
 
-/* The empty program, attached like telltale's. */
-static void attach_empty(struct bench *b, enum bpf_attach_type way, int *program, int *link)
+/* An empty program, attached like telltale's. */
+static void attach_empty(struct place *p, enum bpf_attach_type way, int *program, int *link)
 {
 	const struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
@@ -93,17 +120,17 @@ static void attach_empty(struct bench *b, enum bpf_attach_type way, int *program
 	*program = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SKB, "empty", "GPL", insns, 2, &opts);
 	if (*program < 0)
 		err(1, "cannot load the empty program");
-	*link = bpf_link_create(*program, b->target.fd, way, NULL);
+	*link = bpf_link_create(*program, p->target.fd, way, NULL);
 	if (*link < 0)
 		err(1, "cannot attach the empty program");
 }
 
-/* Finds the one program called NAME that is attached to our cgroup. */
-static int find_program(const struct bench *b, enum bpf_attach_type way, const char *name)
+/* Finds the one program called NAME that is attached to the cgroup. */
+static int find_program(const struct place *p, enum bpf_attach_type way, const char *name)
 {
 	uint32_t ids[PROGRAMS_MAX], len = PROGRAMS_MAX;
 
-	if (bpf_prog_query(b->target.fd, way, 0, NULL, ids, &len))
+	if (bpf_prog_query(p->target.fd, way, 0, NULL, ids, &len))
 		err(1, "cannot ask what is attached");
 	for (uint32_t i = 0; i < len; i++) {
 		struct bpf_prog_info info = {0};
@@ -119,24 +146,77 @@ static int find_program(const struct bench *b, enum bpf_attach_type way, const c
 	errx(1, "no program %s is attached", name);
 }
 
-static void attach(struct bench *b)
+static void attach_telltale(struct bench *b)
 {
 	const struct siphash_key session = {1, 2}, host = {3, 4};
+	struct place *p = &b->places[TELLTALE];
 	char why[512] = "";
 
-	if (cgroup_open(b->cgroup, &b->target, why, sizeof(why)) ||
-	    probe_open(&session, &host, 1, 1024, &b->probe, why, sizeof(why)) ||
-	    probe_attach_cgroup(b->probe, 0, &b->target, &b->attached, why, sizeof(why)))
+	if (probe_open(&session, &host, 1, 1024, &b->probe, why, sizeof(why)) ||
+	    probe_attach_cgroup(b->probe, 0, &p->target, &b->attached, why, sizeof(why)))
 		errx(1, "%s", why);
 	if (ring_open(probe_ring(b->probe), PROBE_RING_BYTES, &b->ring) ||
 	    ring_counters_open(probe_dropped(b->probe), RECORD_TYPES, &b->dropped))
 		errx(1, "cannot map the ring");
-	b->programs[INGRESS_RUN] = find_program(b, BPF_CGROUP_INET_INGRESS, "ingress_run");
-	b->programs[EGRESS_RUN] = find_program(b, BPF_CGROUP_INET_EGRESS, "egress_run");
-	attach_empty(b, BPF_CGROUP_INET_INGRESS, &b->programs[EMPTY_IN], &b->links[0]);
-	attach_empty(b, BPF_CGROUP_INET_EGRESS, &b->programs[EMPTY_OUT], &b->links[1]);
+	p->programs[RUN_IN] = find_program(p, BPF_CGROUP_INET_INGRESS, "ingress_run");
+	p->programs[RUN_OUT] = find_program(p, BPF_CGROUP_INET_EGRESS, "egress_run");
 }
 
+static void attach_floor(struct bench *b)
+{
+	struct place *p = &b->places[FLOOR];
+
+	b->floor = floor_bpf__open_and_load();
+	if (!b->floor)
+		err(1, "cannot load the floor program");
+	b->floor_links[0] = bpf_program__attach_cgroup(b->floor->progs.floor_in, p->target.fd);
+	b->floor_links[1] = bpf_program__attach_cgroup(b->floor->progs.floor_out, p->target.fd);
+	if (!b->floor_links[0] || !b->floor_links[1])
+		err(1, "cannot attach the floor program");
+	if (ring_open(bpf_map__fd(b->floor->maps.floor_ring),
+		      bpf_map__max_entries(b->floor->maps.floor_ring), &b->floor_ring))
+		errx(1, "cannot map the floor program's ring");
+	p->programs[RUN_IN] = bpf_program__fd(b->floor->progs.floor_in);
+	p->programs[RUN_OUT] = bpf_program__fd(b->floor->progs.floor_out);
+}
+
+static void attach(struct bench *b)
+{
+	char why[512] = "";
+
+	for (int side = 0; side < SIDES; side++) {
+		if (cgroup_open(b->places[side].path, &b->places[side].target, why, sizeof(why)))
+			errx(1, "%s", why);
+	}
+	attach_telltale(b);
+	attach_floor(b);
+	for (int side = 0; side < SIDES; side++) {
+		struct place *p = &b->places[side];
+
+		attach_empty(p, BPF_CGROUP_INET_INGRESS, &p->programs[EMPTY_IN], &p->links[0]);
+		attach_empty(p, BPF_CGROUP_INET_EGRESS, &p->programs[EMPTY_OUT], &p->links[1]);
+	}
+}
+
+static void detach(struct bench *b)
+{
+	for (int side = 0; side < SIDES; side++) {
+		for (int i = 0; i < 2; i++)
+			close(b->places[side].links[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		bpf_link__destroy(b->floor_links[i]);
+	ring_close(b->floor_ring);
+	floor_bpf__destroy(b->floor);
+	probe_detach_cgroup(b->probe, b->attached);
+	ring_counters_close(b->dropped);
+	ring_close(b->ring);
+	probe_close(b->probe);
+	for (int side = 0; side < SIDES; side++)
+		cgroup_close(&b->places[side].target);
+}
+
+/* Sockets belong to the cgroup in which they are made. */
 static void enter_cgroup(const char *path)
 {
 	char procs[4200];
@@ -148,7 +228,24 @@ static void enter_cgroup(const char *path)
 		err(1, "cannot enter %s", path);
 }
 
-/* --- the ring ----------------------------------------------------------------------------------*/
+/* Runs on one processor from here on: what one run leaves in its caches the next one finds, and no
+ * figure depends on where the threads happen to be. */
+static void stay_on_one_processor(void)
+{
+	cpu_set_t allowed, one;
+
+	CPU_ZERO(&one);
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		err(1, "sched_getaffinity");
+	for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++) {
+		if (CPU_ISSET(cpu, &allowed))
+			CPU_SET(cpu, &one);
+	}
+	if (sched_setaffinity(0, sizeof(one), &one))
+		err(1, "sched_setaffinity");
+}
+
+/* --- the rings ---------------------------------------------------------------------------------*/
 
 static void count_record(void *context, const void *record, size_t size)
 {
@@ -165,27 +262,42 @@ static void count_record(void *context, const void *record, size_t size)
 		seen->others++;
 }
 
-static void *read_ring(void *context)
+static void count_floor_record(void *context, const void *record, size_t size)
+{
+	uint64_t *seen = context;
+
+	(void)record;
+	(void)size;
+	++*seen;
+}
+
+static size_t consume(struct bench *b)
+{
+	return ring_consume(b->ring, count_record, &b->seen) +
+	       ring_consume(b->floor_ring, count_floor_record, &b->floor_records);
+}
+
+static void *read_rings(void *context)
 {
 	struct bench *b = context;
 
 	while (!atomic_load(&b->ended)) {
-		atomic_fetch_add(&b->records, ring_consume(b->ring, count_record, &b->seen));
+		atomic_fetch_add(&b->records, consume(b));
 		usleep(DRAIN_US);
 	}
-	ring_consume(b->ring, count_record, &b->seen);
+	consume(b);
 	return NULL;
 }
 
 /* --- measuring ---------------------------------------------------------------------------------*/
 
-static void read_costs(const struct bench *b, struct cost costs[PROGRAMS])
+static void read_costs(const struct place *p, struct cost costs[PROGRAMS])
 {
 	for (int i = 0; i < PROGRAMS; i++) {
 		struct bpf_prog_info info = {0};
 		uint32_t len = sizeof(info);
 
-		if (bpf_obj_get_info_by_fd(b->programs[i], &info, &len))
+		if (bpf_obj_get_info_by_fd(p->programs[i], &info, &len))
 			err(1, "cannot read a program's run time");
 		costs[i] = (struct cost){info.run_cnt, info.run_time_ns};
 	}
@@ -193,11 +305,11 @@ static void read_costs(const struct bench *b, struct cost costs[PROGRAMS])
 
 /* Waits for the reader: when other processes on this machine delay it, the programs must not lose
  * records. */
-static void await_reader(const struct bench *b, enum traffic_kind kind)
+static void await_reader(const struct bench *b, enum conversation c)
 {
 	size_t seen = atomic_load(&b->records);
 
-	while (kind != TRAFFIC_DATABASE) {
+	while (c != OTHER) {
 		size_t before = seen;
 
 		usleep(DRAIN_US + DRAIN_US / 2);
@@ -207,50 +319,159 @@ static void await_reader(const struct bench *b, enum traffic_kind kind)
 	}
 }
 
-static struct sample measure(const struct bench *b, struct traffic *t, unsigned exchanges)
+static enum traffic_kind traffic_of(enum conversation c)
 {
-	struct cost before[PROGRAMS], after[PROGRAMS];
-	struct sample s = {0};
+	switch (c) {
+	case NEW: return TRAFFIC_ILP_NEW;
+	case OTHER: return TRAFFIC_DATABASE;
+	default: return TRAFFIC_ILP;
+	}
+}
 
-	read_costs(b, before);
+/* How many exchanges a round has: emptying the caches and opening connections take long. */
+static unsigned exchanges_of(enum conversation c, unsigned exchanges)
+{
+	unsigned n = c == COLD || c == FIRST ? exchanges / 8 : exchanges;
+
+	return n < TRAFFIC_CONNECTIONS ? TRAFFIC_CONNECTIONS : n - n % TRAFFIC_CONNECTIONS;
+}
+
+static void open_traffic(struct place *p, enum conversation c)
+{
+	traffic_open(&p->traffic[c], traffic_of(c), c == COLD, SEED);
+}
+
+static void exchange(struct place *p, enum conversation c, unsigned exchanges)
+{
+	if (c != FIRST) {
+		traffic_run(&p->traffic[c], exchanges / TRAFFIC_CONNECTIONS);
+		return;
+	}
+	for (unsigned done = 0; done < exchanges; done += TRAFFIC_CONNECTIONS) {
+		open_traffic(p, c);
+		traffic_run(&p->traffic[c], 1);
+		traffic_close(&p->traffic[c]);
+	}
+}
+
+/* Holds the conversation; COSTS is what the programs took. */
+static void measure(struct bench *b, enum side side, enum conversation c, unsigned exchanges,
+		    struct cost costs[PROGRAMS])
+{
+	struct place *p = &b->places[side];
+	struct cost before[PROGRAMS];
+
+	enter_cgroup(p->path);
+	read_costs(p, before);
 	for (unsigned done = 0; done < exchanges; done += STRETCH) {
 		unsigned left = exchanges - done;
 
-		traffic_run(t, (left < STRETCH ? left : STRETCH) / TRAFFIC_CONNECTIONS);
-		await_reader(b, t->kind);
+		exchange(p, c, left < STRETCH ? left : STRETCH);
+		await_reader(b, c);
 	}
-	read_costs(b, after);
+	read_costs(p, costs);
 	for (int i = 0; i < PROGRAMS; i++) {
-		uint64_t runs = after[i].runs - before[i].runs;
-
-		if (!runs)
+		costs[i].runs -= before[i].runs;
+		costs[i].ns -= before[i].ns;
+		if (!costs[i].runs)
 			errx(1, "a program did not run: is something else attached that ends it?");
-		s.ns[i] = (double)(after[i].ns - before[i].ns) / (double)runs;
-		s.runs += i == INGRESS_RUN || i == EGRESS_RUN ? runs : 0;
 	}
-	s.ratio = (s.ns[INGRESS_RUN] + s.ns[EGRESS_RUN]) / (s.ns[EMPTY_IN] + s.ns[EMPTY_OUT]);
+}
+
+static struct sample compare(struct bench *b, enum conversation c, unsigned exchanges)
+{
+	struct cost costs[SIDES][PROGRAMS], *t = costs[TELLTALE];
+	struct sample s = {0};
+	double(*ns)[PROGRAMS] = s.ns;
+
+	for (int side = 0; side < SIDES; side++) {
+		measure(b, side, c, exchanges, costs[side]);
+		for (int i = 0; i < PROGRAMS; i++)
+			ns[side][i] = (double)costs[side][i].ns / (double)costs[side][i].runs;
+	}
+	s.runs = (double)(t[RUN_IN].runs + t[RUN_OUT].runs) / exchanges;
+	s.own = ((double)(t[RUN_IN].ns + t[RUN_OUT].ns) -
+		 (double)(t[EMPTY_IN].ns + t[EMPTY_OUT].ns)) /
+		exchanges;
+	s.to_empty = (ns[TELLTALE][RUN_IN] + ns[TELLTALE][RUN_OUT]) /
+		     (ns[TELLTALE][EMPTY_IN] + ns[TELLTALE][EMPTY_OUT]);
+	s.to_floor = (ns[TELLTALE][RUN_IN] + ns[TELLTALE][RUN_OUT]) /
+		     (ns[FLOOR][RUN_IN] + ns[FLOOR][RUN_OUT]);
 	return s;
 }
 
-static int by_ratio(const void *a, const void *b)
-{
-	const struct sample *x = a, *y = b;
+/* --- the report --------------------------------------------------------------------------------*/
 
-	return (x->ratio > y->ratio) - (x->ratio < y->ratio);
+struct rounds {
+	struct sample samples[CONVERSATIONS][ROUNDS_MAX];
+	unsigned len;
+};
+
+struct quartiles {
+	double low, median, high;
+};
+
+static int ascending(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
 }
 
-static void report(const char *name, const char *reach, struct sample *samples, unsigned len,
-		   unsigned exchanges)
+static struct quartiles quartiles(double *values, unsigned len)
 {
-	const struct sample *s = &samples[len / 2];
+	qsort(values, len, sizeof(*values), ascending);
+	return (struct quartiles){values[len / 4], values[len / 2], values[len - 1 - len / 4]};
+}
 
-	qsort(samples, len, sizeof(*samples), by_ratio);
-	printf("%-15s ns a run: telltale in %4.0f, out %4.0f; empty in %3.0f, out %3.0f "
-	       "(median round, %.2f runs an exchange)\n",
-	       name, s->ns[INGRESS_RUN], s->ns[EGRESS_RUN], s->ns[EMPTY_IN], s->ns[EMPTY_OUT],
-	       (double)s->runs / exchanges);
-	printf("%-15s telltale / empty: median %.2f (min %.2f, max %.2f of %u rounds)%s\n", name,
-	       s->ratio, samples[0].ratio, samples[len - 1].ratio, len, reach);
+/* Of one of the sample's figures, which lies at OFFSET in it. */
+static struct quartiles quartiles_of(const struct rounds *r, enum conversation c, size_t offset)
+{
+	static double values[ROUNDS_MAX];
+
+	for (unsigned i = 0; i < r->len; i++)
+		memcpy(&values[i], (const char *)&r->samples[c][i] + offset, sizeof(values[i]));
+	return quartiles(values, r->len);
+}
+
+#define MEDIAN(r, c, field) quartiles_of(r, c, offsetof(struct sample, field)).median
+
+static void report_ratio(const char *name, const char *to, struct quartiles q, const char *figure)
+{
+	printf("%-15s telltale / %s: median %.2f (quartiles %.2f, %.2f)\n", name, to, q.median,
+	       q.low, q.high);
+	if (figure)
+		printf("FIGURE %s %.2f\n", figure, q.median);
+}
+
+static void report(const struct rounds *r, enum conversation c, const char *name,
+		   const char *empty_figure, const char *floor_figure)
+{
+	printf("%-15s ns a run: telltale in %.0f, out %.0f; floor in %.0f, out %.0f; empty in "
+	       "%.0f, out %.0f (medians of %u rounds, %.2f runs an exchange)\n",
+	       name, MEDIAN(r, c, ns[TELLTALE][RUN_IN]), MEDIAN(r, c, ns[TELLTALE][RUN_OUT]),
+	       MEDIAN(r, c, ns[FLOOR][RUN_IN]), MEDIAN(r, c, ns[FLOOR][RUN_OUT]),
+	       MEDIAN(r, c, ns[TELLTALE][EMPTY_IN]), MEDIAN(r, c, ns[TELLTALE][EMPTY_OUT]), r->len,
+	       MEDIAN(r, c, runs));
+	report_ratio(name, "empty", quartiles_of(r, c, offsetof(struct sample, to_empty)),
+		     empty_figure);
+	report_ratio(name, "floor", quartiles_of(r, c, offsetof(struct sample, to_floor)),
+		     floor_figure);
+}
+
+static void report_first(const struct rounds *r)
+{
+	static double values[ROUNDS_MAX];
+	struct quartiles q;
+
+	for (unsigned i = 0; i < r->len; i++)
+		values[i] = r->samples[FIRST][i].own / r->samples[KNOWN][i].own;
+	q = quartiles(values, r->len);
+	printf("%-15s ns an exchange, both ends: %.0f on a connection of its own, %.0f on one that "
+	       "is open: median %.2f (quartiles %.2f, %.2f)\n",
+	       "first exchange", MEDIAN(r, FIRST, own), MEDIAN(r, KNOWN, own), q.median, q.low,
+	       q.high);
+	printf("FIGURE bpf_first %.2f\n", q.median);
 }
 
 /* Every exchange has two ends, and each end sees both messages. */
@@ -259,61 +480,79 @@ static int check(const struct bench *b, uint64_t exchanges)
 	uint64_t expected = 2 * exchanges, dropped = ring_counters_sum(b->dropped);
 
 	printf("decoded: %" PRIu64 " of %" PRIu64 " Prepares, %" PRIu64 " of %" PRIu64
-	       " Fulfills, %" PRIu64 " gaps and others, %" PRIu64 " dropped\n",
-	       b->seen.prepares, expected, b->seen.fulfills, expected, b->seen.others, dropped);
+	       " Fulfills, %" PRIu64 " gaps and others, %" PRIu64
+	       " dropped; by the floor program %" PRIu64 " of %" PRIu64 " messages\n",
+	       b->seen.prepares, expected, b->seen.fulfills, expected, b->seen.others, dropped,
+	       b->floor_records, 2 * expected);
 	if (b->seen.prepares == expected && b->seen.fulfills == expected && !b->seen.others &&
-	    !dropped)
+	    !dropped && b->floor_records == 2 * expected)
 		return EXIT_SUCCESS;
 	fputs("bench_bpf: not everything was decoded, so the figures do not count\n", stderr);
 	return EXIT_FAILURE;
 }
 
+/* Returns how many exchanges with ILP each side saw. */
+static uint64_t hold_conversations(struct bench *b, struct rounds *r, unsigned exchanges)
+{
+	uint64_t ilp = 0;
+
+	for (int side = 0; side < SIDES; side++) {
+		enter_cgroup(b->places[side].path);
+		for (int c = 0; c < CONVERSATIONS; c++) {
+			if (c != FIRST)
+				open_traffic(&b->places[side], c);
+		}
+	}
+	/* A round to warm up. */
+	for (unsigned i = 0; i <= r->len; i++) {
+		for (int c = 0; c < CONVERSATIONS; c++) {
+			unsigned n = exchanges_of(c, exchanges);
+
+			r->samples[c][i ? i - 1 : 0] = compare(b, c, n);
+			ilp += c == OTHER ? 0 : n;
+		}
+	}
+	for (int side = 0; side < SIDES; side++) {
+		for (int c = 0; c < CONVERSATIONS; c++) {
+			if (c != FIRST)
+				traffic_close(&b->places[side].traffic[c]);
+		}
+	}
+	return ilp;
+}
+
 static int run(struct bench *b, unsigned rounds, unsigned exchanges)
 {
-	static struct sample samples[KINDS][ROUNDS_MAX];
-	static struct traffic traffic[KINDS];
+	static struct rounds r;
 	pthread_t reader;
+	uint64_t ilp;
 	int stats, status;
 
-	enter_cgroup(b->cgroup);
+	r.len = rounds;
+	stay_on_one_processor();
 	attach(b);
 	stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	if (stats < 0)
 		err(1, "cannot turn on the kernel's accounting of BPF run time");
-	if (pthread_create(&reader, NULL, read_ring, b))
+	if (pthread_create(&reader, NULL, read_rings, b))
 		errx(1, "no thread");
-	for (int kind = 0; kind < KINDS; kind++)
-		traffic_open(&traffic[kind], kind, SEED);
-	/* A round to warm up. */
-	for (unsigned i = 0; i <= rounds; i++) {
-		for (int kind = 0; kind < KINDS; kind++)
-			samples[kind][i ? i - 1 : 0] = measure(b, &traffic[kind], exchanges);
-	}
-	for (int kind = 0; kind < KINDS; kind++)
-		traffic_close(&traffic[kind]);
+	ilp = hold_conversations(b, &r, exchanges);
 	atomic_store(&b->ended, true);
 	pthread_join(reader, NULL);
 	close(stats);
-	report("ILP", ", reach 8", samples[TRAFFIC_ILP], rounds, exchanges);
-	report("ILP, new heads", "", samples[TRAFFIC_ILP_NEW], rounds, exchanges);
-	report("other TCP", ", reach 2.5", samples[TRAFFIC_DATABASE], rounds, exchanges);
-	status = check(b, (uint64_t)exchanges * (rounds + 1) * 2);
+	status = check(b, ilp);
 	if (status == EXIT_SUCCESS) {
-		printf("FIGURE bpf_ilp %.2f\n", samples[TRAFFIC_ILP][rounds / 2].ratio);
-		printf("FIGURE bpf_other %.2f\n", samples[TRAFFIC_DATABASE][rounds / 2].ratio);
+		report(&r, KNOWN, "ILP", "bpf_ilp", "bpf_ilp_floor");
+		report(&r, NEW, "ILP, new heads", NULL, "bpf_new_floor");
+		report(&r, COLD, "ILP, cold", NULL, "bpf_cold_floor");
+		report(&r, OTHER, "other TCP", "bpf_other", "bpf_other_floor");
+		report_first(&r);
 	}
-	for (int i = 0; i < 2; i++)
-		close(b->links[i]);
-	probe_detach_cgroup(b->probe, b->attached);
-	ring_counters_close(b->dropped);
-	ring_close(b->ring);
-	probe_close(b->probe);
-	cgroup_close(&b->target);
+	detach(b);
 	return status;
 }
 
-/* --- a process of its own, so that the cgroup can be removed when it has ended
- * ------------------*/
+/* --- a process of its own, so that the cgroups can be removed when it has ended ----------------*/
 
 static volatile sig_atomic_t worker;
 
@@ -332,21 +571,31 @@ static unsigned argument(const char *text, unsigned fallback, unsigned max)
 	return (unsigned)n;
 }
 
+static void make_cgroups(struct bench *b)
+{
+	char *mount = cgroup_mount();
+
+	if (!mount)
+		errx(1, "cgroup v2 is not mounted");
+	for (int side = 0; side < SIDES; side++) {
+		char *path = b->places[side].path;
+
+		snprintf(path, sizeof(b->places[side].path), "%.4000s/telltale-bench.%d.%d", mount,
+			 (int)getpid(), side);
+		if (mkdir(path, 0755))
+			err(1, "cannot make %s; this measures as root", path);
+	}
+	free(mount);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned rounds = argument(argc > 1 ? argv[1] : NULL, ROUNDS, ROUNDS_MAX);
 	unsigned exchanges = argument(argc > 2 ? argv[2] : NULL, EXCHANGES, 1000000);
-	char *mount = cgroup_mount();
 	static struct bench b;
 	int status = 0;
 
-	if (!mount)
-		errx(1, "cgroup v2 is not mounted");
-	snprintf(b.cgroup, sizeof(b.cgroup), "%.4000s/telltale-bench.%d", mount, (int)getpid());
-	free(mount);
-	if (mkdir(b.cgroup, 0755))
-		err(1, "cannot make %s; this measures as root", b.cgroup);
-	exchanges -= exchanges % TRAFFIC_CONNECTIONS;
+	make_cgroups(&b);
 	worker = fork();
 	if (worker == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -358,7 +607,9 @@ int main(int argc, char **argv)
 	signal(SIGTERM, pass_on);
 	while (worker > 0 && waitpid((pid_t)worker, &status, 0) < 0 && errno == EINTR)
 		;
-	if (rmdir(b.cgroup))
-		warn("cannot remove %s", b.cgroup);
+	for (int side = 0; side < SIDES; side++) {
+		if (rmdir(b.places[side].path))
+			warn("cannot remove %s", b.places[side].path);
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }

@@ -37,6 +37,9 @@
 #define TRAFFIC_ADDRESS   100
 #define TRAFFIC_CONDITION (3 + 8 + 17) /* where it lies in the packet */
 
+#define TRAFFIC_CACHE (4 << 20) /* bytes: more than the first and second level hold */
+#define TRAFFIC_LINE  64
+
 enum traffic_kind { TRAFFIC_ILP, TRAFFIC_ILP_NEW, TRAFFIC_DATABASE };
 
 struct traffic_message {
@@ -48,6 +51,7 @@ struct traffic_message {
 
 struct traffic {
 	enum traffic_kind kind;
+	bool cold;
 	unsigned seed; /* of the client; the server has its own */
 	int clients[TRAFFIC_CONNECTIONS], servers[TRAFFIC_CONNECTIONS];
 	pthread_t server;
@@ -169,8 +173,18 @@ static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *byt
 		       : 0;
 }
 
-static inline void traffic_send(int fd, const struct traffic_message *m)
+static inline void traffic_empty_caches(void)
 {
+	static volatile uint8_t cache[TRAFFIC_CACHE];
+
+	for (size_t i = 0; i < sizeof(cache); i += TRAFFIC_LINE)
+		cache[i]++;
+}
+
+static inline void traffic_send(const struct traffic *t, int fd, const struct traffic_message *m)
+{
+	if (t->cold)
+		traffic_empty_caches();
 	if (send(fd, m->bytes, m->len, MSG_NOSIGNAL) != (ssize_t)m->len)
 		err(1, "traffic: send");
 }
@@ -218,7 +232,7 @@ static inline void *traffic_serve(void *context)
 
 			if (traffic_receive(fd, t->kind)) {
 				traffic_renew(t->kind, &answer, false, &seed);
-				traffic_send(fd, &answer);
+				traffic_send(t, fd, &answer);
 			} else {
 				close(fd);
 				open--;
@@ -253,12 +267,13 @@ static inline void traffic_connect(struct traffic *t)
 }
 
 /* Opens the connections and starts the server. */
-static inline void traffic_open(struct traffic *t, enum traffic_kind kind, unsigned seed)
+static inline void traffic_open(struct traffic *t, enum traffic_kind kind, bool cold, unsigned seed)
 {
 	int error;
 
 	memset(t, 0, sizeof(*t));
 	t->kind = kind;
+	t->cold = cold;
 	t->seed = seed;
 	traffic_connect(t);
 	error = pthread_create(&t->server, NULL, traffic_serve, t);
@@ -272,7 +287,7 @@ static inline void traffic_run(struct traffic *t, unsigned rounds)
 	while (rounds--) {
 		for (int i = 0; i < TRAFFIC_CONNECTIONS; i++) {
 			traffic_renew(t->kind, &t->requests[i], true, &t->seed);
-			traffic_send(t->clients[i], &t->requests[i]);
+			traffic_send(t, t->clients[i], &t->requests[i]);
 		}
 		for (int i = 0; i < TRAFFIC_CONNECTIONS; i++) {
 			if (!traffic_receive(t->clients[i], t->kind))

@@ -94,7 +94,7 @@ PYTHON
   sender alice "$url"
   collector_start network
   collector_start own
-  telltale_config tt "$(connector_cgroup alice)" 'endpoints:' \
+  telltale_config tt "$(connector_cgroup alice)" 'profile: {columns: true}' 'endpoints:' \
     "$(telltale_endpoint "$(collector_url network)" network)" \
     "$(telltale_endpoint "$(collector_url own)" own)"
   telltale_start tt
@@ -104,4 +104,10 @@ PYTHON
   collector_sum network transactions_total
   run ! collector_sum network telltale_records_total
   run ! collector_sum network telltale_exchanges_total
+  # Where a packet's time goes, peer by peer, and what telltale itself takes: not a name of it.
+  local name
+  for name in hops column_ms clocks peer_exchanges peer_ms in_hand_ns programs_timed cpu_ms; do
+    grep -q "telltale_$name" "$BED/own.otlp"
+    run ! grep -q "telltale_$name" "$BED/network.otlp"
+  done
 }

@@ -85,6 +85,9 @@ pay() {
   sed -i 's/^export_interval: .*/export_interval: 1h/' "$BED/tt.yaml"
   telltale_start tt
   pay 8
+  # Who looks on sees them at once, and no collector does: an export out of turn would tell when they were made.
+  bed_wait 20 'the page to have them' test_metric 8 tt transactions_total
+  [ "$(collector_sum main transactions_total)" = 0 ]
   telltale_stop tt
   bed_wait 20 'the final export' same echo 8 -- collector_sum main transactions_total
   # The second run has its own start time, and its first point is a zero.

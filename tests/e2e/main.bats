@@ -80,22 +80,33 @@ pays() {
   OPEN_BEFORE=1 exactly tt alice "$BED/before"
 }
 
-@test "20,000 exchanges over plain HTTP: not one is lost" {
+# timed PROGRAM...: some of what it is run for was timed.
+timed() {
+  local program
+  for program; do
+    bed_wait 60 "a run of $program that was timed" at_least 1 telltale_metric tt telltale_programs_timed_ns_total "program=\"$program\""
+    (($(telltale_metric tt telltale_programs_timed_total "program=\"$program\"") > 0))
+  done
+}
+
+@test "20,000 exchanges over plain HTTP: not one is lost; what the programs take is measured" {
   receiver bob
   sender alice "http://127.0.0.1:$(connector_port bob)"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
   connector_hammer alice '{"count":20000,"concurrency":64,"receiver":"test.bob"}'
+  timed socket_out socket_in
   telltale_stop tt
   exactly tt alice
 }
 
-@test "20,000 exchanges over TLS: not one is lost" {
+@test "20,000 exchanges over TLS: not one is lost; likewise" {
   receiver_tls bob
   sender alice "https://localhost:$(connector_port bob)"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
   connector_hammer alice '{"count":20000,"concurrency":64,"receiver":"test.bob"}'
+  timed tls_call tls_return
   telltale_stop tt
   exactly tt alice
 }

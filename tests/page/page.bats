@@ -160,7 +160,7 @@ PYTHON
   [[ -e $BED/tt.state/history.db ]]
 }
 
-@test "the page has no serious barrier, works by keyboard and on a phone, and draws noise as noise" {
+@test "the page has no barrier, works by keyboard and on a phone, and draws noise as noise" {
   serve "listen: 127.0.0.1:$(bed_free_port)" 'privacy: {mechanism: continual, hour_clip: 500000}' \
     endpoints: "$(telltale_endpoint http://127.0.0.1:1 network)"
   in_browser barriers+keyboard+phone+noisy+crosshair+downloads+zones+hostile+frozen

@@ -6,6 +6,7 @@
  * is there, [mode, ...], it sends a packet for each, one after the other, writes `go`.done and waits for the
  * next. Modes of its own, besides those of hop.js:
  *   peer     the peer answers after 30 ms
+ *   wire     what lies between takes 12 ms to the peer, and 18 ms back
  *   stop     hop.js is stopped for 50 ms when the peer answers
  *   busy     hop.js is working on something else when the packet comes
  *   refused  the peer rejects the packet
@@ -16,6 +17,7 @@
 const crypto = require('crypto')
 const fs = require('fs')
 const http = require('http')
+const net = require('net')
 const packet = require('../e2e/node_modules/ilp-packet')
 
 const config = JSON.parse(fs.readFileSync(process.argv[2]))
@@ -61,6 +63,28 @@ async function serve (request, response) {
   write(line)
 }
 
+// What lies between the connector and its peer. The journal has how long it kept each side's bytes.
+function wire (port) {
+  return net.createServer((near) => {
+    const far = net.connect(port, '127.0.0.1')
+    let line = null
+    const pass = (from, to, ms, way) => from.on('data', async (bytes) => {
+      if (bytes.includes('test.peer.wire')) line = { mode: 'wire' }
+      if (!line) return to.write(bytes)
+      line[way] = [now()]
+      await wait(ms)
+      line[way].push(now())
+      to.write(bytes)
+      if (way === 'to_peer') return
+      write(line)
+      line = null
+    })
+    pass(near, far, 12, 'to_peer')
+    pass(far, near, 18, 'from_peer')
+    for (const [one, other] of [[near, far], [far, near]]) one.on('close', () => other.destroy()).on('error', () => {})
+  })
+}
+
 function send (mode) {
   const preimage = crypto.randomBytes(32)
   const body = packet.serializeIlpPrepare({
@@ -99,7 +123,8 @@ async function round (modes) {
 async function main () {
   const server = http.createServer((request, response) => serve(request, response))
   server.keepAliveTimeout = 600000
-  await new Promise((resolve) => server.listen(config.peer_port, '127.0.0.1', resolve))
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise((resolve) => wire(server.address().port).listen(config.peer_port, '127.0.0.1', resolve))
   fs.writeFileSync(config.ready, '')
   for (;;) {
     if (fs.existsSync(config.go)) {

@@ -7,8 +7,10 @@
  *   calm      nothing but one short query and one short command
  *   spin      20 ms of work before it sends the packet on; spinback: after the reply
  *   postgres  a query of 30 ms; redis: a command that sleeps for 30 ms
+ *   lock      a lock that another thread holds for 30 ms
  *   work      two queries of 8 ms, and 4 ms of work
- *   burn      200 ms of work in two functions, three parts in one and seven in the other
+ *   burn      200 ms of work in two functions, three parts in one and seven in the other, each time right after
+ *             the collector of garbage has moved what is young
  * CONFIG: {peer, postgres, redis, ready, journal}; postgres and redis are ports. GET /spin on its other port
  * works for 60 ms in a handler that has nothing to do with a packet; the first byte comes before that.
  *
@@ -19,6 +21,9 @@
 const fs = require('fs')
 const http = require('http')
 const net = require('net')
+const v8 = require('v8')
+const vm = require('vm')
+const { Worker } = require('worker_threads')
 const packet = require('../e2e/node_modules/ilp-packet')
 const { Client } = require('../e2e/node_modules/pg')
 const { OutgoingLink, serve } = require('../e2e/connector/link')
@@ -56,20 +61,46 @@ function seventy (rounds) {
   return x
 }
 
+v8.setFlagsFromString('--expose-gc')
+const collect = vm.runInNewContext('gc')
+
 // How long each took, by this process's own CPU clock.
 function burn (ms) {
   const took = { thirty: 0, seventy: 0, sum: 0 }
   const cpu = () => process.cpuUsage().user + process.cpuUsage().system
   const from = cpu()
   for (let at = from; at - from < ms * 1e3;) {
-    took.sum += thirty(300000)
+    const young = (f, rounds) => f(rounds)
+    collect({ type: 'minor' })
+    at = cpu()
+    took.sum += young(thirty, 300000)
     const middle = cpu()
     took.thirty += middle - at
-    took.sum += seventy(700000)
+    took.sum += young(seventy, 700000)
     at = cpu()
     took.seventy += at - middle
   }
   return took
+}
+
+// A lock, and a thread that holds it for some ms when it is asked to.
+const lock = new Int32Array(new SharedArrayBuffer(8)) // whether it is held; until when it was, in us
+const holder = new Worker(`
+  const { parentPort, workerData: lock } = require('worker_threads')
+  parentPort.on('message', ({ from, ms }) => {
+    const sleeper = new Int32Array(new SharedArrayBuffer(4))
+    Atomics.wait(sleeper, 0, 0, ms)
+    lock[1] = Number(process.hrtime.bigint() - from) / 1e3
+    Atomics.store(lock, 0, 0)
+    Atomics.notify(lock, 0)
+  })`, { eval: true, workerData: lock })
+
+// How long it was held, by the clock of who held it.
+function locked (ms) {
+  Atomics.store(lock, 0, 1)
+  holder.postMessage({ from: process.hrtime.bigint(), ms })
+  Atomics.wait(lock, 0, 1)
+  return { took: lock[1] * 1e3 }
 }
 
 function write (line) {
@@ -113,6 +144,7 @@ async function main () {
       if (mode === 'postgres') line.postgres = await postgres(client, 30)
       if (mode === 'redis') line.redis = await redis(cache, 30)
       if (mode === 'spin') line.spin = spin(20)
+      if (mode === 'lock') line.lock = locked(30)
       if (mode === 'work') {
         const one = await postgres(client, 8)
         const two = await postgres(client, 8)

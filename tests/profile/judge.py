@@ -19,6 +19,8 @@ WHERE = {
     "spinback": ("connector_back", None, ("on_cpu",)),
     "postgres": ("connector_out", "postgresql", ANY),
     "redis": ("connector_out", "redis", ANY),
+    "lock": ("connector_out", None, ("blocked",)),
+    "wire": ("peer_and_wire", None, (None,)),
     "peer": ("peer_and_wire", None, (None,)),
     "stop": ("reply_wait", None, ("blocked",)),
     "busy": ("receive_wait", None, WORKING),
@@ -58,10 +60,12 @@ def injected(mode, hop, lines):
             continue
         elif mode in ("spin", "spinback") and "spin" in line and at[1] <= line["spin"][0] <= at[5]:
             return line["spin"][2]
-        elif mode in ("postgres", "redis") and mode in line and at[1] <= line["in"] <= at[2]:
+        elif mode in ("postgres", "redis", "lock") and mode in line and at[1] <= line["in"] <= at[2]:
             return line[mode]["took"]
         elif mode == "peer" and "peer" in line and at[2] <= line["peer"][0] <= at[3]:
             return line["peer"][1] - line["peer"][0]
+        elif mode == "wire" and "from_peer" in line and at[2] <= line["to_peer"][0] <= at[3]:
+            return sum(line[way][1] - line[way][0] for way in ("to_peer", "from_peer"))
         elif mode == "stop" and "stop" in line and at[2] <= line["stop"][0] <= at[4]:
             return line["stop"][1] - at[3]
     return None
@@ -96,7 +100,7 @@ def check_mode(mode, hops, calm, lines):
     print(f"# {mode}: injected {delay / 1e6:.3f} ms, its column {median(seen) / 1e6:.3f}, "
           f"{error / 1e6:+.3f} ms off the control's")
     # Others have to be woken to cause theirs.
-    most = delay / (2 if mode in ("postgres", "redis", "peer") else 4)
+    most = delay / (2 if mode in ("postgres", "redis", "lock", "peer", "wire") else 4)
     assert abs(error) < most, f"{mode}: the delay is not in its column"
     # How long the thread waits for a CPU, other programs decide, and in part how long its peer does.
     for key, ns in medians(hops).items():

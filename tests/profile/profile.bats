@@ -15,7 +15,7 @@ teardown() {
 @test 'each delay is in its own column and in no other, and the columns sum to the time exactly' {
   bed_start
   profile_start p --json --slowest 100
-  drive 11 calm spin spinback postgres redis peer stop busy
+  drive 10 calm spin spinback postgres redis lock peer wire stop busy
   profile_end p
   judge delays "$BED/p.report" "$BED/journal" >&3
 }

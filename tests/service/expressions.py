@@ -24,9 +24,10 @@ RULES = SERVICE / "prometheus/rules"
 MAY_LACK = {
     "otelcol_exporter_send_failed_metric_points",
     "otelcol_processor_filter_datapoints_filtered",
+    "ALERTS",
 }
 WORDS = set("""sum max min count by without on ignoring group_left group_right rate increase offset time timestamp
-unless or and vector histogram_quantile round last_over_time max_over_time sum_over_time resets bool clamp_min""".split())
+unless or and end vector label_replace histogram_quantile round last_over_time max_over_time sum_over_time resets bool clamp_min""".split())
 
 
 def ask(server, path, **parameters):
@@ -60,7 +61,12 @@ def queries():
             for target in panel.get("targets", ()):
                 shape = "one" if panel["type"] == "stat" and target["instant"] else \
                     "some" if target["instant"] else "matrix"
-                yield f"{path.stem}: {panel['title']}", server, fill_in(target["expr"]), shape
+                where, expression = f"{path.stem}: {panel['title']}", fill_in(target["expr"])
+                # What has not happened is not shown: the whole has no data then, what it chooses from has.
+                chosen = re.match(r"(.*?)( and sum by .*@ end\(\)\))? > 0$", expression)
+                if chosen:
+                    yield where, server, expression, "known"
+                yield where, server, chosen[1] if chosen else expression, shape
         for variable in board["templating"]["list"]:
             if variable["type"] == "query":
                 metric = re.match(r"label_values\((.*), source\)", variable["query"]["query"])[1]

@@ -84,7 +84,7 @@ setup() {
 0,/"drawStyle"/s//"drawStile"/
 s/"graphMode": "area"/"graphMode": "no"/
 s/"w": 24/"w": "24"/
-s/"wideLayout": true,//
+s/"wideLayout": false,//
 s/"type": "table"/"type": "stat"/
 s/"refresh": 2/"refresh": 7/
 s/"range": false,//

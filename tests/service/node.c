@@ -237,6 +237,7 @@ int main(int argc, char **argv)
 	if (!n.per_peer)
 		return 1;
 	privacy_by_peer(n.privacy, per_peer_amount, n.per_peer);
+	privacy_spread_to(n.privacy, per_peer_earned, n.per_peer);
 	pipeline.privacy = n.privacy;
 	pipeline.series = n.series;
 	n.pipeline = pipeline_new(&pipeline);

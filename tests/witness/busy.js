@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * busy.js PORT JOURNAL OWN - everything that a connector does beside ILP, until it is killed: TCP connections
- * to a database at PORT, long and short ones; lines to a journal on the Unix socket JOURNAL; a channel to a
+ * to a database at PORT, long and short ones, and two with the same ports; lines to a journal on the Unix socket JOURNAL; a channel to a
  * child; a Unix socket OWN to which only that child connects; HTTP from itself to itself.
  */
 'use strict'
@@ -13,9 +13,17 @@ const net = require('net')
 const [port, journal, own] = process.argv.slice(2)
 
 // Asks the database again and again, on one connection.
-function ask (connection) {
-  connection.on('data', () => setTimeout(() => connection.write(Buffer.alloc(300, 'Q')), 20))
-  connection.write(Buffer.alloc(300, 'Q'))
+function ask (connection, what = 'Q') {
+  connection.on('data', () => setTimeout(() => connection.write(Buffer.alloc(300, what)), 20))
+  connection.write(Buffer.alloc(300, what))
+}
+
+// Two connections with the same ports at either end, whose bytes are like nothing that is followed. The first is idle from
+// its first answer on.
+function twins () {
+  const ends = { port, host: '127.0.0.1', localAddress: '127.0.0.2' }
+  const idle = net.connect(ends, () => idle.write(Buffer.alloc(8, 2)))
+  idle.once('data', () => ask(net.connect({ ...ends, localAddress: '127.0.0.3', localPort: idle.localPort }), 2))
 }
 
 function short () {
@@ -52,6 +60,7 @@ if (port === 'child') {
   })
 } else {
   for (let i = 0; i < 5; i++) ask(net.connect(port, '127.0.0.1'))
+  twins()
   short()
   web()
   family()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""outside.py PORT PATH - what a busy process talks to: a server on TCP that answers each byte with one, as a
-database might, and one on a Unix socket that only listens, as a journal does."""
+"""outside.py PORT PATH - what a busy process talks to: a server on TCP that answers each byte with itself, as long
+as a database's answers may be, and one on a Unix socket that only listens, as a journal does."""
 import socket
 import sys
 import threading
@@ -10,7 +10,7 @@ def answer(client):
     with client:
         try:
             while data := client.recv(65536):
-                client.sendall(b"D" * len(data))
+                client.sendall(data)
         except OSError:
             pass
 

@@ -8,13 +8,18 @@
 #include "halves/wire.h"
 #include "release/series.h"
 
-/* What a probe half counts begins at zero in the next one. */
-enum cost_count { COST_CPU, COST_MISSED, COST_TIMED, COST_TIMED_NS, COST_COUNTS };
+/* Something that a probe half counts. It begins at zero in the next one. */
+struct cost_sum {
+	uint64_t last;   /* as this probe half said it */
+	uint64_t before; /* of probe halves before */
+};
 
 /* Zeroed at the beginning. */
 struct cost {
-	uint64_t last[COST_COUNTS];   /* as this probe half said it */
-	uint64_t before[COST_COUNTS]; /* of probe halves before */
+	struct cost_sum cpu;
+	struct {
+		struct cost_sum runs, ns, missed;
+	} programs[PROGRAMS];
 };
 
 /* PROBE is what the probe half has said last. */

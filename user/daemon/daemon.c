@@ -21,6 +21,7 @@
 
 #define DRAIN_MS    50   /* between two looks into the ring while packets are read */
 #define REST_MS     250  /* otherwise; a ring that fills wakes this half */
+#define LOOKS       300  /* ticks with new figures for the page; fewer if an export comes first */
 #define TICK_MS     1000 /* between two looks at processes, time-outs and the export's state */
 #define RATES_MS    2000 /* to wait for the first rates: without them an amount has no value */
 #define PAGE_ROUNDS 16   /* of the page at once: what is left waits for the next tick */
@@ -146,8 +147,8 @@ static char *notes(const struct daemon *d)
 	return all;
 }
 
-/* Releases what has been counted so far and hands it to all who show it. */
-static void post(struct daemon *d)
+/* Releases what has been counted so far, to the page and, unless X is NULL, to the collectors. */
+static void post_to(struct daemon *d, struct exporter *x)
 {
 	struct released *r;
 
@@ -157,11 +158,29 @@ static void post(struct daemon *d)
 		log_err("run", "out of memory for a snapshot; the next one carries everything");
 		return;
 	}
-	if (d->exporter)
-		export_post(d->exporter, r);
+	if (x)
+		export_post(x, r);
 	if (d->local)
 		local_post(d->local, r, notes(d));
 	released_unref(r);
+}
+
+static void post(struct daemon *d)
+{
+	post_to(d, d->exporter);
+}
+
+/*
+ * Who has just enabled telltale looks whether it counts, and does not wait for the first export.
+ * Nothing goes to a collector here: an export out of turn would tell when the first payment was
+ * made.
+ */
+static void look(struct daemon *d)
+{
+	if (!d->looks || !d->local)
+		return;
+	d->looks--;
+	post_to(d, NULL);
 }
 
 static void release(struct daemon *d)
@@ -233,6 +252,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	pipeline_tick(d->pipeline, clock_mono_ns());
 	privacy_tick(d->privacy, clock_wall_ns());
 	post_spans(d, SPANS_MAX / 4);
+	look(d);
 	write_truth(d);
 	run_page(d);
 	reload_tick(d->reload);
@@ -245,6 +265,7 @@ static void on_export(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	d->looks = 0;
 	release(d);
 	post_spans(d, 1);
 }
@@ -387,6 +408,7 @@ static void say_end(const struct daemon *d)
 
 static void run(struct daemon *d)
 {
+	d->looks = LOOKS;
 	post(d); /* before anything is counted: what counts from zero shows a zero */
 	rates_load(d->rates, RATES_MS);
 	leave_take(d, take_record);

@@ -5,6 +5,7 @@
 
 #include "bpf/shared.h"
 #include "exchange/origins.h"
+#include "exchange/spread.h"
 #include "base/table.h"
 #include "release/vocabulary.h"
 
@@ -17,6 +18,7 @@ struct pipeline {
 	struct match *match;
 	struct doubts *doubts;
 	struct origins *origins;
+	struct spread spread;
 	struct payments *payments;
 	struct peers *peers;
 	const struct rates *rates;
@@ -33,6 +35,7 @@ struct pipeline {
 	/* As vocabulary.h numbers them. */
 	uint64_t records[RECORD_WORDS_LEN], gaps[RECORD_GAP_CAUSES], gap_bytes[RECORD_GAP_CAUSES];
 	uint64_t doubts_of[DOUBT_CAUSES], unvalued[UNVALUED_REASONS];
+	uint64_t spread_unknown[UNVALUED_REASONS];
 	uint64_t unattributed, unconverted, saturated;
 	uint64_t dropped, settled_ns, witnessed_ns;
 	/* Why bytes that came in were missed last, by target. */
@@ -121,6 +124,19 @@ static void find_value(struct pipeline *p, struct exchange *e)
 	}
 }
 
+/* What the target kept of a packet on its way through, once E is the second of its ends. */
+static void find_spread(struct pipeline *p, const struct exchange *e)
+{
+	struct spread_found found;
+
+	switch (spread_add(&p->spread, e, p->peers, p->rates, &found)) {
+	case SPREAD_NOTHING: break;
+	case SPREAD_KNOWN: privacy_spread(p->privacy, found.endpoint, found.earned); break;
+	case SPREAD_UNATTRIBUTED: p->spread_unknown[UNVALUED_UNATTRIBUTED]++; break;
+	case SPREAD_UNCONVERTED: p->spread_unknown[UNVALUED_UNCONVERTED]++; break;
+	}
+}
+
 static void count_doubt(struct pipeline *p, const struct exchange *e)
 {
 	p->doubts_of[e->doubt]++;
@@ -142,6 +158,7 @@ static void exchange_judged(void *context, struct exchange *e)
 			find_value(p, e);
 		payments_exchange(p->payments, e);
 	}
+	find_spread(p, e);
 	privacy_exchange(p->privacy, e);
 }
 
@@ -348,8 +365,10 @@ static void tell(struct pipeline *p)
 	series_total(s, METRIC_UNATTRIBUTED, 0, p->unattributed);
 	series_total(s, METRIC_UNCONVERTED, 0, p->unconverted);
 	series_total(s, METRIC_SATURATED, 0, p->saturated);
-	for (unsigned i = 0; i < UNVALUED_REASONS; i++)
+	for (unsigned i = 0; i < UNVALUED_REASONS; i++) {
 		series_total(s, METRIC_OTHERS_UNVALUED, i, p->unvalued[i]);
+		series_total(s, METRIC_SPREAD_UNKNOWN, i, p->spread_unknown[i]);
+	}
 	for (unsigned i = 0; i < DOUBT_CAUSES; i++)
 		series_total(s, METRIC_ORIGIN_UNKNOWN, i, p->doubts_of[i]);
 }

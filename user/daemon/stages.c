@@ -273,8 +273,10 @@ static int open_live(struct daemon *d)
 	if (!d->live)
 		return -ENOMEM;
 	live_set_clocks(d->live, d->clocks);
-	if (c->peers)
+	if (c->peers) {
 		privacy_by_peer(d->privacy, per_peer_amount, live_per_peer(d->live));
+		privacy_spread_to(d->privacy, per_peer_earned, live_per_peer(d->live));
+	}
 	return 0;
 }
 

@@ -69,6 +69,7 @@ struct daemon {
 	bool withdrawn;   /* consent was: nothing more is sent */
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
+	unsigned looks;             /* ticks that still bring the page new figures */
 	struct event *drain_event;
 	uint64_t messages; /* read when the ring was last looked into */
 	bool busy;         /* how often it is */

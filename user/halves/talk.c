@@ -106,16 +106,15 @@ static void send_state(struct talk *t)
 					   .tapped = (uint32_t)processes_tapped(ps),
 					   .tls_refused = processes_tls_refused(ps),
 					   .cpu_ns = own_cpu_ns(),
-					   .bytes = own_bytes(),
-					   .missed = probe_missed(t->about.probe)}};
+					   .bytes = own_bytes()}};
+	struct load_cost costs[PROGRAMS] = {0};
 
-	if (timing) {
-		struct tape_cost cost = timing_cost(timing);
-
-		m.state.missed += timing_missed(timing);
-		m.state.timed_runs = cost.runs;
-		m.state.timed_ns = cost.ns;
-	}
+	probe_costs(t->about.probe, costs);
+	if (timing)
+		costs[PROGRAM_CLOCKS] = timing_cost(timing);
+	for (size_t i = 0; i < PROGRAMS; i++)
+		m.state.programs[i] =
+			(struct wire_program){costs[i].runs, costs[i].ns, costs[i].missed};
 	send_to(t, WIRE_STATE, &m);
 }
 

@@ -22,6 +22,7 @@
 
 #include "bpf/record.h"
 #include "config/target.h"
+#include "release/vocabulary.h"
 
 /* Of header and bodies. Halves of different versions do not work together, as those of different
  * RECORD_VERSION do not. */
@@ -126,9 +127,11 @@ struct wire_state {
 	uint32_t pad;
 	/* What the probe half itself takes, since it began. */
 	uint64_t cpu_ns, bytes;
-	uint64_t missed; /* runs of its programs that the kernel left out */
-	/* What writing the clocks' events took, where that was timed. */
-	uint64_t timed_runs, timed_ns;
+	/* What its programs in the kernel took, of the runs that were timed, and runs that the
+	 * kernel left out: by enum PROGRAM_*. */
+	struct wire_program {
+		uint64_t runs, ns, missed;
+	} programs[PROGRAMS];
 };
 
 struct wire_closed {
@@ -198,7 +201,7 @@ _Static_assert(sizeof(struct wire_hello) == 24, "wire_hello");
 _Static_assert(sizeof(struct wire_ask) == 56, "wire_ask");
 _Static_assert(sizeof(struct wire_welcome) == 80, "wire_welcome");
 _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");
-_Static_assert(sizeof(struct wire_state) == 64, "wire_state");
+_Static_assert(sizeof(struct wire_state) == 40 + 24 * PROGRAMS, "wire_state");
 _Static_assert(sizeof(struct wire_clocks) == 8 + WIRE_TEXT_MAX, "wire_clocks");
 _Static_assert(sizeof(struct wire_closed) == 8 + 40 * WIRE_CLOSES, "wire_closed");
 _Static_assert(sizeof(struct wire_answer) == 56, "wire_answer");

@@ -61,7 +61,7 @@ enum verdict { VERDICT_OURS, VERDICT_EMPTY, VERDICT_CORRUPT, VERDICT_FOREIGN, VE
 static enum verdict judge(sqlite3 *db, int *result)
 {
 	int rc;
-	int64_t application = pragma(db, "PRAGMA application_id", &rc), layout, tables;
+	int64_t application = pragma(db, "PRAGMA application_id", &rc), layout, tables = 0;
 
 	if (rc == SQLITE_OK)
 		tables = pragma(db, "SELECT COUNT(*) FROM sqlite_schema", &rc);

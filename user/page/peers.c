@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "page/peers.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 struct peer {
 	const char *name;
 	int64_t exchanges, fulfilled, rejected, value;
+	int64_t spread, spread_variance; /* the latter is 0 where nothing was forwarded */
 	const struct released_point *parts[PEER_PARTS];
 	struct json_object *codes;
 };
@@ -63,15 +65,17 @@ static void take_point(struct peer *peer, const struct released_point *p)
 				peer->parts[i] = p;
 		}
 		break;
+	case METRIC_PEER_SPREAD: peer->spread = p->value; break;
+	case METRIC_PEER_SPREAD_VARIANCE: peer->spread_variance = p->value; break;
 	default: peer->value = p->value;
 	}
 }
 
 static bool is_of_peer(const struct released_point *p)
 {
-	return p->metric >= METRIC_PEER_EXCHANGES && p->metric <= METRIC_PEER_AMOUNT &&
+	return p->metric >= METRIC_PEER_EXCHANGES && p->metric <= METRIC_PEER_SPREAD_VARIANCE &&
 	       p->labels_len && !strcmp(p->labels[0].key, "peer") &&
-	       (p->metric == METRIC_PEER_AMOUNT || p->labels_len > 1);
+	       (p->metric >= METRIC_PEER_AMOUNT || p->labels_len > 1);
 }
 
 static int by_exchanges(const void *a, const void *b)
@@ -105,6 +109,10 @@ static struct json_object *peer_json(const struct peer *peer)
 	put(o, "fulfilled", json_object_new_int64(peer->fulfilled));
 	put(o, "rejected", json_object_new_int64(peer->rejected));
 	put(o, "value", json_object_new_int64(peer->value));
+	if (peer->spread_variance) {
+		put(o, "spread", json_object_new_int64(peer->spread));
+		put(o, "spread_sd", json_object_new_double(sqrt((double)peer->spread_variance)));
+	}
 	put(o, "codes", peer->codes);
 	for (unsigned i = 0; i < PEER_PARTS; i++)
 		put(o, vocabulary_peer_parts.words[i].label, times_json(peer->parts[i]));

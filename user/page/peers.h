@@ -4,7 +4,8 @@
  *
  * "peers": a list, those with the most exchanges first, each with name, exchanges, fulfilled,
  * rejected, value (0.0001 of the base currency), codes (of Rejects), and hold, peer and connector:
- * {count, median_ms, p95_ms}.
+ * {count, median_ms, p95_ms}. Where something was forwarded to it, also spread, what was earned
+ * with that, and spread_sd, the standard deviation of its noise, in the unit of value.
  *
  * "columns": {clocks: 1, 0 or -1 as METRIC_CLOCKS, packets, split, list: [{name, mean_ms}]}; the
  * list is empty while no packet was split.

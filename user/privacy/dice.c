@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "privacy/dice.h"
 
+/* Compiled anew for each number of bytes. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* BYTES random bytes, 1 to 4. */
-static inline uint64_t draw_bytes(struct dice *d, unsigned bytes)
+ALWAYS_INLINE uint64_t draw_bytes(struct dice *d, unsigned bytes)
 {
 	unsigned char drawn[4];
 	uint64_t word = 0;
 
+	/* As always but in tests: without a call. */
+	if (d->random == entropy_take)
+		return entropy_number(d->context, bytes);
 	d->random(d->context, drawn, bytes);
 	for (unsigned i = 0; i < bytes; i++)
 		word = word << 8 | drawn[i];
@@ -23,20 +29,18 @@ static uint64_t draw_u64(struct dice *d)
 
 bool dice_coin(struct dice *d)
 {
-	unsigned char byte;
-
-	d->random(d->context, &byte, sizeof(byte));
-	return byte & 1;
+	return draw_bytes(d, 1) & 1;
 }
 
 /* Unbiased, by Lemire 2019: multiply, and reject draws in the short remainder. BOUND is at most 256
  * to the power of BYTES. */
-static inline uint64_t uniform_narrow(struct dice *d, unsigned bytes, uint64_t bound)
+ALWAYS_INLINE uint64_t uniform_narrow(struct dice *d, unsigned bytes, uint64_t bound)
 {
 	uint64_t range = (uint64_t)1 << (8 * bytes), product = draw_bytes(d, bytes) * bound;
 
 	if ((product & (range - 1)) < bound) {
-		uint64_t short_of = range % bound;
+		/* The rest of RANGE, of numbers that are divided in less time than wider ones. */
+		uint32_t short_of = (uint32_t)(range - bound) % (uint32_t)bound;
 
 		while ((product & (range - 1)) < short_of)
 			product = draw_bytes(d, bytes) * bound;
@@ -70,6 +74,41 @@ uint64_t dice_uniform(struct dice *d, uint64_t bound)
 	return uniform_wide(d, bound);
 }
 
+/* The digits to base 256 of N/M, one after the other, for N < M. */
+static inline uint32_t next_digit(uint64_t *n, uint64_t m)
+{
+	uint64_t shifted = *n << 8;
+	uint32_t digit;
+
+	if (m <= UINT32_MAX >> 8) /* as nearly always: a shorter division */
+		digit = (uint32_t)shifted / (uint32_t)m;
+	else
+		digit = (uint32_t)(shifted / m);
+	*n = shifted - digit * m;
+	return digit;
+}
+
+/* True with probability N/M, for N < M: is a random fraction below it? The digits of both are
+ * compared until they differ, nearly always the first. */
+static inline bool is_below(struct dice *d, uint64_t n, uint64_t m)
+{
+	uint32_t digit, drawn;
+
+	if (m > UINT64_MAX >> 8)
+		return dice_uniform(d, m) < n;
+	do {
+		drawn = (uint32_t)draw_bytes(d, 1);
+		digit = next_digit(&n, m);
+	} while (drawn == digit && n);
+	return drawn < digit;
+}
+
+/* As dice_uniform, for a bound that hardly ever is not small: without a call. */
+static inline uint64_t one_of(struct dice *d, uint32_t bound)
+{
+	return bound <= 1u << 8 ? uniform_narrow(d, 1, bound) : dice_uniform(d, bound);
+}
+
 /*
  * True with probability exp(-n/m), for n <= m. For K = 1, 2, … a coin of probability n/(m K) is
  * thrown until it fails; the result is whether that K is odd. The coin is thrown as two: one of
@@ -79,7 +118,7 @@ static bool bernoulli_exp_fraction(struct dice *d, uint64_t n, uint64_t m)
 {
 	uint32_t k = 1;
 
-	while ((n == m || dice_uniform(d, m) < n) && (k == 1 || !dice_uniform(d, k)))
+	while ((n == m || is_below(d, n, m)) && (k == 1 || !one_of(d, k)))
 		k++;
 	return k & 1;
 }

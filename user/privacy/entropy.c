@@ -48,20 +48,21 @@ void entropy_renew(void *entropy)
 	entropy_fini(entropy);
 }
 
+void entropy_fill(struct entropy *e)
+{
+	e->random(e->random_context, e->block, sizeof(e->block));
+	e->left = sizeof(e->block);
+}
+
 void entropy_take(void *entropy, void *buf, size_t len)
 {
 	struct entropy *e = entropy;
 	unsigned char *at;
 
-	if (e->left < len) {
-		e->random(e->random_context, e->block, sizeof(e->block));
-		e->left = sizeof(e->block);
-	}
+	if (e->left < len)
+		entropy_fill(e);
 	at = e->block + sizeof(e->block) - e->left;
 	e->left -= len;
-	/* Nearly all draws are of one byte or two. */
-	for (unsigned char *to = buf; len; len--) {
-		*to++ = *at;
-		*at++ = 0;
-	}
+	memcpy(buf, at, len);
+	memset(at, 0, len);
 }

@@ -9,6 +9,7 @@
 #define TELLTALE_ENTROPY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Where randomness comes from: fills BUF with LEN bytes. Tests inject a seeded one. */
 typedef void privacy_random(void *context, void *buf, size_t len);
@@ -32,5 +33,27 @@ void entropy_fini(struct entropy *e); /* wipes what is left */
 void entropy_renew(void *entropy);
 /* Signature privacy_random, with the struct entropy as context; LEN is at most ENTROPY_BLOCK. */
 void entropy_take(void *entropy, void *buf, size_t len);
+/* Gets a whole block from the source; what was left is gone. */
+void entropy_fill(struct entropy *e);
+
+/* The same BYTES, 1 to 4, as entropy_take gives, as a number whose highest byte is the first.
+ * Inline: a draw takes some twenty of one byte or two. */
+static inline __attribute__((always_inline)) uint32_t entropy_number(struct entropy *e,
+								     unsigned bytes)
+{
+	unsigned char *at;
+	uint32_t number = 0;
+
+	if (e->left < bytes)
+		entropy_fill(e);
+	at = e->block + sizeof(e->block) - e->left;
+	e->left -= bytes;
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < bytes; i++) {
+		number = number << 8 | at[i];
+		at[i] = 0;
+	}
+	return number;
+}
 
 #endif

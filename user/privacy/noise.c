@@ -56,6 +56,25 @@ double noise_of_value(const struct bucket_laplace *params, int64_t noisy)
 	       laplace_variance((double)params->min_bucket / 10);
 }
 
+_Static_assert(NOISE_OF_FEW == 2 * STEP * STEP, "two that were rounded up");
+
+/*
+ * A value of x below STEP is rounded with the variance x(STEP - x), and becomes STEP with the
+ * chance x/STEP. So a result near STEP stands for STEP^2 and one near 0 for nothing. That is little
+ * more than the real variance, where noise_of_value states the largest one for each.
+ */
+double noise_of_spread(const struct bucket_laplace *params, int64_t noisy)
+{
+	double size = noisy < 0 ? -(double)noisy : (double)noisy;
+	double least = laplace_variance((double)params->min_bucket / 10);
+
+	if (size <= STEP / 2.0)
+		return least;
+	if (size <= STEP * 1.5)
+		return (double)STEP * STEP + laplace_variance(STEP / 10.0) + least;
+	return noise_of_value(params, noisy < 0 ? -noisy : noisy);
+}
+
 static double cell_variance(const struct privacy_budget *budget, enum budget_level level,
 			    enum budget_cell cell)
 {

@@ -31,6 +31,13 @@ void noise_add(struct noise *sum, const struct noise *part);
  * half as much again.
  */
 double noise_of_value(const struct bucket_laplace *params, int64_t noisy);
+/*
+ * The same for one of many values that may be below 0, most of them small. A small value is rounded
+ * up rarely: a sum of them has NOISE_OF_FEW besides, as if two more had been.
+ */
+double noise_of_spread(const struct bucket_laplace *params, int64_t noisy);
+#define NOISE_OF_FEW 50000000
+
 /* continual: one release, of a day's or an hour's node. */
 struct noise noise_of_release(const struct privacy_budget *budget, enum budget_level level);
 

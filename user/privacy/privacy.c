@@ -10,6 +10,8 @@
 #include "bpf/record.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "exchange/spread.h"
+#include "privacy/dice.h"
 #include "privacy/noise.h"
 #include "release/released_new.h"
 #include "release/vocabulary.h"
@@ -33,6 +35,8 @@ struct privacy {
 	struct series *series;       /* borrowed */
 	int (*series_of)(void *context, uint64_t peer); /* NULL: peers have none */
 	void *series_of_context;
+	privacy_spread_sink *spread_sink; /* NULL: nobody looks */
+	void *spread_context;
 };
 
 static int make_continual(struct privacy *p, uint64_t now_unix_ns)
@@ -94,6 +98,12 @@ void privacy_by_peer(struct privacy *p, int (*series_of)(void *context, uint64_t
 	p->series_of_context = context;
 }
 
+void privacy_spread_to(struct privacy *p, privacy_spread_sink *sink, void *context)
+{
+	p->spread_sink = sink;
+	p->spread_context = context;
+}
+
 /* --- what outlives the process --- */
 
 static void explain(const char *dir, int err, char *why, size_t why_len)
@@ -151,6 +161,22 @@ static void count_value(struct privacy *p, const struct contribution *c)
 		     bucket_laplace_apply(&p->params.bucket, c->value, entropy_take, &p->entropy));
 	if (__builtin_add_overflow(p->truth.value, c->value, &p->truth.value))
 		p->truth.value = UINT64_MAX;
+}
+
+/* The sign is that of the draw, which noise may turn: near 0 it does not show who earned. */
+void privacy_spread(struct privacy *p, uint64_t peer, int64_t earned)
+{
+	uint64_t size = earned < 0 ? -(uint64_t)earned : (uint64_t)earned, value;
+	struct dice d = {entropy_take, &p->entropy};
+	int64_t noisy;
+
+	if (!p->spread_sink || !peer)
+		return;
+	value = size / SPREAD_FINER + (dice_uniform(&d, SPREAD_FINER) < size % SPREAD_FINER);
+	noisy = bucket_laplace_apply(&p->own, value, entropy_take, &p->entropy);
+	if (earned < 0)
+		noisy = -noisy;
+	p->spread_sink(p->spread_context, peer, noisy, noise_of_spread(&p->own, noisy));
 }
 
 /* Counts a packet of an originated stream in the counters of all packets. */

@@ -73,6 +73,16 @@ void privacy_exchange(struct privacy *p, const struct exchange *e);
 void privacy_by_peer(struct privacy *p, int (*series_of)(void *context, uint64_t peer),
 		     void *context);
 
+/*
+ * A packet went through to PEER, and the target kept EARNED of it, in 1/SPREAD_FINER of a value's
+ * unit, which is below 0 for a loss. SINK gets it with the rounding and noise of the operator's
+ * values, right on average, and at least the variance of these in squares of a value's unit.
+ * Nothing of it is in the network's view.
+ */
+typedef void privacy_spread_sink(void *context, uint64_t peer, int64_t noisy, double variance);
+void privacy_spread_to(struct privacy *p, privacy_spread_sink *sink, void *context);
+void privacy_spread(struct privacy *p, uint64_t peer, int64_t earned);
+
 /* Called about once a second: closes the hours and days of continual that are over. */
 void privacy_tick(struct privacy *p, uint64_t now_unix_ns);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bpf/shared.h"
+#include "privacy/noise.h"
 #include "release/vocabulary.h"
 
 #define CODES_MAX 32 /* of RFC 27, and one for all others */
@@ -16,6 +17,7 @@ struct peer_series {
 	int codes[CODES_MAX];   /* -1: no such Reject yet */
 	int parts[PEER_PARTS];
 	int amount;
+	int spread, spread_variance; /* -1: nothing was forwarded yet */
 };
 
 struct per_peer {
@@ -62,7 +64,7 @@ static int find_series(struct per_peer *p, enum metric metric, const char *peer,
 	return series_find_labels(p->series, metric, labels, key ? 2 : 1);
 }
 
-/* Makes the series of S, all but those of codes: there are many, of which a peer uses few. False
+/* Makes the series of S, but those of codes and spread, of which a peer uses few or none. False
  * when memory is short: then the next packet tries again. */
 static bool begin(struct per_peer *p, struct peer_series *s, uint64_t endpoint, const char *name)
 {
@@ -81,6 +83,7 @@ static bool begin(struct per_peer *p, struct peer_series *s, uint64_t endpoint, 
 		s->parts[i] = find_series(p, METRIC_PEER_TIME, name, vocabulary_peer_parts.key,
 					  vocabulary_peer_parts.words[i].label);
 	s->amount = find_series(p, METRIC_PEER_AMOUNT, name, NULL, NULL);
+	s->spread = s->spread_variance = -1;
 	return true;
 }
 
@@ -189,4 +192,24 @@ int per_peer_amount(void *context, uint64_t endpoint)
 	const struct peer_series *s = endpoint && p->max ? find_counted(p, endpoint) : NULL;
 
 	return s ? s->amount : -1;
+}
+
+static void begin_spread(struct per_peer *p, struct peer_series *s)
+{
+	s->spread = find_series(p, METRIC_PEER_SPREAD, s->name, NULL, NULL);
+	s->spread_variance = find_series(p, METRIC_PEER_SPREAD_VARIANCE, s->name, NULL, NULL);
+	series_add(p->series, s->spread_variance, NOISE_OF_FEW);
+}
+
+void per_peer_earned(void *context, uint64_t endpoint, int64_t noisy, double variance)
+{
+	struct per_peer *p = context;
+	struct peer_series *s = endpoint && p->max ? find_counted(p, endpoint) : NULL;
+
+	if (!s)
+		return;
+	if (s->spread < 0)
+		begin_spread(p, s);
+	series_move(p->series, s->spread, noisy);
+	series_add(p->series, s->spread_variance, (uint64_t)variance);
 }

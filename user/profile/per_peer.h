@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * per_peer.h - exchanges and hops -> the operator's series of each peer: outcomes, reject codes,
- * times and value. Which peer is it?
+ * times, value, and what is earned with it. Which peer is it?
  *
  * A peer is the endpoint that the target's Prepares go to, named by host and path. At most
  * PER_PEER_MAX have series of their own, those that come first, of which half are shared evenly by
@@ -44,5 +44,8 @@ void per_peer_hop(struct per_peer *p, const struct hop *hop);
 /* The handle of the series of a peer's value, which privacy counts; CONTEXT is the struct per_peer.
  * 0 as ENDPOINT is that of no peer: -1. */
 int per_peer_amount(void *context, uint64_t endpoint);
+/* What the target earned with a forwarded packet to ENDPOINT, as privacy gives it: a
+ * privacy_spread_sink. */
+void per_peer_earned(void *context, uint64_t endpoint, int64_t noisy, double variance);
 
 #endif

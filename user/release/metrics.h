@@ -70,6 +70,13 @@
 	METRIC(PEER_AMOUNT, "telltale_peer_amount_fulfill_total", SUM, OWN, NO_LOSS, \
 	       "Value of fulfilled packets that went to a peer, with the noise of " \
 	       "telltale_amount_fulfill_total") \
+	METRIC(PEER_SPREAD, "telltale_peer_spread", GAUGE, OWN, NO_LOSS, \
+	       "Value that came in minus value that went to a peer, of forwarded packets that were " \
+	       "fulfilled, since the start, rounded by chance and with noise; below 0 it is a loss") \
+	METRIC(PEER_SPREAD_VARIANCE, "telltale_peer_spread_variance_total", SUM, OWN, NO_LOSS, \
+	       "Variance of telltale_peer_spread by rounding and noise, in squares of its unit") \
+	METRIC(SPREAD_UNKNOWN, "telltale_spread_unknown_total", SUM, OWN, NO_LOSS, \
+	       "Forwarded packets that were fulfilled and whose spread is not known, by why") \
 	METRIC(HOPS, "telltale_hops_total", SUM, OWN, NO_LOSS, \
 	       "Packets on their way through the target, by whether their time was split") \
 	METRIC(COLUMN_TIME, "telltale_column_ms", HISTOGRAM, OWN, NO_LOSS, \
@@ -85,14 +92,14 @@
 	       "kernel refuses them") \
 	METRIC(CLOCKS_RESTARTED, "telltale_clocks_restarted_total", SUM, OWN, NO_LOSS, \
 	       "Times that the clocks began anew, as events were lost or memory was used up") \
-	METRIC(CLOCKS_TIMED, "telltale_clocks_timed_total", SUM, OWN, NO_LOSS, \
-	       "Events of the clocks whose writing was timed, one in 64") \
-	METRIC(CLOCKS_TIMED_NS, "telltale_clocks_timed_ns_total", SUM, OWN, NO_LOSS, \
-	       "Time that writing these took, in the threads that they are about") \
 	METRIC(SPANS_DROPPED, "telltale_spans_dropped_total", SUM, OWN, NO_LOSS, \
 	       "Spans of traces that found no room between two exports") \
-	METRIC(PROGRAMS_MISSED, "telltale_programs_missed_total", SUM, OWN, NO_LOSS, \
-	       "Runs of telltale's programs that the kernel left out") \
+	METRIC(PROGRAMS_TIMED, "telltale_programs_timed_total", SUM, OWN, NO_LOSS, \
+	       "Runs of telltale's programs in the kernel that were timed, by program") \
+	METRIC(PROGRAMS_TIMED_NS, "telltale_programs_timed_ns_total", SUM, OWN, NO_LOSS, \
+	       "Time that these runs took, by program") \
+	METRIC(PROGRAMS_MISSED, "telltale_programs_missed_total", SUM, OWN, BY_LABEL, \
+	       "Runs of telltale's programs that the kernel left out, by program") \
 	METRIC(OWN_CPU, "telltale_cpu_ms_total", SUM, OWN, NO_LOSS, \
 	       "CPU time that telltale itself took, by half") \
 	METRIC(OWN_MEMORY, "telltale_memory_bytes", GAUGE, OWN, NO_LOSS, \

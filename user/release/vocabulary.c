@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bpf/record.h"
+#include "bpf/shared.h"
 
 #define LOSS    true
 #define NO_LOSS false
@@ -22,13 +23,20 @@ static const struct word outcomes[] = {OUTCOME_WORDS(WORD)}, losts[] = {LOST_WOR
 			 doubts[] = {DOUBT_WORDS(WORD)}, unvalued[] = {UNVALUED_WORDS(WORD)},
 			 peer_parts[] = {PEER_PART_WORDS(WORD)}, columns[] = {COLUMN_WORDS(WORD)},
 			 splits[] = {SPLIT_WORDS(WORD)}, threads[] = {THREAD_WORDS(WORD)},
-			 halves[] = {HALF_WORDS(WORD)},
+			 programs[] = {PROGRAM_WORDS(WORD)}, halves[] = {HALF_WORDS(WORD)},
 			 records[] = {RECORD_WORDS(WORD) REFUSED_WORDS(WORD)};
 
 #define SAME(id, ...) _Static_assert(RECORD_WORD_##id == RECORD_##id - 1, "a record's number");
 RECORD_WORDS(SAME)
 #undef SAME
 _Static_assert(0 RECORD_WORDS(ONE) == RECORD_TYPES - 1, "a word for each type of record");
+
+/* Those of the taps come first, as the kernel counts them. */
+#define SAME(id, ...)                                                                              \
+	_Static_assert((int)PROGRAM_##id == (int)SHARED_PROGRAM_##id, "a program's number");
+#define SHARED_PROGRAM_CLOCKS SHARED_PROGRAMS
+PROGRAM_WORDS(SAME)
+#undef SAME
 
 /* Each word is at the position of its number, whatever the order of the table. */
 #define GAP(id, label, ...) [RECORD_GAP_##id - 1] = WORD(id, label, __VA_ARGS__)
@@ -66,6 +74,7 @@ const struct vocabulary vocabulary_peer_parts = {"part", peer_parts, LEN(peer_pa
 const struct vocabulary vocabulary_columns = {"column", columns, LEN(columns)};
 const struct vocabulary vocabulary_splits = {"split", splits, LEN(splits)};
 const struct vocabulary vocabulary_threads = {"state", threads, LEN(threads)};
+const struct vocabulary vocabulary_programs = {"program", programs, LEN(programs)};
 const struct vocabulary vocabulary_halves = {"half", halves, LEN(halves)};
 const struct vocabulary vocabulary_codes = {"code", codes, LEN(codes)};
 

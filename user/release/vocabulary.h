@@ -30,7 +30,7 @@ extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary
 	vocabulary_state, vocabulary_history, vocabulary_kinds, vocabulary_streams,
 	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes,
 	vocabulary_doubts, vocabulary_unvalued, vocabulary_peer_parts, vocabulary_columns,
-	vocabulary_splits, vocabulary_threads, vocabulary_halves;
+	vocabulary_splits, vocabulary_threads, vocabulary_programs, vocabulary_halves;
 
 /* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
 unsigned vocabulary_code(const char *code);
@@ -123,6 +123,12 @@ enum {
 	THREAD_WORDS(WORD)
 #undef WORD
 		THREADS
+};
+enum {
+#define WORD(id, ...) PROGRAM_##id,
+	PROGRAM_WORDS(WORD)
+#undef WORD
+		PROGRAMS
 };
 enum {
 #define WORD(id, ...) HALF_##id,

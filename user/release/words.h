@@ -237,6 +237,22 @@
 	WORD(WAITING, "waiting_for_cpu", NO_LOSS)       /* it could run */ \
 	WORD(NOT_RUNNABLE, "not_runnable", NO_LOSS)     /* it waits for data, a lock, a disk, or was stopped */
 
+/*
+ * The programs in the kernel: enum shared_program has this order. A loss is what only this run would
+ * have read. A witness that was left out has compared one connection less.
+ */
+#define PROGRAM_WORDS(WORD) \
+	WORD(SOCKET_IN, "socket_in", LOSS)         /* a segment comes in, */ \
+	WORD(SOCKET_OUT, "socket_out", LOSS)       /* or goes out */ \
+	WORD(SOCKET_CLOSED, "socket_closed", LOSS) /* a socket is closed */ \
+	WORD(TLS_CALL, "tls_call", LOSS)           /* a call into a TLS library begins, */ \
+	WORD(TLS_RETURN, "tls_return", LOSS)       /* or returns */ \
+	WORD(TLS_OBJECT, "tls_object", LOSS)       /* a TLS connection begins or ends there */ \
+	WORD(EXEC, "exec", LOSS)                   /* a program begins, anywhere on the host */ \
+	WORD(STATE, "state", NO_LOSS)              /* the witness: a TCP connection begins or ends, likewise */ \
+	WORD(LOOK, "look", NO_LOSS)                /* the witness: a look at one file of a target */ \
+	WORD(CLOCKS, "clocks", NO_LOSS)            /* an event of the clocks of the targets' threads */
+
 /* telltale's own two processes. */
 #define HALF_WORDS(WORD) \
 	WORD(PROBE, "probe", NO_LOSS)   /* attaches, and looks at processes */ \

@@ -14,6 +14,12 @@
 
 struct bpf_object;
 
+/* What a program has taken since it was loaded. */
+struct load_cost {
+	uint64_t runs, ns; /* of the runs that were timed */
+	uint64_t missed;   /* runs that the kernel left out: see load_missed */
+};
+
 /* Runs of a program (a descriptor; -1: none) that the kernel left out since it was loaded, as it
  * does where a program would interrupt itself. It says so since Linux 5.12; 0 before. */
 uint64_t load_missed(int program);

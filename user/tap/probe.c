@@ -377,15 +377,6 @@ void probe_sweep(struct probe *p)
 	streams_sweep(p->skel, clock_mono_ns());
 }
 
-uint64_t probe_missed(const struct probe *p)
-{
-	uint64_t missed = 0;
-
-	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
-		missed += load_missed(p->kept.programs[i]);
-	return missed;
-}
-
 void probe_new_reader(struct probe *p)
 {
 	p->skel->bss->reader++;

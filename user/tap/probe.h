@@ -16,6 +16,8 @@
 
 #include "bpf/record.h"
 #include "bpf/decode/siphash.h"
+#include "bpf/shared.h"
+#include "tap/load.h"
 #include "tap/look.h"
 #include "target/target.h"
 #include "target/cgroup.h"
@@ -151,12 +153,14 @@ void probe_execs(struct probe *p, void (*each)(void *context, const struct recor
  */
 size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max);
 
-/* Somebody else reads the ring from now on, and knows no endpoint: each is announced again when it
- * is seen next. */
-/* As load_missed, of all its programs. */
-uint64_t probe_missed(const struct probe *p);
 /* Forgets streams in HTTP/2 that nobody waits for any more. To be called every now and then. */
 void probe_sweep(struct probe *p);
+
+/* Somebody else reads the ring from now on, and knows no endpoint: each is announced again when it
+ * is seen next. */
 void probe_new_reader(struct probe *p);
+
+/* What the programs have taken since they were loaded, perhaps by a probe half before this one. */
+void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS]);
 
 #endif

@@ -213,23 +213,16 @@ uint64_t timing_dropped(const struct timing *t)
 	return dropped;
 }
 
-struct tape_cost timing_cost(const struct timing *t)
+struct load_cost timing_cost(const struct timing *t)
 {
-	struct tape_cost sum = {0};
+	struct bpf_program *program;
+	struct load_cost sum = {0};
 
 	for (int i = 0; i < TAPE_KINDS; i++) {
 		sum.runs += __atomic_load_n(&t->skel->bss->costs[i].runs, __ATOMIC_RELAXED);
 		sum.ns += __atomic_load_n(&t->skel->bss->costs[i].ns, __ATOMIC_RELAXED);
 	}
-	return sum;
-}
-
-uint64_t timing_missed(const struct timing *t)
-{
-	struct bpf_program *program;
-	uint64_t missed = 0;
-
-	bpf_object__for_each_program(program, t->skel->obj) missed +=
+	bpf_object__for_each_program(program, t->skel->obj) sum.missed +=
 		load_missed(bpf_program__fd(program));
-	return missed;
+	return sum;
 }

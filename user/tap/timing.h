@@ -15,6 +15,7 @@
 
 #include "bpf/tape.h"
 #include "profile/dependencies.h"
+#include "tap/load.h"
 #include "target/cgroup.h"
 
 struct timing;
@@ -51,9 +52,7 @@ uint64_t timing_dropped(const struct timing *t);
 int timing_ring(const struct timing *t);
 int timing_dropped_map(const struct timing *t);
 
-/* What the events took so far, as sampled; and runs of the programs that the kernel left out, which
- * it does where one would interrupt itself. */
-struct tape_cost timing_cost(const struct timing *t);
-uint64_t timing_missed(const struct timing *t);
+/* What the programs have taken so far: of the runs that wrote an event, those that were timed. */
+struct load_cost timing_cost(const struct timing *t);
 
 #endif

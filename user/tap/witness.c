@@ -28,8 +28,9 @@ struct witness {
 	pid_t *todo; /* processes of the look that is under way; 0: all of the host */
 	size_t todo_len, todo_max, done;
 	bool under_way, whole_host, refused;
-	uint64_t began_ns; /* the look that is under way, or the last one */
-	uint64_t spent_ns; /* a processor's time for it */
+	uint64_t began_ns;        /* the look that is under way, or the last one */
+	uint64_t spent_ns;        /* a processor's time for it */
+	uint64_t spent_before_ns; /* ... and for the one before it */
 	uint64_t due_ns;
 };
 
@@ -103,14 +104,24 @@ static void begin(struct witness *w, uint64_t now)
 		list(w, 0);
 }
 
+/* What a look takes: the lesser of two. One look may take long by chance, as where its processor is
+ * not the machine's own, and no exchange is judged before the next. */
+static uint64_t cost(struct witness *w)
+{
+	uint64_t before = w->spent_before_ns;
+
+	w->spent_before_ns = w->spent_ns;
+	return w->spent_ns < before ? w->spent_ns : before;
+}
+
 static void end(struct witness *w)
 {
-	uint64_t rest = w->spent_ns * LOOK_SHARE;
+	uint64_t spent = cost(w), rest = spent * LOOK_SHARE;
 
 	if (rest > SELDOM_NS)
 		rest = SELDOM_NS;
-	if (rest < w->spent_ns * LOOK_MOST)
-		rest = w->spent_ns * LOOK_MOST;
+	if (rest < spent * LOOK_MOST)
+		rest = spent * LOOK_MOST;
 	if (rest < REST_NS)
 		rest = REST_NS;
 	if (evidence_suspects(w->evidence) && rest > SURE_NS)

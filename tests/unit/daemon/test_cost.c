@@ -34,7 +34,11 @@ static int64_t shown(enum metric metric, const char *half)
 static void both_halves_have_a_cost_and_the_sum_outlives_a_probe_half(void **state)
 {
 	const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
-	struct wire_state probe = {.cpu_ns = 7000000000, .bytes = 4096, .missed = 3};
+	struct wire_state probe = {
+		.cpu_ns = 7000000000,
+		.bytes = 4096,
+		.programs = {[PROGRAM_SOCKET_OUT] = {4, 900, 0}, [PROGRAM_CLOCKS] = {0, 0, 3}},
+	};
 	struct cost cost = {0};
 
 	(void)state;
@@ -45,14 +49,27 @@ static void both_halves_have_a_cost_and_the_sum_outlives_a_probe_half(void **sta
 	assert_int_equal(shown(METRIC_OWN_CPU, "probe"), 7000);
 	assert_int_equal(shown(METRIC_OWN_MEMORY, "probe"), 4096);
 	assert_true(shown(METRIC_OWN_MEMORY, "daemon") > 1000000);
-	assert_int_equal(shown(METRIC_PROGRAMS_MISSED, NULL), 3);
+	assert_int_equal(shown(METRIC_PROGRAMS_TIMED, "socket_out"), 4);
+	assert_int_equal(shown(METRIC_PROGRAMS_TIMED_NS, "socket_out"), 900);
+	assert_int_equal(shown(METRIC_PROGRAMS_TIMED, "socket_in"), 0);
+	assert_int_equal(shown(METRIC_PROGRAMS_MISSED, "clocks"), 3);
+	assert_int_equal(shown(METRIC_COVERAGE, NULL), 1);
 	/* Another one begins at zero. */
-	probe = (struct wire_state){.cpu_ns = 1000000000, .bytes = 8192, .missed = 1};
+	probe = (struct wire_state){
+		.cpu_ns = 1000000000,
+		.bytes = 8192,
+		.programs = {[PROGRAM_SOCKET_OUT] = {1, 100, 0}, [PROGRAM_TLS_RETURN] = {0, 0, 1}},
+	};
 	cost_update(&cost, &probe, series);
 	cost_update(&cost, &probe, series);
 	assert_int_equal(shown(METRIC_OWN_CPU, "probe"), 8000);
 	assert_int_equal(shown(METRIC_OWN_MEMORY, "probe"), 8192);
-	assert_int_equal(shown(METRIC_PROGRAMS_MISSED, NULL), 4);
+	assert_int_equal(shown(METRIC_PROGRAMS_TIMED, "socket_out"), 5);
+	assert_int_equal(shown(METRIC_PROGRAMS_TIMED_NS, "socket_out"), 1000);
+	assert_int_equal(shown(METRIC_PROGRAMS_MISSED, "clocks"), 3);
+	/* What a program of the taps was not run for is missing. */
+	assert_int_equal(shown(METRIC_PROGRAMS_MISSED, "tls_return"), 1);
+	assert_int_equal(shown(METRIC_COVERAGE, NULL), 0);
 	privacy_free(privacy);
 	series_free(series);
 }

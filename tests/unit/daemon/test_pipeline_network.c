@@ -21,6 +21,7 @@ struct run {
 	uint64_t endpoint;   /* the first peer's */
 	uint64_t peers;      /* that payments go to in turn */
 	const char *refusal; /* of what is forwarded */
+	uint64_t earns;      /* with what is forwarded and fulfilled, in USD */
 	bool clocks;
 	bool traces;
 	size_t max; /* peers that have figures of their own; 0: nothing is shown of packets */
@@ -87,6 +88,22 @@ static void forward(const struct run *run, __u32 n, uint64_t at_ns)
 	give(reject(20, n, SERVER, at_ns + 11 * MS, run->refusal));
 }
 
+/* One that is fulfilled, of which the target keeps what it EARNS. It comes last: what it draws of
+ * the seeded randomness is missing in no other draw. */
+static void earn(const struct run *run)
+{
+	struct record_message in = prepare(30, 1, SERVER, b.now_ns + S);
+	struct record_message out = prepare(31, 1, CLIENT, b.now_ns + S + 3 * MS);
+
+	out.condition = in.condition;
+	out.endpoint = run->endpoint + 50;
+	in.amount = out.amount + run->earns;
+	give(in);
+	give(out);
+	give(fulfill(31, 1, CLIENT, b.now_ns + 8 * MS));
+	give(fulfill(30, 1, SERVER, b.now_ns + 3 * MS));
+}
+
 static struct bytes encode(const struct released *r, unsigned audiences)
 {
 	static const struct otlp_attribute attributes[] = {{"service.name", "telltale"}};
@@ -130,6 +147,7 @@ static void play(const struct run *run, struct bytes *network, struct bytes *own
 		forward(run, n, n * S + S / 2);
 		time_passes(n * S + S - MS);
 	}
+	earn(run);
 	settle();
 	time_passes(b.now_ns + 5 * S);
 	pipeline_tick(b.pipeline, b.now_ns + 2 * IDLE);
@@ -155,8 +173,9 @@ static bool are_equal(const struct bytes *x, const struct bytes *y)
 /* SAME: the operator gets the same metrics of both. */
 static void compare_own(const struct run *one, const struct run *other, bool same)
 {
-	static const char *const never[] = {"peer-",  "example", "column", "clocks", "hops",
-					    "depend", "memory",  "cpu",    "spans",  "packet in"};
+	static const char *const never[] = {"peer-", "example",   "column", "clocks",
+					    "hops",  "depend",    "memory", "cpu",
+					    "spans", "packet in", "spread"};
 	struct bytes network[2], own[2];
 
 	play(one, &network[0], &own[0]);
@@ -181,6 +200,7 @@ static void compare(const struct run *one, const struct run *other)
 static const struct run one = {.endpoint = 100,
 			       .peers = 1,
 			       .refusal = "T04",
+			       .earns = 3,
 			       .clocks = true,
 			       .max = 4,
 			       .payments = PAYMENTS};
@@ -196,6 +216,9 @@ static void compare_all(void)
 	compare(&one, &other);
 	other = one;
 	other.refusal = "F02";
+	compare(&one, &other);
+	other = one;
+	other.earns = 3000;
 	compare(&one, &other);
 	other = one;
 	other.clocks = false;
@@ -244,10 +267,11 @@ test_with_continual_one_payment_more_changes_no_byte_before_the_hour_is_full(voi
 static void test_the_operator_gets_all_of_it(void **state)
 {
 	static const char *const names[] = {
-		"peer-100.example/",  "telltale_peer_exchanges_total",
-		"telltale_peer_ms",   "telltale_peer_rejects_total",
-		"telltale_column_ms", "telltale_hops_total",
-		"telltale_clocks",    "telltale_peer_amount_fulfill_total",
+		"peer-100.example/",    "telltale_peer_exchanges_total",
+		"telltale_peer_ms",     "telltale_peer_rejects_total",
+		"telltale_column_ms",   "telltale_hops_total",
+		"telltale_clocks",      "telltale_peer_amount_fulfill_total",
+		"telltale_peer_spread", "telltale_peer_spread_variance_total",
 	};
 	struct bytes network, own;
 

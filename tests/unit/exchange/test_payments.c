@@ -278,7 +278,7 @@ static void test_more_reject_codes_than_can_be_held_lose_only_their_code(void **
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
-		snprintf(code, sizeof(code), "F%02d", i);
+		snprintf(code, sizeof(code), "F%02u", (unsigned)i % 100);
 		give_rejected(1 * S, code);
 		give_rejected(1 * S, code);
 	}

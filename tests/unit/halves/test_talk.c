@@ -63,10 +63,10 @@ void probe_new_reader(struct probe *p)
 	b.readers++;
 }
 
-uint64_t probe_missed(const struct probe *p)
+void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])
 {
 	(void)p;
-	return 5;
+	costs[SHARED_PROGRAM_TLS_RETURN] = (struct load_cost){.runs = 7, .ns = 700, .missed = 5};
 }
 
 size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
@@ -133,16 +133,10 @@ bool timing_sees_dependencies(const struct timing *t)
 	return true;
 }
 
-struct tape_cost timing_cost(const struct timing *t)
+struct load_cost timing_cost(const struct timing *t)
 {
 	(void)t;
-	return (struct tape_cost){0};
-}
-
-uint64_t timing_missed(const struct timing *t)
-{
-	(void)t;
-	return 0;
+	return (struct load_cost){.runs = 3};
 }
 
 /* --- the bed ---------------------------------------------------------------------------------- */
@@ -364,6 +358,20 @@ static void when_it_is_gone_so_is_the_reason_to_be_there(void **state)
 	assert_int_equal(b.left, 0);
 }
 
+static void when_it_goes_because_this_half_ends_that_is_no_reason(void **state)
+{
+	struct wire_message hello = message(WIRE_HELLO);
+
+	(void)state;
+	assert_int_equal(open_with(&hello), 0);
+	assert_int_equal(talk_begin(b.talk, &b.about), 0);
+	talk_stopping(b.talk);
+	close(b.other);
+	b.other = -1;
+	run();
+	assert_int_equal(b.parted, 0);
+}
+
 /* --- daemon halves one after the other -------------------------------------------------------- */
 
 static void a_daemon_half_gets_the_ring_the_counters_and_how_all_does(void **state)
@@ -391,7 +399,10 @@ static void a_daemon_half_gets_the_ring_the_counters_and_how_all_does(void **sta
 	assert_string_equal(m.target.name, "unit:bob.service");
 	assert_int_equal(hear_type(fd, WIRE_STATE, &m), 0);
 	assert_int_equal(m.state.processes, 3);
-	assert_int_equal(m.state.missed, 5);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_RETURN].runs, 7);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_RETURN].ns, 700);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_RETURN].missed, 5);
+	assert_int_equal(m.state.programs[PROGRAM_TLS_CALL].missed, 0);
 	assert_int_equal(hear_type(fd, WIRE_TYPES, &m), -EAGAIN);
 	close(fd);
 }
@@ -413,6 +424,8 @@ static void only_what_has_changed_of_the_targets_is_said_again(void **state)
 	assert_int_equal(m.target.index, 1);
 	assert_int_equal(m.target.state, TARGET_GONE);
 	assert_string_equal(m.target.reason, "removed");
+	assert_int_equal(hear_type(fd, WIRE_TARGET, &m), -EAGAIN);
+	talk_news(b.talk);
 	assert_int_equal(hear_type(fd, WIRE_TARGET, &m), -EAGAIN);
 	close(fd);
 }
@@ -439,12 +452,14 @@ static void a_second_one_at_a_time_is_sent_away_and_the_first_stays(void **state
 static void one_that_has_just_gone_does_not_keep_the_next_out(void **state)
 {
 	struct wire_message m;
-	int fd;
+	int first, fd;
 
 	(void)state;
 	serve();
-	close(join(&m));
+	first = join(&m);
+	/* What became ready first is dealt with first. */
 	assert_int_equal(link_connect(b.socket, &fd), 0);
+	close(first);
 	assert_int_equal(say(fd, message(WIRE_HELLO), -1), 0);
 	assert_int_equal(hear_type(fd, WIRE_WELCOME, &m), 0);
 	close(fd);
@@ -463,10 +478,13 @@ static void one_that_left_as_planned_leaves_its_records_to_the_next_alone(void *
 	fd = join(&m);
 	say(fd, message(WIRE_LEAVING), -1);
 	assert_true(talk_is_leaving(b.talk));
+	say(fd, message(WIRE_LEAVING), -1);
+	assert_int_equal(b.readers, 2); /* it came, and it goes */
 	say(fd, message(WIRE_GONE), legacy);
 	close(legacy);
 	leave(fd);
 	assert_int_equal(b.left, 1);
+	assert_false(talk_is_leaving(b.talk));
 	fd = come();
 	say(fd, message(WIRE_HELLO), -1);
 	assert_int_equal(hear(fd, WIRE_WELCOME, &m, &fds), 0);
@@ -491,6 +509,37 @@ static void of_one_that_was_killed_the_next_is_told(void **state)
 	leave(join(&m));
 	assert_int_equal(m.welcome.before, WIRE_BEFORE_LOST);
 	assert_int_equal(m.welcome.backlog, 0);
+	assert_int_equal(b.readers, 4); /* each as it came, and as it went */
+	assert_int_equal(b.parted, 0);
+}
+
+/* How all does, why there are no clocks, what the witness sees: the second knows nothing of it. */
+static void the_next_one_is_told_all_that_the_first_was(void **state)
+{
+	struct wire_message m;
+
+	(void)state;
+	b.about.no_clocks = "no room";
+	b.about.missed = true;
+	b.sightings.of[1][WITNESS_UNIX].said.open = 1;
+	serve();
+	for (int i = 0; i < 2; i++) {
+		int fd = join(&m);
+
+		assert_int_equal(m.welcome.missed, !i); /* that is said once */
+		assert_int_equal(hear_type(fd, WIRE_CLOCKS, &m), 0);
+		assert_string_equal(m.clocks.why, "no room");
+		for (unsigned target = 0; target < 2; target++) {
+			assert_int_equal(hear_type(fd, WIRE_TARGET, &m), 0);
+			assert_int_equal(m.target.index, target);
+		}
+		assert_int_equal(hear_type(fd, WIRE_UNSEEN, &m), 0);
+		assert_int_equal(m.unseen.target, 1);
+		assert_true(m.unseen.open);
+		talk_news(b.talk);
+		assert_int_equal(hear_type(fd, WIRE_CLOCKS, &m), -EAGAIN);
+		leave(fd);
+	}
 }
 
 static void what_is_no_file_of_records_is_not_kept(void **state)
@@ -554,17 +603,26 @@ static struct wire_message resume(uint64_t k0, uint64_t k1)
 
 static void one_that_has_this_ring_goes_on(void **state)
 {
+	int legacy = memfd_create("records", MFD_CLOEXEC), fd;
 	struct wire_message m;
-	int fd;
 
 	(void)state;
 	b.goes_on = true;
 	serve();
+	fd = join(&m);
+	say(fd, message(WIRE_GONE), legacy);
+	close(legacy);
+	leave(fd);
+	assert_int_equal(b.readers, 2);
 	fd = come();
 	say(fd, resume(11, 12), -1);
 	assert_int_equal(hear_type(fd, WIRE_WELCOME, &m), 0);
 	assert_int_equal(m.welcome.before, WIRE_BEFORE_NONE); /* it was itself */
-	assert_int_equal(b.readers, 0);
+	assert_int_equal(m.welcome.backlog, 0);
+	assert_int_equal(b.readers, 2);
+	/* What was not seen may be over, and that was not said. */
+	assert_int_equal(hear_type(fd, WIRE_UNSEEN, &m), 0);
+	assert_false(m.unseen.open);
 	close(fd);
 }
 
@@ -695,9 +753,14 @@ static void its_last_word_is_bye(void **state)
 	(void)state;
 	serve();
 	fd = join(&m);
+	b.sightings.witnessed_ns = 7;
+	end_connections(1);
 	talk_stopping(b.talk);
 	talk_bye(b.talk);
 	talk_hang_up(b.talk);
+	/* Before it, all that there is to be said. */
+	assert_int_equal(hear_type(fd, WIRE_WITNESSED, &m), 0);
+	assert_int_equal(hear_type(fd, WIRE_CLOSED, &m), 0);
 	while (hear_type(fd, WIRE_TYPES, &m) == 0)
 		last = m;
 	assert_int_equal(last.head.type, WIRE_BYE);
@@ -713,12 +776,14 @@ int main(void)
 		T(one_of_another_version_ends_the_start),
 		T(one_that_has_found_something_wrong_ends_the_start),
 		T(when_it_is_gone_so_is_the_reason_to_be_there),
+		T(when_it_goes_because_this_half_ends_that_is_no_reason),
 		T(a_daemon_half_gets_the_ring_the_counters_and_how_all_does),
 		T(only_what_has_changed_of_the_targets_is_said_again),
 		T(a_second_one_at_a_time_is_sent_away_and_the_first_stays),
 		T(one_that_has_just_gone_does_not_keep_the_next_out),
 		T(one_that_left_as_planned_leaves_its_records_to_the_next_alone),
 		T(of_one_that_was_killed_the_next_is_told),
+		T(the_next_one_is_told_all_that_the_first_was),
 		T(what_is_no_file_of_records_is_not_kept),
 		T(records_that_found_no_room_before_it_came_are_not_its_loss),
 		T(of_a_ring_that_is_new_nothing_is_remembered),
@@ -731,5 +796,6 @@ int main(void)
 		T(its_last_word_is_bye),
 	};
 
+	alarm(300); /* with some faults it would wait for ever */
 	return cmocka_run_group_tests_name("talk", tests, NULL, NULL);
 }

@@ -99,12 +99,15 @@ static void the_busiest_peer_comes_first_with_its_outcomes_and_times(void **stat
 	for (uint64_t i = 0; i < 20; i++)
 		send_to(2, i ? OUTCOME_FULFILLED : OUTCOME_REJECTED, i < 18 ? 20 : 300);
 	series_move(b.series, per_peer_amount(b.peers, 2), 12345);
+	per_peer_earned(b.peers, 2, -250, 31000000);
 	show();
 	assert_string_equal(json_object_get_string(at(peer(0), "name")), "peer-2/");
 	assert_int_equal(json_object_get_int64(at(peer(0), "exchanges")), 20);
 	assert_int_equal(json_object_get_int64(at(peer(0), "fulfilled")), 19);
 	assert_int_equal(json_object_get_int64(at(peer(0), "rejected")), 1);
 	assert_int_equal(json_object_get_int64(at(peer(0), "value")), 12345);
+	assert_int_equal(json_object_get_int64(at(peer(0), "spread")), -250);
+	assert_int_equal(json_object_get_double(at(peer(0), "spread_sd")), 9000);
 	assert_int_equal(json_object_get_int64(at(at(peer(0), "codes"), "T04")), 1);
 	times = at(peer(0), "peer");
 	assert_int_equal(json_object_get_int64(at(times, "count")), 20);
@@ -113,7 +116,8 @@ static void the_busiest_peer_comes_first_with_its_outcomes_and_times(void **stat
 	assert_true(json_object_get_double(at(times, "p95_ms")) > 285);
 	assert_true(json_object_get_double(at(times, "p95_ms")) < 315);
 	assert_string_equal(json_object_get_string(at(peer(1), "name")), "peer-1/");
-	/* Nothing was forwarded: how long it was held is not known. */
+	/* Nothing was forwarded: how long it was held is not known, and nothing was earned. */
+	assert_false(json_object_object_get_ex(peer(1), "spread", &times));
 	assert_int_equal(json_object_get_int64(at(at(peer(1), "hold"), "count")), 0);
 	assert_false(json_object_object_get_ex(at(peer(1), "hold"), "median_ms", &times));
 }

@@ -11,22 +11,24 @@
 #include "tests/unit/support/seeded.h"
 #include "privacy/calendar.h"
 #include "privacy/noise.h"
+#include "privacy/privacy.h"
+#include "exchange/spread.h"
 
 #define RUNS 20000
 #define SEED 1
 
 /* The standard deviation of RUNS draws. */
-struct spread {
+struct draws {
 	double sum, squares;
 };
 
-static void spread_add(struct spread *s, double v)
+static void draws_add(struct draws *s, double v)
 {
 	s->sum += v;
 	s->squares += v * v;
 }
 
-static double spread_sd(const struct spread *s)
+static double draws_sd(const struct draws *s)
 {
 	return sqrt(s->squares / RUNS - (s->sum / RUNS) * (s->sum / RUNS));
 }
@@ -109,25 +111,126 @@ static void the_error_shown_is_not_much_larger_than_the_real_one(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		struct seeded random = {SEED};
-		struct spread s = {0, 0};
+		struct draws s = {0, 0};
 		double stated = 0;
 
 		for (int n = 0; n < RUNS; n++) {
 			int64_t noisy = bucket_laplace_apply(&own, values[i], seeded_fill, &random);
 
-			spread_add(&s, (double)noisy);
+			draws_add(&s, (double)noisy);
 			stated += noise_of_value(&own, noisy);
 		}
 		stated = sqrt(stated / RUNS);
-		if (stated < 0.97 * spread_sd(&s) || stated > 2.2 * spread_sd(&s))
+		if (stated < 0.97 * draws_sd(&s) || stated > 2.2 * draws_sd(&s))
 			fail_msg("value %llu: noise of %.0f is stated as %.0f",
-				 (unsigned long long)values[i], spread_sd(&s), stated);
+				 (unsigned long long)values[i], draws_sd(&s), stated);
 	}
 }
 
-static void assert_near(const char *what, const struct spread *measured, double variance)
+/* What is earned with forwarded packets, in 1/10,000 of the unit: a node loses with some. */
+struct earnings {
+	const char *name;
+	int64_t of_most, of_tenth; /* with each packet; with each tenth packet */
+	int packets;
+};
+
+struct taken {
+	double shown, variance;
+};
+
+static void take_earned(void *taken, uint64_t peer, int64_t noisy, double variance)
 {
-	double sd = spread_sd(measured), stated = sqrt(variance);
+	struct taken *t = taken;
+
+	assert_int_equal(peer, 7);
+	t->shown += (double)noisy;
+	t->variance += variance;
+}
+
+static struct taken earn(struct privacy *p, const struct earnings *e, double *truth)
+{
+	struct taken t = {.variance = NOISE_OF_FEW};
+
+	*truth = 0;
+	privacy_spread_to(p, take_earned, &t);
+	for (int i = 0; i < e->packets; i++) {
+		int64_t earned = i % 10 ? e->of_most : e->of_tenth;
+
+		privacy_spread(p, 7, earned);
+		*truth += (double)earned / SPREAD_FINER;
+	}
+	return t;
+}
+
+static void what_was_earned_is_right_on_average_and_within_the_error_shown(void **state)
+{
+	static const struct earnings nodes[] = {
+		{"a hundredth of a cent each", 10000, 10000, 3000},
+		{"less than the unit", 77, 77, 3000},
+		{"a cent each", 1000000, 1000000, 300},
+		{"a cent each, few", 1000000, 1000000, 30},
+		{"as much lost as earned", 1000000, -9000000, 1000},
+		{"lost throughout", -3000000, -3000000, 300},
+		{"20 cents, and a tenth of 3 USD", 20000000, 300000000, 300},
+		{"a single packet", 1000000, 1000000, 1},
+	};
+	const struct privacy_params params = PRIVACY_PARAMS_DEFAULT;
+	struct series *series = series_new(0);
+	struct seeded random = {SEED};
+	struct privacy *p = privacy_new(&params, series, "here", 1, seeded_fill, &random);
+	double truth;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(nodes) / sizeof(nodes[0]); n++) {
+		struct taken all = {0, 0};
+		int held = 0;
+
+		for (int i = 0; i < 200; i++) {
+			struct taken t = earn(p, &nodes[n], &truth);
+
+			held += fabs(t.shown - truth) <= 1.96 * sqrt(t.variance);
+			all.shown += t.shown;
+			all.variance += t.variance;
+		}
+		if (held < 186)
+			fail_msg("%s: the truth is within the error shown in %d of 200",
+				 nodes[n].name, held);
+		if (fabs(all.shown - 200 * truth) > 3.3 * sqrt(all.variance))
+			fail_msg("%s: %.0f was earned, %.0f is shown on average", nodes[n].name,
+				 truth, all.shown / 200);
+	}
+	privacy_free(p);
+	series_free(series);
+}
+
+static void the_error_of_what_was_earned_is_not_much_larger_than_the_real_one(void **state)
+{
+	struct bucket_laplace defaults = BUCKET_LAPLACE_DEFAULT,
+			      own = bucket_laplace_own(&defaults);
+	static const uint64_t values[] = {0, 10, 100, 500, 1500, 2400};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct seeded random = {SEED};
+		struct draws s = {0, 0};
+		double stated = 0;
+
+		for (int n = 0; n < RUNS; n++) {
+			int64_t noisy = bucket_laplace_apply(&own, values[i], seeded_fill, &random);
+
+			draws_add(&s, (double)noisy);
+			stated += noise_of_spread(&own, -noisy);
+		}
+		stated = sqrt(stated / RUNS);
+		if (stated < 0.97 * draws_sd(&s) || stated > 1.5 * draws_sd(&s))
+			fail_msg("value %llu: noise of %.0f is stated as %.0f",
+				 (unsigned long long)values[i], draws_sd(&s), stated);
+	}
+}
+
+static void assert_near(const char *what, const struct draws *measured, double variance)
+{
+	double sd = draws_sd(measured), stated = sqrt(variance);
 
 	if (fabs(stated - sd) > 0.05 * sd)
 		fail_msg("%s: noise of %.2f is stated as %.2f", what, sd, stated);
@@ -136,7 +239,7 @@ static void assert_near(const char *what, const struct spread *measured, double 
 static void assert_release(const struct privacy_budget *budget, enum budget_level level)
 {
 	struct noise stated = noise_of_release(budget, level);
-	struct spread value = {0, 0}, count = {0, 0}, packets = {0, 0}, times = {0, 0};
+	struct draws value = {0, 0}, count = {0, 0}, packets = {0, 0}, times = {0, 0};
 	double clip = (double)budget_clip(budget, level);
 	struct seeded random = {SEED};
 	struct calendar cal = {0};
@@ -144,10 +247,10 @@ static void assert_release(const struct privacy_budget *budget, enum budget_leve
 
 	for (int i = 0; i < RUNS; i++) {
 		calendar_take(&cal, budget, level, seeded_fill, &random, noisy);
-		spread_add(&value, (double)noisy[BUDGET_VALUE]);
-		spread_add(&count, (double)(noisy[BUDGET_VALUE] + noisy[BUDGET_REST]) / clip);
-		spread_add(&packets, (double)noisy[BUDGET_FULFILLED]);
-		spread_add(&times, (double)noisy[BUDGET_PAY_TIME]);
+		draws_add(&value, (double)noisy[BUDGET_VALUE]);
+		draws_add(&count, (double)(noisy[BUDGET_VALUE] + noisy[BUDGET_REST]) / clip);
+		draws_add(&packets, (double)noisy[BUDGET_FULFILLED]);
+		draws_add(&times, (double)noisy[BUDGET_PAY_TIME]);
 	}
 	assert_near("value", &value, stated.value);
 	assert_near("count", &count, stated.count);
@@ -183,6 +286,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_true_value_is_within_the_error_shown),
 		cmocka_unit_test(the_error_shown_is_not_much_larger_than_the_real_one),
+		cmocka_unit_test(what_was_earned_is_right_on_average_and_within_the_error_shown),
+		cmocka_unit_test(the_error_of_what_was_earned_is_not_much_larger_than_the_real_one),
 		cmocka_unit_test(the_stated_error_of_a_release_is_that_of_its_cells),
 		cmocka_unit_test(errors_add_up_by_their_variances),
 	};

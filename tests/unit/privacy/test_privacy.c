@@ -55,7 +55,7 @@ static void every_series_is_there_from_the_start_at_zero(void **state)
 	for (int m = 0; m < METRICS_LEN; m++) {
 		bool labelled_at_run_time =
 			m == METRIC_TARGET_CGROUPS || m == METRIC_TARGET_SINCE ||
-			(m >= METRIC_PEER_EXCHANGES && m <= METRIC_PEER_AMOUNT) ||
+			(m >= METRIC_PEER_EXCHANGES && m <= METRIC_PEER_SPREAD_VARIANCE) ||
 			m == METRIC_DEPENDENCY_TIME || m == METRIC_DEPENDENCY_TURNS ||
 			(m >= METRIC_EXPORTS && m <= METRIC_EXPORT_SPANS_LOST);
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "privacy/noise.h"
 #include "privacy/privacy.h"
 #include "profile/per_peer.h"
 
@@ -208,6 +209,21 @@ static void a_peer_whose_name_comes_late_is_with_the_others_until_then(void **st
 	assert_int_equal(shown(METRIC_PEER_EXCHANGES, "peer-666/", "fulfilled"), 1);
 }
 
+static void what_is_earned_with_a_peer_may_fall_and_has_its_variance(void **state)
+{
+	(void)state;
+	take(went_to(1, OUTCOME_FULFILLED));
+	/* Nothing has been forwarded. */
+	assert_int_equal(shown(METRIC_PEER_SPREAD_VARIANCE, "peer-1/", NULL), -1);
+	per_peer_earned(b.peers, 1, 300, 10);
+	assert_int_equal(shown(METRIC_PEER_SPREAD, "peer-1/", NULL), 300);
+	per_peer_earned(b.peers, 1, -1000, 20);
+	assert_int_equal(shown(METRIC_PEER_SPREAD, "peer-1/", NULL), -700);
+	assert_int_equal(shown(METRIC_PEER_SPREAD_VARIANCE, "peer-1/", NULL), NOISE_OF_FEW + 30);
+	per_peer_earned(b.peers, 99, 5, 10);
+	assert_int_equal(shown(METRIC_PEER_SPREAD, PER_PEER_OTHER, NULL), 5);
+}
+
 static void with_none_wanted_nothing_is_counted(void **state)
 {
 	(void)state;
@@ -217,6 +233,8 @@ static void with_none_wanted_nothing_is_counted(void **state)
 	take(went_to(1, OUTCOME_FULFILLED));
 	assert_int_equal(shown(METRIC_PEER_EXCHANGES, PER_PEER_OTHER, "fulfilled"), -1);
 	assert_int_equal(per_peer_amount(b.peers, 1), -1);
+	per_peer_earned(b.peers, 1, 300, 10);
+	assert_int_equal(shown(METRIC_PEER_SPREAD_VARIANCE, PER_PEER_OTHER, NULL), -1);
 }
 
 int main(void)
@@ -231,6 +249,7 @@ int main(void)
 		T(one_target_alone_has_all_the_room),
 		T(a_target_that_there_is_not_takes_no_room),
 		T(a_peer_whose_name_comes_late_is_with_the_others_until_then),
+		T(what_is_earned_with_a_peer_may_fall_and_has_its_variance),
 		T(with_none_wanted_nothing_is_counted),
 	};
 

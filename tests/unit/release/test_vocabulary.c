@@ -144,6 +144,8 @@ static const struct entry {
 
 	{METRIC_OTHERS_UNVALUED, UNVALUED_UNATTRIBUTED, 0, "unattributed", false, NULL, NULL, NULL, NULL},
 	{METRIC_OTHERS_UNVALUED, UNVALUED_UNCONVERTED, 1, "unconverted", false, NULL, NULL, NULL, NULL},
+	{METRIC_SPREAD_UNKNOWN, UNVALUED_UNATTRIBUTED, 0, "unattributed", false, NULL, NULL, NULL, NULL},
+	{METRIC_SPREAD_UNKNOWN, UNVALUED_UNCONVERTED, 1, "unconverted", false, NULL, NULL, NULL, NULL},
 
 	{METRIC_HTTP_ERRORS, STATUS_2XX, 0, "2xx", false, NULL, NULL, NULL, NULL},
 	{METRIC_HTTP_ERRORS, STATUS_3XX, 1, "3xx", false, NULL, NULL, NULL, NULL},
@@ -163,6 +165,16 @@ static const struct entry {
 	{METRIC_IN_HAND, THREAD_ON_CPU, 0, "on_cpu", false, NULL, NULL, NULL, NULL},
 	{METRIC_IN_HAND, THREAD_WAITING, 1, "waiting_for_cpu", false, NULL, NULL, NULL, NULL},
 	{METRIC_IN_HAND, THREAD_NOT_RUNNABLE, 2, "not_runnable", false, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_SOCKET_IN, 0, "socket_in", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_SOCKET_OUT, 1, "socket_out", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_SOCKET_CLOSED, 2, "socket_closed", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_TLS_CALL, 3, "tls_call", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_TLS_RETURN, 4, "tls_return", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_TLS_OBJECT, 5, "tls_object", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_EXEC, 6, "exec", true, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_STATE, 7, "state", false, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_LOOK, 8, "look", false, NULL, NULL, NULL, NULL},
+	{METRIC_PROGRAMS_MISSED, PROGRAM_CLOCKS, 9, "clocks", false, NULL, NULL, NULL, NULL},
 	{METRIC_OWN_CPU, HALF_PROBE, 0, "probe", false, NULL, NULL, NULL, NULL},
 	{METRIC_OWN_CPU, HALF_DAEMON, 1, "daemon", false, NULL, NULL, NULL, NULL},
 
@@ -225,12 +237,14 @@ static void test_every_constant_has_the_number_that_other_files_use(void **state
 		{METRIC_EVICTED, &vocabulary_evicted},
 		{METRIC_ORIGIN_UNKNOWN, &vocabulary_doubts},
 		{METRIC_OTHERS_UNVALUED, &vocabulary_unvalued},
+		{METRIC_SPREAD_UNKNOWN, &vocabulary_unvalued},
 		{METRIC_PRIVACY_STATE, &vocabulary_state},
 		{METRIC_HISTORY_FAILURES, &vocabulary_history},
 		{METRIC_HTTP_ERRORS, &vocabulary_statuses},
 		{METRIC_RATES_FAILURES, &vocabulary_documents},
 		{METRIC_HOPS, &vocabulary_splits},
 		{METRIC_IN_HAND, &vocabulary_threads},
+		{METRIC_PROGRAMS_MISSED, &vocabulary_programs},
 		{METRIC_OWN_CPU, &vocabulary_halves},
 	};
 

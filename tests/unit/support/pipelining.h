@@ -68,6 +68,7 @@ static inline void build_live(void)
 	b.live = live_new(&params);
 	assert_non_null(b.live);
 	privacy_by_peer(b.privacy, per_peer_amount, live_per_peer(b.live));
+	privacy_spread_to(b.privacy, per_peer_earned, live_per_peer(b.live));
 }
 
 static inline void seeded(void *context, void *buf, size_t len)

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <cmocka.h>
 
@@ -148,6 +150,45 @@ static void a_second_instance_sees_who_has_the_cgroup(void **state)
 	cgroup_close(&c);
 }
 
+static void look(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB))
+		_exit(1);
+}
+
+static void an_instance_that_looks_who_has_a_cgroup_keeps_nobody_from_those_below(void **state)
+{
+	char path[PATH_MAX], why[512] = "";
+	struct cgroup c;
+	pid_t other;
+
+	(void)state;
+	want_cgroups();
+	path_of(path, "upper");
+	other = child(look, path);
+	c = opened("upper/lower");
+	assert_int_equal(cgroup_lock(&c, mount, why, sizeof(why)), 0);
+	cgroup_close(&c);
+	end(other);
+}
+
+static void this_process_may_have_a_cgroup_and_one_below(void **state)
+{
+	struct cgroup above, below;
+	char why[512] = "";
+
+	(void)state;
+	want_cgroups();
+	above = opened("upper");
+	below = opened("upper/lower");
+	assert_int_equal(cgroup_lock(&above, mount, why, sizeof(why)), 0);
+	assert_int_equal(cgroup_lock(&below, mount, why, sizeof(why)), 0);
+	cgroup_close(&above);
+	cgroup_close(&below);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +197,9 @@ int main(void)
 		cmocka_unit_test(a_process_stands_for_its_cgroup_and_those_above),
 		cmocka_unit_test(cgroups_that_share_processes_are_told_from_neighbours),
 		cmocka_unit_test(a_second_instance_sees_who_has_the_cgroup),
+		cmocka_unit_test(
+			an_instance_that_looks_who_has_a_cgroup_keeps_nobody_from_those_below),
+		cmocka_unit_test(this_process_may_have_a_cgroup_and_one_below),
 	};
 
 	return cmocka_run_group_tests(tests, make_tree, remove_cgroups);

@@ -19,12 +19,19 @@ function codesInWords(codes) {
   return list.map(([code, n]) => `${code} ${whole(n)}`).join(", ");
 }
 
+// What was earned; nothing was where nothing was forwarded.
+function earned(p) {
+  if (p.spread === undefined) return "–";
+  const figure = money({value: Math.abs(p.spread), value_sd: p.spread_sd});
+  return `${p.spread < 0 ? "−" : ""}${figure.text} ${figure.error}`;
+}
+
 function peerRow(p) {
   const cell = (label, text) => make("td", {class: "n", "data-label": label}, text);
   const codes = codesInWords(p.codes);
   return make("tr", {"data-peer": p.name, "data-exchanges": p.exchanges},
     make("th", {scope: "row"}, p.name, codes ? make("small", {}, ` ${codes}`) : null),
-    cell("Packets", whole(p.exchanges)), cell("Fulfilled", share(p.fulfilled, p.exchanges)), cell("Value", money({value: p.value, value_sd: 0}).text),
+    cell("Packets", whole(p.exchanges)), cell("Fulfilled", share(p.fulfilled, p.exchanges)), cell("Value", money({value: p.value, value_sd: 0}).text), cell("Earned", earned(p)),
     cell("Peer, half", timed(p.peer, "median_ms")), cell("Peer, 95 %", timed(p.peer, "p95_ms")),
     cell("Held, half", timed(p.hold, "median_ms")), cell("Held, 95 %", timed(p.hold, "p95_ms")));
 }
@@ -47,7 +54,7 @@ function columnsInWords(c) {
 function drawPeers() {
   const {peers, columns} = state.status, told = state.view === "own";
   byId("peers-card").hidden = !told;
-  setText("peers-sub", peers.length ? `Where this node's packets went since ${moment(state.status.start_s)}. Value has noise.` : "No packet has gone to a peer yet.");
+  setText("peers-sub", peers.length ? `Where this node's packets went since ${moment(state.status.start_s)}. Value has noise, and so has what was earned by forwarding to it.` : "No packet has gone to a peer yet.");
   byId("peers").parentElement.hidden = !peers.length;
   replace(byId("peers").tBodies[0], peers.map(peerRow));
   setText("columns-sub", columnsInWords(columns));

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* probe_costs.c - what the programs in the kernel have taken, and what the kernel left out. */
+#include "tap/probe_parts.h"
+
+#include <string.h>
+
+/* Runs of a program that goes on by tail call are those of the one that they began in. */
+static void add_missed(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])
+{
+	const struct telltale_bpf *skel = p->skel;
+	const struct {
+		const struct bpf_program *program;
+		enum shared_program counts_as;
+	} programs[] = {
+		{skel->progs.ingress_run, SHARED_PROGRAM_SOCKET_IN},
+		{skel->progs.egress_run, SHARED_PROGRAM_SOCKET_OUT},
+		{skel->progs.socket_released, SHARED_PROGRAM_SOCKET_CLOSED},
+		{skel->progs.tls_write_enter, SHARED_PROGRAM_TLS_CALL},
+		{skel->progs.tls_read_enter, SHARED_PROGRAM_TLS_CALL},
+		{skel->progs.tls_write, SHARED_PROGRAM_TLS_RETURN},
+		{skel->progs.tls_write_ex, SHARED_PROGRAM_TLS_RETURN},
+		{skel->progs.tls_read, SHARED_PROGRAM_TLS_RETURN},
+		{skel->progs.tls_read_ex, SHARED_PROGRAM_TLS_RETURN},
+		{skel->progs.tls_begun, SHARED_PROGRAM_TLS_OBJECT},
+		{skel->progs.tls_ended, SHARED_PROGRAM_TLS_OBJECT},
+		{skel->progs.process_exec, SHARED_PROGRAM_EXEC},
+		{skel->progs.socket_state, SHARED_PROGRAM_STATE},
+		{skel->progs.look_at_file, SHARED_PROGRAM_LOOK},
+	};
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		costs[programs[i].counts_as].missed +=
+			load_missed(probe_program(p, programs[i].program));
+}
+
+void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])
+{
+	const struct telltale_bpf__bss *bss = p->skel->bss;
+
+	memset(costs, 0, SHARED_PROGRAMS * sizeof(costs[0]));
+	for (int i = 0; i < SHARED_PROGRAMS; i++) {
+		costs[i].runs = __atomic_load_n(&bss->cost_runs[i], __ATOMIC_RELAXED);
+		costs[i].ns = __atomic_load_n(&bss->cost_ns[i], __ATOMIC_RELAXED);
+	}
+	add_missed(p, costs);
+}
