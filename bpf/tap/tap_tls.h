@@ -246,16 +246,16 @@ static __always_inline void tls_count(__u32 target, __s64 n)
 		__sync_fetch_and_add(count, n);
 }
 
-/* Bytes of a direction of F, a connection in HTTP/2, were missed: as streams_lost has it. */
-bytes_function int tls_lose_streams(const struct source *src, struct shared_tls_key *key,
-				    struct tls_flow *f, int out, __u64 bytes_and_cause)
+/* Bytes of a direction of F, a connection in HTTP/2, were missed: as streams_lost has it. Part of
+ * its callers: each function takes at least 32 bytes of the stack of Linux 5.10. */
+static __always_inline void tls_lose_streams(const struct source *src, struct shared_tls_key *key,
+					     struct tls_flow *f, int out, __u64 bytes_and_cause)
 {
 	struct streams *conn = bpf_map_lookup_elem(&http2_tls_conns, key);
 
 	if (conn)
 		streams_lost(&f->flow.common, &f->flow.sides[out & 1], conn, bytes_and_cause,
 			     src->now_ns);
-	return 0;
 }
 
 /* Reports LEN bytes of a call that could not be copied. The connection is followed, or might be one
