@@ -272,10 +272,11 @@ static __always_inline void tap_begins(struct socket_flow *f, int how, int whole
 	tap_lock(f);
 	first = !f->begun;
 	f->begun = 1;
+	if (first)
+		f->tentative = how == TAP_TENTATIVE;
 	tap_unlock(f);
 	if (!first)
 		return;
-	f->tentative = how == TAP_TENTATIVE;
 	f->flow.common.plain = how == TAP_PLAIN || answer;
 	f->flow.common.guessing = answer || !whole;
 	if (answer) /* until that is complete, nothing else is to be waited for */

@@ -5,7 +5,7 @@
  *
  * It begins with the client's preface; or, of a connection that was open before, with a segment in
  * which the walk of tap_http2.h has found ILP. What comes out of order is tap_settle.h's, as with
- * HTTP/1.1.
+ * HTTP/1.1; also a preface that other segments have overtaken, or that came before its socket.
  */
 #ifndef TELLTALE_TAP_JOIN_H
 #define TELLTALE_TAP_JOIN_H
@@ -37,7 +37,6 @@ bytes_function struct socket_flow *tap_join_begin(struct __sk_buff *skb, struct 
 	struct socket_flow *f = whole || met ? tap_join_flow(skb, sk) : 0;
 	struct streams *conn = f ? tap_storage(&http2_conns, sk) : 0;
 	__u8 role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-	int first;
 
 	if (f)
 		tap_note_followed(sk);
@@ -45,11 +44,7 @@ bytes_function struct socket_flow *tap_join_begin(struct __sk_buff *skb, struct 
 		return 0;
 	if (!whole)
 		role = met;
-	tap_lock(f);
-	first = !f->begun;
-	f->begun = 1;
-	tap_unlock(f);
-	if (first)
+	if (tap_speaks_http2(f))
 		streams_begin_both(&f->flow, conn, role, whole);
 	return f;
 }

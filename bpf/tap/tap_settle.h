@@ -184,10 +184,10 @@ static __always_inline void tap_miss_streams(const struct source *src, struct bp
 					     __u8 cause)
 {
 	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
+	struct side *s = &f->flow.sides[out];
 
-	if (conn && !streams_miss(&conn->sides[out], bytes))
-		streams_lost(&f->flow.common, &f->flow.sides[out], conn,
-			     streams_lost_for(cause, bytes), src->now_ns);
+	if (conn && !streams_miss(&f->flow.common, s, &conn->sides[out], bytes))
+		streams_lost(&f->flow.common, s, conn, streams_lost_for(cause, bytes), src->now_ns);
 }
 
 /* The same of any connection. */
@@ -303,6 +303,40 @@ static __always_inline __u32 tap_settled(struct bpf_sock *sk, const struct strea
 	return tcp ? tap_tcp(tcp, out, 1) : st->next;
 }
 
+/* Is it this run that begins to follow the connection as one in HTTP/2? One that is followed only
+ * because its first bytes came out of order becomes one. */
+bytes_function int tap_speaks_http2(struct socket_flow *f)
+{
+	int first;
+
+	tap_lock(f);
+	first = !f->begun || f->tentative;
+	f->begun = 1;
+	f->tentative = 0;
+	tap_unlock(f);
+	return first;
+}
+
+/* The piece in hand comes in, on a connection that is followed because its first bytes came out of
+ * order. If it begins with the preface, the connection speaks HTTP/2. */
+bytes_function int tap_turns_http2(struct bpf_sock *sk, struct socket_flow *f)
+{
+	struct piece_key key = {.cookie = f->flow.common.id};
+	const struct cursor *at = &f->flow.sides[FLOW_IN].cursor;
+	struct source src = {};
+	struct streams *conn;
+
+	key.place = bytes_forget(f->streams[FLOW_IN].taken);
+	src.piece = bpf_map_lookup_elem(&pieces, &key);
+	if (!src.piece || !(http2_follows & SHARED_HTTP2_SOCKETS) ||
+	    !http2_is_preface(source_word(&src, at->off, at->end - at->off)))
+		return 0;
+	conn = tap_storage(&http2_conns, sk);
+	if (conn && tap_speaks_http2(f))
+		streams_begin_both(&f->flow, conn, RECORD_ROLE_SERVER, 1);
+	return 0;
+}
+
 /* Goes on with the direction that is claimed. 0: the run ends here. */
 static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock *sk,
 					  struct socket_flow *f, const struct source *src, int dir)
@@ -321,6 +355,8 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 		st->refused = 0;
 		return 1;
 	default:
+		if (dir == FLOW_IN && bytes_forget(f->tentative))
+			tap_turns_http2(sk, f);
 		if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
 			bpf_tail_call(skb, &http2_piece, 0);
 		else
