@@ -61,13 +61,25 @@ static __always_inline void emit_flow(struct record_flow *flow, const struct flo
 	flow->pid = c->pid;
 }
 
+/* The hash of a message's endpoint. */
+static __always_inline __u64 emit_endpoint_of(const struct message *m)
+{
+	return m->head.host_hash ^ (m->head.path_hash << 1 | m->head.path_hash >> 63);
+}
+
+/* What says that this reader knows the endpoint with the token. */
+static __always_inline __u64 emit_endpoint_key(const struct message *m, __u64 endpoint)
+{
+	return endpoint ^ m->head.token ^ reader;
+}
+
 /* Reports the endpoint of a request when it is seen for the first time by this reader. A connection
  * remembers its last endpoint, which is nearly always the next one too. */
 static __always_inline void emit_endpoint(const struct flow_common *c, struct side *s,
 					  __u64 endpoint, __u64 now_ns)
 {
 	const struct message *m = &s->message;
-	__u64 key = endpoint ^ m->head.token ^ reader;
+	__u64 key = emit_endpoint_key(m, endpoint);
 	struct record_endpoint *r;
 	__u8 seen = 1;
 
@@ -96,10 +108,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 					 struct side *s)
 {
 	const struct message *m = &s->message;
-	__u64 endpoint =
-		m->head.request
-			? m->head.host_hash ^ (m->head.path_hash << 1 | m->head.path_hash >> 63)
-			: 0;
+	__u64 endpoint = m->head.request ? emit_endpoint_of(m) : 0;
 	struct record_message *r;
 	int ilp = m->kind >= RECORD_KIND_PREPARE;
 
@@ -154,7 +163,8 @@ bytes_function void emit_message_apart(const struct source *src, const struct fl
 	emit_message(src, c, s);
 }
 
-static __always_inline void emit_close(const struct flow_common *c, __u64 now_ns)
+/* The connection has ended, or its STREAM. */
+static __always_inline void emit_close_of(const struct flow_common *c, __u32 stream, __u64 now_ns)
 {
 	struct record_flow_close *r = emit_reserve(RECORD_FLOW_CLOSE, sizeof(*r));
 
@@ -163,7 +173,14 @@ static __always_inline void emit_close(const struct flow_common *c, __u64 now_ns
 	emit_head(&r->head, c, RECORD_FLOW_CLOSE, sizeof(*r));
 	emit_flow(&r->flow, c);
 	r->at_ns = now_ns;
+	r->stream = stream;
+	__builtin_memset(r->pad, 0, sizeof(r->pad));
 	emit_submit(r, now_ns);
+}
+
+static __always_inline void emit_close(const struct flow_common *c, __u64 now_ns)
+{
+	emit_close_of(c, 0, now_ns);
 }
 
 bytes_function void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes,

@@ -7,6 +7,7 @@
 #define TELLTALE_MAPS_H
 
 #include "bpf/decode/flow.h"
+#include "bpf/decode/http2_state.h"
 #include "bpf/decode/http2_walk.h"
 #include "shared.h"
 #include "bpf/decode/stream.h"
@@ -21,6 +22,10 @@ const volatile struct siphash_key host_secret;
 const volatile __u64 ring_high_water = 512 * 1024;
 /* TLS connections that one target may have in the table, and how many more on which it answers. */
 const volatile __u64 tls_share, tls_reserve;
+/* Streams in HTTP/2 that one target may have in the table. */
+const volatile __u64 streams_share = 4096;
+/* See hpack_huffman.h. */
+const volatile __u32 hpack_table[HPACK_HUFFMAN_LEN];
 /* What the kernel has: see uprobe.h. */
 const volatile __u8 tls_sessions, tls_cookies;
 
@@ -115,7 +120,7 @@ struct piece_key {
  * the cause RECORD_GAP_REORDER. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048);
+	__uint(max_entries, 1024);
 	__type(key, struct piece_key);
 	__type(value, struct piece);
 } pieces SEC(".maps");
@@ -168,6 +173,11 @@ struct {
 /* The probe half sets it once it is notified of sockets that processes close. Until then there is
  * no bound: a connection whose end is not seen would stay counted forever. */
 volatile __u64 flows_max;
+
+/* Which connections in HTTP/2 are followed: enum shared_http2. Set by the probe half once the
+ * kernel has taken the programs for them, which is a moment after all others. Until then, and where
+ * it refuses them, these connections are walked, and announced when they carry ILP. */
+volatile __u32 http2_follows;
 
 /* The same for TLS connections, which the size of their table bounds as a whole. The probe half
  * counts those that it removed in tls_forgotten: each map has one writer. */
@@ -244,6 +254,83 @@ struct {
 	__type(key, __u32);
 	__type(value, struct http2_walk);
 } http2_blank SEC(".maps");
+
+/* Connections in HTTP/2 that are followed, as those of socket_flows are: what is known of their
+ * header fields and of the frame in hand. Lives as long as the entry there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct streams);
+} http2_conns SEC(".maps");
+
+/* The same of connections in tls_flows. The least recently used is forgotten: then there is a gap,
+ * and what is to come is read as that of a connection that was open before. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct shared_tls_key);
+	__type(value, struct streams);
+} http2_tls_conns SEC(".maps");
+
+/* An empty one to copy from. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct streams);
+} streams_blank SEC(".maps");
+
+/* Requests in HTTP/2 that matter, until they have been answered. Written by the programs; the probe
+ * half removes what has been there for longer than any exchange waits. When a target has its share
+ * of it, GAP_FULL says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct shared_stream_key);
+	__type(value, struct http2_stream);
+} http2_streams SEC(".maps");
+
+/* An empty one to copy from. Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct http2_stream);
+} stream_blank SEC(".maps");
+
+/* How many of them each target has. The probe half counts those that it removed in
+ * streams_swept: each map has one writer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} streams_open_of SEC(".maps"), streams_swept SEC(".maps");
+
+struct stream_front {
+	__u8 bytes[ILP_HEAD_MAX];
+};
+
+/* The fronts of bodies whose packet's head is cut by the end of a frame, by stream and direction
+ * (the highest bit of the stream). Removed when the next frame comes; the least recently used is
+ * forgotten, which is a gap of its stream. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct shared_stream_key);
+	__type(value, struct stream_front);
+} stream_fronts SEC(".maps");
+
+/* The texts of Hosts and paths that came in HTTP/2, by their hashes: header fields are named by
+ * their index later. The least recently used is forgotten; its endpoint is then not reported to the
+ * next reader before it comes in clear again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct hpack_text);
+} http2_texts SEC(".maps");
 
 /* What is known of a TLS connection. */
 enum tls_seen_as {
@@ -373,7 +460,11 @@ struct continuation settle_socket SEC(".maps");
 struct continuation turn_socket SEC(".maps");
 struct continuation step_socket SEC(".maps");
 struct continuation walk_socket SEC(".maps");
+struct continuation http2_socket SEC(".maps");
+struct continuation http2_piece SEC(".maps");
+struct continuation http2_join SEC(".maps");
 struct continuation step_tls SEC(".maps");
+struct continuation http2_tls_step SEC(".maps");
 struct continuation walk_tls SEC(".maps");
 
 #endif

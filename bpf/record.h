@@ -18,7 +18,7 @@
 
 #include <linux/types.h>
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 
 #define RECORD_HOST_MAX  128 /* bytes of a Host kept; longer ones are cut and flagged */
 #define RECORD_PATH_MAX  128 /* bytes of a path kept, query string excluded */
@@ -30,7 +30,7 @@
 enum record_type {
 	RECORD_MESSAGE = 1, /* an HTTP message that carried ILP, or the answer to one */
 	RECORD_ENDPOINT,    /* first sight of a Host and path */
-	RECORD_FLOW_CLOSE,  /* a connection that carried ILP has ended */
+	RECORD_FLOW_CLOSE,  /* a connection that carried ILP has ended, or a stream of one */
 	RECORD_GAP,         /* bytes of a followed connection that could not be read */
 	RECORD_OPAQUE,      /* a connection in scope that may carry ILP and cannot be read */
 	RECORD_EXEC,        /* a process of a target has begun a program */
@@ -89,7 +89,8 @@ enum record_gap_cause {
 enum record_opaque_reason {
 	RECORD_OPAQUE_TLS = 1,  /* TLS on the socket; whether a tap reads it in the process is not
 				 * known here */
-	RECORD_OPAQUE_HTTP2,    /* ILP in HTTP/2, which is not decoded; other HTTP/2 is no record */
+	RECORD_OPAQUE_HTTP2,    /* ILP in HTTP/2 on a connection that there was no room to follow;
+				 * other HTTP/2 is no record */
 	RECORD_OPAQUE_UPGRADED, /* followed until it went over to another protocol: 101, or a
 				 * CONNECT that was accepted */
 	RECORD_OPAQUE_WEBSOCKET, /* this end sends ILP in a WebSocket: as client Prepares, as server
@@ -188,6 +189,8 @@ struct record_flow_close {
 	struct record_head head;
 	struct record_flow flow;
 	__u64 at_ns;
+	__u32 stream; /* HTTP/2: one of its ends gave up this stream, and no more; else 0 */
+	__u8 pad[4];
 };
 
 struct record_gap {
@@ -255,7 +258,7 @@ _Static_assert(__builtin_offsetof(struct record_message, rtt_min_us) == 116, "rt
 _Static_assert(__builtin_offsetof(struct record_message, remote) == 128, "remote");
 _Static_assert(sizeof(struct record_endpoint) == 32 + RECORD_HOST_MAX + RECORD_PATH_MAX,
 	       "record_endpoint");
-_Static_assert(sizeof(struct record_flow_close) == 32, "record_flow_close");
+_Static_assert(sizeof(struct record_flow_close) == 40, "record_flow_close");
 _Static_assert(sizeof(struct record_gap) == 48, "record_gap");
 _Static_assert(__builtin_offsetof(struct record_gap, stream) == 44, "gap's stream");
 _Static_assert(sizeof(struct record_opaque) == 64, "record_opaque");

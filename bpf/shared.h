@@ -77,6 +77,26 @@ struct shared_tls_flow {
 	(1u << 18) /* after this call its SSL object has yet to begin a handshake */
 #define SHARED_TLS_PID_SHIFT 32
 
+/* A set: which connections in HTTP/2 are followed. */
+enum shared_http2 { SHARED_HTTP2_SOCKETS = 1, SHARED_HTTP2_TLS = 2 };
+
+/* A stream in HTTP/2: of a socket by its cookie, of a TLS connection by the address of its SSL
+ * object. */
+struct shared_stream_key {
+	__u64 id;
+	__u32 generation;
+	__u32 pid;
+	__u32 stream;
+	__u32 pad;
+};
+
+/* How a value of http2_streams ends. */
+struct shared_stream_tail {
+	__u64 opened_ns; /* CLOCK_MONOTONIC */
+	__u8 target;
+	__u8 pad[7];
+};
+
 /* The key of a TLS connection. The probe half removes connections of processes that are gone. */
 struct shared_tls_key {
 	__u64 ssl; /* address of the SSL object */

@@ -11,6 +11,7 @@
 
 #include "maps.h"
 
+#include "bpf/tap/tap_join.h"
 #include "bpf/tap/tap_settle.h"
 #include "bpf/tap/tap_socket.h"
 #include "bpf/tap/tap_tls.h"
@@ -54,6 +55,21 @@ SEC("cgroup_skb/ingress") int socket_step(struct __sk_buff *skb)
 SEC("cgroup_skb/ingress") int socket_walk(struct __sk_buff *skb)
 {
 	return cost_pass(skb, tap_walk(skb));
+}
+
+SEC("cgroup_skb/ingress") int socket_http2_join(struct __sk_buff *skb)
+{
+	return cost_pass(skb, tap_join(skb));
+}
+
+SEC("cgroup_skb/ingress") int socket_http2(struct __sk_buff *skb)
+{
+	return cost_pass(skb, tap_http2(skb));
+}
+
+SEC("cgroup_skb/ingress") int socket_http2_piece(struct __sk_buff *skb)
+{
+	return cost_pass(skb, tap_http2_piece(skb));
 }
 
 SEC("cgroup/sock_release") int socket_released(struct bpf_sock *sk)
@@ -100,6 +116,11 @@ SEC("uretprobe") int tls_read_ex(struct pt_regs *ctx)
 SEC("uretprobe") int tls_stepped(struct pt_regs *ctx)
 {
 	return tls_step(ctx);
+}
+
+SEC("uretprobe") int tls_http2_stepped(struct pt_regs *ctx)
+{
+	return tls_http2(ctx);
 }
 
 SEC("uretprobe") int tls_walked(struct pt_regs *ctx)

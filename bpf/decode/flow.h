@@ -111,6 +111,7 @@ enum http1_phase {
 	PHASE_TRAILER,     /* after the last chunk */
 	PHASE_UNTIL_CLOSE, /* a body that ends with the connection */
 	PHASE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade, CONNECT) */
+	PHASE_HTTP2,       /* it speaks HTTP/2: see http2_streams.h */
 };
 
 struct http1 {

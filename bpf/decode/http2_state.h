@@ -157,10 +157,14 @@ struct streams_side {
 	__u8 over;     /* the DATA in hand has no more bytes */
 	__u8 complete; /* ... nor its body */
 	__u8 result;   /* enum streams_result, of this step */
+	__u8 unsaid;   /* joined midway: that its first bytes were not read has not been said */
 };
 
 struct streams {
 	struct streams_side sides[2]; /* by enum flow_direction */
+	/* For verifiers, as that of struct flow: that of Linux 5.10 forgets how long a load from a
+	 * kept piece may be. */
+	__u8 guard[FLOW_WINDOW];
 };
 
 #endif

@@ -62,17 +62,6 @@ static __always_inline void streams_lose(struct streams_side *h)
 	h->block_stream = 0;
 }
 
-/* BYTES of the direction were missed. Returns whether nobody wanted them. */
-static __always_inline int streams_miss(struct streams_side *h, __u32 bytes)
-{
-	if (h->phase != STREAMS_SKIP || bytes > h->left || h->block_stream)
-		return 0;
-	h->left -= bytes;
-	if (!h->left)
-		h->phase = STREAMS_HEAD;
-	return 1;
-}
-
 /* Frames looked at before a piece is taken for a chain of frames. */
 #define STREAMS_CHAIN 4
 
@@ -104,7 +93,8 @@ bytes_function int streams_find_chain(const struct source *src, struct side *s,
 	return i == STREAMS_CHAIN || (i && off == end);
 }
 
-/* Is there something to look at in the piece in hand? */
+/* Is there something to look at in the piece in hand? Where not, h->unsaid is 1 if nobody has said
+ * that bytes of the direction are not read. */
 static __always_inline int streams_synchronised(const struct source *src, struct side *s,
 						struct streams_side *h)
 {
@@ -113,6 +103,7 @@ static __always_inline int streams_synchronised(const struct source *src, struct
 	if (!streams_find_chain(src, s, h))
 		return 0;
 	h->phase = STREAMS_HEAD;
+	h->unsaid = 0;
 	return 1;
 }
 
@@ -230,6 +221,8 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 	}
 	if (h->block_ends || !streams_may_matter(&h->hpack))
 		return 0;
+	if (h->hpack.seen & 1 << HPACK_TYPE)
+		c->plain = 0;
 	st = streams_open(c, id);
 	if (!st) {
 		streams_gap(s, h, id, RECORD_GAP_FULL);
@@ -566,6 +559,42 @@ bytes_function int streams_gathered(struct flow_common *c, struct side *s, struc
 	return 0;
 }
 
+/* Of a frame that is skipped, N bytes have passed. */
+static __always_inline void streams_pass(struct streams_side *h, __u32 n)
+{
+	h->left -= n;
+	if (!h->left)
+		h->phase = STREAMS_HEAD;
+}
+
+/* BYTES of the direction were missed. Returns whether nobody wanted them: they were of a frame that
+ * is skipped, or of a body of which enough is known. */
+bytes_function int streams_miss(struct flow_common *c, struct side *s, struct streams_side *h,
+				__u32 bytes)
+{
+	struct http2_stream *st;
+	struct streams_message *m;
+
+	if (bytes_forget(h->phase) == STREAMS_SKIP) {
+		if (bytes > h->left || h->block_stream)
+			return 0;
+		streams_pass(h, bytes);
+		return 1;
+	}
+	/* The last byte of a body is never missed: with it, the message ends. */
+	if (bytes_forget(h->phase) != STREAMS_BODY || bytes + h->padding >= h->left)
+		return 0;
+	st = streams_find(c, h->stream);
+	if (st) {
+		m = &st->parts[!streams_asks(c, s)];
+		if (streams_is_wanted(m))
+			return 0;
+		m->body_len += bytes;
+	}
+	h->left -= bytes;
+	return 1;
+}
+
 /* --- all of it ------------------------------------------------------------------------------- */
 
 static __always_inline void streams_skip(struct side *s, struct streams_side *h)
@@ -575,9 +604,7 @@ static __always_inline void streams_skip(struct side *s, struct streams_side *h)
 	if (n > h->left)
 		n = h->left;
 	s->cursor.off += n;
-	h->left -= n;
-	if (!h->left)
-		h->phase = STREAMS_HEAD;
+	streams_pass(h, n);
 }
 
 /* The next bytes of the piece in hand. */

@@ -29,9 +29,11 @@
 
 #include "bytes.h"
 
-/* Pieces kept of one connection, and the bytes of each. */
+/* Pieces kept of one connection, and the bytes of each: of what comes in behind a lost segment
+ * there is room for 100 KiB at least, in segments of 1,448 bytes. HTTP/2 has 64 KiB of bodies under
+ * way, unless a receiver asks for more. */
 #define STREAM_PLACES    32
-#define STREAM_PIECE_MAX 2048
+#define STREAM_PIECE_MAX 8192
 /* So many of them are only for bytes going out: bytes that come in too early cannot take them all.
  */
 #define STREAM_PLACES_OUT 8

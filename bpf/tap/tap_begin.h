@@ -5,7 +5,7 @@
 #ifndef TELLTALE_TAP_BEGIN_H
 #define TELLTALE_TAP_BEGIN_H
 
-#include "follow.h"
+#include "tap_streams.h"
 #include "segment.h"
 
 #define TAP_PASS 1
@@ -19,7 +19,9 @@ enum tap_mode {
 	TAP_ADOPT,    /* there may have been an early request on it */
 	TAP_OVERTOOK, /* the segment has overtaken the connection's first */
 	/* One that is not followed, for it speaks HTTP/2: */
-	TAP_WALK, /* its direction is claimed, and the piece in hand is not done with */
+	TAP_WALK,    /* its direction is claimed, and the piece in hand is not done with */
+	TAP_PREFACE, /* it begins with this segment */
+	TAP_MIDWAY,  /* ILP has been found in this segment, or in an earlier one */
 };
 
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
@@ -100,14 +102,19 @@ bytes_global int tap_target(struct __sk_buff *skb)
 }
 
 /* May the target have one connection more? Where it ANSWERS on one, there is some more room: who
- * only asks cannot take that. */
-static __always_inline int tap_has_room(__u32 target, int answers)
+ * only asks cannot take that. Connections in HTTP/2, of which nothing is known when they begin, get
+ * half of it. */
+enum tap_room { TAP_ROOM = 0, TAP_ROOM_ANSWER, TAP_ROOM_HTTP2 };
+
+static __always_inline int tap_has_room(__u32 target, enum tap_room kind)
 {
 	__u64 max = flows_max;
 	__u64 *n = bpf_map_lookup_elem(&followed, &target);
 
-	if (answers)
+	if (kind == TAP_ROOM_ANSWER)
 		max += max / 8;
+	else if (kind == TAP_ROOM_HTTP2)
+		max = (max + 1) / 2;
 	return !max || !n || (__s64)*n < (__s64)max;
 }
 
@@ -133,6 +140,20 @@ bytes_function int tap_count(struct socket_flow *f, __u32 how)
 	return 0;
 }
 
+/* A connection in HTTP/2 has ended. */
+bytes_function int tap_forget_streams(struct bpf_sock *sk, struct socket_flow *f)
+{
+	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
+	__u32 last;
+
+	if (!conn)
+		return 0;
+	last = conn->sides[FLOW_IN].last | conn->sides[FLOW_OUT].last; /* one of them asks */
+	if (last)
+		streams_forget(&f->flow.common, last);
+	return 0;
+}
+
 /* The process has closed the socket. A client then reads no more replies, and the other side's FIN
  * may meet a socket in TIME_WAIT, for which no program runs. */
 static __always_inline int tap_released(struct bpf_sock *sk)
@@ -148,6 +169,8 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 	if (!f)
 		return TAP_PASS;
 	tap_count(f, TAP_UNCOUNTED);
+	if (f->flow.sides[FLOW_IN].http1.phase == PHASE_HTTP2)
+		tap_forget_streams(sk, f);
 	if (f->flow.common.role == RECORD_ROLE_CLIENT && !f->closed)
 		emit_close(&f->flow.common, bpf_ktime_get_ns());
 	return TAP_PASS;
@@ -179,6 +202,7 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 		mark->left = 1;
 		mark->followed = 0; /* before it is: another run may begin to follow it anew */
 	}
+	bpf_sk_storage_delete(&http2_conns, sk);
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
@@ -248,10 +272,11 @@ static __always_inline void tap_begins(struct socket_flow *f, int how, int whole
 	tap_lock(f);
 	first = !f->begun;
 	f->begun = 1;
+	if (first)
+		f->tentative = how == TAP_TENTATIVE;
 	tap_unlock(f);
 	if (!first)
 		return;
-	f->tentative = how == TAP_TENTATIVE;
 	f->flow.common.plain = how == TAP_PLAIN || answer;
 	f->flow.common.guessing = answer || !whole;
 	if (answer) /* until that is complete, nothing else is to be waited for */
@@ -270,7 +295,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	if (!sk)
 		return 0;
 	c.target = (__u8)tap_target(skb);
-	if (tap_has_room(c.target, how == TAP_ANSWER))
+	if (tap_has_room(c.target, how == TAP_ANSWER ? TAP_ROOM_ANSWER : TAP_ROOM))
 		f = tap_storage(&socket_flows, sk);
 	else
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
- * tap_http2.h - the segments of a connection that speaks HTTP/2 -> whether it carries ILP.
+ * tap_http2.h - the segments of a connection that speaks HTTP/2 and is not followed -> whether it
+ * carries ILP. Then it is followed from there on (tap_join.h), or announced where there is no room.
  *
  * Its bytes are not put in order, as those of HTTP/1.1 are: a segment that leaves a hole is walked
  * where the hole lies in a payload that nobody looks at. Else the walk begins anew with the next
@@ -101,6 +102,14 @@ static __always_inline void tap_walk_announce(struct __sk_buff *skb, struct sock
 	emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, &remote, ns);
 }
 
+/* From here on the connection is followed: see tap_join.h. Returns where it is not. */
+static __always_inline void tap_go_join(struct __sk_buff *skb, int mode)
+{
+	tap_state(skb)->mode = mode;
+	if (http2_follows & SHARED_HTTP2_SOCKETS)
+		bpf_tail_call(skb, &http2_join, 0);
+}
+
 /* Comes here by tail call, and again for more of the same segment. */
 static __always_inline int tap_walk(struct __sk_buff *skb)
 {
@@ -122,6 +131,7 @@ static __always_inline int tap_walk(struct __sk_buff *skb)
 	src.base = seg.off;
 	if (tap_state(skb)->mode != TAP_WALK) {
 		if (http2_is_known(&w->walk)) {
+			tap_go_join(skb, TAP_MIDWAY);
 			tap_walk_announce(skb, w, &seg, out);
 			return TAP_PASS;
 		}
@@ -146,6 +156,8 @@ static __always_inline int tap_walk(struct __sk_buff *skb)
 	http2_settle(&w->walk, out);
 	tap_walk_count(w, &seg);
 	tap_walk_leave(w, out);
+	if (bytes_forget(w->walk.carries))
+		tap_go_join(skb, TAP_MIDWAY);
 	tap_walk_announce(skb, w, &seg, out);
 	return TAP_PASS;
 }

@@ -167,6 +167,8 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 {
 	struct flow_common *c = &f->flow.common;
 
+	if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
+		tap_forget_streams(sk, f);
 	http1_cut(c, s, !reset);
 	if (http1_take(s))
 		emit_message_apart(src, c, s);
@@ -176,13 +178,27 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 
 /* --- settling -------------------------------------------------------------------------------- */
 
-/* BYTES of a claimed direction are missing before the segment. */
-static __always_inline void tap_miss(const struct source *src, struct socket_flow *f, int out,
-				     __u32 bytes, __u8 cause)
+/* BYTES of a claimed direction of a connection in HTTP/2 are missing before the segment. */
+static __always_inline void tap_miss_streams(const struct source *src, struct bpf_sock *sk,
+					     struct socket_flow *f, int out, __u32 bytes,
+					     __u8 cause)
+{
+	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
+	struct side *s = &f->flow.sides[out];
+
+	if (conn && !streams_miss(&f->flow.common, s, &conn->sides[out], bytes))
+		streams_lost(&f->flow.common, s, conn, streams_lost_for(cause, bytes), src->now_ns);
+}
+
+/* The same of any connection. */
+static __always_inline void tap_miss(const struct source *src, struct bpf_sock *sk,
+				     struct socket_flow *f, int out, __u32 bytes, __u8 cause)
 {
 	struct side *s = &f->flow.sides[out];
 
-	if (s->http1.phase == PHASE_SKIP && s->http1.left > bytes) {
+	if (s->http1.phase == PHASE_HTTP2)
+		tap_miss_streams(src, sk, f, out, bytes, cause);
+	else if (s->http1.phase == PHASE_SKIP && s->http1.left > bytes) {
 		s->http1.left -= bytes; /* nobody wanted them */
 		s->message.body_len += bytes;
 	} else if (s->http1.phase != PHASE_LOST && s->http1.phase != PHASE_IGNORE) {
@@ -287,6 +303,40 @@ static __always_inline __u32 tap_settled(struct bpf_sock *sk, const struct strea
 	return tcp ? tap_tcp(tcp, out, 1) : st->next;
 }
 
+/* Is it this run that begins to follow the connection as one in HTTP/2? One that is followed only
+ * because its first bytes came out of order becomes one. */
+bytes_function int tap_speaks_http2(struct socket_flow *f)
+{
+	int first;
+
+	tap_lock(f);
+	first = !f->begun || f->tentative;
+	f->begun = 1;
+	f->tentative = 0;
+	tap_unlock(f);
+	return first;
+}
+
+/* The piece in hand comes in, on a connection that is followed because its first bytes came out of
+ * order. If it begins with the preface, the connection speaks HTTP/2. */
+bytes_function int tap_turns_http2(struct bpf_sock *sk, struct socket_flow *f)
+{
+	struct piece_key key = {.cookie = f->flow.common.id};
+	const struct cursor *at = &f->flow.sides[FLOW_IN].cursor;
+	struct source src = {};
+	struct streams *conn;
+
+	key.place = bytes_forget(f->streams[FLOW_IN].taken);
+	src.piece = bpf_map_lookup_elem(&pieces, &key);
+	if (!src.piece || !(http2_follows & SHARED_HTTP2_SOCKETS) ||
+	    !http2_is_preface(source_word(&src, at->off, at->end - at->off)))
+		return 0;
+	conn = tap_storage(&http2_conns, sk);
+	if (conn && tap_speaks_http2(f))
+		streams_begin_both(&f->flow, conn, RECORD_ROLE_SERVER, 1);
+	return 0;
+}
+
 /* Goes on with the direction that is claimed. 0: the run ends here. */
 static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock *sk,
 					  struct socket_flow *f, const struct source *src, int dir)
@@ -300,11 +350,18 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 		return dir == FLOW_IN && tap_enter(f, FLOW_OUT);
 	case TAP_OVER: tap_close(sk, f, src, s, bytes_forget(st->ended) & STREAM_RST); return 0;
 	case TAP_MISSED:
-		tap_miss(src, f, dir, st->missed,
+		tap_miss(src, sk, f, dir, st->missed,
 			 st->refused ? RECORD_GAP_REORDER : RECORD_GAP_HOLE);
 		st->refused = 0;
 		return 1;
-	default: bpf_tail_call(skb, &step_socket, 0); return 1;
+	default:
+		if (dir == FLOW_IN && bytes_forget(f->tentative))
+			tap_turns_http2(sk, f);
+		if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
+			bpf_tail_call(skb, &http2_piece, 0);
+		else
+			bpf_tail_call(skb, &step_socket, 0);
+		return 1;
 	}
 }
 

@@ -166,13 +166,12 @@ static __always_inline void tap_go_walk(struct __sk_buff *skb, int out)
 	bpf_tail_call(skb, &walk_socket, 0);
 }
 
-/* The segment may hold frames of HTTP/2. */
-static __always_inline void tap_may_walk(struct __sk_buff *skb, struct bpf_sock *sk, int out)
+/* The segment may hold frames of HTTP/2. One that has overtaken the preface is kept. */
+static __always_inline void tap_may_walk(struct __sk_buff *skb, struct bpf_sock *sk,
+					 const struct segment *seg, int quiet, int out)
 {
-	struct bpf_tcp_sock *tcp = out ? 0 : bpf_tcp_sock(sk);
-
-	if (tcp && !tcp->bytes_received)
-		tap_note_begun(sk, 1 << FLOW_IN);
+	if (!out && !quiet)
+		tap_is_young(skb, sk, seg);
 	tap_go_walk(skb, out);
 }
 
@@ -192,12 +191,13 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		return 0;
 	if (out && !quiet)
 		tap_leaves(sk);
-	if (known >> 32 && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
-		tap_may_walk(skb, sk, out);
 	word = source_word(&src, 0, seg->len);
+	/* The server's first frames may come before the client's preface. */
+	if (known >> 32 && !http2_is_preface(word) && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
+		tap_may_walk(skb, sk, seg, quiet, out);
 	if ((__u8)word != 'P') {
 		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
-			tap_may_walk(skb, sk, out);
+			tap_may_walk(skb, sk, seg, quiet, out);
 		if (out && btp_may_begin(word))
 			tap_btp(skb, seg, word);
 		if (tap_is_tls(word, seg->len))
@@ -211,9 +211,16 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (http2_is_preface(word)) {
+		if (sk->state == BPF_TCP_LISTEN) {
+			if (http2_follows & SHARED_HTTP2_SOCKETS)
+				tap_go_settle(skb, TAP_EARLY, out);
+			return 0;
+		}
 		tap_note_begun(sk, 1 << out);
-		if (sk->state != BPF_TCP_LISTEN)
-			tap_go_walk(skb, out);
+		tap_state(skb)->out = out;
+		tap_go_join(skb, TAP_PREFACE);
+		tap_state(skb)->mode = 0;
+		tap_go_walk(skb, out);
 		return 0;
 	}
 	if (!http1_begins(word, seg->len)) {
@@ -257,6 +264,11 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 
 	tap_state(skb)->out = out;
 	tap_state(skb)->base = src->base;
+	if (bytes_forget(s->http1.phase) == PHASE_HTTP2) {
+		bpf_tail_call(skb, &http2_socket, 0);
+		tap_release(f, out);
+		return;
+	}
 	bpf_tail_call(skb, &follow_socket, 0);
 	follow_gap(src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	tap_release(f, out);
@@ -349,8 +361,10 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 		tap_walk_in(f, seg.len);
 	if (!out && !tap_sound(skb, sk, f, &seg))
 		return TAP_PASS;
-	/* A request is read before its answer. */
-	clean = seg.len && !(out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN));
+	/* A request is read before its answer. What a tentative connection begins with is kept:
+	 * tap_settle.h finds out what it is. */
+	clean = seg.len && !bytes_forget(f->tentative) &&
+		!(out && (bytes_forget(f->stash.waiting) & 1 << FLOW_IN));
 	mode = seg.len ? TAP_KEEP : TAP_SETTLE;
 	if (seg.ending)
 		tap_note_end(skb, f, &seg, out);

@@ -224,16 +224,17 @@ static __always_inline int tls_enters(struct pt_regs *ctx)
 	return tls_sessions && PT_REGS_IP(ctx) == bpf_get_func_ip(ctx);
 }
 
-/* Has the target less than its share of the table? As tap_has_room: where it ANSWERS, there is some
- * more room. */
-static __always_inline int tls_has_room(__u32 target, int answers)
+/* Has the target less than its share of the table? As tap_has_room. */
+static __always_inline int tls_has_room(__u32 target, enum tap_room kind)
 {
 	__u64 *n = bpf_map_lookup_elem(&tls_followed, &target);
 	__u64 *gone = bpf_map_lookup_elem(&tls_forgotten, &target);
 	__u64 share = tls_share;
 
-	if (answers)
+	if (kind == TAP_ROOM_ANSWER)
 		share += tls_reserve;
+	else if (kind == TAP_ROOM_HTTP2)
+		share = (share + 1) / 2;
 	return !n || !gone || (__s64)(*n - *gone) < (__s64)share;
 }
 
@@ -245,6 +246,18 @@ static __always_inline void tls_count(__u32 target, __s64 n)
 		__sync_fetch_and_add(count, n);
 }
 
+/* Bytes of a direction of F, a connection in HTTP/2, were missed: as streams_lost has it. Part of
+ * its callers: each function takes at least 32 bytes of the stack of Linux 5.10. */
+static __always_inline void tls_lose_streams(const struct source *src, struct shared_tls_key *key,
+					     struct tls_flow *f, int out, __u64 bytes_and_cause)
+{
+	struct streams *conn = bpf_map_lookup_elem(&http2_tls_conns, key);
+
+	if (conn)
+		streams_lost(&f->flow.common, &f->flow.sides[out & 1], conn, bytes_and_cause,
+			     src->now_ns);
+}
+
 /* Reports LEN bytes of a call that could not be copied. The connection is followed, or might be one
  * to follow. LEN is 0 when the number is not known either. */
 bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, __u8 target)
@@ -254,6 +267,10 @@ bytes_function void tls_unread(struct shared_tls_key *key, __u32 len, int out, _
 	struct source src = {.now_ns = bpf_ktime_get_ns()};
 
 	c.target = target;
+	if (f && f->flow.sides[out].http1.phase == PHASE_HTTP2) {
+		tls_lose_streams(&src, key, f, out, streams_lost_for(RECORD_GAP_LOAD, len));
+		return;
+	}
 	if (f) {
 		follow_gap(&src, &f->flow.common, &f->flow.sides[out], RECORD_GAP_LOAD, len);
 		return;
@@ -270,6 +287,17 @@ static __always_inline void tls_recheck(const struct source *src, struct shared_
 
 	if (source_load(src, 0, &byte, 1))
 		tls_unread(key, len, out, target);
+}
+
+/* Says which connection F is. */
+static __always_inline void tls_name(struct tls_flow *f, const struct flow_common *c)
+{
+	f->flow.common.tap = c->tap;
+	f->flow.common.id = c->id;
+	f->flow.common.pid = c->pid;
+	f->flow.common.generation = c->generation;
+	f->flow.common.target = c->target;
+	f->flow.sides[FLOW_OUT].out = 1;
 }
 
 /* A TLS connection that is not followed: do these bytes make it one? */
@@ -298,7 +326,7 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
 	if (!blank)
 		return 0;
-	if (!tls_has_room(target, answer) ||
+	if (!tls_has_room(target, answer ? TAP_ROOM_ANSWER : TAP_ROOM) ||
 	    bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
 		tls_miss(key);
 		if (!c.plain)
@@ -309,14 +337,9 @@ tls_meet(const struct source *src, struct shared_tls_key *key, __u32 len, int ou
 	f = bpf_map_lookup_elem(&tls_flows, key);
 	if (!f)
 		return 0;
-	f->flow.common.tap = c.tap;
-	f->flow.common.id = c.id;
-	f->flow.common.pid = c.pid;
-	f->flow.common.generation = c.generation;
-	f->flow.common.target = c.target;
+	tls_name(f, &c);
 	f->flow.common.plain = c.plain;
 	f->flow.common.guessing = (__u8)(answer || !whole);
-	f->flow.sides[FLOW_OUT].out = 1;
 	if (answer) /* until that is complete, nothing else is to be waited for */
 		f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
 	return f;
@@ -345,6 +368,7 @@ static __always_inline int tls_walks(const struct source *src, struct shared_tls
 		if (!w)
 			return 0;
 	}
+	w->sides[out].end = len;
 	return http2_is_known(w) || http2_begin(w, out, word, 0, len);
 }
 
@@ -364,6 +388,66 @@ tls_walk_announce(struct http2_walk *w, const struct shared_tls_key *key, int ou
 	c.role = w->role;
 	if (said >= 0)
 		emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, ns);
+}
+
+/* State for the followed connection KEY, of which nothing is known. */
+static __always_inline struct streams *tls_new_streams(struct shared_tls_key *key)
+{
+	__u32 zero = 0;
+	struct streams *blank = bpf_map_lookup_elem(&streams_blank, &zero);
+
+	if (!blank || bpf_map_update_elem(&http2_tls_conns, key, blank, BPF_ANY))
+		return 0;
+	return bpf_map_lookup_elem(&http2_tls_conns, key);
+}
+
+/*
+ * Begins to follow a connection in HTTP/2: WHOLE with its preface, in direction OUT; else midway,
+ * as ROLE. NULL: there is no room, or none is followed.
+ */
+bytes_function struct tls_flow *tls_join(struct shared_tls_key *key, __u8 target, __u8 role,
+					 int whole)
+{
+	struct flow_common c = {.tap = RECORD_TAP_TLS, .id = key->ssl, .pid = (__u32)key->pid};
+	struct tls_flow *blank, *f;
+	struct streams *conn;
+	__u32 zero = 0;
+
+	c.target = target;
+	c.generation = (__u32)(bpf_ktime_get_ns() >> 10);
+	blank = bpf_map_lookup_elem(&tls_blank, &zero);
+	if (!blank || !(http2_follows & SHARED_HTTP2_TLS) || !tls_has_room(target, TAP_ROOM_HTTP2))
+		return 0;
+	conn = tls_new_streams(key);
+	if (!conn || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST))
+		return 0;
+	tls_count(target, 1);
+	f = bpf_map_lookup_elem(&tls_flows, key);
+	if (!f)
+		return 0;
+	tls_name(f, &c);
+	streams_begin_both(&f->flow, conn, role, whole);
+	return f;
+}
+
+/* The walk has found ILP: the connection is followed from this piece on, or announced. Returns 1
+ * when the piece is to be read. */
+static __always_inline int tls_walk_joins(struct http2_walk *w, struct shared_tls_key *key, int out,
+					  __u8 target)
+{
+	struct tls_flow *f;
+
+	if (!bytes_forget(w->carries))
+		return 0;
+	f = tls_join(key, target, w->role, 0);
+	if (!f) {
+		tls_walk_announce(w, key, out, target);
+		return 0;
+	}
+	f->flow.sides[out].cursor.off = 0;
+	f->flow.sides[out].cursor.end = w->sides[out].end;
+	f->flow.sides[out].cursor.now_ns = bpf_ktime_get_ns();
+	return 1;
 }
 
 /* Comes here by tail call, and again for more of the same piece. */
@@ -400,7 +484,8 @@ static __always_inline int tls_walk(struct pt_regs *ctx)
 			bpf_tail_call(ctx, &walk_tls, 0);
 		http2_settle(w, out);
 	}
-	tls_walk_announce(w, &key, out, target);
+	if (tls_walk_joins(w, &key, out, target))
+		bpf_tail_call(ctx, &http2_tls_step, 0);
 drop:
 	tls_drop(&frame, call);
 	return 0;
@@ -490,6 +575,8 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 		goto drop;
 	src.now_ns = bpf_ktime_get_ns();
 	f = bpf_map_lookup_elem(&tls_flows, &key);
+	if (!f && http2_is_preface(source_word(&src, 0, (__u32)len)))
+		f = tls_join(&key, target, out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER, 1);
 	if (!f && tls_walks(&src, &key, (__u32)len, out)) {
 		bpf_tail_call(ctx, &walk_tls, 0);
 		goto drop;
@@ -498,8 +585,11 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 		tls_btp(&src, &key, (__u32)len, target);
 	if (!f)
 		f = tls_meet(&src, &key, (__u32)len, out, target);
-	if (f && tls_piece(&src, f, (__u32)len, out))
+	if (f && tls_piece(&src, f, (__u32)len, out)) {
+		if (bytes_forget(f->flow.sides[out].http1.phase) == PHASE_HTTP2)
+			bpf_tail_call(ctx, &http2_tls_step, 0);
 		bpf_tail_call(ctx, &step_tls, 0);
+	}
 drop:
 	tls_drop(&frame, call);
 	return 0;
@@ -561,6 +651,86 @@ drop:
 	return 0;
 }
 
+/* --- HTTP/2 that is followed ----------------------------------------------------------------- */
+
+/* The context as a global function has to name it, for every kernel: see bytes_global. */
+struct bpf_user_pt_regs_t {
+	struct pt_regs regs;
+};
+
+/* One step of the piece in hand. Returns 1 when there is more. */
+bytes_global int tls_streams_step(struct bpf_user_pt_regs_t *ctx)
+{
+	struct tls_frame frame = tls_frame((struct pt_regs *)ctx, 1);
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &frame);
+	struct shared_tls_key key = {};
+	struct source src = {};
+	struct streams *conn;
+	struct tls_flow *f;
+	struct side *s;
+	int out;
+
+	if (!call)
+		return 0;
+	out = tls_out(call);
+	key.ssl = call->ssl;
+	key.pid = call->pid;
+	src.user = call->buf;
+	f = bpf_map_lookup_elem(&tls_flows, &key);
+	if (!f)
+		return 0;
+	s = &f->flow.sides[out];
+	src.now_ns = s->cursor.now_ns;
+	conn = bpf_map_lookup_elem(&http2_tls_conns, &key);
+	if (!conn) { /* forgotten */
+		tls_new_streams(&key);
+		f->flow.common.guessing = 1;
+		if (!bytes_forget(f->flow.common.plain))
+			emit_gap(&f->flow.common, RECORD_GAP_FULL, (__u8)out, 0, src.now_ns);
+		return 0;
+	}
+	if (!streams_begins(&src, &f->flow.common, s, conn))
+		return 0;
+	return streams_follow(&src, &f->flow.common, s, conn);
+}
+
+/* What is left of the piece in hand is more than a run may look at. */
+static __always_inline void tls_streams_complex(const struct tls_call *call)
+{
+	struct shared_tls_key key = {.ssl = call->ssl, .pid = call->pid};
+	struct tls_flow *f = bpf_map_lookup_elem(&tls_flows, &key);
+	struct source src = {.now_ns = bpf_ktime_get_ns()};
+	struct side *s;
+
+	if (!f)
+		return;
+	s = &f->flow.sides[tls_out(call)];
+	tls_lose_streams(&src, &key, f, tls_out(call),
+			 streams_lost_for(RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off));
+}
+
+/* The same run, come here by tail call: steps of the piece in hand, then here again for more. */
+static __always_inline int tls_http2(struct pt_regs *ctx)
+{
+	struct tls_frame frame = tls_frame(ctx, 1);
+	struct tls_call *call;
+	int more = 1;
+	__u32 i;
+
+	BYTES_LOOP
+	for (i = 0; more && i < TAP_STEPS; i++)
+		more = tls_streams_step((struct bpf_user_pt_regs_t *)ctx);
+	if (more)
+		bpf_tail_call(ctx, &http2_tls_step, 0);
+	call = bpf_map_lookup_elem(&tls_calls, &frame);
+	if (!call)
+		return 0;
+	if (more)
+		tls_streams_complex(call);
+	tls_drop(&frame, call);
+	return 0;
+}
+
 static __always_inline struct shared_tls_key tls_key(struct pt_regs *ctx, __u64 known)
 {
 	struct shared_tls_key key = {.ssl = PT_REGS_PARM1(ctx), .pid = tls_pid(known)};
@@ -598,6 +768,20 @@ static __always_inline int tls_begin(struct pt_regs *ctx)
 	return 0;
 }
 
+/* If the connection F, which has ended, is one in HTTP/2. */
+static __always_inline void tls_end_streams(struct shared_tls_key *key, struct tls_flow *f)
+{
+	struct streams *conn = bpf_map_lookup_elem(&http2_tls_conns, key);
+	__u32 last;
+
+	if (!conn)
+		return;
+	last = conn->sides[FLOW_IN].last | conn->sides[FLOW_OUT].last; /* one of them asks */
+	if (last)
+		streams_forget(&f->flow.common, last);
+	bpf_map_delete_elem(&http2_tls_conns, key);
+}
+
 static __always_inline int tls_end(struct pt_regs *ctx)
 {
 	__u64 known = tls_cookies ? bpf_get_attach_cookie(ctx) : 0;
@@ -620,6 +804,7 @@ static __always_inline int tls_end(struct pt_regs *ctx)
 			emit_message_apart(&src, &f->flow.common, &f->flow.sides[i]);
 	}
 	emit_close(&f->flow.common, src.now_ns);
+	tls_end_streams(&key, f);
 	target = f->flow.common.target;
 	if (!bpf_map_delete_elem(&tls_flows, &key))
 		tls_count(target, -1);

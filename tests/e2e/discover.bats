@@ -25,8 +25,8 @@ discovered() {
   wait $payer
   echo "$output"
   [ "$status" = 0 ]
-  discovered alice 'sends over plain HTTP/1.1, TLS'
-  discovered bob 'receives over plain HTTP/1.1'
+  discovered alice 'sends over plain HTTP, TLS'
+  discovered bob 'receives over plain HTTP'
   discovered carol 'receives over TLS'
   # What is printed to be pasted is a configuration.
   { echo 'listen: none'; sed -n '/^targets:$/,$p' <<<"$output" | grep -E "^targets:|${BED_CGROUP##*/}/"; } >"$BED/c.yaml"

@@ -5,13 +5,20 @@
 //   node http2.js serve PORT [TLS]      answers ILP packets with a Fulfill, and anything else with JSON
 //   node http2.js forward PORT URL      forwards ILP packets to URL in HTTP/1.1, with the token of the bed's alice
 //   node http2.js send URL FILE [TLS]   POSTs FILE over one connection, every 50 ms, one line for each answer
+//   node http2.js burst URL FILE N [TLS] POSTs FILE so often over one connection, a hundred streams at a time, of
+//                                       two tokens in turns; prints how many were answered with a Fulfill
 //   node http2.js export URL [TLS]      exports a metric by OpenTelemetry's own exporter, every 200 ms
 //
 // TLS is a folder with ca.pem, server.pem and server.key.
 const { readFileSync } = require('fs')
 const http2 = require('http2')
 
-const FULFILL = Buffer.concat([Buffer.from([13, 33]), Buffer.alloc(32, 7), Buffer.from([0])])
+// The fulfillment of a Prepare of prepare_file is what its data begin with.
+function fulfill (packet) {
+  const { deserializeIlpPrepare, serializeIlpFulfill } = require('ilp-packet')
+  const { data } = deserializeIlpPrepare(packet)
+  return serializeIlpFulfill({ fulfillment: data.subarray(0, 32), data: Buffer.alloc(0) })
+}
 
 // reply(packet) makes, or promises, the answer to an ILP packet.
 function answer (stream, reply) {
@@ -26,7 +33,7 @@ function answer (stream, reply) {
   })
 }
 
-function serve (port, tls, reply = () => FULFILL) {
+function serve (port, tls, reply = fulfill) {
   const server = tls
     ? http2.createSecureServer({ key: readFileSync(`${tls}/server.key`), cert: readFileSync(`${tls}/server.pem`) })
     : http2.createServer()
@@ -50,6 +57,30 @@ function send (url, file, tls) {
   }, 50)
 }
 
+function burst (url, file, n, tls) {
+  const session = http2.connect(url, tls ? { ca: readFileSync(`${tls}/ca.pem`) } : {})
+  const body = readFileSync(file)
+  let sent = 0
+  let fulfilled = 0
+  let ended = 0
+  const next = () => {
+    if (sent === Number(n)) return
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/ilp',
+      'content-type': 'application/octet-stream',
+      authorization: `Bearer token-${sent++ % 2}`
+    })
+    stream.once('data', part => { fulfilled += part[0] === 13 })
+    stream.on('close', () => {
+      if (++ended === Number(n)) session.close(() => console.log('fulfilled', fulfilled))
+      next()
+    })
+    stream.end(body)
+  }
+  session.on('connect', () => { for (let i = 0; i < 100; i++) next() })
+}
+
 function exportMetrics (url, tls) {
   const { MeterProvider, PeriodicExportingMetricReader } = require('@opentelemetry/sdk-metrics')
   const { OTLPMetricExporter } = require('@opentelemetry/exporter-metrics-otlp-grpc')
@@ -65,4 +96,4 @@ function exportMetrics (url, tls) {
 }
 
 const [what, ...rest] = process.argv.slice(2)
-;({ serve, forward, send, export: exportMetrics })[what](...rest)
+;({ serve, forward, send, burst, export: exportMetrics })[what](...rest)

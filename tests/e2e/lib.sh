@@ -423,6 +423,11 @@ telltale_ready() {
   grep -q 'run: ready' "$BED/$1.log"
 }
 
+# telltale_follows_http2 NAME: waits until it does, which is a moment after it is ready.
+telltale_follows_http2() {
+  bed_wait 30 'HTTP/2 to be followed' grep -q 'HTTP/2 inside TLS is followed' "$BED/$1.log"
+}
+
 # telltale_stop NAME: ends it. Its truth file then contains everything that it saw.
 telltale_stop() {
   local listen

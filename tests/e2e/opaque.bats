@@ -106,7 +106,7 @@ stranger_beside() {
 }
 
 # http2_beside MAKE SCHEME CURL_OPTION...: alice's own server, made by MAKE, answers a Prepare in HTTP/2. That
-# is announced once, and none of her payments is counted as originated.
+# is what came in, and her payments still are her own.
 http2_beside() {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
@@ -115,14 +115,14 @@ http2_beside() {
   prepare_file "$BED/prepare"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
-  curl --silent --fail "${@:3}" --data-binary "@$BED/prepare" "$2://localhost:$port/"
-  bed_wait 20 'it to be known' grep -q 'forwards: never' "$BED/tt.log"
-  bed_wait 20 'it to be counted, once' test_metric 1 tt telltale_opaque_connections_total
-  [ "$(telltale_metric tt telltale_opaque_connections_total 'reason="http2"')" = 1 ]
+  telltale_follows_http2 tt
+  curl --silent --fail "${@:3}" --header 'Content-Type: application/octet-stream' --data-binary "@$BED/prepare" \
+    "$2://localhost:$port/"
+  bed_wait 20 'it to be counted' test_metric 1 tt telltale_exchanges_by_origin_total 'origin="received"'
   connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
-  bed_wait 20 'the payments to be seen' \
-    at_least 4 telltale_metric tt telltale_exchanges_by_origin_total 'origin="unknown"'
-  [ "$(telltale_metric tt transactions_total)" = 0 ]
+  bed_wait 20 'the payments to be counted' test_metric 4 tt transactions_total
+  [ "$(telltale_metric tt telltale_opaque_connections_total)" = 0 ]
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
   telltale_stop tt
 }
 
@@ -130,7 +130,7 @@ http2_beside() {
   stranger_beside http
 }
 
-@test "where the target itself takes ILP in HTTP/2, none of its payments is counted as its own" {
+@test "where the target itself takes ILP in HTTP/2, that came in, and its payments are counted as its own" {
   http2_beside createServer http --http2-prior-knowledge
 }
 

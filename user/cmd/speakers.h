@@ -14,9 +14,9 @@
 #define SPEAKERS_MAX 64 /* more are counted only */
 
 enum speaker_way {
-	SPEAKER_PLAIN = 1,  /* HTTP/1.1 */
-	SPEAKER_TLS = 2,    /* HTTP/1.1 in TLS that is read */
-	SPEAKER_HTTP2 = 4,  /* is not decoded */
+	SPEAKER_PLAIN = 1,  /* HTTP that is followed */
+	SPEAKER_TLS = 2,    /* the same in TLS that is read */
+	SPEAKER_HTTP2 = 4,  /* that is not followed, because it was open before */
 	SPEAKER_UNREAD = 8, /* TLS that is not read: whether it is ILP is not known */
 };
 

@@ -218,6 +218,8 @@ static bool take_gap(struct pipeline *p, const struct record_gap *r)
 static void take_close(struct pipeline *p, const struct record_flow_close *r)
 {
 	match_flow_close(p->match, r);
+	if (r->stream)
+		return;
 	doubts_close(p->doubts, r->head.target, DOUBT_UNREAD_LISTENER, r->flow.id, r->at_ns);
 }
 
@@ -359,6 +361,7 @@ static void tell(struct pipeline *p)
 	series_total(s, METRIC_UNMATCHED, 0, match.unmatched);
 	series_total(s, METRIC_REPEATED, 0, match.repeated);
 	series_total(s, METRIC_BAD_REQUESTS, 0, match.bad);
+	series_total(s, METRIC_NAMELESS, 0, match.nameless);
 	series_total(s, METRIC_UNATTRIBUTED, 0, p->unattributed);
 	series_total(s, METRIC_UNCONVERTED, 0, p->unconverted);
 	series_total(s, METRIC_SATURATED, 0, p->saturated);

@@ -247,6 +247,7 @@ static void open_exchange(struct match *m, const struct record_message *message,
 		table_index_add(&m->by_request, o, hash_request(e->target, o->request_id));
 	table_list_append(table_shares_of(&m->age, e->target), o);
 	m->stats.opened++;
+	m->stats.nameless += !!(message->flags & RECORD_NAMELESS);
 	m->ops->opened(m->context, e);
 }
 
@@ -519,7 +520,7 @@ void match_flow_close(struct match *m, const struct record_flow_close *close)
 	while (o) {
 		struct open *next = table_index_next(&m->by_flow, o);
 
-		if (is_on(o, &flow)) {
+		if (is_on(o, &flow) && (!close->stream || close->stream == o->stream)) {
 			leave_flow(m, o);
 			o->is_ending = 1;
 			o->ended_ns = close->at_ns;
@@ -527,7 +528,8 @@ void match_flow_close(struct match *m, const struct record_flow_close *close)
 		}
 		o = next;
 	}
-	numbers_forget(m->numbers, &flow);
+	if (!close->stream)
+		numbers_forget(m->numbers, &flow);
 }
 
 /* Are replies to O among the bytes that were missed? */

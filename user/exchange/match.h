@@ -58,6 +58,7 @@ struct match_stats {
 	uint64_t unmatched; /* replies that answered no Prepare seen */
 	uint64_t repeated;  /* asynchronous replies to what has been answered already */
 	uint64_t bad;       /* requests announced as ILP that hold no Prepare */
+	uint64_t nameless;  /* Prepares whose endpoint or token is not known: RECORD_NAMELESS */
 	uint64_t open;      /* exchanges open now */
 };
 
@@ -77,7 +78,8 @@ void match_free(struct match *m); /* closes nothing, forgets the key; accepts NU
 void match_set_clock(struct match *m, int64_t realtime_offset_ns);
 
 void match_message(struct match *m, const struct record_message *message);
-/* The flow ended: its open exchanges close at the next match_settle; asynchronous ones stay. */
+/* The flow, or one stream of it, ended: its open exchanges close at the next match_settle;
+ * asynchronous ones stay. */
 void match_flow_close(struct match *m, const struct record_flow_close *close);
 /* Bytes of a flow could not be read. */
 void match_gap(struct match *m, const struct record_gap *gap);

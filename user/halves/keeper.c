@@ -45,6 +45,7 @@
 #define END_MS       10000 /* for the daemon half: its last export, and one more when it reloads */
 #define LEFT_MS      8000  /* for a daemon half that is leaving, before the next probe half comes */
 #define SETTLE_TICKS 15    /* until all processes have been looked at again */
+#define SWEEP_TICKS  30    /* between two sweeps of what the programs remember */
 
 struct keeper {
 	const struct keeper_options *options;
@@ -201,6 +202,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	watch_clocks(k);
 	if (++k->ticks == SETTLE_TICKS)
 		probe_settle(k->probe);
+	if (k->ticks % SWEEP_TICKS == 0)
+		probe_sweep(k->probe);
 	talk_news(k->talk);
 }
 

@@ -203,7 +203,7 @@ _Static_assert(sizeof(struct wire_welcome) == 80, "wire_welcome");
 _Static_assert(sizeof(struct wire_target) == 24 + WIRE_NAME_MAX + WIRE_TEXT_MAX, "wire_target");
 _Static_assert(sizeof(struct wire_state) == 40 + 24 * PROGRAMS, "wire_state");
 _Static_assert(sizeof(struct wire_clocks) == 8 + WIRE_TEXT_MAX, "wire_clocks");
-_Static_assert(sizeof(struct wire_closed) == 8 + 32 * WIRE_CLOSES, "wire_closed");
+_Static_assert(sizeof(struct wire_closed) == 8 + 40 * WIRE_CLOSES, "wire_closed");
 _Static_assert(sizeof(struct wire_answer) == 56, "wire_answer");
 _Static_assert(sizeof(struct wire_unseen) == 56, "wire_unseen");
 

@@ -124,6 +124,8 @@
 	       "Asynchronous replies to what had been answered already") \
 	METRIC(BAD_REQUESTS, "telltale_bad_requests_total", SUM, OWN, NO_LOSS, \
 	       "Requests announced as ILP that hold no ILP packet") \
+	METRIC(NAMELESS, "telltale_http2_nameless_total", SUM, OWN, LOSS, \
+	       "Prepares over HTTP/2 whose endpoint or token was named before they were followed") \
 	METRIC(EVICTED, "telltale_evicted_total", SUM, OWN, BY_LABEL, \
 	       "Entries pushed out of a full table, by table") \
 	METRIC(UNATTRIBUTED, "telltale_unattributed_total", SUM, OWN, LOSS, \

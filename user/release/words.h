@@ -71,7 +71,7 @@
 	WORD(RING, "ring", LOSS, "records found no room in the ring") \
 	WORD(UNREAD_LISTENER, "unread_listener", LOSS, "it accepts connections that cannot be read") \
 	WORD(ENCODED, "encoded", LOSS, "a request came in with a Content-Encoding") \
-	WORD(HTTP2, "http2", LOSS, "it accepts ILP in HTTP/2, which is not decoded") \
+	WORD(HTTP2, "http2", LOSS, "it accepts ILP in HTTP/2 on a connection that is not followed") \
 	WORD(UNIX_LISTENER, "unix_listener", LOSS, \
 	     "it accepts connections on a Unix socket, which is not read") \
 	WORD(OTHER_CGROUP, "other_cgroup", LOSS, \
@@ -141,8 +141,9 @@
 	     "the process was gone before it could be found", \
 	     "the connection was gone, or others took too long to look up, before its owner was found") \
 	WORD(HTTP2, "http2", LOSS, "HTTP/2", "HTTP/2", \
-	     "ILP goes by in it, and is not decoded: let it speak HTTP/1.1", \
-	     "ILP goes by in HTTP/2, which is not decoded; let it speak HTTP/1.1") \
+	     "ILP goes by in it, not followed: no room, or open before", \
+	     "ILP goes by in HTTP/2 on connections that were open before it was followed, or that " \
+	     "there is no room to follow; let it connect anew") \
 	WORD(UPGRADED, "upgraded", LOSS, "other protocol", "Other protocol", \
 	     "after 101 or CONNECT the connection speaks something else", \
 	     "they went over from HTTP/1.1 to another protocol or to a tunnel, which is left alone; " \

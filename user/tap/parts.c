@@ -61,11 +61,16 @@ struct telltale_bpf *parts_open(void)
 /* Of the programs for sockets every other is in one half: then both take about as long. */
 static enum part part_of(const struct bpf_program *program, unsigned number)
 {
+	bool http2 = strstr(bpf_program__name(program), "http2") != NULL;
+
 	switch (bpf_program__type(program)) {
-	case BPF_PROG_TYPE_KPROBE:
+	case BPF_PROG_TYPE_KPROBE: return http2 ? PART_HTTP2_TLS : PART_TLS;
 	case BPF_PROG_TYPE_RAW_TRACEPOINT: return PART_TLS;
 	case BPF_PROG_TYPE_TRACING: return PART_WITNESS;
-	default: return number % 2 ? PART_SOCKETS_MORE : PART_SOCKETS;
+	default:
+		if (http2)
+			return PART_HTTP2;
+		return number % 2 ? PART_SOCKETS_MORE : PART_SOCKETS;
 	}
 }
 
@@ -73,8 +78,9 @@ static void set_ways(struct telltale_bpf *skel, enum uprobe_way way)
 {
 	const enum uprobe_when returns = way == UPROBE_SESSIONS ? UPROBE_SESSION : UPROBE_RETURN;
 	struct bpf_program *const both[] = {
-		skel->progs.tls_write,   skel->progs.tls_read,    skel->progs.tls_write_ex,
-		skel->progs.tls_read_ex, skel->progs.tls_stepped, skel->progs.tls_walked,
+		skel->progs.tls_write,         skel->progs.tls_read,    skel->progs.tls_write_ex,
+		skel->progs.tls_read_ex,       skel->progs.tls_stepped, skel->progs.tls_walked,
+		skel->progs.tls_http2_stepped,
 	};
 	struct bpf_program *const enter[] = {skel->progs.tls_write_enter,
 					     skel->progs.tls_read_enter};
@@ -176,6 +182,15 @@ static void *load(void *context)
 		let_go(j, skel);
 	telltale_bpf__destroy(skel);
 	return NULL;
+}
+
+int parts_load_one(struct telltale_bpf *maps, const struct load_plan *plan, enum uprobe_way way,
+		   enum part part, int *programs)
+{
+	struct job j = {.part = part, .maps = maps, .plan = plan, .way = way, .programs = programs};
+
+	load(&j);
+	return j.err;
 }
 
 static bool has(const struct load_plan *plan, enum part part)

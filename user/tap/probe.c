@@ -11,9 +11,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bpf/shared.h"
 #include "tap/namespaces.h"
+#include "tap/streams.h"
 #include "target/follow.h"
 
 _Static_assert(CONFIG_TARGETS_MAX == SHARED_TARGETS_MAX, "the programs number the same targets");
@@ -131,6 +133,7 @@ int probe_open_again(struct fdstore *store, const uint64_t *targets,
 		probe_try_filtered(p);
 	if (!again)
 		put_kept(p, &memory);
+	p->late = late_begin(p->skel, &p->plan, p->way);
 	*out = p;
 	return 0;
 }
@@ -175,6 +178,7 @@ void probe_close(struct probe *p)
 	probe_detach_execs(p);
 	probe_close_fd(&p->states);
 	detacher_free(p->detacher, DETACH_MS);
+	late_end(p->late);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->execs);
 	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
@@ -366,6 +370,11 @@ void probe_execs(struct probe *p, void (*each)(void *context, const struct recor
 size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max)
 {
 	return tls_flows_take(p->tls_flows, out, max);
+}
+
+void probe_sweep(struct probe *p)
+{
+	streams_sweep(p->skel, clock_mono_ns());
 }
 
 void probe_new_reader(struct probe *p)

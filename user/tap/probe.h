@@ -153,6 +153,9 @@ void probe_execs(struct probe *p, void (*each)(void *context, const struct recor
  */
 size_t probe_ended(struct probe *p, struct record_flow_close *out, size_t max);
 
+/* Forgets streams in HTTP/2 that nobody waits for any more. To be called every now and then. */
+void probe_sweep(struct probe *p);
+
 /* Somebody else reads the ring from now on, and knows no endpoint: each is announced again when it
  * is seen next. */
 void probe_new_reader(struct probe *p);

@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "bpf/decode/hpack_huffman.h"
 #include "tap/parts.h"
 
 /* A run that needs more steps goes on in the program of its kind. */
@@ -116,6 +117,9 @@ static int make_maps(struct probe *p, const struct siphash_key *hashes,
 	p->skel->rodata->ring_high_water = PROBE_RING_BYTES / 2;
 	p->skel->rodata->tls_share = p->tls_connections / targets;
 	p->skel->rodata->tls_reserve = reserve / targets;
+	hpack_huffman_fill((uint32_t *)p->skel->rodata->hpack_table);
+	p->skel->rodata->streams_share =
+		bpf_map__max_entries(p->skel->maps.http2_streams) / targets;
 	if (p->plan.tls)
 		choose_uprobes(p);
 	bpf_object__for_each_program(program, p->skel->obj)

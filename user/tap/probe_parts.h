@@ -16,6 +16,7 @@
 #include "bpf/telltale.skel.h"
 #include "tap/detacher.h"
 #include "tap/kept.h"
+#include "tap/late.h"
 #include "tap/load.h"
 #include "tap/probe.h"
 #include "tap/tls_flows.h"
@@ -43,6 +44,7 @@ struct probe {
 	struct load_plan plan;
 	size_t tls_connections;
 	struct tls_flows *tls_flows;
+	struct late *late; /* NULL: nothing is being loaded */
 	void (*each)(void *context, const struct record_exec *record); /* in probe_execs */
 	void *each_context;
 };

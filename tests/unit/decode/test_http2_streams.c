@@ -337,6 +337,50 @@ static void after_a_hole_no_field_is_taken_for_another(void **state)
 	assert_true(bed.d.messages[1].flags & RECORD_NAMELESS);
 }
 
+/* What is missed of a large body behind the packet's head, and before its end, is not wanted. */
+static void a_hole_in_a_large_body_costs_nothing(void **state)
+{
+	const size_t hole = 5000, from = 2000;
+
+	(void)state;
+	fresh();
+	put_request(1, true);
+	put_head(3, false, HEADED);
+	packet_len = http2_make_prepare(packet, 12000);
+	http2_put_frame(&asked, HTTP2_DATA, END, 3, packet, packet_len);
+	packet_len = http2_make_prepare(packet, 20);
+	put_request(5, false);
+	put_fulfill(3);
+	streams_bed_init(&bed, CLIENT, 0xff);
+	streams_bed_feed(&bed, FLOW_OUT, asked.at, from);
+	streams_bed_miss(&bed, FLOW_OUT, hole);
+	streams_bed_feed(&bed, FLOW_OUT, asked.at + from + hole, asked.len - from - hole);
+	streams_bed_feed(&bed, FLOW_IN, answered.at, answered.len);
+	assert_int_equal(bed.lost, 0);
+	assert_int_equal(gaps(), 0);
+	assert_int_equal(bed.d.len, 4);
+	assert_message(1, 3, RECORD_KIND_PREPARE);
+	assert_message(2, 5, RECORD_KIND_PREPARE);
+	assert_alice(2);
+	assert_message(3, 3, RECORD_KIND_FULFILL);
+}
+
+static void a_hole_in_a_body_that_reaches_its_end_is_a_gap(void **state)
+{
+	const size_t from = 2000;
+
+	(void)state;
+	fresh();
+	put_head(1, true, HEADED);
+	packet_len = http2_make_prepare(packet, 12000);
+	http2_put_frame(&asked, HTTP2_DATA, END, 1, packet, packet_len);
+	streams_bed_init(&bed, CLIENT, 0xff);
+	streams_bed_feed(&bed, FLOW_OUT, asked.at, from);
+	streams_bed_miss(&bed, FLOW_OUT, (__u32)(asked.len - from));
+	assert_int_equal(bed.lost, 1);
+	assert_int_equal(bed.d.gaps[RECORD_GAP_HOLE], 1);
+}
+
 static void a_full_table_is_a_gap_of_the_stream(void **state)
 {
 	(void)state;
@@ -377,6 +421,8 @@ int main(void)
 		cmocka_unit_test(an_encoded_body_is_a_gap_of_its_stream),
 		cmocka_unit_test(a_connection_in_the_middle_is_counted_without_a_name),
 		cmocka_unit_test(after_a_hole_no_field_is_taken_for_another),
+		cmocka_unit_test(a_hole_in_a_large_body_costs_nothing),
+		cmocka_unit_test(a_hole_in_a_body_that_reaches_its_end_is_a_gap),
 		cmocka_unit_test(a_full_table_is_a_gap_of_the_stream),
 		cmocka_unit_test(what_is_no_http2_is_lost),
 	};

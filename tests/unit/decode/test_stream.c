@@ -167,6 +167,23 @@ static void a_segment_without_a_place_is_refused_and_the_rest_is_read(void **sta
 	assert_int_equal(r.read + r.missed, 100 + places * 10 + 5);
 }
 
+/* As many bytes as an HTTP/2 receiver lets be under way, unless it asks for more. */
+static void behind_a_lost_segment_64_kib_are_kept(void **state)
+{
+	const uint32_t len = 1448, segments = 65536 / len + 1;
+	struct reassemble r;
+
+	(void)state;
+	reassemble_init(&r, 0);
+	for (uint32_t i = 1; i <= segments; i++)
+		reassemble_keep(&r, i * len, len);
+	assert_false(r.stream.refused);
+	reassemble_keep(&r, 0, len);
+	reassemble_settle(&r, 0);
+	assert_int_equal(r.read, (segments + 1) * len);
+	assert_int_equal(r.missed, 0);
+}
+
 static void places_are_not_taken_by_the_other_direction(void **state)
 {
 	struct reassemble r;
@@ -214,6 +231,7 @@ int main(void)
 		cmocka_unit_test(a_reset_behind_the_fin_misses_nothing),
 		cmocka_unit_test(an_end_out_of_reach_is_not_believed),
 		cmocka_unit_test(a_segment_without_a_place_is_refused_and_the_rest_is_read),
+		cmocka_unit_test(behind_a_lost_segment_64_kib_are_kept),
 		cmocka_unit_test(places_are_not_taken_by_the_other_direction),
 		cmocka_unit_test(any_order_of_segments_on_two_cpus_gives_the_stream),
 	};

@@ -117,7 +117,7 @@ static const struct entry {
 	{METRIC_OPAQUE, OPAQUE_UNKNOWN_OWNER, 5, "tls-unknown-owner", true, "opaque.tls-unknown-owner",
 	 "TLS owner?", "TLS owner unknown", "the process was gone before it could be found"},
 	{METRIC_OPAQUE, OPAQUE_HTTP2, 6, "http2", true, "opaque.http2",
-	 "HTTP/2", "HTTP/2", "ILP goes by in it, and is not decoded: let it speak HTTP/1.1"},
+	 "HTTP/2", "HTTP/2", "ILP goes by in it, not followed: no room, or open before"},
 	{METRIC_OPAQUE, OPAQUE_UPGRADED, 7, "upgraded", true, "opaque.upgraded",
 	 "other protocol", "Other protocol", "after 101 or CONNECT the connection speaks something else"},
 	{METRIC_OPAQUE, OPAQUE_UNIX, 8, "unix", true, "opaque.unix", "Unix socket", "Unix socket",

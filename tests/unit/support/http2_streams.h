@@ -270,7 +270,8 @@ static inline void streams_bed_feed_until_lost(struct streams_bed *b, enum flow_
 static inline void streams_bed_miss(struct streams_bed *b, enum flow_direction dir, __u32 bytes)
 {
 	decode_current = &b->d;
-	if (streams_miss(&b->conn.sides[dir], bytes))
+	streams_bed_current = b;
+	if (streams_miss(&b->d.flow.common, &b->d.flow.sides[dir], &b->conn.sides[dir], bytes))
 		return;
 	b->lost++;
 	emit_gap(&b->d.flow.common, RECORD_GAP_HOLE, dir, bytes, 1);
