@@ -203,11 +203,22 @@ void *table_list_next(const struct table_list *l, const void *entry)
 
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset)
 {
-	for (size_t i = 0; i < TABLE_SHARES; i++)
-		table_list_init(&s->lists[i], t, place_offset);
+	s->table = t;
+	s->place = place_offset;
 }
 
 struct table_list *table_shares_of(struct table_shares *s, unsigned target)
+{
+	unsigned i = target % TABLE_SHARES;
+
+	if (!s->lists[i].table)
+		table_list_init(&s->lists[i], s->table, s->place);
+	if (i >= s->len)
+		s->len = i + 1;
+	return &s->lists[i];
+}
+
+const struct table_list *table_shares_see(const struct table_shares *s, unsigned target)
 {
 	return &s->lists[target % TABLE_SHARES];
 }
@@ -216,7 +227,7 @@ struct table_list *table_shares_longest(struct table_shares *s, unsigned target)
 {
 	struct table_list *longest = table_shares_of(s, target);
 
-	for (size_t i = 0; i < TABLE_SHARES; i++) {
+	for (size_t i = 0; i < s->len; i++) {
 		if (s->lists[i].len > longest->len)
 			longest = &s->lists[i];
 	}

@@ -61,10 +61,13 @@ struct table_list {
 
 /* A table's entries, in one list for each target. When the table is full, the target with the most
  * entries loses one. So a flood in one cgroup does not push out entries of another that keeps to
- * its share. */
-#define TABLE_SHARES 64
+ * its share. A list is made when it is asked for first: few targets take little memory and time. */
+#define TABLE_SHARES 256
 
 struct table_shares {
+	struct table *table;
+	size_t place;
+	unsigned len; /* lists that were made, or stand before one that was */
 	struct table_list lists[TABLE_SHARES];
 };
 
@@ -105,9 +108,12 @@ void table_list_remove(struct table_list *l, void *entry);
 void *table_list_first(const struct table_list *l);
 void *table_list_next(const struct table_list *l, const void *entry);
 
+/* S is zeroed memory. */
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset);
 /* The list of TARGET, which is below TABLE_SHARES. */
 struct table_list *table_shares_of(struct table_shares *s, unsigned target);
+/* The same to read only; one that was not made yet is empty. All from S->len on are. */
+const struct table_list *table_shares_see(const struct table_shares *s, unsigned target);
 /* The list that must lose an entry so that TARGET can add one: the longest, or TARGET's own when no
  * other is longer. Never NULL; empty only when all are. */
 struct table_list *table_shares_longest(struct table_shares *s, unsigned target);
