@@ -23,9 +23,12 @@
  * it takes some milliseconds to load its libraries, and some more to speak TLS. */
 #define FIRST_LOOKS 11
 #define FIRST_NS    (2 * NS_PER_MS)
-/* After that so often; and closely, whatever it looks like, so often. */
+/* After that so often; and closely, whatever it looks like, so often: where a library could not be
+ * attached to, or else, as that is most of the work. */
 #define AGAIN_NS (10000 * NS_PER_MS)
-#define CLOSE_NS (60000 * NS_PER_MS)
+#define MANY     1000 /* processes; where there are N times as many, looks are N times as seldom */
+#define RETRY_NS (60000 * NS_PER_MS)
+#define CLOSE_NS (300000 * NS_PER_MS)
 /* How long one that has ended is remembered: until its last records have come through the ring. */
 #define REMEMBER_NS (2000 * NS_PER_MS)
 /* All targets together have one part in so many of the time for looks; one may be so much ahead;
@@ -33,6 +36,7 @@
 #define LOOK_SHARE 10
 #define AHEAD_NS   (100 * NS_PER_MS)
 #define STALL_NS   (25 * NS_PER_MS)
+#define LIST_NS    (10 * NS_PER_MS) /* ... of which so much for listing targets */
 #define START_NS   (2000 * NS_PER_MS)
 #define PUT_OFF_NS (50 * NS_PER_MS)
 
@@ -82,11 +86,12 @@ struct processes {
 	struct table_index by_pid;
 	struct table_shares lists[LISTS];
 	size_t libraries_len, libraries_max; /* attached to */
+	unsigned listed;                     /* targets, of the scan that goes on */
 	unsigned target;                     /* while its processes are listed */
 	unsigned first;                      /* whose turn it is to be looked at first */
-	uint64_t due_ns;                     /* when the next look is due */
-	int timer;                           /* runs out then */
-	bool full;                           /* said so already */
+	uint64_t due_ns; /* when the next look is due that does not wait for a scan */
+	int timer;       /* runs out then */
+	bool full;       /* said so already */
 	struct of_target *of;
 };
 
@@ -100,6 +105,7 @@ struct processes *processes_new(struct probe *probe, const struct target *target
 	ps->probe = probe;
 	ps->targets = targets;
 	ps->targets_len = targets_len;
+	ps->listed = (unsigned)targets_len;
 	ps->libraries_max = probe_tls_max(probe);
 	ps->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	ps->cache = tlslib_cache_new();
@@ -350,11 +356,29 @@ static void look_at(struct processes *ps, struct process *p)
 /* --- any look ---------------------------------------------------------------------------------
  */
 
-static uint64_t wait_of(const struct process *p)
+static uint64_t wait_of(const struct processes *ps, const struct process *p)
 {
 	if (p->state == PROCESS_TAPPED || p->looks >= FIRST_LOOKS)
-		return AGAIN_NS;
+		return ps->table.used > MANY ? AGAIN_NS * ps->table.used / MANY : AGAIN_NS;
 	return (uint64_t)FIRST_NS << p->looks;
+}
+
+/* A later look finds the cause to wait for the next scan. */
+static void note_due(struct processes *ps, const struct process *p)
+{
+	if (wait_of(ps, p) < AGAIN_NS && p->due_ns < ps->due_ns)
+		ps->due_ns = p->due_ns;
+}
+
+/* Is it as it was? Where the kernel tells of programs that begin, its size alone says so, which is
+ * half the work. */
+static bool is_unchanged(const struct processes *ps, const struct process *p, uint64_t now)
+{
+	unsigned long long size;
+
+	return p->state && !p->gone_ns && now < p->close_ns && probe_sees_execs(ps->probe) &&
+	       probe_pids_are_ours(ps->probe) && !probe_harms_filtered(ps->probe) &&
+	       procfs_size(p->pid, &size) && size == p->size;
 }
 
 static void check(struct processes *ps, struct process *p)
@@ -362,11 +386,13 @@ static void check(struct processes *ps, struct process *p)
 	unsigned long long size = 0;
 	struct procfs_identity id;
 	uint64_t now = clock_mono_ns();
-	bool there = procfs_look(p->pid, &id, &size);
+	bool same = is_unchanged(ps, p, now), there = same || procfs_look(p->pid, &id, &size);
 
-	p->due_ns = now + wait_of(p);
+	p->due_ns = now + wait_of(ps, p);
 	p->looks++;
-	if (!there || p->gone_ns) /* the next listing does not have it, or has it again */
+	if (same)
+		relist(ps, p, p->target);
+	if (same || !there || p->gone_ns) /* the next listing does not have it, or has it again */
 		return;
 	if (p->state && !procfs_same(&p->identity, &id)) {
 		p->state = PROCESS_NEW;
@@ -380,8 +406,8 @@ static void check(struct processes *ps, struct process *p)
 		spare(ps, p); /* a filter that it gave itself late */
 	} else if (!p->state || size != p->size || now >= p->close_ns) {
 		p->size = size;
-		p->close_ns = now + CLOSE_NS;
 		look_at(ps, p);
+		p->close_ns = now + (p->state == PROCESS_UNATTACHED ? RETRY_NS : CLOSE_NS);
 	} else {
 		relist(ps, p, p->target);
 	}
@@ -415,7 +441,7 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 		if (p->target != target || p->gone_ns)
 			continue;
 		if (p->due_ns > begun) {
-			ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
+			note_due(ps, p);
 			continue;
 		}
 		if (begun >= until_ns || !may_look(ps, target, begun)) {
@@ -423,12 +449,27 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 			return;
 		}
 		check(ps, p);
-		ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
+		note_due(ps, p);
 		spent = clock_thread_ns() - used;
 		ps->of[target].left_ns -= (int64_t)spent;
 		used += spent;
 		begun = clock_mono_ns();
 	}
+}
+
+static bool is_listing(const struct processes *ps)
+{
+	return ps->listed < ps->targets_len;
+}
+
+/* Is there a target whose time is used up, or that was not listed yet? */
+static bool has_put_off(const struct processes *ps)
+{
+	for (unsigned i = 0; i < ps->targets_len; i++) {
+		if (ps->of[i].soon)
+			return true;
+	}
+	return is_listing(ps);
 }
 
 /* What there was no time for waits a while. */
@@ -441,6 +482,8 @@ static void set_timer(const struct processes *ps)
 		wait = ps->due_ns - now < AGAIN_NS ? ps->due_ns - now : AGAIN_NS;
 	else if (ps->due_ns)
 		wait = 1;
+	if (wait > PUT_OFF_NS && has_put_off(ps))
+		wait = PUT_OFF_NS;
 	at.it_value.tv_sec = (time_t)(wait / NS_PER_S);
 	at.it_value.tv_nsec = (long)(wait % NS_PER_S);
 	timerfd_settime(ps->timer, 0, &at, NULL);
@@ -549,11 +592,21 @@ static void list_target(struct processes *ps, unsigned target)
 		miss_of(ps, list, target, of->listed_ns);
 }
 
+/* Some more targets of the scan. */
+static void list_more(struct processes *ps)
+{
+	uint64_t until = clock_mono_ns() + LIST_NS;
+
+	while (is_listing(ps) && clock_mono_ns() < until)
+		list_target(ps, ps->listed++);
+}
+
 void processes_scan(struct processes *ps)
 {
-	for (unsigned i = 0; i < ps->targets_len; i++)
-		list_target(ps, i);
-	look_around(ps, STALL_NS);
+	if (!is_listing(ps))
+		ps->listed = 0;
+	list_more(ps);
+	look_around(ps, STALL_NS - LIST_NS);
 }
 
 void processes_start(struct processes *ps)
@@ -598,7 +651,7 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 		check(ps, p);
 		ps->of[target].left_ns -= (int64_t)(clock_thread_ns() - used);
 	}
-	ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
+	note_due(ps, p);
 	set_timer(ps);
 }
 
@@ -619,10 +672,12 @@ void processes_scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns
 {
 	if (target >= ps->targets_len || seen_ns < ps->of[target].listed_ns)
 		return;
-	if (may_look(ps, target, clock_mono_ns()))
+	if (may_look(ps, target, clock_mono_ns())) {
 		scan_closely(ps, target);
-	else
-		ps->of[target].soon = true;
+		return;
+	}
+	ps->of[target].soon = true;
+	set_timer(ps);
 }
 
 void processes_catch_up(struct processes *ps)
@@ -633,18 +688,12 @@ void processes_catch_up(struct processes *ps)
 		if (ps->of[i].soon && may_look(ps, i, clock_mono_ns()))
 			scan_closely(ps, i);
 	}
+	list_more(ps);
 	(void)!read(ps->timer, &ran_out, sizeof(ran_out));
 	if (clock_mono_ns() >= ps->due_ns)
-		look_around(ps, STALL_NS);
-}
-
-bool processes_has_put_off(const struct processes *ps)
-{
-	for (unsigned i = 0; i < ps->targets_len; i++) {
-		if (ps->of[i].soon)
-			return true;
-	}
-	return false;
+		look_around(ps, STALL_NS - LIST_NS);
+	else
+		set_timer(ps);
 }
 
 int processes_fd(const struct processes *ps)
