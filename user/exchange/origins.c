@@ -296,6 +296,7 @@ void origins_opened(struct origins *o, struct exchange *e)
 	e->order = ++o->order;
 	e->origin = ORIGIN_UNKNOWN;
 	e->doubt = DOUBT_CAUSES;
+	e->condition_slot = 0;
 	if (!has_own_condition(e))
 		return;
 	c = find(o, e);
@@ -307,6 +308,7 @@ void origins_opened(struct origins *o, struct exchange *e)
 	}
 	if (!c)
 		c = remember(o, e);
+	e->condition_slot = c->node.slot;
 	if (!is_open(c))
 		move_to(o, c, QUEUE_NONE);
 	c->open[direction(e)]++;
@@ -336,9 +338,12 @@ bool origins_remembers(const struct origins *o, unsigned target)
 /* The condition that E was opened in, or NULL when that was forgotten since. */
 static struct condition *own(const struct origins *o, const struct exchange *e)
 {
-	struct condition *c = find(o, e);
+	struct condition *c = table_at(&o->conditions, e->condition_slot);
 
-	return c && e->order >= c->first_order ? c : NULL;
+	return c && !c->superseded && c->condition == e->condition && c->target == e->target &&
+			       e->order >= c->first_order
+		       ? c
+		       : NULL;
 }
 
 static void hold(struct origins *o, struct condition *c, const struct exchange *e)

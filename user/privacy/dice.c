@@ -109,16 +109,61 @@ static inline uint64_t one_of(struct dice *d, uint32_t bound)
 	return bound <= 1u << 8 ? uniform_narrow(d, 1, bound) : dice_uniform(d, bound);
 }
 
+/* As first_tail, for a fraction whose first digit, DIGIT, does not decide. The digit and a part of
+ * the next one make 256/3! = 42 2/3, 256/4! = 10 2/3, 256/5! = 2 2/15 and 256/6! = 16/45. */
+static uint32_t first_tail_further(struct dice *d, uint32_t digit)
+{
+	uint32_t k = 7;
+
+	switch (digit) {
+	case 42: return is_below(d, 2, 3) ? 4 : 3;
+	case 10: return is_below(d, 2, 3) ? 5 : 4;
+	case 2: return is_below(d, 2, 15) ? 6 : 5;
+	case 1: return 6;
+	default: break;
+	}
+	if (!is_below(d, 16, 45))
+		return 6;
+	while (!one_of(d, k))
+		k++;
+	return k;
+}
+
+/*
+ * Coins of probability 1/K are thrown for K = 2, 3, …: the first K whose coin fails. All coins up
+ * to K succeed with probability 1/K!, as a random fraction is below 1/K!. So one fraction stands
+ * for all coins. Its first digit to base 256 nearly always decides.
+ */
+ALWAYS_INLINE uint32_t first_tail(struct dice *d)
+{
+	uint32_t digit = (uint32_t)draw_bytes(d, 1);
+
+	if (digit >= 128)
+		return 2;
+	if (digit > 42)
+		return 3;
+	if (digit > 10 && digit < 42)
+		return 4;
+	if (digit > 2 && digit < 10)
+		return 5;
+	return first_tail_further(d, digit);
+}
+
 /*
  * True with probability exp(-n/m), for n <= m. For K = 1, 2, … a coin of probability n/(m K) is
  * thrown until it fails; the result is whether that K is odd. The coin is thrown as two: one of
  * probability n/m and one of 1/K.
  */
-static bool bernoulli_exp_fraction(struct dice *d, uint64_t n, uint64_t m)
+ALWAYS_INLINE bool bernoulli_exp_fraction(struct dice *d, uint64_t n, uint64_t m)
 {
-	uint32_t k = 1;
+	uint32_t k = 2, tail;
 
-	while ((n == m || is_below(d, n, m)) && (k == 1 || !one_of(d, k)))
+	if (n != m && !is_below(d, n, m))
+		return true;
+	tail = first_tail(d);
+	if (n == m)
+		return tail & 1;
+	while (k < tail && is_below(d, n, m))
 		k++;
 	return k & 1;
 }
