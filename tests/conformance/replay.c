@@ -185,19 +185,32 @@ static bool replay_both(void)
 	return replay(true) && replay(false);
 }
 
-/* In the format of tests/fuzz/fuzz_http1.c; fuzz_llhttp.c needs the size of the pieces before
- * it. */
-static void write_input(const char *folder, const char *target, const char *front)
+static FILE *new_input(const char *folder, const char *target)
 {
 	const char *name = strrchr(k.path, '/') ? strrchr(k.path, '/') + 1 : k.path;
 	char path[4096];
-	bool request = true;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s/%s", folder, target, name);
 	f = fopen(path, "we");
 	if (!f)
 		err(2, "%s", path);
+	return f;
+}
+
+static void end_input(FILE *f)
+{
+	if (ferror(f) | fclose(f))
+		errx(2, "cannot write an input of %s", k.path);
+}
+
+/* In the format of tests/fuzz/fuzz_http1.c; fuzz_llhttp.c needs the size of the pieces before
+ * it. */
+static void write_input(const char *folder, const char *target, const char *front)
+{
+	FILE *f = new_input(folder, target);
+	bool request = true;
+
 	fwrite(front, 1, *target == 'l', f);
 	for (size_t i = 0; i < k.segments_len; i++) {
 		const struct case_segment *s = &k.segments[i];
@@ -207,16 +220,49 @@ static void write_input(const char *folder, const char *target, const char *fron
 		request = s->request;
 		fwrite(k.bytes + s->from, 1, s->len, f);
 	}
-	if (ferror(f) | fclose(f))
-		errx(2, "cannot write %s", path);
+	end_input(f);
+}
+
+/* Writes the bytes of one end, without a client's preface. Returns how many these are. */
+static size_t write_end(FILE *f, bool request)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < k.segments_len; i++) {
+		const struct case_segment *s = &k.segments[i];
+		size_t skip = i ? 0 : strlen(FRAMES_PREFACE);
+
+		if (s->request != request)
+			continue;
+		fwrite(k.bytes + s->from + skip, 1, s->len - skip, f);
+		len += s->len - skip;
+	}
+	return len;
+}
+
+/* In the format of tests/fuzz/fuzz_http2_streams.c. */
+static void write_frames(const char *folder)
+{
+	FILE *f = new_input(folder, "http2_streams");
+	size_t asked;
+
+	fwrite("\0", 1, 2, f);
+	asked = write_end(f, true);
+	write_end(f, false);
+	rewind(f);
+	fputc((int)(asked >> 8 & 0xff), f);
+	fputc((int)(asked & 0xff), f);
+	end_input(f);
 }
 
 static int write_inputs(const char *folder, char **paths, int len)
 {
 	for (int i = 0; i < len; i++) {
 		case_load(&k, paths[i]);
-		if (k.http2)
+		if (k.http2) {
+			write_frames(folder);
 			continue;
+		}
 		write_input(folder, "http1", "");
 		write_input(folder, "llhttp", i % 2 ? "\x2f" : "");
 	}
