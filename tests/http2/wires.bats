@@ -55,6 +55,24 @@ load wires
   counted sent="$client" received="$server"
 }
 
+@test "curl, by Upgrade: what asked for it is the first stream" {
+  needs_wire go
+  workload 60
+  go_serves
+  curl_sends http --http2
+  both_ends
+  counted sent="$client" received="$server"
+}
+
+@test "curl, by Upgrade of a request without ILP" {
+  needs_wire go
+  workload 60
+  go_serves
+  curl_sends http --http2 get
+  both_ends
+  counted sent="$client" received="$server"
+}
+
 @test "Go to Go, h2c by prior knowledge" {
   needs_wire go
   workload 700
