@@ -4,9 +4,9 @@
  * that carry ILP the packet's head (RFC 9112).
  *
  * In: bytes in order, in pieces of any size, through source_load. Out: message.ready after a step
- * that ended a message that matters: a request announced as ILP, or the final answer to one. The
- * caller takes it (http1_take) before the next step. Everything else is followed only so far that
- * the next message is found.
+ * that ended a message that matters: a POST that is a Prepare or is announced as ILP, or the final
+ * answer to one. The caller takes it (http1_take) before the next step. Everything else is followed
+ * only so far that the next message is found.
  *
  * http1_step does one piece of work: one window of header lines, with the body where the window
  * holds all of it, or one fragment of a body, or one chunk-size line. Steps are small because the
@@ -65,6 +65,7 @@ static __always_inline int http1_asks(const struct flow_common *c, const struct 
  * anyone wants to know. */
 static __always_inline void http1_finish(struct flow_common *c, struct side *s, int cut)
 {
+	struct http1 *h = &s->http1;
 	struct message *m = &s->message;
 	__u8 kind = RECORD_KIND_NONE;
 
@@ -77,6 +78,12 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 	} else if (m->head.request || (m->head.status == 200 && m->body_len)) {
 		kind = RECORD_KIND_BAD;
 	}
+	/* Connectors take a Prepare for one whatever its Content-Type says; of other requests that
+	 * are not announced as ILP nobody wants to know. */
+	if (m->head.request && !h->framing.typed && kind != RECORD_KIND_PREPARE) {
+		kind = RECORD_KIND_BAD;
+		m->head.wanted = 0;
+	}
 	if (cut)
 		m->head.flags |= RECORD_CUT;
 	if (m->head.request && kind >= RECORD_KIND_PREPARE)
@@ -85,9 +92,10 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 		c->spoken = 1;
 	if (m->head.request && kind == RECORD_KIND_BAD)
 		c->wanted &= ~(1ULL << (m->stream & 63));
+	h->framing.typed |= kind >= RECORD_KIND_PREPARE;
 	m->kind = kind;
 	m->ready = m->head.wanted && (m->stream || kind >= RECORD_KIND_PREPARE);
-	http1_reset(&s->http1, PHASE_START);
+	http1_reset(h, PHASE_START);
 }
 
 /* A request's head is complete: it is the next exchange of its connection. */
@@ -105,7 +113,7 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	}
 	if (c->guessing)
 		m->head.flags |= RECORD_UNSURE;
-	m->head.wanted = m->head.wanted && h->framing.typed;
+	m->head.wanted &= h->framing.typed | !h->framing.encoded;
 	m->stream = ++c->requests;
 	bit = 1ULL << (m->stream & 63);
 	c->wanted = m->head.wanted ? c->wanted | bit : c->wanted & ~bit;
