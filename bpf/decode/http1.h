@@ -197,6 +197,8 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 		return HTTP1_LOST;
 	if (h->framing.seen & 1 << SPAN_LENGTH && !h->framing.sized)
 		return HTTP1_LOST;
+	if (m->head.request && !c->unsure && c->requests - c->answers >= FLOW_PIPELINED_MAX)
+		return HTTP1_LOST;
 	if (h->framing.seen & 1 << SPAN_CODING && !h->framing.chunked) {
 		if (m->head.request)
 			return HTTP1_LOST;
