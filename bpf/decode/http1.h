@@ -383,22 +383,18 @@ bytes_function int http1_opens(__u64 word, __u32 len)
 	return opens;
 }
 
-/* The same behind one or two blank lines, which some clients send (RFC 9112, 2.2). The PROXY
- * protocol begins with two as well, and has no letter behind them. */
+/* The same behind blank lines, which some clients send (RFC 9112, 2.2); where there are more of
+ * them than fit into WORD, a request is expected. The PROXY protocol begins with two as well, and
+ * has no letter behind them. */
 bytes_function int http1_opens_late(__u64 word, __u32 len)
 {
-	__u32 skip = 0;
-	__u8 first;
-	int opens;
+	__u64 other = bytes_other(word, '\r') & bytes_other(word, '\n');
+	__u32 skip = bytes_index(other);
+	__u8 first = (__u8)(word >> (skip & 7) * 8);
+	int opens = skip && len > skip && first >= 'A' && first <= 'Z';
 
-	if ((__u8)word == '\n')
-		skip = 1;
-	if ((__u16)word == ('\r' | '\n' << 8))
-		skip = 2;
-	if ((__u32)word == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24))
-		skip = 4;
-	first = (__u8)(word >> skip * 8);
-	opens = skip && len > skip && first >= 'A' && first <= 'Z';
+	if (!other)
+		opens = len >= 8;
 	bytes_pin(opens);
 	return opens;
 }
@@ -408,6 +404,25 @@ bytes_function int http1_opens_late(__u64 word, __u32 len)
 static __always_inline int http1_may_open(__u64 word)
 {
 	return (word & 0xe0e0) == 0x4040 || (__u8)word == '\r' || (__u8)word == '\n';
+}
+
+/*
+ * The PROXY protocol: proxies put a line (version 1) or a binary header (2) in front of a
+ * connection's first request, to say from where it comes. WORD and MORE are the connection's first
+ * 16 bytes. Returns 0 when it is none, 1 for a line, which http1_classify passes over, else the
+ * bytes of the header.
+ */
+#define HTTP1_PROXY_HEADER BYTES_WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q')
+#define HTTP1_PROXY_FIXED  16
+
+static __always_inline __u32 http1_proxy(__u64 word, __u64 more)
+{
+	if (http1_is_proxy(word))
+		return 1;
+	if (word != HTTP1_PROXY_HEADER ||
+	    bytes_low(more, 4) != BYTES_WORD('U', 'I', 'T', '\n', 0, 0, 0, 0))
+		return 0;
+	return HTTP1_PROXY_FIXED + ((__u32)(more >> 48 & 0xff) << 8 | (__u32)(more >> 56));
 }
 
 /* May an answer begin with WORD? */

@@ -424,7 +424,10 @@ static void any_request_may_be_the_first(void)
 	static const char *const fronts[] = {
 		"\r\n",
 		"\r\n\r\n",
+		"\r\n\r\n\r\n",
+		"\r\n\r\n\r\n\r\n\r\n",
 		"\n",
+		"\n\n",
 		GET,
 		GET GET,
 		"\r\n" GET,
@@ -443,6 +446,84 @@ static void any_request_may_be_the_first(void)
 		pair_close(p);
 	}
 	came("a POST behind blank lines or other requests in its segment is read", n, n, 0);
+}
+
+/* As ask, behind the LEN bytes FRONT. */
+static void ask_behind(struct pair p, const void *front, size_t len, uint64_t amount)
+{
+	struct message m;
+
+	say_prepare(&m, "", amount);
+	memmove(m.bytes + len, m.bytes, m.len);
+	memcpy(m.bytes, front, len);
+	m.len += len;
+	pass(p.asks, p.answers, &m);
+}
+
+static void a_proxy_may_say_where_it_comes_from(void)
+{
+	static const char line[] = "PROXY TCP4 192.0.2.7 192.0.2.1 40321 3002\r\n";
+	static const char header[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f"
+				     "four\nfourPOST /";            /* addresses and more */
+	static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0"; /* and the 0 behind it */
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} fronts[] = {
+		{line, sizeof(line) - 1},
+		{header, sizeof(header) - 1},
+		{local, sizeof(local)},
+	};
+	struct message m;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+		struct pair p = pair_plain();
+
+		ask_behind(p, fronts[i].bytes, fronts[i].len, ++n);
+		answer(p, "");
+		ask(p, "", ++n);
+		answer(p, "");
+		pair_close(p);
+		p = pair_plain();
+		memcpy(m.bytes, fronts[i].bytes, fronts[i].len);
+		m.len = fronts[i].len;
+		pass(p.asks, p.answers, &m);
+		ask(p, "", ++n);
+		answer(p, "");
+		pair_close(p);
+	}
+	came("a request behind what a proxy says of its connection is read, in its segment or not",
+	     n, n, 0);
+}
+
+static void so_it_is_in_an_early_segment(void)
+{
+	static const char *const fronts[] = {"\r\n", GET,
+					     "PROXY TCP4 192.0.2.7 192.0.2.1 4 3002\r\n"};
+	size_t n = sizeof(fronts) / sizeof(fronts[0]);
+	struct sockaddr_storage address;
+	int listener = listen_on(AF_INET, &address);
+	struct message m;
+	uint8_t sink[2000];
+
+	set(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, 30);
+	for (size_t i = 0; i < n; i++) {
+		struct pair p = {.asks = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+
+		must(!connect(p.asks, (void *)&address, sizeof(struct sockaddr_in)), "connect");
+		say_prepare(&m, fronts[i], i + 1);
+		must(send(p.asks, m.bytes, m.len, MSG_NOSIGNAL) == (ssize_t)m.len, "a request");
+		p.answers = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		must(recv(p.answers, sink, m.len, MSG_WAITALL) == (ssize_t)m.len, "the request");
+		if (strstr(fronts[i], "GET"))
+			say(p, false, OK);
+		answer(p, "");
+		pair_close(p);
+	}
+	close(listener);
+	came("so is one in the segment that completes the handshake, which the listener waited for",
+	     n, n, 0);
 }
 
 static void a_connection_may_have_many_plain_requests(void)
@@ -618,6 +699,8 @@ int main(int argc, char **argv)
 	a_request_in_the_syn();
 	a_deferred_request_is_read_before_its_answer();
 	any_request_may_be_the_first();
+	a_proxy_may_say_where_it_comes_from();
+	so_it_is_in_an_early_segment();
 	a_connection_may_have_many_plain_requests();
 	answers_are_paired_by_evidence();
 	attached_in_the_middle_is_unsure();
