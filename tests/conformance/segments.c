@@ -15,12 +15,14 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/tcp.h>
@@ -176,6 +178,17 @@ static void answer(struct pair p, const char *front)
 	pass(p.answers, p.asks, &m);
 }
 
+static void say(struct pair p, bool asks, const char *text)
+{
+	struct message m;
+
+	m.len = (size_t)snprintf((char *)m.bytes, sizeof(m.bytes), "%s", text);
+	pass(asks ? p.asks : p.answers, asks ? p.answers : p.asks, &m);
+}
+
+#define GET "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
 /* --- what came out --------------------------------------------------------------------------- */
 
 static void take_message(const struct record_message *m)
@@ -252,6 +265,60 @@ static void options_come_before_tcp(void)
 	answer(p, "");
 	pair_close(p);
 	came("IPv6 options before TCP, of one kind and of two, hide nothing", 2, 2, 0);
+}
+
+#define BIG_BODY 150000
+
+/* COUNT bytes from FROM to TO, which reads them. */
+static void pass_big(int from, int to, uint8_t *bytes, size_t count)
+{
+	must(send(from, bytes, count, MSG_NOSIGNAL) == (ssize_t)count &&
+		     recv(to, bytes, count, MSG_WAITALL) == (ssize_t)count,
+	     "many bytes over loopback");
+}
+
+static bool loopback_takes_big(void)
+{
+	static const char *const words[] = {"ip",           "link",         "set",
+					    "lo",           "gso_max_size", "400000",
+					    "gro_max_size", "400000",       NULL};
+	int status;
+	pid_t pid;
+
+	return !posix_spawnp(&pid, words[0], NULL, NULL, (char *const *)words, environ) &&
+	       waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* A long POST that is none of ours, and a Prepare behind it, in one call: once the windows have
+ * grown, more than 64 KiB of them leave as one (BIG TCP), and say so in a jumbo option. */
+static void more_than_64_kib_may_come_as_one(void)
+{
+	static uint8_t bytes[BIG_BODY + 4000];
+	struct message m;
+	struct pair p;
+
+	if (!loopback_takes_big()) {
+		printf("ok %d - jumbo options # SKIP this kernel or iproute2 has no BIG TCP\n",
+		       ++tests);
+		return;
+	}
+	p = pair_open(AF_INET6, 0, NULL, 0);
+	set(p.asks, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 23);
+	set(p.answers, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 23);
+	for (uint64_t i = 1; i <= 20; i++) {
+		size_t n = (size_t)sprintf(
+			(char *)bytes, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+			BIG_BODY);
+
+		memset(bytes + n, 'x', BIG_BODY);
+		say_prepare(&m, "", i);
+		memcpy(bytes + n + BIG_BODY, m.bytes, m.len);
+		pass_big(p.asks, p.answers, bytes, n + BIG_BODY + m.len);
+		say(p, false, OK);
+		answer(p, "");
+	}
+	pair_close(p);
+	came("nor do jumbo options, of more than 64 KiB that come as one", 20, 20, 0);
 }
 
 /* --- what TCP drops -------------------------------------------------------------------------- */
@@ -407,17 +474,6 @@ static void a_deferred_request_is_read_before_its_answer(void)
 }
 
 /* --- the first bytes of a connection --------------------------------------------------------- */
-
-static void say(struct pair p, bool asks, const char *text)
-{
-	struct message m;
-
-	m.len = (size_t)snprintf((char *)m.bytes, sizeof(m.bytes), "%s", text);
-	pass(asks ? p.asks : p.answers, asks ? p.answers : p.asks, &m);
-}
-
-#define GET "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
-#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static void any_request_may_be_the_first(void)
 {
@@ -694,6 +750,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	enter(argv[1]);
 	options_come_before_tcp();
+	more_than_64_kib_may_come_as_one();
 	what_tcp_drops_is_dropped();
 	an_old_acknowledgement_is_taken();
 	a_request_in_the_syn();
