@@ -285,6 +285,10 @@ static enum outcome fulfilled(const struct match *m, const struct open *o,
 static enum outcome outcome_of(const struct match *m, const struct open *o,
 			       const struct record_message *reply)
 {
+	/* Connectors read no Fulfill in an answer that is no success. An asynchronous one has no
+	 * status. */
+	if (reply->kind == RECORD_KIND_FULFILL && reply->http_status >= 300)
+		return OUTCOME_HTTP_ERROR;
 	switch (reply->kind) {
 	case RECORD_KIND_FULFILL: return fulfilled(m, o, reply);
 	case RECORD_KIND_REJECT: return OUTCOME_REJECTED;
