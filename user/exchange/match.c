@@ -650,7 +650,7 @@ static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
 void match_tick(struct match *m, uint64_t now_ns)
 {
 	settle(m);
-	for (unsigned target = 0; target < TABLE_SHARES; target++)
+	for (unsigned target = 0; target < m->age.len; target++)
 		tick(m, table_shares_of(&m->age, target), now_ns);
 }
 
