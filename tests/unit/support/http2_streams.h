@@ -268,6 +268,21 @@ static inline void streams_bed_feed_until_lost(struct streams_bed *b, enum flow_
 				 len - at < size ? len - at : size);
 }
 
+/* The direction is given over to another protocol; if it answers, by the head ANSWER. */
+static inline int streams_bed_upgrade(struct streams_bed *b, enum flow_direction dir,
+				      const char *answer)
+{
+	struct side *s = &b->d.flow.sides[dir];
+
+	decode_current = &b->d;
+	streams_bed_current = b;
+	if (answer) {
+		s->http1.filled = (__u16)strlen(answer);
+		memcpy(s->http1.window, answer, s->http1.filled);
+	}
+	return streams_upgrade(&b->d.flow.common, s, &b->conn.sides[dir]);
+}
+
 /* BYTES of a direction were missed. */
 static inline void streams_bed_miss(struct streams_bed *b, enum flow_direction dir, __u32 bytes)
 {
