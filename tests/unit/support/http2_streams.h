@@ -27,7 +27,9 @@ static int streams_take(const struct flow_common *c, struct side *s, __u32 id, _
 
 #include "bpf/decode/http2_streams.h"
 
+#ifndef STREAMS_BED_MAX
 #define STREAMS_BED_MAX 1024
+#endif
 
 struct streams_bed {
 	struct decode d;
