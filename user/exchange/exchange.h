@@ -71,6 +71,8 @@ struct exchange {
 	/* origin */
 	enum origin origin;
 	enum doubt_cause doubt; /* why it is unknown; DOUBT_CAUSES: it is not, or nobody doubts */
+	bool onward;            /* it went out when something with its condition had come in, ... */
+	bool apart;             /* ... with which it was not judged, because a table was full */
 	/* peers */
 	struct asset asset;
 	/* rates */

@@ -44,6 +44,9 @@ enum spread_known spread_add(struct spread *s, const struct exchange *e, struct 
 {
 	struct exchange other;
 
+	if (e->apart)
+		return e->outcome == OUTCOME_FULFILLED && e->amount ? SPREAD_EVICTED
+								    : SPREAD_NOTHING;
 	if (e->origin != ORIGIN_FORWARDED || e->outcome != OUTCOME_FULFILLED || !e->condition)
 		return SPREAD_NOTHING;
 	other = s->end;

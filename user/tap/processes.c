@@ -201,7 +201,7 @@ void processes_free(struct processes *ps)
 	if (!ps)
 		return;
 	for (size_t i = 0; i < LISTS; i++) {
-		for (unsigned t = 0; t < TABLE_SHARES; t++) {
+		for (unsigned t = 0; t < ps->lists[i].len; t++) {
 			while ((p = table_list_first(table_shares_of(&ps->lists[i], t))))
 				forget(ps, p);
 		}
@@ -742,8 +742,7 @@ int processes_each(const struct processes *ps, unsigned target,
 	int result = 0;
 
 	for (enum list list = 0; list < LISTS; list++) {
-		const struct table_list *l =
-			table_shares_of((struct table_shares *)&ps->lists[list], target);
+		const struct table_list *l = table_shares_see(&ps->lists[list], target);
 		const struct process *p = table_list_first(l);
 
 		for (; p && !result; p = table_list_next(l, p)) {
