@@ -75,33 +75,22 @@ uint64_t dice_uniform(struct dice *d, uint64_t bound)
 	return uniform_wide(d, bound);
 }
 
-/* The digits to base 256 of N/M, one after the other, for N < M. */
-static inline uint32_t next_digit(uint64_t *n, uint64_t m)
-{
-	uint64_t shifted = *n << 8;
-	uint32_t digit;
-
-	if (m <= UINT32_MAX >> 8) /* as nearly always: a shorter division */
-		digit = (uint32_t)shifted / (uint32_t)m;
-	else
-		digit = (uint32_t)(shifted / m);
-	*n = shifted - digit * m;
-	return digit;
-}
-
-/* True with probability N/M, for N < M: is a random fraction below it? The digits of both are
- * compared until they differ, nearly always the first. */
+/* True with probability N/M, for N < M: is a random fraction below it? The digits to base 256 of
+ * both are compared until they differ, nearly always the first. That of N/M is not divided out: the
+ * drawn one is multiplied by M instead. */
 static inline bool is_below(struct dice *d, uint64_t n, uint64_t m)
 {
-	uint32_t digit, drawn;
-
 	if (m > UINT64_MAX >> 8)
 		return dice_uniform(d, m) < n;
 	do {
-		drawn = (uint32_t)draw_bytes(d, 1);
-		digit = next_digit(&n, m);
-	} while (drawn == digit && n);
-	return drawn < digit;
+		uint64_t least = draw_bytes(d, 1) * m;
+
+		n <<= 8;
+		if (n < least)
+			return false;
+		n -= least;
+	} while (n && n < m);
+	return n != 0;
 }
 
 /* As dice_uniform, for a bound that hardly ever is not small: without a call. */
