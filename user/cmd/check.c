@@ -134,7 +134,7 @@ static void add_name(char *names, size_t len, pid_t pid, const char *remark)
 static void look_at_process(void *context, pid_t pid)
 {
 	struct seen *s = context;
-	int n = pid ? tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX) : 0;
+	int n = pid ? tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX, UINT64_MAX) : 0;
 
 	s->hidden += !pid;
 	if (!pid)

@@ -36,7 +36,7 @@ struct pipeline {
 	/* As vocabulary.h numbers them. */
 	uint64_t records[RECORD_WORDS_LEN], gaps[RECORD_GAP_CAUSES], gap_bytes[RECORD_GAP_CAUSES];
 	uint64_t doubts_of[DOUBT_CAUSES], unvalued[UNVALUED_REASONS];
-	uint64_t spread_unknown[UNVALUED_REASONS];
+	uint64_t spread_unknown[SPREAD_UNKNOWN_REASONS];
 	uint64_t unattributed, unconverted, saturated;
 	uint64_t dropped, settled_ns, witnessed_ns;
 	/* Why bytes that came in were missed last, by target. */
@@ -133,8 +133,9 @@ static void find_spread(struct pipeline *p, const struct exchange *e)
 	switch (spread_add(&p->spread, e, p->peers, p->rates, &found)) {
 	case SPREAD_NOTHING: break;
 	case SPREAD_KNOWN: privacy_spread(p->privacy, found.endpoint, found.earned); break;
-	case SPREAD_UNATTRIBUTED: p->spread_unknown[UNVALUED_UNATTRIBUTED]++; break;
-	case SPREAD_UNCONVERTED: p->spread_unknown[UNVALUED_UNCONVERTED]++; break;
+	case SPREAD_UNATTRIBUTED: p->spread_unknown[SPREAD_UNKNOWN_UNATTRIBUTED]++; break;
+	case SPREAD_UNCONVERTED: p->spread_unknown[SPREAD_UNKNOWN_UNCONVERTED]++; break;
+	case SPREAD_EVICTED: p->spread_unknown[SPREAD_UNKNOWN_EVICTED]++; break;
 	}
 }
 
@@ -366,10 +367,10 @@ static void tell(struct pipeline *p)
 	series_total(s, METRIC_UNATTRIBUTED, 0, p->unattributed);
 	series_total(s, METRIC_UNCONVERTED, 0, p->unconverted);
 	series_total(s, METRIC_SATURATED, 0, p->saturated);
-	for (unsigned i = 0; i < UNVALUED_REASONS; i++) {
+	for (unsigned i = 0; i < UNVALUED_REASONS; i++)
 		series_total(s, METRIC_OTHERS_UNVALUED, i, p->unvalued[i]);
+	for (unsigned i = 0; i < SPREAD_UNKNOWN_REASONS; i++)
 		series_total(s, METRIC_SPREAD_UNKNOWN, i, p->spread_unknown[i]);
-	}
 	for (unsigned i = 0; i < DOUBT_CAUSES; i++)
 		series_total(s, METRIC_ORIGIN_UNKNOWN, i, p->doubts_of[i]);
 }

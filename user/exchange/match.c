@@ -65,6 +65,7 @@ struct match {
 	const struct match_ops *ops;
 	void *context;
 	struct match_stats stats;
+	struct expiry_minute minute;
 	uint64_t answered[ANSWERED_LEN];
 };
 
@@ -222,7 +223,7 @@ static void open_exchange(struct match *m, const struct record_message *message,
 	o->request_id = message->request_id;
 	o->unsure = !numbers_certain(m->numbers, flow, message);
 	o->dropped = m->dropped;
-	o->expires_ns = expiry_unix_ns(message->expires_at);
+	o->expires_ns = expiry_find(&m->minute, message->expires_at);
 	o->offset_ns = m->realtime_offset_ns;
 	e = &o->exchange;
 	e->target = message->head.target;
@@ -284,6 +285,10 @@ static enum outcome fulfilled(const struct match *m, const struct open *o,
 static enum outcome outcome_of(const struct match *m, const struct open *o,
 			       const struct record_message *reply)
 {
+	/* Connectors read no Fulfill in an answer that is no success. An asynchronous one has no
+	 * status. */
+	if (reply->kind == RECORD_KIND_FULFILL && reply->http_status >= 300)
+		return OUTCOME_HTTP_ERROR;
 	switch (reply->kind) {
 	case RECORD_KIND_FULFILL: return fulfilled(m, o, reply);
 	case RECORD_KIND_REJECT: return OUTCOME_REJECTED;

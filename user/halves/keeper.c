@@ -119,6 +119,7 @@ static void on_execs(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	turns_note(&k->turns);
+	processes_turn(k->processes);
 	probe_execs(k->probe, exec_begun, k);
 	talk_closed(k->talk);
 }

@@ -35,8 +35,7 @@
  * and one call takes so long. */
 #define LOOK_SHARE 10
 #define AHEAD_NS   (100 * NS_PER_MS)
-#define STALL_NS   (25 * NS_PER_MS)
-#define LIST_NS    (10 * NS_PER_MS) /* ... of which so much for listing targets */
+#define STALL_NS   (10 * NS_PER_MS)
 #define START_NS   (2000 * NS_PER_MS)
 #define PUT_OFF_NS (50 * NS_PER_MS)
 
@@ -89,9 +88,10 @@ struct processes {
 	unsigned listed;                     /* targets, of the scan that goes on */
 	unsigned target;                     /* while its processes are listed */
 	unsigned first;                      /* whose turn it is to be looked at first */
-	uint64_t due_ns; /* when the next look is due that does not wait for a scan */
-	int timer;       /* runs out then */
-	bool full;       /* said so already */
+	uint64_t due_ns;   /* when the next look is due that does not wait for a scan */
+	uint64_t until_ns; /* no look of this turn begins later */
+	int timer;         /* runs out then */
+	bool full;         /* said so already */
 	struct of_target *of;
 };
 
@@ -322,14 +322,27 @@ static int attach(struct processes *ps, struct process *p, const struct tlslib *
 	return 0;
 }
 
+/* Its files take longer to read than this turn has time for: the next turn goes on at once. */
+static void put_off(struct processes *ps, struct process *p)
+{
+	p->due_ns = clock_mono_ns();
+	p->close_ns = 0;
+	p->looks--;
+	relist(ps, p, p->target);
+}
+
 /* Finds the process's libraries and attaches to those that are not yet. */
 static void look_at(struct processes *ps, struct process *p)
 {
-	int n = tlslib_find(ps->cache, p->pid, ps->found, TLSLIB_MAX);
+	int n = tlslib_find(ps->cache, p->pid, ps->found, TLSLIB_MAX, ps->until_ns);
 	enum process_tls before = p->state;
 	size_t had = p->libraries_len;
 	char why[256] = "";
 
+	if (n == -EAGAIN) {
+		put_off(ps, p);
+		return;
+	}
 	explain(n, p->pid, why, sizeof(why));
 	p->state = why[0] ? PROCESS_UNATTACHED : PROCESS_NO_LIBRARY;
 	if (n > 0 && to_be_spared(ps, p->pid)) {
@@ -361,13 +374,6 @@ static uint64_t wait_of(const struct processes *ps, const struct process *p)
 	if (p->state == PROCESS_TAPPED || p->looks >= FIRST_LOOKS)
 		return ps->table.used > MANY ? AGAIN_NS * ps->table.used / MANY : AGAIN_NS;
 	return (uint64_t)FIRST_NS << p->looks;
-}
-
-/* A later look finds the cause to wait for the next scan. */
-static void note_due(struct processes *ps, const struct process *p)
-{
-	if (wait_of(ps, p) < AGAIN_NS && p->due_ns < ps->due_ns)
-		ps->due_ns = p->due_ns;
 }
 
 /* Is it as it was? Where the kernel tells of programs that begin, its size alone says so, which is
@@ -406,8 +412,10 @@ static void check(struct processes *ps, struct process *p)
 		spare(ps, p); /* a filter that it gave itself late */
 	} else if (!p->state || size != p->size || now >= p->close_ns) {
 		p->size = size;
+		p->close_ns = now + CLOSE_NS;
 		look_at(ps, p);
-		p->close_ns = now + (p->state == PROCESS_UNATTACHED ? RETRY_NS : CLOSE_NS);
+		if (p->close_ns && p->state == PROCESS_UNATTACHED)
+			p->close_ns = now + RETRY_NS;
 	} else {
 		relist(ps, p, p->target);
 	}
@@ -427,8 +435,21 @@ static bool may_look(const struct processes *ps, unsigned target, uint64_t now)
 	return of->left_ns > 0;
 }
 
-/* Those of one list of a target that are due, until UNTIL_NS. */
-static void check_due(struct processes *ps, enum list list, unsigned target, uint64_t until_ns)
+/* The next look is due at AT_NS, or before. */
+static void note_due(struct processes *ps, uint64_t at_ns)
+{
+	ps->due_ns = at_ns < ps->due_ns ? at_ns : ps->due_ns;
+}
+
+/* The next look at P is. One that is neither put off nor one of the first waits for a scan. */
+static void note_look(struct processes *ps, const struct process *p)
+{
+	if (!p->close_ns || wait_of(ps, p) < AGAIN_NS)
+		note_due(ps, p->due_ns);
+}
+
+/* Those of one list of a target that are due. */
+static void check_due(struct processes *ps, enum list list, unsigned target)
 {
 	struct table_list *l = table_shares_of(&ps->lists[list], target);
 	struct process *p = table_list_first(l), *next;
@@ -441,15 +462,16 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 		if (p->target != target || p->gone_ns)
 			continue;
 		if (p->due_ns > begun) {
-			note_due(ps, p);
+			note_look(ps, p);
 			continue;
 		}
-		if (begun >= until_ns || !may_look(ps, target, begun)) {
-			ps->due_ns = 0;
+		if (begun >= ps->until_ns || !may_look(ps, target, begun)) {
+			/* The next turn goes on at once; a target without time waits a while. */
+			note_due(ps, begun >= ps->until_ns ? begun : begun + PUT_OFF_NS);
 			return;
 		}
 		check(ps, p);
-		note_due(ps, p);
+		note_look(ps, p);
 		spent = clock_thread_ns() - used;
 		ps->of[target].left_ns -= (int64_t)spent;
 		used += spent;
@@ -472,16 +494,13 @@ static bool has_put_off(const struct processes *ps)
 	return is_listing(ps);
 }
 
-/* What there was no time for waits a while. */
 static void set_timer(const struct processes *ps)
 {
-	uint64_t now = clock_mono_ns(), wait = PUT_OFF_NS;
+	uint64_t now = clock_mono_ns(), wait = ps->due_ns > now ? ps->due_ns - now : 1;
 	struct itimerspec at = {0};
 
-	if (ps->due_ns > now)
-		wait = ps->due_ns - now < AGAIN_NS ? ps->due_ns - now : AGAIN_NS;
-	else if (ps->due_ns)
-		wait = 1;
+	if (wait > AGAIN_NS)
+		wait = AGAIN_NS;
 	if (wait > PUT_OFF_NS && has_put_off(ps))
 		wait = PUT_OFF_NS;
 	at.it_value.tv_sec = (time_t)(wait / NS_PER_S);
@@ -490,15 +509,13 @@ static void set_timer(const struct processes *ps)
 }
 
 /* New ones first. The targets take turns in who is first. */
-static void look_around(struct processes *ps, uint64_t stall_ns)
+static void look_around(struct processes *ps)
 {
-	uint64_t until = clock_mono_ns() + stall_ns;
-
 	ps->due_ns = UINT64_MAX;
 	ps->first++;
 	for (enum list list = 0; list < LISTS; list++) {
 		for (size_t i = 0; i < ps->targets_len; i++)
-			check_due(ps, list, (unsigned)((ps->first + i) % ps->targets_len), until);
+			check_due(ps, list, (unsigned)((ps->first + i) % ps->targets_len));
 	}
 	set_timer(ps);
 }
@@ -592,21 +609,25 @@ static void list_target(struct processes *ps, unsigned target)
 		miss_of(ps, list, target, of->listed_ns);
 }
 
+void processes_turn(struct processes *ps)
+{
+	ps->until_ns = clock_mono_ns() + STALL_NS;
+}
+
 /* Some more targets of the scan. */
 static void list_more(struct processes *ps)
 {
-	uint64_t until = clock_mono_ns() + LIST_NS;
-
-	while (is_listing(ps) && clock_mono_ns() < until)
+	while (is_listing(ps) && clock_mono_ns() < ps->until_ns)
 		list_target(ps, ps->listed++);
 }
 
 void processes_scan(struct processes *ps)
 {
+	processes_turn(ps);
 	if (!is_listing(ps))
 		ps->listed = 0;
 	list_more(ps);
-	look_around(ps, STALL_NS - LIST_NS);
+	look_around(ps);
 }
 
 void processes_start(struct processes *ps)
@@ -616,11 +637,44 @@ void processes_start(struct processes *ps)
 		ps->of[i].left_ns = START_NS;
 		list_target(ps, i);
 	}
-	look_around(ps, START_NS);
+	ps->until_ns = clock_mono_ns() + START_NS;
+	look_around(ps);
 }
 
 /* --- out of turn -------------------------------------------------------------------------------
  */
+
+static void scan_closely(struct processes *ps, unsigned target)
+{
+	struct table_list *others = table_shares_of(&ps->lists[OTHERS], target);
+
+	ps->of[target].soon = false;
+	list_target(ps, target);
+	for (struct process *p = table_list_first(others); p; p = table_list_next(others, p)) {
+		p->due_ns = 0;
+		p->close_ns = 0;
+	}
+	look_around(ps);
+}
+
+/* Is there time in this turn, and has the target time left? */
+static bool may_scan(const struct processes *ps, unsigned target)
+{
+	uint64_t now = clock_mono_ns();
+
+	return now < ps->until_ns && may_look(ps, target, now);
+}
+
+static void scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns)
+{
+	if (seen_ns < ps->of[target].listed_ns)
+		return;
+	if (may_scan(ps, target))
+		scan_closely(ps, target);
+	else
+		ps->of[target].soon = true;
+	set_timer(ps);
+}
 
 void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 {
@@ -630,7 +684,7 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 	if (target >= ps->targets_len)
 		return;
 	if (!probe_pids_are_ours(ps->probe)) {
-		processes_scan_soon(ps, target, begun);
+		scan_soon(ps, target, begun);
 		return;
 	}
 	p = find(ps, pid);
@@ -646,52 +700,39 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 	}
 	if (!p || p->gone_ns)
 		return; /* the next listing has it */
-	p->due_ns = 0;
-	if (may_look(ps, target, begun)) {
+	p->due_ns = begun;
+	if (begun >= ps->until_ns) {
+		note_due(ps, begun);
+	} else if (!may_look(ps, target, begun)) {
+		note_due(ps, begun + PUT_OFF_NS);
+	} else {
 		check(ps, p);
 		ps->of[target].left_ns -= (int64_t)(clock_thread_ns() - used);
+		note_look(ps, p);
 	}
-	note_due(ps, p);
 	set_timer(ps);
-}
-
-static void scan_closely(struct processes *ps, unsigned target)
-{
-	struct table_list *others = table_shares_of(&ps->lists[OTHERS], target);
-
-	ps->of[target].soon = false;
-	list_target(ps, target);
-	for (struct process *p = table_list_first(others); p; p = table_list_next(others, p)) {
-		p->due_ns = 0;
-		p->close_ns = 0;
-	}
-	look_around(ps, STALL_NS);
 }
 
 void processes_scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns)
 {
-	if (target >= ps->targets_len || seen_ns < ps->of[target].listed_ns)
-		return;
-	if (may_look(ps, target, clock_mono_ns())) {
-		scan_closely(ps, target);
-		return;
-	}
-	ps->of[target].soon = true;
-	set_timer(ps);
+	processes_turn(ps);
+	if (target < ps->targets_len)
+		scan_soon(ps, target, seen_ns);
 }
 
 void processes_catch_up(struct processes *ps)
 {
 	uint64_t ran_out;
 
+	processes_turn(ps);
 	for (unsigned i = 0; i < ps->targets_len; i++) {
-		if (ps->of[i].soon && may_look(ps, i, clock_mono_ns()))
+		if (ps->of[i].soon && may_scan(ps, i))
 			scan_closely(ps, i);
 	}
 	list_more(ps);
 	(void)!read(ps->timer, &ran_out, sizeof(ran_out));
 	if (clock_mono_ns() >= ps->due_ns)
-		look_around(ps, STALL_NS - LIST_NS);
+		look_around(ps);
 	else
 		set_timer(ps);
 }
