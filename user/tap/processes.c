@@ -83,6 +83,7 @@ struct processes {
 	struct table_shares lists[LISTS];
 	size_t libraries_len, libraries_max; /* attached to */
 	unsigned target;                     /* while its processes are listed */
+	unsigned unlisted, next;             /* targets still to be listed, and the first of them */
 	unsigned first;                      /* whose turn it is to be looked at first */
 	uint64_t due_ns;                     /* when the next look is due */
 	uint64_t until_ns;                   /* no look of this turn begins later */
@@ -473,6 +474,8 @@ static void look_around(struct processes *ps)
 		for (size_t i = 0; i < ps->targets_len; i++)
 			check_due(ps, list, (unsigned)((ps->first + i) % ps->targets_len));
 	}
+	if (ps->unlisted)
+		note_due(ps, clock_mono_ns());
 	set_timer(ps);
 }
 
@@ -570,11 +573,24 @@ void processes_turn(struct processes *ps)
 	ps->until_ns = clock_mono_ns() + STALL_NS;
 }
 
+/* Goes on with the listing while this turn has time. Half of it is for looks. */
+static void list_some(struct processes *ps)
+{
+	uint64_t until_ns = ps->until_ns - STALL_NS / 2;
+
+	while (ps->unlisted) {
+		ps->unlisted--;
+		list_target(ps, ps->next++ % (unsigned)ps->targets_len);
+		if (clock_mono_ns() >= until_ns)
+			return;
+	}
+}
+
 void processes_scan(struct processes *ps)
 {
 	processes_turn(ps);
-	for (unsigned i = 0; i < ps->targets_len; i++)
-		list_target(ps, i);
+	ps->unlisted = (unsigned)ps->targets_len;
+	list_some(ps);
 	look_around(ps);
 }
 
@@ -672,6 +688,7 @@ void processes_catch_up(struct processes *ps)
 	uint64_t ran_out;
 
 	processes_turn(ps);
+	list_some(ps);
 	for (unsigned i = 0; i < ps->targets_len; i++) {
 		if (ps->of[i].soon && may_scan(ps, i))
 			scan_closely(ps, i);
