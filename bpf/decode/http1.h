@@ -409,16 +409,17 @@ static __always_inline int http1_may_open(__u64 word)
 /*
  * The PROXY protocol: proxies put a line (version 1) or a binary header (2) in front of a
  * connection's first request, to say from where it comes. WORD and MORE are the connection's first
- * 16 bytes. Returns 0 when it is none, 1 for a line, which http1_classify passes over, else the
- * bytes of the header.
+ * 16 bytes. Returns the bytes of the header; of a line, which http1_classify passes over, the most
+ * that it can have; 0: it is none.
  */
 #define HTTP1_PROXY_HEADER BYTES_WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q')
 #define HTTP1_PROXY_FIXED  16
+#define HTTP1_PROXY_LINE   107
 
 static __always_inline __u32 http1_proxy(__u64 word, __u64 more)
 {
 	if (http1_is_proxy(word))
-		return 1;
+		return HTTP1_PROXY_LINE;
 	if (word != HTTP1_PROXY_HEADER ||
 	    bytes_low(more, 4) != BYTES_WORD('U', 'I', 'T', '\n', 0, 0, 0, 0))
 		return 0;

@@ -282,17 +282,25 @@ enum tap_why {
 	TAP_PROXY,     /* what a proxy says of it: requests follow (http1_proxy) */
 };
 
-/* The LEN bytes at OFF begin a connection with what a proxy says of it, who asks therefore. In
- * version 2 they are passed over as a body is. */
-static __always_inline void tap_begins_proxied(struct socket_flow *f, const struct source *src,
-					       __u32 off, __u32 len, int out)
+/* The bytes of what a proxy says of its connection at OFF, where LEN bytes are: see http1_proxy. 0
+ * when nothing comes behind it. */
+static __always_inline __u32 tap_proxied(const struct source *src, __u32 off, __u32 len)
 {
-	struct http1 *h = &f->flow.sides[out & 1].http1;
 	__u64 more = len > 8 ? source_word(src, off + 8, len - 8) : 0;
 	__u32 header = http1_proxy(source_word(src, off, len), more);
 
+	return header < len ? header : 0;
+}
+
+/* A connection begins so, with HEADER bytes, sent by who asks therefore. In version 2 they are
+ * passed over as a body is. */
+static __always_inline void tap_begins_proxied(struct socket_flow *f, __u32 header, int binary,
+					       int out)
+{
+	struct http1 *h = &f->flow.sides[out & 1].http1;
+
 	f->flow.common.role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
-	h->phase = header < HTTP1_PROXY_FIXED ? PHASE_START : PHASE_SKIP;
+	h->phase = binary ? PHASE_SKIP : PHASE_START;
 	h->left = header;
 }
 
@@ -337,7 +345,8 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	if (f) {
 		tap_note_followed(sk);
 		if (tap_begins(f, how, tap_is_whole(sk, out)) && how == TAP_PROXY)
-			tap_begins_proxied(f, &src, 0, seg->len, out);
+			tap_begins_proxied(f, tap_proxied(&src, 0, seg->len),
+					   !http1_is_proxy(source_word(&src, 0, seg->len)), out);
 		return 1;
 	}
 	tap_note_begun(sk, TAP_BEGUN); /* it was seen */

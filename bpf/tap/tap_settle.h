@@ -327,6 +327,7 @@ bytes_function int tap_turns(struct bpf_sock *sk, struct socket_flow *f)
 	__u32 off = at->off, len = at->end - off;
 	struct source src = {};
 	struct streams *conn;
+	__u32 header;
 	__u64 word;
 
 	key.place = bytes_forget(f->streams[FLOW_IN].taken);
@@ -336,8 +337,9 @@ bytes_function int tap_turns(struct bpf_sock *sk, struct socket_flow *f)
 	word = source_word(&src, off, len);
 	if (!http2_is_preface(word)) {
 		f->flow.common.plain = !http1_begins(word, len);
-		if (word == HTTP1_PROXY_HEADER || http1_is_proxy(word))
-			tap_begins_proxied(f, &src, off, len, FLOW_IN);
+		header = tap_proxied(&src, off, len);
+		if (header)
+			tap_begins_proxied(f, header, !http1_is_proxy(word), FLOW_IN);
 		return 0;
 	}
 	if (!(http2_follows & SHARED_HTTP2_SOCKETS))
