@@ -304,9 +304,9 @@ unit: $(UNIT_BIN) ## run the unit tests (TAP, ASan and UBSan)
 # Seconds for each target.
 FUZZ_TIME ?= 60
 
-# The corpus of conversations, as what the fuzz targets of HTTP/1 begin with.
+# The corpus of conversations, as what the fuzz targets of HTTP begin with.
 $(BUILD)/fuzz/cases/made: $(BUILD)/tests/conformance-replay $(wildcard tests/conformance/cases/*)
-	$(Q)mkdir -p $(@D)/http1 $(@D)/llhttp
+	$(Q)mkdir -p $(@D)/http1 $(@D)/llhttp $(@D)/http2_streams
 	$(Q)$< --inputs $(@D) tests/conformance/cases/* && touch $@
 
 fuzz: $(FUZZ_BIN) $(BUILD)/fuzz/cases/made ## fuzz with every target, FUZZ_TIME seconds each (default 60)

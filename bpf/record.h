@@ -87,12 +87,12 @@ enum record_gap_cause {
 };
 
 enum record_opaque_reason {
-	RECORD_OPAQUE_TLS = 1,  /* TLS on the socket; whether a tap reads it in the process is not
-				 * known here */
-	RECORD_OPAQUE_HTTP2,    /* ILP in HTTP/2 on a connection that there was no room to follow;
-				 * other HTTP/2 is no record */
-	RECORD_OPAQUE_UPGRADED, /* followed until it went over to another protocol: 101, or a
-				 * CONNECT that was accepted */
+	RECORD_OPAQUE_TLS = 1,   /* TLS on the socket; whether a tap reads it in the process is not
+				  * known here */
+	RECORD_OPAQUE_HTTP2,     /* ILP in HTTP/2 on a connection that there was no room to follow;
+				  * other HTTP/2 is no record */
+	RECORD_OPAQUE_UPGRADED,  /* followed until it went over to another protocol: 101, or a
+				  * CONNECT that was accepted */
 	RECORD_OPAQUE_WEBSOCKET, /* this end sends ILP in a WebSocket: as client Prepares, as server
 				  * answers to them */
 };

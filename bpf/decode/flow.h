@@ -112,6 +112,7 @@ enum http1_phase {
 	PHASE_UNTIL_CLOSE, /* a body that ends with the connection */
 	PHASE_IGNORE,      /* no more HTTP/1 on this connection (Upgrade, CONNECT) */
 	PHASE_HTTP2,       /* it speaks HTTP/2: see http2_streams.h */
+	PHASE_UPGRADED,    /* the next byte begins HTTP/2, if the 101 before it says so */
 };
 
 struct http1 {
@@ -175,7 +176,8 @@ struct flow_common {
 	__u64 wanted;   /* bit n % 64: request n carried ILP, so its answer is wanted */
 	__u64 headless; /* bit n % 64: the answer to request n has no body whatever its head says */
 	__u64 connects; /* bit n % 64: request n asks for a tunnel */
-	__u8 tunnel;    /* the connection has been given over to another protocol */
+	__u8 tunnel;    /* 0, or the connection has been given over to another protocol: the phase
+			 * that the next byte of a direction has (enum http1_phase) */
 	__u8 proven;    /* the role is certain: a request with an ILP packet has been seen */
 	__u8 guessing;  /* which answer belongs to which request is likely, not certain: there may
 			 * be answers under way to requests that were not seen */

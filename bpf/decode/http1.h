@@ -215,7 +215,7 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 		http1_encoded(m);
 	if (m->head.status == 101 || (!m->head.request && h->framing.connect)) {
 		h->phase = PHASE_IGNORE;
-		c->tunnel = 1;
+		c->tunnel = PHASE_IGNORE;
 	} else if (h->framing.bodiless || (!h->framing.chunked && h->framing.sized && !h->left))
 		http1_finish(c, s, 0);
 	else if (h->framing.chunked)

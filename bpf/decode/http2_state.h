@@ -158,6 +158,7 @@ struct streams_side {
 	__u8 complete; /* ... nor its body */
 	__u8 result;   /* enum streams_result, of this step */
 	__u8 unsaid;   /* joined midway: that its first bytes were not read has not been said */
+	__u8 opening;  /* the next frame is the first of the direction */
 };
 
 struct streams {

@@ -50,6 +50,7 @@ static __always_inline void streams_begin(struct streams_side *h, int preface)
 	h->left = preface ? HTTP2_PREFACE_LEN : 0;
 	h->have = 0;
 	h->block_stream = 0;
+	h->opening = 0;
 }
 
 /* Where frames begin is not known any more, nor what is in the table. */
@@ -60,6 +61,7 @@ static __always_inline void streams_lose(struct streams_side *h)
 	h->left = 0;
 	h->have = 0;
 	h->block_stream = 0;
+	h->opening = 0;
 }
 
 /* Frames looked at before a piece is taken for a chain of frames. */
@@ -297,6 +299,64 @@ bytes_function int streams_reset(struct flow_common *c, struct streams_side *h)
 	return 0;
 }
 
+#define STREAMS_HEAD_101 256 /* bytes of a 101 that are looked at */
+
+/* Does the head in the window, a 101, go over to HTTP/2? A value is "h2c" and nothing more. */
+bytes_function int streams_is_h2c(const struct http1 *h)
+{
+	__u32 i;
+
+	BYTES_LOOP
+	for (i = 0; i < STREAMS_HEAD_101; i++) {
+		__u64 word = http1_word(h, i);
+		__u8 before = (__u8)word, behind = (__u8)(word >> 32);
+
+		if (i + 5 > bytes_forget(h->filled))
+			break;
+		if (bytes_low(word >> 8 | BYTES_CASE, 3) ==
+			    BYTES_WORD('h', '2', 'c', 0, 0, 0, 0, 0) &&
+		    (before == ' ' || before == ':') && (behind == '\r' || behind == '\n'))
+			return 1;
+	}
+	return 0;
+}
+
+/* The request that asked for HTTP/2 is the first stream. It has been read. */
+static __always_inline void streams_open_first(struct flow_common *c, struct side *s,
+					       struct streams_side *h)
+{
+	struct http2_stream *st = streams_open(c, 1);
+
+	h->last = 1;
+	if (!st) {
+		streams_gap(s, h, 1, RECORD_GAP_FULL);
+		return;
+	}
+	st->opened_ns = s->cursor.now_ns;
+	st->parts[STREAMS_REQUEST].begun = 1;
+	st->parts[STREAMS_REQUEST].ended = 1;
+}
+
+/*
+ * The direction is given over to another protocol with its next byte (RFC 7540, 3.2), if it
+ * answers by the 101 in the window. The connection has had one request, which is ILP. Returns 1
+ * where it is HTTP/2, and then h->gap as streams_step.
+ */
+bytes_function int streams_upgrade(struct flow_common *c, struct side *s, struct streams_side *h)
+{
+	int asks = streams_asks(c, s);
+
+	if (!asks && !streams_is_h2c(&s->http1))
+		return 0;
+	streams_begin(h, asks);
+	h->opening = 1;
+	h->gap = 0;
+	s->http1.phase = PHASE_HTTP2;
+	if (!asks)
+		streams_open_first(c, s, h);
+	return 1;
+}
+
 /* --- frames ---------------------------------------------------------------------------------- */
 
 /* A frame with a header block begins. */
@@ -334,8 +394,10 @@ static __always_inline int streams_frame(struct flow_common *c, struct streams_s
 	h->front = 0;
 	h->gathered = 0;
 	h->phase = STREAMS_SKIP;
-	if (!http2_is_frame(h->type, h->flags, h->left, h->stream, 0))
+	if (!http2_is_frame(h->type, h->flags, h->left, h->stream, 0) ||
+	    (h->opening && h->type != HTTP2_SETTINGS))
 		return STREAMS_WRONG;
+	h->opening = 0;
 	blocks = h->type == HTTP2_HEADERS || h->type == HTTP2_PUSH_PROMISE ||
 		 h->type == HTTP2_CONTINUATION;
 	if (h->block_stream && h->type != HTTP2_CONTINUATION)

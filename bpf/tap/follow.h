@@ -45,6 +45,28 @@ static __always_inline int follow_more(const struct side *s)
 	       s->http1.phase != PHASE_IGNORE;
 }
 
+/* Has the connection's only request been answered with 101? Then it may be HTTP/2 from here on. */
+static __always_inline int follow_upgrades(const struct source *src, const struct flow_common *c,
+					   const struct side *s)
+{
+	return s->message.head.status == 101 && c->requests == 1 && !c->answers &&
+	       source_may_upgrade(src);
+}
+
+/* The direction is HTTP/1 no longer: the other one learns it from c->tunnel. What may be HTTP/2 is
+ * for tap_join.h to find out, and then 1 is returned; else it is announced. */
+static __always_inline int follow_tunnel(const struct source *src, struct flow_common *c,
+					 struct side *s)
+{
+	if (follow_upgrades(src, c, s)) {
+		s->http1.phase = PHASE_UPGRADED;
+		c->tunnel = PHASE_UPGRADED;
+		return 1;
+	}
+	emit_opaque(c, RECORD_OPAQUE_UPGRADED, RECORD_OPAQUE_OURS, src->remote, src->now_ns);
+	return 0;
+}
+
 /*
  * Looks at the piece in hand for one step; a message in one segment takes one step. Returns 0 when
  * all of the piece is done with, 1 when there is more. A run goes on by tail call, of which the
@@ -54,8 +76,10 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 {
 	int err;
 
-	if (c->tunnel && s->http1.phase == PHASE_START)
-		s->http1.phase = PHASE_IGNORE;
+	if (c->tunnel && s->http1.phase == PHASE_START) {
+		s->http1.phase = c->tunnel;
+		return follow_more(s);
+	}
 	if (!follow_more(s))
 		return 0;
 	err = http1_step(src, c, s, src->now_ns);
@@ -73,10 +97,9 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	if (err && !bytes_forget(c->plain))
 		emit_gap(c, err == HTTP1_UNREAD ? RECORD_GAP_LOAD : RECORD_GAP_HTTP, s->out,
 			 s->cursor.end - s->cursor.off, src->now_ns);
-	/* Since this step: the other direction learns it from c->tunnel. */
+	/* Since this step. */
 	if (s->http1.phase == PHASE_IGNORE && !bytes_forget(c->plain))
-		emit_opaque(c, RECORD_OPAQUE_UPGRADED, RECORD_OPAQUE_OURS, src->remote,
-			    src->now_ns);
+		return follow_tunnel(src, c, s);
 	return follow_more(s);
 }
 

@@ -47,6 +47,13 @@ static __always_inline int source_load(const struct source *src, __u32 off, void
 	return bpf_probe_read_user(dst, len, (const void *)(src->user + off));
 }
 
+/* May what comes next be HTTP/2, for which HTTP/1 asked, and is that followed? Inside TLS nobody
+ * asks for it in this way. */
+static __always_inline int source_may_upgrade(const struct source *src)
+{
+	return src->skb && http2_follows & SHARED_HTTP2_SOCKETS;
+}
+
 /* The first bytes of a piece of LEN, at most 8, as a word; 0 when there are none or they cannot be
  * read. */
 static __always_inline __u64 source_word(const struct source *src, __u32 off, __u32 len)

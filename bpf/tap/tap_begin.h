@@ -22,6 +22,9 @@ enum tap_mode {
 	TAP_WALK,    /* its direction is claimed, and the piece in hand is not done with */
 	TAP_PREFACE, /* it begins with this segment */
 	TAP_MIDWAY,  /* ILP has been found in this segment, or in an earlier one */
+	/* A direction is claimed that is given over to another protocol, HTTP/2 perhaps: */
+	TAP_UPGRADE,       /* with the next byte of the segment */
+	TAP_UPGRADE_PIECE, /* with that of a piece that was kept */
 };
 
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
@@ -50,6 +53,13 @@ static __always_inline int tap_out(struct __sk_buff *skb)
 
 	bytes_pin(out);
 	return out & 1;
+}
+
+/* Goes on in tap_join.h. */
+static __always_inline void tap_go_over(struct __sk_buff *skb, enum tap_mode mode)
+{
+	tap_state(skb)->mode = mode;
+	bpf_tail_call(skb, &http2_join, 0);
 }
 
 #define tap_lock(f)   bpf_spin_lock(&(f)->lock)
@@ -140,7 +150,14 @@ bytes_function int tap_count(struct socket_flow *f, __u32 how)
 	return 0;
 }
 
-/* A connection in HTTP/2 has ended. */
+/* Is it a connection in HTTP/2, or one that goes over to it? */
+static __always_inline int tap_has_streams(const struct socket_flow *f)
+{
+	return bytes_forget(f->flow.sides[FLOW_IN].http1.phase) == PHASE_HTTP2 ||
+	       bytes_forget(f->flow.common.tunnel) == PHASE_UPGRADED;
+}
+
+/* Such a connection has ended. */
 bytes_function int tap_forget_streams(struct bpf_sock *sk, struct socket_flow *f)
 {
 	struct streams *conn = bpf_sk_storage_get(&http2_conns, sk, 0, 0);
@@ -169,7 +186,7 @@ static __always_inline int tap_released(struct bpf_sock *sk)
 	if (!f)
 		return TAP_PASS;
 	tap_count(f, TAP_UNCOUNTED);
-	if (f->flow.sides[FLOW_IN].http1.phase == PHASE_HTTP2)
+	if (tap_has_streams(f))
 		tap_forget_streams(sk, f);
 	if (f->flow.common.role == RECORD_ROLE_CLIENT && !f->closed)
 		emit_close(&f->flow.common, bpf_ktime_get_ns());

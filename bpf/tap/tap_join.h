@@ -4,7 +4,8 @@
  * what their segments hold is read.
  *
  * It begins with the client's preface; or, of a connection that was open before, with a segment in
- * which the walk of tap_http2.h has found ILP. What comes out of order is tap_settle.h's, as with
+ * which the walk of tap_http2.h has found ILP; or by Upgrade from HTTP/1.1, behind the 101 in each
+ * direction. What comes out of order is tap_settle.h's, as with
  * HTTP/1.1; also a preface that other segments have overtaken, or that came before its socket.
  */
 #ifndef TELLTALE_TAP_JOIN_H
@@ -14,8 +15,9 @@
 #include "tap_socket.h"
 
 /* Steps before the run goes on in another tail call. The verifier walks a step once, because it is
- * a global function. */
-#define TAP_STEPS 64
+ * a global function. A request takes up to some ten steps, and a segment of 64 KiB may hold 500:
+ * with 33 tail calls there are more than enough. */
+#define TAP_STEPS 256
 
 /* The flow of the socket, made where there is room; NULL: there is none. */
 static __always_inline struct socket_flow *tap_join_flow(struct __sk_buff *skb, struct bpf_sock *sk)
@@ -25,6 +27,17 @@ static __always_inline struct socket_flow *tap_join_flow(struct __sk_buff *skb, 
 	if (f)
 		return f;
 	return tap_has_room(tap_target(skb), TAP_ROOM_HTTP2) ? tap_storage(&socket_flows, sk) : 0;
+}
+
+/* Where another protocol was spoken before the preface, as where a request without ILP asked for
+ * HTTP/2, the server may have answered already: what its header fields are numbered by is not known
+ * from the beginning on. */
+static __always_inline void tap_join_behind(struct bpf_sock *sk, struct streams *conn, __u8 role)
+{
+	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+
+	if (mark && mark->left)
+		conn->sides[role == RECORD_ROLE_SERVER].hpack.whole = 0;
 }
 
 /* Begins to follow, unless another run has done so. Returns the flow; NULL: there is no room, or it
@@ -44,8 +57,10 @@ bytes_function struct socket_flow *tap_join_begin(struct __sk_buff *skb, struct 
 		return 0;
 	if (!whole)
 		role = met;
-	if (tap_speaks_http2(f))
+	if (tap_speaks_http2(f)) {
 		streams_begin_both(&f->flow, conn, role, whole);
+		tap_join_behind(sk, conn, role);
+	}
 	return f;
 }
 
@@ -91,7 +106,55 @@ static __always_inline void tap_join_read(struct __sk_buff *skb, struct socket_f
 	}
 }
 
-/* Comes here by tail call: the segment begins with the preface, or ILP has been found in it. */
+/* Direction DIR of a connection that is given over to another protocol. Returns 1 when that is
+ * HTTP/2; else the connection is announced, once. */
+bytes_function int tap_upgrade(struct bpf_sock *sk, struct socket_flow *f, int dir, __u64 now_ns)
+{
+	struct flow_common *c = &f->flow.common;
+	struct side *s = &f->flow.sides[dir & 1];
+	struct streams *conn = tap_storage(&http2_conns, sk);
+	int open = bytes_forget(c->tunnel) == PHASE_UPGRADED;
+
+	if (open && conn && streams_upgrade(c, s, &conn->sides[dir & 1])) {
+		if (conn->sides[dir & 1].gap)
+			emit_gap_message(c, s, conn->sides[dir & 1].gap, now_ns);
+		return 1;
+	}
+	s->http1.phase = PHASE_IGNORE;
+	c->tunnel = PHASE_IGNORE;
+	if (open)
+		emit_opaque(c, RECORD_OPAQUE_UPGRADED, RECORD_OPAQUE_OURS, &f->remote, now_ns);
+	return 0;
+}
+
+/* The run goes on where the claimed direction is read, in HTTP/2 or, to no end, in HTTP/1. */
+static __always_inline void tap_over(struct __sk_buff *skb)
+{
+	int piece = tap_state(skb)->mode == TAP_UPGRADE_PIECE;
+	int dir = (piece ? tap_state(skb)->dir : tap_state(skb)->out) & 1, over;
+	struct bpf_sock *sk = skb->sk;
+	struct socket_flow *f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+
+	if (!f)
+		return;
+	bytes_pin(dir);
+	dir &= 1;
+	over = tap_upgrade(sk, f, dir, tap_now(skb, tap_out(skb)));
+	if (piece) {
+		if (over)
+			bpf_tail_call(skb, &http2_piece, 0);
+		bpf_tail_call(skb, &step_socket, 0);
+		tap_put_down(f, dir, 0);
+		return;
+	}
+	if (over)
+		bpf_tail_call(skb, &http2_socket, 0);
+	bpf_tail_call(skb, &follow_socket, 0);
+	tap_release(f, dir);
+}
+
+/* Comes here by tail call: the segment begins with the preface, or ILP has been found in it, or a
+ * direction is given over by Upgrade. */
 static __always_inline int tap_join(struct __sk_buff *skb)
 {
 	int whole = tap_state(skb)->mode == TAP_PREFACE;
@@ -99,6 +162,10 @@ static __always_inline int tap_join(struct __sk_buff *skb)
 	struct segment seg;
 	struct bpf_sock *sk;
 
+	if (tap_state(skb)->mode >= TAP_UPGRADE) {
+		tap_over(skb);
+		return TAP_PASS;
+	}
 	if (!segment_read(skb, &seg))
 		return TAP_PASS;
 	sk = skb->sk;

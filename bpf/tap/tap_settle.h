@@ -167,7 +167,7 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 {
 	struct flow_common *c = &f->flow.common;
 
-	if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
+	if (tap_has_streams(f))
 		tap_forget_streams(sk, f);
 	http1_cut(c, s, !reset);
 	if (http1_take(s))
@@ -370,7 +370,9 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 	default:
 		if (dir == FLOW_IN && bytes_forget(f->tentative))
 			tap_turns(sk, f);
-		if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
+		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
+			tap_go_over(skb, TAP_UPGRADE_PIECE);
+		else if (bytes_forget(s->http1.phase) == PHASE_HTTP2)
 			bpf_tail_call(skb, &http2_piece, 0);
 		else
 			bpf_tail_call(skb, &step_socket, 0);
@@ -529,6 +531,8 @@ static __always_inline int tap_step(struct __sk_buff *skb)
 		bpf_tail_call(skb, &turn_socket, 0);
 	} else if (follow_synchronised(&src, &f->flow.common, s) &&
 		   follow(&src, &f->flow.common, s)) {
+		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
+			tap_go_over(skb, TAP_UPGRADE_PIECE);
 		bpf_tail_call(skb, &step_socket, 0);
 	} else {
 		tap_put_down(f, dir, 1);

@@ -294,7 +294,9 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 
 	tap_state(skb)->out = out;
 	tap_state(skb)->base = src->base;
-	if (bytes_forget(s->http1.phase) == PHASE_HTTP2) {
+	if (bytes_forget(s->http1.phase) >= PHASE_HTTP2) {
+		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
+			tap_go_over(skb, TAP_UPGRADE);
 		bpf_tail_call(skb, &http2_socket, 0);
 		tap_release(f, out);
 		return;
@@ -441,6 +443,8 @@ static __always_inline int tap_follow(struct __sk_buff *skb)
 	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
 	if (follow(&src, c, s)) {
+		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
+			tap_go_over(skb, TAP_UPGRADE);
 		bpf_tail_call(skb, &follow_socket, 0);
 		follow_gap(&src, c, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * case.h - reads a conversation, and what telltale must read in it, from a text file (README.md
- * describes the format). In: a file's path. Out: segments of bytes in order, and the expected
- * lines. A file that cannot be understood ends the program with a message that says where. seen.h
- * makes the lines that are compared with the expected ones.
+ * case.h - a conversation, and what telltale must read in it, from a text file (README.md describes
+ * the format): segments of bytes in order, and the expected lines. Here are the words that lines
+ * are made of; load.h reads a file. A file that cannot be understood ends the program with a
+ * message that says where. seen.h makes the lines that are compared with the expected ones.
  */
 #ifndef TELLTALE_TESTS_CONFORMANCE_CASE_H
 #define TELLTALE_TESTS_CONFORMANCE_CASE_H
@@ -40,9 +40,11 @@ struct kase {
 	size_t len;
 	const char *expected[CASE_EXPECTED_MAX]; /* lines of text */
 	size_t expected_len;
-	bool gaps;  /* some are expected */
-	bool reset; /* the connection breaks off in the end */
-	bool cut;   /* "--": the next bytes begin a segment */
+	bool http2;
+	size_t attached; /* segments before telltale is there */
+	bool gaps;       /* some are expected */
+	bool reset;      /* the connection breaks off in the end */
+	bool cut;        /* "--": the next bytes begin a segment */
 };
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -225,19 +227,22 @@ static inline const char *case_macro(struct kase *k, const char *at)
 	return end + 1;
 }
 
-/* "> bytes" or "< bytes" at AT. */
-static inline void case_bytes(struct kase *k, const char *at)
+/* The line at AT begins a segment, or goes on with the last one. */
+static inline void case_segment(struct kase *k, const char *at)
 {
 	bool request = *at == '>';
 
-	if (!k->segments_len || k->segments[k->segments_len - 1].request != request || k->cut) {
-		if (k->segments_len == CASE_SEGMENTS_MAX)
-			case_die(k, at, "more than %d segments", CASE_SEGMENTS_MAX);
-		k->segments[k->segments_len++] =
-			(struct case_segment){.request = request, .from = k->len};
-		k->cut = false;
-	}
-	at += at[1] == ' ' ? 2 : 1;
+	if (k->segments_len && k->segments[k->segments_len - 1].request == request && !k->cut)
+		return;
+	if (k->segments_len == CASE_SEGMENTS_MAX)
+		case_die(k, at, "more than %d segments", CASE_SEGMENTS_MAX);
+	k->segments[k->segments_len++] = (struct case_segment){.request = request, .from = k->len};
+	k->cut = false;
+}
+
+/* Puts the characters from AT to the line's end. False: the line ends with a backslash. */
+static inline bool case_characters(struct kase *k, const char *at)
+{
 	while (*at && *at != '\n') {
 		uint8_t byte;
 
@@ -246,11 +251,19 @@ static inline void case_bytes(struct kase *k, const char *at)
 			continue;
 		}
 		if (at[0] == '\\' && at[1] == '\n')
-			return; /* no line end */
+			return false;
 		byte = case_character(k, &at);
 		case_put(k, &byte, 1);
 	}
-	case_put(k, "\r\n", 2);
+	return true;
+}
+
+/* "> bytes" or "< bytes" at AT. */
+static inline void case_bytes(struct kase *k, const char *at)
+{
+	case_segment(k, at);
+	if (case_characters(k, at + (at[1] == ' ' ? 2 : 1)))
+		case_put(k, "\r\n", 2);
 }
 
 static inline char *case_file(const char *path)
@@ -263,60 +276,6 @@ static inline char *case_file(const char *path)
 		err(2, "%s", path);
 	fclose(f);
 	return text;
-}
-
-/* Fills *K from the file PATH, which must stay valid. */
-static inline void case_load(struct kase *k, const char *path)
-{
-	free(k->text);
-	memset(k, 0, sizeof(*k));
-	k->path = path;
-	k->text = case_file(path);
-	for (const char *at = k->text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		if (*at == '#' && !*k->title)
-			sscanf(at, "# %255[^\n]", k->title);
-		else if (*at == '>' || *at == '<')
-			case_bytes(k, at);
-		else if (*at == '=' && k->expected_len < CASE_EXPECTED_MAX)
-			k->expected[k->expected_len++] = at;
-		else if (case_word(at, "--"))
-			k->cut = true;
-		else if (case_word(at, "reset"))
-			k->reset = true;
-		else if (*at != '#' && *at != '\n')
-			case_die(k, at, "a line begins with '#', '>', '<', '=', '--' or 'reset'");
-	}
-	for (size_t i = 0; i < k->expected_len; i++)
-		k->gaps |= case_word(k->expected[i] + 2, "gap");
-	if (!k->segments_len || !*k->title)
-		errx(2, "%s: has no '>' line, or no '#' line that says what it shows", path);
-}
-
-/* The segment from which on the connection is followed: the first that begins a request. */
-static inline size_t case_first(const struct kase *k)
-{
-	for (size_t i = 0; i < k->segments_len; i++) {
-		const struct case_segment *s = &k->segments[i];
-		uint64_t word = 0;
-
-		memcpy(&word, k->bytes + s->from, s->len < 8 ? s->len : 8);
-		if (s->request &&
-		    (http1_opens(word, (__u32)s->len) || http1_opens_late(word, (__u32)s->len)))
-			return i;
-	}
-	return k->segments_len;
-}
-
-/* The segment from which on others may be cut anywhere: the first that begins a POST. */
-static inline size_t case_met(const struct kase *k)
-{
-	for (size_t i = 0; i < k->segments_len; i++) {
-		const struct case_segment *s = &k->segments[i];
-
-		if (s->len >= 5 && !memcmp(k->bytes + s->from, "POST ", 5))
-			return i;
-	}
-	return k->segments_len;
 }
 
 #endif

@@ -18,9 +18,10 @@
 
 #include "seen.h"
 #include "halves/ring.h"
-#include "tap/probe.h"
+#include "tap/probe_parts.h"
 
 #define CUTS             24 /* of each conversation, spread over it */
+#define CUTS_HTTP2       4000
 #define BYTE_BY_BYTE_MAX 1200
 
 static struct kase k;
@@ -110,6 +111,22 @@ static void close_connection(void)
 	close(ends[1].fd);
 }
 
+/* The attach may come later than the connection's beginning. */
+static void attach(void)
+{
+	char why[512] = "";
+
+	if (!attached && probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
+		errx(2, "%s", why);
+}
+
+static void detach(void)
+{
+	if (attached)
+		probe_detach_cgroup(probe, attached);
+	attached = NULL;
+}
+
 /* Segment NUMBER is cut at CUT; all are cut at every byte where that is SIZE_MAX. */
 static void converse(size_t number, size_t cut)
 {
@@ -117,8 +134,11 @@ static void converse(size_t number, size_t cut)
 		const struct case_segment *s = &k.segments[i];
 		const uint8_t *bytes = k.bytes + s->from;
 
+		if (i == k.attached)
+			attach();
 		if (cut == SIZE_MAX && i >= case_met(&k)) {
-			for (size_t at = 0; at < s->len; at++)
+			say(s->request, bytes, case_cut_from(&k, i));
+			for (size_t at = case_cut_from(&k, i); at < s->len; at++)
 				say(s->request, bytes + at, 1);
 		} else if (i == number && cut != SIZE_MAX) {
 			say(s->request, bytes, cut);
@@ -192,7 +212,9 @@ static void take_record(void *context, const void *record, size_t size)
 			add(e, (struct seen){.what = SEEN_OPAQUE, .why = opaque->reason});
 	} else if (head->type == RECORD_FLOW_CLOSE) {
 		e = end_of(&closed->flow);
-		if (e)
+		if (e && closed->stream)
+			add(e, (struct seen){.what = SEEN_RESET, .stream = closed->stream});
+		else if (e)
 			e->closed++;
 	}
 }
@@ -219,6 +241,8 @@ static bool replay(const char *how, size_t number, size_t cut)
 {
 	char where[120];
 
+	if (k.attached)
+		detach();
 	open_connection();
 	converse(number, cut);
 	close_connection();
@@ -247,13 +271,14 @@ static bool replay_cuts(void)
 
 	if (!replay("cut at byte", SIZE_MAX, 0))
 		return false;
-	if (!k.gaps && k.len < BYTE_BY_BYTE_MAX && !replay("byte by byte", 0, SIZE_MAX))
+	if (!k.gaps && k.len < (k.http2 ? CUTS_HTTP2 : BYTE_BY_BYTE_MAX) &&
+	    !replay("byte by byte", 0, SIZE_MAX))
 		return false;
 	for (size_t i = met; i < k.segments_len; i++) {
 		const struct case_segment *s = &k.segments[i];
-		size_t step = k.len / CUTS + 1;
+		size_t step = k.len / (k.http2 ? CUTS_HTTP2 : CUTS) + 1;
 
-		for (size_t cut = 1 + (i * 7) % step; cut < s->len; cut += step)
+		for (size_t cut = case_cut_from(&k, i) + (i * 7) % step; cut < s->len; cut += step)
 			if (seen_may_cut(&k, i, cut) && !replay("cut at byte", i, cut))
 				return false;
 	}
@@ -272,9 +297,11 @@ static void enter(const char *cgroup)
 	if (!f || fprintf(f, "0\n") < 0 || fclose(f))
 		err(2, "cannot enter %s", cgroup);
 	if (cgroup_open(cgroup, &target, why, sizeof(why)) ||
-	    probe_open(&decode_session_key, &decode_host_key, 1, 64, &probe, why, sizeof(why)) ||
-	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
+	    probe_open(&decode_session_key, &decode_host_key, 1, 64, &probe, why, sizeof(why)))
 		errx(2, "%s", why);
+	late_end(probe->late); /* the programs that follow HTTP/2 are there */
+	probe->late = NULL;
+	attach();
 	if (ring_open(probe_ring(probe), PROBE_RING_BYTES, &ring))
 		errx(2, "cannot map the ring");
 }
@@ -288,7 +315,7 @@ int main(int argc, char **argv)
 	enter(argv[1]);
 	listen_loopback();
 	status = seen_run(&k, argv + 2, argc - 2, "in the kernel: ", replay_cuts);
-	probe_detach_cgroup(probe, attached);
+	detach();
 	ring_close(ring);
 	probe_close(probe);
 	cgroup_close(&target);

@@ -6,11 +6,11 @@
 #ifndef TELLTALE_TESTS_CONFORMANCE_SEEN_H
 #define TELLTALE_TESTS_CONFORMANCE_SEEN_H
 
-#include "case.h"
+#include "load.h"
 #include "release/words.h"
 
 /* In the order in which files list them. */
-enum seen_what { SEEN_MESSAGE, SEEN_GAP, SEEN_OPAQUE };
+enum seen_what { SEEN_MESSAGE, SEEN_RESET, SEEN_GAP, SEEN_OPAQUE };
 
 struct seen {
 	enum seen_what what;
@@ -29,7 +29,7 @@ static const char *const seen_causes[] = {"",
 					  GAP_WORDS(WORD)
 #undef WORD
 };
-static const char *const seen_flags[] = {"", "PEER", "CUT", "LONG", "TRAILING"};
+static const char *const seen_flags[] = {[1] = "PEER", "CUT", "LONG", "TRAILING", [6] = "NAMELESS"};
 static const char *const seen_reasons[] = {"", "tls", "http2", "upgraded"};
 
 /* --- comparing ------------------------------------------------------------------------------- */
@@ -52,7 +52,9 @@ static inline const char *seen_print(const struct seen *s)
 	if (s->what != SEEN_MESSAGE) {
 		const char *side = s->request ? "request" : "response";
 
-		if (s->what == SEEN_GAP)
+		if (s->what == SEEN_RESET)
+			snprintf(text, sizeof(text), "reset %u", s->stream);
+		else if (s->what == SEEN_GAP)
 			snprintf(text, sizeof(text), "gap %s %s", side,
 				 seen_name_of(seen_causes, s->why));
 		else
@@ -65,7 +67,7 @@ static inline const char *seen_print(const struct seen *s)
 		n += snprintf(text + n, sizeof(text) - n, " %u", s->status);
 	n += snprintf(text + n, sizeof(text) - n, " %s", seen_name_of(seen_kinds, s->kind));
 	for (unsigned i = 1; i < sizeof(seen_flags) / sizeof(seen_flags[0]); i++)
-		if (s->flags & 1 << i)
+		if (seen_flags[i] && s->flags & 1 << i)
 			n += snprintf(text + n, sizeof(text) - n, " %s", seen_flags[i]);
 	return text;
 }
@@ -167,6 +169,8 @@ static inline bool seen_may_cut(const struct kase *k, size_t i, size_t cut)
 	size_t len = k->segments[i].len - cut;
 	uint64_t word = 0;
 
+	if (k->http2)
+		return !k->gaps;
 	memcpy(&word, k->bytes + k->segments[i].from + cut, len < 8 ? len : 8);
 	return !k->gaps || !(http1_begins(word, (__u32)len) || http1_opens(word, (__u32)len));
 }

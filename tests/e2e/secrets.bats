@@ -60,12 +60,14 @@ PYTHON
     "$(telltale_endpoint "$(collector_url own)" own)" "    headers: {x-key: header-$mark}" \
     "peers: [{name: name-$mark, endpoint: \"https://peer-$mark.example/\", token: 9f86d081884c7d65, asset: {code: EUR, scale: 6}}]"
   telltale_start tt
+  telltale_follows_http2 tt
 
   connector_hammer alice "{\"count\":400,\"concurrency\":8,\"receiver\":\"test.bob\",
     \"label\":\"address-$mark\",\"payload\":\"payload-$mark\",\"reveal\":20}"
   bed_wait 20 'the packets to be counted' \
     same connector_truth alice originated prepares -- telltale_metric tt packet_count_prepare
   # The same token over HTTP/2.
+  had=$(telltale_metric tt telltale_exchanges_total)
   mkdir -p "$BED/alice"
   port=$(bed_free_port)
   node "$ROOT/tests/stacks/common/workload.js" 100 >"$BED/workload"
@@ -75,6 +77,7 @@ PYTHON
     "$BED/workload" "$BED/http2.journal" 20
   bed_wait 60 'it to be sent' not bed_alive alice/http2
   [ "$(grep -c fulfilled "$BED/http2.journal")" -gt 10 ]
+  bed_wait 20 'it to be counted' at_least $((had + 100)) telltale_metric tt telltale_exchanges_total
   had=$(collector_exports own)
   bed_wait 20 'an export after that' at_least $((had + 2)) collector_exports own
 

@@ -157,16 +157,18 @@ h2load_sends() {
   nghttpd_counted
 }
 
-# curl_sends SCHEME OPTION: all of the workload by curl. Inside TLS up to 50 at once over one connection, else each over its
-# own, since curl 7.88 cannot use one again by prior knowledge. Its journal has what came back.
+# curl_sends SCHEME OPTION [get]: all of the workload by curl. Inside TLS up to 50 at once over one connection, else each
+# over its own, since curl 7.88 cannot use one again by prior knowledge; with `get` one after the other over the connection
+# on which a GET came first. Its journal has what came back.
 curl_sends() {
   local manner=(xargs --max-procs=8 --max-args=1 curl --config)
   [[ $1 == http ]] || manner=(xargs curl --parallel --parallel-max 50 --config)
+  [[ -z ${3:-} ]] || manner=(xargs curl --config)
   rm -rf "$BED/curl"
   mkdir "$BED/curl"
-  python3 - "$BED" "$1://localhost:$port/ilp" "${2#--}" <<'PYTHON'
+  python3 - "$BED" "$1://localhost:$port/ilp" "${2#--}" "${3:-}" <<'PYTHON'
 import base64, sys
-bed, url, option = sys.argv[1:]
+bed, url, option, get = sys.argv[1:]
 here = f"{bed}/curl"
 configs = []
 for i, line in enumerate(open(f"{bed}/workload")):
@@ -174,7 +176,9 @@ for i, line in enumerate(open(f"{bed}/workload")):
     configs.append(f"""silent\nshow-error\n{option}\nurl = "{url}"\ncacert = "{bed}/ca.pem"
 data-binary = "@{here}/{i}"\noutput = "{here}/{i}.answer"
 header = "Content-Type: application/octet-stream"\nheader = "Authorization: Bearer secret-of-alice"\n""")
-if url.startswith("https:"):
+if get:
+    configs.insert(0, f"""silent\n{option}\nurl = "{url}"\noutput = "/dev/null"\n""")
+if get or url.startswith("https:"):
     configs = ["next\n".join(configs)]
 for i, config in enumerate(configs):
     open(f"{here}/{i}.config", "w").write(config)

@@ -31,6 +31,14 @@ load wires
   counted sent="$client" received="$server"
 }
 
+@test "h2load to nghttpd, 1,000 streams at once" {
+  alike 0
+  nghttpd_serves
+  h2load_sends 3000 1000
+  both_ends
+  counted sent="$client" received="$server"
+}
+
 @test "h2load to nghttpd, packets of 32 kB" {
   alike 32000
   nghttpd_serves
@@ -51,6 +59,24 @@ load wires
   workload 60
   node_serves node tls
   curl_sends https --http2
+  both_ends
+  counted sent="$client" received="$server"
+}
+
+@test "curl, by Upgrade: what asked for it is the first stream" {
+  needs_wire go
+  workload 60
+  go_serves
+  curl_sends http --http2
+  both_ends
+  counted sent="$client" received="$server"
+}
+
+@test "curl, by Upgrade of a request without ILP" {
+  needs_wire go
+  workload 60
+  go_serves
+  curl_sends http --http2 get
   both_ends
   counted sent="$client" received="$server"
 }

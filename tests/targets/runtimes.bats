@@ -46,7 +46,7 @@ targets() {
 discovers() {
   local line
   "${APART[@]}" "$TELLTALE" discover --yes --for 3s >"$BED/discovered"
-  for line in "$@"; do grep -qxF -- "  - $line" "$BED/discovered"; done
+  for line in "$@"; do grep -qxF -- "  - $line" "$BED/discovered" || return; done
 }
 
 # follows ENGINE: what each container sends is counted, whatever becomes of it, and what mallory sends is not.
@@ -65,7 +65,8 @@ follows() {
   engine_run mallory rafiki:1 --label org.interledger.role=other
   runtime_sender "$BED/journal" "$URL"
   for name in alice bella cora; do begin $name && storm_goes_on; done
-  [[ $ENGINE == podman ]] || discovers 'container: alice' 'container: mallory'
+  [[ $ENGINE == podman ]] ||
+    bed_wait 60 'all who speak ILP to be discovered' discovers 'container: alice' 'container: mallory'
   for name in alice bella cora; do
     engine_do restart --time 5 $name >/dev/null
     storm_goes_on

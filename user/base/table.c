@@ -5,16 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *entry_at(const struct table *t, uint32_t slot)
-{
-	return slot ? t->entries + (size_t)(slot - 1) * t->entry_size : NULL;
-}
-
-static uint32_t slot_of(const void *entry)
-{
-	return ((const struct table_node *)entry)->slot;
-}
-
 int table_init(struct table *t, size_t capacity, size_t entry_size)
 {
 	memset(t, 0, sizeof(*t));
@@ -40,12 +30,12 @@ void *table_take(struct table *t)
 	uint32_t slot = t->free;
 
 	if (slot) {
-		node = entry_at(t, slot);
+		node = table_at(t, slot);
 		t->free = node->next_free;
 		memset(node, 0, t->entry_size);
 	} else if (t->touched < t->capacity) {
 		slot = ++t->touched;
-		node = entry_at(t, slot);
+		node = table_at(t, slot);
 	} else {
 		return NULL;
 	}
@@ -72,7 +62,7 @@ static struct table_hook *hook_of(const struct table_index *i, const void *entry
 
 static struct table_hook *hook_at(const struct table_index *i, uint32_t slot)
 {
-	return hook_of(i, entry_at(i->table, slot));
+	return hook_of(i, table_at(i->table, slot));
 }
 
 int table_index_init(struct table_index *i, struct table *t, size_t hook_offset)
@@ -106,8 +96,8 @@ void table_index_add(struct table_index *i, void *entry, uint64_t hash)
 	hook->prev = 0;
 	hook->next = *bucket;
 	if (hook->next)
-		hook_at(i, hook->next)->prev = slot_of(entry);
-	*bucket = slot_of(entry);
+		hook_at(i, hook->next)->prev = table_slot(entry);
+	*bucket = table_slot(entry);
 }
 
 void table_index_remove(struct table_index *i, void *entry)
@@ -126,7 +116,7 @@ static void *same_hash(const struct table_index *i, uint32_t slot, uint64_t hash
 {
 	while (slot && hook_at(i, slot)->hash != hash)
 		slot = hook_at(i, slot)->next;
-	return entry_at(i->table, slot);
+	return table_at(i->table, slot);
 }
 
 void *table_index_first(const struct table_index *i, uint64_t hash)
@@ -143,16 +133,6 @@ void *table_index_next(const struct table_index *i, const void *entry)
 
 /* --- list ---------------------------------------------------------------------------------- */
 
-static struct table_place *place_of(const struct table_list *l, const void *entry)
-{
-	return (struct table_place *)((char *)entry + l->place);
-}
-
-static struct table_place *place_at(const struct table_list *l, uint32_t slot)
-{
-	return place_of(l, entry_at(l->table, slot));
-}
-
 void table_list_init(struct table_list *l, struct table *t, size_t place_offset)
 {
 	memset(l, 0, sizeof(*l));
@@ -160,63 +140,31 @@ void table_list_init(struct table_list *l, struct table *t, size_t place_offset)
 	l->place = place_offset;
 }
 
-void table_list_append(struct table_list *l, void *entry)
-{
-	struct table_place *place = place_of(l, entry);
-
-	l->len++;
-	place->next = 0;
-	place->prev = l->last;
-	if (l->last)
-		place_at(l, l->last)->next = slot_of(entry);
-	else
-		l->first = slot_of(entry);
-	l->last = slot_of(entry);
-}
-
-void table_list_remove(struct table_list *l, void *entry)
-{
-	struct table_place *place = place_of(l, entry);
-
-	l->len--;
-	if (place->prev)
-		place_at(l, place->prev)->next = place->next;
-	else
-		l->first = place->next;
-	if (place->next)
-		place_at(l, place->next)->prev = place->prev;
-	else
-		l->last = place->prev;
-}
-
-void *table_list_first(const struct table_list *l)
-{
-	return entry_at(l->table, l->first);
-}
-
 void *table_list_next(const struct table_list *l, const void *entry)
 {
-	return entry_at(l->table, place_of(l, entry)->next);
+	return table_at(l->table, table_place(l, entry)->next);
 }
 
 /* --- shares -------------------------------------------------------------------------------- */
 
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset)
 {
-	for (size_t i = 0; i < TABLE_SHARES; i++)
-		table_list_init(&s->lists[i], t, place_offset);
+	s->table = t;
+	s->place = place_offset;
 }
 
-struct table_list *table_shares_of(struct table_shares *s, unsigned target)
+void table_shares_make(struct table_shares *s, unsigned target)
 {
-	return &s->lists[target % TABLE_SHARES];
+	table_list_init(&s->lists[target], s->table, s->place);
+	if (target >= s->len)
+		s->len = target + 1;
 }
 
 struct table_list *table_shares_longest(struct table_shares *s, unsigned target)
 {
 	struct table_list *longest = table_shares_of(s, target);
 
-	for (size_t i = 0; i < TABLE_SHARES; i++) {
+	for (size_t i = 0; i < s->len; i++) {
 		if (s->lists[i].len > longest->len)
 			longest = &s->lists[i];
 	}

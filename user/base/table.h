@@ -61,10 +61,13 @@ struct table_list {
 
 /* A table's entries, in one list for each target. When the table is full, the target with the most
  * entries loses one. So a flood in one cgroup does not push out entries of another that keeps to
- * its share. */
-#define TABLE_SHARES 64
+ * its share. A list is made when it is asked for first: few targets take little memory and time. */
+#define TABLE_SHARES 256
 
 struct table_shares {
+	struct table *table;
+	size_t place;
+	unsigned len; /* lists that were made, or stand before one that was */
 	struct table_list lists[TABLE_SHARES];
 };
 
@@ -77,6 +80,17 @@ static inline uint64_t table_hash(uint64_t a, uint64_t b)
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93ULL;
 	return h ^ (h >> 32);
+}
+
+/* The entry in SLOT, whoever has it; NULL for 0. */
+static inline void *table_at(const struct table *t, uint32_t slot)
+{
+	return slot ? t->entries + (size_t)(slot - 1) * t->entry_size : NULL;
+}
+
+static inline uint32_t table_slot(const void *entry)
+{
+	return ((const struct table_node *)entry)->slot;
 }
 
 /* CAPACITY is 1 to TABLE_CAPACITY_MAX. 0, -EINVAL or -ENOMEM. _fini accepts zeroed memory, and a
@@ -99,15 +113,70 @@ void table_index_remove(struct table_index *i, void *entry);
 void *table_index_first(const struct table_index *i, uint64_t hash);
 void *table_index_next(const struct table_index *i, const void *entry);
 
-/* Append adds the entry at the end, so the first entry has been in the list longest. */
-void table_list_append(struct table_list *l, void *entry);
-void table_list_remove(struct table_list *l, void *entry);
-void *table_list_first(const struct table_list *l);
+static inline struct table_place *table_place(const struct table_list *l, const void *entry)
+{
+	return (struct table_place *)((char *)entry + l->place);
+}
+
+/* Adds ENTRY at the end, so the first entry has been in the list longest. Inline as the next one
+ * is: an exchange goes into six lists and out of them. */
+static inline void table_list_append(struct table_list *l, void *entry)
+{
+	struct table_place *place = table_place(l, entry);
+
+	l->len++;
+	place->next = 0;
+	place->prev = l->last;
+	if (l->last)
+		table_place(l, table_at(l->table, l->last))->next = table_slot(entry);
+	else
+		l->first = table_slot(entry);
+	l->last = table_slot(entry);
+}
+
+static inline void table_list_remove(struct table_list *l, void *entry)
+{
+	struct table_place *place = table_place(l, entry);
+
+	l->len--;
+	if (place->prev)
+		table_place(l, table_at(l->table, place->prev))->next = place->next;
+	else
+		l->first = place->next;
+	if (place->next)
+		table_place(l, table_at(l->table, place->next))->prev = place->prev;
+	else
+		l->last = place->prev;
+}
+
+static inline void *table_list_first(const struct table_list *l)
+{
+	return table_at(l->table, l->first);
+}
+
 void *table_list_next(const struct table_list *l, const void *entry);
 
+/* S is zeroed memory. */
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset);
+/* Makes the list of TARGET, which is below TABLE_SHARES: for table_shares_of. */
+void table_shares_make(struct table_shares *s, unsigned target);
 /* The list of TARGET, which is below TABLE_SHARES. */
-struct table_list *table_shares_of(struct table_shares *s, unsigned target);
+static inline struct table_list *table_shares_of(struct table_shares *s, unsigned target)
+{
+	unsigned i = target % TABLE_SHARES;
+
+	if (!s->lists[i].table)
+		table_shares_make(s, i);
+	return &s->lists[i];
+}
+
+/* The same to read only; one that was not made yet is empty. All from S->len on are. */
+static inline const struct table_list *table_shares_see(const struct table_shares *s,
+							unsigned target)
+{
+	return &s->lists[target % TABLE_SHARES];
+}
+
 /* The list that must lose an entry so that TARGET can add one: the longest, or TARGET's own when no
  * other is longer. Never NULL; empty only when all are. */
 struct table_list *table_shares_longest(struct table_shares *s, unsigned target);

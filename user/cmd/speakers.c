@@ -60,9 +60,7 @@ static void print_ways(const struct speaker *sp, FILE *out)
 	static const struct {
 		enum speaker_way way;
 		const char *words;
-	} ways[] = {{SPEAKER_PLAIN, "plain HTTP"},
-		    {SPEAKER_TLS, "TLS"},
-		    {SPEAKER_HTTP2, "HTTP/2"}};
+	} ways[] = {{SPEAKER_PLAIN, "plain HTTP"}, {SPEAKER_TLS, "TLS"}, {SPEAKER_HTTP2, "HTTP/2"}};
 	const char *between = "";
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {

@@ -10,6 +10,7 @@
 #include "release/vocabulary.h"
 
 _Static_assert(TABLE_SHARES == SHARED_TARGETS_MAX, "a share for each target");
+_Static_assert(TABLE_SHARES > UINT8_MAX, "... that a record can name");
 _Static_assert(RECORD_UNSEEN == 8, "a new record type needs a case below");
 
 #define DOUBTS_OPEN 4096 /* at once, over all targets */
@@ -35,7 +36,7 @@ struct pipeline {
 	/* As vocabulary.h numbers them. */
 	uint64_t records[RECORD_WORDS_LEN], gaps[RECORD_GAP_CAUSES], gap_bytes[RECORD_GAP_CAUSES];
 	uint64_t doubts_of[DOUBT_CAUSES], unvalued[UNVALUED_REASONS];
-	uint64_t spread_unknown[UNVALUED_REASONS];
+	uint64_t spread_unknown[SPREAD_UNKNOWN_REASONS];
 	uint64_t unattributed, unconverted, saturated;
 	uint64_t dropped, settled_ns, witnessed_ns;
 	/* Why bytes that came in were missed last, by target. */
@@ -132,8 +133,9 @@ static void find_spread(struct pipeline *p, const struct exchange *e)
 	switch (spread_add(&p->spread, e, p->peers, p->rates, &found)) {
 	case SPREAD_NOTHING: break;
 	case SPREAD_KNOWN: privacy_spread(p->privacy, found.endpoint, found.earned); break;
-	case SPREAD_UNATTRIBUTED: p->spread_unknown[UNVALUED_UNATTRIBUTED]++; break;
-	case SPREAD_UNCONVERTED: p->spread_unknown[UNVALUED_UNCONVERTED]++; break;
+	case SPREAD_UNATTRIBUTED: p->spread_unknown[SPREAD_UNKNOWN_UNATTRIBUTED]++; break;
+	case SPREAD_UNCONVERTED: p->spread_unknown[SPREAD_UNKNOWN_UNCONVERTED]++; break;
+	case SPREAD_EVICTED: p->spread_unknown[SPREAD_UNKNOWN_EVICTED]++; break;
 	}
 }
 
@@ -324,7 +326,7 @@ void pipeline_record(struct pipeline *p, const void *data, size_t size)
 	const struct record_head *head = data;
 
 	if (size < sizeof(*head) || head->len < sizeof(*head) || head->len > size ||
-	    head->version != RECORD_VERSION || head->target >= TABLE_SHARES)
+	    head->version != RECORD_VERSION)
 		p->records[RECORD_WORD_INVALID]++;
 	else if (head->type < RECORD_MESSAGE || head->type > RECORD_UNSEEN)
 		p->records[RECORD_WORD_UNKNOWN]++;
@@ -365,10 +367,10 @@ static void tell(struct pipeline *p)
 	series_total(s, METRIC_UNATTRIBUTED, 0, p->unattributed);
 	series_total(s, METRIC_UNCONVERTED, 0, p->unconverted);
 	series_total(s, METRIC_SATURATED, 0, p->saturated);
-	for (unsigned i = 0; i < UNVALUED_REASONS; i++) {
+	for (unsigned i = 0; i < UNVALUED_REASONS; i++)
 		series_total(s, METRIC_OTHERS_UNVALUED, i, p->unvalued[i]);
+	for (unsigned i = 0; i < SPREAD_UNKNOWN_REASONS; i++)
 		series_total(s, METRIC_SPREAD_UNKNOWN, i, p->spread_unknown[i]);
-	}
 	for (unsigned i = 0; i < DOUBT_CAUSES; i++)
 		series_total(s, METRIC_ORIGIN_UNKNOWN, i, p->doubts_of[i]);
 }

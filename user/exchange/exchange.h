@@ -54,9 +54,10 @@ struct exchange {
 	bool peer_protocol;  /* destination "peer.": not money, not counted as packets */
 	char reject_code[4]; /* NUL-terminated; empty unless rejected */
 	uint16_t http_status;
-	uint16_t port;       /* of the far end of the socket, and of the near one; */
-	uint16_t local_port; /* 0 where the tap does not know them */
-	uint64_t order;      /* in which Prepares were seen */
+	uint16_t port;           /* of the far end of the socket, and of the near one; */
+	uint16_t local_port;     /* 0 where the tap does not know them */
+	uint32_t condition_slot; /* where origins remembers its condition; 0: nowhere */
+	uint64_t order;          /* in which Prepares were seen */
 	uint64_t amount;
 	uint64_t expires_at;  /* as the record has it */
 	uint64_t destination; /* keyed hashes, as the record has them */
@@ -70,6 +71,8 @@ struct exchange {
 	/* origin */
 	enum origin origin;
 	enum doubt_cause doubt; /* why it is unknown; DOUBT_CAUSES: it is not, or nobody doubts */
+	bool onward;            /* it went out when something with its condition had come in, ... */
+	bool apart;             /* ... with which it was not judged, because a table was full */
 	/* peers */
 	struct asset asset;
 	/* rates */

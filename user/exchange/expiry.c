@@ -46,3 +46,22 @@ int64_t expiry_unix_ns(uint64_t expires_at)
 		return year < 1970 ? INT64_MIN : INT64_MAX;
 	return ns;
 }
+
+#define MINUTE_DIGITS 100000 /* SSmmm */
+
+int64_t expiry_find(struct expiry_minute *last, uint64_t expires_at)
+{
+	uint64_t minute = expires_at / MINUTE_DIGITS, ms = expires_at % MINUTE_DIGITS;
+	int64_t ns;
+
+	if (minute != last->minute) {
+		last->minute = minute;
+		last->unix_ns = expiry_unix_ns(minute * MINUTE_DIGITS);
+	}
+	/* Only the end of this minute may be near enough to 1970. */
+	if (!minute || last->unix_ns == INT64_MIN)
+		return expiry_unix_ns(expires_at);
+	if (ms >= 60000 || __builtin_add_overflow(last->unix_ns, (int64_t)(ms * NS_PER_MS), &ns))
+		return INT64_MAX;
+	return ns;
+}

@@ -65,6 +65,7 @@ struct match {
 	const struct match_ops *ops;
 	void *context;
 	struct match_stats stats;
+	struct expiry_minute minute;
 	uint64_t answered[ANSWERED_LEN];
 };
 
@@ -222,7 +223,7 @@ static void open_exchange(struct match *m, const struct record_message *message,
 	o->request_id = message->request_id;
 	o->unsure = !numbers_certain(m->numbers, flow, message);
 	o->dropped = m->dropped;
-	o->expires_ns = expiry_unix_ns(message->expires_at);
+	o->expires_ns = expiry_find(&m->minute, message->expires_at);
 	o->offset_ns = m->realtime_offset_ns;
 	e = &o->exchange;
 	e->target = message->head.target;
@@ -649,7 +650,7 @@ static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
 void match_tick(struct match *m, uint64_t now_ns)
 {
 	settle(m);
-	for (unsigned target = 0; target < TABLE_SHARES; target++)
+	for (unsigned target = 0; target < m->age.len; target++)
 		tick(m, table_shares_of(&m->age, target), now_ns);
 }
 

@@ -197,6 +197,7 @@ static void judge(struct origins *o, struct condition *c, bool early)
 	verdict_judge(members, n, c->came_in);
 	for (size_t i = 0; i < n; i++) {
 		doubt(o, members[i], early);
+		members[i]->apart = early && c->open[IN] && members[i]->onward;
 		o->config.judged(o->config.context, members[i]);
 	}
 	for (size_t i = 0; i < n; i++)
@@ -239,13 +240,14 @@ static void evict_held(struct origins *o, unsigned target)
 	judge_due(o, h->owner, true);
 }
 
-/* E by itself, as nothing is known of others with its condition. */
-static void judge_alone(struct origins *o, const struct exchange *e, enum origin origin)
+/* E by itself, as nothing is known of others with its condition. APART: something was. */
+static void judge_alone(struct origins *o, const struct exchange *e, enum origin origin, bool apart)
 {
 	struct exchange copy = *e;
 
 	copy.origin = origin;
 	copy.doubt = DOUBT_CAUSES;
+	copy.apart = apart && e->onward;
 	if (has_own_condition(e))
 		doubt(o, &copy, true);
 	o->config.judged(o->config.context, &copy);
@@ -296,6 +298,8 @@ void origins_opened(struct origins *o, struct exchange *e)
 	e->order = ++o->order;
 	e->origin = ORIGIN_UNKNOWN;
 	e->doubt = DOUBT_CAUSES;
+	e->condition_slot = 0;
+	e->onward = false;
 	if (!has_own_condition(e))
 		return;
 	c = find(o, e);
@@ -307,8 +311,10 @@ void origins_opened(struct origins *o, struct exchange *e)
 	}
 	if (!c)
 		c = remember(o, e);
+	e->condition_slot = c->node.slot;
 	if (!is_open(c))
 		move_to(o, c, QUEUE_NONE);
+	e->onward = direction(e) == OUT && c->seen[IN];
 	c->open[direction(e)]++;
 	c->seen[direction(e)] = true;
 }
@@ -325,7 +331,7 @@ bool origins_expects(const struct origins *o, unsigned target, enum record_role 
 
 bool origins_remembers(const struct origins *o, unsigned target)
 {
-	const struct table_list *age = &o->age.lists[target % TABLE_SHARES];
+	const struct table_list *age = table_shares_see(&o->age, target);
 	const struct condition *c = table_list_first(age);
 
 	while (c && !c->open[IN] && !c->until_ns)
@@ -336,9 +342,12 @@ bool origins_remembers(const struct origins *o, unsigned target)
 /* The condition that E was opened in, or NULL when that was forgotten since. */
 static struct condition *own(const struct origins *o, const struct exchange *e)
 {
-	struct condition *c = find(o, e);
+	struct condition *c = table_at(&o->conditions, e->condition_slot);
 
-	return c && e->order >= c->first_order ? c : NULL;
+	return c && !c->superseded && c->condition == e->condition && c->target == e->target &&
+			       e->order >= c->first_order
+		       ? c
+		       : NULL;
 }
 
 static void hold(struct origins *o, struct condition *c, const struct exchange *e)
@@ -376,18 +385,18 @@ void origins_closed(struct origins *o, const struct exchange *e)
 	struct condition *c;
 
 	if (!has_own_condition(e)) {
-		judge_alone(o, e, by_role(e));
+		judge_alone(o, e, by_role(e), false);
 		return;
 	}
 	if (o->held.used == o->held.capacity)
 		evict_held(o, e->target);
 	c = own(o, e);
 	if (!c) {
-		judge_alone(o, e, by_role(e));
+		judge_alone(o, e, by_role(e), true);
 		return;
 	}
 	if (c->spent || c->members.len == VERDICT_MAX)
-		judge_alone(o, e, ORIGIN_PROXY_COPY);
+		judge_alone(o, e, ORIGIN_PROXY_COPY, c->spent);
 	else
 		hold(o, c, e);
 	note_end(c, e);
@@ -414,8 +423,8 @@ void origins_drain(struct origins *o)
 
 uint64_t origins_horizon(const struct origins *o, uint64_t now_ns)
 {
-	for (size_t i = 0; i < TABLE_SHARES; i++) {
-		const struct held *h = table_list_first(&o->waiting.lists[i]);
+	for (unsigned i = 0; i < o->waiting.len; i++) {
+		const struct held *h = table_list_first(table_shares_see(&o->waiting, i));
 
 		if (h && h->exchange.reply_done_ns < now_ns)
 			now_ns = h->exchange.reply_done_ns;

@@ -42,10 +42,14 @@ static enum spread_known find(const struct exchange *e, const struct exchange *o
 enum spread_known spread_add(struct spread *s, const struct exchange *e, struct peers *peers,
 			     const struct rates *rates, struct spread_found *found)
 {
-	const struct exchange other = s->end;
+	struct exchange other;
 
+	if (e->apart)
+		return e->outcome == OUTCOME_FULFILLED && e->amount ? SPREAD_EVICTED
+								    : SPREAD_NOTHING;
 	if (e->origin != ORIGIN_FORWARDED || e->outcome != OUTCOME_FULFILLED || !e->condition)
 		return SPREAD_NOTHING;
+	other = s->end;
 	s->end = *e;
 	if (other.condition != e->condition || other.target != e->target || other.role == e->role)
 		return SPREAD_NOTHING;

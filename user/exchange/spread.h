@@ -31,6 +31,7 @@ enum spread_known {
 	SPREAD_KNOWN,        /* *FOUND is set */
 	SPREAD_UNATTRIBUTED, /* the asset of an end is not known */
 	SPREAD_UNCONVERTED,  /* ... or no rate converts it, or the value is too large */
+	SPREAD_EVICTED,      /* its ends were not judged together */
 };
 
 struct spread_found {

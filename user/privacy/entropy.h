@@ -49,10 +49,11 @@ static inline __attribute__((always_inline)) uint32_t entropy_number(struct entr
 	at = e->block + sizeof(e->block) - e->left;
 	e->left -= bytes;
 #pragma GCC unroll 4
-	for (unsigned i = 0; i < bytes; i++) {
+	for (unsigned i = 0; i < bytes; i++)
 		number = number << 8 | at[i];
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < bytes; i++)
 		at[i] = 0;
-	}
 	return number;
 }
 

@@ -21,9 +21,10 @@ struct leg {
 	const struct exchange *open; /* NULL: it has ended */
 	uint64_t condition;          /* 0: a protocol packet's */
 	uint64_t flow, endpoint, destination, expires_at;
-	uint64_t prepare_ns, reply_ns;
-	uint64_t end_ns; /* UINT64_MAX while it is open */
-	uint32_t pid;    /* where the tap knows it */
+	uint64_t prepare_ns, reply_ns; /* when each began */
+	uint64_t prepare_done_ns;      /* its last byte */
+	uint64_t end_ns;               /* the reply's last byte; UINT64_MAX while it is open */
+	uint32_t pid;                  /* where the tap knows it */
 	uint32_t wire_us;
 	enum outcome outcome;
 	char reject_code[4];
@@ -98,6 +99,7 @@ void hops_opened(struct hops *h, const struct exchange *e, const struct record_m
 		.destination = e->destination,
 		.expires_at = e->expires_at,
 		.prepare_ns = e->prepare_ns,
+		.prepare_done_ns = e->prepare_done_ns,
 		.end_ns = UINT64_MAX,
 		.pid = message->flow.pid,
 		.wire_us = message->rtt_min_us == RECORD_RTT_NONE ? 0 : message->rtt_min_us,
@@ -171,6 +173,13 @@ static const struct tape_read *read_of(const struct tape *tape, const struct leg
 	return r;
 }
 
+/* When all of what began at BEGAN_NS had come. A connector that goes on before it did, at
+ * GOES_ON_NS, does not wait for the rest. */
+static uint64_t came_whole(uint64_t began_ns, uint64_t done_ns, uint64_t goes_on_ns)
+{
+	return done_ns > began_ns && done_ns <= goes_on_ns ? done_ns : began_ns;
+}
+
 /* The reply on OUT, from its moments 3 and 4 on. One that did not come until END_NS is waited for
  * until then: the connector gave up. */
 static void join_reply(struct hop *hop, const struct leg *out, const struct tape *tape,
@@ -181,8 +190,8 @@ static void join_reply(struct hop *hop, const struct leg *out, const struct tape
 	hop->at_ns[REPLY_CAME] = hop->at_ns[REPLY_READ] = end_ns;
 	if (!out->reply_ns || out->reply_ns > end_ns)
 		return;
-	hop->at_ns[REPLY_CAME] = out->reply_ns;
-	r = read_of(tape, out, out->reply_ns, end_ns, &hop->at_ns[REPLY_READ]);
+	hop->at_ns[REPLY_CAME] = came_whole(out->reply_ns, out->end_ns, end_ns);
+	r = read_of(tape, out, hop->at_ns[REPLY_CAME], end_ns, &hop->at_ns[REPLY_READ]);
 	if (!r)
 		hop->split = HOP_NO_CLOCK;
 	else if (hop->tid && r->tid != hop->tid)
@@ -196,6 +205,13 @@ static void join_wire(struct hop *hop, const struct leg *out)
 		hop->wire_us = out->wire_us;
 }
 
+/* Did OUT go out for IN? */
+static bool belongs(const struct leg *out, const struct leg *in)
+{
+	return !out->incoming && out->condition == in->condition && out->target == in->target &&
+	       out->prepare_ns <= in->end_ns;
+}
+
 /* The LEN legs from OUT on, of which those that went out while IN was in hand are its; returns how
  * many. */
 static size_t join_out(struct hop *hop, const struct leg *in, const struct leg *out, size_t len,
@@ -204,8 +220,7 @@ static size_t join_out(struct hop *hop, const struct leg *in, const struct leg *
 	const struct leg *answered = out;
 	size_t n = 0;
 
-	while (n < len && !out[n].incoming && out[n].condition == in->condition &&
-	       out[n].target == in->target && out[n].prepare_ns <= in->end_ns) {
+	while (n < len && belongs(&out[n], in)) {
 		if (out[n].reply_ns && out[n].reply_ns <= in->reply_ns)
 			answered = &out[n];
 		join_wire(hop, &out[n]);
@@ -232,13 +247,15 @@ static size_t join_incoming(struct stay *stay, const struct leg *in, size_t len,
 {
 	struct hop *hop = &stay->hop;
 	const struct tape_read *r;
+	uint64_t goes_on_ns = len > 1 && belongs(in + 1, in) ? in[1].prepare_ns : in->reply_ns;
+	uint64_t came_ns = came_whole(in->prepare_ns, in->prepare_done_ns, goes_on_ns);
 	size_t n;
 
 	hop->kind = HOP_ANSWERED;
 	hop->in_expires_at = in->expires_at;
 	hop->at_ns[IN_CAME] = in->prepare_ns;
 	hop->at_ns[REPLY_LEFT] = in->reply_ns;
-	r = read_of(tape, in, in->prepare_ns, in->end_ns, &hop->at_ns[IN_READ]);
+	r = read_of(tape, in, came_ns, in->end_ns, &hop->at_ns[IN_READ]);
 	hop->pid = r ? r->pid : in->pid;
 	hop->tid = r ? r->tid : 0;
 	hop->split = r ? HOP_SPLIT : HOP_NO_CLOCK;
@@ -259,8 +276,9 @@ static void join_originated(struct stay *stay, const struct leg *out, const stru
 	join_wire(hop, out);
 	for (int i = IN_CAME; i <= OUT_LEFT; i++)
 		hop->at_ns[i] = out->prepare_ns;
-	hop->at_ns[REPLY_CAME] = out->reply_ns;
-	r = read_of(tape, out, out->reply_ns, out->end_ns + TLS_READ_NS, &hop->at_ns[REPLY_READ]);
+	hop->at_ns[REPLY_CAME] = came_whole(out->reply_ns, out->end_ns, out->end_ns);
+	r = read_of(tape, out, hop->at_ns[REPLY_CAME], out->end_ns + TLS_READ_NS,
+		    &hop->at_ns[REPLY_READ]);
 	hop->at_ns[REPLY_LEFT] = hop->at_ns[REPLY_READ];
 	hop->pid = r ? r->pid : out->pid;
 	hop->tid = r ? r->tid : 0;

@@ -3,16 +3,19 @@
  * hops.h - exchanges -> a packet's way through its connector: six moments, and what lies between.
  *
  *   0  the Prepare's first segment comes in
- *   1  the connector has read it
+ *   1  the connector has read all of it
  *   2  the outgoing Prepare's first segment leaves
- *   3  the reply's first segment comes in
+ *   3  the reply's last segment comes in
  *   4  the connector has read it
  *   5  the reply to the incoming Prepare leaves
  *
  * An incoming Prepare and an outgoing one of the same target with the same condition are one hop.
  * A Prepare that the target answered itself goes from 1 to 5 at once; of one that it originated
  * there are the moments from 2 to 4. Where a library in the process does TLS, what comes in is seen
- * when it was read: no time passes from 0 to 1, or from 3 to 4.
+ * when it was read: no time passes from 3 to 4, and from 0 to 1 only what lies between its parts.
+ *
+ * So a part that comes late, because the network lost it, is waited for between 0 and 1, or between
+ * 2 and 3. A connector that goes on before it has all of a message does not wait for the rest.
  *
  * The work of a thread cannot be divided between exchanges that it has in hand at once. Only a hop
  * that was alone in its process from its first moment to its last is split into columns.

@@ -24,13 +24,15 @@ const double metric_bounds_ms[METRIC_BOUNDS] = {0,   5,   10,   25,   50,   75, 
 
 unsigned metric_bucket(uint64_t ns)
 {
+	/* The bounds are whole numbers: what is above one is above it when rounded up, too. */
+	uint64_t rounded = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
+	double ms = (double)rounded;
 	unsigned low = 0, high = METRIC_BOUNDS;
 
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
 
-		/* The bounds are whole numbers, so the conversion is exact. */
-		if (ns > (uint64_t)metric_bounds_ms[middle] * NS_PER_MS)
+		if (ms > metric_bounds_ms[middle])
 			low = middle + 1;
 		else
 			high = middle;

@@ -55,7 +55,7 @@ static const struct spec {
 	[METRIC_PEER_AMOUNT] = {.at_run_time = true},
 	[METRIC_PEER_SPREAD] = {.at_run_time = true},
 	[METRIC_PEER_SPREAD_VARIANCE] = {.at_run_time = true},
-	[METRIC_SPREAD_UNKNOWN] = {.labels = {&vocabulary_unvalued}},
+	[METRIC_SPREAD_UNKNOWN] = {.labels = {&vocabulary_spread_unknown}},
 	[METRIC_HOPS] = {.labels = {&vocabulary_splits}},
 	[METRIC_COLUMN_TIME] = {.labels = {&vocabulary_columns}},
 	[METRIC_DEPENDENCY_TIME] = {.at_run_time = true},

@@ -21,6 +21,7 @@ static const struct word outcomes[] = {OUTCOME_WORDS(WORD)}, losts[] = {LOST_WOR
 			 streams[] = {STREAM_WORDS(WORD)}, operations[] = {OPERATION_WORDS(WORD)},
 			 statuses[] = {STATUS_WORDS(WORD)}, documents[] = {DOCUMENT_WORDS(WORD)},
 			 doubts[] = {DOUBT_WORDS(WORD)}, unvalued[] = {UNVALUED_WORDS(WORD)},
+			 spread_unknown[] = {SPREAD_UNKNOWN_WORDS(WORD)},
 			 peer_parts[] = {PEER_PART_WORDS(WORD)}, columns[] = {COLUMN_WORDS(WORD)},
 			 splits[] = {SPLIT_WORDS(WORD)}, threads[] = {THREAD_WORDS(WORD)},
 			 programs[] = {PROGRAM_WORDS(WORD)}, halves[] = {HALF_WORDS(WORD)},
@@ -70,6 +71,7 @@ const struct vocabulary vocabulary_statuses = {"status", statuses, LEN(statuses)
 const struct vocabulary vocabulary_documents = {"document", documents, LEN(documents)};
 const struct vocabulary vocabulary_doubts = {"cause", doubts, LEN(doubts)};
 const struct vocabulary vocabulary_unvalued = {"reason", unvalued, LEN(unvalued)};
+const struct vocabulary vocabulary_spread_unknown = {"reason", spread_unknown, LEN(spread_unknown)};
 const struct vocabulary vocabulary_peer_parts = {"part", peer_parts, LEN(peer_parts)};
 const struct vocabulary vocabulary_columns = {"column", columns, LEN(columns)};
 const struct vocabulary vocabulary_splits = {"split", splits, LEN(splits)};

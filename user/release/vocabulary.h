@@ -29,8 +29,9 @@ extern const struct vocabulary vocabulary_outcomes, vocabulary_losts, vocabulary
 	vocabulary_records, vocabulary_gaps, vocabulary_opaque, vocabulary_evicted,
 	vocabulary_state, vocabulary_history, vocabulary_kinds, vocabulary_streams,
 	vocabulary_operations, vocabulary_statuses, vocabulary_documents, vocabulary_codes,
-	vocabulary_doubts, vocabulary_unvalued, vocabulary_peer_parts, vocabulary_columns,
-	vocabulary_splits, vocabulary_threads, vocabulary_programs, vocabulary_halves;
+	vocabulary_doubts, vocabulary_unvalued, vocabulary_spread_unknown, vocabulary_peer_parts,
+	vocabulary_columns, vocabulary_splits, vocabulary_threads, vocabulary_programs,
+	vocabulary_halves;
 
 /* The position of a Reject's CODE among RFC 27's, or of the word for all others. */
 unsigned vocabulary_code(const char *code);
@@ -94,6 +95,12 @@ enum {
 	UNVALUED_WORDS(WORD)
 #undef WORD
 		UNVALUED_REASONS
+};
+enum {
+#define WORD(id, ...) SPREAD_UNKNOWN_##id,
+	SPREAD_UNKNOWN_WORDS(WORD)
+#undef WORD
+		SPREAD_UNKNOWN_REASONS
 };
 enum {
 #define WORD(id, ...) STATUS_##id,

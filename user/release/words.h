@@ -200,6 +200,12 @@
 	WORD(UNATTRIBUTED, "unattributed", NO_LOSS) \
 	WORD(UNCONVERTED, "unconverted", NO_LOSS)
 
+/* Why it is not known what was earned with a forwarded packet. */
+#define SPREAD_UNKNOWN_WORDS(WORD) \
+	WORD(UNATTRIBUTED, "unattributed", NO_LOSS) \
+	WORD(UNCONVERTED, "unconverted", NO_LOSS) \
+	WORD(EVICTED, "evicted", NO_LOSS)
+
 /* HTTP statuses without packet, by class. */
 #define STATUS_WORDS(WORD) \
 	WORD(2XX, "2xx", NO_LOSS) \

@@ -79,9 +79,8 @@ static void tell(int err, const char *what)
 {
 	if (err)
 		log_warn("probe",
-			 "the kernel does not take the programs that follow HTTP/2%s (%s): ILP in "
-			 "it "
-			 "is announced, and not counted",
+			 "the kernel refuses the programs that follow HTTP/2%s (%s): "
+			 "ILP in it is announced, not counted",
 			 what, strerror(-err));
 	else
 		log_info("probe", "HTTP/2%s is followed", what);

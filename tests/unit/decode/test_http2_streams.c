@@ -191,6 +191,86 @@ static void large_packets_in_many_frames_are_read(void **state)
 	assert_int_equal(bed.d.messages[0].body_len, packet_len);
 }
 
+/* --- Upgrade --------------------------------------------------------------------------------- */
+
+static const char goes_over[] = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+				"upgrade:H2C\r\n\r\n";
+
+static void put_upgraded(void)
+{
+	fresh();
+	put_request(3, true);
+	put_fulfill(1);
+	put_fulfill(3);
+}
+
+static void the_request_that_asks_for_http2_is_its_first_stream(void **state)
+{
+	(void)state;
+	put_upgraded();
+	for (size_t size = 1; size < 400; size++) {
+		streams_bed_init(&bed, CLIENT, 0xff);
+		assert_true(streams_bed_upgrade(&bed, FLOW_IN, goes_over));
+		assert_true(streams_bed_upgrade(&bed, FLOW_OUT, NULL));
+		streams_bed_feed_by(&bed, FLOW_OUT, asked.at, asked.len, size);
+		streams_bed_feed_by(&bed, FLOW_IN, answered.at, answered.len, size);
+		assert_int_equal(bed.lost, 0);
+		assert_int_equal(bed.d.len, 3);
+		assert_message(0, 3, RECORD_KIND_PREPARE);
+		assert_alice(0);
+		assert_message(1, 1, RECORD_KIND_FULFILL);
+		assert_message(2, 3, RECORD_KIND_FULFILL);
+		assert_int_equal(bed.open, 0);
+	}
+}
+
+static void its_answer_may_come_before_the_preface_of_the_client(void **state)
+{
+	(void)state;
+	fresh();
+	put_fulfill(1);
+	streams_bed_init(&bed, RECORD_ROLE_SERVER, 0xff);
+	assert_true(streams_bed_upgrade(&bed, FLOW_OUT, goes_over));
+	streams_bed_feed(&bed, FLOW_OUT, answered.at, answered.len);
+	assert_int_equal(bed.d.len, 1);
+	assert_message(0, 1, RECORD_KIND_FULFILL);
+	assert_int_equal(bed.open, 0);
+}
+
+static void where_there_is_no_room_for_its_first_stream_a_gap_says_so(void **state)
+{
+	(void)state;
+	streams_bed_init(&bed, CLIENT, 0xff);
+	bed.room = 0;
+	assert_true(streams_bed_upgrade(&bed, FLOW_IN, goes_over));
+	assert_int_equal(bed.conn.sides[FLOW_IN].gap, RECORD_GAP_FULL);
+	assert_int_equal(bed.d.flow.sides[FLOW_IN].message.stream, 1);
+}
+
+static void an_upgrade_to_another_protocol_is_not_taken_for_http2(void **state)
+{
+	static const char other[] =
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+	static const char *const alike[] = {
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2cx\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: xh2c\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2\r\n\r\n",
+	};
+
+	(void)state;
+	streams_bed_init(&bed, CLIENT, 0xff);
+	assert_false(streams_bed_upgrade(&bed, FLOW_IN, other));
+	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++)
+		assert_false(streams_bed_upgrade(&bed, FLOW_IN, alike[i]));
+	/* It says so, and does not begin with SETTINGS. */
+	put_upgraded();
+	assert_true(streams_bed_upgrade(&bed, FLOW_IN, goes_over));
+	streams_bed_feed(&bed, FLOW_IN, answered.at + HTTP2_HEAD_LEN,
+			 answered.len - HTTP2_HEAD_LEN);
+	assert_int_equal(bed.lost, 1);
+	assert_int_equal(bed.d.len, 0);
+}
+
 /* --- ends ------------------------------------------------------------------------------------ */
 
 static void trailers_end_a_message_and_interim_answers_do_not(void **state)
@@ -413,6 +493,10 @@ int main(void)
 		cmocka_unit_test(a_hundred_streams_interleave),
 		cmocka_unit_test(padding_priority_and_continuation_hide_nothing),
 		cmocka_unit_test(large_packets_in_many_frames_are_read),
+		cmocka_unit_test(the_request_that_asks_for_http2_is_its_first_stream),
+		cmocka_unit_test(its_answer_may_come_before_the_preface_of_the_client),
+		cmocka_unit_test(where_there_is_no_room_for_its_first_stream_a_gap_says_so),
+		cmocka_unit_test(an_upgrade_to_another_protocol_is_not_taken_for_http2),
 		cmocka_unit_test(trailers_end_a_message_and_interim_answers_do_not),
 		cmocka_unit_test(answers_without_a_packet_have_their_status),
 		cmocka_unit_test(a_stream_that_either_end_gives_up_is_said),

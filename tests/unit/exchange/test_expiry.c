@@ -41,6 +41,42 @@ static void test_dates_and_what_is_none(void **state)
 	assert_int_equal(expiry_unix_ns(101000000000), INT64_MIN); /* year 0 */
 }
 
+/* One after the other, so that the minute of the one before is known each time. */
+static void test_a_minute_that_is_known_changes_no_date(void **state)
+{
+	static const uint64_t dates[] = {
+		0,
+		1,
+		99999,
+		100000,
+		20260101000000000,
+		20260101000000001,
+		20260101000059999,
+		20260101000060000, /* there is no such second */
+		20260101000100000,
+		20240229235959999,
+		20250229000000000, /* nor such a day */
+		20250229000059999,
+		22620411234716854, /* the last one that has room, */
+		22620411234716855,
+		22620411234759999,
+		99991231235900000,
+		99991231235959999,
+		16770921001243145, /* and the first */
+		16770921001243146,
+		16770921001200000,
+		101000000000,
+		UINT64_MAX,
+		UINT64_MAX - 1,
+	};
+	struct expiry_minute last = {0};
+
+	(void)state;
+	for (int turn = 0; turn < 2; turn++)
+		for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++)
+			assert_int_equal(expiry_find(&last, dates[i]), expiry_unix_ns(dates[i]));
+}
+
 /* The C library's calendar is the reference, for one day in every month from 1690 to 2260. */
 static void test_it_agrees_with_the_c_library(void **state)
 {
@@ -72,6 +108,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(dates_and_what_is_none),
+		T(a_minute_that_is_known_changes_no_date),
 		T(it_agrees_with_the_c_library),
 	};
 

@@ -343,6 +343,62 @@ static void test_what_waits_is_judged_early_when_there_is_no_room(void **state)
 	assert_int_equal(origins_evicted(b.origins), 1);
 }
 
+/* Pushes out what is oldest. */
+static void crowd_out(void)
+{
+	for (uint64_t condition = 100; condition < 100 + CONDITIONS; condition++)
+		in(condition);
+}
+
+static bool is_apart(const struct exchange *e)
+{
+	settle();
+	assert_true(is_judged(e));
+	return b.judged_of[e->order].apart;
+}
+
+static void test_a_forwarded_packet_whose_ends_are_judged_apart_says_so_once(void **state)
+{
+	struct exchange *incoming = in(1), *outgoing = out(1);
+
+	(void)state;
+	crowd_out();
+	fulfil(outgoing);
+	fulfil(incoming);
+	assert_true(is_apart(outgoing));
+	assert_false(is_apart(incoming));
+
+	incoming = in(2);
+	outgoing = out(2);
+	fulfil(outgoing);
+	crowd_out();
+	fulfil(incoming);
+	assert_true(is_apart(outgoing));
+	assert_false(is_apart(incoming));
+}
+
+static void test_both_ends_that_are_judged_early_together_are_not_apart(void **state)
+{
+	struct exchange *incoming = in(1), *outgoing = out(1);
+
+	(void)state;
+	fulfil(outgoing);
+	fulfil(incoming);
+	crowd_out();
+	assert_false(is_apart(outgoing));
+	assert_int_equal(origin_of(outgoing), ORIGIN_FORWARDED);
+}
+
+static void test_what_nothing_came_in_for_is_not_apart_from_anything(void **state)
+{
+	struct exchange *outgoing = out(1);
+
+	(void)state;
+	crowd_out();
+	fulfil(outgoing);
+	assert_false(is_apart(outgoing));
+}
+
 static void test_a_flood_in_one_target_makes_no_other_forget(void **state)
 {
 	struct exchange *incoming = in(1), *outgoing;
@@ -423,6 +479,9 @@ int main(void)
 		T(after_that_nothing_is_claimed_for_a_while),
 		T(an_exchange_from_before_that_does_no_harm),
 		T(what_waits_is_judged_early_when_there_is_no_room),
+		T(a_forwarded_packet_whose_ends_are_judged_apart_says_so_once),
+		T(both_ends_that_are_judged_early_together_are_not_apart),
+		T(what_nothing_came_in_for_is_not_apart_from_anything),
 		T(a_flood_in_one_target_makes_no_other_forget),
 		T(ended_conditions_leave_their_place),
 		T(shutdown_judges_everything),

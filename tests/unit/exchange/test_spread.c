@@ -175,6 +175,20 @@ static void an_end_without_asset_or_rate_is_said(void **state)
 	assert_int_equal(add(out(CENTS, 104)), SPREAD_UNCONVERTED);
 }
 
+static void a_packet_whose_ends_were_not_judged_together_is_said_once(void **state)
+{
+	struct exchange gone = out(CENTS, 104), came = in(CENTS, 105);
+
+	(void)state;
+	gone.apart = true;
+	gone.origin = ORIGIN_UNKNOWN;
+	came.origin = ORIGIN_RECEIVED;
+	assert_int_equal(add(gone), SPREAD_EVICTED);
+	assert_int_equal(add(came), SPREAD_NOTHING);
+	gone.outcome = OUTCOME_REJECTED;
+	assert_int_equal(add(gone), SPREAD_NOTHING);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, make, drop)
@@ -188,6 +202,7 @@ int main(void)
 		T(nothing_is_earned_with_what_is_not_forwarded_or_not_fulfilled),
 		T(a_packet_that_is_too_small_to_go_on_is_earned_whole),
 		T(an_end_without_asset_or_rate_is_said),
+		T(a_packet_whose_ends_were_not_judged_together_is_said_once),
 	};
 
 	return cmocka_run_group_tests_name("spread", tests, NULL, NULL);

@@ -27,7 +27,8 @@ struct seen {
 };
 
 struct bed {
-	uint32_t rtt_us; /* of connections to the peer */
+	uint32_t rtt_us;  /* of connections to the peer */
+	uint64_t late_ns; /* the last part of what comes in, after its first one */
 	struct tape *tape;
 	struct hops *hops;
 	struct seen seen[8];
@@ -97,6 +98,7 @@ static void exchange(struct bed *b, enum record_role role, uint64_t flow, uint64
 		.tap = RECORD_TAP_SOCKET,
 		.condition = condition,
 		.prepare_ns = prepare,
+		.prepare_done_ns = prepare + (role == RECORD_ROLE_SERVER ? b->late_ns : 0),
 		.expires_at = role == RECORD_ROLE_SERVER ? 20300101000030000 : 20300101000029000,
 		.endpoint = 5,
 	};
@@ -107,6 +109,8 @@ static void exchange(struct bed *b, enum record_role role, uint64_t flow, uint64
 	e.outcome = reply ? OUTCOME_FULFILLED : OUTCOME_LOST;
 	e.reply_ns = reply;
 	e.reply_done_ns = reply ? reply : prepare + 5000;
+	if (reply && role == RECORD_ROLE_CLIENT)
+		e.reply_done_ns += b->late_ns;
 	hops_closed(b->hops, &e);
 }
 
@@ -168,6 +172,38 @@ static void a_forwarded_packet_is_one_hop_with_six_moments(void **state)
 	assert_int_equal(column(b->seen, HOP_REPLY, 0, STRIP_ON), 300);
 	assert_int_equal(column(b->seen, HOP_BACK, 0, STRIP_ON), 700);
 	assert_int_equal(b->seen[0].hop.margin_ns, 1000000000);
+}
+
+static void a_part_that_comes_late_is_waited_for_where_it_is_missing(void **state)
+{
+	const uint64_t moments[HOP_MOMENTS] = {1000, 1420, 2000, 3400, 3420, 4000};
+	struct bed *b = *state;
+
+	b->late_ns = 400;
+	forward(b);
+	does(b, TAPE_BLOCKED, 1120);
+	does(b, TAPE_WOKEN, 1400);
+	does(b, TAPE_ON, 1410);
+	reads(b, INCOMING, 1420);
+	reads(b, OUTGOING, 3420);
+	judge(b);
+	assert_memory_equal(b->seen[0].hop.at_ns, moments, sizeof(moments));
+	assert_int_equal(column(b->seen, HOP_RECEIVE, 0, STRIP_BLOCKED), 10 + 280);
+	assert_int_equal(column(b->seen, HOP_OUT, 0, STRIP_BLOCKED), 0);
+	assert_int_equal(b->seen[0].columns.peer_ns, 1400);
+}
+
+/* As one that streams does: what follows may be no more than the end of a chunked body. */
+static void what_the_connector_does_not_wait_for_delays_nothing(void **state)
+{
+	const uint64_t moments[HOP_MOMENTS] = {1000, 1110, 2000, 3000, 3300, 4000};
+	struct bed *b = *state;
+
+	b->late_ns = 1001;
+	forward(b);
+	judge(b);
+	assert_int_equal(b->seen[0].hop.split, HOP_SPLIT);
+	assert_memory_equal(b->seen[0].hop.at_ns, moments, sizeof(moments));
 }
 
 static void the_wire_is_that_of_the_outgoing_connection(void **state)
@@ -370,6 +406,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_forwarded_packet_is_one_hop_with_six_moments),
+		TEST(a_part_that_comes_late_is_waited_for_where_it_is_missing),
+		TEST(what_the_connector_does_not_wait_for_delays_nothing),
 		TEST(the_wire_is_that_of_the_outgoing_connection),
 		TEST(without_a_round_trip_the_wire_is_not_known),
 		TEST(the_time_of_a_turn_is_crossed_with_the_threads_state),

@@ -144,8 +144,9 @@ static const struct entry {
 
 	{METRIC_OTHERS_UNVALUED, UNVALUED_UNATTRIBUTED, 0, "unattributed", false, NULL, NULL, NULL, NULL},
 	{METRIC_OTHERS_UNVALUED, UNVALUED_UNCONVERTED, 1, "unconverted", false, NULL, NULL, NULL, NULL},
-	{METRIC_SPREAD_UNKNOWN, UNVALUED_UNATTRIBUTED, 0, "unattributed", false, NULL, NULL, NULL, NULL},
-	{METRIC_SPREAD_UNKNOWN, UNVALUED_UNCONVERTED, 1, "unconverted", false, NULL, NULL, NULL, NULL},
+	{METRIC_SPREAD_UNKNOWN, SPREAD_UNKNOWN_UNATTRIBUTED, 0, "unattributed", false, NULL, NULL, NULL, NULL},
+	{METRIC_SPREAD_UNKNOWN, SPREAD_UNKNOWN_UNCONVERTED, 1, "unconverted", false, NULL, NULL, NULL, NULL},
+	{METRIC_SPREAD_UNKNOWN, SPREAD_UNKNOWN_EVICTED, 2, "evicted", false, NULL, NULL, NULL, NULL},
 
 	{METRIC_HTTP_ERRORS, STATUS_2XX, 0, "2xx", false, NULL, NULL, NULL, NULL},
 	{METRIC_HTTP_ERRORS, STATUS_3XX, 1, "3xx", false, NULL, NULL, NULL, NULL},
@@ -237,7 +238,7 @@ static void test_every_constant_has_the_number_that_other_files_use(void **state
 		{METRIC_EVICTED, &vocabulary_evicted},
 		{METRIC_ORIGIN_UNKNOWN, &vocabulary_doubts},
 		{METRIC_OTHERS_UNVALUED, &vocabulary_unvalued},
-		{METRIC_SPREAD_UNKNOWN, &vocabulary_unvalued},
+		{METRIC_SPREAD_UNKNOWN, &vocabulary_spread_unknown},
 		{METRIC_PRIVACY_STATE, &vocabulary_state},
 		{METRIC_HISTORY_FAILURES, &vocabulary_history},
 		{METRIC_HTTP_ERRORS, &vocabulary_statuses},

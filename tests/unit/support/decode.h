@@ -73,6 +73,13 @@ static inline __u64 source_word(const struct source *src, __u32 off, __u32 len)
 	return word;
 }
 
+/* What comes next then is streams_bed_upgrade's. */
+static inline int source_may_upgrade(const struct source *src)
+{
+	(void)src;
+	return 0;
+}
+
 static void emit_message(const struct source *src, const struct flow_common *c,
 			 const struct side *s);
 static void emit_gap(const struct flow_common *c, __u8 cause, __u8 out, __u64 bytes, __u64 now_ns);

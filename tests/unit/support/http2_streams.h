@@ -27,7 +27,9 @@ static int streams_take(const struct flow_common *c, struct side *s, __u32 id, _
 
 #include "bpf/decode/http2_streams.h"
 
+#ifndef STREAMS_BED_MAX
 #define STREAMS_BED_MAX 1024
+#endif
 
 struct streams_bed {
 	struct decode d;
@@ -264,6 +266,21 @@ static inline void streams_bed_feed_until_lost(struct streams_bed *b, enum flow_
 	for (size_t at = 0; at < len && b->conn.sides[dir].phase != STREAMS_LOST; at += size)
 		streams_bed_feed(b, dir, (const uint8_t *)bytes + at,
 				 len - at < size ? len - at : size);
+}
+
+/* The direction is given over to another protocol; if it answers, by the head ANSWER. */
+static inline int streams_bed_upgrade(struct streams_bed *b, enum flow_direction dir,
+				      const char *answer)
+{
+	struct side *s = &b->d.flow.sides[dir];
+
+	decode_current = &b->d;
+	streams_bed_current = b;
+	if (answer) {
+		s->http1.filled = (__u16)strlen(answer);
+		memcpy(s->http1.window, answer, s->http1.filled);
+	}
+	return streams_upgrade(&b->d.flow.common, s, &b->conn.sides[dir]);
 }
 
 /* BYTES of a direction were missed. */
