@@ -282,8 +282,8 @@ struct {
 } streams_blank SEC(".maps");
 
 /* Requests in HTTP/2 that matter, until they have been answered. Written by the programs; the probe
- * half removes what has been there for longer than any exchange waits. When a target has its share
- * of it, GAP_FULL says so. */
+ * half removes what has been there for longer than any exchange waits, and sets the size. When a
+ * target has its share of it, GAP_FULL says so. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);

@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#define SHARED_TARGETS_MAX   64   /* CONFIG_TARGETS_MAX */
+#define SHARED_TARGETS_MAX   256  /* CONFIG_TARGETS_MAX; their numbers are of 8 bits */
 #define SHARED_CGROUPS_MAX   4096 /* of all targets together */
 #define SHARED_LEVELS_MAX    32   /* the deepest a target's cgroup may lie */
 #define SHARED_PROCESSES_MAX 4096

@@ -104,6 +104,14 @@ static __always_inline __u64 bytes_find(__u64 word, __u8 c)
 	return (x - BYTES_ONES) & ~x & BYTES_TOPS;
 }
 
+/* The top bit of each byte of WORD that is not C. */
+static __always_inline __u64 bytes_other(__u64 word, __u8 c)
+{
+	__u64 x = word ^ (BYTES_ONES * c);
+
+	return (((x & ~BYTES_TOPS) + ~BYTES_TOPS) | x) & BYTES_TOPS;
+}
+
 /* The index (0 to 7) of the byte that bytes_find found. */
 static __always_inline __u32 bytes_index(__u64 found)
 {

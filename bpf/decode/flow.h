@@ -159,6 +159,9 @@ struct side {
 	__u8 pad[7];
 };
 
+/* Requests of one connection that may wait for their answers: the bits of a word. */
+#define FLOW_PIPELINED_MAX 64
+
 /* What both directions of a connection share. */
 struct flow_common {
 	__u64 id; /* struct record_flow */

@@ -4,9 +4,9 @@
  * that carry ILP the packet's head (RFC 9112).
  *
  * In: bytes in order, in pieces of any size, through source_load. Out: message.ready after a step
- * that ended a message that matters: a request announced as ILP, or the final answer to one. The
- * caller takes it (http1_take) before the next step. Everything else is followed only so far that
- * the next message is found.
+ * that ended a message that matters: a POST that is a Prepare or is announced as ILP, or the final
+ * answer to one. The caller takes it (http1_take) before the next step. Everything else is followed
+ * only so far that the next message is found.
  *
  * http1_step does one piece of work: one window of header lines, with the body where the window
  * holds all of it, or one fragment of a body, or one chunk-size line. Steps are small because the
@@ -65,6 +65,7 @@ static __always_inline int http1_asks(const struct flow_common *c, const struct 
  * anyone wants to know. */
 static __always_inline void http1_finish(struct flow_common *c, struct side *s, int cut)
 {
+	struct http1 *h = &s->http1;
 	struct message *m = &s->message;
 	__u8 kind = RECORD_KIND_NONE;
 
@@ -77,6 +78,12 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 	} else if (m->head.request || (m->head.status == 200 && m->body_len)) {
 		kind = RECORD_KIND_BAD;
 	}
+	/* Connectors take a Prepare for one whatever its Content-Type says; of other requests that
+	 * are not announced as ILP nobody wants to know. */
+	if (m->head.request && !h->framing.typed && kind != RECORD_KIND_PREPARE) {
+		kind = RECORD_KIND_BAD;
+		m->head.wanted = 0;
+	}
 	if (cut)
 		m->head.flags |= RECORD_CUT;
 	if (m->head.request && kind >= RECORD_KIND_PREPARE)
@@ -85,9 +92,10 @@ static __always_inline void http1_finish(struct flow_common *c, struct side *s, 
 		c->spoken = 1;
 	if (m->head.request && kind == RECORD_KIND_BAD)
 		c->wanted &= ~(1ULL << (m->stream & 63));
+	h->framing.typed |= kind >= RECORD_KIND_PREPARE;
 	m->kind = kind;
 	m->ready = m->head.wanted && (m->stream || kind >= RECORD_KIND_PREPARE);
-	http1_reset(&s->http1, PHASE_START);
+	http1_reset(h, PHASE_START);
 }
 
 /* A request's head is complete: it is the next exchange of its connection. */
@@ -105,7 +113,7 @@ static __always_inline void http1_request(struct flow_common *c, struct side *s)
 	}
 	if (c->guessing)
 		m->head.flags |= RECORD_UNSURE;
-	m->head.wanted = m->head.wanted && h->framing.typed;
+	m->head.wanted &= h->framing.typed | !h->framing.encoded;
 	m->stream = ++c->requests;
 	bit = 1ULL << (m->stream & 63);
 	c->wanted = m->head.wanted ? c->wanted | bit : c->wanted & ~bit;
@@ -188,6 +196,8 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 	if (m->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
 		return HTTP1_LOST;
 	if (h->framing.seen & 1 << SPAN_LENGTH && !h->framing.sized)
+		return HTTP1_LOST;
+	if (m->head.request && !c->unsure && c->requests - c->answers >= FLOW_PIPELINED_MAX)
 		return HTTP1_LOST;
 	if (h->framing.seen & 1 << SPAN_CODING && !h->framing.chunked) {
 		if (m->head.request)
@@ -373,22 +383,18 @@ bytes_function int http1_opens(__u64 word, __u32 len)
 	return opens;
 }
 
-/* The same behind one or two blank lines, which some clients send (RFC 9112, 2.2). The PROXY
- * protocol begins with two as well, and has no letter behind them. */
+/* The same behind blank lines, which some clients send (RFC 9112, 2.2); where there are more of
+ * them than fit into WORD, a request is expected. The PROXY protocol begins with two as well, and
+ * has no letter behind them. */
 bytes_function int http1_opens_late(__u64 word, __u32 len)
 {
-	__u32 skip = 0;
-	__u8 first;
-	int opens;
+	__u64 other = bytes_other(word, '\r') & bytes_other(word, '\n');
+	__u32 skip = bytes_index(other);
+	__u8 first = (__u8)(word >> (skip & 7) * 8);
+	int opens = skip && len > skip && first >= 'A' && first <= 'Z';
 
-	if ((__u8)word == '\n')
-		skip = 1;
-	if ((__u16)word == ('\r' | '\n' << 8))
-		skip = 2;
-	if ((__u32)word == ('\r' | '\n' << 8 | '\r' << 16 | '\n' << 24))
-		skip = 4;
-	first = (__u8)(word >> skip * 8);
-	opens = skip && len > skip && first >= 'A' && first <= 'Z';
+	if (!other)
+		opens = len >= 8;
 	bytes_pin(opens);
 	return opens;
 }
@@ -398,6 +404,26 @@ bytes_function int http1_opens_late(__u64 word, __u32 len)
 static __always_inline int http1_may_open(__u64 word)
 {
 	return (word & 0xe0e0) == 0x4040 || (__u8)word == '\r' || (__u8)word == '\n';
+}
+
+/*
+ * The PROXY protocol: proxies put a line (version 1) or a binary header (2) in front of a
+ * connection's first request, to say from where it comes. WORD and MORE are the connection's first
+ * 16 bytes. Returns the bytes of the header; of a line, which http1_classify passes over, the most
+ * that it can have; 0: it is none.
+ */
+#define HTTP1_PROXY_HEADER BYTES_WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q')
+#define HTTP1_PROXY_FIXED  16
+#define HTTP1_PROXY_LINE   107
+
+static __always_inline __u32 http1_proxy(__u64 word, __u64 more)
+{
+	if (http1_is_proxy(word))
+		return HTTP1_PROXY_LINE;
+	if (word != HTTP1_PROXY_HEADER ||
+	    bytes_low(more, 4) != BYTES_WORD('U', 'I', 'T', '\n', 0, 0, 0, 0))
+		return 0;
+	return HTTP1_PROXY_FIXED + ((__u32)(more >> 48 & 0xff) << 8 | (__u32)(more >> 56));
 }
 
 /* May an answer begin with WORD? */

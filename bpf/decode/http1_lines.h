@@ -63,17 +63,25 @@ static __always_inline void http1_colon(struct http1 *h, __u32 span, __u8 c, __u
 		h->framing.doubt |= (__u8)(1 << span);
 }
 
+/* Does a line of the PROXY protocol begin with WORD? See http1_proxy. */
+static __always_inline int http1_is_proxy(__u64 word)
+{
+	return bytes_low(word, 6) == BYTES_WORD('P', 'R', 'O', 'X', 'Y', ' ', 0, 0);
+}
+
 /* Which header is it? WINDOW[at, end) is a line up to its LF. */
 static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 {
 	__u64 w0, w1, w2;
 
+	w0 = http1_word(h, at);
 	if (!h->started) {
+		if (http1_is_proxy(w0))
+			return;
 		h->started = 1;
 		http1_span(h, SPAN_START, at, end);
 		return;
 	}
-	w0 = http1_word(h, at);
 	if ((__u8)w0 == ' ' || (__u8)w0 == '\t') {
 		/* The line before goes on here (obs-fold): its value is not all there is. */
 		h->framing.doubt |= h->framing.line;

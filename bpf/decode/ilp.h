@@ -3,10 +3,11 @@
  * ilp.h - the first bytes of an HTTP body -> what an ILPv4 packet says (RFC 27, OER by RFC 30).
  *
  * Takes what connectors take, not what the specification allows: like ilp-packet it accepts bytes
- * after the packet and inside it, dates that no calendar has, and data longer than 32,768 bytes. It
- * refuses what ilp-packet refuses: an unknown type, a length that runs past its container or is not
- * minimal, an expiry that is not seventeen digits. Addresses are hashed, not read: their grammar is
- * not checked. tests/ilp-packet holds the two side by side and lists each difference.
+ * after the packet and inside it, dates that no calendar has, and data longer than 32,768 bytes;
+ * like interledger-rs lengths that are not minimal. It refuses what both refuse: an unknown type, a
+ * length that runs past its container, an expiry that is not seventeen digits. Addresses are
+ * hashed, not read: their grammar is not checked. tests/ilp-packet holds it and ilp-packet side by
+ * side and lists each difference.
  *
  * Only the packet's head is needed, up to the length of its data field, so a 30 kB packet is known
  * from its first segment. What the head promises is held against the body's true length by the
@@ -63,7 +64,8 @@ static __always_inline __u64 ilp_be64(__u64 word)
 
 /*
  * Reads an OER length at *POS and moves past it. One byte below 128; else 0x80|n and n big-endian
- * bytes, n up to 6 as in ilp-packet. ILP_MORE when HAVE ends inside it.
+ * bytes, n up to 8, zeros in front included: interledger-rs takes them. ILP_MORE when HAVE ends
+ * inside it.
  */
 static __always_inline int ilp_length(const __u8 *buf, __u32 have, __u32 *pos, __u64 *len)
 {
@@ -81,14 +83,11 @@ static __always_inline int ilp_length(const __u8 *buf, __u32 have, __u32 *pos, _
 		return ILP_DONE;
 	}
 	n &= 0x7f;
-	if (n == 0 || n > 6)
+	if (n == 0 || n > 8)
 		return ILP_BAD;
 	if (at + 1 + n > have)
 		return ILP_MORE;
 	*len = ilp_be64(bytes_load(buf + at + 1)) >> (64 - 8 * n);
-	/* Minimal, as ilp-packet understands it: JavaScript shifts by the count modulo 32. */
-	if (*len < 0x80 || *len < 1ULL << (8 * (n - 1) & 31))
-		return ILP_BAD;
 	*pos = at + 1 + n;
 	return ILP_DONE;
 }

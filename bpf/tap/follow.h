@@ -87,7 +87,8 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 		http1_cut(c, s, 0);
 	if (http1_take(s))
 		emit_message(src, c, s);
-	if (bytes_forget(s->message.head.wanted) && bytes_forget(s->message.stream))
+	if (bytes_forget(s->message.head.wanted) && bytes_forget(s->message.stream) &&
+	    bytes_forget(s->http1.framing.typed))
 		c->plain = 0;
 	if (bytes_forget(s->message.encoded)) {
 		s->message.encoded = 0;

@@ -279,10 +279,34 @@ enum tap_why {
 	TAP_TENTATIVE, /* its first bytes came out of order: they may be no HTTP */
 	TAP_PLAIN,     /* a request that is no POST: what comes behind it may be one */
 	TAP_ANSWER,    /* an answer of this end to a request that was not seen */
+	TAP_PROXY,     /* what a proxy says of it: requests follow (http1_proxy) */
 };
 
-/* Of those that begin to follow a connection at once, one says what it is. */
-static __always_inline void tap_begins(struct socket_flow *f, int how, int whole)
+/* The bytes of what a proxy says of its connection at OFF, where LEN bytes are: see http1_proxy. 0
+ * when nothing comes behind it. */
+static __always_inline __u32 tap_proxied(const struct source *src, __u32 off, __u32 len)
+{
+	__u64 more = len > 8 ? source_word(src, off + 8, len - 8) : 0;
+	__u32 header = http1_proxy(source_word(src, off, len), more);
+
+	return header < len ? header : 0;
+}
+
+/* A connection begins so, with HEADER bytes, sent by who asks therefore. In version 2 they are
+ * passed over as a body is. */
+static __always_inline void tap_begins_proxied(struct socket_flow *f, __u32 header, int binary,
+					       int out)
+{
+	struct http1 *h = &f->flow.sides[out & 1].http1;
+
+	f->flow.common.role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	h->phase = binary ? PHASE_SKIP : PHASE_START;
+	h->left = header;
+}
+
+/* Of those that begin to follow a connection at once, one says what it is. Returns 1 to that one.
+ */
+static __always_inline int tap_begins(struct socket_flow *f, int how, int whole)
 {
 	int answer = how == TAP_ANSWER, first;
 
@@ -293,17 +317,19 @@ static __always_inline void tap_begins(struct socket_flow *f, int how, int whole
 		f->tentative = how == TAP_TENTATIVE;
 	tap_unlock(f);
 	if (!first)
-		return;
-	f->flow.common.plain = how == TAP_PLAIN || answer;
+		return 0;
+	f->flow.common.plain = how == TAP_PLAIN || how == TAP_PROXY || answer;
 	f->flow.common.guessing = answer || !whole;
 	if (answer) /* until that is complete, nothing else is to be waited for */
 		f->flow.sides[FLOW_IN].http1.phase = PHASE_START;
+	return 1;
 }
 
 /* Begins to follow the segment's connection because of HOW (enum tap_why), or finds that another
  * run has done so. Returns 1 when the connection is followed. */
 bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out, int how)
 {
+	struct source src = {.skb = skb, .base = seg->off};
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
 	struct socket_flow *f;
@@ -318,14 +344,16 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f) {
 		tap_note_followed(sk);
-		tap_begins(f, how, tap_is_whole(sk, out));
+		if (tap_begins(f, how, tap_is_whole(sk, out)) && how == TAP_PROXY)
+			tap_begins_proxied(f, tap_proxied(&src, 0, seg->len),
+					   !http1_is_proxy(source_word(&src, 0, seg->len)), out);
 		return 1;
 	}
 	tap_note_begun(sk, TAP_BEGUN); /* it was seen */
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 	if (mark)
 		mark->whole = 0;
-	if (how == TAP_PLAIN || how == TAP_ANSWER)
+	if (how == TAP_PLAIN || how == TAP_ANSWER || how == TAP_PROXY)
 		return 0;
 	c.id = bpf_get_socket_cookie(skb);
 	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, seg->len, bpf_ktime_get_ns());

@@ -15,8 +15,9 @@
 #include "tap_socket.h"
 
 /* Steps before the run goes on in another tail call. The verifier walks a step once, because it is
- * a global function. */
-#define TAP_STEPS 64
+ * a global function. A request takes up to some ten steps, and a segment of 64 KiB may hold 500:
+ * with 33 tail calls there are more than enough. */
+#define TAP_STEPS 256
 
 /* The flow of the socket, made where there is room; NULL: there is none. */
 static __always_inline struct socket_flow *tap_join_flow(struct __sk_buff *skb, struct bpf_sock *sk)

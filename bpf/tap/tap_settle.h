@@ -318,18 +318,31 @@ bytes_function int tap_speaks_http2(struct socket_flow *f)
 }
 
 /* The piece in hand comes in, on a connection that is followed because its first bytes came out of
- * order. If it begins with the preface, the connection speaks HTTP/2. */
-bytes_function int tap_turns_http2(struct bpf_sock *sk, struct socket_flow *f)
+ * order. If it begins with the preface, the connection speaks HTTP/2. If it begins with something
+ * else than a POST, one may follow, as in tap_meet. */
+bytes_function int tap_turns(struct bpf_sock *sk, struct socket_flow *f)
 {
 	struct piece_key key = {.cookie = f->flow.common.id};
 	const struct cursor *at = &f->flow.sides[FLOW_IN].cursor;
+	__u32 off = at->off, len = at->end - off;
 	struct source src = {};
 	struct streams *conn;
+	__u32 header;
+	__u64 word;
 
 	key.place = bytes_forget(f->streams[FLOW_IN].taken);
 	src.piece = bpf_map_lookup_elem(&pieces, &key);
-	if (!src.piece || !(http2_follows & SHARED_HTTP2_SOCKETS) ||
-	    !http2_is_preface(source_word(&src, at->off, at->end - at->off)))
+	if (!src.piece)
+		return 0;
+	word = source_word(&src, off, len);
+	if (!http2_is_preface(word)) {
+		f->flow.common.plain = !http1_begins(word, len);
+		header = tap_proxied(&src, off, len);
+		if (header)
+			tap_begins_proxied(f, header, !http1_is_proxy(word), FLOW_IN);
+		return 0;
+	}
+	if (!(http2_follows & SHARED_HTTP2_SOCKETS))
 		return 0;
 	conn = tap_storage(&http2_conns, sk);
 	if (conn && tap_speaks_http2(f))
@@ -356,7 +369,7 @@ static __always_inline int tap_settle_one(struct __sk_buff *skb, struct bpf_sock
 		return 1;
 	default:
 		if (dir == FLOW_IN && bytes_forget(f->tentative))
-			tap_turns_http2(sk, f);
+			tap_turns(sk, f);
 		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
 			tap_go_over(skb, TAP_UPGRADE_PIECE);
 		else if (bytes_forget(s->http1.phase) == PHASE_HTTP2)

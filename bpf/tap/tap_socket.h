@@ -146,6 +146,32 @@ static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segmen
 	       !tap_is_old(sk, seg, out);
 }
 
+/* Does the connection begin with what a proxy says of it? */
+static __always_inline int tap_is_proxied(struct bpf_sock *sk, const struct segment *seg,
+					  __u64 word, int out)
+{
+	return (word == HTTP1_PROXY_HEADER || http1_is_proxy(word)) &&
+	       sk->state != BPF_TCP_LISTEN && !tap_is_old(sk, seg, out);
+}
+
+/* It does. A request may come behind it in the same segment; in another one anything may begin, as
+ * if there were no proxy. */
+bytes_function int tap_meet_proxied(struct __sk_buff *skb, const struct segment *seg, int out)
+{
+	struct source src = {.skb = skb, .base = seg->off};
+	struct bpf_sock *sk = skb->sk;
+	struct socket_mark *mark;
+
+	if (!sk)
+		return 0;
+	if (tap_proxied(&src, 0, seg->len))
+		return tap_begin(skb, seg, out, TAP_PROXY);
+	mark = tap_storage(&socket_marks, sk);
+	if (mark)
+		mark->whole = (__u8)tap_is_whole(sk, out);
+	return 0;
+}
+
 /* The segment leaves on a connection that is not followed: TCP has sent at most a SYN before, or
  * no answer to that has come yet. */
 static __always_inline void tap_leaves(struct bpf_sock *sk)
@@ -208,6 +234,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			return !tap_is_old(sk, seg, out) && tap_begin(skb, seg, out, TAP_ANSWER);
 		else if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
+		else if (tap_is_proxied(sk, seg, word, out))
+			return tap_meet_proxied(skb, seg, out);
 		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (http2_is_preface(word)) {
@@ -226,6 +254,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 	if (!http1_begins(word, seg->len)) {
 		if (tap_is_plain(sk, seg, word, out))
 			return tap_begin(skb, seg, out, TAP_PLAIN);
+		if (tap_is_proxied(sk, seg, word, out))
+			return tap_meet_proxied(skb, seg, out);
 		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
 	if (sk->state == BPF_TCP_LISTEN) {

@@ -127,7 +127,7 @@ static struct probe *tap(pid_t pid)
 	struct probe *p;
 	char why[512];
 
-	if (!cache || !lib || tlslib_find(cache, pid, lib, 1) != 1)
+	if (!cache || !lib || tlslib_find(cache, pid, lib, 1, UINT64_MAX) != 1)
 		errx(1, "this program is not seen to have a TLS library");
 	if (probe_open(&session, &host, 1, 64, &p, why, sizeof(why)) ||
 	    probe_attach_tls(p, pid, 0, lib->path, &lib->offsets, &tls, why, sizeof(why)))

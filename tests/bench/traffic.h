@@ -6,8 +6,9 @@
  * ILP: what a Rafiki node and its peer send. The request is a head of about 280 bytes and a Prepare
  * of 200 to 219 bytes in one write; the answer is its head and a Fulfill of 71 bytes in one write.
  * A payment has a handful of packets, an address and a size of its own. ILP_NEW: the same, but no
- * head is like the one before it. DATABASE: 100 to 600 random bytes each way, framed by a type byte
- * and a length as PostgreSQL does.
+ * head is like the one before it. ILP_HTTP2: the same packets in HTTP/2, one write for each message
+ * as well, the header blocks as nghttp2 and so Node.js writes them. DATABASE: 100 to 600 random
+ * bytes each way, framed by a type byte and a length as PostgreSQL does.
  *
  * When a system call fails the program ends, because there is nothing to measure then.
  */
@@ -40,13 +41,14 @@
 #define TRAFFIC_CACHE (4 << 20) /* bytes: more than the first and second level hold */
 #define TRAFFIC_LINE  64
 
-enum traffic_kind { TRAFFIC_ILP, TRAFFIC_ILP_NEW, TRAFFIC_DATABASE };
+enum traffic_kind { TRAFFIC_ILP, TRAFFIC_ILP_NEW, TRAFFIC_ILP_HTTP2, TRAFFIC_DATABASE };
 
 struct traffic_message {
 	uint8_t bytes[TRAFFIC_MESSAGE_MAX];
 	size_t len;
 	size_t packet; /* ILP: where it begins */
 	unsigned count;
+	uint32_t stream; /* HTTP/2 */
 };
 
 struct traffic {
@@ -69,13 +71,104 @@ traffic_packet(struct traffic_message *m, const uint8_t *packet, size_t len, con
 	m->len = m->packet + len;
 }
 
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+#define TRAFFIC_FRAME_HEAD 9
+#define TRAFFIC_PREFACE    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+/* The fields of the heads below that HTTP/2 has too. Behind the first of a connection most of them
+ * are in the table. */
+struct traffic_block {
+	const char *first;
+	size_t first_len;
+	const char *next;
+	size_t next_len;
+};
+
+#define TRAFFIC_BLOCK(first, next)                                                                 \
+	{                                                                                          \
+		first, sizeof(first) - 1, next, sizeof(next) - 1                                   \
+	}
+
+#define TRAFFIC_OCTETS "\x5f\x90\x1d\x75\xd0\x62\x0d\x26\x3d\x4c\x1c\x89\x2a\x56\x42\x6c\x28\xe9"
+#define TRAFFIC_PATH   "\x04\x87\x62\x57\x63\x7c\x81\x90\x5f"
+#define TRAFFIC_TOKEN                                                                              \
+	"\x1f\x08\x91\xba\x51\xd8\x5b\x14\x76\x46\x8a\xdc\x60\x18\xa5\x09\x1a\x64\x8f\x7f"
+
+static const struct traffic_block traffic_blocks[2] = {
+	TRAFFIC_BLOCK("\x88" TRAFFIC_OCTETS
+		      "\x61\x96\xdf\x3d\xbf\x4a\x00\x2a\x65\x1d\x4a\x08\x02\x71"
+		      "\x40\x02\xe0\x01\x70\x00\x53\x16\x8d\xff",
+		      "\x88\xbf\xbe"),
+	TRAFFIC_BLOCK("\x83\x41\x8a\x08\x9d\x5c\x0b\x81\x70\xdc\x64\x00\x17\x86" TRAFFIC_PATH
+		      "\x53\x90\x1d\x75\xd0\x62\x0d\x26\x3d\x4c\x1c\x89\x2a\x56\x42\x6c\x28"
+		      "\xe9" TRAFFIC_OCTETS TRAFFIC_TOKEN
+		      "\x7a\x88\x1f\x93\x1d\x0c\x05\x77\x97\x17",
+		      "\x83\xc1\x86" TRAFFIC_PATH "\xc0\xbf" TRAFFIC_TOKEN "\xbe"),
+};
+
+/* Puts a frame at AT; returns its end. */
+static inline uint8_t *traffic_frame(uint8_t *at, uint8_t type, uint8_t flags, uint32_t stream,
+				     const void *payload, size_t len)
+{
+	const uint32_t stream_be = htonl(stream);
+
+	at[0] = 0;
+	at[1] = (uint8_t)(len >> 8);
+	at[2] = (uint8_t)len;
+	at[3] = type;
+	at[4] = flags;
+	memcpy(at + 5, &stream_be, sizeof(stream_be));
+	return (uint8_t *)memcpy(at + TRAFFIC_FRAME_HEAD, payload, len) + len;
+}
+
+static inline void traffic_frames(struct traffic_message *m, bool request, const uint8_t *packet,
+				  size_t len)
+{
+	const struct traffic_block *b = &traffic_blocks[request];
+	const bool first = m->stream == 1;
+	uint8_t *p = m->bytes;
+
+	if (first && request)
+		p = (uint8_t *)memcpy(p, TRAFFIC_PREFACE, strlen(TRAFFIC_PREFACE)) +
+		    strlen(TRAFFIC_PREFACE);
+	if (first)
+		p = traffic_frame(p, 4, 0, 0, "", 0);
+	p = traffic_frame(p, 1, 4, m->stream, first ? b->first : b->next,
+			  first ? b->first_len : b->next_len);
+	p = traffic_frame(p, 0, 1, m->stream, packet, len);
+	m->len = (size_t)(p - m->bytes);
+	m->packet = m->len - len;
+}
+
+/* The length of what ends with the next DATA; 0: not yet known. */
+static inline size_t traffic_promised_frames(const uint8_t *bytes, size_t have, uint32_t *stream)
+{
+	size_t at = have && bytes[0] == 'P' ? strlen(TRAFFIC_PREFACE) : 0;
+
+	while (at + TRAFFIC_FRAME_HEAD <= have) {
+		size_t end = at + TRAFFIC_FRAME_HEAD +
+			     (size_t)(bytes[at] << 16 | bytes[at + 1] << 8 | bytes[at + 2]);
+
+		memcpy(stream, bytes + at + 5, sizeof(*stream));
+		*stream = ntohl(*stream);
+		if (!bytes[at + 3])
+			return end;
+		at = end;
+	}
+	return 0;
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
 static inline void traffic_random(uint8_t *to, size_t len, unsigned *seed)
 {
 	for (size_t i = 0; i < len; i++)
 		to[i] = (uint8_t)rand_r(seed);
 }
 
-static inline void traffic_prepare(struct traffic_message *m, unsigned *seed)
+static inline void traffic_prepare(enum traffic_kind kind, struct traffic_message *m,
+				   unsigned *seed)
 {
 	size_t len = TRAFFIC_PREPARE + (size_t)rand_r(seed) % 20;
 	uint8_t packet[TRAFFIC_PREPARE + 20] = {12, 0x81, (uint8_t)(len - 3), [9] = 1, [10] = 42};
@@ -89,6 +182,10 @@ static inline void traffic_prepare(struct traffic_message *m, unsigned *seed)
 	memcpy(p, "test.bench.receiver.", 20);
 	p += TRAFFIC_ADDRESS;
 	*p = (uint8_t)(packet + len - p - 1);
+	if (kind == TRAFFIC_ILP_HTTP2) {
+		traffic_frames(m, true, packet, len);
+		return;
+	}
 	traffic_packet(m, packet, len,
 		       "POST /f7b9c1d2 HTTP/1.1\r\n"
 		       "Accept: application/octet-stream\r\n"
@@ -101,10 +198,14 @@ static inline void traffic_prepare(struct traffic_message *m, unsigned *seed)
 		       "Connection: keep-alive\r\n\r\n");
 }
 
-static inline void traffic_fulfill(struct traffic_message *m)
+static inline void traffic_fulfill(enum traffic_kind kind, struct traffic_message *m)
 {
 	uint8_t packet[TRAFFIC_FULFILL] = {13, TRAFFIC_FULFILL - 2, [34] = TRAFFIC_FULFILL - 35};
 
+	if (kind == TRAFFIC_ILP_HTTP2) {
+		traffic_frames(m, false, packet, sizeof(packet));
+		return;
+	}
 	traffic_packet(m, packet, sizeof(packet),
 		       "HTTP/1.1 200 OK\r\n"
 		       "Content-Type: application/octet-stream\r\n"
@@ -114,20 +215,38 @@ static inline void traffic_fulfill(struct traffic_message *m)
 		       "Keep-Alive: timeout=5, max=%03u\r\n\r\n");
 }
 
-static inline void traffic_renew_request(struct traffic_message *m, bool new_head, unsigned *seed)
+/* The same packet on the next stream. */
+static inline void traffic_renew_stream(struct traffic_message *m)
 {
+	uint8_t packet[TRAFFIC_PREPARE + 20];
+	const size_t len = m->len - m->packet;
+
+	memcpy(packet, m->bytes + m->packet, len);
+	traffic_frames(m, true, packet, len);
+}
+
+static inline void traffic_renew_request(enum traffic_kind kind, struct traffic_message *m,
+					 unsigned *seed)
+{
+	const bool new_head = kind == TRAFFIC_ILP_NEW;
+
 	if (new_head)
 		m->count++;
+	m->stream = m->len ? m->stream + 2 : 1;
 	if (new_head || !m->len || rand_r(seed) % TRAFFIC_PAYMENT == 0)
-		traffic_prepare(m, seed);
+		traffic_prepare(kind, m, seed);
+	else if (kind == TRAFFIC_ILP_HTTP2)
+		traffic_renew_stream(m);
 	traffic_random(m->bytes + m->packet + TRAFFIC_CONDITION, 32, seed);
 }
 
-static inline void traffic_renew_answer(struct traffic_message *m, bool new_head)
+static inline void traffic_renew_answer(enum traffic_kind kind, struct traffic_message *m)
 {
+	const bool new_head = kind == TRAFFIC_ILP_NEW;
+
 	m->count += new_head;
-	if (new_head || !m->len)
-		traffic_fulfill(m);
+	if (new_head || !m->len || kind == TRAFFIC_ILP_HTTP2)
+		traffic_fulfill(kind, m);
 }
 
 static inline void traffic_renew_any(struct traffic_message *m, unsigned *seed)
@@ -142,20 +261,21 @@ static inline void traffic_renew_any(struct traffic_message *m, unsigned *seed)
 	traffic_random(m->bytes + 5, 16, seed);
 }
 
-/* Turns the message into the next one of its conversation. */
+/* Turns the message into the next one of its conversation. An answer in HTTP/2 has its stream. */
 static inline void traffic_renew(enum traffic_kind kind, struct traffic_message *m, bool request,
 				 unsigned *seed)
 {
 	if (kind == TRAFFIC_DATABASE)
 		traffic_renew_any(m, seed);
 	else if (request)
-		traffic_renew_request(m, kind == TRAFFIC_ILP_NEW, seed);
+		traffic_renew_request(kind, m, seed);
 	else
-		traffic_renew_answer(m, kind == TRAFFIC_ILP_NEW);
+		traffic_renew_answer(kind, m);
 }
 
-/* The length of the message that begins with these bytes; 0: not yet known. */
-static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *bytes, size_t have)
+/* The length of the message that begins with these bytes; 0: not yet known. *STREAM: in HTTP/2. */
+static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *bytes, size_t have,
+				      uint32_t *stream)
 {
 	const char *end, *length;
 	uint32_t promised;
@@ -166,6 +286,8 @@ static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *byt
 		memcpy(&promised, bytes + 1, sizeof(promised));
 		return ntohl(promised);
 	}
+	if (kind == TRAFFIC_ILP_HTTP2)
+		return traffic_promised_frames(bytes, have, stream);
 	end = memmem(bytes, have, "\r\n\r\n", 4);
 	length = memmem(bytes, have, "\r\nContent-Length: ", 18);
 	return end && length
@@ -189,8 +311,8 @@ static inline void traffic_send(const struct traffic *t, int fd, const struct tr
 		err(1, "traffic: send");
 }
 
-/* Receives one message; false at the end of the connection. */
-static inline bool traffic_receive(int fd, enum traffic_kind kind)
+/* Receives one message; false at the end of the connection. *STREAM: its, in HTTP/2. */
+static inline bool traffic_receive(int fd, enum traffic_kind kind, uint32_t *stream)
 {
 	uint8_t buf[TRAFFIC_MESSAGE_MAX];
 	size_t have = 0, len;
@@ -203,7 +325,7 @@ static inline bool traffic_receive(int fd, enum traffic_kind kind)
 		if (n == 0)
 			return false;
 		have += (size_t)n;
-		len = traffic_promised(kind, buf, have);
+		len = traffic_promised(kind, buf, have, stream);
 	} while (!len || have < len);
 	if (have != len)
 		errx(1, "traffic: %zu bytes where %zu were sent", have, len);
@@ -230,7 +352,7 @@ static inline void *traffic_serve(void *context)
 		for (int i = 0; i < n; i++) {
 			int fd = events[i].data.fd;
 
-			if (traffic_receive(fd, t->kind)) {
+			if (traffic_receive(fd, t->kind, &answer.stream)) {
 				traffic_renew(t->kind, &answer, false, &seed);
 				traffic_send(t, fd, &answer);
 			} else {
@@ -290,7 +412,9 @@ static inline void traffic_run(struct traffic *t, unsigned rounds)
 			traffic_send(t, t->clients[i], &t->requests[i]);
 		}
 		for (int i = 0; i < TRAFFIC_CONNECTIONS; i++) {
-			if (!traffic_receive(t->clients[i], t->kind))
+			uint32_t stream;
+
+			if (!traffic_receive(t->clients[i], t->kind, &stream))
 				errx(1, "traffic: the server ended");
 		}
 	}

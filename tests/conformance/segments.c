@@ -15,12 +15,14 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/tcp.h>
@@ -176,6 +178,17 @@ static void answer(struct pair p, const char *front)
 	pass(p.answers, p.asks, &m);
 }
 
+static void say(struct pair p, bool asks, const char *text)
+{
+	struct message m;
+
+	m.len = (size_t)snprintf((char *)m.bytes, sizeof(m.bytes), "%s", text);
+	pass(asks ? p.asks : p.answers, asks ? p.answers : p.asks, &m);
+}
+
+#define GET "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
 /* --- what came out --------------------------------------------------------------------------- */
 
 static void take_message(const struct record_message *m)
@@ -252,6 +265,60 @@ static void options_come_before_tcp(void)
 	answer(p, "");
 	pair_close(p);
 	came("IPv6 options before TCP, of one kind and of two, hide nothing", 2, 2, 0);
+}
+
+#define BIG_BODY 150000
+
+/* COUNT bytes from FROM to TO, which reads them. */
+static void pass_big(int from, int to, uint8_t *bytes, size_t count)
+{
+	must(send(from, bytes, count, MSG_NOSIGNAL) == (ssize_t)count &&
+		     recv(to, bytes, count, MSG_WAITALL) == (ssize_t)count,
+	     "many bytes over loopback");
+}
+
+static bool loopback_takes_big(void)
+{
+	static const char *const words[] = {"ip",           "link",         "set",
+					    "lo",           "gso_max_size", "400000",
+					    "gro_max_size", "400000",       NULL};
+	int status;
+	pid_t pid;
+
+	return !posix_spawnp(&pid, words[0], NULL, NULL, (char *const *)words, environ) &&
+	       waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* A long POST that is none of ours, and a Prepare behind it, in one call: once the windows have
+ * grown, more than 64 KiB of them leave as one (BIG TCP), and say so in a jumbo option. */
+static void more_than_64_kib_may_come_as_one(void)
+{
+	static uint8_t bytes[BIG_BODY + 4000];
+	struct message m;
+	struct pair p;
+
+	if (!loopback_takes_big()) {
+		printf("ok %d - jumbo options # SKIP this kernel or iproute2 has no BIG TCP\n",
+		       ++tests);
+		return;
+	}
+	p = pair_open(AF_INET6, 0, NULL, 0);
+	set(p.asks, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 23);
+	set(p.answers, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 23);
+	for (uint64_t i = 1; i <= 20; i++) {
+		size_t n = (size_t)sprintf(
+			(char *)bytes, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n",
+			BIG_BODY);
+
+		memset(bytes + n, 'x', BIG_BODY);
+		say_prepare(&m, "", i);
+		memcpy(bytes + n + BIG_BODY, m.bytes, m.len);
+		pass_big(p.asks, p.answers, bytes, n + BIG_BODY + m.len);
+		say(p, false, OK);
+		answer(p, "");
+	}
+	pair_close(p);
+	came("nor do jumbo options, of more than 64 KiB that come as one", 20, 20, 0);
 }
 
 /* --- what TCP drops -------------------------------------------------------------------------- */
@@ -408,23 +475,15 @@ static void a_deferred_request_is_read_before_its_answer(void)
 
 /* --- the first bytes of a connection --------------------------------------------------------- */
 
-static void say(struct pair p, bool asks, const char *text)
-{
-	struct message m;
-
-	m.len = (size_t)snprintf((char *)m.bytes, sizeof(m.bytes), "%s", text);
-	pass(asks ? p.asks : p.answers, asks ? p.answers : p.asks, &m);
-}
-
-#define GET "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
-#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
 static void any_request_may_be_the_first(void)
 {
 	static const char *const fronts[] = {
 		"\r\n",
 		"\r\n\r\n",
+		"\r\n\r\n\r\n",
+		"\r\n\r\n\r\n\r\n\r\n",
 		"\n",
+		"\n\n",
 		GET,
 		GET GET,
 		"\r\n" GET,
@@ -443,6 +502,84 @@ static void any_request_may_be_the_first(void)
 		pair_close(p);
 	}
 	came("a POST behind blank lines or other requests in its segment is read", n, n, 0);
+}
+
+/* As ask, behind the LEN bytes FRONT. */
+static void ask_behind(struct pair p, const void *front, size_t len, uint64_t amount)
+{
+	struct message m;
+
+	say_prepare(&m, "", amount);
+	memmove(m.bytes + len, m.bytes, m.len);
+	memcpy(m.bytes, front, len);
+	m.len += len;
+	pass(p.asks, p.answers, &m);
+}
+
+static void a_proxy_may_say_where_it_comes_from(void)
+{
+	static const char line[] = "PROXY TCP4 192.0.2.7 192.0.2.1 40321 3002\r\n";
+	static const char header[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f"
+				     "four\nfourPOST /";            /* addresses and more */
+	static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0"; /* and the 0 behind it */
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} fronts[] = {
+		{line, sizeof(line) - 1},
+		{header, sizeof(header) - 1},
+		{local, sizeof(local)},
+	};
+	struct message m;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+		struct pair p = pair_plain();
+
+		ask_behind(p, fronts[i].bytes, fronts[i].len, ++n);
+		answer(p, "");
+		ask(p, "", ++n);
+		answer(p, "");
+		pair_close(p);
+		p = pair_plain();
+		memcpy(m.bytes, fronts[i].bytes, fronts[i].len);
+		m.len = fronts[i].len;
+		pass(p.asks, p.answers, &m);
+		ask(p, "", ++n);
+		answer(p, "");
+		pair_close(p);
+	}
+	came("a request behind what a proxy says of its connection is read, in its segment or not",
+	     n, n, 0);
+}
+
+static void so_it_is_in_an_early_segment(void)
+{
+	static const char *const fronts[] = {"\r\n", GET,
+					     "PROXY TCP4 192.0.2.7 192.0.2.1 4 3002\r\n"};
+	size_t n = sizeof(fronts) / sizeof(fronts[0]);
+	struct sockaddr_storage address;
+	int listener = listen_on(AF_INET, &address);
+	struct message m;
+	uint8_t sink[2000];
+
+	set(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, 30);
+	for (size_t i = 0; i < n; i++) {
+		struct pair p = {.asks = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+
+		must(!connect(p.asks, (void *)&address, sizeof(struct sockaddr_in)), "connect");
+		say_prepare(&m, fronts[i], i + 1);
+		must(send(p.asks, m.bytes, m.len, MSG_NOSIGNAL) == (ssize_t)m.len, "a request");
+		p.answers = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		must(recv(p.answers, sink, m.len, MSG_WAITALL) == (ssize_t)m.len, "the request");
+		if (strstr(fronts[i], "GET"))
+			say(p, false, OK);
+		answer(p, "");
+		pair_close(p);
+	}
+	close(listener);
+	came("so is one in the segment that completes the handshake, which the listener waited for",
+	     n, n, 0);
 }
 
 static void a_connection_may_have_many_plain_requests(void)
@@ -613,11 +750,14 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	enter(argv[1]);
 	options_come_before_tcp();
+	more_than_64_kib_may_come_as_one();
 	what_tcp_drops_is_dropped();
 	an_old_acknowledgement_is_taken();
 	a_request_in_the_syn();
 	a_deferred_request_is_read_before_its_answer();
 	any_request_may_be_the_first();
+	a_proxy_may_say_where_it_comes_from();
+	so_it_is_in_an_early_segment();
 	a_connection_may_have_many_plain_requests();
 	answers_are_paired_by_evidence();
 	attached_in_the_middle_is_unsure();

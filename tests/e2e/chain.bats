@@ -36,6 +36,30 @@ assert not {span for _, span in relayed_out} & set(received.values()), "bob has 
 PYTHON
 }
 
+# NODE METRIC: prints the metric's sums for incoming, outgoing and routed packets.
+by_operation() {
+  local operation
+  for operation in incoming_payment outgoing_payment routing; do
+    telltale_metric "tt-$1" "$2" "operation=\"$operation\""
+  done
+}
+
+# METRIC KEY: whether each packet that alice sent (KEY of her own count: prepares, rejects) is outgoing at alice, at
+# carol routed or, where carol has refused it, incoming, and incoming at bob.
+operations_agree() {
+  local at_alice at_carol at_bob sent=0 part
+  for part in "$2" "probe_$2" "zero $2"; do
+    # shellcheck disable=SC2086 # two words
+    sent=$((sent + $(connector_truth alice originated $part)))
+  done
+  mapfile -t at_alice < <(by_operation alice "$1")
+  mapfile -t at_carol < <(by_operation carol "$1")
+  mapfile -t at_bob < <(by_operation bob "$1")
+  echo "$1: alice sent $sent; alice ${at_alice[*]}, carol ${at_carol[*]}, bob ${at_bob[*]}" >"$BED/operations.log"
+  [[ ${at_alice[*]} == "0 $sent 0" && ${at_carol[*]} == "$((sent - at_bob[0])) 0 ${at_bob[0]}" && ${at_bob[*]:1} == '0 0' ]] &&
+    ((at_bob[0] > 0 && at_bob[0] < sent))
+}
+
 @test "A pays B through C: the network gets what A originated, and nothing of C's or B's; nodes with one key make one trace" {
   receiver bob
   bob=http://127.0.0.1:$(connector_port bob)
@@ -61,6 +85,8 @@ PYTHON
     test_metric 48 tt-bob telltale_transactions_total 'origin="received"'
   bed_wait 20 'the traces to join' one_trace
   test_metric 0 tt-carol telltale_spans_dropped_total
+  bed_wait 20 'each packet to have its operation' operations_agree ilp_prepare_packet_processing_ms_count prepares
+  bed_wait 20 'each Reject to have its operation' operations_agree telltale_rejects_total rejects
   for node in alice carol bob; do telltale_stop "tt-$node"; done
 
   # Nothing of a trace is among what the network got.

@@ -6,8 +6,8 @@
 //   node ends.js serve PORT JOURNAL [TLS]                       answers each Prepare as it asks
 //   node ends.js serve-http1 PORT JOURNAL                       the same over HTTP/1.1
 //   node ends.js json PORT TLS                                  answers anything with JSON
-//   node ends.js callbacks PORT URL WORKLOAD JOURNAL            sends all at once; the answers come as requests to PORT
-//   node ends.js later PORT JOURNAL COUNT                       answers 202, and calls back when COUNT have come
+//   node ends.js callbacks PORT URL WORKLOAD JOURNAL [TLS]      sends all at once; the answers come as requests to PORT
+//   node ends.js later PORT JOURNAL COUNT [TLS]                 answers 202, and calls back when COUNT have come
 //
 // TLS is a folder with server.pem and server.key. The environment has the certificate to trust (CA), the bearer token
 // (TOKEN), whether the token is never to be indexed (SENSITIVE), and the address of a server (LISTEN).
@@ -106,11 +106,11 @@ function json (port, tls) {
 }
 
 // RFC 35, asynchronous: every Prepare is under way before the first answer comes.
-function callbacks (port, url, workload, file) {
+function callbacks (port, url, workload, file, tls) {
   const journal = new Journal(file)
   const lines = fs.readFileSync(workload, 'latin1').trim().split('\n').map(line => line.split(' '))
   const open = new Map()
-  listen(port, null, (stream, headers, bytes) => {
+  listen(port, tls, (stream, headers, bytes) => {
     const id = headers['request-id']
     journal.note('sent', open.get(id), outcome(bytes))
     open.delete(id)
@@ -118,7 +118,7 @@ function callbacks (port, url, workload, file) {
     if (!open.size) setTimeout(() => process.exit(0), 200)
   })
   const session = connect(url)
-  const home = { 'callback-url': `http://127.0.0.1:${port}/ilp` }
+  const home = { 'callback-url': `http${tls ? 's' : ''}://localhost:${port}/ilp` }
   lines.forEach(([destination, amount, text], i) => {
     const id = `${process.pid}-${i}`
     open.set(id, { destination, amount })
@@ -126,10 +126,10 @@ function callbacks (port, url, workload, file) {
   })
 }
 
-function later (port, file, count) {
+function later (port, file, count, tls) {
   const journal = new Journal(file)
   const waiting = []
-  listen(port, null, (stream, headers, bytes) => {
+  listen(port, tls, (stream, headers, bytes) => {
     const { prepare, reply } = answer(bytes)
     journal.note('received', prepare, outcome(reply))
     stream.respond({ ':status': 202 }, { endStream: true })

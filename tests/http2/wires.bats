@@ -31,6 +31,14 @@ load wires
   counted sent="$client" received="$server"
 }
 
+@test "h2load to nghttpd, 1,000 streams at once" {
+  alike 0
+  nghttpd_serves
+  h2load_sends 3000 1000
+  both_ends
+  counted sent="$client" received="$server"
+}
+
 @test "h2load to nghttpd, packets of 32 kB" {
   alike 32000
   nghttpd_serves

@@ -16,6 +16,10 @@
 //   far data           takes     refuses     A Reject whose message ends past the window of 1,152
 //                                            bytes: the length of its data cannot be checked against
 //                                            the packet (and is given as 0). A Reject moves nothing.
+//   wide length        takes     refuses     A length with zeros in front, or of 7 or 8 bytes:
+//                                            interledger-rs takes both. Which decoder the
+//                                            connector has is not known, and a packet that its
+//                                            own refuses ends with an error or a Reject.
 //   JavaScript number  refuses   takes       Expiries such as "2e01": digits by JavaScript's rules
 //                                            for numbers, or with the top bit set, which Node's
 //                                            ascii drops. No encoder writes them, no other
@@ -67,7 +71,8 @@ function date(digits) {
 function fields(body) {
   const prefix = (at) => {
     const n = body[at] & 0x80 ? body[at] & 0x7f : 0
-    return { next: at + 1 + n, length: n ? body.readUIntBE(at + 1, n) : body[at] }
+    const bytes = n ? body.subarray(at + 1, at + 1 + n) : body.subarray(at, at + 1)
+    return { next: at + 1 + n, length: Number(`0x${bytes.toString('hex')}`) }
   }
   const contents = prefix(1).next
   if (body[0] === 12) {
@@ -91,6 +96,7 @@ function verdictClass(body, ref, ours) {
     return ref.type === 12 && !digits(fields(body).expiry) ? 'JavaScript number' : undefined
   }
   if (ours === 'bad') return undefined
+  if (/not canonical|does not fit a JS number/.test(ref.error.message)) return 'wide length'
   if (/invalid destination address|Invalid triggeredBy/.test(ref.error.message)) return 'address'
   if (ref.error.message === 'invalid date') {
     const expiry = fields(body).expiry
@@ -126,7 +132,7 @@ function classify(body, ref, ours) {
 
 function run() {
   const generator = new Generator(seed)
-  const seen = { address: 0, epoch: 0, 'far data': 0, 'JavaScript number': 0, 'top bits': 0 }
+  const seen = { address: 0, epoch: 0, 'far data': 0, 'wide length': 0, 'JavaScript number': 0, 'top bits': 0 }
   const total = { 12: 0, 13: 0, 14: 0, refused: 0 }
   const unexplained = []
 

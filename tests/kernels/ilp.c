@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ilp.c - a minimal pair of connectors for kernels under test: a client that knows exactly what it
- * sent, and a server that answers it, over plain sockets or OpenSSL.
+ * sent, and a server that answers it, in HTTP/1.1 or HTTP/2, over plain sockets or OpenSSL.
  *
  *   ilp serve PORT [CERTIFICATE KEY]    answers until it is killed
- *   ilp pay plain|tls PORT PAYMENTS PREPARES AMOUNT
+ *   ilp pay plain|tls|http2|http2-tls PORT PAYMENTS PREPARES AMOUNT
  *                                       waits for a line on standard input, pays on one connection,
  *                                       prints what telltale's truth file should say, and waits for
  *                                       the next line, until the input ends
  *
  * Each payment has a destination of its own, and every fifth of its Prepares is rejected. From one
  * request to the next, the way it is cut into writes and the OpenSSL function that sends it change.
+ * Behind the first request on a connection in HTTP/2, header fields are named by their index.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,6 +39,14 @@
 #define REJECT_EACH 5
 #define PREIMAGE    32
 
+#define PREFACE        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define FRAME_HEAD     9
+#define FRAME_DATA     0
+#define FRAME_HEADERS  1
+#define FRAME_SETTINGS 4
+#define END_STREAM     1
+#define END_HEADERS    4
+
 __attribute__((noreturn)) static void die(const char *what)
 {
 	fprintf(stderr, "ilp: %s: %s\n", what, errno ? strerror(errno) : "failed");
@@ -51,6 +60,8 @@ struct wire {
 	int fd;
 	SSL *ssl; /* NULL: plain */
 	unsigned calls;
+	bool http2;
+	uint32_t stream; /* HTTP/2: of the request in hand; 0: none yet */
 };
 
 static void put(struct wire *w, const void *data, size_t len)
@@ -85,14 +96,47 @@ static size_t get(struct wire *w, void *data, size_t len)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* Reads one HTTP message with a Content-Length; its body goes to BODY. Returns the body's length,
- * 0 at the end of the connection. */
+/* Where the body of the message in TEXT begins, which has a Content-Length, and its length in *LEN;
+ * 0: not yet known. */
+static size_t find_body(const char *text, size_t *len)
+{
+	const char *end = strstr(text, "\r\n\r\n");
+	const char *length = end ? strstr(text, "Content-Length: ") : NULL;
+
+	if (!end)
+		return 0;
+	if (!length)
+		die("a message without Content-Length");
+	*len = strtoul(length + strlen("Content-Length: "), NULL, 10);
+	return (size_t)(end - text) + 4;
+}
+
+/* The same in HTTP/2: a body is one frame. */
+static size_t find_data(struct wire *w, const uint8_t *text, size_t have, size_t *len)
+{
+	size_t at = text[0] == 'P' ? strlen(PREFACE) : 0;
+
+	while (at + FRAME_HEAD <= have) {
+		const uint8_t *head = text + at;
+
+		*len = (size_t)(head[0] << 16 | head[1] << 8 | head[2]);
+		if (head[3] == FRAME_DATA) {
+			w->stream = (uint32_t)(head[7] << 8 | head[8]);
+			return at + FRAME_HEAD;
+		}
+		at += FRAME_HEAD + *len;
+	}
+	return 0;
+}
+
+/* Reads one HTTP message; its body goes to BODY. Returns the body's length, 0 at the end of the
+ * connection. */
 static size_t receive(struct wire *w, uint8_t *body, size_t body_len)
 {
-	char text[MESSAGE_MAX + 1], *end = NULL, *length;
+	char text[MESSAGE_MAX + 1];
 	size_t have = 0, want = 0, head = 0;
 
-	while (!end || have < head + want) {
+	while (!head || have < head + want) {
 		size_t n = get(w, text + have, MESSAGE_MAX - have);
 
 		if (!n) {
@@ -102,21 +146,56 @@ static size_t receive(struct wire *w, uint8_t *body, size_t body_len)
 		}
 		have += n;
 		text[have] = '\0';
-		if (end)
-			continue;
-		end = strstr(text, "\r\n\r\n");
-		length = end ? strstr(text, "Content-Length: ") : NULL;
-		if (end && !length)
-			die("a message without Content-Length");
-		if (end) {
-			head = (size_t)(end - text) + 4;
-			want = strtoul(length + strlen("Content-Length: "), NULL, 10);
-		}
+		w->http2 |= text[0] == 'P' && have > 1 && text[1] == 'R';
+		if (!head && w->http2)
+			head = find_data(w, (const uint8_t *)text, have, &want);
+		else if (!head)
+			head = find_body(text, &want);
 	}
 	if (want > body_len || have != head + want)
 		die("a message of another length than it says");
 	memcpy(body, text + head, want);
 	return want;
+}
+
+/* --- frames ----------------------------------------------------------------------------------- */
+
+static uint8_t *put_frame(uint8_t *p, uint8_t type, uint8_t flags, uint32_t stream,
+			  const void *payload, size_t len)
+{
+	const uint8_t head[FRAME_HEAD] = {0, (uint8_t)(len >> 8),    (uint8_t)len,   type, flags, 0,
+					  0, (uint8_t)(stream >> 8), (uint8_t)stream};
+
+	memcpy(p, head, sizeof(head));
+	memcpy(p + sizeof(head), payload, len);
+	return p + sizeof(head) + len;
+}
+
+/* POST /ilp, to localhost:4000, with a token, announced as ILP; and again. */
+static const char first_fields[] = "\x83\x86\x44\x04/ilp\x41\x0elocalhost:4000\x57\x0d"
+				   "Bearer secret\x5f\x18"
+				   "application/octet-stream";
+static const char next_fields[] = "\x83\x86\xc1\xc0\xbf\xbe";
+
+/* What stands before the body of the next request, or of the answer to the one in hand. Returns its
+ * length. */
+static size_t put_heads(uint8_t *text, const struct wire *w, bool request, size_t len)
+{
+	const char *fields = request ? w->stream == 1 ? first_fields : next_fields : "\x88";
+	uint8_t *p = text;
+
+	if (w->stream == 1 && request) {
+		memcpy(p, PREFACE, strlen(PREFACE));
+		p += strlen(PREFACE);
+	}
+	if (w->stream == 1)
+		p = put_frame(p, FRAME_SETTINGS, 0, 0, "", 0);
+	p = put_frame(p, FRAME_HEADERS, END_HEADERS, w->stream, fields, strlen(fields));
+	p = put_frame(p, FRAME_DATA, END_STREAM, w->stream, "", 0);
+	/* The body comes behind it. */
+	p[-8] = (uint8_t)(len >> 8);
+	p[-7] = (uint8_t)len;
+	return (size_t)(p - text);
 }
 
 /* --- packets ---------------------------------------------------------------------------------- */
@@ -185,17 +264,23 @@ static size_t make_reply(uint8_t *out, const uint8_t *prepare, size_t len)
 static void request(struct wire *w, const uint8_t *body, size_t len, unsigned cut)
 {
 	uint8_t text[MESSAGE_MAX];
-	int head = snprintf((char *)text, sizeof(text),
-			    "POST /ilp HTTP/1.1\r\nHost: localhost:4000\r\n"
-			    "Content-Type: application/octet-stream\r\n"
-			    "Authorization: Bearer secret\r\nContent-Length: %zu\r\n\r\n",
-			    len);
-	size_t at[] = {(size_t)head + len, (size_t)head, (size_t)head + 40, 60};
-	size_t first = at[cut % 4];
+	size_t head, first;
 
+	if (w->http2) {
+		w->stream += w->stream ? 2 : 1;
+		head = put_heads(text, w, true, len);
+	} else {
+		head = (size_t)snprintf(
+			(char *)text, sizeof(text),
+			"POST /ilp HTTP/1.1\r\nHost: localhost:4000\r\n"
+			"Content-Type: application/octet-stream\r\n"
+			"Authorization: Bearer secret\r\nContent-Length: %zu\r\n\r\n",
+			len);
+	}
+	first = (size_t[]){head + len, head, head + 40, 60}[cut % 4];
 	memcpy(text + head, body, len);
 	put(w, text, first);
-	put(w, text + first, (size_t)head + len - first);
+	put(w, text + first, head + len - first);
 }
 
 static int dial(uint16_t port)
@@ -211,11 +296,12 @@ static int dial(uint16_t port)
 	return fd;
 }
 
-static void pay(SSL_CTX *ctx, uint16_t port, unsigned payments, unsigned prepares, uint64_t amount)
+static void pay(SSL_CTX *ctx, bool http2, uint16_t port, unsigned payments, unsigned prepares,
+		uint64_t amount)
 {
 	static unsigned rounds;
 	unsigned fulfills = 0, rejects = 0;
-	struct wire w = {.fd = dial(port)};
+	struct wire w = {.fd = dial(port), .http2 = http2};
 	uint8_t body[PACKET_MAX];
 
 	if (ctx) {
@@ -255,14 +341,15 @@ static int client(int argc, char **argv)
 
 	if (argc != 7)
 		return 2;
-	if (!strcmp(argv[2], "tls")) {
+	if (strstr(argv[2], "tls")) {
 		ctx = SSL_CTX_new(TLS_client_method());
 		if (!ctx)
 			die("SSL_CTX_new");
 	}
 	while (fgets(line, sizeof(line), stdin))
-		pay(ctx, (uint16_t)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10),
-		    (unsigned)strtoul(argv[5], NULL, 10), strtoull(argv[6], NULL, 10));
+		pay(ctx, strstr(argv[2], "http2"), (uint16_t)strtoul(argv[3], NULL, 10),
+		    (unsigned)strtoul(argv[4], NULL, 10), (unsigned)strtoul(argv[5], NULL, 10),
+		    strtoull(argv[6], NULL, 10));
 	SSL_CTX_free(ctx);
 	return 0;
 }
@@ -275,15 +362,19 @@ static void answer(struct wire *w)
 	size_t len;
 
 	while ((len = receive(w, body, sizeof(body)))) {
-		int head;
+		size_t head;
 
 		len = make_reply(reply, body, len);
-		head = snprintf((char *)text, sizeof(text),
-				"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n"
-				"Content-Length: %zu\r\n\r\n",
-				len);
+		if (w->http2)
+			head = put_heads(text, w, false, len);
+		else
+			head = (size_t)snprintf((char *)text, sizeof(text),
+						"HTTP/1.1 200 OK\r\n"
+						"Content-Type: application/octet-stream\r\n"
+						"Content-Length: %zu\r\n\r\n",
+						len);
 		memcpy(text + head, reply, len);
-		put(w, text, (size_t)head + len);
+		put(w, text, head + len);
 	}
 }
 
@@ -339,7 +430,7 @@ int main(int argc, char **argv)
 		status = client(argc, argv);
 	if (status == 2)
 		fputs("usage: ilp serve PORT [CERTIFICATE KEY] | "
-		      "ilp pay plain|tls PORT PAYMENTS PREPARES AMOUNT\n",
+		      "ilp pay plain|tls|http2|http2-tls PORT PAYMENTS PREPARES AMOUNT\n",
 		      stderr);
 	return status;
 }

@@ -149,15 +149,22 @@ void *table_list_next(const struct table_list *l, const void *entry)
 
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset)
 {
-	for (size_t i = 0; i < TABLE_SHARES; i++)
-		table_list_init(&s->lists[i], t, place_offset);
+	s->table = t;
+	s->place = place_offset;
+}
+
+void table_shares_make(struct table_shares *s, unsigned target)
+{
+	table_list_init(&s->lists[target], s->table, s->place);
+	if (target >= s->len)
+		s->len = target + 1;
 }
 
 struct table_list *table_shares_longest(struct table_shares *s, unsigned target)
 {
 	struct table_list *longest = table_shares_of(s, target);
 
-	for (size_t i = 0; i < TABLE_SHARES; i++) {
+	for (size_t i = 0; i < s->len; i++) {
 		if (s->lists[i].len > longest->len)
 			longest = &s->lists[i];
 	}

@@ -61,10 +61,13 @@ struct table_list {
 
 /* A table's entries, in one list for each target. When the table is full, the target with the most
  * entries loses one. So a flood in one cgroup does not push out entries of another that keeps to
- * its share. */
-#define TABLE_SHARES 64
+ * its share. A list is made when it is asked for first: few targets take little memory and time. */
+#define TABLE_SHARES 256
 
 struct table_shares {
+	struct table *table;
+	size_t place;
+	unsigned len; /* lists that were made, or stand before one that was */
 	struct table_list lists[TABLE_SHARES];
 };
 
@@ -153,9 +156,23 @@ static inline void *table_list_first(const struct table_list *l)
 
 void *table_list_next(const struct table_list *l, const void *entry);
 
+/* S is zeroed memory. */
 void table_shares_init(struct table_shares *s, struct table *t, size_t place_offset);
+/* Makes the list of TARGET, which is below TABLE_SHARES: for table_shares_of. */
+void table_shares_make(struct table_shares *s, unsigned target);
 /* The list of TARGET, which is below TABLE_SHARES. */
 static inline struct table_list *table_shares_of(struct table_shares *s, unsigned target)
+{
+	unsigned i = target % TABLE_SHARES;
+
+	if (!s->lists[i].table)
+		table_shares_make(s, i);
+	return &s->lists[i];
+}
+
+/* The same to read only; one that was not made yet is empty. All from S->len on are. */
+static inline const struct table_list *table_shares_see(const struct table_shares *s,
+							unsigned target)
 {
 	return &s->lists[target % TABLE_SHARES];
 }

@@ -2,6 +2,7 @@
 /* check.c - `telltale check`: what works on this host, what does not, and how to fix it. */
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static void add_name(char *names, size_t len, pid_t pid, const char *remark)
 static void look_at_process(void *context, pid_t pid)
 {
 	struct seen *s = context;
-	int n = pid ? tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX) : 0;
+	int n = pid ? tlslib_find(s->cache, pid, s->libraries, TLSLIB_MAX, UINT64_MAX) : 0;
 
 	s->hidden += !pid;
 	if (!pid)
@@ -247,6 +248,20 @@ static void check_programs(const struct probe *probe, const struct target *targe
 	check_filtered(probe, targets, len);
 }
 
+/* What is taken from the start, and what connections take more. */
+static void check_memory(const struct config *config, const struct probe *probe, size_t len)
+{
+	const size_t flows = probe_flows_each(len);
+
+	check_say(HOST_OK, "memory",
+		  "%.1f MB of the kernel's for %zu target%s, with room for %" PRIu64
+		  " TLS connections with ILP; each other connection with ILP takes %.1f KB while "
+		  "it is open, at most %.1f MB for a target",
+		  (double)probe_tables_bytes(probe) / 1e6, len, len == 1 ? "" : "s",
+		  config_tls_connections(config), PROBE_FLOW_BYTES / 1e3,
+		  (double)flows * PROBE_FLOW_BYTES / 1e6);
+}
+
 /* As `run` would find it: a target that is not there is waited for, save a process that has ended.
  */
 static void check_target(const struct target *t)
@@ -278,14 +293,30 @@ static size_t make_targets(const struct config *config, const char *mount, struc
 	return n;
 }
 
+/* Loads as `run` would. */
+static void check_load(const struct config *config, const struct target *targets, size_t len)
+{
+	static const struct siphash_key none;
+	struct probe *probe = NULL;
+	char why[512] = "";
+
+	check_wait("programs", "the kernel verifies them, which may take 10 s");
+	if (probe_open(&none, &none, len, config_tls_connections(config), &probe, why,
+		       sizeof(why))) {
+		check_say(HOST_FAIL, "programs", "%s", why);
+		return;
+	}
+	check_programs(probe, targets, len);
+	check_memory(config, probe, len);
+	probe_close(probe);
+}
+
 /* Finds, locks and loads as `run` would; attaches nothing. */
 static void check_targets(const struct config *config)
 {
-	static const struct siphash_key none;
 	static struct target targets[CONFIG_TARGETS_MAX];
-	char why[512] = "", *mount = cgroup_mount();
+	char *mount = cgroup_mount();
 	struct follow *follow = NULL;
-	struct probe *probe = NULL;
 	size_t n = mount ? make_targets(config, mount, targets) : 0;
 	int err = n ? follow_new(targets, n, mount, &follow) : 0;
 
@@ -294,12 +325,7 @@ static void check_targets(const struct config *config)
 			  strerror(-err));
 	for (size_t i = 0; i < n && follow; i++)
 		check_target(&targets[i]);
-	check_wait("programs", "the kernel verifies them, which may take 10 s");
-	if (probe_open(&none, &none, n, config->tls_connections, &probe, why, sizeof(why)))
-		check_say(HOST_FAIL, "programs", "%s", why);
-	else
-		check_programs(probe, targets, n);
-	probe_close(probe);
+	check_load(config, targets, n);
 	follow_free(follow);
 	while (n > 0)
 		target_fini(&targets[--n]);

@@ -168,6 +168,7 @@ void onlooker_read(struct onlooker *o, ring_sink *sink, void *context)
 {
 	struct reading r = {o, sink, context};
 
+	processes_turn(o->processes);
 	probe_execs(o->probe, exec_begun, o);
 	ring_consume(o->ring, take_record, &r);
 }

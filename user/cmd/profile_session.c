@@ -216,7 +216,8 @@ static int attach(struct session *s)
 
 	privacy_random_kernel(NULL, &key, sizeof(key));
 	s->match = match_new(EXCHANGES_OPEN, clock_offset_ns(), &key, &ops, s);
-	err = s->match ? onlooker_attach(&s->onlooker, &key, s->config->tls_connections) : -ENOMEM;
+	err = s->match ? onlooker_attach(&s->onlooker, &key, config_tls_connections(s->config))
+		       : -ENOMEM;
 	explicit_bzero(&key, sizeof(key));
 	return err ? err : attach_timing(s);
 }

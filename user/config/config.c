@@ -34,6 +34,15 @@ const char *config_consent(const struct config *c)
 	return NULL;
 }
 
+uint64_t config_tls_connections(const struct config *c)
+{
+	uint64_t each = CONFIG_TLS_EACH * c->targets_len;
+
+	if (c->tls_connections)
+		return c->tls_connections;
+	return each > CONFIG_TLS_CONNECTIONS ? each : CONFIG_TLS_CONNECTIONS;
+}
+
 const char *config_runnable(const struct config *c)
 {
 	if (!c->targets_len)

@@ -80,7 +80,7 @@ struct config {
 	struct config_profile profile;
 	uint32_t idle_ms;         /* a payment ends after this long without an exchange; 30000 */
 	uint32_t max_payment_ms;  /* ... or when it is this old; 600000 */
-	uint64_t tls_connections; /* with ILP, followed at the same time; 1024 */
+	uint64_t tls_connections; /* 0: not given, see config_tls_connections */
 	char *state_dir;          /* "/var/lib/telltale" */
 	char *run_dir;            /* "/run/telltale" */
 	/* What is no error but should be known, as "what; fix": for `run` to log and `check` to
@@ -131,6 +131,12 @@ const char *config_file(const struct config *c);
 
 /* One sentence that says why `run` may not start, and the fix; NULL when consent is given. */
 const char *config_consent(const struct config *c);
+
+/* How many TLS connections with ILP are followed at the same time: as the file says, else
+ * CONFIG_TLS_CONNECTIONS or, for many targets, CONFIG_TLS_EACH for each. */
+#define CONFIG_TLS_CONNECTIONS 1024
+#define CONFIG_TLS_EACH        16
+uint64_t config_tls_connections(const struct config *c);
 
 /* One sentence that says what `run` needs and does not have, and the fix: a target, or a place to
  * send what it measures. NULL when nothing is missing. */

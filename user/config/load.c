@@ -128,7 +128,6 @@ static int set_defaults(struct config *c, const char *path)
 	c->privacy.cardinality_limit = SERIES_LIMIT;
 	c->idle_ms = 30000;
 	c->max_payment_ms = 600000;
-	c->tls_connections = 1024;
 	c->profile.peers = PER_PEER_MAX;
 	c->profile.traces.sample = TRACES_ALL / 100;
 	c->profile.traces.slowest = 10;

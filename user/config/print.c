@@ -378,7 +378,7 @@ void config_print(const struct config *c, FILE *out)
 	name_value(p, "payments.max");
 	print_duration(p, "  max: ", c->max_payment_ms);
 	name_value(p, "tls_connections");
-	print_number(p, "tls_connections: ", c->tls_connections);
+	print_number(p, "tls_connections: ", config_tls_connections(c));
 	print_profile(p);
 	name_value(p, "state_dir");
 	print_text(p, "state_dir: ", c->state_dir);

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define CONFIG_TARGETS_MAX 64
+#define CONFIG_TARGETS_MAX 256
 
 enum config_target_kind {
 	TARGET_CGROUP,

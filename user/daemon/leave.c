@@ -69,7 +69,7 @@ void leave_drain(struct daemon *d)
 	/* The witness goes on, and tells the next one: that is in no doubt for want of a look. */
 	for (unsigned i = 0; i < d->targets.len; i++) {
 		if (pipeline_doubted(d->pipeline, i, from, now))
-			d->leave_doubted |= 1ULL << i;
+			backlog_doubt_target(d->backlog, i);
 	}
 	pipeline_unwitnessed(d->pipeline, now);
 }
@@ -82,7 +82,7 @@ void leave_end(struct daemon *d)
 		return;
 	pipeline_each_doubt(d->pipeline, put_doubt, d);
 	pipeline_each_payment(d->pipeline, put_payment, d);
-	fd = backlog_finish(d->backlog, d->leave_doubted);
+	fd = backlog_finish(d->backlog);
 	if (fd < 0)
 		log_err("run", "cannot leave anything to the next daemon half: %s", strerror(-fd));
 	else
@@ -99,7 +99,7 @@ static void take_head(void *context, const struct backlog_head *head)
 	d->backlog_lost = head->lost;
 	/* What is lost may be what came in, of any target. */
 	for (unsigned i = 0; i < d->targets.len; i++) {
-		if (head->lost || head->doubted >> i & 1)
+		if (head->lost || backlog_is_doubted(head, i))
 			pipeline_doubt_restart(d->pipeline, i, head->from_ns, clock_mono_ns());
 	}
 }

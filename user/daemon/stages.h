@@ -39,9 +39,8 @@ struct daemon {
 	bool strange;            /* the probe half has other targets */
 	bool outdated;           /* ... and has got them since: another daemon half is to come */
 	struct backlog *backlog; /* for the daemon half that will come; NULL: this one stays */
-	int64_t leave_ms;       /* when it waits no longer for what is under way; CLOCK_MONOTONIC */
-	uint64_t leave_doubted; /* a bit for each target that the next one has to doubt */
-	uint64_t backlog_lost;  /* records that found no room in what the one before left */
+	int64_t leave_ms;      /* when it waits no longer for what is under way; CLOCK_MONOTONIC */
+	uint64_t backlog_lost; /* records that found no room in what the one before left */
 	struct blind *blind;
 	struct unseen *unseen;
 	struct peers *peers;

@@ -219,8 +219,8 @@ void doubts_each_open(const struct doubts *d,
 				   uint64_t key),
 		      void *context)
 {
-	for (unsigned target = 0; target < TABLE_SHARES; target++) {
-		const struct table_list *list = &d->age.lists[target];
+	for (unsigned target = 0; target < d->age.len; target++) {
+		const struct table_list *list = table_shares_see(&d->age, target);
 
 		for (const struct open_doubt *o = table_list_first(list); o;
 		     o = table_list_next(list, o))

@@ -285,6 +285,10 @@ static enum outcome fulfilled(const struct match *m, const struct open *o,
 static enum outcome outcome_of(const struct match *m, const struct open *o,
 			       const struct record_message *reply)
 {
+	/* Connectors read no Fulfill in an answer that is no success. An asynchronous one has no
+	 * status. */
+	if (reply->kind == RECORD_KIND_FULFILL && reply->http_status >= 300)
+		return OUTCOME_HTTP_ERROR;
 	switch (reply->kind) {
 	case RECORD_KIND_FULFILL: return fulfilled(m, o, reply);
 	case RECORD_KIND_REJECT: return OUTCOME_REJECTED;
@@ -646,7 +650,7 @@ static void tick(struct match *m, const struct table_list *age, uint64_t now_ns)
 void match_tick(struct match *m, uint64_t now_ns)
 {
 	settle(m);
-	for (unsigned target = 0; target < TABLE_SHARES; target++)
+	for (unsigned target = 0; target < m->age.len; target++)
 		tick(m, table_shares_of(&m->age, target), now_ns);
 }
 

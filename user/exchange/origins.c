@@ -331,7 +331,7 @@ bool origins_expects(const struct origins *o, unsigned target, enum record_role 
 
 bool origins_remembers(const struct origins *o, unsigned target)
 {
-	const struct table_list *age = &o->age.lists[target % TABLE_SHARES];
+	const struct table_list *age = table_shares_see(&o->age, target);
 	const struct condition *c = table_list_first(age);
 
 	while (c && !c->open[IN] && !c->until_ns)
@@ -423,8 +423,8 @@ void origins_drain(struct origins *o)
 
 uint64_t origins_horizon(const struct origins *o, uint64_t now_ns)
 {
-	for (size_t i = 0; i < TABLE_SHARES; i++) {
-		const struct held *h = table_list_first(&o->waiting.lists[i]);
+	for (unsigned i = 0; i < o->waiting.len; i++) {
+		const struct held *h = table_list_first(table_shares_see(&o->waiting, i));
 
 		if (h && h->exchange.reply_done_ns < now_ns)
 			now_ns = h->exchange.reply_done_ns;

@@ -325,7 +325,7 @@ void payments_exchange(struct payments *p, const struct exchange *e)
 
 void payments_tick(struct payments *p, uint64_t now_ns)
 {
-	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+	for (unsigned target = 0; target < p->idle.len; target++) {
 		struct table_list *idle = table_shares_of(&p->idle, target);
 		struct table_list *age = table_shares_of(&p->age, target);
 		struct payment *s;
@@ -340,8 +340,8 @@ void payments_tick(struct payments *p, uint64_t now_ns)
 void payments_each(const struct payments *p,
 		   void (*each)(void *context, const struct payment_state *state), void *context)
 {
-	for (unsigned target = 0; target < TABLE_SHARES; target++) {
-		const struct table_list *idle = &p->idle.lists[target];
+	for (unsigned target = 0; target < p->idle.len; target++) {
+		const struct table_list *idle = table_shares_see(&p->idle, target);
 
 		for (const struct payment *s = table_list_first(idle); s;
 		     s = table_list_next(idle, s))
@@ -371,8 +371,7 @@ int payments_resume(struct payments *p, const struct payment_state *state)
 				   .reply_done_ns = state->last_ns};
 	struct payment *s;
 
-	if (state->target >= TABLE_SHARES || state->origin >= ORIGINS || !is_held(&state->held) ||
-	    find(p, &e))
+	if (state->origin >= ORIGINS || !is_held(&state->held) || find(p, &e))
 		return -EINVAL;
 	if (p->table.used == p->table.capacity)
 		return -ENOSPC;
@@ -383,7 +382,7 @@ int payments_resume(struct payments *p, const struct payment_state *state)
 
 void payments_drain(struct payments *p)
 {
-	for (unsigned target = 0; target < TABLE_SHARES; target++) {
+	for (unsigned target = 0; target < p->idle.len; target++) {
 		struct payment *s;
 
 		while ((s = table_list_first(table_shares_of(&p->idle, target))))

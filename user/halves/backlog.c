@@ -2,7 +2,6 @@
 #include "halves/backlog.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,12 +11,10 @@
 #include "bpf/record.h"
 #include "halves/wire.h"
 
-#define MAGIC 0x32676f6c6b636142ULL /* "Backlog2" */
+#define MAGIC 0x33676f6c6b636142ULL /* "Backlog3" */
 #define CHUNK 65536
 /* Kept free for doubts: a payment may look like the target's own when one is missing. */
 #define DOUBTS_ROOM 65536
-
-_Static_assert(CONFIG_TARGETS_MAX <= 64, "a bit for each target");
 
 struct backlog {
 	int fd;
@@ -114,10 +111,20 @@ void backlog_payment(struct backlog *b, const struct payment_state *payment)
 	b->head.payments_len++;
 }
 
-int backlog_finish(struct backlog *b, uint64_t doubted)
+void backlog_doubt_target(struct backlog *b, unsigned target)
+{
+	if (target < CONFIG_TARGETS_MAX)
+		b->head.doubted[target / 64] |= 1ULL << target % 64;
+}
+
+bool backlog_is_doubted(const struct backlog_head *head, unsigned target)
+{
+	return target < CONFIG_TARGETS_MAX && head->doubted[target / 64] >> target % 64 & 1;
+}
+
+int backlog_finish(struct backlog *b)
 {
 	flush(b);
-	b->head.doubted = doubted;
 	put(b, &b->head, sizeof(b->head), 0);
 	return b->err ? b->err : b->fd;
 }

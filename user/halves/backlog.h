@@ -9,9 +9,11 @@
 #ifndef TELLTALE_BACKLOG_H
 #define TELLTALE_BACKLOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/target.h"
 #include "exchange/payments.h"
 #include "halves/ring.h"
 
@@ -24,7 +26,8 @@ struct backlog_head {
 	uint64_t magic;
 	uint64_t from_ns; /* CLOCK_MONOTONIC when the first record was put in */
 	uint64_t lost;    /* records, doubts and payments for which there was no room */
-	uint64_t doubted; /* a bit for each target that was in doubt within DOUBTS_LIFE_NS */
+	/* A bit for each target that was in doubt within DOUBTS_LIFE_NS. */
+	uint64_t doubted[(CONFIG_TARGETS_MAX + 63) / 64];
 	/* What follows, in this order: bytes of records, doubts, payments. */
 	uint64_t records_len, doubts_len, payments_len;
 };
@@ -40,8 +43,12 @@ void backlog_add(struct backlog *b, const void *record, size_t size);
 /* Then the doubts that are open, and the payments that are alive. */
 void backlog_doubt(struct backlog *b, const struct backlog_doubt *doubt);
 void backlog_payment(struct backlog *b, const struct payment_state *payment);
-/* DOUBTED: as in the head. The file, which is B's; -errno when it is not whole. */
-int backlog_finish(struct backlog *b, uint64_t doubted);
+/* TARGET was in doubt, as in the head. */
+void backlog_doubt_target(struct backlog *b, unsigned target);
+/* The file, which is B's; -errno when it is not whole. */
+int backlog_finish(struct backlog *b);
+
+bool backlog_is_doubted(const struct backlog_head *head, unsigned target);
 
 struct backlog_hooks {
 	void (*head)(void *context, const struct backlog_head *head);

@@ -117,6 +117,7 @@ static void on_execs(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	turns_note(&k->turns);
+	processes_turn(k->processes);
 	probe_execs(k->probe, exec_begun, k);
 	talk_closed(k->talk);
 }
@@ -428,7 +429,7 @@ static int load(struct keeper *k)
 		log_info("run",
 			 "loading the programs, which the kernel takes a few seconds to verify");
 	err = probe_open_again(k->store, targets, &session, traces, &host, k->watched.len,
-			       k->config->tls_connections, &k->probe, why, sizeof(why));
+			       config_tls_connections(k->config), &k->probe, why, sizeof(why));
 	explicit_bzero(&key, sizeof(key));
 	explicit_bzero(&host, sizeof(host));
 	explicit_bzero(&session, sizeof(session));
@@ -582,6 +583,7 @@ static int open_all(struct keeper *k)
 		k->store = fdstore_open();
 	k->base = event_base_new();
 	err = k->base ? watched_open(&k->watched, k->config) : -ENOMEM;
+	k->sightings.targets = (unsigned)k->watched.len;
 	if (!err)
 		err = open_talk(k);
 	if (!err)

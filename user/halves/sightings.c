@@ -49,7 +49,7 @@ void sightings_again(struct sightings *s, bool resumes)
 	uint64_t now = clock_mono_ns();
 
 	s->witnessed_sent_ns = 0;
-	for (unsigned target = 0; target < CONFIG_TARGETS_MAX; target++) {
+	for (unsigned target = 0; target < s->targets; target++) {
 		for (enum witness_cause cause = 0; cause < WITNESS_CAUSES; cause++) {
 			struct sighting *o = at(s, target, cause);
 
@@ -82,7 +82,7 @@ void sightings_send(struct sightings *s,
 {
 	struct wire_message m = {0};
 
-	for (unsigned i = 0; i < CONFIG_TARGETS_MAX * WITNESS_CAUSES; i++) {
+	for (unsigned i = 0; i < s->targets * WITNESS_CAUSES; i++) {
 		unsigned target = i / WITNESS_CAUSES, cause = i % WITNESS_CAUSES;
 		struct sighting *o = &s->of[target][cause];
 

@@ -21,10 +21,11 @@ struct sightings {
 		uint64_t opened_ns;      /* since when it is open, or was, unsaid; 0: said */
 		bool news;
 	} of[CONFIG_TARGETS_MAX][WITNESS_CAUSES];
+	unsigned targets; /* at most CONFIG_TARGETS_MAX; the rest is not touched */
 	uint64_t witnessed_ns, witnessed_sent_ns;
 };
 
-/* For witness_new; CONTEXT is the struct sightings, which is zeroed before. */
+/* For witness_new; CONTEXT is the struct sightings, which is zeroed before but for its TARGETS. */
 extern const struct witness_ops sightings_ops;
 
 /* Another daemon half is there, which knows nothing of what is open. RESUMES: or it knows it from

@@ -34,10 +34,12 @@ struct talk {
 
 	int listener, link;
 	struct event *listener_event, *link_event;
-	bool welcomed; /* the daemon half at LINK was */
-	bool leaving;  /* ... and has said that it goes */
+	struct event *room_event; /* there is room again for what was not sent */
+	bool welcomed;            /* the daemon half at LINK was */
+	bool leaving;             /* ... and has said that it goes */
 	bool stopping;
-	bool targets_sent, clocks_sent;
+	size_t targets_sent; /* of all targets, since it was welcomed */
+	bool clocks_sent;
 	struct target_status known[CONFIG_TARGETS_MAX]; /* to the daemon half at LINK */
 	struct wire_closed closed;                      /* not sent yet, where len is not 0 */
 	uint64_t complained_ns;
@@ -47,8 +49,8 @@ struct talk {
 
 static void part(struct talk *t);
 
-/* Whether M was sent. What was not for want of room is sent later. Of a daemon half that is gone,
- * what it has said last is still to be read: on_link finds its end. */
+/* Whether M was sent. What was not for want of room is sent when there is some. Of a daemon half
+ * that is gone, what it has said last is still to be read: on_link finds its end. */
 static bool send_to(struct talk *t, enum wire_type type, struct wire_message *m)
 {
 	int err;
@@ -57,6 +59,8 @@ static bool send_to(struct talk *t, enum wire_type type, struct wire_message *m)
 		return false;
 	wire_begin(m, type);
 	err = link_send(t->link, m, NULL, 0);
+	if (err == -EAGAIN && t->room_event)
+		event_add(t->room_event, NULL);
 	if (err && err != -EAGAIN && err != -EPIPE)
 		part(t);
 	return !err;
@@ -82,19 +86,25 @@ static bool is_news(const struct target_status *now, const struct target_status 
 	       strcmp(now->reason, known->reason) != 0;
 }
 
-/* Those that have changed since they were sent, or all. */
-static void send_targets(struct talk *t, bool all)
+static bool all_targets_sent(const struct talk *t)
+{
+	return t->targets_sent == t->about.watched->len;
+}
+
+/* Those that were not sent yet, and those that have changed since. */
+static void send_targets(struct talk *t)
 {
 	for (unsigned i = 0; i < t->about.watched->len; i++) {
 		struct target_status s = target_status(&t->about.watched->list[i]);
+		bool first = i >= t->targets_sent;
 
-		if (!all && !is_news(&s, &t->known[i]))
+		if (!first && !is_news(&s, &t->known[i]))
 			continue;
 		if (!send_target(t, i, &s))
 			return;
 		t->known[i] = s;
+		t->targets_sent += first;
 	}
-	t->targets_sent = true;
 }
 
 static void send_state(struct talk *t)
@@ -167,7 +177,7 @@ static bool send_sighting(void *context, enum wire_type type, struct wire_messag
 /* A daemon half takes them only when it knows how all targets do. */
 void talk_sightings(struct talk *t)
 {
-	if (t->welcomed && t->targets_sent)
+	if (t->welcomed && all_targets_sent(t))
 		sightings_send(t->about.sightings, send_sighting, t);
 }
 
@@ -177,7 +187,7 @@ void talk_news(struct talk *t)
 		return;
 	if (!t->clocks_sent)
 		send_clocks(t);
-	send_targets(t, !t->targets_sent);
+	send_targets(t);
 	talk_sightings(t);
 	send_state(t);
 	talk_closed(t);
@@ -233,7 +243,7 @@ static int welcome(struct talk *t, bool resumes)
 	t->memory->before = WIRE_BEFORE_LOST;     /* until it says that it has finished */
 	t->about.missed = false;                  /* it is what this daemon half says */
 	t->welcomed = true;
-	t->targets_sent = false;
+	t->targets_sent = 0;
 	t->clocks_sent = false;
 	sightings_again(t->about.sightings, resumes);
 	talk_news(t);
@@ -267,14 +277,21 @@ static void complain(struct talk *t, const char *what)
 	t->complained_ns = now;
 }
 
+static void forget_link(struct talk *t)
+{
+	if (t->link_event)
+		event_free(t->link_event);
+	if (t->room_event)
+		event_free(t->room_event);
+	t->link_event = t->room_event = NULL;
+}
+
 /* The daemon half is gone, however that came. */
 static void part(struct talk *t)
 {
 	bool leaving = t->leaving, welcomed = t->welcomed;
 
-	if (t->link_event)
-		event_free(t->link_event);
-	t->link_event = NULL;
+	forget_link(t);
 	close(t->link);
 	t->link = -1;
 	if (welcomed) {
@@ -363,10 +380,20 @@ static void on_link(evutil_socket_t fd, short what, void *context)
 	}
 }
 
+static void on_room(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	talk_news(context);
+}
+
 static int watch_link(struct talk *t)
 {
 	t->link_event = event_new(t->with.base, t->link, EV_READ | EV_PERSIST, on_link, t);
-	return t->link_event && !event_add(t->link_event, NULL) ? 0 : -ENOMEM;
+	t->room_event = event_new(t->with.base, t->link, EV_WRITE, on_room, t);
+	if (!t->link_event || !t->room_event)
+		return -ENOMEM;
+	return event_add(t->link_event, NULL) ? -ENOMEM : 0;
 }
 
 /* The one that is connected may be gone, and its end not be read yet. */
@@ -535,8 +562,7 @@ void talk_free(struct talk *t)
 {
 	if (!t)
 		return;
-	if (t->link_event)
-		event_free(t->link_event);
+	forget_link(t);
 	if (t->listener_event)
 		event_free(t->listener_event);
 	if (t->listener >= 0)

@@ -32,11 +32,11 @@ struct view {
 	uint64_t clocks_lost_before;
 	struct wire_welcome welcome;
 	struct wire_state state;
-	uint64_t targets_said; /* a bit for each */
-	uint64_t execs_before; /* of probe halves before */
-	bool leaving;          /* this half has said so */
-	uint64_t away_ns;      /* since when the probe half is away; 0: it is there */
-	bool resuming;         /* another is there, and has not welcomed this one yet */
+	bool said[CONFIG_TARGETS_MAX]; /* how the target does */
+	uint64_t execs_before;         /* of probe halves before */
+	bool leaving;                  /* this half has said so */
+	uint64_t away_ns;              /* since when the probe half is away; 0: it is there */
+	bool resuming;                 /* another is there, and has not welcomed this one yet */
 	enum view_end end;
 	struct wire_closed closes[CLOSES_MAX];
 	size_t closes_len;
@@ -174,9 +174,11 @@ static int take_again(struct view *v, const struct wire_welcome *w)
 
 static bool is_complete(const struct view *v, size_t targets)
 {
-	const uint64_t all = targets < 64 ? (1ull << targets) - 1 : UINT64_MAX;
-
-	return v->ring && (v->targets_said & all) == all;
+	for (size_t i = 0; i < targets; i++) {
+		if (!v->said[i])
+			return false;
+	}
+	return v->ring;
 }
 
 /* What takes these is opened when it is known how all targets do. */
@@ -194,7 +196,7 @@ static int take(struct view *v, const struct wire_message *m, struct link_fds *f
 		return -EBADMSG;
 	switch (m->head.type) {
 	case WIRE_TARGET:
-		v->targets_said |= 1ull << (m->target.index % CONFIG_TARGETS_MAX);
+		v->said[m->target.index % CONFIG_TARGETS_MAX] = true;
 		v->hooks.target(v->hooks.context, &m->target);
 		return 0;
 	case WIRE_STATE:

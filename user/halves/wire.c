@@ -97,7 +97,7 @@ static bool is_closed(const struct wire_closed *c)
 		const struct record_head *head = &c->closes[i].head;
 
 		if (head->len != sizeof(c->closes[i]) || head->version != RECORD_VERSION ||
-		    head->type != RECORD_FLOW_CLOSE || head->target >= CONFIG_TARGETS_MAX)
+		    head->type != RECORD_FLOW_CLOSE)
 			return false;
 	}
 	return true;

@@ -93,9 +93,28 @@ static int64_t value_of(const struct released *r, enum metric metric, const char
 /* --- what is watched ---------------------------------------------------------------------------
  */
 
+/* NAME is not whole, and neither are MORE others. */
+static void say_missing(struct condition *c, const char *name, const struct target_status *s,
+			size_t more)
+{
+	char others[48] = "";
+
+	if (more)
+		snprintf(others, sizeof(others), " (and %zu more)", more);
+	say(c, s->state == TARGET_ATTACHED ? CONDITION_WARN : CONDITION_BAD, "%.120s%s: %s%s%.200s",
+	    name, others, target_states[s->state], s->reason[0] ? ": " : "", s->reason);
+	advise(c, s->state == TARGET_ATTACHED
+			  ? "`telltale check` says what does not attach, and why"
+			  : "start it, or correct its name: `telltale discover` names who "
+			    "speaks ILP here");
+}
+
 static void judge_targets(const struct page_facts *f, struct condition *c)
 {
+	struct target_status missing = {0};
+	const char *name = NULL;
 	uint64_t cgroups = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < f->targets_len; i++) {
 		struct target_status s = target_status(&f->targets[i]);
@@ -103,17 +122,16 @@ static void judge_targets(const struct page_facts *f, struct condition *c)
 		cgroups += s.cgroups;
 		if (target_is_whole(&s))
 			continue;
-		say(c, s.state == TARGET_ATTACHED ? CONDITION_WARN : CONDITION_BAD,
-		    "%.120s: %s%s%.200s", f->targets[i].name, target_states[s.state],
-		    s.reason[0] ? ": " : "", s.reason);
-		advise(c, s.state == TARGET_ATTACHED
-				  ? "`telltale check` says what does not attach, and why"
-				  : "start it, or correct its name: `telltale discover` names who "
-				    "speaks ILP here");
-		return;
+		if (!n++) {
+			name = f->targets[i].name;
+			missing = s;
+		}
 	}
-	say(c, CONDITION_GOOD, "%zu attached, %" PRIu64 " cgroup%s", f->targets_len, cgroups,
-	    plural(cgroups));
+	if (n)
+		say_missing(c, name, &missing, n - 1);
+	else
+		say(c, CONDITION_GOOD, "%zu attached, %" PRIu64 " cgroup%s", f->targets_len,
+		    cgroups, plural(cgroups));
 }
 
 #define NAME(id, label, loss, brief, name, why, ...) [OPAQUE_##id] = name ": " why,

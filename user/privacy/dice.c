@@ -48,8 +48,9 @@ ALWAYS_INLINE uint64_t uniform_narrow(struct dice *d, unsigned bytes, uint64_t b
 	return product >> (8 * bytes);
 }
 
-/* The same with 64 random bits. */
-static uint64_t uniform_wide(struct dice *d, uint64_t bound)
+/* The same with 64 random bits. Apart, because it hardly ever is needed: with it dice_uniform would
+ * save more registers each time. */
+static __attribute__((noinline)) uint64_t uniform_wide(struct dice *d, uint64_t bound)
 {
 	unsigned __int128 product = (unsigned __int128)draw_u64(d) * bound;
 
@@ -74,33 +75,22 @@ uint64_t dice_uniform(struct dice *d, uint64_t bound)
 	return uniform_wide(d, bound);
 }
 
-/* The digits to base 256 of N/M, one after the other, for N < M. */
-static inline uint32_t next_digit(uint64_t *n, uint64_t m)
-{
-	uint64_t shifted = *n << 8;
-	uint32_t digit;
-
-	if (m <= UINT32_MAX >> 8) /* as nearly always: a shorter division */
-		digit = (uint32_t)shifted / (uint32_t)m;
-	else
-		digit = (uint32_t)(shifted / m);
-	*n = shifted - digit * m;
-	return digit;
-}
-
-/* True with probability N/M, for N < M: is a random fraction below it? The digits of both are
- * compared until they differ, nearly always the first. */
+/* True with probability N/M, for N < M: is a random fraction below it? The digits to base 256 of
+ * both are compared until they differ, nearly always the first. That of N/M is not divided out: the
+ * drawn one is multiplied by M instead. */
 static inline bool is_below(struct dice *d, uint64_t n, uint64_t m)
 {
-	uint32_t digit, drawn;
-
 	if (m > UINT64_MAX >> 8)
 		return dice_uniform(d, m) < n;
 	do {
-		drawn = (uint32_t)draw_bytes(d, 1);
-		digit = next_digit(&n, m);
-	} while (drawn == digit && n);
-	return drawn < digit;
+		uint64_t least = draw_bytes(d, 1) * m;
+
+		n <<= 8;
+		if (n < least)
+			return false;
+		n -= least;
+	} while (n && n < m);
+	return n != 0;
 }
 
 /* As dice_uniform, for a bound that hardly ever is not small: without a call. */
@@ -109,8 +99,16 @@ static inline uint64_t one_of(struct dice *d, uint32_t bound)
 	return bound <= 1u << 8 ? uniform_narrow(d, 1, bound) : dice_uniform(d, bound);
 }
 
-/* As first_tail, for a fraction whose first digit, DIGIT, does not decide. The digit and a part of
- * the next one make 256/3! = 42 2/3, 256/4! = 10 2/3, 256/5! = 2 2/15 and 256/6! = 16/45. */
+/*
+ * Coins of probability 1/K are thrown for K = 2, 3, …: the first K whose coin fails, by the first
+ * digit to base 256 of a random fraction. All coins up to K succeed with probability 1/K!, as the
+ * fraction is below 1/K!. So one fraction stands for all coins. Of 256/3! = 42 2/3, 256/4! = 10
+ * 2/3, 256/5! = 2 2/15 and 256/6! = 16/45 the whole parts decide; 0: they do not.
+ */
+static const uint8_t first_tails[256] = {
+	[128 ... 255] = 2, [43 ... 127] = 3, [11 ... 41] = 4, [3 ... 9] = 5, [1] = 6,
+};
+
 static uint32_t first_tail_further(struct dice *d, uint32_t digit)
 {
 	uint32_t k = 7;
@@ -119,7 +117,6 @@ static uint32_t first_tail_further(struct dice *d, uint32_t digit)
 	case 42: return is_below(d, 2, 3) ? 4 : 3;
 	case 10: return is_below(d, 2, 3) ? 5 : 4;
 	case 2: return is_below(d, 2, 15) ? 6 : 5;
-	case 1: return 6;
 	default: break;
 	}
 	if (!is_below(d, 16, 45))
@@ -129,24 +126,11 @@ static uint32_t first_tail_further(struct dice *d, uint32_t digit)
 	return k;
 }
 
-/*
- * Coins of probability 1/K are thrown for K = 2, 3, …: the first K whose coin fails. All coins up
- * to K succeed with probability 1/K!, as a random fraction is below 1/K!. So one fraction stands
- * for all coins. Its first digit to base 256 nearly always decides.
- */
 ALWAYS_INLINE uint32_t first_tail(struct dice *d)
 {
-	uint32_t digit = (uint32_t)draw_bytes(d, 1);
+	uint32_t digit = (uint32_t)draw_bytes(d, 1), k = first_tails[digit];
 
-	if (digit >= 128)
-		return 2;
-	if (digit > 42)
-		return 3;
-	if (digit > 10 && digit < 42)
-		return 4;
-	if (digit > 2 && digit < 10)
-		return 5;
-	return first_tail_further(d, digit);
+	return k ? k : first_tail_further(d, digit);
 }
 
 /*

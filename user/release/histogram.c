@@ -24,8 +24,8 @@ static int32_t index_of(double ms)
 	/* A power of two is exactly a bound; a rounded logarithm might be on either side of it. */
 	if (fraction == 0.5)
 		return (exponent - 1) * (1 << HISTOGRAM_SCALE_MAX) - 1;
-	return exponent * (1 << HISTOGRAM_SCALE_MAX) + (int32_t)ceil(log2(fraction) * per_octave) -
-	       1;
+	/* The logarithm is not above 0: cut off, it is rounded up. */
+	return exponent * (1 << HISTOGRAM_SCALE_MAX) + (int32_t)(log2(fraction) * per_octave) - 1;
 }
 
 static void halve(struct histogram_exponential *e)
@@ -48,8 +48,13 @@ static void halve(struct histogram_exponential *e)
 
 static void add_exponential(struct histogram_exponential *e, int32_t finest)
 {
-	int32_t index, first, last;
+	int32_t index = finest >> (HISTOGRAM_SCALE_MAX - e->scale), first, last;
 
+	/* Nearly always it lies among those that there are. */
+	if (index >= e->offset && index - e->offset < (int32_t)e->len) {
+		e->counts[index - e->offset]++;
+		return;
+	}
 	for (;; halve(e)) {
 		index = finest >> (HISTOGRAM_SCALE_MAX - e->scale);
 		first = e->len && e->offset < index ? e->offset : index;

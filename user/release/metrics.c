@@ -25,7 +25,8 @@ const double metric_bounds_ms[METRIC_BOUNDS] = {0,   5,   10,   25,   50,   75, 
 unsigned metric_bucket(uint64_t ns)
 {
 	/* The bounds are whole numbers: what is above one is above it when rounded up, too. */
-	double ms = (double)(ns / NS_PER_MS + (ns % NS_PER_MS != 0));
+	uint64_t rounded = ns / NS_PER_MS + (ns % NS_PER_MS != 0);
+	double ms = (double)rounded;
 	unsigned low = 0, high = METRIC_BOUNDS;
 
 	while (low < high) {

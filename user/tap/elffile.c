@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define CHUNK        65536
-#define SECTIONS_MAX 65536
+#define SECTIONS_MAX 4096
 #define NAME_MIN     4
 #define PLACES_MAX   16 /* where one name may stand in a table of names */
 
@@ -210,13 +210,15 @@ struct place {
 
 _Static_assert(ELFFILE_NAMES_MAX <= 32, "a bit for each name");
 
-struct search {
+struct elffile_search {
+	unsigned table;  /* 0: of the symbols for the dynamic linker; 1: of all; 2: none is left */
+	bool at_symbols; /* all of its names have been read */
+	uint64_t at;     /* what comes next of names or symbols */
 	const char *const *names;
 	size_t n;
 	size_t lens[ELFFILE_NAMES_MAX];
 	uint32_t tails[ELFFILE_NAMES_MAX]; /* their last bytes */
 	uint32_t with[256];                /* a bit for each name whose tail has this hash */
-	uint64_t *addresses;
 	struct place places[ELFFILE_NAMES_MAX * PLACES_MAX];
 	size_t places_len;
 	uint8_t count[ELFFILE_NAMES_MAX]; /* of a name's places */
@@ -246,7 +248,7 @@ static uint32_t tail_hash(uint32_t word)
 
 /* Takes the names that end at END, which is the byte behind them; BYTES is where they may begin, at
  * AT in the table. A name may be the end of another one. */
-static void take_names(struct search *s, uint64_t at, const char *bytes, const char *end)
+static void take_names(struct elffile_search *s, uint64_t at, const char *bytes, const char *end)
 {
 	const uint32_t want = tail(end);
 
@@ -263,29 +265,27 @@ static void take_names(struct search *s, uint64_t at, const char *bytes, const c
 	}
 }
 
-/* Pieces overlap by the length of a name, so that none is cut. */
-static int read_names(struct elffile *e, struct search *s, const struct elffile_table *t)
+/* One piece of the names. Pieces overlap by the length of a name, so that none is cut. 1: there are
+ * more. */
+static int read_names(struct elffile *e, struct elffile_search *s, const struct elffile_table *t)
 {
 	const size_t step = CHUNK - ELFFILE_NAME_LEN;
-	uint64_t size = t->names_size < UINT32_MAX ? t->names_size : UINT32_MAX;
-	int err = 0;
+	uint64_t size = t->names_size < UINT32_MAX ? t->names_size : UINT32_MAX, at = s->at;
+	size_t have = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
+	int err = get(e, t->names_offset + at, s->chunk, have);
 
-	s->places_len = 0;
-	memset(s->count, 0, sizeof(s->count));
-	for (uint64_t at = 0; at < size && !err; at += step) {
-		size_t have = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
-
-		err = get(e, t->names_offset + at, s->chunk, have);
-		for (size_t i = at ? ELFFILE_NAME_LEN : NAME_MIN; i < have && !err; i++) {
-			if (!s->chunk[i])
-				take_names(s, at, s->chunk, s->chunk + i);
-		}
+	for (size_t i = at ? ELFFILE_NAME_LEN : NAME_MIN; i < have && !err; i++) {
+		if (!s->chunk[i])
+			take_names(s, at, s->chunk, s->chunk + i);
 	}
+	s->at += step;
+	if (err || s->at < size)
+		return err ? err : 1;
 	qsort(s->places, s->places_len, sizeof(s->places[0]), by_place);
-	return err;
+	return 0;
 }
 
-static void take_symbol(struct search *s, const Elf64_Sym *sym)
+static void take_symbol(const struct elffile_search *s, const Elf64_Sym *sym, uint64_t *addresses)
 {
 	const struct place want = {.at = sym->st_name}, *found;
 
@@ -293,57 +293,105 @@ static void take_symbol(struct search *s, const Elf64_Sym *sym)
 		return;
 	found = bsearch(&want, s->places, s->places_len, sizeof(want), by_place);
 	if (found)
-		s->addresses[found->name] = sym->st_value;
+		addresses[found->name] = sym->st_value;
 }
 
-/* Does the table have any of the functions? */
-static int search_table(struct elffile *e, struct search *s, const struct elffile_table *t)
+/* One piece of the symbols. 1: there are more. */
+static int read_symbols(struct elffile *e, struct elffile_search *s, const struct elffile_table *t,
+			uint64_t *addresses)
 {
 	Elf64_Sym *symbols = (Elf64_Sym *)(void *)s->chunk;
-	const uint64_t most = CHUNK / sizeof(*symbols);
-	uint64_t len = t->size / sizeof(*symbols), some;
-	int err;
+	const uint64_t most = CHUNK / sizeof(*symbols), len = t->size / sizeof(*symbols);
+	uint64_t some = len - s->at < most ? len - s->at : most;
+	int err = get(e, t->offset + s->at * sizeof(*symbols), symbols, some * sizeof(*symbols));
 
-	if (!len)
-		return 0;
-	err = read_names(e, s, t);
-	if (!s->places_len)
-		return err;
-	for (uint64_t at = 0; at < len && !err; at += some) {
-		some = len - at < most ? len - at : most;
-		err = get(e, t->offset + at * sizeof(*symbols), symbols, some * sizeof(*symbols));
-		for (uint64_t i = 0; i < some && !err; i++)
-			take_symbol(s, &symbols[i]);
-	}
-	return err;
+	for (uint64_t i = 0; i < some && !err; i++)
+		take_symbol(s, &symbols[i], addresses);
+	s->at += some;
+	return err ? err : s->at < len;
 }
 
-int elffile_functions(struct elffile *e, const char *const *names, size_t n, uint64_t *addresses)
+static void begin_table(struct elffile_search *s, unsigned table)
 {
-	const struct elffile_table *tables[2] = {&e->dynamic, &e->symbols};
-	struct search *s = malloc(sizeof(*s));
-	bool found = false;
-	int err = 0;
+	s->table = table;
+	s->at_symbols = false;
+	s->at = 0;
+	s->places_len = 0;
+	memset(s->count, 0, sizeof(s->count));
+}
+
+struct elffile_search *elffile_search_new(const char *const *names, size_t n)
+{
+	struct elffile_search *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return -ENOMEM;
+		return NULL;
 	s->names = names;
 	s->n = n < ELFFILE_NAMES_MAX ? n : ELFFILE_NAMES_MAX;
-	s->addresses = addresses;
-	memset(addresses, 0, n * sizeof(*addresses));
-	memset(s->with, 0, sizeof(s->with));
 	for (size_t i = 0; i < s->n; i++) {
 		s->lens[i] = strlen(names[i]);
 		s->tails[i] = tail(names[i] + s->lens[i]);
 		s->with[tail_hash(s->tails[i])] |= 1u << i;
 	}
-	for (size_t i = 0; i < 2 && !found && !err; i++) {
-		err = search_table(e, s, tables[i]);
-		for (size_t k = 0; k < s->n; k++)
-			found |= addresses[k] != 0;
-	}
+	return s;
+}
+
+void elffile_search_free(struct elffile_search *s)
+{
 	free(s);
-	return err;
+}
+
+void elffile_search_begin(struct elffile_search *s, uint64_t *addresses)
+{
+	memset(addresses, 0, s->n * sizeof(*addresses));
+	begin_table(s, 0);
+}
+
+/* The table has been read: is another one to be? */
+static int next_table(struct elffile_search *s, const uint64_t *addresses)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (addresses[i])
+			return 0;
+	}
+	begin_table(s, s->table + 1);
+	return s->table < 2;
+}
+
+int elffile_search_step(struct elffile_search *s, struct elffile *e, uint64_t *addresses)
+{
+	const struct elffile_table *t = s->table ? &e->symbols : &e->dynamic;
+	int more;
+
+	if (t->size < sizeof(Elf64_Sym))
+		return next_table(s, addresses);
+	if (s->at_symbols) {
+		more = read_symbols(e, s, t, addresses);
+		return more ? more : next_table(s, addresses);
+	}
+	more = read_names(e, s, t);
+	if (more)
+		return more;
+	if (!s->places_len)
+		return next_table(s, addresses);
+	s->at_symbols = true;
+	s->at = 0;
+	return 1;
+}
+
+int elffile_functions(struct elffile *e, const char *const *names, size_t n, uint64_t *addresses)
+{
+	struct elffile_search *s = elffile_search_new(names, n);
+	int more;
+
+	if (!s)
+		return -ENOMEM;
+	elffile_search_begin(s, addresses);
+	do {
+		more = elffile_search_step(s, e, addresses);
+	} while (more > 0);
+	elffile_search_free(s);
+	return more;
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */

@@ -54,6 +54,15 @@ int elffile_open(struct elffile *e, int fd);
  */
 int elffile_functions(struct elffile *e, const char *const *names, size_t n, uint64_t *addresses);
 
+/* The same in steps, each of which takes some 100 us at the most: names outlive the search, which
+ * is begun anew for each file. NULL when memory is short. */
+struct elffile_search;
+struct elffile_search *elffile_search_new(const char *const *names, size_t n);
+void elffile_search_free(struct elffile_search *s); /* accepts NULL */
+void elffile_search_begin(struct elffile_search *s, uint64_t *addresses);
+/* E and ADDRESSES are the same at each step. 1: there is more to do; 0: done; or -errno. */
+int elffile_search_step(struct elffile_search *s, struct elffile *e, uint64_t *addresses);
+
 /* Calls EACH for every datum that the dynamic linker knows, with its name, cut to ELFFILE_TEXT_LEN.
  * 0 or -errno. */
 int elffile_objects(struct elffile *e,

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MAPFILES_BYTES_MAX (4u << 20) /* of one process's map: some 40,000 lines */
+#define MAPFILES_BYTES_MAX (2u << 20) /* of one process's map: some 20,000 lines */
 #define MAPFILES_OPENS_MAX 64         /* files of one process */
 
 /* The program that PID runs, opened for reading; -errno when it cannot be had, -EACCES or -EPERM

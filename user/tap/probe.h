@@ -84,6 +84,10 @@ void probe_close(struct probe *p);
 int probe_attach_cgroup(struct probe *p, unsigned target, const struct cgroup *cgroup,
 			struct probe_cgroup **out, char *why, size_t why_len);
 void probe_detach_cgroup(struct probe *p, struct probe_cgroup *c);
+/* So many connections of a target in plain HTTP are followed at once, where TARGETS_LEN share what
+ * there is. Each takes PROBE_FLOW_BYTES of the kernel's memory while it is open. */
+#define PROBE_FLOW_BYTES 8400
+size_t probe_flows_each(size_t targets_len);
 /* Is there the cgroup, or a socket that was made in it? */
 bool probe_cgroup_lingers(const struct probe_cgroup *c);
 
@@ -164,3 +168,5 @@ void probe_new_reader(struct probe *p);
 void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS]);
 
 #endif
+/* The kernel's memory for all maps, as it says itself. */
+uint64_t probe_tables_bytes(const struct probe *p);

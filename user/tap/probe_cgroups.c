@@ -15,8 +15,10 @@
 #include "base/log.h"
 #include "bpf/shared.h"
 
-/* Connections followed at once, over all targets, each with its share: some 50 MB at the most. */
-#define PROBE_FLOWS_MAX 8192
+/* Connections followed at once, over all targets, each with its share, and at least so many of
+ * each. */
+#define FLOWS_MAX  8192
+#define FLOWS_EACH 128
 
 #define PROBE_CGROUP_LINKS 3
 
@@ -25,6 +27,13 @@ struct probe_cgroup {
 	uint64_t id;
 	int links[PROBE_CGROUP_LINKS]; /* -1: none */
 };
+
+size_t probe_flows_each(size_t targets_len)
+{
+	size_t each = targets_len ? FLOWS_MAX / targets_len : FLOWS_MAX;
+
+	return each > FLOWS_EACH ? each : FLOWS_EACH;
+}
 
 /* Notified of every socket that a process closes, the programs know how many connections they
  * follow, and may be given a bound. */
@@ -36,7 +45,7 @@ static void bound_flows(struct probe *p, const struct probe_cgroup *c)
 				  "the kernel memory they take, is not bounded");
 		p->unbounded = true;
 	}
-	p->skel->bss->flows_max = p->unbounded ? 0 : PROBE_FLOWS_MAX / p->targets_len;
+	p->skel->bss->flows_max = p->unbounded ? 0 : probe_flows_each(p->targets_len);
 }
 
 /* What stands in keeping for a program on a cgroup. */

@@ -2,7 +2,10 @@
 /* probe_costs.c - what the programs in the kernel have taken, and what the kernel left out. */
 #include "tap/probe_parts.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include <bpf/libbpf.h>
 
 /* Runs of a program that goes on by tail call are those of the one that they began in. */
 static void add_missed(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])
@@ -31,6 +34,36 @@ static void add_missed(const struct probe *p, struct load_cost costs[SHARED_PROG
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		costs[programs[i].counts_as].missed +=
 			load_missed(probe_program(p, programs[i].program));
+}
+
+/* What the kernel says of a map; 0: nothing. */
+static uint64_t map_bytes(int fd)
+{
+	char path[64], line[128];
+	unsigned long long bytes = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	}
+	if (f)
+		fclose(f);
+	return bytes;
+}
+
+uint64_t probe_tables_bytes(const struct probe *p)
+{
+	const struct bpf_map *map;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_map(map, p->skel->obj)
+	{
+		sum += map_bytes(bpf_map__fd(map));
+	}
+	return sum;
 }
 
 void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])

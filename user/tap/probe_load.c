@@ -99,6 +99,15 @@ void probe_explain_load(int err, char *why, size_t why_len)
 		 fix);
 }
 
+/* Streams in HTTP/2 of all targets, and at least so many of each. */
+#define STREAMS      4096
+#define STREAMS_EACH 64
+
+static uint32_t streams_max(size_t targets)
+{
+	return targets * STREAMS_EACH > STREAMS ? (uint32_t)targets * STREAMS_EACH : STREAMS;
+}
+
 /* Opens the object, sets its parameters, and makes its maps. */
 static int make_maps(struct probe *p, const struct siphash_key *hashes,
 		     const struct siphash_key *host)
@@ -118,8 +127,7 @@ static int make_maps(struct probe *p, const struct siphash_key *hashes,
 	p->skel->rodata->tls_share = p->tls_connections / targets;
 	p->skel->rodata->tls_reserve = reserve / targets;
 	hpack_huffman_fill((uint32_t *)p->skel->rodata->hpack_table);
-	p->skel->rodata->streams_share =
-		bpf_map__max_entries(p->skel->maps.http2_streams) / targets;
+	p->skel->rodata->streams_share = streams_max(targets) / targets;
 	if (p->plan.tls)
 		choose_uprobes(p);
 	bpf_object__for_each_program(program, p->skel->obj)
@@ -128,6 +136,8 @@ static int make_maps(struct probe *p, const struct siphash_key *hashes,
 	if (!err)
 		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
 					       (uint32_t)(p->tls_connections + reserve));
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.http2_streams, streams_max(targets));
 	return err ? err : telltale_bpf__load(p->skel);
 }
 

@@ -32,7 +32,7 @@
  * and one call takes so long. */
 #define LOOK_SHARE 10
 #define AHEAD_NS   (100 * NS_PER_MS)
-#define STALL_NS   (25 * NS_PER_MS)
+#define STALL_NS   (10 * NS_PER_MS)
 #define START_NS   (2000 * NS_PER_MS)
 #define PUT_OFF_NS (50 * NS_PER_MS)
 
@@ -85,6 +85,7 @@ struct processes {
 	unsigned target;                     /* while its processes are listed */
 	unsigned first;                      /* whose turn it is to be looked at first */
 	uint64_t due_ns;                     /* when the next look is due */
+	uint64_t until_ns;                   /* no look of this turn begins later */
 	int timer;                           /* runs out then */
 	bool full;                           /* said so already */
 	struct of_target *of;
@@ -200,7 +201,7 @@ void processes_free(struct processes *ps)
 	if (!ps)
 		return;
 	for (size_t i = 0; i < LISTS; i++) {
-		for (unsigned t = 0; t < TABLE_SHARES; t++) {
+		for (unsigned t = 0; t < ps->lists[i].len; t++) {
 			while ((p = table_list_first(table_shares_of(&ps->lists[i], t))))
 				forget(ps, p);
 		}
@@ -316,14 +317,27 @@ static int attach(struct processes *ps, struct process *p, const struct tlslib *
 	return 0;
 }
 
+/* Its files take longer to read than this turn has time for: the next turn goes on at once. */
+static void put_off(struct processes *ps, struct process *p)
+{
+	p->due_ns = clock_mono_ns();
+	p->close_ns = 0;
+	p->looks--;
+	relist(ps, p, p->target);
+}
+
 /* Finds the process's libraries and attaches to those that are not yet. */
 static void look_at(struct processes *ps, struct process *p)
 {
-	int n = tlslib_find(ps->cache, p->pid, ps->found, TLSLIB_MAX);
+	int n = tlslib_find(ps->cache, p->pid, ps->found, TLSLIB_MAX, ps->until_ns);
 	enum process_tls before = p->state;
 	size_t had = p->libraries_len;
 	char why[256] = "";
 
+	if (n == -EAGAIN) {
+		put_off(ps, p);
+		return;
+	}
 	explain(n, p->pid, why, sizeof(why));
 	p->state = why[0] ? PROCESS_UNATTACHED : PROCESS_NO_LIBRARY;
 	if (n > 0 && to_be_spared(ps, p->pid)) {
@@ -401,8 +415,14 @@ static bool may_look(const struct processes *ps, unsigned target, uint64_t now)
 	return of->left_ns > 0;
 }
 
-/* Those of one list of a target that are due, until UNTIL_NS. */
-static void check_due(struct processes *ps, enum list list, unsigned target, uint64_t until_ns)
+/* The next look is due at AT_NS, or before. */
+static void note_due(struct processes *ps, uint64_t at_ns)
+{
+	ps->due_ns = at_ns < ps->due_ns ? at_ns : ps->due_ns;
+}
+
+/* Those of one list of a target that are due. */
+static void check_due(struct processes *ps, enum list list, unsigned target)
 {
 	struct table_list *l = table_shares_of(&ps->lists[list], target);
 	struct process *p = table_list_first(l), *next;
@@ -415,15 +435,16 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 		if (p->target != target || p->gone_ns)
 			continue;
 		if (p->due_ns > begun) {
-			ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
+			note_due(ps, p->due_ns);
 			continue;
 		}
-		if (begun >= until_ns || !may_look(ps, target, begun)) {
-			ps->due_ns = 0;
+		if (begun >= ps->until_ns || !may_look(ps, target, begun)) {
+			/* The next turn goes on at once; a target without time waits a while. */
+			note_due(ps, begun >= ps->until_ns ? begun : begun + PUT_OFF_NS);
 			return;
 		}
 		check(ps, p);
-		ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
+		note_due(ps, p->due_ns);
 		spent = clock_thread_ns() - used;
 		ps->of[target].left_ns -= (int64_t)spent;
 		used += spent;
@@ -431,31 +452,26 @@ static void check_due(struct processes *ps, enum list list, unsigned target, uin
 	}
 }
 
-/* What there was no time for waits a while. */
 static void set_timer(const struct processes *ps)
 {
-	uint64_t now = clock_mono_ns(), wait = PUT_OFF_NS;
+	uint64_t now = clock_mono_ns(), wait = ps->due_ns > now ? ps->due_ns - now : 1;
 	struct itimerspec at = {0};
 
-	if (ps->due_ns > now)
-		wait = ps->due_ns - now < AGAIN_NS ? ps->due_ns - now : AGAIN_NS;
-	else if (ps->due_ns)
-		wait = 1;
+	if (wait > AGAIN_NS)
+		wait = AGAIN_NS;
 	at.it_value.tv_sec = (time_t)(wait / NS_PER_S);
 	at.it_value.tv_nsec = (long)(wait % NS_PER_S);
 	timerfd_settime(ps->timer, 0, &at, NULL);
 }
 
 /* New ones first. The targets take turns in who is first. */
-static void look_around(struct processes *ps, uint64_t stall_ns)
+static void look_around(struct processes *ps)
 {
-	uint64_t until = clock_mono_ns() + stall_ns;
-
 	ps->due_ns = UINT64_MAX;
 	ps->first++;
 	for (enum list list = 0; list < LISTS; list++) {
 		for (size_t i = 0; i < ps->targets_len; i++)
-			check_due(ps, list, (unsigned)((ps->first + i) % ps->targets_len), until);
+			check_due(ps, list, (unsigned)((ps->first + i) % ps->targets_len));
 	}
 	set_timer(ps);
 }
@@ -549,11 +565,17 @@ static void list_target(struct processes *ps, unsigned target)
 		miss_of(ps, list, target, of->listed_ns);
 }
 
+void processes_turn(struct processes *ps)
+{
+	ps->until_ns = clock_mono_ns() + STALL_NS;
+}
+
 void processes_scan(struct processes *ps)
 {
+	processes_turn(ps);
 	for (unsigned i = 0; i < ps->targets_len; i++)
 		list_target(ps, i);
-	look_around(ps, STALL_NS);
+	look_around(ps);
 }
 
 void processes_start(struct processes *ps)
@@ -563,11 +585,43 @@ void processes_start(struct processes *ps)
 		ps->of[i].left_ns = START_NS;
 		list_target(ps, i);
 	}
-	look_around(ps, START_NS);
+	ps->until_ns = clock_mono_ns() + START_NS;
+	look_around(ps);
 }
 
 /* --- out of turn -------------------------------------------------------------------------------
  */
+
+static void scan_closely(struct processes *ps, unsigned target)
+{
+	struct table_list *others = table_shares_of(&ps->lists[OTHERS], target);
+
+	ps->of[target].soon = false;
+	list_target(ps, target);
+	for (struct process *p = table_list_first(others); p; p = table_list_next(others, p)) {
+		p->due_ns = 0;
+		p->close_ns = 0;
+	}
+	look_around(ps);
+}
+
+/* Is there time in this turn, and has the target time left? */
+static bool may_scan(const struct processes *ps, unsigned target)
+{
+	uint64_t now = clock_mono_ns();
+
+	return now < ps->until_ns && may_look(ps, target, now);
+}
+
+static void scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns)
+{
+	if (seen_ns < ps->of[target].listed_ns)
+		return;
+	if (may_scan(ps, target))
+		scan_closely(ps, target);
+	else
+		ps->of[target].soon = true;
+}
 
 void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 {
@@ -577,7 +631,7 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 	if (target >= ps->targets_len)
 		return;
 	if (!probe_pids_are_ours(ps->probe)) {
-		processes_scan_soon(ps, target, begun);
+		scan_soon(ps, target, begun);
 		return;
 	}
 	p = find(ps, pid);
@@ -593,49 +647,38 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 	}
 	if (!p || p->gone_ns)
 		return; /* the next listing has it */
-	p->due_ns = 0;
-	if (may_look(ps, target, begun)) {
+	p->due_ns = begun;
+	if (begun >= ps->until_ns) {
+		note_due(ps, begun);
+	} else if (!may_look(ps, target, begun)) {
+		note_due(ps, begun + PUT_OFF_NS);
+	} else {
 		check(ps, p);
 		ps->of[target].left_ns -= (int64_t)(clock_thread_ns() - used);
+		note_due(ps, p->due_ns);
 	}
-	ps->due_ns = p->due_ns < ps->due_ns ? p->due_ns : ps->due_ns;
 	set_timer(ps);
-}
-
-static void scan_closely(struct processes *ps, unsigned target)
-{
-	struct table_list *others = table_shares_of(&ps->lists[OTHERS], target);
-
-	ps->of[target].soon = false;
-	list_target(ps, target);
-	for (struct process *p = table_list_first(others); p; p = table_list_next(others, p)) {
-		p->due_ns = 0;
-		p->close_ns = 0;
-	}
-	look_around(ps, STALL_NS);
 }
 
 void processes_scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns)
 {
-	if (target >= ps->targets_len || seen_ns < ps->of[target].listed_ns)
-		return;
-	if (may_look(ps, target, clock_mono_ns()))
-		scan_closely(ps, target);
-	else
-		ps->of[target].soon = true;
+	processes_turn(ps);
+	if (target < ps->targets_len)
+		scan_soon(ps, target, seen_ns);
 }
 
 void processes_catch_up(struct processes *ps)
 {
 	uint64_t ran_out;
 
+	processes_turn(ps);
 	for (unsigned i = 0; i < ps->targets_len; i++) {
-		if (ps->of[i].soon && may_look(ps, i, clock_mono_ns()))
+		if (ps->of[i].soon && may_scan(ps, i))
 			scan_closely(ps, i);
 	}
 	(void)!read(ps->timer, &ran_out, sizeof(ran_out));
 	if (clock_mono_ns() >= ps->due_ns)
-		look_around(ps, STALL_NS);
+		look_around(ps);
 }
 
 bool processes_has_put_off(const struct processes *ps)
@@ -699,8 +742,7 @@ int processes_each(const struct processes *ps, unsigned target,
 	int result = 0;
 
 	for (enum list list = 0; list < LISTS; list++) {
-		const struct table_list *l =
-			table_shares_of((struct table_shares *)&ps->lists[list], target);
+		const struct table_list *l = table_shares_see(&ps->lists[list], target);
 		const struct process *p = table_list_first(l);
 
 		for (; p && !result; p = table_list_next(l, p)) {

@@ -10,7 +10,7 @@
  * library. On a kernel whose breakpoints harm processes under a seccomp filter those get none.
  *
  * Targets share room and time: a target has its part of a tenth of the time for looking, no call
- * takes longer than some 25 ms, and when a table is full the target with most entries makes room.
+ * takes longer than some 10 ms, and when a table is full the target with most entries makes room.
  */
 #ifndef TELLTALE_PROCESSES_H
 #define TELLTALE_PROCESSES_H
@@ -43,6 +43,9 @@ void processes_start(struct processes *ps);
 /* Looks for processes that came, went or changed. Meant for every second or so. */
 void processes_scan(struct processes *ps);
 
+/* A turn of the event loop begins: what is called until the next one takes some 10 ms for looks
+ * together. To be called before processes_exec; all others begin a turn of their own. */
+void processes_turn(struct processes *ps);
 /* A process of target number TARGET has begun a program, as a record says. PID is as the kernel
  * programs number it. */
 void processes_exec(struct processes *ps, pid_t pid, unsigned target);

@@ -35,8 +35,10 @@ void tlslib_cache_free(struct tlslib_cache *c);
  * looked at (-EACCES: CAP_SYS_PTRACE is missing; -ESTALE: none was found, but there is one that is
  * no longer on disk, as after an upgrade, and what the process has mapped takes
  * CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN to reach; -E2BIG: none was found in as much of what it
- * has mapped as is looked at). What was found is to be given to tlslib_release. */
-int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t max);
+ * has mapped as is looked at; -EAGAIN: UNTIL_NS, by CLOCK_MONOTONIC, came before all files were
+ * read, and the next call goes on from there). What was found is to be given to tlslib_release. */
+int tlslib_find(struct tlslib_cache *c, pid_t pid, struct tlslib *out, size_t max,
+		uint64_t until_ns);
 void tlslib_release(struct tlslib *libs, size_t len);
 
 #endif

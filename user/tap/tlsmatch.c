@@ -265,7 +265,7 @@ bool tlsmatch_owned(struct tlsmatch *m, const struct record_opaque *record, pid_
 
 void tlsmatch_tick(struct tlsmatch *m, uint64_t now_ns)
 {
-	for (unsigned t = 0; t < TABLE_SHARES; t++) {
+	for (unsigned t = 0; t < m->waiting.len; t++) {
 		struct table_list *waiting = table_shares_of(&m->waiting, t);
 		struct socket *s;
 
@@ -322,13 +322,13 @@ static void leave_uses(const struct table_list *uses,
 void tlsmatch_leave(struct tlsmatch *m,
 		    void (*sink)(void *context, const void *record, size_t size), void *context)
 {
-	for (unsigned t = 0; t < TABLE_SHARES; t++)
-		leave_read(table_shares_of(&m->decided, t), sink, context);
+	for (unsigned t = 0; t < m->decided.len; t++)
+		leave_read(table_shares_see(&m->decided, t), sink, context);
 	for (unsigned t = 0; t < TABLE_SHARES; t++) {
-		const struct table_list *waiting = table_shares_of(&m->waiting, t);
+		const struct table_list *waiting = table_shares_see(&m->waiting, t);
 
-		leave_uses(table_shares_of(&m->old, t), sink, context);
-		leave_uses(table_shares_of(&m->recent, t), sink, context);
+		leave_uses(table_shares_see(&m->old, t), sink, context);
+		leave_uses(table_shares_see(&m->recent, t), sink, context);
 		for (const struct socket *s = table_list_first(waiting); s;
 		     s = table_list_next(waiting, s))
 			sink(context, &s->record, sizeof(s->record));

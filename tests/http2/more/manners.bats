@@ -45,6 +45,15 @@ load ../wires
   counted sent="$client" received="$server"
 }
 
+@test "1,000 answers under way inside TLS" {
+  workload 1000
+  serves env CA="$BED/ca.pem" node "$HTTP2/ends.js" later "$port" "$BED/$server.journal" 1000 "$BED"
+  sends node "$HTTP2/ends.js" callbacks "$(bed_free_port)" "https://localhost:$port" "$BED/workload" \
+    "$BED/$client.journal" "$BED"
+  both_ends
+  counted sent="$client" received="$server"
+}
+
 @test "an indexed token and one that is never indexed, at one endpoint, are two peers" {
   needs_wire go
   workload 100

@@ -25,7 +25,10 @@ static void without_file_everything_has_its_default(void **state)
 	assert_int_equal(c->privacy.budget.epsilon_milli, 1000);
 	assert_string_equal(c->listen, "127.0.0.1:9464");
 	assert_string_equal(c->service_name, "telltale");
-	assert_int_equal(c->tls_connections, 1024);
+	assert_int_equal(config_tls_connections(c), 1024);
+	c->targets_len = 100; /* of each target some are followed */
+	assert_int_equal(config_tls_connections(c), 1600);
+	c->targets_len = 0;
 	/* Nothing runs at every switch of the host's threads before the operator says so. */
 	assert_false(c->profile.columns);
 	assert_int_equal(c->profile.peers, 32);
@@ -153,7 +156,7 @@ static void every_key_reaches_its_field(void **state)
 	assert_string_equal(c->listen, "[::1]:9000");
 	assert_int_equal(c->idle_ms, 5000);
 	assert_int_equal(c->max_payment_ms, 3600000);
-	assert_int_equal(c->tls_connections, 5000);
+	assert_int_equal(config_tls_connections(c), 5000);
 	assert_true(c->profile.columns);
 	assert_int_equal(c->profile.peers, 7);
 	assert_int_equal(c->profile.dependencies_len, 2);

@@ -56,8 +56,10 @@ static const struct wrong wrongs[] = {
 	 "write never"},
 	{"targets:\n  - pid: 1\n  - pid: 1\n", "3:5", "is a target already, in line 2",
 	 "remove one"},
-	{"targets: [{pid: 1}" SIXTEEN("2") SIXTEEN("3") SIXTEEN("4") SIXTEEN("5") "]", "1:10",
-	 "has 65 items", "at most 64"},
+	{"targets: [{pid: 1}" SIXTEEN("20") SIXTEEN("21") SIXTEEN("22") SIXTEEN("23") SIXTEEN("24")
+		 SIXTEEN("25") SIXTEEN("26") SIXTEEN("27") SIXTEEN("28") SIXTEEN("29") SIXTEEN("30")
+			 SIXTEEN("31") SIXTEEN("32") SIXTEEN("33") SIXTEEN("34") SIXTEEN("35") "]",
+	 "1:10", "has 257 items", "at most 256"},
 	/* peers and assets */
 	{"peers:\n  - asset: {code: USD, scale: 2}\n", "2:5", "peers.0: a peer has no 'endpoint'",
 	 "add it"},

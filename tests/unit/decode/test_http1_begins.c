@@ -38,6 +38,10 @@ static void so_do_blank_lines_before_one(void **state)
 	assert_true(FIRST("\r\nPOST / HTTP/1.1"));
 	assert_true(FIRST("\r\n\r\nGET / HTTP/1.1"));
 	assert_true(FIRST("\nPOST / HTTP/1.1"));
+	assert_true(FIRST("\n\n\nPOST / HTTP/1.1"));
+	assert_true(FIRST("\r\n\r\n\r\nPOST / HTTP/1.1"));
+	assert_true(FIRST("\r\n\r\n\r\n\r\nPOST / HTTP/1.1"));
+	assert_true(FIRST("\r\n\r\n\r\n\r\n\r\nPOST / HTTP/1.1"));
 }
 
 static void other_protocols_do_not(void **state)

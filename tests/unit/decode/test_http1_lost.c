@@ -92,7 +92,9 @@ static void try_bad(enum speaker who, const char *text)
 				conversation_text(&d),
 				d.flow.common.requests == 2
 					? ASKED(1, 1) FULFILLED(1) ASKED(2, 3) FULFILLED(2)
-					: ASKED(1, 1) FULFILLED(1) ASKED(3, 3) FULFILLED(3));
+					: ASKED(1, 1)
+						  FULFILLED(1) "answer 2 400 nothing\n" ASKED(3, 3)
+							  FULFILLED(3));
 		else
 			assert_string_equal(conversation_text(&d),
 					    ASKED(1, 1) FULFILLED(1) ASKED(2, 2) ASKED(3, 3)

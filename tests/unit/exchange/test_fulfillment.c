@@ -124,6 +124,33 @@ static void test_a_late_one_is_late_and_a_late_false_one_is_false(void **state)
 	assert_int_equal(seen.exchanges[1].outcome, OUTCOME_MISMATCH);
 }
 
+static void test_one_in_an_answer_that_is_no_success_moves_nothing(void **state)
+{
+	static const uint16_t statuses[] = {300, 404, 500};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		struct record_message f = fulfill_with(1, 2 * S);
+
+		give(prepare_for(1));
+		f.http_status = statuses[i];
+		give(f);
+		assert_int_equal(seen.exchanges[i].outcome, OUTCOME_HTTP_ERROR);
+		assert_int_equal(seen.exchanges[i].http_status, statuses[i]);
+	}
+}
+
+static void test_any_success_may_carry_one(void **state)
+{
+	struct record_message f = fulfill_with(1, 2 * S);
+
+	(void)state;
+	give(prepare_for(1));
+	f.http_status = 201;
+	give(f);
+	assert_int_equal(only_exchange()->outcome, OUTCOME_FULFILLED);
+}
+
 static void test_an_asynchronous_one_is_checked_as_well(void **state)
 {
 	struct record_message p = prepare_for(1), f = fulfill_with(2, 2 * S);
@@ -148,6 +175,8 @@ int main(void)
 		K(one_that_does_not_moves_nothing),
 		K(nor_does_one_of_nothing_but_zeros),
 		K(a_late_one_is_late_and_a_late_false_one_is_false),
+		K(one_in_an_answer_that_is_no_success_moves_nothing),
+		K(any_success_may_carry_one),
 		K(an_asynchronous_one_is_checked_as_well),
 	};
 

@@ -181,7 +181,7 @@ static void give_rubbish(void)
 
 	seeded_fill(&b.random, bytes, sizeof(bytes));
 	pipeline_record(b.pipeline, bytes, below(sizeof(bytes)));
-	m.head.target = (uint8_t)(SHARED_TARGETS_MAX + below(190)); /* no such target */
+	m.head.version++;
 	pipeline_record(b.pipeline, &m, sizeof(m));
 }
 

@@ -55,7 +55,7 @@ static const struct wire_unseen *unseen(size_t i)
 
 static void what_is_found_is_counted_until_it_is_said(void **state)
 {
-	struct sightings s = {0};
+	struct sightings s = {.targets = 4};
 
 	(void)state;
 	found(&s, 3);
@@ -73,7 +73,7 @@ static void what_is_found_is_counted_until_it_is_said(void **state)
 
 static void until_when_was_looked_is_said_after_what_was_found(void **state)
 {
-	struct sightings s = {0};
+	struct sightings s = {.targets = 4};
 
 	(void)state;
 	found(&s, 3);
@@ -90,7 +90,7 @@ static void until_when_was_looked_is_said_after_what_was_found(void **state)
 
 static void another_daemon_half_gets_what_is_open(void **state)
 {
-	struct sightings s = {0};
+	struct sightings s = {.targets = 4};
 
 	(void)state;
 	doubt(&s, true, 50);
@@ -106,7 +106,7 @@ static void another_daemon_half_gets_what_is_open(void **state)
 
 static void a_daemon_half_of_before_learns_that_nothing_is_open_any_more(void **state)
 {
-	struct sightings s = {0};
+	struct sightings s = {.targets = 4};
 
 	(void)state;
 	sightings_again(&s, true);
@@ -118,7 +118,7 @@ static void a_daemon_half_of_before_learns_that_nothing_is_open_any_more(void **
 
 static void what_was_open_while_no_daemon_half_was_there_is_said(void **state)
 {
-	struct sightings s = {0};
+	struct sightings s = {.targets = 4};
 
 	(void)state;
 	doubt(&s, true, 50);

@@ -170,6 +170,7 @@ static int make(void **state)
 		return -1;
 	snprintf(b.socket, sizeof(b.socket), "%s/probe.sock", b.dir);
 	b.base = event_base_new();
+	b.sightings.targets = 2;
 	for (b.watched.len = 0; b.watched.len < 2; b.watched.len++)
 		target_init_apart(&b.watched.list[b.watched.len], &names[b.watched.len]);
 	b.dropped = memfd_create("dropped", MFD_CLOEXEC);
@@ -428,6 +429,33 @@ static void only_what_has_changed_of_the_targets_is_said_again(void **state)
 	talk_news(b.talk);
 	assert_int_equal(hear_type(fd, WIRE_TARGET, &m), -EAGAIN);
 	close(fd);
+}
+
+/* Their messages fill the socket more than once. */
+static void of_as_many_targets_as_there_may_be_each_is_said_once(void **state)
+{
+	const struct config_target name = {.name = "unit:one.service"};
+	struct wire_message m;
+	int fd;
+
+	(void)state;
+	for (; b.watched.len < CONFIG_TARGETS_MAX; b.watched.len++)
+		assert_int_equal(target_init_apart(&b.watched.list[b.watched.len], &name), 0);
+	serve();
+	fd = join(&m);
+	for (unsigned i = 0; i < CONFIG_TARGETS_MAX; i++) {
+		int err = hear_type(fd, WIRE_TARGET, &m);
+
+		if (err == -EAGAIN) {
+			run();
+			err = hear_type(fd, WIRE_TARGET, &m);
+		}
+		assert_int_equal(err, 0);
+		assert_int_equal(m.target.index, i);
+	}
+	run();
+	assert_int_equal(hear_type(fd, WIRE_TARGET, &m), -EAGAIN);
+	leave(fd);
 }
 
 static void a_second_one_at_a_time_is_sent_away_and_the_first_stays(void **state)
@@ -779,6 +807,7 @@ int main(void)
 		T(when_it_goes_because_this_half_ends_that_is_no_reason),
 		T(a_daemon_half_gets_the_ring_the_counters_and_how_all_does),
 		T(only_what_has_changed_of_the_targets_is_said_again),
+		T(of_as_many_targets_as_there_may_be_each_is_said_once),
 		T(a_second_one_at_a_time_is_sent_away_and_the_first_stays),
 		T(one_that_has_just_gone_does_not_keep_the_next_out),
 		T(one_that_left_as_planned_leaves_its_records_to_the_next_alone),

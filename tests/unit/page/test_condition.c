@@ -97,6 +97,24 @@ static void a_node_that_works_is_good(void **state)
 	assert_int_equal(f->all[condition_worst(f->all)].state, CONDITION_GOOD);
 }
 
+static void of_many_targets_that_are_missing_one_is_named_and_the_others_are_counted(void **state)
+{
+	struct target_status gone = {.state = TARGET_GONE, .reason = "it was removed"};
+	struct fixture *f = *state;
+	struct snapshot *s = node(3600, 4);
+	struct target three[3];
+	const struct page_facts facts = {
+		.config = f->config, .snapshot = &s->released, .targets = three, .targets_len = 3};
+
+	target_set_status(&f->target, &gone);
+	for (size_t i = 0; i < 3; i++)
+		three[i] = f->target;
+	condition_judge(&facts, f->all);
+	assert_part(f, CONDITION_TARGETS, CONDITION_BAD, "/here (and 2 more): gone: it was removed",
+		    "telltale discover");
+	released_unref(&s->released);
+}
+
 static void a_target_that_is_gone_is_worst_and_says_what_to_do(void **state)
 {
 	struct target_status gone = {.state = TARGET_GONE, .reason = "it was removed"};
@@ -164,6 +182,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_node_that_works_is_good),
 		T(a_target_that_is_gone_is_worst_and_says_what_to_do),
+		T(of_many_targets_that_are_missing_one_is_named_and_the_others_are_counted),
 		T(a_node_that_has_just_started_waits_for_its_first_packet),
 		T(what_is_missing_is_named_with_its_fix),
 		T(rates_that_are_no_longer_renewed_are_late),

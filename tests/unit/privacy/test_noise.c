@@ -89,14 +89,16 @@ static void the_true_value_is_within_the_error_shown(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(nodes) / sizeof(nodes[0]); n++) {
+		/* Of a single packet it is in 93.8 % of all cases: it takes many to tell that from
+		 * less. */
+		int turns = nodes[n].packets > 1 ? 200 : 20000, held = 0;
 		struct seeded random = {SEED};
-		int held = 0;
 
-		for (int i = 0; i < 200; i++)
+		for (int i = 0; i < turns; i++)
 			held += holds(&own, &nodes[n], &random);
-		if (held < 186)
-			fail_msg("%s: the truth is within the error shown in %d of 200",
-				 nodes[n].name, held);
+		if (held < turns / 100 * 93)
+			fail_msg("%s: the truth is within the error shown in %d of %d",
+				 nodes[n].name, held, turns);
 	}
 }
 

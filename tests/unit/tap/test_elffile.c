@@ -203,6 +203,35 @@ static void however_large_the_tables_a_file_costs_no_more_than_the_bound(void **
 	assert_true(cost <= ELFFILE_BYTES_MAX);
 }
 
+static void a_search_goes_in_short_steps(void **state)
+{
+	struct elffile_search *search = elffile_search_new(names, 2);
+	uint64_t at[2], before;
+	unsigned steps = 0;
+	struct elffile e;
+	int fd, more;
+
+	(void)state;
+	make_image();
+	section(1)->sh_size = 1ull << 40;
+	section(2)->sh_size = 1ull << 40;
+	fd = file_of(sizeof(image));
+	assert_int_equal(ftruncate(fd, 1ll << 41), 0);
+	assert_non_null(search);
+	assert_int_equal(elffile_open(&e, fd), 0);
+	elffile_search_begin(search, at);
+	do {
+		before = e.left;
+		more = elffile_search_step(search, &e, at);
+		assert_true(before - e.left <= 65536);
+		steps++;
+	} while (more > 0);
+	assert_int_equal(more, -EFBIG);
+	assert_true(steps >= ELFFILE_BYTES_MAX / 65536);
+	elffile_search_free(search);
+	close(fd);
+}
+
 static void millions_of_sections_make_a_bad_file(void **state)
 {
 	uint64_t at[2], cost;
@@ -301,6 +330,7 @@ int main(void)
 		cmocka_unit_test(a_name_at_a_piece_s_end_is_not_cut),
 		cmocka_unit_test(tables_that_overlap_are_read_once),
 		cmocka_unit_test(however_large_the_tables_a_file_costs_no_more_than_the_bound),
+		cmocka_unit_test(a_search_goes_in_short_steps),
 		cmocka_unit_test(millions_of_sections_make_a_bad_file),
 		cmocka_unit_test(a_file_that_is_cut_is_a_bad_file_and_no_crash),
 		cmocka_unit_test(a_file_that_shrinks_between_two_reads_is_a_bad_file),

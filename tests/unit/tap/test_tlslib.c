@@ -106,7 +106,7 @@ static void end(struct program *p)
 static int find(pid_t pid)
 {
 	memset(found, 0, sizeof(found));
-	return tlslib_find(cache, pid, found, TLSLIB_MAX);
+	return tlslib_find(cache, pid, found, TLSLIB_MAX, UINT64_MAX);
 }
 
 static char *const openssl[] = {"openssl", "passwd", "-stdin", NULL};
@@ -164,6 +164,27 @@ static void shared_libssl_is_found_and_its_functions_where_they_are(void **state
 	assert_int_equal(access(found[0].path, R_OK), 0);
 	if (library)
 		dlclose(library);
+	end(&p);
+}
+
+/* No call has time for more than one step: each goes on where the one before it stopped. */
+static void what_takes_long_to_read_is_read_in_several_turns(void **state)
+{
+	struct tlslib_cache *whole = cache;
+	struct program p = start(openssl, NULL);
+	unsigned put_off = 0;
+	int n;
+
+	(void)state;
+	want(&p, "OpenSSL 3");
+	cache = tlslib_cache_new();
+	assert_non_null(cache);
+	while ((n = tlslib_find(cache, p.pid, found, TLSLIB_MAX, 0)) == -EAGAIN && put_off < 10000)
+		put_off++;
+	assert_int_equal(n, find(p.pid));
+	assert_true(put_off > 2);
+	tlslib_cache_free(cache);
+	cache = whole;
 	end(&p);
 }
 
@@ -247,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shared_libssl_is_found_and_its_functions_where_they_are),
+		cmocka_unit_test(what_takes_long_to_read_is_read_in_several_turns),
 		cmocka_unit_test(nodejs_carries_its_own),
 		cmocka_unit_test(a_program_without_tls_has_none),
 		cmocka_unit_test(a_process_that_is_gone_is_an_error),
