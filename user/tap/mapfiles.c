@@ -84,14 +84,18 @@ static bool parse(char *text, struct line *l)
 {
 	static const char mark[] = " (deleted)";
 	const size_t mark_len = sizeof(mark) - 1;
-	char permissions[5] = "";
-	size_t len;
+	const char *permissions = strchr(text, ' ');
+	size_t len = permissions ? (size_t)(permissions - text) : 0;
 
-	text[strcspn(text, "\n")] = '\0';
-	l->path = strchr(text, '/');
-	if (!l->path || sscanf(text, "%39s %4s", l->range, permissions) != 2 ||
-	    permissions[2] != 'x')
+	/* There may be tens of thousands of lines, most of them of something else. */
+	if (!len || len >= sizeof(l->range) || strlen(permissions) < 5 || permissions[3] != 'x')
 		return false;
+	l->path = strchr(permissions, '/');
+	if (!l->path)
+		return false;
+	memcpy(l->range, text, len);
+	l->range[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
 	len = strlen(l->path);
 	l->gone = len > mark_len && !strcmp(l->path + len - mark_len, mark);
 	l->quoted = strstr(l->path, "\\012") != NULL;

@@ -169,7 +169,7 @@ void probe_new_reader(struct probe *p);
 
 /* What the programs have taken since they were loaded, perhaps by a probe half before this one. */
 void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS]);
-/* The kernel's memory for all maps, as it says itself. */
+/* The bytes of the kernel's memory that all maps take, as it says itself. */
 uint64_t probe_tables_bytes(const struct probe *p);
 
 #endif

@@ -614,10 +614,12 @@ void processes_turn(struct processes *ps)
 	ps->until_ns = clock_mono_ns() + STALL_NS;
 }
 
-/* Some more targets of the scan. */
+/* Some more targets of the scan. Half of the turn is for looks. */
 static void list_more(struct processes *ps)
 {
-	while (is_listing(ps) && clock_mono_ns() < ps->until_ns)
+	uint64_t until_ns = ps->until_ns - STALL_NS / 2;
+
+	while (is_listing(ps) && clock_mono_ns() < until_ns)
 		list_target(ps, ps->listed++);
 }
 
