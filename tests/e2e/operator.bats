@@ -120,6 +120,8 @@ PYTHON
   echo "$output"
   grep -qE '^warn +target .*no readable TLS library in sleep' <<<"$output"
   grep -qE "^warn +target .*process $(bed_pid tt) already watches" <<<"$output"
+  # What it has loaded is not loaded once more.
+  grep -qE '^ok +programs .*by the telltale that runs' <<<"$output"
   telltale_stop tt
 }
 

@@ -14,7 +14,7 @@ rafiki_node() {
   ready "$1" "$port"
 }
 
-@test "as published every packet is refused with 400: nothing is counted, and nothing is lost" {
+@test "as published every packet is refused with 400: each is an HTTP error at both ends, and nothing is lost" {
   needs_stack rafiki-core
   workload 60
   rafiki_node bob
@@ -25,9 +25,11 @@ rafiki_node() {
   [ "$(grep -c 'http_error$' "$BED/alice.journal")" = 60 ]
   [ ! -s "$BED/bob.journal" ]
   telltale_stop tt
-  [ "$(telltale_truth tt prepares)" = 0 ]
+  [ "$(telltale_truth tt outcomes http_error)" = 120 ]
+  [ "$(telltale_truth tt outcomes fulfilled)" = 0 ]
+  [ "$(telltale_truth tt transactions)" = 0 ]
   grep -q '^telltale_coverage_complete.* 1$' "$BED/tt.metrics"
-  run ! grep -E '^telltale_(exchanges|gaps|unmatched)_total.* [1-9]' "$BED/tt.metrics"
+  run ! grep -E '^telltale_(gaps|unmatched|bad_requests)_total.* [1-9]' "$BED/tt.metrics"
 }
 
 @test "with the type it asks for, three nodes in a row are counted exactly" {

@@ -311,7 +311,7 @@ static void check_load(const struct config *config, const struct target *targets
 	probe_close(probe);
 }
 
-/* Finds, locks and loads as `run` would; attaches nothing. */
+/* Finds, locks and, unless a telltale runs that has, loads as `run` would; attaches nothing. */
 static void check_targets(const struct config *config)
 {
 	static struct target targets[CONFIG_TARGETS_MAX];
@@ -325,7 +325,8 @@ static void check_targets(const struct config *config)
 			  strerror(-err));
 	for (size_t i = 0; i < n && follow; i++)
 		check_target(&targets[i]);
-	check_load(config, targets, n);
+	if (!check_running(config))
+		check_load(config, targets, n);
 	follow_free(follow);
 	while (n > 0)
 		target_fini(&targets[--n]);

@@ -22,6 +22,9 @@ void check_wait(const char *what, const char *words);
 /* Prints how many failed and warned; whether any failed. */
 bool check_sum(void);
 
+/* Says what the telltale that runs with CONFIG has loaded. False when none answers. */
+bool check_running(const struct config *config);
+
 /* Fetches the exchange rates, and prices each asset of the configuration. */
 void check_rates(const struct config *config);
 

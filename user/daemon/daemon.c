@@ -19,9 +19,9 @@
 #include "daemon/truth.h"
 #include "release/vocabulary.h"
 
-#define DRAIN_MS    50   /* between two looks into the ring while packets are read */
-#define REST_MS     250  /* otherwise; a ring that fills wakes this half */
-#define LOOKS       300  /* ticks with new figures for the page; fewer if an export comes first */
+#define DRAIN_MS    50  /* between two looks into the ring while packets are read */
+#define REST_MS     250 /* ... while something else is waited for; a ring that fills wakes it too */
+#define LOOKS       300 /* ticks with new figures for the page; fewer if an export comes first */
 #define TICK_MS     1000 /* between two looks at processes, time-outs and the export's state */
 #define RATES_MS    2000 /* to wait for the first rates: without them an amount has no value */
 #define PAGE_ROUNDS 16   /* of the page at once: what is left waits for the next tick */
@@ -192,16 +192,49 @@ static void release(struct daemon *d)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* How often the ring is looked into, which is what an idle daemon half costs. */
-static void set_pace(struct daemon *d)
+/* Is there something beside packets that has to be gone on with before the next tick? */
+static bool is_waiting(const struct daemon *d)
+{
+	int rates_ms = rates_wait_ms(d->rates, clock_mono_ms());
+
+	return d->clocks == LIVE_CLOCKS_ON || d->backlog || d->outdated || view_is_away(d->view) ||
+	       (rates_ms >= 0 && rates_ms < TICK_MS);
+}
+
+/* How often the ring is looked into, which is what an idle daemon half costs. 0: at each tick is
+ * enough, as no exchange is judged earlier than a second after its end. */
+static unsigned pace_of(struct daemon *d)
 {
 	uint64_t messages = pipeline_messages(d->pipeline);
 	bool busy = messages != d->messages || !pipeline_is_empty(d->pipeline);
-	const struct timeval interval = {.tv_usec = (busy ? DRAIN_MS : REST_MS) * 1000L};
 
 	d->messages = messages;
-	if (busy != d->busy && !event_add(d->drain_event, &interval))
-		d->busy = busy;
+	if (busy)
+		return DRAIN_MS;
+	return is_waiting(d) ? REST_MS : 0;
+}
+
+static void set_pace(struct daemon *d)
+{
+	unsigned pace = pace_of(d);
+	const struct timeval interval = {.tv_usec = pace * 1000L};
+
+	if (pace == d->pace_ms)
+		return;
+	if (pace ? event_add(d->drain_event, &interval) : event_del(d->drain_event))
+		return;
+	d->pace_ms = pace;
+}
+
+static void go_on(struct daemon *d)
+{
+	drain_ring(d);
+	set_pace(d);
+	rates_tick(d->rates, clock_mono_ms());
+	if (d->outdated)
+		leave_begin(d);
+	if (view_end(d->view) != VIEW_THERE || leave_is_done(d))
+		event_base_loopbreak(d->base);
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *context)
@@ -211,13 +244,7 @@ static void on_drain(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	turns_note(&d->turns);
-	drain_ring(d);
-	set_pace(d);
-	rates_tick(d->rates, clock_mono_ms());
-	if (d->outdated)
-		leave_begin(d);
-	if (view_end(d->view) != VIEW_THERE || leave_is_done(d))
-		event_base_loopbreak(d->base);
+	go_on(d);
 }
 
 /* Descriptors tell of new events only: 0 says that there is more to do now, and time-outs want a
@@ -246,7 +273,8 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	drain_ring(d);
+	turns_note(&d->turns);
+	go_on(d);
 	if (!d->backlog)
 		blind_tick(d->blind);
 	pipeline_tick(d->pipeline, clock_mono_ns());
@@ -359,6 +387,7 @@ static int add_events(struct daemon *d)
 		err = add_event(d, -1, EV_PERSIST, on_drain, REST_MS);
 	if (!err)
 		d->drain_event = d->events[d->events_len - 1];
+	d->pace_ms = REST_MS;
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_tick, TICK_MS);
 	if (!err)

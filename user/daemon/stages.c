@@ -358,11 +358,24 @@ static void prepare_process(const struct daemon_options *options)
 	}
 }
 
-/* The answer to `telltale peers`. */
+static char *programs_json(const struct daemon *d)
+{
+	char *text = NULL;
+
+	if (asprintf(&text, "{\"tls_refused\": %s, \"witness\": %s}",
+		     view_state(d->view)->tls_refused ? "true" : "false",
+		     view_welcome(d->view)->witness ? "true" : "false") < 0)
+		return NULL;
+	return text;
+}
+
+/* The answers to `telltale peers` and `telltale check`. */
 static char *answer_control(void *context, const char *path)
 {
 	struct daemon *d = context;
 
+	if (!strcmp(path, "/programs"))
+		return programs_json(d);
 	return !strcmp(path, "/peers") ? peers_json(d->peers) : NULL;
 }
 

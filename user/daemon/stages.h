@@ -71,7 +71,7 @@ struct daemon {
 	unsigned looks;             /* ticks that still bring the page new figures */
 	struct event *drain_event;
 	uint64_t messages; /* read when the ring was last looked into */
-	bool busy;         /* how often it is */
+	unsigned pace_ms;  /* how often it is; 0: never */
 	struct health *health;
 	struct quiet quiet;
 	struct cost cost;

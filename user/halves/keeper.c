@@ -40,7 +40,8 @@
 #define STAGE        "probe"
 #define TICK_MS      1000 /* between two looks at the targets' processes */
 #define BUSY_MS      50   /* between two rounds while something is left to be done */
-#define REST_MS      250  /* otherwise */
+#define REST_MS      250  /* ... while packets are read; otherwise a tick is enough */
+#define ACTIVE_TICKS 3    /* since the last of them */
 #define KEY_WAIT_MS  1000
 #define END_MS       10000 /* for the daemon half: its last export, and one more when it reloads */
 #define LEFT_MS      8000  /* for a daemon half that is leaving, before the next probe half comes */
@@ -68,7 +69,8 @@ struct keeper {
 	struct event *events[10];
 	size_t events_len;
 	struct event *rounds; /* one of events */
-	bool busy;            /* how often they are */
+	unsigned pace_ms;     /* how often they are; 0: never */
+	unsigned active;      /* ticks that packets are still waited for */
 	bool missed;          /* as in the welcome */
 	bool in_terminal;     /* it was started in one */
 	bool stopping;
@@ -142,12 +144,36 @@ static void look_for_witness(struct keeper *k)
 	talk_sightings(k->talk);
 }
 
-static void set_pace(struct keeper *k, bool busy)
+static unsigned pace_of(const struct keeper *k)
 {
-	const struct timeval interval = {.tv_usec = (busy ? BUSY_MS : REST_MS) * 1000L};
+	if (k->witness && witness_is_looking(k->witness))
+		return BUSY_MS;
+	return k->active || talk_is_leaving(k->talk) ? REST_MS : 0;
+}
 
-	if (k->busy != busy && !event_add(k->rounds, &interval))
-		k->busy = busy;
+static void set_pace(struct keeper *k)
+{
+	unsigned pace = pace_of(k);
+	const struct timeval interval = {.tv_usec = pace * 1000L};
+
+	if (pace == k->pace_ms)
+		return;
+	if (pace ? event_add(k->rounds, &interval) : event_del(k->rounds))
+		return;
+	k->pace_ms = pace;
+}
+
+static void daemon_leaving(void *context)
+{
+	set_pace(context);
+}
+
+static void note_activity(struct keeper *k)
+{
+	if (probe_is_active(k->probe))
+		k->active = ACTIVE_TICKS;
+	else if (k->active)
+		k->active--;
 }
 
 /* What goes on in small steps. */
@@ -158,8 +184,7 @@ static void on_round(evutil_socket_t fd, short what, void *context)
 	on_processes(fd, what, context);
 	if (k->witness)
 		look_for_witness(k);
-	set_pace(k, processes_has_put_off(k->processes) ||
-			    (k->witness && witness_is_looking(k->witness)));
+	set_pace(k);
 }
 
 static int watch_clock(void *context, pid_t pid, enum process_tls tls)
@@ -190,6 +215,8 @@ static void on_targets(evutil_socket_t fd, short what, void *context)
 	if (k->witness)
 		witness_soon(k->witness);
 	talk_news(k->talk);
+	k->active = ACTIVE_TICKS;
+	set_pace(k);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *context)
@@ -205,7 +232,11 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 		probe_settle(k->probe);
 	if (k->ticks % SWEEP_TICKS == 0)
 		probe_sweep(k->probe);
+	if (k->witness)
+		look_for_witness(k);
 	talk_news(k->talk);
+	note_activity(k);
+	set_pace(k);
 }
 
 /* One that is restarted while its daemon half is too, waits for what that leaves to the next. */
@@ -350,6 +381,7 @@ static int add_events(struct keeper *k)
 		err = add_event(k, -1, EV_PERSIST, on_round, REST_MS);
 	if (!err)
 		k->rounds = k->events[k->events_len - 1];
+	k->pace_ms = REST_MS;
 	return err;
 }
 
@@ -567,6 +599,7 @@ static int begin_talk(struct keeper *k)
 		.missed = k->missed,
 		.kept = k->store != NULL,
 		.parted = daemon_parted,
+		.leaving = daemon_leaving,
 		.left = daemon_left,
 		.context = k,
 	};

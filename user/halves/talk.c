@@ -347,6 +347,7 @@ static int take(struct talk *t, const struct wire_message *m, struct link_fds *f
 		if (!t->leaving)
 			probe_new_reader(t->about.probe);
 		t->leaving = true;
+		t->about.leaving(t->about.context);
 		return 0;
 	case WIRE_GONE:
 		keep_backlog(t, fds);

@@ -49,7 +49,8 @@ struct talk_about {
 	bool missed, kept; /* as in the welcome */
 	/* The daemon half that was started together with this one is gone. */
 	void (*parted)(void *context);
-	void (*left)(void *context); /* one that was leaving is gone */
+	void (*leaving)(void *context); /* one says that it will go */
+	void (*left)(void *context);    /* ... and is gone */
 	void *context;
 };
 

@@ -221,12 +221,12 @@
 
 /* Where a packet's time went, when its connector had nothing else in hand: they sum to it. */
 #define COLUMN_WORDS(WORD) \
-	WORD(RECEIVE, "receive_wait", NO_LOSS)       /* until the connector reads the Prepare */ \
+	WORD(RECEIVE, "receive_wait", NO_LOSS)       /* until all of the Prepare has been read */ \
 	WORD(ON_CPU, "on_cpu", NO_LOSS)              /* inside the connector, its thread ran, */ \
 	WORD(WAITING, "waiting_for_cpu", NO_LOSS)    /* could run and did not, */ \
 	WORD(DEPENDENCIES, "dependencies", NO_LOSS)  /* waited for the answer of a dependency, */ \
 	WORD(NOT_RUNNABLE, "not_runnable", NO_LOSS)  /* or for something that was not seen */ \
-	WORD(PEER, "peer_and_wire", NO_LOSS)         /* from the outgoing Prepare until its reply */ \
+	WORD(PEER, "peer_and_wire", NO_LOSS)         /* until all of the reply has come */ \
 	WORD(REPLY, "reply_wait", NO_LOSS)           /* until the connector reads that */
 
 /* Whether a packet's time was split into these, or why not: enum hop_split. */
@@ -267,7 +267,7 @@
 /* The parts of a peer's packets that are timed. */
 #define PEER_PART_WORDS(WORD) \
 	WORD(HOLD, "hold", NO_LOSS)           /* from the incoming Prepare until its reply leaves */ \
-	WORD(PEER, "peer", NO_LOSS)           /* from the outgoing Prepare until its reply */ \
+	WORD(PEER, "peer", NO_LOSS)           /* from the outgoing Prepare until all of its reply has come */ \
 	WORD(CONNECTOR, "connector", NO_LOSS) /* the rest of the hold */
 
 /*

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -85,8 +86,19 @@ static void put_kept(struct probe *p, struct kept_memory *m)
 
 /* --- from beginning to end -------------------------------------------------------------------- */
 
+/* A ring's second page says how much was written to it, and can only be read. */
+static void map_written(struct probe *p)
+{
+	const long page = sysconf(_SC_PAGESIZE);
+	void *at = mmap(NULL, (size_t)page, PROT_READ, MAP_SHARED, bpf_map__fd(p->skel->maps.ring),
+			page);
+
+	p->written = at == MAP_FAILED ? NULL : at;
+}
+
 static int open_maps(struct probe *p)
 {
+	map_written(p);
 	p->tls_flows = tls_flows_new(p->skel);
 	p->execs = ring_buffer__new(bpf_map__fd(p->skel->maps.execs), exec_begun, p, NULL);
 	if (p->tls_flows && p->execs)
@@ -310,6 +322,15 @@ void probe_settle(struct probe *p)
 	free(p->tapped);
 	p->tapped = NULL;
 	p->tapped_len = 0;
+}
+
+bool probe_is_active(struct probe *p)
+{
+	uint64_t written = p->written ? *p->written : p->written_before + 1;
+	bool active = written != p->written_before;
+
+	p->written_before = written;
+	return active;
 }
 
 bool probe_sees_execs(const struct probe *p)

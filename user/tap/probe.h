@@ -145,6 +145,9 @@ bool probe_needs_admin(const struct probe *p);
 int probe_ring(const struct probe *p);
 int probe_dropped(const struct probe *p);
 
+/* Has something been written to the ring since the last call? True where that is not known. */
+bool probe_is_active(struct probe *p);
+
 /* Readable when a program has begun in a target. */
 int probe_execs_fd(const struct probe *p);
 /* Hands over each program that has begun since the last call. */

@@ -25,6 +25,8 @@
 struct probe {
 	struct telltale_bpf *skel;
 	struct ring_buffer *execs;
+	const volatile uint64_t *written; /* bytes, to the ring; NULL: not known */
+	uint64_t written_before;
 	size_t targets_len;
 	bool unbounded;   /* not every closed socket is seen: flows_max stays 0 */
 	int exec, states; /* links; -1: none */

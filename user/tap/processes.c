@@ -23,9 +23,12 @@
  * it takes some milliseconds to load its libraries, and some more to speak TLS. */
 #define FIRST_LOOKS 11
 #define FIRST_NS    (2 * NS_PER_MS)
-/* After that so often; and closely, whatever it looks like, so often. */
+/* After that so often; and closely, whatever it looks like, so often: where a library could not be
+ * attached to, or else, as that is most of the work. */
 #define AGAIN_NS (10000 * NS_PER_MS)
-#define CLOSE_NS (60000 * NS_PER_MS)
+#define MANY     1000 /* processes; where there are N times as many, looks are N times as seldom */
+#define RETRY_NS (60000 * NS_PER_MS)
+#define CLOSE_NS (300000 * NS_PER_MS)
 /* How long one that has ended is remembered: until its last records have come through the ring. */
 #define REMEMBER_NS (2000 * NS_PER_MS)
 /* All targets together have one part in so many of the time for looks; one may be so much ahead;
@@ -82,13 +85,13 @@ struct processes {
 	struct table_index by_pid;
 	struct table_shares lists[LISTS];
 	size_t libraries_len, libraries_max; /* attached to */
+	unsigned listed;                     /* targets, of the scan that goes on */
 	unsigned target;                     /* while its processes are listed */
-	unsigned unlisted, next;             /* targets still to be listed, and the first of them */
 	unsigned first;                      /* whose turn it is to be looked at first */
-	uint64_t due_ns;                     /* when the next look is due */
-	uint64_t until_ns;                   /* no look of this turn begins later */
-	int timer;                           /* runs out then */
-	bool full;                           /* said so already */
+	uint64_t due_ns;   /* when the next look is due that does not wait for a scan */
+	uint64_t until_ns; /* no look of this turn begins later */
+	int timer;         /* runs out then */
+	bool full;         /* said so already */
 	struct of_target *of;
 };
 
@@ -102,6 +105,7 @@ struct processes *processes_new(struct probe *probe, const struct target *target
 	ps->probe = probe;
 	ps->targets = targets;
 	ps->targets_len = targets_len;
+	ps->listed = (unsigned)targets_len;
 	ps->libraries_max = probe_tls_max(probe);
 	ps->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	ps->cache = tlslib_cache_new();
@@ -365,11 +369,22 @@ static void look_at(struct processes *ps, struct process *p)
 /* --- any look ---------------------------------------------------------------------------------
  */
 
-static uint64_t wait_of(const struct process *p)
+static uint64_t wait_of(const struct processes *ps, const struct process *p)
 {
 	if (p->state == PROCESS_TAPPED || p->looks >= FIRST_LOOKS)
-		return AGAIN_NS;
+		return ps->table.used > MANY ? AGAIN_NS * ps->table.used / MANY : AGAIN_NS;
 	return (uint64_t)FIRST_NS << p->looks;
+}
+
+/* Is it as it was? Where the kernel tells of programs that begin, its size alone says so, which is
+ * half the work. */
+static bool is_unchanged(const struct processes *ps, const struct process *p, uint64_t now)
+{
+	unsigned long long size;
+
+	return p->state && !p->gone_ns && now < p->close_ns && probe_sees_execs(ps->probe) &&
+	       probe_pids_are_ours(ps->probe) && !probe_harms_filtered(ps->probe) &&
+	       procfs_size(p->pid, &size) && size == p->size;
 }
 
 static void check(struct processes *ps, struct process *p)
@@ -377,11 +392,13 @@ static void check(struct processes *ps, struct process *p)
 	unsigned long long size = 0;
 	struct procfs_identity id;
 	uint64_t now = clock_mono_ns();
-	bool there = procfs_look(p->pid, &id, &size);
+	bool same = is_unchanged(ps, p, now), there = same || procfs_look(p->pid, &id, &size);
 
-	p->due_ns = now + wait_of(p);
+	p->due_ns = now + wait_of(ps, p);
 	p->looks++;
-	if (!there || p->gone_ns) /* the next listing does not have it, or has it again */
+	if (same)
+		relist(ps, p, p->target);
+	if (same || !there || p->gone_ns) /* the next listing does not have it, or has it again */
 		return;
 	if (p->state && !procfs_same(&p->identity, &id)) {
 		p->state = PROCESS_NEW;
@@ -397,6 +414,8 @@ static void check(struct processes *ps, struct process *p)
 		p->size = size;
 		p->close_ns = now + CLOSE_NS;
 		look_at(ps, p);
+		if (p->close_ns && p->state == PROCESS_UNATTACHED)
+			p->close_ns = now + RETRY_NS;
 	} else {
 		relist(ps, p, p->target);
 	}
@@ -422,6 +441,13 @@ static void note_due(struct processes *ps, uint64_t at_ns)
 	ps->due_ns = at_ns < ps->due_ns ? at_ns : ps->due_ns;
 }
 
+/* The next look at P is. One that is neither put off nor one of the first waits for a scan. */
+static void note_look(struct processes *ps, const struct process *p)
+{
+	if (!p->close_ns || wait_of(ps, p) < AGAIN_NS)
+		note_due(ps, p->due_ns);
+}
+
 /* Those of one list of a target that are due. */
 static void check_due(struct processes *ps, enum list list, unsigned target)
 {
@@ -436,7 +462,7 @@ static void check_due(struct processes *ps, enum list list, unsigned target)
 		if (p->target != target || p->gone_ns)
 			continue;
 		if (p->due_ns > begun) {
-			note_due(ps, p->due_ns);
+			note_look(ps, p);
 			continue;
 		}
 		if (begun >= ps->until_ns || !may_look(ps, target, begun)) {
@@ -445,12 +471,27 @@ static void check_due(struct processes *ps, enum list list, unsigned target)
 			return;
 		}
 		check(ps, p);
-		note_due(ps, p->due_ns);
+		note_look(ps, p);
 		spent = clock_thread_ns() - used;
 		ps->of[target].left_ns -= (int64_t)spent;
 		used += spent;
 		begun = clock_mono_ns();
 	}
+}
+
+static bool is_listing(const struct processes *ps)
+{
+	return ps->listed < ps->targets_len;
+}
+
+/* Is there a target whose time is used up, or that was not listed yet? */
+static bool has_put_off(const struct processes *ps)
+{
+	for (unsigned i = 0; i < ps->targets_len; i++) {
+		if (ps->of[i].soon)
+			return true;
+	}
+	return is_listing(ps);
 }
 
 static void set_timer(const struct processes *ps)
@@ -460,6 +501,8 @@ static void set_timer(const struct processes *ps)
 
 	if (wait > AGAIN_NS)
 		wait = AGAIN_NS;
+	if (wait > PUT_OFF_NS && has_put_off(ps))
+		wait = PUT_OFF_NS;
 	at.it_value.tv_sec = (time_t)(wait / NS_PER_S);
 	at.it_value.tv_nsec = (long)(wait % NS_PER_S);
 	timerfd_settime(ps->timer, 0, &at, NULL);
@@ -474,8 +517,6 @@ static void look_around(struct processes *ps)
 		for (size_t i = 0; i < ps->targets_len; i++)
 			check_due(ps, list, (unsigned)((ps->first + i) % ps->targets_len));
 	}
-	if (ps->unlisted)
-		note_due(ps, clock_mono_ns());
 	set_timer(ps);
 }
 
@@ -573,24 +614,21 @@ void processes_turn(struct processes *ps)
 	ps->until_ns = clock_mono_ns() + STALL_NS;
 }
 
-/* Goes on with the listing while this turn has time. Half of it is for looks. */
-static void list_some(struct processes *ps)
+/* Some more targets of the scan. Half of the turn is for looks. */
+static void list_more(struct processes *ps)
 {
 	uint64_t until_ns = ps->until_ns - STALL_NS / 2;
 
-	while (ps->unlisted) {
-		ps->unlisted--;
-		list_target(ps, ps->next++ % (unsigned)ps->targets_len);
-		if (clock_mono_ns() >= until_ns)
-			return;
-	}
+	while (is_listing(ps) && clock_mono_ns() < until_ns)
+		list_target(ps, ps->listed++);
 }
 
 void processes_scan(struct processes *ps)
 {
 	processes_turn(ps);
-	ps->unlisted = (unsigned)ps->targets_len;
-	list_some(ps);
+	if (!is_listing(ps))
+		ps->listed = 0;
+	list_more(ps);
 	look_around(ps);
 }
 
@@ -637,6 +675,7 @@ static void scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns)
 		scan_closely(ps, target);
 	else
 		ps->of[target].soon = true;
+	set_timer(ps);
 }
 
 void processes_exec(struct processes *ps, pid_t pid, unsigned target)
@@ -671,7 +710,7 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target)
 	} else {
 		check(ps, p);
 		ps->of[target].left_ns -= (int64_t)(clock_thread_ns() - used);
-		note_due(ps, p->due_ns);
+		note_look(ps, p);
 	}
 	set_timer(ps);
 }
@@ -688,23 +727,16 @@ void processes_catch_up(struct processes *ps)
 	uint64_t ran_out;
 
 	processes_turn(ps);
-	list_some(ps);
 	for (unsigned i = 0; i < ps->targets_len; i++) {
 		if (ps->of[i].soon && may_scan(ps, i))
 			scan_closely(ps, i);
 	}
+	list_more(ps);
 	(void)!read(ps->timer, &ran_out, sizeof(ran_out));
 	if (clock_mono_ns() >= ps->due_ns)
 		look_around(ps);
-}
-
-bool processes_has_put_off(const struct processes *ps)
-{
-	for (unsigned i = 0; i < ps->targets_len; i++) {
-		if (ps->of[i].soon)
-			return true;
-	}
-	return false;
+	else
+		set_timer(ps);
 }
 
 int processes_fd(const struct processes *ps)

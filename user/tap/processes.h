@@ -6,8 +6,9 @@
  * every second: a child that is forked stands there. Out: breakpoints on the TLS libraries of each
  * process, and what is to be said of those that have none. One that is new is looked at several
  * times in its first seconds, while it loads its libraries; later each is looked at again every ten
- * seconds, closely only when its address space has another size than before, as after loading a
- * library. On a kernel whose breakpoints harm processes under a seccomp filter those get none.
+ * seconds (of more than a thousand processes, more seldom), closely only when its address space has
+ * another size than before, as after loading a library. On a kernel whose breakpoints harm
+ * processes under a seccomp filter those get none.
  *
  * Targets share room and time: a target has its part of a tenth of the time for looking, no call
  * takes longer than some 10 ms, and when a table is full the target with most entries makes room.
@@ -40,7 +41,8 @@ void processes_free(struct processes *ps); /* detaches; accepts NULL */
 
 /* At the start: looks at all processes at once, for at most two seconds. */
 void processes_start(struct processes *ps);
-/* Looks for processes that came, went or changed. Meant for every second or so. */
+/* Looks for processes that came, went or changed. Meant for every second or so. What there is no
+ * time for, as with many targets, processes_catch_up goes on with. */
 void processes_scan(struct processes *ps);
 
 /* A turn of the event loop begins: what is called until the next one takes some 10 ms for looks
@@ -53,11 +55,8 @@ void processes_exec(struct processes *ps, pid_t pid, unsigned target);
  * have seen: lists its processes and looks closely at all that are not tapped, now or, when the
  * target's time is used up, in processes_catch_up. */
 void processes_scan_soon(struct processes *ps, unsigned target, uint64_t seen_ns);
-/* Does what is due, or was put off. Meant for when the descriptor becomes readable, and for some
- * four times a second, or twenty while something is put off. */
+/* Does what is due, or was put off. For when the descriptor becomes readable. */
 void processes_catch_up(struct processes *ps);
-/* Is there a target whose time is used up? */
-bool processes_has_put_off(const struct processes *ps);
 int processes_fd(const struct processes *ps);
 
 /* Does the kernel refuse to have any TLS read? */

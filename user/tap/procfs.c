@@ -58,6 +58,17 @@ bool procfs_look(pid_t pid, struct procfs_identity *id, unsigned long long *size
 	return errno == EACCES || errno == EPERM;
 }
 
+bool procfs_size(pid_t pid, unsigned long long *size)
+{
+	char text[128];
+
+	read_text(pid, "statm", text, sizeof(text));
+	if (sscanf(text, "%llu", size) != 1)
+		return false;
+	*size *= (unsigned long long)sysconf(_SC_PAGESIZE);
+	return true;
+}
+
 bool procfs_same(const struct procfs_identity *a, const struct procfs_identity *b)
 {
 	return a->started == b->started && a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino;

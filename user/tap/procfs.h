@@ -19,6 +19,8 @@ struct procfs_identity {
 /* What a process is now. SIZE: bytes of its address space, which change when it loads a library.
  * False when it is gone, or is a kernel thread. */
 bool procfs_look(pid_t pid, struct procfs_identity *id, unsigned long long *size);
+/* Its size alone, for half the work; it may be another process by now. */
+bool procfs_size(pid_t pid, unsigned long long *size);
 bool procfs_same(const struct procfs_identity *a, const struct procfs_identity *b);
 
 /* Is any thread of the process under a seccomp filter? */

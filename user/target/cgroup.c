@@ -168,12 +168,25 @@ static void list_processes(const char *dir, void (*each)(void *context, pid_t pi
 	fclose(f);
 }
 
+/* A directory has a link from above, one to itself, and one from each below it. */
+static bool is_lowest(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && st.st_nlink == 2;
+}
+
 void cgroup_each_process(const char *path, void (*each)(void *context, pid_t pid), void *context)
 {
 	char *roots[] = {(char *)path, NULL};
-	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
 	const FTSENT *entry;
+	FTS *fts;
 
+	if (is_lowest(path)) {
+		list_processes(path, each, context);
+		return;
+	}
+	fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_NOSTAT, NULL);
 	if (!fts)
 		return;
 	while ((entry = fts_read(fts))) {

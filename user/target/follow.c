@@ -23,7 +23,8 @@
 #include "target/watch.h"
 
 #define STAGE       "target"
-#define TICK_MS     1000   /* between two looks whether what is attached is still there */
+#define TICK_MS     1000   /* between two looks whether what is attached is still there ... */
+#define CALM_MS     5000   /* ... where events would say so, and nothing else is waited for */
 #define LIST_MS     10000  /* between two listings; a tick where not everything is watched */
 #define LINGER_MS   180000 /* for sockets of a removed cgroup: longer than TCP keeps one alone */
 #define LINGERS_MAX 512
@@ -45,6 +46,7 @@ struct follow {
 	uint64_t begun_ns; /* when a program may have begun */
 	size_t looks;      /* that are due after that; BEGUN_LEN: none */
 	bool begun_again;  /* meanwhile */
+	bool calm;         /* events say all that is to be known */
 	int wake, changed; /* eventfds */
 	atomic_bool stopping;
 	bool started;
@@ -504,6 +506,8 @@ static void on_event(void *context, const char *dir, const char *name, bool made
 /* What is attached is looked after at each tick, in case no event said that it went. */
 static void tick(struct follow *f)
 {
+	bool calm = true;
+
 	for (size_t i = 0; i < f->len; i++) {
 		struct target *t = &f->targets[i];
 
@@ -511,15 +515,18 @@ static void tick(struct follow *f)
 		if (t->selector.kind == TARGET_PID || t->selector.kind == TARGET_EXECUTABLE ||
 		    t->refused || selector_is_unsure(&t->selector)) {
 			list(f, t);
+			calm = false;
 			continue;
 		}
 		verify(f, t, f->mount);
 		settle(f, t, "");
 	}
+	f->calm = calm && !f->leaving && watch_is_whole(f->watch);
 }
 
 void follow_once(struct follow *f, bool all)
 {
+	f->calm = false;
 	all |= !watch_read(f->watch, on_event, f);
 	look_for_programs(f);
 	if (all) {
@@ -529,6 +536,11 @@ void follow_once(struct follow *f, bool all)
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */
+
+static unsigned tick_ms(const struct follow *f)
+{
+	return f->calm ? CALM_MS : TICK_MS;
+}
 
 static uint64_t list_every_ns(const struct follow *f)
 {
@@ -552,13 +564,13 @@ static void ask_for_short_turns(void)
 		log_debug(STAGE, "sched_setattr: %s", strerror(errno));
 }
 
-/* Until there are events, a look is due (true), or TICK_MS are over. */
-static bool wait_for_news(const struct follow *f, struct pollfd *fds, int tick_ms)
+/* Until there are events, a look is due (true), or LEFT_MS are over. */
+static bool wait_for_news(const struct follow *f, struct pollfd *fds, int left_ms)
 {
 	int due = due_ms(f);
-	bool first = due >= 0 && due < tick_ms;
+	bool first = due >= 0 && due < left_ms;
 
-	return poll(fds, 2, first ? due : tick_ms) > 0 || first;
+	return poll(fds, 2, first ? due : left_ms) > 0 || first;
 }
 
 /* Whose program a process runs, only CAP_SYS_PTRACE tells. */
@@ -588,7 +600,7 @@ static void *body(void *context)
 	while (!f->stopping) {
 		uint64_t now = clock_mono_ns(), since = (now - ticked) / NS_PER_MS;
 
-		if (since < TICK_MS && wait_for_news(f, fds, (int)(TICK_MS - since))) {
+		if (since < tick_ms(f) && wait_for_news(f, fds, (int)(tick_ms(f) - since))) {
 			follow_once(f, false);
 			continue;
 		}

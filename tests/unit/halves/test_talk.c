@@ -32,7 +32,7 @@ static struct bed {
 	/* What the rest of the probe half would do. */
 	int dropped; /* a file of counters */
 	bool goes_on;
-	unsigned readers, parted, left, asked;
+	unsigned readers, parted, leaving, left, asked;
 	struct record_flow_close ended[40];
 	size_t ended_len;
 } b;
@@ -147,6 +147,12 @@ static void on_parted(void *context)
 	b.parted++;
 }
 
+static void on_leaving(void *context)
+{
+	(void)context;
+	b.leaving++;
+}
+
 static void on_left(void *context)
 {
 	(void)context;
@@ -180,6 +186,7 @@ static int make(void **state)
 				      .execs = &b.execs,
 				      .session = {11, 12},
 				      .parted = on_parted,
+				      .leaving = on_leaving,
 				      .left = on_left};
 	return ftruncate(b.dropped, 4096);
 }
@@ -511,6 +518,7 @@ static void one_that_left_as_planned_leaves_its_records_to_the_next_alone(void *
 	say(fd, message(WIRE_GONE), legacy);
 	close(legacy);
 	leave(fd);
+	assert_true(b.leaving);
 	assert_int_equal(b.left, 1);
 	assert_false(talk_is_leaving(b.talk));
 	fd = come();

@@ -2,12 +2,12 @@
 // Peers, and where a packet's time goes: counts since telltale's start, for the operator only.
 
 const COLUMNS = {
-  receive_wait: ["Receive wait", "until the connector reads the Prepare"],
+  receive_wait: ["Receive wait", "until the connector has read the whole Prepare"],
   on_cpu: ["On CPU", "inside the connector"],
   waiting_for_cpu: ["Waiting for CPU", "its quota is used up, or other programs run"],
   dependencies: ["Dependencies", "databases and caches that it asks"],
   not_runnable: ["Not runnable", "it waits for something that is not seen"],
-  peer_and_wire: ["Peer and wire", "until the peer's reply comes"],
+  peer_and_wire: ["Peer and wire", "until the peer's whole reply has come"],
   reply_wait: ["Reply wait", "until the connector reads that"],
 };
 
