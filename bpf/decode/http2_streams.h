@@ -146,7 +146,7 @@ bytes_function int streams_finish(struct flow_common *c, struct side *s, struct 
 {
 	struct streams_message *m = &st->parts[part & 1];
 	__u32 id = h->block_stream ? h->block_stream : h->stream;
-	__u8 kind = streams_kind(m), ilp = kind >= RECORD_KIND_PREPARE;
+	__u8 kind = streams_kind(m), ilp = kind >= RECORD_KIND_PREPARE, answered;
 
 	m->ended = 1;
 	s->message.first_ns = m->first_ns;
@@ -159,19 +159,22 @@ bytes_function int streams_finish(struct flow_common *c, struct side *s, struct 
 	if (m->head.request) {
 		c->proven |= ilp;
 		c->requests += ilp;
-		if (!m->muted && !ilp)
+		answered = st->parts[STREAMS_RESPONSE].ended;
+		if (answered && ilp && !m->muted)
+			h->reset = id;
+		if (answered || (!ilp && !m->muted))
 			streams_close(c, id);
 		return 0;
 	}
 	c->spoken |= ilp;
 	if (!st->parts[STREAMS_REQUEST].ended && st->parts[STREAMS_REQUEST].begun) {
 		/* Answered before it was asked: of a request that was not understood, most likely.
-		 */
+		 * Where the rest of it comes all the same, it is reported and given up. */
 		s->message.ready = 0;
-		if (ilp) {
-			c->guessing = 1;
-			streams_gap(s, h, id, RECORD_GAP_HTTP);
-		}
+		if (!ilp)
+			return 0;
+		c->guessing = 1;
+		streams_gap(s, h, id, RECORD_GAP_HTTP);
 	}
 	streams_close(c, id);
 	return 0;

@@ -109,12 +109,21 @@ static inline size_t case_met(const struct kase *k)
 	return k->segments_len;
 }
 
+/* Does segment I begin with a client's preface? The server may have spoken before. */
+static inline bool case_is_preface(const struct kase *k, size_t i)
+{
+	const struct case_segment *s = &k->segments[i];
+
+	return k->http2 && s->len >= strlen(FRAMES_PREFACE) &&
+	       !memcmp(k->bytes + s->from, FRAMES_PREFACE, strlen(FRAMES_PREFACE));
+}
+
 /* The first byte of segment I before which it may be cut. In HTTP/2 nobody cuts the beginning of
  * the preface; where somebody does, telltale announces the connection as one that it cannot read.
  */
 static inline size_t case_cut_from(const struct kase *k, size_t i)
 {
-	return k->http2 && !i && !k->attached ? 8 : 1;
+	return case_is_preface(k, i) ? 8 : 1;
 }
 
 #endif

@@ -230,7 +230,7 @@ static size_t write_end(FILE *f, bool request)
 
 	for (size_t i = 0; i < k.segments_len; i++) {
 		const struct case_segment *s = &k.segments[i];
-		size_t skip = i ? 0 : strlen(FRAMES_PREFACE);
+		size_t skip = case_is_preface(&k, i) ? strlen(FRAMES_PREFACE) : 0;
 
 		if (s->request != request)
 			continue;

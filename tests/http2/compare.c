@@ -212,18 +212,35 @@ static void report(const struct exchange *st, const struct seen *m, int end)
 	reference.messages_len += !session.large || d->kind >= RECORD_KIND_PREPARE;
 }
 
+static bool holds_packet(const struct seen *m)
+{
+	struct ilp ilp;
+	int verdict;
+
+	read_packet(m, &ilp, &verdict);
+	return verdict == ILP_DONE && ilp.size <= m->len;
+}
+
 static void end_message(struct exchange *st, int end)
 {
 	struct seen *m = end ? &st->response : &st->request;
 	struct decoded *d = &reference.messages[reference.messages_len];
+	bool asked;
 
 	if (!st->open || m->ended || !m->begun)
 		return;
 	m->ended = true;
 	d->kind = RECORD_KIND_NONE;
 	report(st, m, end);
+	asked = !m->muted && d->kind >= RECORD_KIND_PREPARE;
+	if (end && !st->request.ended) { /* the request may go on */
+		st->open = !holds_packet(m);
+		return;
+	}
+	if (!end && st->response.ended && asked)
+		reference.resets[reference.resets_len++] = st->id;
 	/* A request without a packet has no answer that matters. */
-	if (end || (!m->muted && d->kind < RECORD_KIND_PREPARE))
+	if (end || st->response.ended || (!m->muted && !asked))
 		st->open = false;
 }
 

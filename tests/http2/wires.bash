@@ -44,6 +44,7 @@ setup() {
   [[ -n $(bed_cgroup_mount) ]] || skip 'needs cgroup v2 mounted somewhere'
   wire=$BATS_TEST_NUMBER
   client=client/$wire server=server/$wire middle=middle/$wire
+  nearest=$server
   port=$(bed_free_port)
   reading "$BED/before"
 }
@@ -107,9 +108,29 @@ listening() {
   ss --no-header --listening --tcp --numeric "sport = :$1" | grep -q .
 }
 
-# sends COMMAND...: runs the client until it has sent all of $BED/workload.
+# client_spawn TLS COMMAND...: starts the client. If TLS is not empty, what the client connects to is frozen until telltale
+# reads the client's TLS library: a client may send sooner than that.
+client_spawn() {
+  local tls=$1 before
+  shift
+  before=$(tls_clients)
+  [[ -z $tls ]] || echo 1 >"$BED_CGROUP/$nearest/cgroup.freeze"
+  bed_spawn "$client" "$@"
+  [[ -z $tls ]] || bed_wait 60 "the client's TLS library to be read" tls_clients_above "$before"
+  [[ -z $tls ]] || echo 0 >"$BED_CGROUP/$nearest/cgroup.freeze"
+}
+
+tls_clients() {
+  grep -c 'reading the TLS library of process .*/client$' "$BED/tt.log" || true
+}
+
+tls_clients_above() {
+  (($(tls_clients) > $1))
+}
+
+# sends COMMAND...: runs the client until it has sent all of $BED/workload. READABLE_TLS: see client_spawn.
 sends() {
-  bed_spawn "$client" env CA="$BED/ca.pem" "$@"
+  client_spawn "${READABLE_TLS:-}" env CA="$BED/ca.pem" "$@"
   bed_wait 120 'the client to have sent everything' not bed_alive "$client"
   [ "$(wc -l <"$BED/$client.journal")" = "$(wc -l <"$BED/workload")" ]
 }
@@ -120,7 +141,7 @@ node_serves() {
 }
 
 node_sends() {
-  sends "${2:-node}" "$HTTP2/ends.js" send "$1" "http${3:+s}://localhost:$port" "$BED/workload" "$BED/$client.journal" 100
+  READABLE_TLS=${3:-} sends "${2:-node}" "$HTTP2/ends.js" send "$1" "http${3:+s}://localhost:$port" "$BED/workload" "$BED/$client.journal" 100
 }
 
 # nghttpd_serves [tls]: the Fulfill of `alike`, and counts by its log.
@@ -147,7 +168,7 @@ wc_lines() {
 # h2load_sends COUNT STREAMS [tls]: the Prepare of `alike`, so many at once, over one connection.
 h2load_sends() {
   local answered
-  bed_spawn "$client" h2load --requests="$1" --clients=1 --threads=1 --max-concurrent-streams="$2" \
+  client_spawn "${3:-}" h2load --requests="$1" --clients=1 --threads=1 --max-concurrent-streams="$2" \
     --data="$BED/prepare" --header='content-type: application/octet-stream' \
     --header='authorization: Bearer secret-of-alice' "http${3:+s}://localhost:$port/answer.ilp"
   bed_wait 120 'h2load to have sent everything' not bed_alive "$client"
@@ -184,7 +205,7 @@ for i, config in enumerate(configs):
     open(f"{here}/{i}.config", "w").write(config)
 open(f"{here}/list", "w").writelines(f"{here}/{i}.config\n" for i in range(len(configs)))
 PYTHON
-  bed_spawn "$client" sh -c "exec <\"$BED/curl/list\" ${manner[*]}"
+  client_spawn "${1#http}" sh -c "exec <\"$BED/curl/list\" ${manner[*]}"
   bed_wait 120 'curl to have sent everything' not bed_alive "$client"
   python3 - "$BED" >"$BED/$client.journal" <<'PYTHON'
 import base64, os, sys
@@ -225,6 +246,7 @@ hyper_sends() {
 # the server open.
 nginx_between() {
   local dir=$BED/$middle.nginx behind=$port
+  nearest=$middle
   port=$(bed_free_port)
   mkdir -p "$dir"
   {

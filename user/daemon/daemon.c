@@ -339,6 +339,7 @@ static void on_signal(evutil_socket_t fd, short what, void *context)
 	notify_stopping();
 	if (!leave_begin(d))
 		event_base_loopbreak(d->base);
+	set_pace(d); /* what is under way is not waited for longer than it takes */
 }
 
 /* A manager asks for a reload, or the terminal that it was started in was closed: then nobody is
@@ -354,6 +355,7 @@ static void on_hangup(evutil_socket_t fd, short what, void *context)
 	}
 	if (!reload_begin(d->reload))
 		withdraw(d);
+	set_pace(d); /* other rates may be to be fetched */
 }
 
 static int add_event(struct daemon *d, int fd, short what, event_callback_fn callback,

@@ -96,6 +96,10 @@ int link_receive(int fd, enum wire_side from, struct wire_message *out, struct l
 	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int err;
 
+	/* The other half went before it had read everything. The kernel says so once, and before it
+	 * hands over what that half said last. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	memset(fds->fd, 0xff, sizeof(fds->fd));
 	if (n < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;

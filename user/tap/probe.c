@@ -193,6 +193,8 @@ void probe_close(struct probe *p)
 	late_end(p->late);
 	tls_flows_free(p->tls_flows);
 	ring_buffer__free(p->execs);
+	if (p->written)
+		munmap(p->written, (size_t)sysconf(_SC_PAGESIZE));
 	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
 		probe_close_fd(&p->kept.programs[i]);
 	telltale_bpf__destroy(p->skel);
@@ -326,7 +328,8 @@ void probe_settle(struct probe *p)
 
 bool probe_is_active(struct probe *p)
 {
-	uint64_t written = p->written ? *p->written : p->written_before + 1;
+	const volatile uint64_t *now = p->written;
+	uint64_t written = now ? *now : p->written_before + 1;
 	bool active = written != p->written_before;
 
 	p->written_before = written;

@@ -25,7 +25,7 @@
 struct probe {
 	struct telltale_bpf *skel;
 	struct ring_buffer *execs;
-	const volatile uint64_t *written; /* bytes, to the ring; NULL: not known */
+	void *written; /* a page of the ring: how many bytes were; NULL: not known */
 	uint64_t written_before;
 	size_t targets_len;
 	bool unbounded;   /* not every closed socket is seen: flows_max stays 0 */

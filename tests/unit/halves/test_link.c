@@ -142,6 +142,22 @@ static void the_end_of_the_other_half_is_noticed_after_its_last_message(void **s
 	assert_int_equal(link_send(ends[1], &m, NULL, 0), -EPIPE);
 }
 
+static void what_a_half_said_last_is_read_although_it_left_messages_unread(void **state)
+{
+	struct wire_message m = ask();
+	struct link_fds fds;
+
+	(void)state;
+	assert_int_equal(link_send(ends[0], &m, NULL, 0), 0);
+	assert_int_equal(link_send(ends[1], &m, NULL, 0), 0);
+	close(ends[0]);
+	ends[0] = dup(ends[1]);
+	m.ask.id = 0;
+	assert_int_equal(link_receive(ends[1], WIRE_FROM_DAEMON, &m, &fds), 0);
+	assert_int_equal(m.ask.id, 7);
+	assert_int_equal(link_receive(ends[1], WIRE_FROM_DAEMON, &m, &fds), -EPIPE);
+}
+
 static void one_listens_at_a_path_and_the_other_finds_it(void **state)
 {
 	char dir[] = "/tmp/test_link.XXXXXX", path[64], why[256];
@@ -208,6 +224,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_end_of_the_other_half_is_noticed_after_its_last_message, connect_ends,
 			close_ends),
+		cmocka_unit_test_setup_teardown(
+			what_a_half_said_last_is_read_although_it_left_messages_unread,
+			connect_ends, close_ends),
 		cmocka_unit_test(one_listens_at_a_path_and_the_other_finds_it),
 		cmocka_unit_test(a_path_on_which_somebody_listens_is_not_taken_over),
 	};
