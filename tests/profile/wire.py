@@ -65,9 +65,8 @@ class Link:
         if self.line.get("mode") == "wire":
             time.sleep(DELAYS[way])
         # They came with the first segment, and were sent on with the last.
-        first = self.line.get(way, [came])[0]
+        self.line[way] = [self.line.get(way, [came])[0], time.monotonic_ns()]
         target.sendall(data)
-        self.line[way] = [first, time.monotonic_ns()]
         if way == "from_peer":
             with open(self.journal, "a", encoding="ascii") as journal:
                 journal.write(json.dumps(self.line) + "\n")
