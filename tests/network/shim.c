@@ -63,7 +63,7 @@ struct shim {
 	struct seeded random;
 	double loss, dup, reorder, corrupt;
 	uint64_t hold_us, way_us[2];
-	uint64_t syn_ns; /* when the last one was read */
+	uint64_t syn_ns[65536]; /* when the last one was read, by its source port */
 	struct packet *held;
 	size_t held_len;
 	struct writer writers[WRITERS];
@@ -180,11 +180,9 @@ static void time_handshake(struct shim *s, struct packet *p)
 
 	p->asked_ns = 0;
 	if (syn == 0x02 && p->fd == s->fds[1])
-		s->syn_ns = now_ns();
-	if (syn == 0x12 && p->fd == s->fds[0] && s->way_us[0]) {
-		p->asked_ns = s->syn_ns;
-		s->syn_ns = 0;
-	}
+		s->syn_ns[p->bytes[20] << 8 | p->bytes[21]] = now_ns();
+	if (syn == 0x12 && p->fd == s->fds[0] && s->way_us[0])
+		p->asked_ns = s->syn_ns[p->bytes[22] << 8 | p->bytes[23]];
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */
