@@ -117,11 +117,17 @@ $(BUILD)/tests/%.bpf.o: tests/witness/%.bpf.c
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -I$(HEADERS) -c $< -o $@
 
-# What telltale's programs are measured against.
-$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c
-	$(call say,BPF,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -I. -I$(HEADERS) $(DEPEND) -c $< -o $@
+# Programs of the tests. $(1): where they go, $(2): where the sources lie.
+define other_bpf_rule
+$$(BUILD)/$(1)/%.bpf.o: $(2)/%.bpf.c
+	$$(call say,BPF,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CLANG) -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -I. -I$$(HEADERS) $$(DEPEND) -c $$< -o $$@
+endef
+
+# What telltale's programs are measured against; a network that loses segments.
+$(eval $(call other_bpf_rule,bench,tests/bench))
+$(eval $(call other_bpf_rule,tests,tests/profile))
 
 # The marks keep clang-tidy from judging what bpftool wrote. Made anew when this file changes: one
 # made before the marks were put in would be judged.
@@ -255,6 +261,9 @@ $(eval $(call program_rule,tests/%,tests/service/%.c,$(HARDEN),$(LIB),$(LDLIBS))
 $(eval $(call program_rule,tests/page-%,tests/page/%.c,$(HARDEN),$(LIB),$(LDLIBS)))
 # The bad network.
 $(eval $(call program_rule,tests/%,tests/network/%.c))
+# A network that loses segments.
+$(eval $(call program_rule,tests/%,tests/profile/%.c,,,-lbpf))
+$(BUILD)/tests/lose: $(BUILD)/tests/lose.skel.h
 # A program that opens the TLS library it is told to: no sanitizer, which would see to its memory.
 $(eval $(call program_rule,tests/%,tests/tls/%.c,$(HARDEN)))
 # Preloaded into the program: no sanitizer, which would have to come first.
@@ -401,7 +410,7 @@ check: ## everything that says whether the tree is good, as root: scripts/check
 
 # Generated headers are included by what is looked at; the flags cannot be known from outside.
 lint: export LINT_CFLAGS = $(ALL_CFLAGS)
-lint: $(SKEL) $(BUILD)/bench/floor.skel.h $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
+lint: $(SKEL) $(BUILD)/bench/floor.skel.h $(BUILD)/tests/lose.skel.h $(PB_SRC) $(BUILD)/parts/llhttp/src/llhttp.c ## look for faults without running anything: scripts/lint
 	$(Q)scripts/lint
 
 format: ## put all C into the one format

@@ -407,12 +407,16 @@ telltale_signal() {
   kill -"$2" "$(bed_pid "$1")" "$(telltale_daemon_pid "$1")"
 }
 
-# Prints the memory of both halves together in kB. What they share, the program and its libraries, counts once.
+# Prints the memory of both halves together in kB. What they share, the program and its libraries, counts once; so does
+# a ring, whose reader maps each of its pages twice.
 telltale_memory() {
+  local daemon
+  daemon=$(telltale_daemon_pid "$1")
   {
     cat "/proc/$(bed_pid "$1")/smaps_rollup"
-    grep '^Rss:' "/proc/$(telltale_daemon_pid "$1")/smaps_rollup"
-  } | awk '/^Rss:/ { sum += $2 } /^Shared_Clean:/ { sum -= $2 } END { print sum }'
+    grep '^Rss:' "/proc/$daemon/smaps_rollup"
+    sed -n '/bpf-map$/,/^Rss:/s/^Rss:/Ring:/p' "/proc/$daemon/smaps"
+  } | awk '/^Rss:/ { sum += $2 } /^Shared_Clean:/ { sum -= $2 } /^Ring:/ { sum -= $2 / 2 } END { printf "%d\n", sum }'
 }
 
 telltale_settled() {

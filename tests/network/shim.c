@@ -12,7 +12,9 @@
  *             [there_us=N] [back_us=N]
  *   NETNS: a path such as /proc/1234/ns/net; P: a share of the packets, from 0 to 1; hold_us: what
  * a reordered packet waits at most; there_us, back_us: how long each packet takes from the first to
- * the second namespace, and back. Prints "ready", and on SIGTERM what it did.
+ * the second namespace, and back: then it takes precedence over other programs where it may, and
+ * says of each handshake that begins in the first one how long it took, "handshake 15123 us".
+ * Prints "ready", and on SIGTERM what it did.
  */
 #include <err.h>
 #include <errno.h>
@@ -43,6 +45,7 @@ struct packet {
 	int fd; /* where it goes */
 	size_t len;
 	uint64_t due_ns;
+	uint64_t asked_ns; /* when the SYN was read that this one answers; 0: it answers none */
 	uint8_t bytes[PACKET_MAX];
 };
 
@@ -60,6 +63,7 @@ struct shim {
 	struct seeded random;
 	double loss, dup, reorder, corrupt;
 	uint64_t hold_us, way_us[2];
+	uint64_t syn_ns[65536]; /* when the last one was read, by its source port */
 	struct packet *held;
 	size_t held_len;
 	struct writer writers[WRITERS];
@@ -126,6 +130,10 @@ static void *write_packets(void *context)
 		if (write(p.fd, p.bytes, p.len) < 0 && errno != EIO && errno != EAGAIN &&
 		    errno != ENOBUFS && errno != EINVAL)
 			err(1, "cannot hand a packet in");
+		if (p.asked_ns) {
+			printf("handshake %lu us\n", (now_ns() - p.asked_ns) / 1000);
+			fflush(stdout);
+		}
 	}
 }
 
@@ -156,6 +164,25 @@ static void start_writers(struct shim *s)
 		if (pthread_create(&w->thread, NULL, write_packets, w))
 			errx(1, "no thread");
 	}
+}
+
+/* --- handshakes ------------------------------------------------------------------------------ */
+
+/* The flags of TCP over IPv4 without options; 0: it is something else. */
+static unsigned flags_of(const struct packet *p)
+{
+	return p->len >= 40 && p->bytes[0] == 0x45 && p->bytes[9] == 6 ? p->bytes[33] : 0;
+}
+
+static void time_handshake(struct shim *s, struct packet *p)
+{
+	unsigned syn = flags_of(p) & 0x12;
+
+	p->asked_ns = 0;
+	if (syn == 0x02 && p->fd == s->fds[1])
+		s->syn_ns[p->bytes[20] << 8 | p->bytes[21]] = now_ns();
+	if (syn == 0x12 && p->fd == s->fds[0] && s->way_us[0])
+		p->asked_ns = s->syn_ns[p->bytes[22] << 8 | p->bytes[23]];
 }
 
 /* --- faults ---------------------------------------------------------------------------------- */
@@ -203,6 +230,7 @@ static void carry(struct shim *s, int from)
 			return;
 		p.len = (size_t)n;
 		p.fd = s->fds[!from];
+		time_handshake(s, &p);
 		s->carried++;
 		if (chance(s, s->loss)) {
 			s->lost++;
@@ -215,6 +243,19 @@ static void carry(struct shim *s, int from)
 		}
 		pass(s, &p);
 	}
+}
+
+/* Until something is due, or for a while. */
+static void wait_for_packets(struct shim *s, struct pollfd polls[2])
+{
+	uint64_t now = now_ns(), due = now + 200000000;
+	struct timespec rest;
+
+	for (size_t i = 0; i < s->held_len; i++)
+		due = s->held[i].due_ns < due ? s->held[i].due_ns : due;
+	due = due > now ? due - now : 0;
+	rest = (struct timespec){(time_t)(due / 1000000000), (long)(due % 1000000000)};
+	ppoll(polls, 2, &rest, NULL);
 }
 
 static void let_go(struct shim *s)
@@ -264,12 +305,14 @@ int main(int argc, char **argv)
 		s.fds[i] = open_tun(argv[2 + i], argv[1]);
 		polls[i] = (struct pollfd){.fd = s.fds[i], .events = POLLIN};
 	}
+	if (s.way_us[0])
+		sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 	signal(SIGTERM, end);
 	start_writers(&s);
 	puts("ready");
 	fflush(stdout);
 	while (!ended) {
-		poll(polls, 2, s.held_len ? 1 : 200);
+		wait_for_packets(&s, polls);
 		for (int i = 0; i < 2; i++)
 			if (polls[i].revents & POLLIN)
 				carry(&s, i);

@@ -4,7 +4,7 @@
 import os
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 REJECT = b"\x0e\x06T00\x00\x00\x00"
 
@@ -23,7 +23,7 @@ class Peer(BaseHTTPRequestHandler):
         pass
 
 
-server = HTTPServer((sys.argv[1], 0), Peer)
+server = ThreadingHTTPServer((sys.argv[1], 0), Peer)
 with open(sys.argv[3] + ".new", "w") as ready:
     ready.write(str(server.server_port))
 os.rename(sys.argv[3] + ".new", sys.argv[3])

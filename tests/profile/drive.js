@@ -6,18 +6,17 @@
  * is there, [mode, ...], it sends a packet for each, one after the other, writes `go`.done and waits for the
  * next. Modes of its own, besides those of hop.js:
  *   peer     the peer answers after 30 ms
- *   wire     what lies between takes 12 ms to the peer, and 18 ms back
  *   stop     hop.js is stopped for 50 ms when the peer answers
  *   busy     hop.js is working on something else when the packet comes
  *   refused  the peer rejects the packet
  *   several  two packets at once
+ *   parts    the packet's body follows its head after 60 ms, when TCP has acknowledged that
  */
 'use strict'
 
 const crypto = require('crypto')
 const fs = require('fs')
 const http = require('http')
-const net = require('net')
 const packet = require('../e2e/node_modules/ilp-packet')
 
 const config = JSON.parse(fs.readFileSync(process.argv[2]))
@@ -63,29 +62,7 @@ async function serve (request, response) {
   write(line)
 }
 
-// What lies between the connector and its peer. The journal has how long it kept each side's bytes.
-function wire (port) {
-  return net.createServer((near) => {
-    const far = net.connect(port, '127.0.0.1')
-    let line = null
-    const pass = (from, to, ms, way) => from.on('data', async (bytes) => {
-      if (bytes.includes('test.peer.wire')) line = { mode: 'wire' }
-      if (!line) return to.write(bytes)
-      line[way] = [now()]
-      await wait(ms)
-      line[way].push(now())
-      to.write(bytes)
-      if (way === 'to_peer') return
-      write(line)
-      line = null
-    })
-    pass(near, far, 12, 'to_peer')
-    pass(far, near, 18, 'from_peer')
-    for (const [one, other] of [[near, far], [far, near]]) one.on('close', () => other.destroy()).on('error', () => {})
-  })
-}
-
-function send (mode) {
+async function send (mode) {
   const preimage = crypto.randomBytes(32)
   const body = packet.serializeIlpPrepare({
     amount: '1000',
@@ -94,15 +71,18 @@ function send (mode) {
     destination: `test.peer.${mode}`,
     data: preimage
   })
-  return new Promise((resolve, reject) => {
-    const headers = { 'Content-Type': 'application/octet-stream', 'Content-Length': body.length, Authorization: 'Bearer token-of-sender' }
-    const request = http.request({ agent, host: '127.0.0.1', port: hop().port, method: 'POST', path: '/', headers }, (response) => {
-      response.resume()
-      response.on('end', resolve)
-    })
+  const headers = { 'Content-Type': 'application/octet-stream', 'Content-Length': body.length, Authorization: 'Bearer token-of-sender' }
+  const request = http.request({ agent, host: '127.0.0.1', port: hop().port, method: 'POST', path: '/', headers })
+  const done = new Promise((resolve, reject) => {
+    request.on('response', (response) => response.resume().on('end', resolve))
     request.on('error', reject)
-    request.end(body)
   })
+  if (mode === 'parts') {
+    request.flushHeaders()
+    await wait(60)
+  }
+  request.end(body)
+  return done
 }
 
 // Resolves when the connector has begun to work on something else.
@@ -123,8 +103,7 @@ async function round (modes) {
 async function main () {
   const server = http.createServer((request, response) => serve(request, response))
   server.keepAliveTimeout = 600000
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  await new Promise((resolve) => wire(server.address().port).listen(config.peer_port, '127.0.0.1', resolve))
+  await new Promise((resolve) => server.listen(config.peer_port, '127.0.0.1', resolve))
   fs.writeFileSync(config.ready, '')
   for (;;) {
     if (fs.existsSync(config.go)) {

@@ -32,18 +32,34 @@ redis_start() {
   bed_wait 60 Redis redis-cli -p "$port" ping
 }
 
-# The connector, and both its neighbours in one process.
+# server_port NAME: prints 0 where the connector has none.
+server_port() {
+  cat "$BED/$1.port" 2>/dev/null || echo 0
+}
+
+# The connector, both its neighbours in one process, and the wire to the one that is its peer.
 hop_start() {
-  local port
-  port=$(bed_free_port)
-  printf '{"peer": "http://127.0.0.1:%s/", "postgres": %s, "redis": %s, "ready": "%s", "journal": "%s"}\n' "$port" \
-    "$(cat "$BED/postgres.port")" "$(cat "$BED/redis.port")" "$BED/hop.ready" "$BED/journal" >"$BED/hop.json"
+  local peer wire
+  peer=$(bed_free_port)
+  wire=$(bed_free_port)
+  echo "$wire" >"$BED/wire.port"
+  printf '{"peer": "http://127.0.0.1:%s/", "postgres": %s, "redis": %s, "ready": "%s", "journal": "%s"}\n' "$wire" \
+    "$(server_port postgres)" "$(server_port redis)" "$BED/hop.ready" "$BED/journal" >"$BED/hop.json"
   printf '{"ready": "%s", "peer_port": %s, "hop": "%s", "hop_pid": "%s", "journal": "%s", "go": "%s"}\n' \
-    "$BED/drive.ready" "$port" "$BED/hop.ready" "$BED/hop.pid" "$BED/journal" "$BED/go" >"$BED/drive.json"
+    "$BED/drive.ready" "$peer" "$BED/hop.ready" "$BED/hop.pid" "$BED/journal" "$BED/go" >"$BED/drive.json"
   bed_spawn drive "${NODE:-node}" "$ROOT/tests/profile/drive.js" "$BED/drive.json"
   bed_wait 60 'the neighbours' test -e "$BED/drive.ready"
+  bed_spawn wire "$ROOT/tests/profile/wire.py" "$wire" "$peer" "$BED/journal"
   bed_spawn hop "${NODE:-node}" "$ROOT/tests/profile/hop.js" "$BED/hop.json"
   bed_wait 60 'the connector' test -e "$BED/hop.ready"
+}
+
+# lose EACH: from now on one segment in EACH is lost, of those to and from the connector and its peer. For a bed in a
+# network namespace of its own.
+lose() {
+  make -s -C "$ROOT" build/tests/lose
+  bed_spawn lose "$ROOT/build/tests/lose" lo "$1" "$(bed_json "$BED/hop.ready" port)" "$(cat "$BED/wire.port")" "$BED/journal"
+  bed_wait 30 'the losses' grep -q ready "$BED/lose.log"
 }
 
 bed_start() {
@@ -69,10 +85,12 @@ WITHIN=()
 
 # profile_start NAME OPTION...: looks on until profile_end. The report is in NAME.report.
 profile_start() {
-  local name=$1
+  local name=$1 dependencies=()
   shift
-  "${WITHIN[@]}" "$TELLTALE" profile --for 1h --cgroup "$BED_CGROUP/hop" --dependency "postgresql=$(cat "$BED/postgres.port")" \
-    --dependency "redis=$(cat "$BED/redis.port")" "$@" >"$BED/$name.report" 2>"$BED/$name.log" 3>&- 4>&- &
+  if [[ -e $BED/postgres.port ]]; then
+    dependencies=(--dependency "postgresql=$(server_port postgres)" --dependency "redis=$(server_port redis)")
+  fi
+  "${WITHIN[@]}" "$TELLTALE" profile --for 1h --cgroup "$BED_CGROUP/hop" "${dependencies[@]}" "$@" >"$BED/$name.report" 2>"$BED/$name.log" 3>&- 4>&- &
   echo $! >"$BED/$name.pid"
   bed_wait 60 'the profile' grep -q 'profile: ready' "$BED/$name.log"
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""judge.py delays REPORT JOURNAL | quota CALM REPORT JOURNAL | sums REPORT | clock REPORT BEFORE AFTER TID |
-live REPORT METRICS | stacks REPORT JOURNAL SOURCE | folded REPORT FILE | pprof REPORT FILE
+"""judge.py delays REPORT JOURNAL SLOWLOG | losses REPORT JOURNAL PORT WIRE_PORT | quota CALM REPORT JOURNAL | sums REPORT |
+clock REPORT BEFORE AFTER TID | live REPORT METRICS | stacks REPORT JOURNAL SOURCE | folded REPORT FILE | pprof REPORT FILE
 
 Compares what `telltale profile --json` says with the journals of those who made the delays. What is compared is
 always a time that was measured by the program that caused it; no time is expected by itself.
@@ -27,6 +27,11 @@ WHERE = {
 }
 
 
+def own_keys(mode):
+    part, waits, states = WHERE[mode]
+    return {(part, waits, state) for state in states}
+
+
 def load(path):
     return json.load(open(path))
 
@@ -49,6 +54,12 @@ def check_sums(report):
     print(f"# {packets} packets: the columns sum to their time, error 0 ns")
 
 
+def wire_of(hop, lines):
+    """The line of what lies between the connector and its peer for this packet."""
+    at = hop["at_ns"]
+    return next(line for line in lines if "to_peer" in line and at[2] <= line["to_peer"][1] <= at[3])
+
+
 def injected(mode, hop, lines):
     """How long the delay of this packet took, by the clock of the program that made it; None: not its line."""
     at = hop["at_ns"]
@@ -64,11 +75,20 @@ def injected(mode, hop, lines):
             return line[mode]["took"]
         elif mode == "peer" and "peer" in line and at[2] <= line["peer"][0] <= at[3]:
             return line["peer"][1] - line["peer"][0]
-        elif mode == "wire" and "from_peer" in line and at[2] <= line["to_peer"][0] <= at[3]:
+        elif mode == "wire" and line is wire_of(hop, lines):
             return sum(line[way][1] - line[way][0] for way in ("to_peer", "from_peer"))
         elif mode == "stop" and "stop" in line and at[2] <= line["stop"][0] <= at[4]:
             return line["stop"][1] - at[3]
     return None
+
+
+def beside(mode, hop, delay, calm, lines):
+    """What the delay's column has of a packet besides it: the rest of what the wire saw, or what the control has."""
+    if mode in ("wire", "peer"):
+        line = wire_of(hop, lines)
+        return line["from_peer"][1] - line["to_peer"][0] - delay
+    # The connector that is busy with something else is not woken, so it does not wait for a CPU then.
+    return 0 if mode == "busy" else sum(calm.get(key, 0) for key in own_keys(mode))
 
 
 def by_mode(report, lines):
@@ -86,17 +106,14 @@ def medians(hops):
 
 
 def check_mode(mode, hops, calm, lines):
-    part, waits, states = WHERE[mode]
-    own = {(part, waits, state) for state in states}
+    own = own_keys(mode)
     delays = [injected(mode, hop, lines) for hop in hops]
     if mode == "busy":  # a packet may come when that is over
         hops, delays = [h for h, d in zip(hops, delays) if d], [d for d in delays if d]
     assert all(delays) and len(delays) >= 3, f"{mode}: the journal has no line for a packet"
-    # The connector that is busy with something else is not woken, so it does not wait for a CPU then.
-    base = sum(calm.get(key, 0) for key in own if mode != "busy")
     seen = [sum(columns(hop).get(key, 0) for key in own) for hop in hops]
     delay = median(delays)
-    error = median(s - d for s, d in zip(seen, delays)) - base
+    error = median(s - d - beside(mode, hop, d, calm, lines) for hop, s, d in zip(hops, seen, delays))
     print(f"# {mode}: injected {delay / 1e6:.3f} ms, its column {median(seen) / 1e6:.3f}, "
           f"{error / 1e6:+.3f} ms off the control's")
     # Others have to be woken to cause theirs.
@@ -109,14 +126,75 @@ def check_mode(mode, hops, calm, lines):
             assert ns - calm.get(key, 0) < most, f"{mode}: the delay is also in {key}: {ns} ns"
 
 
-def delays(report, lines):
+def take_redis_clock(lines, slowlog):
+    """How long Redis slept by its own clock, which keeps what was slow, the newest first."""
+    slept = [entry[2] * 1000 for entry in slowlog if entry[3] == ["DEBUG", "SLEEP", "0.03"]]
+    asked = [line["redis"] for line in lines if line["mode"] == "redis" and "redis" in line]
+    assert len(slept) == len(asked), f"Redis has slept {len(slept)} times, and not {len(asked)}"
+    for line, took in zip(asked, reversed(slept)):
+        line["took"] = took
+
+
+def delays(report, lines, slowlog):
     check_sums(report)
+    take_redis_clock(lines, slowlog)
     hops = by_mode(report, lines)
     assert len(hops["calm"]) >= 5, "no packets to compare with"
     calm = medians(hops["calm"])
     for mode in WHERE:
         assert len(hops[mode]) >= 5, f"{mode}: only {len(hops[mode])} packets were split"
         check_mode(mode, hops[mode], calm, lines)
+
+
+def way_of(line, port, wire_port):
+    if line["dest"] == port:
+        return "to the connector"
+    if line["source"] == port:
+        return "to the sender"
+    return "from the peer" if line["source"] == wire_port else "to the peer"
+
+
+def lost_of(hop, events):
+    """The ways of the segments of a packet that were lost, and from when until when each was missing in its time."""
+    begin, end = hop["at_ns"][0], hop["at_ns"][5]
+    within = ((way, max(came, begin), min(to, end)) for way, (came, to) in events)
+    return [(way, came, to) for way, came, to in within if came < to]
+
+
+def check_losses(way, part, found, whole, lines):
+    """The time that a segment was missing is in the column PART of each packet in FOUND, and in no other."""
+    errors, lost = [], [to - came for _, came, to in found]
+    for (hop, came, _), ns in zip(found, lost):
+        if part == "receive_wait":  # the rest of it was sent a while after the first of it had come
+            besides = came - hop["at_ns"][0]
+        else:
+            line = wire_of(hop, lines)
+            besides = line["from_peer"][1] - line["to_peer"][0]
+        errors.append(sum(c["ns"] for c in hop["columns"] if c["part"] == part) - ns - besides)
+        for key, other in columns(hop).items():
+            if key[0] != part and key[2] != "waiting_for_cpu":
+                assert other - whole.get(key, 0) < ns / 2, f"{way}: what was lost is also in {key}: {other} ns"
+    print(f"# lost {way}, {len(found)} times: missing for {median(lost) / 1e6:.3f} ms, "
+          f"{median(errors) / 1e6:+.3f} ms off in {part}")
+    assert max(map(abs, errors)) < min(lost) / 2, f"{way}: what was lost is not in {part}"
+
+
+def losses(report, lines, port, wire_port):
+    check_sums(report)
+    events = [(way_of(line, port, wire_port), line["lost"]) for line in lines if "lost" in line]
+    assert any(way == "to the sender" for way, _ in events), "no answer was lost"
+    found, whole = defaultdict(list), []
+    for hop in report["slowest"]:
+        lost = lost_of(hop, events)
+        if not lost:
+            whole.append(hop)
+        # What TCP missed at once was missing for no longer than other programs make a packet wait.
+        elif len(lost) == 1 and lost[0][2] - lost[0][1] > 100e6:
+            found[lost[0][0]].append((hop, *lost[0][1:]))
+    # One that was lost after the answer had left is in no packet's time.
+    for way, part in (("to the connector", "receive_wait"), ("to the peer", "peer_and_wire"), ("from the peer", "peer_and_wire")):
+        assert len(found[way]) >= 2, f"{way}: only {len(found[way])} segments were lost"
+        check_losses(way, part, found[way], medians(whole), lines)
 
 
 def mean(report, wanted):
@@ -232,7 +310,9 @@ def main():
     if what == "sums":
         check_sums(load(args[0]))
     elif what == "delays":
-        delays(load(args[0]), [json.loads(line) for line in open(args[1])])
+        delays(load(args[0]), [json.loads(line) for line in open(args[1])], load(args[2]))
+    elif what == "losses":
+        losses(load(args[0]), [json.loads(line) for line in open(args[1])], int(args[2]), int(args[3]))
     elif what == "folded":
         check_folded(load(args[0]), args[1])
     elif what == "pprof":

@@ -4,6 +4,8 @@
 
 load ../e2e/helper
 load helper
+# shellcheck source=tests/network/lib.sh
+source "$BATS_TEST_DIRNAME/../network/lib.sh"
 
 teardown() {
   quota_end
@@ -17,7 +19,21 @@ teardown() {
   profile_start p --json --slowest 100
   drive 10 calm spin spinback postgres redis lock peer wire stop busy
   profile_end p
-  judge delays "$BED/p.report" "$BED/journal" >&3
+  redis-cli -p "$(server_port redis)" --json slowlog get 1000 >"$BED/slowlog"
+  judge delays "$BED/p.report" "$BED/journal" "$BED/slowlog" >&3
+}
+
+# In a network of its own.
+@test 'a segment that the network loses is waited for in the column where it is missing, and in no other' {
+  bed_spawn own.net unshare --net sleep infinity
+  bed_wait 10 'a network' network_apart own
+  nsenter "--net=$(network_of own)" ip link set lo up
+  in_network own hop_start
+  profile_start p --json --slowest 100
+  in_network own lose 5
+  drive 24 parts
+  profile_end p
+  judge losses "$BED/p.report" "$BED/journal" "$(bed_json "$BED/hop.ready" port)" "$(cat "$BED/wire.port")" >&3
 }
 
 @test 'a CPU quota that is used up is the wait for a CPU, and not a slow database' {
