@@ -324,16 +324,12 @@ struct stream_front {
 /* The fronts of bodies whose packet's head is cut by the end of a frame, by stream and direction
  * (the highest bit of the stream). Removed when the next frame comes; the least recently used is
  * forgotten, which is a gap of its stream. */
-struct fronts {
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 256);
 	__type(key, struct shared_stream_key);
 	__type(value, struct stream_front);
-};
-
-struct fronts stream_fronts SEC(".maps");
-/* Of connections that came in, and on which no ILP answer has been seen. */
-struct fronts stranger_fronts SEC(".maps");
+} stream_fronts SEC(".maps");
 
 /* The texts of Hosts and paths that came in HTTP/2, by their hashes: header fields are named by
  * their index later. The least recently used is forgotten; its endpoint is then not reported to the

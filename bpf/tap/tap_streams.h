@@ -109,25 +109,15 @@ bytes_function int streams_close(const struct flow_common *c, __u32 id)
 bytes_function int streams_keep(const struct flow_common *c, struct side *s, __u32 id, __u32 len)
 {
 	struct shared_stream_key key = streams_key(c, id | (s->out ? STREAMS_OUT : 0));
-	int known = c->role == RECORD_ROLE_CLIENT || c->spoken;
-	void *fronts = known ? (void *)&stream_fronts : (void *)&stranger_fronts;
 
 	/* The window has as many bytes, whatever is in them. */
-	return bpf_map_update_elem(fronts, &key, s->http1.window, BPF_ANY) ? -1 : 0;
-}
-
-/* Who was a stranger when the front was kept may be none any more. */
-static __always_inline struct stream_front *streams_front(struct shared_stream_key *key)
-{
-	struct stream_front *front = bpf_map_lookup_elem(&stream_fronts, key);
-
-	return front ?: bpf_map_lookup_elem(&stranger_fronts, key);
+	return bpf_map_update_elem(&stream_fronts, &key, s->http1.window, BPF_ANY) ? -1 : 0;
 }
 
 bytes_function int streams_take(const struct flow_common *c, struct side *s, __u32 id, __u32 len)
 {
 	struct shared_stream_key key = streams_key(c, id | (s->out ? STREAMS_OUT : 0));
-	struct stream_front *front = streams_front(&key);
+	struct stream_front *front = bpf_map_lookup_elem(&stream_fronts, &key);
 	__u32 i;
 
 	if (!front)
@@ -138,8 +128,7 @@ bytes_function int streams_take(const struct flow_common *c, struct side *s, __u
 			break;
 		*(__u64 *)&s->http1.window[i] = bytes_load(&front->bytes[i]);
 	}
-	if (bpf_map_delete_elem(&stream_fronts, &key))
-		bpf_map_delete_elem(&stranger_fronts, &key);
+	bpf_map_delete_elem(&stream_fronts, &key);
 	return 0;
 }
 
