@@ -22,8 +22,8 @@ const volatile struct siphash_key host_secret;
 const volatile __u64 ring_high_water = 512 * 1024;
 /* TLS connections that one target may have in the table, and how many more on which it answers. */
 const volatile __u64 tls_share, tls_reserve;
-/* Streams in HTTP/2 that one target may have in the table. */
-const volatile __u64 streams_share = 4096;
+/* Streams in HTTP/2 that one target may have in the table, and TLS connections in HTTP/2. */
+const volatile __u64 streams_share = 8192, http2_tls_share = 256;
 /* See hpack_huffman.h. */
 const volatile __u32 hpack_table[HPACK_HUFFMAN_LEN];
 /* What the kernel has: see uprobe.h. */
@@ -264,14 +264,23 @@ struct {
 	__type(value, struct streams);
 } http2_conns SEC(".maps");
 
-/* The same of connections in tls_flows. The least recently used is forgotten: then there is a gap,
- * and what is to come is read as that of a connection that was open before. */
+/* The same of connections in tls_flows. Lives as long as the entry there; a connection for which
+ * there is no room is not followed. Preallocated, as tls_flows is. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
 	__type(key, struct shared_tls_key);
 	__type(value, struct streams);
 } http2_tls_conns SEC(".maps");
+
+/* How many of them each target has. The probe half counts those that it removed in
+ * http2_tls_gone: each map has one writer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SHARED_TARGETS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} http2_tls_of SEC(".maps"), http2_tls_gone SEC(".maps");
 
 /* An empty one to copy from. Never written. */
 struct {
@@ -286,7 +295,7 @@ struct {
  * target has its share of it, GAP_FULL says so. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 8192);
 	__type(key, struct shared_stream_key);
 	__type(value, struct http2_stream);
 } http2_streams SEC(".maps");
@@ -325,12 +334,16 @@ struct {
 /* The texts of Hosts and paths that came in HTTP/2, by their hashes: header fields are named by
  * their index later. The least recently used is forgotten; its endpoint is then not reported to the
  * next reader before it comes in clear again. */
-struct {
+struct texts {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
 	__type(value, struct hpack_text);
-} http2_texts SEC(".maps");
+};
+
+struct texts http2_texts SEC(".maps");
+/* Of requests that the targets send: nobody makes them send a thousand different ones. */
+struct texts http2_own_texts SEC(".maps");
 
 /* What is known of a TLS connection. */
 enum tls_seen_as {

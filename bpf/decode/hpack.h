@@ -126,12 +126,14 @@ static __always_inline void hpack_insert(struct hpack *h)
 	h->inserted++;
 }
 
-/* The field in hand is one of the block. */
+/* The field in hand is one of the block. Where one comes again, servers take the first or the last:
+ * if any of them says ILP, it may be ILP. */
 static __always_inline void hpack_apply(struct hpack *h)
 {
 	__u32 name = bytes_mask(h->field.name, HPACK_NAMES - 1);
 
-	h->values[name] = h->field.value;
+	if (!h->values[name])
+		h->values[name] = h->field.value;
 	h->seen |= (__u16)(1u << name);
 	h->cut |= h->field.cut;
 	h->unresolved |= h->field.unknown;

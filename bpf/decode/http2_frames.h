@@ -304,8 +304,10 @@ static __always_inline int http2_begin(struct http2_walk *w, int out, __u64 word
 	s->have = 0;
 	s->heads = 0;
 	s->trying = !preface;
-	if (preface)
+	if (preface) {
 		w->role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+		w->prefaced = 1;
+	}
 	return 1;
 }
 
@@ -338,8 +340,9 @@ static __always_inline void http2_settle(struct http2_walk *w, int out)
 	s->trying = 0;
 	if (s->phase != HTTP2_LOST)
 		w->spoken |= (__u8)(1 << out);
-	/* A Prepare goes from the client to the server, its answer comes back. */
-	if (found & HTTP2_PREPARE)
+	/* A Prepare goes from the client to the server, its answer comes back: unless a server
+	 * sends back what a stranger sent. */
+	if (found & HTTP2_PREPARE && !w->prefaced)
 		w->role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	else if (found && !w->role)
 		w->role = out ? RECORD_ROLE_SERVER : RECORD_ROLE_CLIENT;

@@ -46,7 +46,7 @@ struct hpack_entry {
 struct hpack_text {
 	__u64 words[RECORD_HOST_MAX / 8 + 1];
 	__u32 len; /* bytes */
-	__u32 pad;
+	__u32 own; /* 1: of what this end asks */
 };
 
 enum hpack_phase {
@@ -134,6 +134,8 @@ enum streams_phase {
 	STREAMS_GATHERED, /* a body, or enough of its front, is there, and to be looked at */
 };
 
+#define STREAMS_ALL_UNSEEN 0xffffffffu /* more than any stream's number */
+
 /* One direction. */
 struct streams_side {
 	struct hpack hpack;
@@ -144,7 +146,8 @@ struct streams_side {
 	__u32 front;    /* bytes before the header block to come */
 	__u32 stream;
 	__u32 block_stream; /* whose header block is being read; 0: none */
-	__u32 first;        /* the first stream that a request was seen on; 0: none yet */
+	__u32 first;        /* the first stream that a request was seen on; 0: none yet;
+			     * STREAMS_ALL_UNSEEN: some are not seen since then either */
 	__u32 last;         /* the last one that mattered; 0: none yet */
 	__u32 reset;        /* the stream that was given up in this step; 0: none */
 	__u16 gathered;     /* bytes of the body in the window */

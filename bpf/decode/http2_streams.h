@@ -18,13 +18,13 @@
  *
  * The includer provides, besides what hpack.h asks for:
  *   struct http2_stream *streams_find(const struct flow_common *, __u32 id): NULL: none
- *   struct http2_stream *streams_open(const struct flow_common *, __u32 id): a new one, all zero;
- *     NULL: no room
+ *   struct http2_stream *streams_open(const struct flow_common *, __u32 id, int answers): a new
+ *     one, all zero; NULL: no room. ANSWERS: it begins with the answer to a request not seen
  *   void streams_close(const struct flow_common *, __u32 id)
  *   int streams_keep(const struct flow_common *, struct side *, __u32 id, __u32 len): puts LEN
- * bytes of the window aside; -1: no room int streams_take(const struct flow_common *, struct side
- * *, __u32 id, __u32 len): gets LEN bytes back into the window, and frees the place; -1: they are
- * not there
+ *     bytes of the window aside; -1: no room
+ *   int streams_take(const struct flow_common *, struct side *, __u32 id, __u32 len): gets LEN
+ *     bytes back into the window, and frees the place; -1: they are not there
  */
 #ifndef TELLTALE_HTTP2_STREAMS_H
 #define TELLTALE_HTTP2_STREAMS_H
@@ -173,6 +173,7 @@ bytes_function int streams_finish(struct flow_common *c, struct side *s, struct 
 		s->message.ready = 0;
 		if (!ilp)
 			return 0;
+		c->guessing = 1;
 		streams_gap(s, h, id, RECORD_GAP_HTTP);
 	}
 	streams_close(c, id);
@@ -229,12 +230,15 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 		return 0;
 	if (h->hpack.seen & 1 << HPACK_TYPE)
 		c->plain = 0;
-	st = streams_open(c, id);
+	h->last = id;
+	st = streams_open(c, id, 0);
 	if (!st) {
+		/* Its answer says whether it was ILP: from now on all answers are looked at. */
+		c->guessing = 1;
+		h->first = STREAMS_ALL_UNSEEN;
 		streams_gap(s, h, id, RECORD_GAP_FULL);
 		return 0;
 	}
-	h->last = id;
 	st->opened_ns = h->began_ns;
 	st->parts[STREAMS_REQUEST].first_ns = h->began_ns;
 	st->parts[STREAMS_REQUEST].verdict = ILP_MORE;
@@ -247,25 +251,37 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 	return 0;
 }
 
-/* The stream that a response is on, where its request matters, or may have. FIRST: the first
- * stream that a request was seen on. */
-static __always_inline struct http2_stream *streams_answered(const struct flow_common *c, __u32 id,
-							     __u32 first)
+/* The answer in hand is to a request that was not seen. If it is ILP, so was the request. FIRST:
+ * the first stream that a request was seen on. */
+bytes_function struct http2_stream *streams_answered(struct flow_common *c, struct side *s,
+						     struct streams_side *h, __u32 first)
 {
-	struct http2_stream *st = streams_find(c, id);
+	struct http2_stream *st;
 
-	if (st || !c->guessing || (first && id >= first))
-		return st;
-	return streams_open(c, id);
+	if (!c->guessing || (first && h->block_stream >= first))
+		return 0;
+	if (h->block_ends || (h->hpack.seen & 1 << HPACK_TYPE && !h->hpack.values[HPACK_TYPE]))
+		return 0;
+	st = streams_open(c, h->block_stream, 1);
+	if (st) {
+		st->opened_ns = h->began_ns;
+	} else if (h->hpack.values[HPACK_TYPE]) {
+		/* It is taken for ILP: better a doubt too many than one too few. */
+		c->spoken = 1;
+		streams_gap(s, h, h->block_stream, RECORD_GAP_FULL);
+	}
+	return st;
 }
 
 bytes_function int streams_response(struct flow_common *c, struct side *s, struct streams_side *h,
 				    __u32 first)
 {
-	struct http2_stream *st = streams_answered(c, h->block_stream, first);
+	struct http2_stream *st = streams_find(c, h->block_stream);
 	struct streams_message *m;
 	__u64 status = h->hpack.values[HPACK_STATUS];
 
+	if (!st)
+		st = streams_answered(c, s, h, first);
 	if (!st)
 		return 0;
 	m = &st->parts[STREAMS_RESPONSE];
@@ -329,7 +345,7 @@ bytes_function int streams_is_h2c(const struct http1 *h)
 static __always_inline void streams_open_first(struct flow_common *c, struct side *s,
 					       struct streams_side *h)
 {
-	struct http2_stream *st = streams_open(c, 1);
+	struct http2_stream *st = streams_open(c, 1, 0);
 
 	h->last = 1;
 	if (!st) {

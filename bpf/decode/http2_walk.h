@@ -78,7 +78,8 @@ struct http2_walk {
 	__u8 spoken;    /* a bit per direction: it is HTTP/2 */
 	__u8 carries;   /* enum http2_found, of both directions */
 	__u8 timed;     /* what carries_ns is about */
-	__u8 pad[3];
+	__u8 prefaced;  /* the preface was seen, and says which role this end has */
+	__u8 pad[2];
 };
 
 #define HTTP2_ANNOUNCED 0x80

@@ -7,6 +7,7 @@
 
 #include "bpf/emit.h"
 #include "bpf/decode/http1.h"
+#include "bpf/decode/http2_walk.h"
 
 /* Is there something to look at in the piece in hand? A direction that is not synchronised waits
  * for a piece that begins with a message. */
@@ -85,6 +86,10 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	err = http1_step(src, c, s, src->now_ns);
 	if (err)
 		http1_cut(c, s, 0);
+	/* The preface of HTTP/2, of which its first byte came alone: the connection is let go, and
+	 * met again by its frames. */
+	if (err && http2_is_preface(bytes_load(s->http1.window)))
+		c->plain = 1;
 	if (http1_take(s))
 		emit_message(src, c, s);
 	if (bytes_forget(s->message.head.wanted) && bytes_forget(s->message.stream) &&

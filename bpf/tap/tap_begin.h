@@ -112,8 +112,8 @@ bytes_global int tap_target(struct __sk_buff *skb)
 }
 
 /* May the target have one connection more? Where it ANSWERS on one, there is some more room: who
- * only asks cannot take that. Connections in HTTP/2, of which nothing is known when they begin, get
- * half of it. */
+ * only asks cannot take that. Connections in HTTP/2 that come in, of which nothing is known when
+ * they begin, get half of it. */
 enum tap_room { TAP_ROOM = 0, TAP_ROOM_ANSWER, TAP_ROOM_HTTP2 };
 
 static __always_inline int tap_has_room(__u32 target, enum tap_room kind)

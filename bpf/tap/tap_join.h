@@ -19,14 +19,17 @@
  * with 33 tail calls there are more than enough. */
 #define TAP_STEPS 256
 
-/* The flow of the socket, made where there is room; NULL: there is none. */
-static __always_inline struct socket_flow *tap_join_flow(struct __sk_buff *skb, struct bpf_sock *sk)
+/* The flow of the socket, made where there is room; NULL: there is none. Of what the target begins
+ * itself, as ROLE, strangers have no share. */
+static __always_inline struct socket_flow *tap_join_flow(struct __sk_buff *skb, struct bpf_sock *sk,
+							 __u8 role)
 {
 	struct socket_flow *f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	enum tap_room room = role == RECORD_ROLE_CLIENT ? TAP_ROOM : TAP_ROOM_HTTP2;
 
 	if (f)
 		return f;
-	return tap_has_room(tap_target(skb), TAP_ROOM_HTTP2) ? tap_storage(&socket_flows, sk) : 0;
+	return tap_has_room(tap_target(skb), room) ? tap_storage(&socket_flows, sk) : 0;
 }
 
 /* Where another protocol was spoken before the preface, as where a request without ILP asked for
@@ -47,16 +50,14 @@ bytes_function struct socket_flow *tap_join_begin(struct __sk_buff *skb, struct 
 {
 	struct socket_walk *w = bpf_sk_storage_get(&http2_sockets, sk, 0, 0);
 	__u8 met = w ? w->walk.role : RECORD_ROLE_UNKNOWN;
-	struct socket_flow *f = whole || met ? tap_join_flow(skb, sk) : 0;
+	__u8 role = whole ? (out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER) : met;
+	struct socket_flow *f = role ? tap_join_flow(skb, sk, role) : 0;
 	struct streams *conn = f ? tap_storage(&http2_conns, sk) : 0;
-	__u8 role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 
 	if (f)
 		tap_note_followed(sk);
 	if (!f || !conn)
 		return 0;
-	if (!whole)
-		role = met;
 	if (tap_speaks_http2(f)) {
 		streams_begin_both(&f->flow, conn, role, whole);
 		tap_join_behind(sk, conn, role);
@@ -116,6 +117,7 @@ bytes_function int tap_upgrade(struct bpf_sock *sk, struct socket_flow *f, int d
 	int open = bytes_forget(c->tunnel) == PHASE_UPGRADED;
 
 	if (open && conn && streams_upgrade(c, s, &conn->sides[dir & 1])) {
+		conn->sides[FLOW_OUT].hpack.text.own = 1;
 		if (conn->sides[dir & 1].gap)
 			emit_gap_message(c, s, conn->sides[dir & 1].gap, now_ns);
 		return 1;

@@ -19,10 +19,17 @@ static __always_inline __u32 hpack_huffman(__u32 at)
 	return hpack_table[at];
 }
 
+static __always_inline void *streams_texts(int own)
+{
+	return own ? (void *)&http2_own_texts : (void *)&http2_texts;
+}
+
 static __always_inline void hpack_keep(__u64 hash, const struct hpack_text *text)
 {
-	if (!bpf_map_lookup_elem(&http2_texts, &hash))
-		bpf_map_update_elem(&http2_texts, &hash, text, BPF_ANY);
+	void *texts = streams_texts(bytes_forget(text->own));
+
+	if (!bpf_map_lookup_elem(texts, &hash))
+		bpf_map_update_elem(texts, &hash, text, BPF_ANY);
 }
 
 static __always_inline struct shared_stream_key streams_key(const struct flow_common *c, __u32 id)
@@ -52,23 +59,33 @@ static __always_inline void streams_count(__u32 target, __s64 n)
 		__sync_fetch_and_add(count, n);
 }
 
-/* Has the target less than its share of the table? */
-static __always_inline int streams_has_room(__u32 target)
+/* Eighths of its share that a target's table may have when a stream of a connection enters it, four
+ * bits each, by: the connection has carried an ILP answer (1); what begins the stream is an answer,
+ * to a request that was not seen (2); this end is the client (4). Strangers get half, those whom
+ * the target has answered an eighth less than all, and what the target itself asks all of it. The
+ * ninth is for what it answers: who only asks cannot take that. */
+#define STREAMS_EIGHTHS 0x44889974u
+
+/* Is there room for one stream more? Without branches, for the verifier's sake. */
+static __always_inline int streams_has_room(const struct flow_common *c, int answers)
 {
+	__u32 target = c->target;
 	__u64 *n = bpf_map_lookup_elem(&streams_open_of, &target);
 	__u64 *swept = bpf_map_lookup_elem(&streams_swept, &target);
+	__u32 which = (c->spoken & 1) | answers << 1 | (c->role & RECORD_ROLE_CLIENT) << 2;
+	__u64 eighths = STREAMS_EIGHTHS >> which * 4 & 15;
 
-	return n && swept && (__s64)(*n - *swept) < (__s64)streams_share;
+	return n && swept && (__s64)(*n - *swept) * 8 < (__s64)(streams_share * eighths);
 }
 
-bytes_function struct http2_stream *streams_open(const struct flow_common *c, __u32 id)
+bytes_function struct http2_stream *streams_open(const struct flow_common *c, __u32 id, int answers)
 {
 	struct shared_stream_key key = streams_key(c, id);
 	struct http2_stream *st;
 	__u32 zero = 0;
 
 	st = bpf_map_lookup_elem(&stream_blank, &zero);
-	if (!st || !streams_has_room(c->target) ||
+	if (!st || !streams_has_room(c, answers) ||
 	    bpf_map_update_elem(&http2_streams, &key, st, BPF_NOEXIST))
 		return 0;
 	streams_count(c->target, 1);
@@ -123,10 +140,11 @@ _Static_assert(__builtin_offsetof(struct http2_stream, opened_ns) ==
 
 /* --- what comes out -------------------------------------------------------------------------- */
 
-/* Puts the text of HASH at WORDS and its length into *LEN; 0: it is not known. No hash: no text. */
-static __always_inline int streams_text(__u64 hash, __u64 *words, __u8 *len)
+/* Puts the text of HASH, as TEXTS has it, at WORDS and its length into *LEN; 0: it is not known. No
+ * hash: no text. */
+static __always_inline int streams_text(void *texts, __u64 hash, __u64 *words, __u8 *len)
 {
-	struct hpack_text *text = hash ? bpf_map_lookup_elem(&http2_texts, &hash) : 0;
+	struct hpack_text *text = hash ? bpf_map_lookup_elem(texts, &hash) : 0;
 
 	*len = 0;
 	if (!text)
@@ -140,6 +158,7 @@ static __always_inline int streams_text(__u64 hash, __u64 *words, __u8 *len)
  * does not know it yet. What has none is not reported. */
 bytes_function int streams_name(struct side *s)
 {
+	void *texts = streams_texts(s->out);
 	struct message *m = &s->message;
 	__u64 key = emit_endpoint_key(m, emit_endpoint_of(m));
 
@@ -147,8 +166,8 @@ bytes_function int streams_name(struct side *s)
 		return 0;
 	if ((m->head.flags & RECORD_NAMELESS) ||
 	    (!bpf_map_lookup_elem(&endpoints, &key) &&
-	     (!streams_text(m->head.host_hash, m->host, &m->head.host_len) ||
-	      !streams_text(m->head.path_hash, m->path, &m->head.path_len))))
+	     (!streams_text(texts, m->head.host_hash, m->host, &m->head.host_len) ||
+	      !streams_text(texts, m->head.path_hash, m->path, &m->head.path_len))))
 		s->announced = key;
 	return 0;
 }
@@ -220,6 +239,7 @@ static __always_inline void streams_begin_both(struct flow *f, struct streams *c
 	f->common.guessing = !whole;
 	f->sides[FLOW_IN].http1.phase = PHASE_HTTP2;
 	f->sides[FLOW_OUT].http1.phase = PHASE_HTTP2;
+	conn->sides[FLOW_OUT].hpack.text.own = 1; /* no answer has such texts */
 	if (whole) {
 		streams_begin(&conn->sides[FLOW_IN], role == RECORD_ROLE_SERVER);
 		streams_begin(&conn->sides[FLOW_OUT], role == RECORD_ROLE_CLIENT);

@@ -390,15 +390,45 @@ tls_walk_announce(struct http2_walk *w, const struct shared_tls_key *key, int ou
 		emit_opaque(&c, RECORD_OPAQUE_HTTP2, (__u8)said, 0, ns);
 }
 
-/* State for the followed connection KEY, of which nothing is known. */
-static __always_inline struct streams *tls_new_streams(struct shared_tls_key *key)
+/* May the target have one TLS connection in HTTP/2 more? Anybody can begin one that comes in: these
+ * get three quarters of its share, and what it begins itself as ROLE the rest too. */
+static __always_inline int tls_has_room_for_streams(__u32 target, __u8 role)
+{
+	__u64 *n = bpf_map_lookup_elem(&http2_tls_of, &target);
+	__u64 *gone = bpf_map_lookup_elem(&http2_tls_gone, &target);
+	__u64 share = http2_tls_share;
+
+	if (role != RECORD_ROLE_CLIENT)
+		share -= share / 4;
+	return n && gone && (__s64)(*n - *gone) < (__s64)share;
+}
+
+static __always_inline void tls_count_streams(__u32 target, __s64 n)
+{
+	__u64 *count = bpf_map_lookup_elem(&http2_tls_of, &target);
+
+	if (count)
+		__sync_fetch_and_add(count, n);
+}
+
+/* State for the connection KEY, of which nothing is known, and which is to be followed. */
+static __always_inline struct streams *tls_new_streams(struct shared_tls_key *key, __u32 target,
+						       __u8 role)
 {
 	__u32 zero = 0;
 	struct streams *blank = bpf_map_lookup_elem(&streams_blank, &zero);
 
-	if (!blank || bpf_map_update_elem(&http2_tls_conns, key, blank, BPF_ANY))
+	if (!blank || !tls_has_room_for_streams(target, role) ||
+	    bpf_map_update_elem(&http2_tls_conns, key, blank, BPF_NOEXIST))
 		return 0;
+	tls_count_streams(target, 1);
 	return bpf_map_lookup_elem(&http2_tls_conns, key);
+}
+
+static __always_inline void tls_drop_streams(struct shared_tls_key *key, __u32 target)
+{
+	if (!bpf_map_delete_elem(&http2_tls_conns, key))
+		tls_count_streams(target, -1);
 }
 
 /*
@@ -416,11 +446,16 @@ bytes_function struct tls_flow *tls_join(struct shared_tls_key *key, __u8 target
 	c.target = target;
 	c.generation = (__u32)(bpf_ktime_get_ns() >> 10);
 	blank = bpf_map_lookup_elem(&tls_blank, &zero);
-	if (!blank || !(http2_follows & SHARED_HTTP2_TLS) || !tls_has_room(target, TAP_ROOM_HTTP2))
+	if (!blank || !(http2_follows & SHARED_HTTP2_TLS) ||
+	    !tls_has_room(target, role == RECORD_ROLE_CLIENT ? TAP_ROOM : TAP_ROOM_HTTP2))
 		return 0;
-	conn = tls_new_streams(key);
-	if (!conn || bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST))
+	conn = tls_new_streams(key, target, role);
+	if (!conn)
 		return 0;
+	if (bpf_map_update_elem(&tls_flows, key, blank, BPF_NOEXIST)) {
+		tls_drop_streams(key, target);
+		return 0;
+	}
 	tls_count(target, 1);
 	f = bpf_map_lookup_elem(&tls_flows, key);
 	if (!f)
@@ -548,6 +583,28 @@ static __always_inline int tls_piece(const struct source *src, struct tls_flow *
 	return follow_synchronised(src, &f->flow.common, s);
 }
 
+/* As tap_let_go: a connection on which no POST has been seen is let go once nothing is under way,
+ * or once it cannot be read any more. A part of a message has passed in direction OUT. */
+bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, int out)
+{
+	__u8 asking = bytes_forget(f->flow.sides[!out].http1.phase);
+	__u8 answering = bytes_forget(f->flow.sides[out & 1].http1.phase);
+	__u32 target = f->flow.common.target;
+	int idle = asking == PHASE_START && answering == PHASE_START &&
+		   f->flow.common.requests == f->flow.common.answers;
+
+	if ((f->flow.common.role == RECORD_ROLE_CLIENT) == out)
+		return 0;
+	if (!idle && !f->flow.common.tunnel && asking != PHASE_LOST && answering != PHASE_LOST &&
+	    answering != PHASE_UNTIL_CLOSE)
+		return 0;
+	if (!idle)
+		tls_miss(key);
+	if (!bpf_map_delete_elem(&tls_flows, key))
+		tls_count(target, -1);
+	return 0;
+}
+
 static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
@@ -589,31 +646,11 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 		if (bytes_forget(f->flow.sides[out].http1.phase) == PHASE_HTTP2)
 			bpf_tail_call(ctx, &http2_tls_step, 0);
 		bpf_tail_call(ctx, &step_tls, 0);
+	} else if (f && bytes_forget(f->flow.common.plain)) {
+		tls_let_go(&key, f, out);
 	}
 drop:
 	tls_drop(&frame, call);
-	return 0;
-}
-
-/* As tap_let_go: a connection on which no POST has been seen is let go once nothing is under way,
- * or once it cannot be read any more. A part of a message has passed in direction OUT. */
-bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, int out)
-{
-	__u8 asking = bytes_forget(f->flow.sides[!out].http1.phase);
-	__u8 answering = bytes_forget(f->flow.sides[out & 1].http1.phase);
-	__u32 target = f->flow.common.target;
-	int idle = asking == PHASE_START && answering == PHASE_START &&
-		   f->flow.common.requests == f->flow.common.answers;
-
-	if ((f->flow.common.role == RECORD_ROLE_CLIENT) == out)
-		return 0;
-	if (!idle && !f->flow.common.tunnel && asking != PHASE_LOST && answering != PHASE_LOST &&
-	    answering != PHASE_UNTIL_CLOSE)
-		return 0;
-	if (!idle)
-		tls_miss(key);
-	if (!bpf_map_delete_elem(&tls_flows, key))
-		tls_count(target, -1);
 	return 0;
 }
 
@@ -682,13 +719,8 @@ bytes_global int tls_streams_step(struct bpf_user_pt_regs_t *ctx)
 	s = &f->flow.sides[out];
 	src.now_ns = s->cursor.now_ns;
 	conn = bpf_map_lookup_elem(&http2_tls_conns, &key);
-	if (!conn) { /* forgotten */
-		tls_new_streams(&key);
-		f->flow.common.guessing = 1;
-		if (!bytes_forget(f->flow.common.plain))
-			emit_gap(&f->flow.common, RECORD_GAP_FULL, (__u8)out, 0, src.now_ns);
+	if (!conn) /* the probe half has just removed both */
 		return 0;
-	}
 	if (!streams_begins(&src, &f->flow.common, s, conn))
 		return 0;
 	return streams_follow(&src, &f->flow.common, s, conn);
@@ -779,7 +811,7 @@ static __always_inline void tls_end_streams(struct shared_tls_key *key, struct t
 	last = conn->sides[FLOW_IN].last | conn->sides[FLOW_OUT].last; /* one of them asks */
 	if (last)
 		streams_forget(&f->flow.common, last);
-	bpf_map_delete_elem(&http2_tls_conns, key);
+	tls_drop_streams(key, f->flow.common.target);
 }
 
 static __always_inline int tls_end(struct pt_regs *ctx)

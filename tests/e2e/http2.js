@@ -3,14 +3,17 @@
 // The two ends of connections in HTTP/2, of Node.js.
 //
 //   node http2.js serve PORT [TLS]      answers ILP packets with a Fulfill, and anything else with JSON
-//   node http2.js forward PORT URL      forwards ILP packets to URL in HTTP/1.1, with the token of the bed's alice
+//   node http2.js forward PORT URL [TLS] forwards ILP packets to URL in HTTP/1.1, with the token of the bed's alice
 //   node http2.js send URL FILE [TLS]   POSTs FILE over one connection, every 50 ms, one line for each answer
-//   node http2.js burst URL FILE N [TLS] POSTs FILE so often over one connection, a hundred streams at a time, of
-//                                       two tokens in turns; prints how many were answered with a Fulfill
+//   node http2.js burst URL FILE N [TLS] POSTs FILE so often over one connection, each time with another condition, a
+//                                       hundred streams at a time, of two tokens in turns; prints how many were
+//                                       answered with a Fulfill. After the first hundred it waits for the file $GO, if
+//                                       that is set
 //   node http2.js export URL [TLS]      exports a metric by OpenTelemetry's own exporter, every 200 ms
 //
 // TLS is a folder with ca.pem, server.pem and server.key.
-const { readFileSync } = require('fs')
+const { createHash, randomFillSync } = require('crypto')
+const { existsSync, readFileSync } = require('fs')
 const http2 = require('http2')
 
 // The fulfillment of a Prepare of prepare_file is what its data begin with.
@@ -41,10 +44,10 @@ function serve (port, tls, reply = fulfill) {
   server.listen(Number(port), '127.0.0.1', () => console.log('ready'))
 }
 
-function forward (port, url) {
+function forward (port, url, tls) {
   const { post } = require('axios')
   const headers = { 'content-type': 'application/octet-stream', authorization: 'Bearer secret-of-alice' }
-  serve(port, null, async packet => (await post(url, packet, { headers, responseType: 'arraybuffer' })).data)
+  serve(port, tls, async packet => (await post(url, packet, { headers, responseType: 'arraybuffer' })).data)
 }
 
 function send (url, file, tls) {
@@ -57,6 +60,15 @@ function send (url, file, tls) {
   }, 50)
 }
 
+// The same Prepare with a fulfillment, and so a condition, of its own.
+function another (packet) {
+  const { deserializeIlpPrepare, serializeIlpPrepare } = require('ilp-packet')
+  const prepare = deserializeIlpPrepare(packet)
+  randomFillSync(prepare.data, 0, 32)
+  prepare.executionCondition = createHash('sha256').update(prepare.data.subarray(0, 32)).digest()
+  return serializeIlpPrepare(prepare)
+}
+
 function burst (url, file, n, tls) {
   const session = http2.connect(url, tls ? { ca: readFileSync(`${tls}/ca.pem`) } : {})
   const body = readFileSync(file)
@@ -65,6 +77,10 @@ function burst (url, file, n, tls) {
   let ended = 0
   const next = () => {
     if (sent === Number(n)) return
+    if (sent >= 100 && process.env.GO && !existsSync(process.env.GO)) {
+      setTimeout(next, 50)
+      return
+    }
     const stream = session.request({
       ':method': 'POST',
       ':path': '/ilp',
@@ -76,7 +92,7 @@ function burst (url, file, n, tls) {
       if (++ended === Number(n)) session.close(() => console.log('fulfilled', fulfilled))
       next()
     })
-    stream.end(body)
+    stream.end(another(body))
   }
   session.on('connect', () => { for (let i = 0; i < 100; i++) next() })
 }

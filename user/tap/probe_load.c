@@ -99,9 +99,12 @@ void probe_explain_load(int err, char *why, size_t why_len)
 		 fix);
 }
 
-/* Streams in HTTP/2 of all targets, and at least so many of each. */
-#define STREAMS      4096
+/* Streams in HTTP/2 of all targets, and at least so many of each. A ninth of them is for answers to
+ * requests that found no room: see tap_streams.h. */
+#define STREAMS      8192
 #define STREAMS_EACH 64
+/* TLS connections in HTTP/2 of all targets. */
+#define HTTP2_TLS 256
 
 static uint32_t streams_max(size_t targets)
 {
@@ -127,7 +130,8 @@ static int make_maps(struct probe *p, const struct siphash_key *hashes,
 	p->skel->rodata->tls_share = p->tls_connections / targets;
 	p->skel->rodata->tls_reserve = reserve / targets;
 	hpack_huffman_fill((uint32_t *)p->skel->rodata->hpack_table);
-	p->skel->rodata->streams_share = streams_max(targets) / targets;
+	p->skel->rodata->streams_share = streams_max(targets) / targets * 8 / 9;
+	p->skel->rodata->http2_tls_share = (HTTP2_TLS + targets - 1) / targets;
 	if (p->plan.tls)
 		choose_uprobes(p);
 	bpf_object__for_each_program(program, p->skel->obj)
@@ -138,6 +142,8 @@ static int make_maps(struct probe *p, const struct siphash_key *hashes,
 					       (uint32_t)(p->tls_connections + reserve));
 	if (!err)
 		err = bpf_map__set_max_entries(p->skel->maps.http2_streams, streams_max(targets));
+	if (!err)
+		err = bpf_map__set_max_entries(p->skel->maps.http2_tls_conns, HTTP2_TLS);
 	return err ? err : telltale_bpf__load(p->skel);
 }
 

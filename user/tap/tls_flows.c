@@ -14,7 +14,7 @@
 #include "base/clock.h"
 
 struct tls_flows {
-	int flows, processes, forgotten; /* the maps */
+	int flows, processes, forgotten, streams, streams_gone; /* the maps */
 	size_t max;
 	struct shared_tls_flow *value; /* room for one, which goes on after this */
 	/* As many as the table has: of more at once, what is open runs out of time. */
@@ -31,6 +31,8 @@ struct tls_flows *tls_flows_new(const struct telltale_bpf *skel)
 	t->flows = bpf_map__fd(skel->maps.tls_flows);
 	t->processes = bpf_map__fd(skel->maps.processes);
 	t->forgotten = bpf_map__fd(skel->maps.tls_forgotten);
+	t->streams = bpf_map__fd(skel->maps.http2_tls_conns);
+	t->streams_gone = bpf_map__fd(skel->maps.http2_tls_gone);
 	t->max = bpf_map__max_entries(skel->maps.tls_flows);
 	t->value = malloc(bpf_map__value_size(skel->maps.tls_flows));
 	t->ends = calloc(t->max, sizeof(*t->ends));
@@ -67,15 +69,15 @@ static void closed(struct tls_flows *t, const struct shared_tls_flow *flow)
 }
 
 /* The programs count what they add and remove; what was removed here is counted apart. */
-static void tell_forgotten(const struct tls_flows *t, const uint64_t *gone)
+static void tell_gone(int map, const uint64_t *gone)
 {
 	for (uint32_t target = 0; target < SHARED_TARGETS_MAX; target++) {
 		uint64_t n = 0;
 
-		if (!gone[target] || bpf_map_lookup_elem(t->forgotten, &target, &n))
+		if (!gone[target] || bpf_map_lookup_elem(map, &target, &n))
 			continue;
 		n += gone[target];
-		bpf_map_update_elem(t->forgotten, &target, &n, BPF_ANY);
+		bpf_map_update_elem(map, &target, &n, BPF_ANY);
 	}
 }
 
@@ -83,7 +85,7 @@ static void tell_forgotten(const struct tls_flows *t, const uint64_t *gone)
  * let go may have left one behind. */
 void tls_flows_forget(struct tls_flows *t, pid_t ended)
 {
-	uint64_t gone[SHARED_TARGETS_MAX] = {0};
+	uint64_t gone[SHARED_TARGETS_MAX] = {0}, streams_gone[SHARED_TARGETS_MAX] = {0};
 	struct shared_tls_key key, next;
 	bool more = !bpf_map_get_next_key(t->flows, NULL, &next);
 
@@ -95,14 +97,19 @@ void tls_flows_forget(struct tls_flows *t, pid_t ended)
 		pid = (uint32_t)key.pid;
 		more = !bpf_map_get_next_key(t->flows, &key, &next);
 		if (!bpf_map_lookup_elem(t->processes, &pid, &target) ||
-		    bpf_map_lookup_elem(t->flows, &key, t->value) ||
-		    bpf_map_delete_elem(t->flows, &key))
+		    bpf_map_lookup_elem(t->flows, &key, t->value))
+			continue;
+		/* First: what is in the other table alone is nobody's. */
+		streams_gone[t->value->target % SHARED_TARGETS_MAX] +=
+			!bpf_map_delete_elem(t->streams, &key);
+		if (bpf_map_delete_elem(t->flows, &key))
 			continue;
 		gone[t->value->target % SHARED_TARGETS_MAX]++;
 		if (ended && pid == (uint32_t)ended)
 			closed(t, t->value);
 	}
-	tell_forgotten(t, gone);
+	tell_gone(t->forgotten, gone);
+	tell_gone(t->streams_gone, streams_gone);
 }
 
 size_t tls_flows_take(struct tls_flows *t, struct record_flow_close *out, size_t max)

@@ -499,6 +499,20 @@ static void a_reply_alone_says_who_answers_and_a_prepare_says_it_better(void **s
 	assert_int_equal(says(&w, FLOW_IN, 2), RECORD_OPAQUE_OURS | RECORD_OPAQUE_AGAIN);
 }
 
+static void a_prepare_that_a_server_sends_back_does_not_make_it_the_client(void **state)
+{
+	struct http2_walk w = {0};
+
+	(void)state;
+	feed_prepare(&w, FLOW_IN);
+	fresh();
+	http2_put_frame(&bytes, HTTP2_HEADERS, 4, 1, "\x88", 1);
+	http2_put_frame(&bytes, HTTP2_DATA, END, 1, packet, packet_len);
+	http2_feed(&w, FLOW_OUT, bytes.at, bytes.len);
+	assert_int_equal(w.carries & HTTP2_PREPARE, HTTP2_PREPARE);
+	assert_int_equal(w.role, RECORD_ROLE_SERVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +539,7 @@ int main(void)
 		cmocka_unit_test(what_comes_in_is_announced_when_we_answer_and_again_while_it_does),
 		cmocka_unit_test(a_stranger_whom_we_do_not_answer_in_http2_is_not_announced),
 		cmocka_unit_test(a_reply_alone_says_who_answers_and_a_prepare_says_it_better),
+		cmocka_unit_test(a_prepare_that_a_server_sends_back_does_not_make_it_the_client),
 	};
 
 	return cmocka_run_group_tests_name("http2_frames", tests, NULL, NULL);

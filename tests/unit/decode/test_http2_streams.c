@@ -474,6 +474,99 @@ static void a_full_table_is_a_gap_of_the_stream(void **state)
 	assert_int_equal(bed.d.gaps[RECORD_GAP_FULL], 1);
 }
 
+/* This end is the server, and has room for ROOM streams and RESERVE answers: one request comes, and
+ * is answered with a Fulfill whose head is HEAD. */
+static void answer_without_room(size_t room, size_t reserve, const char *head)
+{
+	uint8_t fulfill[200];
+
+	fresh();
+	put_request(1, true);
+	http2_put_frame(&answered, HTTP2_HEADERS, HEADED, 1, head, strlen(head));
+	http2_put_frame(&answered, HTTP2_DATA, END, 1, fulfill, http2_make_fulfill(fulfill, 0));
+	streams_bed_init(&bed, RECORD_ROLE_SERVER, 0xff);
+	bed.room = room;
+	bed.reserve = reserve;
+	streams_bed_feed(&bed, FLOW_IN, asked.at, asked.len);
+	streams_bed_feed(&bed, FLOW_OUT, answered.at, answered.len);
+	assert_int_equal(bed.open, 0);
+}
+
+#define OF_TYPE(size, type) "\x88\x5f" size type
+#define ANSWER_ILP          OF_TYPE("\x18", "application/octet-stream")
+#define ANSWER_TEXT         OF_TYPE("\x0a", "text/plain")
+
+static void the_answer_to_a_request_without_room_says_that_it_was_ilp(void **state)
+{
+	(void)state;
+	answer_without_room(0, 1, ANSWER_ILP);
+	assert_int_equal(bed.d.len, 1);
+	assert_message(0, 1, RECORD_KIND_FULFILL);
+	assert_int_equal(bed.d.gaps[RECORD_GAP_FULL], 1);
+	assert_int_equal(bed.d.flow.common.spoken, 1);
+}
+
+static void an_answer_that_is_no_ilp_takes_no_room_of_others(void **state)
+{
+	(void)state;
+	answer_without_room(0, 0, ANSWER_TEXT);
+	assert_int_equal(bed.d.len, 0);
+	assert_int_equal(bed.d.gaps[RECORD_GAP_FULL], 1);
+	assert_int_equal(bed.d.flow.common.spoken, 0);
+}
+
+static void an_answer_that_finds_no_room_either_is_taken_for_ilp(void **state)
+{
+	(void)state;
+	answer_without_room(0, 0, ANSWER_ILP);
+	assert_int_equal(bed.d.gaps[RECORD_GAP_FULL], 2);
+	assert_int_equal(bed.d.flow.common.spoken, 1);
+	assert_int_equal(bed.d.flow.common.guessing, 1);
+}
+
+/* What the target answered had come in, whatever was read of it. */
+static void an_ilp_answer_before_its_request_is_a_request_that_was_missed(void **state)
+{
+	(void)state;
+	fresh();
+	put_head(1, true, HEADED);
+	http2_put_frame(&asked, HTTP2_DATA, 0, 1, packet, packet_len);
+	put_fulfill(1);
+	streams_bed_init(&bed, RECORD_ROLE_SERVER, 0xff);
+	streams_bed_feed(&bed, FLOW_IN, asked.at, asked.len);
+	streams_bed_feed(&bed, FLOW_OUT, answered.at, answered.len);
+	assert_int_equal(bed.d.len, 0);
+	assert_int_equal(bed.d.gaps[RECORD_GAP_HTTP], 1);
+	assert_int_equal(bed.d.flow.common.spoken, 1);
+	assert_int_equal(bed.d.flow.common.guessing, 1);
+}
+
+/* Node.js and Go take the first of two, others may take the last. */
+static void a_second_type_or_token_hides_nothing(void **state)
+{
+	static const char first[] = "\x83\x86\x44\x04/ilp\x41\x01h\x5f\x0atext/plain\x57\x0c"
+				    "Bearer alice\x57\x0a"
+				    "Bearer bob\x5f\x18"
+				    "application/octet-stream";
+	static const char last[] = "\x83\x86\x44\x04/ilp\x41\x01h\x57\x0c"
+				   "Bearer alice\x5f\x18"
+				   "application/octet-stream\x57\x0a"
+				   "Bearer bob\x5f\x0atext/plain";
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *head = i ? last : first;
+
+		fresh();
+		http2_put_frame(&asked, HTTP2_HEADERS, HEADED, 1, head, strlen(head));
+		http2_put_frame(&asked, HTTP2_DATA, END, 1, packet, packet_len);
+		converse_by(1000);
+		assert_int_equal(bed.d.len, 1);
+		assert_message(0, 1, RECORD_KIND_PREPARE);
+		assert_alice(0);
+	}
+}
+
 static void what_is_no_http2_is_lost(void **state)
 {
 	(void)state;
@@ -508,6 +601,11 @@ int main(void)
 		cmocka_unit_test(a_hole_in_a_large_body_costs_nothing),
 		cmocka_unit_test(a_hole_in_a_body_that_reaches_its_end_is_a_gap),
 		cmocka_unit_test(a_full_table_is_a_gap_of_the_stream),
+		cmocka_unit_test(the_answer_to_a_request_without_room_says_that_it_was_ilp),
+		cmocka_unit_test(an_answer_that_is_no_ilp_takes_no_room_of_others),
+		cmocka_unit_test(an_answer_that_finds_no_room_either_is_taken_for_ilp),
+		cmocka_unit_test(an_ilp_answer_before_its_request_is_a_request_that_was_missed),
+		cmocka_unit_test(a_second_type_or_token_hides_nothing),
 		cmocka_unit_test(what_is_no_http2_is_lost),
 	};
 

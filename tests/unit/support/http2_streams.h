@@ -20,7 +20,7 @@ struct http2_stream;
 static __u32 hpack_huffman(__u32 at);
 static void hpack_keep(__u64 hash, const struct hpack_text *text);
 static struct http2_stream *streams_find(const struct flow_common *c, __u32 id);
-static struct http2_stream *streams_open(const struct flow_common *c, __u32 id);
+static struct http2_stream *streams_open(const struct flow_common *c, __u32 id, int answers);
 static void streams_close(const struct flow_common *c, __u32 id);
 static int streams_keep(const struct flow_common *c, struct side *s, __u32 id, __u32 len);
 static int streams_take(const struct flow_common *c, struct side *s, __u32 id, __u32 len);
@@ -50,9 +50,11 @@ struct streams_bed {
 	size_t texts_len;
 	__u32 resets[DECODE_MESSAGES_MAX]; /* streams that were given up */
 	size_t resets_len;
-	size_t room;   /* for streams; at most STREAMS_BED_MAX */
-	size_t open;   /* streams in the table */
-	unsigned lost; /* how often a direction was lost */
+	size_t room;    /* for streams */
+	size_t reserve; /* and for so many more that begin with an answer; together at most
+			 * STREAMS_BED_MAX */
+	size_t open;    /* streams in the table */
+	unsigned lost;  /* how often a direction was lost */
 };
 
 /* The hooks of the decoder have no other way to it. */
@@ -94,12 +96,12 @@ static inline struct http2_stream *streams_find(const struct flow_common *c, __u
 	return NULL;
 }
 
-static inline struct http2_stream *streams_open(const struct flow_common *c, __u32 id)
+static inline struct http2_stream *streams_open(const struct flow_common *c, __u32 id, int answers)
 {
 	struct streams_bed *b = streams_bed_current;
 
 	decode_must(id && !streams_find(c, id));
-	if (b->open >= b->room)
+	if (b->open >= b->room + (answers ? b->reserve : 0))
 		return NULL;
 	for (size_t i = 0; i < STREAMS_BED_MAX; i++) {
 		if (b->streams[i].id)
