@@ -108,7 +108,7 @@ struct streams_message {
 	__u8 begun;   /* its head is complete */
 	__u8 ended;   /* the message is complete */
 	__u8 muted;   /* it cannot be read, and a gap has said so */
-	__u8 untyped; /* its type is not known: it matters if it is ILP */
+	__u8 untyped; /* its type does not say ILP: it matters if it is */
 	__u8 pad;
 };
 

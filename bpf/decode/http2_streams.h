@@ -9,9 +9,9 @@
  * streams_side.gap when one message could not be read. A step is about one frame at most, so it has
  * one of each at most.
  *
- * A request matters when it is a POST announced as ILP, as over HTTP/1.1; where its type stands in
- * a table that is not known, when its body is an ILP packet. Of other streams nothing is
- * remembered. The requests that matter are kept in a table until their answer has ended.
+ * A request matters when it is a POST announced as ILP, or one whose body is an ILP packet, as over
+ * HTTP/1.1. Of other streams nothing is remembered once their bodies have begun. The requests that
+ * matter are kept in a table until their answer has ended.
  *
  * The front of a body is gathered in s->http1.window, one frame at a time. Where a frame ends
  * before the packet's head does, the front is kept aside for its stream.
@@ -159,6 +159,7 @@ bytes_function int streams_finish(struct flow_common *c, struct side *s, struct 
 	if (m->head.request) {
 		c->proven |= ilp;
 		c->requests += ilp;
+		c->plain &= !ilp;
 		answered = st->parts[STREAMS_RESPONSE].ended;
 		if (answered && ilp && !m->muted)
 			h->reset = id;
@@ -191,7 +192,7 @@ static __always_inline void streams_request_head(struct streams_side *h, struct 
 	m->head.flags = RECORD_REQUEST;
 	if (p->cut)
 		m->head.flags |= RECORD_LONG;
-	m->untyped = !(p->seen & 1 << HPACK_TYPE);
+	m->untyped = !p->values[HPACK_TYPE];
 	m->head.request_id = p->values[HPACK_REQUEST_ID];
 	if (!host)
 		host = p->values[HPACK_HOST];
@@ -205,13 +206,14 @@ static __always_inline void streams_request_head(struct streams_side *h, struct 
 	m->head.token = p->values[HPACK_TOKEN];
 }
 
-/* May the request whose head is complete carry ILP? What is unresolved may be anything. */
+/* May the request whose head is complete carry ILP? What is unresolved may be anything. A body that
+ * is encoded can be looked at no further, so its type decides. */
 static __always_inline int streams_may_matter(const struct hpack *p)
 {
 	int post = p->seen & 1 << HPACK_METHOD ? (int)p->values[HPACK_METHOD] : p->unresolved;
 	int typed = p->seen & 1 << HPACK_TYPE ? (int)p->values[HPACK_TYPE] : p->unresolved;
 
-	return post && typed;
+	return post && (typed || !p->values[HPACK_ENCODING]);
 }
 
 bytes_function int streams_request(struct flow_common *c, struct side *s, struct streams_side *h)
@@ -228,7 +230,7 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 	}
 	if (h->block_ends || !streams_may_matter(&h->hpack))
 		return 0;
-	if (h->hpack.seen & 1 << HPACK_TYPE)
+	if (h->hpack.values[HPACK_TYPE])
 		c->plain = 0;
 	h->last = id;
 	st = streams_open(c, id, 0);
@@ -236,7 +238,8 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 		/* Its answer says whether it was ILP: from now on all answers are looked at. */
 		c->guessing = 1;
 		h->first = STREAMS_ALL_UNSEEN;
-		streams_gap(s, h, id, RECORD_GAP_FULL);
+		if (!bytes_forget(c->plain))
+			streams_gap(s, h, id, RECORD_GAP_FULL);
 		return 0;
 	}
 	st->opened_ns = h->began_ns;
@@ -636,6 +639,11 @@ bytes_function int streams_gathered(struct flow_common *c, struct side *s, struc
 	m = &st->parts[part & 1];
 	if (streams_is_wanted(m))
 		streams_judge(c, s, h, m);
+	/* What is not announced as ILP, and is none, matters no more. */
+	if (m->head.request && m->untyped && bytes_forget(m->verdict) == ILP_BAD) {
+		streams_close(c, h->stream);
+		return 0;
+	}
 	if (bytes_forget(h->complete) && m->begun && !m->ended)
 		streams_finish(c, s, h, st, part);
 	return 0;

@@ -145,7 +145,8 @@ static void inflate_block(int end, struct seen *m)
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-static void read_packet(const struct seen *m, struct ilp *ilp, int *verdict)
+/* The verdict on the body of M as far as it is there, WHOLE or not: enum ilp_verdict. */
+static int read_front(const struct seen *m, bool whole, struct ilp *ilp)
 {
 	static uint8_t window[ILP_HEAD_MAX + ILP_SLACK];
 	size_t len = m->len < ILP_HEAD_MAX ? m->len : ILP_HEAD_MAX;
@@ -153,7 +154,13 @@ static void read_packet(const struct seen *m, struct ilp *ilp, int *verdict)
 	memset(window, 0, sizeof(window));
 	memcpy(window, m->body, len);
 	memset(ilp, 0, sizeof(*ilp));
-	*verdict = ilp_parse(window, (__u32)len, m->len <= ILP_HEAD_MAX, &decode_session_key, ilp);
+	return ilp_parse(window, (__u32)len, whole && m->len <= ILP_HEAD_MAX, &decode_session_key,
+			 ilp);
+}
+
+static void read_packet(const struct seen *m, struct ilp *ilp, int *verdict)
+{
+	*verdict = read_front(m, true, ilp);
 }
 
 static void add_packet(struct decoded *d, const struct ilp *ilp)
@@ -208,8 +215,9 @@ static void report(const struct exchange *st, const struct seen *m, int end)
 	} else {
 		d->kind = !end || (m->status == 200 && m->len) ? RECORD_KIND_BAD : RECORD_KIND_NONE;
 	}
-	/* What is not announced as ILP for certain need not be reported. */
-	reference.messages_len += !session.large || d->kind >= RECORD_KIND_PREPARE;
+	/* What is not announced as ILP for certain need not be reported, nor what is not at all. */
+	reference.messages_len +=
+		(!session.large && (end || m->ilp)) || d->kind >= RECORD_KIND_PREPARE;
 }
 
 static bool holds_packet(const struct seen *m)
@@ -272,7 +280,7 @@ static void end_block(int end, uint32_t id)
 	m.begun = true;
 	if (!end && !st->request.begun) {
 		st->request = m;
-		st->open = m.post && m.ilp && !ends;
+		st->open = m.post && (m.ilp || !m.encoded) && !ends;
 		st->request.muted = m.encoded;
 		reference.encoded += st->open && m.encoded;
 	} else if (end && st->open && !st->response.begun && m.status / 100 != 1) {
@@ -291,6 +299,7 @@ static void read_data(int end, uint32_t id, uint8_t flags, const uint8_t *at, si
 	struct exchange *st = stream_of(id);
 	struct seen *m = end ? &st->response : &st->request;
 	size_t pad = flags & NGHTTP2_FLAG_PADDED ? 1 + (size_t)at[0] : 0;
+	struct ilp ilp;
 
 	at += pad ? 1 : 0;
 	len -= pad;
@@ -299,6 +308,9 @@ static void read_data(int end, uint32_t id, uint8_t flags, const uint8_t *at, si
 		memcpy(m->body + m->len, at, len);
 		m->len += len;
 	}
+	/* A request that is not announced as ILP, and is none, has no answer that matters. */
+	if (!end && !m->ilp && read_front(m, false, &ilp) == ILP_BAD)
+		st->open = false;
 	if (flags & NGHTTP2_FLAG_END_STREAM)
 		end_message(st, end);
 }
