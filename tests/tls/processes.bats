@@ -125,7 +125,9 @@ workers_begun() {
 
 @test "a process under a seccomp filter comes to no harm: it is read, or left alone and announced" {
   watch
-  run "$TELLTALE" check --config "$BED/tt.yaml"
+  # Beside a telltale that runs, check does not try the kernel again.
+  sed "s|^run_dir: .*|run_dir: $BED|" "$BED/tt.yaml" >"$BED/elsewhere.yaml"
+  run "$TELLTALE" check --config "$BED/elsewhere.yaml"
   verdict=$(grep -E '^[A-Za-z]+ +seccomp' <<<"$output")
   echo "$verdict"
   talker_start 3 filtered "$(connector_port bob)" 3 10
