@@ -37,6 +37,9 @@ server_port() {
   cat "$BED/$1.port" 2>/dev/null || echo 0
 }
 
+# What the connector's Node.js is started with.
+NODE_FLAGS=()
+
 # The connector, both its neighbours in one process, and the wire to the one that is its peer.
 hop_start() {
   local peer wire
@@ -50,7 +53,7 @@ hop_start() {
   bed_spawn drive "${NODE:-node}" "$ROOT/tests/profile/drive.js" "$BED/drive.json"
   bed_wait 60 'the neighbours' test -e "$BED/drive.ready"
   bed_spawn wire "$ROOT/tests/profile/wire.py" "$wire" "$peer" "$BED/journal"
-  bed_spawn hop "${NODE:-node}" "$ROOT/tests/profile/hop.js" "$BED/hop.json"
+  bed_spawn hop "${NODE:-node}" "${NODE_FLAGS[@]}" "$ROOT/tests/profile/hop.js" "$BED/hop.json"
   bed_wait 60 'the connector' test -e "$BED/hop.ready"
 }
 

