@@ -17,8 +17,9 @@
 #endif
 
 /* A function that is not inlined: when it returns, the verifier forgets the paths inside it. It
- * takes at most five arguments. */
-#define bytes_function static __attribute__((noinline))
+ * takes at most five arguments. As with inline functions, not all who include it have a use for it.
+ */
+#define bytes_function static __attribute__((noinline, unused))
 
 /* The same, and the verifier walks it once for each program, whoever calls it with what. Its
  * arguments are the program's context and numbers: Linux 5.10 takes no others. */
