@@ -338,7 +338,7 @@ const CHECKS = {
     })
     await page.waitForSelector('#live[data-state=lost]')
     assert.match(await page.textContent('#lost'), /no new figures/)
-    await page.unroute('**/status.json')
+    await page.unrouteAll({ behavior: 'wait' }) // not while one is being answered
     await page.waitForSelector('#live[data-state=live]')
     assert(await page.isHidden('#lost'))
   },
