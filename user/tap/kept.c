@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "bpf/telltale.skel.h"
+#include "tap/object.h"
 
 /* --- what tells one loading from another ------------------------------------------------------ */
 
@@ -43,7 +44,7 @@ uint64_t kept_hash(const void *bytes, size_t len)
 void kept_describe(struct kept_memory *m, const struct siphash_key *host)
 {
 	size_t len;
-	const void *elf = telltale_bpf__elf_bytes(&len);
+	const void *elf = object_bytes(&len);
 
 	m->build = kept_hash(elf, len);
 	m->host = hash_of(host, "host", 4);

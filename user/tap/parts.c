@@ -16,6 +16,7 @@
 #include "bpf/decode/siphash.h"
 #include "bpf/telltale.skel.h"
 #include "tap/kept.h"
+#include "tap/object.h"
 
 struct job {
 	enum part part;
@@ -33,7 +34,7 @@ struct job {
  */
 static struct telltale_bpf *open_without_btf(void)
 {
-	struct telltale_bpf *skel = telltale_bpf__open();
+	struct telltale_bpf *skel = object_open(NULL);
 	int fd = skel ? memfd_create("btf", MFD_CLOEXEC) : -1;
 	char path[32];
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = path);
@@ -48,14 +49,14 @@ static struct telltale_bpf *open_without_btf(void)
 		return skel;
 	}
 	telltale_bpf__destroy(skel);
-	skel = telltale_bpf__open_opts(&opts);
+	skel = object_open(&opts);
 	/* It is read when the object is loaded: the descriptor stays open. */
 	return skel;
 }
 
 struct telltale_bpf *parts_open(void)
 {
-	return load_has_btf() ? telltale_bpf__open() : open_without_btf();
+	return load_has_btf() ? object_open(NULL) : open_without_btf();
 }
 
 /* Of the programs for sockets every other is in one half: then both take about as long. */

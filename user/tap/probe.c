@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "bpf/shared.h"
 #include "tap/namespaces.h"
+#include "tap/object.h"
 #include "tap/streams.h"
 #include "target/follow.h"
 
@@ -54,7 +55,7 @@ static bool take_kept(struct probe *p, const struct kept_memory *wanted)
 
 	if (!p->kept.store)
 		return false;
-	p->skel = telltale_bpf__open();
+	p->skel = object_open(NULL);
 	if (!p->skel || !kept_take(&p->kept, p->skel, wanted, &m)) {
 		telltale_bpf__destroy(p->skel);
 		p->skel = NULL;
