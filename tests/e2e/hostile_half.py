@@ -18,12 +18,13 @@ import time
 ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../.."
 
 
-def version_of(name, header):
+def number_of(name, header):
     return int(re.search(rf"#define {name}\s+(\d+)", open(f"{ROOT}/{header}").read())[1])
 
 
-VERSION = version_of("WIRE_VERSION", "user/halves/wire.h")
-RECORD_VERSION = version_of("RECORD_VERSION", "bpf/record.h")
+VERSION = number_of("WIRE_VERSION", "user/halves/wire.h")
+RECORD_VERSION = number_of("RECORD_VERSION", "bpf/record.h")
+TARGETS_MAX = number_of("CONFIG_TARGETS_MAX", "user/config/target.h")
 HELLO, LEAVING, GONE, ASK, WELCOME = 1, 2, 3, 4, 5
 ANSWER, BYE = 9, 13
 PATIENCE_S = 180  # long enough for a busy machine
@@ -119,7 +120,7 @@ def garbage(path):
 
 def impossible(path):
     refused(path, hello())  # a second time
-    refused(path, ask(1, target=64))
+    refused(path, ask(1, target=TARGETS_MAX))
     refused(path, ask(1, target=2**32 - 1))
     refused(path, ask(1, role=3))
     refused(path, ask(1, family=7))
