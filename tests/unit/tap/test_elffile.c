@@ -216,7 +216,7 @@ static void a_search_goes_in_short_steps(void **state)
 	section(1)->sh_size = 1ull << 40;
 	section(2)->sh_size = 1ull << 40;
 	fd = file_of(sizeof(image));
-	assert_int_equal(ftruncate(fd, 1ll << 41), 0);
+	assert_int_equal(ftruncate(fd, 1LL << 41), 0);
 	assert_non_null(search);
 	assert_int_equal(elffile_open(&e, fd), 0);
 	elffile_search_begin(search, at);
