@@ -64,11 +64,6 @@ json_is_quiet() {
   telltale_stop tt
 }
 
-# exchanges LABELS: how many telltale has counted.
-exchanges() {
-  telltale_metric tt telltale_exchanges_total "$@"
-}
-
 # ilp_is_counted SCHEME ROLE [SIZE]: a hundred streams at a time; the packets have SIZE bytes more.
 ilp_is_counted() {
   local tls=${1#http} client=outside server=target
@@ -80,7 +75,7 @@ ilp_is_counted() {
   bed_spawn "$client/client" node "$HTTP2" burst "$url" "$BED/prepare" 1000 ${tls:+"$BED"}
   bed_wait 60 'all answers' grep -q '^fulfilled 1000$' "$BED/$client/client.log"
   bed_wait 20 'all exchanges to be counted' test_metric 1000 tt telltale_exchanges_total 'outcome="fulfilled"'
-  [ "$(exchanges)" = 1000 ]
+  [ "$(telltale_metric tt telltale_exchanges_total)" = 1000 ]
   [ "$(telltale_metric tt telltale_http2_nameless_total)" = 0 ]
   quiet
   telltale_stop tt
