@@ -5,7 +5,7 @@
 expected of them. WAY is blind for an end inside TLS that cannot be read: its connections must be announced.
 
 With ALIKE in the environment all packets are the same one, many at once: of those some are copies of others, which
-cannot be told from the journals, so that only their sum is compared.
+cannot be known from the journals, so that only their sum is compared.
 
 `nearly`: at most one exchange in a hundred is not counted, then telltale says that there was something, and it claims no
 more than there was.
