@@ -466,33 +466,21 @@ static void report(const struct rounds *r, enum conversation c, const char *name
 		     floor_figure);
 }
 
-static void report_first(const struct rounds *r)
+/* What an exchange of CASE takes, as a multiple of one over HTTP/1.1 on a connection that is open.
+ */
+static void report_multiple(const struct rounds *r, unsigned c, const char *name, const char *what,
+			    const char *figure)
 {
 	static double values[ROUNDS_MAX];
 	struct quartiles q;
 
 	for (unsigned i = 0; i < r->len; i++)
-		values[i] = r->samples[FIRST][i].own / r->samples[KNOWN][i].own;
+		values[i] = r->samples[c][i].own / r->samples[KNOWN][i].own;
 	q = quartiles(values, r->len);
-	printf("%-15s ns an exchange, both ends: %.0f on a connection of its own, %.0f on one that "
-	       "is open: median %.2f (quartiles %.2f, %.2f)\n",
-	       "first exchange", MEDIAN(r, FIRST, own), MEDIAN(r, KNOWN, own), q.median, q.low,
-	       q.high);
-	printf("FIGURE bpf_first %.2f\n", q.median);
-}
-
-static void report_http2(const struct rounds *r)
-{
-	static double values[ROUNDS_MAX];
-	struct quartiles q;
-
-	for (unsigned i = 0; i < r->len; i++)
-		values[i] = r->samples[HTTP2][i].own / r->samples[KNOWN][i].own;
-	q = quartiles(values, r->len);
-	printf("%-15s ns an exchange, both ends: %.0f in HTTP/2, %.0f in HTTP/1.1: median %.2f "
-	       "(quartiles %.2f, %.2f)\n",
-	       "HTTP/2", MEDIAN(r, HTTP2, own), MEDIAN(r, KNOWN, own), q.median, q.low, q.high);
-	printf("FIGURE bpf_http2 %.2f\n", q.median);
+	printf("%-15s ns an exchange, both ends: %.0f %s, %.0f in HTTP/1.1 on one that is open: "
+	       "median %.2f (quartiles %.2f, %.2f)\n",
+	       name, MEDIAN(r, c, own), what, MEDIAN(r, KNOWN, own), q.median, q.low, q.high);
+	printf("FIGURE %s %.2f\n", figure, q.median);
 }
 
 /* How many exchanges with ILP each side saw, and those of them in HTTP/2. */
@@ -573,8 +561,9 @@ static int run(struct bench *b, unsigned rounds, unsigned exchanges)
 		report(&r, NEW, "ILP, new heads", NULL, "bpf_new_floor");
 		report(&r, COLD, "ILP, cold", NULL, "bpf_cold_floor");
 		report(&r, OTHER, "other TCP", "bpf_other", "bpf_other_floor");
-		report_first(&r);
-		report_http2(&r);
+		report_multiple(&r, FIRST, "first exchange", "on a connection of its own",
+				"bpf_first");
+		report_multiple(&r, HTTP2, "HTTP/2", "in HTTP/2", "bpf_http2");
 	}
 	detach(b);
 	return status;

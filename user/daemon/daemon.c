@@ -216,14 +216,7 @@ static unsigned pace_of(struct daemon *d)
 
 static void set_pace(struct daemon *d)
 {
-	unsigned pace = pace_of(d);
-	const struct timeval interval = {.tv_usec = pace * 1000L};
-
-	if (pace == d->pace_ms)
-		return;
-	if (pace ? event_add(d->drain_event, &interval) : event_del(d->drain_event))
-		return;
-	d->pace_ms = pace;
+	pace_set(&d->drain, pace_of(d));
 }
 
 static void go_on(struct daemon *d)
@@ -388,8 +381,8 @@ static int add_events(struct daemon *d)
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_drain, REST_MS);
 	if (!err)
-		d->drain_event = d->events[d->events_len - 1];
-	d->pace_ms = REST_MS;
+		d->drain.event = d->events[d->events_len - 1];
+	d->drain.ms = REST_MS;
 	if (!err)
 		err = add_event(d, -1, EV_PERSIST, on_tick, TICK_MS);
 	if (!err)

@@ -14,6 +14,7 @@
 #include "daemon/daemon.h"
 #include "export/export.h"
 #include "base/instance.h"
+#include "base/pace.h"
 #include "base/turns.h"
 #include "daemon/health.h"
 #include "halves/view.h"
@@ -69,9 +70,8 @@ struct daemon {
 	struct reload *reload;
 	struct event *export_event; /* every config->export_interval_ms */
 	unsigned looks;             /* ticks that still bring the page new figures */
-	struct event *drain_event;
-	uint64_t messages; /* read when the ring was last looked into */
-	unsigned pace_ms;  /* how often it is; 0: never */
+	uint64_t messages;          /* read when the ring was last looked into */
+	struct pace drain;          /* one of events: how often the ring is looked into */
 	struct health *health;
 	struct quiet quiet;
 	struct cost cost;

@@ -21,6 +21,7 @@
 #include "base/hostkey.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/pace.h"
 #include "base/privilege.h"
 #include "base/sandbox.h"
 #include "base/tracekey.h"
@@ -68,11 +69,10 @@ struct keeper {
 	struct event_base *base;
 	struct event *events[10];
 	size_t events_len;
-	struct event *rounds; /* one of events */
-	unsigned pace_ms;     /* how often they are; 0: never */
-	unsigned active;      /* ticks that packets are still waited for */
-	bool missed;          /* as in the welcome */
-	bool in_terminal;     /* it was started in one */
+	struct pace rounds; /* one of events */
+	unsigned active;    /* ticks that packets are still waited for */
+	bool missed;        /* as in the welcome */
+	bool in_terminal;   /* it was started in one */
 	bool stopping;
 	bool withdrawn; /* the configuration has taken its consent back */
 	int err;        /* why it ends */
@@ -153,14 +153,7 @@ static unsigned pace_of(const struct keeper *k)
 
 static void set_pace(struct keeper *k)
 {
-	unsigned pace = pace_of(k);
-	const struct timeval interval = {.tv_usec = pace * 1000L};
-
-	if (pace == k->pace_ms)
-		return;
-	if (pace ? event_add(k->rounds, &interval) : event_del(k->rounds))
-		return;
-	k->pace_ms = pace;
+	pace_set(&k->rounds, pace_of(k));
 }
 
 static void daemon_leaving(void *context)
@@ -380,8 +373,8 @@ static int add_events(struct keeper *k)
 	if (!err)
 		err = add_event(k, -1, EV_PERSIST, on_round, REST_MS);
 	if (!err)
-		k->rounds = k->events[k->events_len - 1];
-	k->pace_ms = REST_MS;
+		k->rounds.event = k->events[k->events_len - 1];
+	k->rounds.ms = REST_MS;
 	return err;
 }
 
