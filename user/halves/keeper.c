@@ -48,6 +48,7 @@
 #define LEFT_MS      8000  /* for a daemon half that is leaving, before the next probe half comes */
 #define SETTLE_TICKS 15    /* until all processes have been looked at again */
 #define SWEEP_TICKS  30    /* between two sweeps of what the programs remember */
+#define WATCH_TICKS  60    /* until the threads of every process have been listed again */
 
 struct keeper {
 	const struct keeper_options *options;
@@ -187,11 +188,32 @@ static int watch_clock(void *context, pid_t pid, enum process_tls tls)
 	return 0;
 }
 
-/* What a watched thread starts is watched from its beginning; this is for all others. */
+/* What has come to a target may run already. */
 static void watch_clocks(struct keeper *k)
 {
 	for (unsigned i = 0; k->timing && i < k->watched.len; i++)
 		processes_each(k->processes, i, watch_clock, k->timing);
+}
+
+/* What a watched thread starts is watched from its beginning, and so is what begins a program. This
+ * is for all others: a process of which nothing is watched, at once; a thread that another one with
+ * the same place had put out, and what it has started since, when its process has its turn. */
+static int watch_clock_again(void *context, pid_t pid, enum process_tls tls)
+{
+	struct keeper *k = context;
+
+	(void)tls;
+	if ((unsigned)pid % WATCH_TICKS == k->ticks % WATCH_TICKS)
+		timing_watch(k->timing, pid);
+	else
+		timing_watch_unseen(k->timing, pid);
+	return 0;
+}
+
+static void watch_clocks_again(struct keeper *k)
+{
+	for (unsigned i = 0; k->timing && i < k->watched.len; i++)
+		processes_each(k->processes, i, watch_clock_again, k);
 }
 
 /* What has come to a target may have processes already. */
@@ -220,7 +242,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	turns_note(&k->turns);
 	processes_scan(k->processes);
-	watch_clocks(k);
+	watch_clocks_again(k);
 	if (++k->ticks == SETTLE_TICKS)
 		probe_settle(k->probe);
 	if (k->ticks % SWEEP_TICKS == 0)

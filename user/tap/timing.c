@@ -181,6 +181,12 @@ void timing_watch(struct timing *t, pid_t pid)
 	closedir(dir);
 }
 
+void timing_watch_unseen(struct timing *t, pid_t pid)
+{
+	if (!t->skel->bss->watched[(uint32_t)pid & (TAPE_WATCHED - 1)])
+		timing_watch(t, pid);
+}
+
 int timing_begin_reading(struct timing *t)
 {
 	t->ring = ring_buffer__new(timing_ring(t), hand_over, t, NULL);

@@ -38,6 +38,9 @@ void timing_detach_cgroup(struct timing *t, struct timing_cgroup *c); /* accepts
 /* Writes events for the threads of this process from now on, and for those that they start. Once
  * more does no harm. */
 void timing_watch(struct timing *t, pid_t pid);
+/* The same where no thread has the place of its first one, as when nothing of it is watched. Else
+ * this takes no time. */
+void timing_watch_unseen(struct timing *t, pid_t pid);
 
 /* Reads the events here: timing_consume may be called then. The ring takes memory twice its size.
  * 0 or -errno. */
