@@ -77,6 +77,20 @@ with socket.socket(socket.AF_UNIX) as s:
   announced other-cgroup other_cgroup
 }
 
+# Where processes are many, all files of the host are looked at instead, if that is cheaper.
+@test "and so is one that comes among four hundred others, while telltale is attached" {
+  mkdir -p "$BED/target"
+  through
+  bed_spawn target/crowd bash -c 'for _ in {1..400}; do sleep 3600 & done; echo ready; wait'
+  bed_wait 30 'the others' grep -q ready "$BED/target/crowd.log"
+  telltale_config tt "$BED_CGROUP/target"
+  telltale_start tt
+  bed_pid carol >"$BED_CGROUP/target/cgroup.procs"
+  sender alice "http://127.0.0.1:$(connector_port carol)"
+  pay_to "http://127.0.0.1:$(connector_port bob)"
+  announced other-cgroup other_cgroup
+}
+
 # shortcut: all connections that are made in the bed from now on go past TCP. The names of the programs are gone
 # with the mount, the programs with the bed's cgroup.
 shortcut() {

@@ -20,6 +20,10 @@
 #define SLICE_NS   (10 * NS_PER_MS)
 #define FINISH_NS  (500 * NS_PER_MS)
 #define EARLY_NS   (50 * NS_PER_MS) /* a look may be, as ticks come when they do */
+/* All files of the host are looked at where that is cheaper than process by process: tried when
+ * this takes so long, and once more after so many looks. */
+#define WORTH_NS (2 * NS_PER_MS)
+#define RETRY    64
 
 struct witness {
 	struct probe *probe;
@@ -28,7 +32,12 @@ struct witness {
 	size_t targets_len;
 	pid_t *todo; /* processes of the look that is under way; 0: all of the host */
 	size_t todo_len, todo_max, done;
-	bool under_way, whole_host, refused;
+	bool under_way, refused;
+	bool cannot_each;         /* this kernel cannot look at one process */
+	bool whole;               /* the look that is under way, or the last one, is at all files */
+	uint64_t each_ns;         /* what a process took in the last look that was not */
+	uint64_t whole_ns;        /* what the last one took that was; 0: to be tried */
+	unsigned retry;           /* looks until it is tried again */
 	uint64_t began_ns;        /* the look that is under way, or the last one */
 	uint64_t spent_ns;        /* a processor's time for it */
 	uint64_t spent_before_ns; /* ... and for the one before it */
@@ -92,6 +101,17 @@ static int list_one(void *context, pid_t pid, enum process_tls state)
 	return pid ? list(context, pid) : 0;
 }
 
+/* Is one look at all files of the host to take the place of those at the processes that were
+ * listed? It is not done in slices. */
+static bool is_whole_cheaper(struct witness *w)
+{
+	uint64_t each_ns = w->each_ns * w->todo_len;
+
+	if (w->retry && !--w->retry)
+		w->whole_ns = 0;
+	return each_ns > WORTH_NS && w->whole_ns < SLICE_NS && w->whole_ns < each_ns;
+}
+
 static void begin(struct witness *w, uint64_t now)
 {
 	w->under_way = true;
@@ -99,10 +119,25 @@ static void begin(struct witness *w, uint64_t now)
 	w->spent_ns = 0;
 	w->todo_len = w->done = 0;
 	evidence_begin(w->evidence, now);
-	for (unsigned i = 0; i < w->targets_len && !w->whole_host; i++)
+	for (unsigned i = 0; i < w->targets_len && !w->cannot_each; i++)
 		processes_each(w->processes, i, list_one, w);
-	if (w->whole_host)
+	w->whole = w->cannot_each || is_whole_cheaper(w);
+	if (w->whole) {
+		w->todo_len = 0;
 		list(w, 0);
+	}
+}
+
+static void note_cost(struct witness *w)
+{
+	if (!w->whole) {
+		w->each_ns = w->todo_len ? w->spent_ns / w->todo_len : 0;
+		return;
+	}
+	if (!w->whole_ns)
+		w->retry = RETRY;
+	/* One may take long by chance. */
+	w->whole_ns = w->whole_ns && w->spent_ns > 2 * w->whole_ns ? 2 * w->whole_ns : w->spent_ns;
 }
 
 /* What a look takes: the lesser of two. One look may take long by chance, as where its processor is
@@ -129,6 +164,7 @@ static void end(struct witness *w)
 		rest = SURE_NS;
 	w->due_ns = w->began_ns + rest;
 	w->under_way = false;
+	note_cost(w);
 	probe_looked(w->probe, w->began_ns);
 	evidence_end(w->evidence, clock_mono_ns());
 }
@@ -149,7 +185,8 @@ static void look_next(struct witness *w)
 	int err = probe_look(w->probe, pid, take_sight, w);
 
 	if (err == -EOPNOTSUPP && pid) {
-		w->whole_host = true;
+		w->cannot_each = true;
+		w->whole = true;
 		w->done = w->todo_len;
 		err = probe_look(w->probe, 0, take_sight, w);
 	}
