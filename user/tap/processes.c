@@ -26,7 +26,7 @@
 /* After that so often; and closely, whatever it looks like, so often: where a library could not be
  * attached to, or else, as that is most of the work. */
 #define AGAIN_NS (10000 * NS_PER_MS)
-#define MANY     1000 /* processes; where there are N times as many, looks are N times as seldom */
+#define MANY     500 /* processes; where there are N times as many, looks are N times as seldom */
 #define RETRY_NS (60000 * NS_PER_MS)
 #define CLOSE_NS (300000 * NS_PER_MS)
 /* How long one that has ended is remembered: until its last records have come through the ring. */

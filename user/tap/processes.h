@@ -6,8 +6,8 @@
  * every second: a child that is forked stands there. Out: breakpoints on the TLS libraries of each
  * process, and what is to be said of those that have none. One that is new is looked at several
  * times in its first seconds, while it loads its libraries; later each is looked at again every ten
- * seconds (of more than a thousand processes, more seldom), closely only when its address space has
- * another size than before, as after loading a library. On a kernel whose breakpoints harm
+ * seconds (of more than five hundred processes, more seldom), closely only when its address space
+ * has another size than before, as after loading a library. On a kernel whose breakpoints harm
  * processes under a seccomp filter those get none.
  *
  * Targets share room and time: a target has its part of a tenth of the time for looking, no call
