@@ -407,16 +407,25 @@ telltale_signal() {
   kill -"$2" "$(bed_pid "$1")" "$(telltale_daemon_pid "$1")"
 }
 
-# Prints the memory of both halves together in kB. What they share, the program and its libraries, counts once; so does
-# a ring, whose reader maps each of its pages twice.
+# bed_memory PID...: prints the memory of these processes together in kB. A page counts once, whichever of them maps it
+# and how often: of a ring its reader maps each page twice. Of a file, the program or a library, as much counts as one of
+# them has of it, whoever else has it too.
+bed_memory() {
+  local pid
+  for pid; do
+    echo "process $pid"
+    cat "/proc/$pid/smaps"
+  done | awk '
+    $1 == "process" { process = $2 }
+    $1 ~ /^[0-9a-f]+-[0-9a-f]+$/ { file = $6 ~ /^\// ? $6 : "" }
+    $1 == "Rss:" && file { of[file, process] += $2; if (of[file, process] > most[file]) most[file] = of[file, process] }
+    $1 == "Pss:" && !file { sum += $2 }
+    END { for (file in most) sum += most[file]; printf "%d\n", sum }'
+}
+
+# Prints the memory of both halves together in kB.
 telltale_memory() {
-  local daemon
-  daemon=$(telltale_daemon_pid "$1")
-  {
-    cat "/proc/$(bed_pid "$1")/smaps_rollup"
-    grep '^Rss:' "/proc/$daemon/smaps_rollup"
-    sed -n '/bpf-map$/,/^Rss:/s/^Rss:/Ring:/p' "/proc/$daemon/smaps"
-  } | awk '/^Rss:/ { sum += $2 } /^Shared_Clean:/ { sum -= $2 } /^Ring:/ { sum -= $2 / 2 } END { printf "%d\n", sum }'
+  bed_memory "$(bed_pid "$1")" "$(telltale_daemon_pid "$1")"
 }
 
 telltale_settled() {
