@@ -68,6 +68,16 @@ static __always_inline int follow_tunnel(const struct source *src, struct flow_c
 	return 0;
 }
 
+/* Is what could not be read the preface of HTTP/2? It stands where a start line was found, which
+ * blank lines may come before; no line was taken for one, and no body is looked at. */
+static __always_inline int follow_is_preface(const struct side *s)
+{
+	const struct http1 *h = &s->http1;
+
+	return h->started && !s->message.head.request && !s->message.head.status &&
+	       http2_is_preface(http1_word(h, bytes_forget(h->spans[SPAN_START].at)));
+}
+
 /*
  * Looks at the piece in hand for one step; a message in one segment takes one step. Returns 0 when
  * all of the piece is done with, 1 when there is more. A run goes on by tail call, of which the
@@ -84,12 +94,12 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	if (!follow_more(s))
 		return 0;
 	err = http1_step(src, c, s, src->now_ns);
+	/* The preface, of which the first byte came alone: the connection is let go, and met again
+	 * by its frames. */
+	if (err && follow_is_preface(s))
+		c->plain = 1;
 	if (err)
 		http1_cut(c, s, 0);
-	/* The preface of HTTP/2, of which its first byte came alone: the connection is let go, and
-	 * met again by its frames. */
-	if (err && http2_is_preface(bytes_load(s->http1.window)))
-		c->plain = 1;
 	if (http1_take(s))
 		emit_message(src, c, s);
 	if (bytes_forget(s->message.head.wanted) && bytes_forget(s->message.stream) &&

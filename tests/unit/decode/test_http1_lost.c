@@ -242,6 +242,47 @@ static void after_an_upgrade_nothing_is_read_as_an_answer(void **state)
 	assert_int_equal(d.gaps[RECORD_GAP_HTTP], 0);
 }
 
+/* Where blank lines come before it, as where its first byte came alone. */
+static void a_preface_of_http2_is_no_gap_however_it_is_cut(void **state)
+{
+	const char preface[] = "\r\n\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+	(void)state;
+	for (size_t from = 0; from < 4; from++) {
+		size_t len = sizeof(preface) - 1 - from;
+
+		for (size_t cut = 1; cut < len; cut++) {
+			decode_init(&d, 0xff);
+			d.flow.sides[FLOW_OUT].http1.phase = PHASE_START;
+			decode_feed_cut(&d, FLOW_OUT, preface + from, len, &cut, 1);
+			assert_int_equal(d.gaps[RECORD_GAP_HTTP], 0);
+			assert_true(d.flow.common.plain);
+		}
+	}
+}
+
+/* What looks like the preface and stands in a body, or is followed as a request. */
+static void a_gap_is_not_hidden_by_the_words_of_a_preface(void **state)
+{
+	static const char *const texts[] = {
+		"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"c\r\nPRI * HTTP/2\r\nsize\r\n",
+		"PRI * HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nsize\r\n",
+		"PRI * HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		for (size_t cut = 0; cut < strlen(texts[i]); cut++) {
+			decode_init(&d, 0xff);
+			d.flow.sides[FLOW_OUT].http1.phase = PHASE_START;
+			decode_feed_cut(&d, FLOW_OUT, texts[i], strlen(texts[i]), &cut, 1);
+			assert_int_equal(d.gaps[RECORD_GAP_HTTP], 1);
+			assert_false(d.flow.common.plain);
+		}
+	}
+}
+
 static void more_exchanges_than_bits_are_told_apart(void **state)
 {
 	char text[40];
@@ -309,6 +350,8 @@ int main(void)
 		cmocka_unit_test(a_request_lost_in_a_hole_shifts_no_answer),
 		cmocka_unit_test(a_connection_that_breaks_off_keeps_what_is_known),
 		cmocka_unit_test(after_an_upgrade_nothing_is_read_as_an_answer),
+		cmocka_unit_test(a_preface_of_http2_is_no_gap_however_it_is_cut),
+		cmocka_unit_test(a_gap_is_not_hidden_by_the_words_of_a_preface),
 		cmocka_unit_test(more_exchanges_than_bits_are_told_apart),
 		cmocka_unit_test(a_message_in_one_segment_takes_one_run),
 		cmocka_unit_test(a_segment_of_pipelined_prepares_is_read_whole),
