@@ -7,6 +7,7 @@
  */
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "privacy/budget.c"
 #include "config/config.c"
@@ -53,7 +54,8 @@ static int load(const void *yaml, size_t len, char *const *variables, struct con
 	size_t errors_len = 0;
 	FILE *out = open_memstream(&errors, &errors_len);
 
-	if (fd < 0 || !out || write(fd, yaml, len) != (ssize_t)len)
+	/* A file that anybody can write is refused. */
+	if (fd < 0 || fchmod(fd, 0600) || !out || write(fd, yaml, len) != (ssize_t)len)
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	err = config_load(path, variables, out, c);
@@ -84,7 +86,21 @@ static void print_and_load(const struct config *c)
 	free(text);
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A target that refuses every file whatever it says would find nothing. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct config *c = NULL;
+
+	(void)argc;
+	(void)argv;
+	if (load("{}\n", 3, NULL, &c))
+		abort();
+	config_free(c);
+	return 0;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
