@@ -89,6 +89,7 @@ struct framing {
 	__u8 seen;     /* a bit for each enum flow_span: the header is in this head */
 	__u8 doubt;    /* the header came twice, or implementations read it differently */
 	__u8 line;     /* the bit of the last line read; 0: a line that does not matter here */
+	__u8 unclear;  /* whether "chunked" ends the last list of codings */
 };
 
 /* The last head and its text. Most messages of a connection begin as the one before did, and

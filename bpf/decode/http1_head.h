@@ -164,36 +164,33 @@ static __always_inline int http1_is_identity(const struct http1 *h, __u32 at, __
 				   BYTES_WORD('i', 'd', 'e', 'n', 't', 'i', 't', 'y');
 }
 
-/*
- * Is "chunked" the last coding of the list at AT? HTTP1_LOST when that cannot be said for certain.
- */
-static __always_inline int http1_coding(struct http1 *h, __u32 at, __u32 len)
+/* Is "chunked" the last coding of the list at AT? */
+static __always_inline void http1_coding(struct http1 *h, __u32 at, __u32 len)
 {
 	__u8 before;
 
 	h->framing.chunked = 0;
-	if (http1_blank(http1_byte(h, at + len - 1)))
-		return HTTP1_LOST; /* a tab, or more blanks than are taken off */
+	h->framing.unclear = 0;
+	if (http1_blank(http1_byte(h, at + len - 1))) {
+		h->framing.unclear = 1; /* a tab, or more blanks than are taken off */
+		return;
+	}
 	if (http1_is_identity(h, at, len))
-		return HTTP1_MORE;
+		return;
 	h->framing.encoded |= len != 7; /* by another coding, or one more */
 	if (len < 7 || bytes_low(http1_word(h, at + len - 7) | BYTES_CASE, 7) !=
 			       BYTES_WORD('c', 'h', 'u', 'n', 'k', 'e', 'd', 0))
-		return HTTP1_MORE;
+		return;
 	h->framing.chunked = 1;
 	if (len == 7)
-		return HTTP1_MORE;
+		return;
 	before = http1_byte(h, at + len - 8);
 	if (http1_blank(before) && len > 8)
 		before = http1_byte(h, at + len - 9);
-	if (http1_blank(before))
-		return HTTP1_LOST;
 	if (before == ',')
-		return HTTP1_MORE;
-	if (http1_blank(http1_byte(h, at + len - 8)))
-		return HTTP1_LOST;
-	h->framing.chunked = 0; /* the end of a longer name */
-	return HTTP1_MORE;
+		return;
+	h->framing.unclear = http1_blank(before) | http1_blank(http1_byte(h, at + len - 8));
+	h->framing.chunked = h->framing.unclear; /* else the end of a longer name */
 }
 
 /*
@@ -366,8 +363,7 @@ static __always_inline int http1_framing(struct http1 *h)
 	}
 	if (http1_value(h, SPAN_CODING, &at, &len)) {
 		h->spans[SPAN_CODING].len = 0;
-		if (http1_coding(h, at, len))
-			return HTTP1_LOST;
+		http1_coding(h, at, len);
 	}
 	if (http1_value(h, SPAN_TYPE, &at, &len)) {
 		h->spans[SPAN_TYPE].len = 0;

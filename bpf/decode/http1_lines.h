@@ -63,6 +63,17 @@ static __always_inline void http1_colon(struct http1 *h, __u32 span, __u8 c, __u
 		h->framing.doubt |= (__u8)(1 << span);
 }
 
+/* VALUE: a list of codings up to its sixth byte. One without a coding so far would hide the list
+ * before it, in a window that holds both. */
+static __always_inline void http1_list(struct http1 *h, __u64 value)
+{
+	__u64 other = bytes_other(value, ' ') & bytes_other(value, '\t');
+	__u32 visible = (__u8)(value >> bytes_index(other) * 8), empty = (visible - 0x21) >> 31;
+
+	bytes_pin(empty);
+	h->framing.doubt |= (__u8)(empty << SPAN_CODING);
+}
+
 /* Does a line of the PROXY protocol begin with WORD? See http1_proxy. */
 static __always_inline int http1_is_proxy(__u64 word)
 {
@@ -106,9 +117,12 @@ static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 			http1_span(h, SPAN_TOKEN, at + 14, end);
 	} else if (w0 == BYTES_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r')) {
 		w1 = http1_word(h, at + 8) | BYTES_CASE;
-		w2 = http1_word(h, at + 16) | BYTES_CASE;
-		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') && (__u8)w2 == 'g')
-			http1_colon(h, SPAN_CODING, (__u8)(w2 >> 8), at + 18, end);
+		w2 = http1_word(h, at + 16);
+		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
+		    ((__u8)w2 | 0x20) == 'g') {
+			http1_list(h, w2 >> 16);
+			http1_colon(h, SPAN_CODING, (__u8)(w2 >> 8) | 0x20, at + 18, end);
+		}
 	} else if (w0 == BYTES_WORD('r', 'e', 'q', 'u', 'e', 's', 't', '-')) {
 		w1 = http1_word(h, at + 8) | BYTES_CASE;
 		if (bytes_low(w1, 3) == BYTES_WORD('i', 'd', ':', 0, 0, 0, 0, 0))

@@ -52,6 +52,8 @@ static const char *const bad_asks[] = {
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: gzip chunked\r\n\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n",
+	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding:\r\n\r\n",
+	"POST / HTTP/1.1\r\nTransfer-Encoding: \t \r\nTransfer-Encoding: chunked\r\n\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nsize\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\n",
@@ -63,6 +65,7 @@ static const char *const bad_answers[] = {
 	"HTTP/1.1 200 OK\r\nContent-Length: 7a\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip  chunked\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: \n\r\n",
 };
 
 /* Sends one of the above, cut into two pieces at any place, between two good exchanges. */
