@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/endpoint.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,36 +39,76 @@ void config_pairs_free(struct config_attribute *pairs, size_t pairs_len)
 	free(pairs);
 }
 
-/* The authority's host; *LEN is its length. The usual names of loopback are one host. */
-static const char *host_of(const char *authority, size_t *len)
-{
-	static const char loopback[] = "localhost";
-	const char *colon = strrchr(authority, ':');
+/* A collector's host as it is compared: an address, or else a name. */
+struct host {
+	bool numeric;
+	struct in6_addr address; /* of IPv4 mapped into IPv6 */
+	const char *name;
+	size_t len;
+};
 
-	*len = colon ? (size_t)(colon - authority) : strlen(authority);
-	if (*len > 1 && authority[*len - 1] == '.')
-		(*len)--;
-	if ((*len == 9 && !strncmp(authority, "127.0.0.1", 9)) ||
-	    (*len == 5 && !strncmp(authority, "[::1]", 5))) {
-		*len = strlen(loopback);
-		return loopback;
+static bool parse_address(const char *text, struct in6_addr *out)
+{
+	struct in_addr narrow;
+
+	if (inet_pton(AF_INET6, text, out) == 1)
+		return true;
+	if (inet_pton(AF_INET, text, &narrow) != 1)
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->s6_addr[10] = out->s6_addr[11] = 0xff;
+	memcpy(&out->s6_addr[12], &narrow, sizeof(narrow));
+	return true;
+}
+
+/* Whoever connects to an unspecified address reaches its own host, as by those of loopback. */
+static bool is_own_host(const struct in6_addr *a)
+{
+	static const struct in6_addr any_narrow = {{{[10] = 0xff, [11] = 0xff}}};
+
+	return IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
+	       !memcmp(a, &any_narrow, sizeof(*a));
+}
+
+/* The host of AUTHORITY, up to COLON. The usual names of the own host are one. */
+static struct host host_of(const char *authority, const char *colon)
+{
+	bool bracketed = *authority == '[';
+	struct host h = {.name = authority, .len = (size_t)(colon - authority)};
+	char text[INET6_ADDRSTRLEN];
+
+	if (h.len > 1 && authority[h.len - 1] == '.')
+		h.len--;
+	if (h.len < sizeof(text) && h.len > 2u * bracketed) {
+		memcpy(text, authority + bracketed, h.len - 2 * bracketed);
+		text[h.len - 2 * bracketed] = '\0';
+		h.numeric = parse_address(strcasecmp(text, "localhost") ? text : "127.0.0.1",
+					  &h.address);
 	}
-	return authority;
+	if (h.numeric && is_own_host(&h.address))
+		parse_address("127.0.0.1", &h.address);
+	return h;
+}
+
+static bool same_host(const struct host *a, const struct host *b)
+{
+	if (a->numeric && b->numeric)
+		return IN6_ARE_ADDR_EQUAL(&a->address, &b->address);
+	return !a->numeric && !b->numeric && a->len == b->len &&
+	       !strncasecmp(a->name, b->name, a->len);
 }
 
 bool config_same_collector(const struct config_endpoint *a, const struct config_endpoint *b)
 {
-	const char *host, *other, *port, *other_port;
-	size_t len, other_len;
+	const char *port = a->authority ? strrchr(a->authority, ':') : NULL;
+	const char *other_port = b->authority ? strrchr(b->authority, ':') : NULL;
+	struct host host, other;
 
-	if (!a->authority || !b->authority)
+	if (!port || !other_port)
 		return false;
-	host = host_of(a->authority, &len);
-	other = host_of(b->authority, &other_len);
-	port = strrchr(a->authority, ':');
-	other_port = strrchr(b->authority, ':');
-	return len == other_len && !strncasecmp(host, other, len) && port && other_port &&
-	       !strcmp(port, other_port);
+	host = host_of(a->authority, port);
+	other = host_of(b->authority, other_port);
+	return same_host(&host, &other) && !strcmp(port, other_port);
 }
 
 const char *config_same_collector_words(const struct config_endpoint *a,

@@ -197,6 +197,48 @@ static void each_error_names_its_place_and_the_fix(void **state)
 	}
 }
 
+static void one_collector_is_not_for_both_audiences_whatever_it_is_called(void **state)
+{
+	static const struct {
+		const char *own, *network;
+		bool same;
+	} pairs[] = {
+		{"https://c", "http://C.:4317", true},
+		{"http://localhost", "http://127.0.0.1:4317", true},
+		{"http://LOCALHOST.", "http://127.1", true},
+		{"http://0.0.0.0", "http://localhost", true},
+		{"http://[::]", "http://[0:0:0:0:0:0:0:1]", true},
+		{"http://[::ffff:127.0.0.1]", "http://localhost", true},
+		{"http://[::ffff:10.0.0.1]", "https://10.0.0.1", true},
+		{"http://[2001:db8::1]", "http://[2001:0db8:0::1]", true},
+		{"http://localhost:4317", "http://localhost:14317", false},
+		{"http://127.0.0.1", "http://127.0.0.2", false},
+		{"http://10.0.0.1", "http://c", false},
+		{"http://c", "http://cc", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		char text[200], *errors;
+		struct config *c;
+		int err;
+
+		snprintf(
+			text, sizeof(text),
+			"endpoints: [{url: '%s', audience: own}, {url: '%s', audience: network}]\n",
+			pairs[i].own, pairs[i].network);
+		err = load_env(text, NULL, &c, &errors);
+		if (err != (pairs[i].same ? -EINVAL : 0) ||
+		    (pairs[i].same && !strstr(errors, "exact figures and the network's"))) {
+			print_error("%s and %s: %d, %s\n", pairs[i].own, pairs[i].network, err,
+				    errors);
+			fail();
+		}
+		config_free(c);
+		free(errors);
+	}
+}
+
 static void all_errors_are_reported_not_just_the_first(void **state)
 {
 	struct config *c;
@@ -404,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a_file_of_another_user_or_of_a_group_is_remarked),
 		cmocka_unit_test(a_file_in_a_directory_where_others_can_replace_it_is_remarked),
 		cmocka_unit_test(each_error_names_its_place_and_the_fix),
+		cmocka_unit_test(one_collector_is_not_for_both_audiences_whatever_it_is_called),
 		cmocka_unit_test(all_errors_are_reported_not_just_the_first),
 		cmocka_unit_test(an_error_does_not_repeat_a_wrongly_pasted_token_or_header),
 		cmocka_unit_test(an_error_does_not_repeat_a_password_or_key_of_an_unusable_url),
