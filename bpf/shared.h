@@ -26,6 +26,7 @@ enum shared_program {
 	SHARED_PROGRAM_EXEC,       /* a program begins */
 	SHARED_PROGRAM_STATE,      /* a TCP socket of the host changes its state */
 	SHARED_PROGRAM_LOOK,       /* the witness looks at a file */
+	SHARED_PROGRAM_DROPPED,    /* a packet of the host is dropped */
 	SHARED_PROGRAMS,
 };
 

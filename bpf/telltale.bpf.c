@@ -16,6 +16,7 @@
 #include "bpf/tap/tap_socket.h"
 #include "bpf/tap/tap_tls.h"
 #include "bpf/tap/witness.h"
+#include "bpf/tap/dropped.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -153,4 +154,9 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state, struct sock *sk, int old, int new)
 {
 	return COST_OF(SHARED_PROGRAM_STATE, witness_state(sk, old, new));
+}
+
+SEC("tp_btf/kfree_skb") int socket_dropped(const __u64 *ctx)
+{
+	return COST_OF(SHARED_PROGRAM_DROPPED, dropped_packet(ctx));
 }

@@ -504,9 +504,10 @@ bytes_function int tap_note_end(struct __sk_buff *skb, struct socket_flow *f,
  * acknowledges say (RFC 9293, 3.10.7.4; RFC 5961, 5)? F: NULL, or what is followed, which knows of
  * bytes that TCP notes as sent only after they have left.
  *
- * Checked before this hook: TCP-MD5 and TCP-AO. Checked after it, by what no program can see: old
- * timestamps (PAWS), data outside the window that was announced, and numbers that are older than
- * the largest window of the other end, though not older than all that was sent.
+ * Checked before this hook: TCP-MD5 and TCP-AO. Checked after it, by what a program here cannot
+ * see: old timestamps (PAWS), data outside the window that was announced, and numbers that are
+ * older than the largest window of the other end, though not older than all that was sent. For
+ * these see dropped.h.
  */
 bytes_function int tap_takes(struct bpf_sock *sk, const struct socket_flow *f,
 			     const struct segment *seg)

@@ -93,6 +93,7 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	unsigned char sk_shutdown;
 	void *sk_user_data;
 	struct sock_cgroup_data sk_cgrp_data;
 };

@@ -17,14 +17,17 @@
 #include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
 #include <linux/tcp.h>
 
 #include "bpf/record.h"
@@ -344,33 +347,58 @@ static uint32_t queue_seq(int fd, int queue)
 	return seq;
 }
 
-/* Sends M as the end that asks might, where ACK_OFF is added to the number it acknowledges. */
-static void decoy(struct pair p, const struct message *m, uint32_t ack_off, bool ack, bool syn)
+static uint32_t tcp_clock(int fd)
 {
+	uint32_t ms;
+	socklen_t len = sizeof(ms);
+
+	must(!getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &ms, &len), "the clock of timestamps");
+	return ms;
+}
+
+/* How a segment that the end that asks might send is forged. */
+struct forged {
+	uint32_t seq_off, ack_off; /* added to the numbers that are right */
+	uint32_t age;              /* of its timestamp, in milliseconds; 0: it has none */
+	bool no_ack, syn;
+};
+
+static void forge(struct pair p, const struct message *m, const struct forged *how)
+{
+	static const uint8_t front[] = {1, 1, 8, 10}; /* two bytes of padding, and a timestamp */
 	struct sockaddr_in from = {0}, to = {0};
 	socklen_t len = sizeof(from);
-	struct tcphdr tcp = {.doff = 5, .psh = 1, .ack = ack, .syn = syn, .window = 0xffff};
-	uint8_t segment[sizeof(tcp) + sizeof(m->bytes)];
+	struct {
+		struct tcphdr tcp;
+		uint8_t front[sizeof(front)];
+		uint32_t stamp, echo;
+	} head = {.tcp = {.doff = how->age ? 8 : 5, .psh = 1, .ack = !how->no_ack}};
+	size_t head_len = head.tcp.doff * 4U;
+	uint8_t segment[sizeof(head) + sizeof(m->bytes)];
 	int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
 	uint32_t s;
 
 	must(raw >= 0 && !getsockname(p.asks, (void *)&from, &len) &&
 		     !getpeername(p.asks, (void *)&to, &len),
 	     "a raw socket");
-	tcp.source = from.sin_port;
-	tcp.dest = to.sin_port;
-	tcp.seq = htonl(queue_seq(p.asks, TCP_SEND_QUEUE) - syn);
-	tcp.ack_seq = htonl(queue_seq(p.asks, TCP_RECV_QUEUE) + ack_off);
-	s = sum(IPPROTO_TCP + (uint32_t)(sizeof(tcp) + m->len), &from.sin_addr, 4);
-	s = sum(sum(s, &to.sin_addr, 4), &tcp, sizeof(tcp));
-	s = sum(s, m->bytes, m->len);
+	head.tcp.syn = how->syn;
+	head.tcp.window = 0xffff;
+	head.tcp.source = from.sin_port;
+	head.tcp.dest = to.sin_port;
+	head.tcp.seq = htonl(queue_seq(p.asks, TCP_SEND_QUEUE) - how->syn + how->seq_off);
+	head.tcp.ack_seq = htonl(queue_seq(p.asks, TCP_RECV_QUEUE) + how->ack_off);
+	memcpy(head.front, front, sizeof(front));
+	head.stamp = htonl(tcp_clock(p.asks) - how->age);
+	memcpy(segment, &head, head_len);
+	memcpy(segment + head_len, m->bytes, m->len);
+	s = sum(IPPROTO_TCP + (uint32_t)(head_len + m->len), &from.sin_addr, 4);
+	s = sum(sum(s, &to.sin_addr, 4), segment, head_len + m->len);
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);
-	tcp.check = htons((uint16_t)~s);
-	memcpy(segment, &tcp, sizeof(tcp));
-	memcpy(segment + sizeof(tcp), m->bytes, m->len);
+	s = htons((uint16_t)~s);
+	memcpy(segment + offsetof(struct tcphdr, check), &s, 2);
 	to.sin_port = 0;
-	must(sendto(raw, segment, sizeof(tcp) + m->len, 0, (void *)&to, sizeof(to)) > 0,
+	must(sendto(raw, segment, head_len + m->len, 0, (void *)&to, sizeof(to)) > 0,
 	     "a raw segment");
 	close(raw);
 }
@@ -380,11 +408,11 @@ static void decoys(struct pair p)
 	struct message m;
 
 	say_prepare(&m, "", 999999);
-	decoy(p, &m, 0x40000000, true, false);
-	decoy(p, &m, 1, true, false);
-	decoy(p, &m, (uint32_t)-100000000, true, false);
-	decoy(p, &m, 0, false, false);
-	decoy(p, &m, 0, true, true);
+	forge(p, &m, &(struct forged){.ack_off = 0x40000000});
+	forge(p, &m, &(struct forged){.ack_off = 1});
+	forge(p, &m, &(struct forged){.ack_off = (uint32_t)-100000000});
+	forge(p, &m, &(struct forged){.no_ack = true});
+	forge(p, &m, &(struct forged){.syn = true});
 }
 
 static void what_tcp_drops_is_dropped(void)
@@ -410,11 +438,126 @@ static void an_old_acknowledgement_is_taken(void)
 	ask(p, "", 1);
 	answer(p, "");
 	say_prepare(&m, "", 2);
-	decoy(p, &m, (uint32_t)-20, true, false); /* TCP takes it: see that the bytes are there */
+	/* TCP takes it: see that the bytes are there. */
+	forge(p, &m, &(struct forged){.ack_off = (uint32_t)-20});
 	must(recv(p.answers, m.bytes, m.len, MSG_WAITALL) == (ssize_t)m.len, "the segment");
 	close(p.answers);
 	close(p.asks);
 	came("a segment that acknowledges a little less than the last one is read", 2, 1, 0);
+}
+
+/* A pair on which a request was answered, where the kernel says which socket's segment it drops.
+ * Else the test is skipped. */
+static bool pair_told(const char *title, struct pair *p)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	uname(&name);
+	sscanf(name.release, "%d.%d", &major, &minor);
+	if (major < 6 || (major == 6 && minor < 11)) {
+		printf("ok %d - %s # SKIP Linux %s does not say so\n", ++tests, title,
+		       name.release);
+		return false;
+	}
+	*p = pair_plain();
+	ask(*p, "", 1);
+	answer(*p, "");
+	return true;
+}
+
+/* The second request, which TCP drops. */
+static void forge_second(struct pair p, const struct forged *how)
+{
+	struct message m;
+
+	say_prepare(&m, "", 2);
+	forge(p, &m, how);
+}
+
+/* Another one is sent in its place. */
+static void replace_second(struct pair p)
+{
+	ask(p, "", 999999);
+	answer(p, "");
+	pair_close(p);
+}
+
+static void what_the_tap_cannot_judge_is_announced(void)
+{
+	static const char title[] = "a segment that TCP drops for its old timestamp is announced";
+	struct pair p;
+
+	if (!pair_told(title, &p))
+		return;
+	forge_second(p, &(struct forged){.age = 600000});
+	replace_second(p);
+	came(title, 2, 2, 1);
+}
+
+static void what_is_outside_the_window_is_announced(void)
+{
+	static const char title[] = "so is one outside the window";
+	struct pair p;
+
+	if (!pair_told(title, &p))
+		return;
+	forge_second(p, &(struct forged){.seq_off = 1000000});
+	ask(p, "", 2);
+	answer(p, "");
+	pair_close(p);
+	came(title, 2, 2, 1);
+}
+
+static void what_comes_behind_the_end_is_announced(void)
+{
+	static const char title[] = "so is one behind the end of its direction";
+	struct pair p;
+
+	if (!pair_told(title, &p))
+		return;
+	shutdown(p.asks, SHUT_WR);
+	forge_second(p, &(struct forged){0});
+	pair_close(p);
+	came(title, 2, 1, 1);
+}
+
+static void what_a_filter_drops_is_announced(void)
+{
+	static const char title[] = "so is one that a filter of the socket drops";
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog filter = {.len = 1, .filter = &none};
+	struct pair p;
+
+	if (!pair_told(title, &p))
+		return;
+	must(!setsockopt(p.answers, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)),
+	     "a filter");
+	forge_second(p, &(struct forged){0});
+	set(p.answers, SOL_SOCKET, SO_DETACH_FILTER, 0);
+	replace_second(p);
+	came(title, 2, 2, 1);
+}
+
+static void what_tcp_keeps_already_is_not_announced(void)
+{
+	struct pair p = pair_plain();
+	struct message m, first;
+
+	ask(p, "", 1);
+	answer(p, "");
+	say_prepare(&first, "", 2);
+	say_prepare(&m, "", 3);
+	for (int i = 0; i < 3; i++)
+		forge(p, &m, &(struct forged){.seq_off = (uint32_t)first.len});
+	pass(p.asks, p.answers, &first);
+	pass(p.asks, p.answers, &m);
+	for (int i = 0; i < 3; i++)
+		forge(p, &m, &(struct forged){.seq_off = (uint32_t)-m.len});
+	answer(p, "");
+	answer(p, "");
+	pair_close(p);
+	came("one that TCP has already, in order or not, is not", 3, 3, 0);
 }
 
 /* --- what comes before its socket ------------------------------------------------------------ */
@@ -735,6 +878,7 @@ static void enter(const char *cgroup)
 	    probe_open(&session_secret, &host_secret, 1, 64, &probe, why, sizeof(why)) ||
 	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
 		errx(2, "%s", why);
+	probe_attach_witness(probe);
 	if (ring_open(probe_ring(probe), PROBE_RING_BYTES, &ring))
 		errx(2, "cannot map the ring");
 	must(!unshare(CLONE_NEWNET), "a network namespace");
@@ -753,6 +897,11 @@ int main(int argc, char **argv)
 	more_than_64_kib_may_come_as_one();
 	what_tcp_drops_is_dropped();
 	an_old_acknowledgement_is_taken();
+	what_the_tap_cannot_judge_is_announced();
+	what_is_outside_the_window_is_announced();
+	what_comes_behind_the_end_is_announced();
+	what_a_filter_drops_is_announced();
+	what_tcp_keeps_already_is_not_announced();
 	a_request_in_the_syn();
 	a_deferred_request_is_read_before_its_answer();
 	any_request_may_be_the_first();

@@ -257,6 +257,7 @@
 	WORD(EXEC, "exec", LOSS)                   /* a program begins, anywhere on the host */ \
 	WORD(STATE, "state", NO_LOSS)              /* the witness: a TCP connection begins or ends, likewise */ \
 	WORD(LOOK, "look", NO_LOSS)                /* the witness: a look at one file of a target */ \
+	WORD(DROPPED, "dropped", NO_LOSS)          /* the witness: a packet is dropped, anywhere on the host */ \
 	WORD(CLOCKS, "clocks", NO_LOSS)            /* an event of the clocks of the targets' threads */
 
 /* telltale's own two processes. */

@@ -119,7 +119,7 @@ int probe_open_again(struct fdstore *store, const uint64_t *targets,
 
 	if (!p)
 		return -ENOMEM;
-	p->exec = p->states = p->kept.processes = -1;
+	p->exec = p->states = p->dropped = p->kept.processes = -1;
 	for (size_t i = 0; i < KEPT_PROGRAMS; i++)
 		p->kept.programs[i] = -1;
 	p->kept.store = store;
@@ -190,6 +190,7 @@ void probe_close(struct probe *p)
 		return;
 	probe_detach_execs(p);
 	probe_close_fd(&p->states);
+	probe_close_fd(&p->dropped);
 	detacher_free(p->detacher, DETACH_MS);
 	late_end(p->late);
 	tls_flows_free(p->tls_flows);
@@ -248,12 +249,25 @@ void probe_detach_execs(struct probe *p)
 
 /* --- the witness ------------------------------------------------------------------------------ */
 
+static void attach_dropped(struct probe *p)
+{
+	p->dropped = attach_tracing(p, "link.dropped", p->skel->progs.socket_dropped, NULL);
+	if (p->dropped < 0)
+		log_warn("probe",
+			 "the kernel does not tell of segments that it drops (%s): what TCP does "
+			 "not "
+			 "take of a connection that is read is not noticed",
+			 strerror(errno));
+}
+
 bool probe_attach_witness(struct probe *p)
 {
 	if (p->plan.witness) {
 		p->states = attach_tracing(p, "link.states", p->skel->progs.socket_state, NULL);
-		if (p->states >= 0)
+		if (p->states >= 0) {
+			attach_dropped(p);
 			return true;
+		}
 		snprintf(p->witness_why, sizeof(p->witness_why),
 			 "the kernel does not tell of connections that end (%s)", strerror(errno));
 	}

@@ -96,7 +96,7 @@ void probe_attach_execs(struct probe *p);
 void probe_detach_execs(struct probe *p);
 
 /* Has the kernel tell of connections that end with bytes unseen. After that it can be looked for
- * them: see witness.h. False: it cannot, which is logged. */
+ * them: see witness.h and dropped.h. False: it cannot, which is logged. */
 bool probe_attach_witness(struct probe *p);
 /* What is known of the sockets that process PID has open: see look_run. */
 int probe_look(struct probe *p, pid_t pid, look_sink *sink, void *context);

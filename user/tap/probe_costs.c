@@ -29,6 +29,7 @@ static void add_missed(const struct probe *p, struct load_cost costs[SHARED_PROG
 		{skel->progs.process_exec, SHARED_PROGRAM_EXEC},
 		{skel->progs.socket_state, SHARED_PROGRAM_STATE},
 		{skel->progs.look_at_file, SHARED_PROGRAM_LOOK},
+		{skel->progs.socket_dropped, SHARED_PROGRAM_DROPPED},
 	};
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)

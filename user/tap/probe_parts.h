@@ -29,7 +29,7 @@ struct probe {
 	uint64_t written_before;
 	size_t targets_len;
 	bool unbounded;   /* not every closed socket is seen: flows_max stays 0 */
-	int exec, states; /* links; -1: none */
+	int exec, states, dropped; /* links; -1: none */
 	struct kept kept;
 	struct siphash_key session, hashes;
 	unsigned anew;        /* attached where a probe half before this one was not */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * dropped.h - segments that TCP drops, though the socket tap has read or kept what is in them.
+ *
+ * The tap sees a segment before TCP has judged it, and cannot judge as TCP does: it sees no
+ * timestamps of earlier segments, no window, no memory that is short, no filter of the socket. What
+ * TCP drops comes again, or never, and then perhaps with other bytes. The kernel says of each
+ * segment that it drops on which socket that was, from Linux 6.11 on. So such bytes are announced:
+ * as a gap, for what TCP gets in their place is not read.
+ */
+#ifndef TELLTALE_DROPPED_H
+#define TELLTALE_DROPPED_H
+
+#include "witness.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct sk_buff {
+	unsigned int len;
+	__u16 transport_header; /* from head on */
+	unsigned char *head, *data;
+};
+
+enum skb_drop_reason {
+	SKB_DROP_REASON_TCP_OFOMERGE,
+	SKB_DROP_REASON_TCP_OFO_DROP,
+};
+
+#pragma clang attribute pop
+
+/* What the kernel calls with each packet that it drops. The socket is new in 6.11. */
+typedef void (*btf_trace_kfree_skb)(void *, struct sk_buff *, void *, enum skb_drop_reason,
+				    struct sock *);
+
+#define DROPPED_FIN_WAIT1 4
+#define DROPPED_FIN_WAIT2 5
+#define DROPPED_SHUT_IN   1 /* the kernel's RCV_SHUTDOWN */
+
+/* The bytes of a direction from SEQ up to END, END not among them. */
+struct dropped_range {
+	__u32 seq, end;
+};
+
+/* Reads where the segment's bytes lie, with a FIN as the last of them. 0: it has none, or cannot be
+ * read. Once TCP has taken a segment in, what is left of it begins behind its header. */
+static __always_inline int dropped_read(struct sk_buff *skb, struct dropped_range *r)
+{
+	__u32 header = skb->transport_header, before;
+	struct tcphdr tcp;
+
+	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), skb->head + header))
+		return 0;
+	before = header + tcp.doff * 4 - (__u32)(skb->data - skb->head);
+	if (tcp.rst || tcp.syn || before > skb->len)
+		return 0;
+	r->seq = bpf_ntohl(tcp.seq);
+	r->end = r->seq + skb->len - before + tcp.fin;
+	return r->seq != r->end;
+}
+
+/* Does the process still read, so that TCP should have taken the bytes? What comes after the other
+ * end's FIN nobody takes, but the tap does not know that. */
+static __always_inline int dropped_matters(struct sock *sk)
+{
+	switch (sk->__sk_common.skc_state) {
+	case WITNESS_ESTABLISHED:
+	case WITNESS_CLOSE_WAIT: return 1;
+	case DROPPED_FIN_WAIT1:
+	case DROPPED_FIN_WAIT2: return !(sk->sk_shutdown & DROPPED_SHUT_IN);
+	default: return 0;
+	}
+}
+
+/* Are some of these bytes in a place of the connection's stash? */
+bytes_function int dropped_is_kept(struct socket_flow *f, const struct dropped_range *r)
+{
+	__u32 i, kept = 0;
+
+	BYTES_LOOP
+	for (i = 0; i < STREAM_PLACES; i++) {
+		struct stream_place *p = &f->stash.places[i];
+		__u32 seq = bytes_forget(p->seq);
+
+		kept |= bytes_forget(p->state) != PLACE_FREE && bytes_forget(p->out) == FLOW_IN &&
+			(__s32)(r->end - seq) > 0 &&
+			(__s32)(seq + bytes_forget(p->len) - r->seq) > 0;
+	}
+	return kept;
+}
+
+/* TCP itself has these bytes, in what it keeps until those before them have come. */
+static __always_inline int dropped_twice(int reason)
+{
+	return reason == (int)bpf_core_enum_value(enum skb_drop_reason,
+						  SKB_DROP_REASON_TCP_OFOMERGE) ||
+	       reason ==
+		       (int)bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OFO_DROP);
+}
+
+static __always_inline int dropped_look(struct sk_buff *skb, int reason, struct sock *sk)
+{
+	struct dropped_range r;
+	struct socket_flow *f;
+	struct tcp_sock *tcp;
+	__u32 next;
+
+	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
+	if (!f || dropped_twice(reason) || !dropped_matters(sk) || !dropped_read(skb, &r))
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return 0;
+	if ((__s32)(r.seq - tcp->rcv_nxt) < 0)
+		r.seq = tcp->rcv_nxt; /* it has those before */
+	if ((__s32)(r.end - r.seq) <= 0)
+		return 0;
+	next = bytes_forget(f->streams[FLOW_IN].next);
+	if ((__s32)(next - r.seq) > 0 || dropped_is_kept(f, &r))
+		emit_gap(&f->flow.common, RECORD_GAP_HOLE, FLOW_IN, r.end - r.seq,
+			 bpf_ktime_get_ns());
+	return 0;
+}
+
+/* A packet is dropped, of any program of the host. Where the kernel does not name the socket, the
+ * program is empty. CTX: the arguments of btf_trace_kfree_skb from the second one on. */
+static __always_inline int dropped_packet(const __u64 *ctx)
+{
+	struct sock *sk;
+
+	if (!bpf_core_type_exists(btf_trace_kfree_skb))
+		return 0;
+	sk = (struct sock *)ctx[3];
+	return sk ? dropped_look((struct sk_buff *)ctx[0], (int)ctx[2], sk) : 0;
+}
+
+#endif
