@@ -136,6 +136,16 @@ enum streams_phase {
 
 #define STREAMS_ALL_UNSEEN 0xffffffffu /* more than any stream's number */
 
+#define STREAMS_AGAIN_MAX 256 /* bytes of a header block that is remembered: http2_again.h */
+
+/* A request that was read in one step. The direction of the requests writes it. */
+struct streams_asked {
+	__u32 stream; /* 0: none */
+	__u32 time;   /* see STREAMS_TIME */
+};
+
+#define STREAMS_ASKED 32 /* of a connection; others are in the table of streams. A power of two */
+
 /* One direction. */
 struct streams_side {
 	struct hpack hpack;
@@ -150,12 +160,17 @@ struct streams_side {
 			     * STREAMS_ALL_UNSEEN: some are not seen since then either */
 	__u32 last;         /* the last one that mattered; 0: none yet */
 	__u32 reset;        /* the stream that was given up in this step; 0: none */
-	__u16 gathered;     /* bytes of the body in the window */
-	__u8 type, flags;   /* of the frame in hand */
-	__u8 have;          /* bytes of its head */
-	__u8 phase;         /* enum streams_phase */
-	__u8 block_type;    /* HEADERS or PUSH_PROMISE */
-	__u8 block_ends;    /* END_STREAM stood on it */
+	__u32 noted_at;     /* hpack.inserted before the last block */
+	__u16 noted;        /* bytes of it, where they are noted; else 0: see http2_again.h */
+	__u16 again_len;    /* the same, once what it says is known */
+	/* Within a step, of what begins so: the stream, and bytes of the body. */
+	__u32 again_stream, again_body;
+	__u16 gathered;   /* bytes of the body in the window */
+	__u8 type, flags; /* of the frame in hand */
+	__u8 have;        /* bytes of its head */
+	__u8 phase;       /* enum streams_phase */
+	__u8 block_type;  /* HEADERS or PUSH_PROMISE */
+	__u8 block_ends;  /* END_STREAM stood on it */
 	__u8 gap;      /* enum record_gap_cause: of the message with s->message.stream; 0: none */
 	__u8 over;     /* the DATA in hand has no more bytes */
 	__u8 complete; /* ... nor its body */
@@ -166,6 +181,10 @@ struct streams_side {
 
 struct streams {
 	struct streams_side sides[2]; /* by enum flow_direction */
+	/* By the stream's number. The answer to a request that is in both has ended; the direction
+	 * of the answers writes the second. */
+	struct streams_asked asked[STREAMS_ASKED];
+	__u32 answered[STREAMS_ASKED];
 	/* For verifiers, as that of struct flow: that of Linux 5.10 forgets how long a load from a
 	 * kept piece may be. */
 	__u8 guard[FLOW_WINDOW];

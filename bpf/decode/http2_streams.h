@@ -29,9 +29,7 @@
 #ifndef TELLTALE_HTTP2_STREAMS_H
 #define TELLTALE_HTTP2_STREAMS_H
 
-#include "hpack.h"
-#include "http1.h"
-#include "http2_walk.h"
+#include "http2_again.h"
 
 /* What streams_step returns. */
 enum streams_result {
@@ -51,6 +49,7 @@ static __always_inline void streams_begin(struct streams_side *h, int preface)
 	h->have = 0;
 	h->block_stream = 0;
 	h->opening = 0;
+	streams_unlearn(h);
 }
 
 /* Where frames begin is not known any more, nor what is in the table. */
@@ -62,6 +61,7 @@ static __always_inline void streams_lose(struct streams_side *h)
 	h->have = 0;
 	h->block_stream = 0;
 	h->opening = 0;
+	streams_unlearn(h);
 }
 
 /* Frames looked at before a piece is taken for a chain of frames. */
@@ -111,20 +111,11 @@ static __always_inline int streams_synchronised(const struct source *src, struct
 
 /* --- messages -------------------------------------------------------------------------------- */
 
-/* Is this the direction of the requests? */
-static __always_inline int streams_asks(const struct flow_common *c, const struct side *s)
-{
-	return (c->role == RECORD_ROLE_CLIENT) == s->out;
-}
-
 /* What the complete message M is: enum record_kind. As http1_finish has it. */
 static __always_inline __u8 streams_kind(struct streams_message *m)
 {
 	if (m->verdict == ILP_DONE && m->ilp.size <= m->body_len) {
-		if (m->ilp.size < m->body_len)
-			m->head.flags |= RECORD_TRAILING;
-		if (m->ilp.kind == RECORD_KIND_PREPARE && m->ilp.peer)
-			m->head.flags |= RECORD_PEER;
+		streams_flag(&m->head, &m->ilp, m->body_len);
 		return m->ilp.kind;
 	}
 	if (m->head.request || (m->head.status == 200 && m->body_len))
@@ -216,13 +207,17 @@ static __always_inline int streams_may_matter(const struct hpack *p)
 	return post && (typed || !p->values[HPACK_ENCODING]);
 }
 
-bytes_function int streams_request(struct flow_common *c, struct side *s, struct streams_side *h)
+bytes_function int streams_request(struct flow_common *c, struct side *s, struct streams_side *h,
+				   const struct streams *conn)
 {
-	struct http2_stream *st = streams_find(c, h->block_stream);
 	__u32 id = h->block_stream;
+	struct http2_stream *st;
 
 	if (!h->first)
 		h->first = id;
+	if (streams_is_asked(conn, id))
+		return 0;
+	st = streams_find(c, id);
 	if (st) { /* its trailers */
 		if (h->block_ends && !st->parts[STREAMS_REQUEST].ended)
 			streams_finish(c, s, h, st, STREAMS_REQUEST);
@@ -250,6 +245,8 @@ bytes_function int streams_request(struct flow_common *c, struct side *s, struct
 	if (h->hpack.values[HPACK_ENCODING]) {
 		st->parts[STREAMS_REQUEST].muted = 1;
 		streams_gap(s, h, id, RECORD_GAP_ENCODED);
+	} else {
+		streams_learn(s, h, &st->parts[STREAMS_REQUEST].head);
 	}
 	return 0;
 }
@@ -276,15 +273,30 @@ bytes_function struct http2_stream *streams_answered(struct flow_common *c, stru
 	return st;
 }
 
-bytes_function int streams_response(struct flow_common *c, struct side *s, struct streams_side *h,
-				    __u32 first)
+/* The stream that the answer in hand is about; NULL: none that matters, or no room. */
+bytes_function struct http2_stream *streams_of_answer(struct flow_common *c, struct side *s,
+						      struct streams_side *h, struct streams *conn)
 {
-	struct http2_stream *st = streams_find(c, h->block_stream);
+	__u32 id = h->block_stream;
+	struct http2_stream *st;
+
+	if (!streams_is_asked(conn, id)) {
+		st = streams_find(c, id);
+		return st ? st : streams_answered(c, s, h, conn->sides[!s->out].first);
+	}
+	st = streams_move(c, conn, id, h->began_ns);
+	if (!st)
+		streams_gap(s, h, id, RECORD_GAP_FULL);
+	return st;
+}
+
+bytes_function int streams_response(struct flow_common *c, struct side *s, struct streams_side *h,
+				    struct streams *conn)
+{
+	struct http2_stream *st = streams_of_answer(c, s, h, conn);
 	struct streams_message *m;
 	__u64 status = h->hpack.values[HPACK_STATUS];
 
-	if (!st)
-		st = streams_answered(c, s, h, first);
 	if (!st)
 		return 0;
 	m = &st->parts[STREAMS_RESPONSE];
@@ -302,6 +314,8 @@ bytes_function int streams_response(struct flow_common *c, struct side *s, struc
 		if (h->hpack.values[HPACK_ENCODING] && status < 300 && !h->block_ends) {
 			m->muted = 1;
 			streams_gap(s, h, h->block_stream, RECORD_GAP_ENCODED);
+		} else {
+			streams_learn(s, h, &m->head);
 		}
 	}
 	if (h->block_ends)
@@ -310,10 +324,17 @@ bytes_function int streams_response(struct flow_common *c, struct side *s, struc
 }
 
 /* The stream in hand was given up by one of its ends. */
-bytes_function int streams_reset(struct flow_common *c, struct streams_side *h)
+bytes_function int streams_reset(struct flow_common *c, struct side *s, struct streams_side *h,
+				 struct streams *conn)
 {
-	struct http2_stream *st = streams_find(c, h->stream);
+	struct http2_stream *st;
 
+	if (streams_is_asked(conn, h->stream)) {
+		streams_unask(conn, h->stream, streams_asks(c, s));
+		h->reset = h->stream;
+		return 0;
+	}
+	st = streams_find(c, h->stream);
 	if (!st)
 		return 0;
 	if (st->parts[STREAMS_REQUEST].ended && !st->parts[STREAMS_REQUEST].muted)
@@ -383,17 +404,19 @@ bytes_function int streams_upgrade(struct flow_common *c, struct side *s, struct
 /* --- frames ---------------------------------------------------------------------------------- */
 
 /* A frame with a header block begins. */
-static __always_inline int streams_begin_block(struct streams_side *h, __u64 now_ns)
+static __always_inline int streams_begin_block(const struct source *src, struct side *s,
+					       struct streams_side *h)
 {
 	if (h->type == HTTP2_CONTINUATION)
 		return h->block_stream == h->stream ? STREAMS_MORE : STREAMS_WRONG;
 	if (h->block_stream)
 		return STREAMS_WRONG;
 	hpack_begin(&h->hpack);
+	streams_note(src, s, h);
 	h->block_stream = h->stream;
 	h->block_type = h->type;
 	h->block_ends = h->type == HTTP2_HEADERS && h->flags & HTTP2_END_STREAM;
-	h->began_ns = now_ns;
+	h->began_ns = src->now_ns;
 	if (h->type == HTTP2_PUSH_PROMISE)
 		h->front = 4;
 	else if (h->flags & HTTP2_PRIORITISED)
@@ -402,8 +425,9 @@ static __always_inline int streams_begin_block(struct streams_side *h, __u64 now
 }
 
 /* The head of a frame is complete. */
-static __always_inline int streams_frame(struct flow_common *c, struct streams_side *h,
-					 __u64 now_ns)
+static __always_inline int streams_frame(const struct source *src, struct flow_common *c,
+					 struct side *s, struct streams_side *h,
+					 struct streams *conn)
 {
 	__u64 word = bytes_load(h->head);
 	int blocks;
@@ -426,7 +450,7 @@ static __always_inline int streams_frame(struct flow_common *c, struct streams_s
 	if (h->block_stream && h->type != HTTP2_CONTINUATION)
 		return STREAMS_WRONG;
 	if (h->type == HTTP2_RST_STREAM)
-		streams_reset(c, h);
+		streams_reset(c, s, h, conn);
 	if (h->type == HTTP2_DATA)
 		h->phase = STREAMS_BODY;
 	if (blocks)
@@ -434,11 +458,11 @@ static __always_inline int streams_frame(struct flow_common *c, struct streams_s
 	if (h->flags & HTTP2_PADDED && h->type != HTTP2_CONTINUATION &&
 	    (blocks || h->type == HTTP2_DATA))
 		h->phase = STREAMS_PADDING;
-	return blocks ? streams_begin_block(h, now_ns) : STREAMS_MORE;
+	return blocks ? streams_begin_block(src, s, h) : STREAMS_MORE;
 }
 
 bytes_function int streams_read_head(const struct source *src, struct flow_common *c,
-				     struct side *s, struct streams_side *h)
+				     struct side *s, struct streams_side *h, struct streams *conn)
 {
 	__u32 have = bytes_mask(h->have, 15), n = HTTP2_HEAD_LEN - have;
 	__u32 there = s->cursor.end - s->cursor.off;
@@ -450,7 +474,7 @@ bytes_function int streams_read_head(const struct source *src, struct flow_commo
 		return STREAMS_UNREAD;
 	s->cursor.off += n;
 	h->have = (__u8)(have + n);
-	return h->have == HTTP2_HEAD_LEN ? streams_frame(c, h, src->now_ns) : STREAMS_MORE;
+	return h->have == HTTP2_HEAD_LEN ? streams_frame(src, c, s, h, conn) : STREAMS_MORE;
 }
 
 bytes_function int streams_read_padding(const struct source *src, struct side *s,
@@ -489,15 +513,15 @@ bytes_function int streams_read_front(struct side *s, struct streams_side *h)
 	return STREAMS_MORE;
 }
 
-/* The header block in hand is complete. FIRST: as in streams_answered. */
+/* The header block in hand is complete. */
 bytes_function int streams_headed(struct flow_common *c, struct side *s, struct streams_side *h,
-				  __u32 first)
+				  struct streams *conn)
 {
 	if (h->block_type == HTTP2_HEADERS) {
 		if (streams_asks(c, s))
-			streams_request(c, s, h);
+			streams_request(c, s, h, conn);
 		else
-			streams_response(c, s, h, first);
+			streams_response(c, s, h, conn);
 	}
 	h->block_stream = 0;
 	h->phase = STREAMS_SKIP;
@@ -699,10 +723,11 @@ static __always_inline void streams_skip(struct side *s, struct streams_side *h)
 
 /* The next bytes of the piece in hand. */
 static __always_inline void streams_read(const struct source *src, struct flow_common *c,
-					 struct side *s, struct streams_side *h)
+					 struct side *s, struct streams_side *h,
+					 struct streams *conn)
 {
 	if (bytes_forget(h->phase) == STREAMS_HEAD)
-		h->result = (__u8)streams_read_head(src, c, s, h);
+		h->result = (__u8)streams_read_head(src, c, s, h, conn);
 	if (bytes_forget(h->phase) == STREAMS_PADDING && s->cursor.off < s->cursor.end)
 		h->result |= (__u8)streams_read_padding(src, s, h);
 	if (bytes_forget(h->phase) == STREAMS_FRONT && !bytes_forget(h->result))
@@ -721,23 +746,23 @@ static __always_inline void streams_read(const struct source *src, struct flow_c
 bytes_function int streams_step(const struct source *src, struct flow_common *c, struct side *s,
 				struct streams *conn)
 {
-	__u32 out = s->out & 1;
-	struct streams_side *h = &conn->sides[out];
-	__u32 first = conn->sides[!out].first;
+	struct streams_side *h = &conn->sides[s->out & 1];
 
 	h->reset = 0;
 	h->gap = 0;
 	h->result = STREAMS_MORE;
+	if (streams_again(src, c, s, conn))
+		return STREAMS_MORE;
 	/* What is known of the result is not carried on, for the verifier's sake; and what takes it
 	 * much work is a step of its own. */
 	switch (bytes_forget(h->phase)) {
-	case STREAMS_HEADED: streams_headed(c, s, h, first); break;
+	case STREAMS_HEADED: streams_headed(c, s, h, conn); break;
 	case STREAMS_GATHERED: streams_gathered(c, s, h); break;
 	default:
 		if (bytes_forget(h->hpack.phase) == HPACK_READY)
 			h->result = (__u8)streams_end_text(h);
 		else
-			streams_read(src, c, s, h);
+			streams_read(src, c, s, h, conn);
 		break;
 	}
 	if (bytes_forget(h->phase) == STREAMS_SKIP && !bytes_forget(h->result))

@@ -47,6 +47,13 @@ static __always_inline int source_load(const struct source *src, __u32 off, void
 	return bpf_probe_read_user(dst, len, (const void *)(src->user + off));
 }
 
+/* Are the bytes where they came, and not in a piece kept? Those are few, and the verifier has much
+ * to walk where they are copied. */
+static __always_inline int source_is_near(const struct source *src)
+{
+	return !src->piece;
+}
+
 /* May what comes next be HTTP/2, for which HTTP/1 asked, and is that followed? Inside TLS nobody
  * asks for it in this way. */
 static __always_inline int source_may_upgrade(const struct source *src)

@@ -57,7 +57,7 @@ struct reference {
 static struct session session;
 static struct reference reference;
 static struct streams_bed bed;
-static unsigned long compared, unknown, hashes;
+static unsigned long compared, unknown, hashes, again;
 
 /* --- header blocks --------------------------------------------------------------------------- */
 
@@ -501,6 +501,7 @@ static bool sessions_differ(bool client)
 	for (size_t i = 0; i < reference.messages_len && i < bed.d.len && !wrong; i++)
 		wrong = messages_differ(&reference.messages[i], &bed.d.messages[i], client);
 	compared += reference.messages_len;
+	again += bed.again;
 	if (reference.messages_len != bed.d.len) {
 		printf("%zu messages, the decoder has %zu\n", reference.messages_len, bed.d.len);
 		wrong = true;
@@ -532,12 +533,13 @@ static void hand_over(int end, bool client)
 	struct queue *q = &session.queues[end];
 	size_t n = session_once_in(&session, 2) ? q->len
 						: session_below(&session, (uint32_t)q->len + 1);
-	uint32_t most = session_once_in(&session, 3) ? 3000 : 1 + session_below(&session, 60);
+	bool large = session.steady ? !session_once_in(&session, 10) : session_once_in(&session, 3);
+	uint32_t most = large ? 3000 : 1 + session_below(&session, 60);
 
 	for (size_t at = 0; at < n;) {
 		size_t piece = 1 + session_below(&session, most);
 
-		if (piece > n - at)
+		if (piece > n - at || (large && session.steady))
 			piece = n - at;
 		streams_bed_feed(&bed, (end == 0) == client ? FLOW_OUT : FLOW_IN, q->at + at,
 				 piece);
@@ -585,8 +587,8 @@ int main(int argc, char **argv)
 		}
 		frames += session.frames;
 	}
-	printf("%lu sessions, %lu frames, %lu messages; names compared of %lu requests, not "
-	       "known of %lu\n",
-	       sessions, frames, compared, hashes, unknown);
+	printf("%lu sessions, %lu frames, %lu messages, %lu of them in one step; names compared of "
+	       "%lu requests, not known of %lu\n",
+	       sessions, frames, compared, again, hashes, unknown);
 	return wrong != 0;
 }

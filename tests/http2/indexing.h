@@ -31,6 +31,9 @@ struct indexing {
 	nghttp2_hd_inflater *inflater;
 	struct indexed table[INDEXING_MAX]; /* the newest first */
 	size_t len, size, max;
+	bool steady; /* it writes the same fields in the same way */
+	/* ... and those of these lengths of names (bits) enter no table, or each time anew. */
+	uint32_t unindexed, stubborn;
 	uint64_t *random;
 	uint8_t block[INDEXING_BLOCK];
 	size_t block_len;
@@ -120,7 +123,7 @@ static inline size_t indexing_find(struct indexing *x, const nghttp2_nv *nv, boo
 		    (!value || (nv->valuelen == strlen(fixed[i].value) &&
 				!memcmp(nv->value, fixed[i].value, nv->valuelen))))
 			return fixed[i].index;
-	for (size_t i = indexing_below(x, (uint32_t)x->len + 1); i < x->len; i++) {
+	for (size_t i = x->steady ? 0 : indexing_below(x, (uint32_t)x->len + 1); i < x->len; i++) {
 		const struct indexed *e = &x->table[i];
 
 		if (e->name_len == nv->namelen && !memcmp(e->text, nv->name, nv->namelen) &&
@@ -137,15 +140,19 @@ static inline void indexing_put_field(struct indexing *x, const nghttp2_nv *nv)
 		uint8_t first;
 		int bits;
 	} kinds[] = {{0x40, 6}, {0x00, 4}, {0x10, 4}}; /* indexed from now on, not, never */
-	bool kept = nv->namelen + nv->valuelen <= INDEXING_TEXT && indexing_below(x, 2);
-	size_t index = indexing_below(x, 8) ? indexing_find(x, nv, true) : 0;
-	uint32_t kind = kept ? 0 : 1 + indexing_below(x, 2);
+	bool oddly = !x->steady || !indexing_below(x, 60);
+	bool kept = oddly ? indexing_below(x, 2) : !(x->unindexed >> (nv->namelen & 31) & 1);
+	size_t index = !oddly || indexing_below(x, 8) ? indexing_find(x, nv, true) : 0;
+	bool anew = !oddly && x->stubborn >> (nv->namelen & 31) & 1;
+	uint32_t kind = (kept || anew) && nv->namelen + nv->valuelen <= INDEXING_TEXT
+				? 0
+				: 1 + (oddly ? indexing_below(x, 2) : 0);
 
-	if (index) {
+	if (index && !anew) {
 		indexing_put_number(x, 0x80, 7, index);
 		return;
 	}
-	index = indexing_below(x, 4) ? indexing_find(x, nv, false) : 0;
+	index = !oddly || indexing_below(x, 4) ? indexing_find(x, nv, false) : 0;
 	indexing_put_number(x, kinds[kind].first, kinds[kind].bits, index);
 	if (!index)
 		indexing_put_text(x, nv->name, nv->namelen);
@@ -160,7 +167,7 @@ static inline void indexing_block(struct indexing *x, const uint8_t *block, size
 	int flags = 0;
 
 	x->block_len = 0;
-	if (!indexing_below(x, 10)) {
+	if (!indexing_below(x, x->steady ? 100 : 10)) {
 		x->max = indexing_below(x, INDEXING_SIZE + 1);
 		indexing_evict(x, 0);
 		indexing_put_number(x, 0x20, 5, x->max);

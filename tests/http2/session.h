@@ -3,6 +3,8 @@
  * session.h - random sessions in HTTP/2, written by nghttp2: a client and a server that send ILP
  * and other bodies to each other, with all that the protocol allows between.
  *
+ * Some of the sessions are steady: as connectors do, their ends say nearly the same each time.
+ *
  * Header blocks are cut into CONTINUATIONs behind nghttp2, which would not do so, and frames of
  * unknown types are put between. What comes out are the bytes of both directions, in an order in
  * which they may have passed: an end gets no byte before session_deliver has handed it over.
@@ -38,8 +40,11 @@ struct session {
 	struct queue queues[2];   /* by the end that writes */
 	uint32_t streams[SESSION_EXCHANGES_MAX];
 	int exchanges, wanted;
-	bool large;               /* tables may be larger than 4,096 bytes */
-	bool indexed;             /* header blocks are written anew */
+	bool large;   /* tables may be larger than 4,096 bytes */
+	bool indexed; /* header blocks are written anew */
+	bool steady;
+	bool singly;              /* one request after another */
+	uint32_t unindexed;       /* steady: names that enter no table, a bit by session_name_bit */
 	struct indexing heads[2]; /* by the end that writes */
 	bool begun[2];
 	unsigned long frames;
@@ -66,6 +71,12 @@ static inline bool session_once_in(struct session *s, uint32_t n)
 	return !session_below(s, n);
 }
 
+/* What is odd happens once in N; where the ends are steady, seldom. */
+static inline bool session_oddly(struct session *s, uint32_t n)
+{
+	return !session_below(s, s->steady ? 12 * n : n);
+}
+
 /* --- bodies ---------------------------------------------------------------------------------- */
 
 /* What nghttp2 is still to send of a body. */
@@ -87,12 +98,12 @@ static inline ssize_t session_read_body(nghttp2_session *end, int32_t stream, ui
 	(void)session;
 	if (n > room)
 		n = room;
-	if (n > 1 && session_once_in(b->session, 3))
+	if (n > 1 && session_oddly(b->session, 3))
 		n = 1 + session_below(b->session, (uint32_t)n);
 	memcpy(buf, b->bytes + b->at, n);
 	b->at += n;
 	/* The end of the body may stand on an empty frame. */
-	if (b->at < b->len || (n && session_once_in(b->session, 4)))
+	if (b->at < b->len || (n && session_oddly(b->session, 4)))
 		return (ssize_t)n;
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
 	if (b->trailers) {
@@ -113,10 +124,10 @@ static inline void session_fill(struct session *s, uint8_t *at, size_t len)
 /* A Prepare, or the answer to one, or what is neither. */
 static inline size_t session_body(struct session *s, uint8_t *at, bool request)
 {
-	size_t data = session_once_in(s, 10) ? session_below(s, 33000) : session_below(s, 300);
+	size_t data = session_oddly(s, 10) ? session_below(s, 33000) : session_below(s, 300);
 	size_t len;
 
-	switch (session_below(s, 16)) {
+	switch (session_below(s, s->steady ? 100 : 16)) {
 	case 0:
 		len = data;
 		session_fill(s, at, len);
@@ -134,7 +145,7 @@ static inline size_t session_body(struct session *s, uint8_t *at, bool request)
 	if (len > 100 && at[0] != '{') /* another condition or fulfillment each time */
 		session_fill(s, at + 2 + (at[1] & 0x80 ? at[1] & 0x7f : 0) + (request ? 25 : 0),
 			     32);
-	if (len > 4 && session_once_in(s, 12))
+	if (len > 4 && session_oddly(s, 12))
 		len -= 1 + session_below(s, 3); /* cut */
 	if (session_once_in(s, 12)) {
 		session_fill(s, at + len, 3); /* more than the packet */
@@ -170,9 +181,18 @@ struct fields {
 	size_t len;
 };
 
+static inline uint32_t session_name_bit(const char *name)
+{
+	size_t len = strlen(name);
+
+	return 1u << ((uint32_t)name[len - 1] + (uint32_t)name[len / 2] * 3 + len) % 32;
+}
+
 static inline void session_field(struct session *s, struct fields *f, const char *name,
 				 const char *value)
 {
+	bool indexed =
+		s->steady ? !(s->unindexed & session_name_bit(name)) : !session_once_in(s, 4);
 	size_t i = f->len++;
 
 	decode_must(i < SESSION_FIELDS_MAX);
@@ -180,8 +200,7 @@ static inline void session_field(struct session *s, struct fields *f, const char
 	snprintf(f->values[i], sizeof(f->values[i]), "%s", value);
 	f->nv[i] = (nghttp2_nv){(uint8_t *)f->names[i], (uint8_t *)f->values[i],
 				strlen(f->names[i]), strlen(f->values[i]),
-				session_once_in(s, 4) ? NGHTTP2_NV_FLAG_NO_INDEX
-						      : NGHTTP2_NV_FLAG_NONE};
+				indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX};
 }
 
 /* A value whose length takes three bytes, and whose header block takes several frames. Huffman's
@@ -199,7 +218,9 @@ static inline void session_blob(struct session *s, struct fields *f)
 /* Fields of no interest, some of them once and some again and again. */
 static inline void session_noise(struct session *s, struct fields *f)
 {
-	for (uint32_t n = session_below(s, s->large ? 12 : 5); n; n--) {
+	uint32_t n = session_below(s, s->large ? 12 : 5);
+
+	for (n = s->steady && !session_once_in(s, 10) ? 0 : n; n; n--) {
 		char name[40], value[60];
 
 		snprintf(name, sizeof(name), "x-%u", session_below(s, 40));
@@ -207,7 +228,7 @@ static inline void session_noise(struct session *s, struct fields *f)
 			 session_below(s, session_once_in(s, 2) ? 4 : 100000));
 		session_field(s, f, name, value);
 	}
-	if (session_once_in(s, 6)) {
+	if (session_oddly(s, 6)) {
 		char value[500];
 		size_t len = session_below(s, sizeof(value) - 1);
 
@@ -225,16 +246,24 @@ static const char *const session_types[] = {
 	"application/octet-stream", "Application/Octet-Stream; a=b",
 	"application/json",         "application/grpc"};
 
+/* One of the first MOST, or of all: an index of session_types. */
+static inline uint32_t session_type(struct session *s, uint32_t most)
+{
+	if (s->steady && !session_once_in(s, 20))
+		return 0;
+	return session_below(s, most == 4 && !s->large && session_once_in(s, 3) ? 6 : most);
+}
+
 static inline void session_token(struct session *s, char *at, size_t size)
 {
 	static const char *const schemes[] = {"Bearer ", "bearer ", "BEARER  ", "", "Basic "};
-	uint32_t which = session_below(s, 8);
+	uint32_t which = session_below(s, s->steady ? 2 : 8);
 	/* Long ones too, around the bytes that can be hashed whole. */
 	size_t len = which == 7   ? 250 + session_below(s, 12)
 		     : which == 6 ? 1 + session_below(s, 600)
 				  : 12;
 	size_t n = (size_t)snprintf(at, size, "%s",
-				    schemes[session_once_in(s, 2) ? session_below(s, 5) : 0]);
+				    schemes[session_oddly(s, 2) ? session_below(s, 5) : 0]);
 
 	for (size_t i = 0; i < len && n + 1 < size; i++)
 		at[n++] = (char)('a' + (which * 7 + i * (which + 1)) % 26);
@@ -249,11 +278,11 @@ static inline void session_request_head(struct session *s, struct fields *f)
 					    "/accounts/alice/ilp?secret=1", "/?"};
 	static const char *const hosts[] = {"bob.example", "Bob.Example:8080", "localhost:7770"};
 	char text[700];
-	const char *host = hosts[session_below(s, 3)];
+	const char *host = hosts[session_oddly(s, 2) ? session_below(s, 3) : 0];
 
-	session_field(s, f, ":method", !s->large && session_once_in(s, 12) ? "GET" : "POST");
+	session_field(s, f, ":method", !s->large && session_oddly(s, 12) ? "GET" : "POST");
 	session_field(s, f, ":scheme", "http");
-	if (session_once_in(s, 8)) {
+	if (session_oddly(s, 8)) {
 		size_t len = 100 + session_below(s, 60);
 
 		text[0] = '/';
@@ -261,27 +290,25 @@ static inline void session_request_head(struct session *s, struct fields *f)
 		text[len] = '\0';
 		session_field(s, f, ":path", text);
 	} else {
-		session_field(s, f, ":path", paths[session_below(s, 5)]);
+		session_field(s, f, ":path", paths[s->steady ? 1 : session_below(s, 5)]);
 	}
-	if (!session_once_in(s, 10))
+	if (!session_oddly(s, 10))
 		session_field(s, f, ":authority", host);
 	else
 		session_field(s, f, "host", host);
 	session_noise(s, f);
-	if (s->large || !session_once_in(s, 12))
-		session_field(s, f, "content-type",
-			      session_types[session_below(
-				      s, !s->large && session_once_in(s, 3) ? 6 : 4)]);
-	if (!session_once_in(s, 6)) {
+	if (s->large || !session_oddly(s, 12))
+		session_field(s, f, "content-type", session_types[session_type(s, 4)]);
+	if (!session_oddly(s, 6)) {
 		session_token(s, text, sizeof(text));
 		session_field(s, f, "authorization", text);
 	}
-	if (session_once_in(s, 3)) {
+	if (session_oddly(s, 3)) {
 		snprintf(text, sizeof(text), "%08X-Id-%u", (unsigned)session_random(s),
 			 session_below(s, 100));
 		session_field(s, f, "request-id", text);
 	}
-	if (!s->large && session_once_in(s, 30))
+	if (!s->large && session_oddly(s, 30))
 		session_field(s, f, "content-encoding",
 			      session_once_in(s, 2) ? "gzip" : "identity");
 	session_noise(s, f);
@@ -291,8 +318,8 @@ static inline void session_response_head(struct session *s, struct fields *f, co
 {
 	session_field(s, f, ":status", status);
 	session_noise(s, f);
-	session_field(s, f, "content-type", session_types[session_below(s, 5)]);
-	if (!s->large && session_once_in(s, 30))
+	session_field(s, f, "content-type", session_types[session_type(s, 5)]);
+	if (!s->large && session_oddly(s, 30))
 		session_field(s, f, "content-encoding", "gzip");
 }
 
@@ -303,8 +330,8 @@ static inline void session_ask(struct session *s)
 	static uint8_t bytes[SESSION_BODY_MAX];
 	static struct fields f;
 	size_t len = session_body(s, bytes, true);
-	nghttp2_data_provider data = session_provide(s, bytes, len, session_once_in(s, 8));
-	bool empty = session_once_in(s, 20);
+	nghttp2_data_provider data = session_provide(s, bytes, len, session_oddly(s, 8));
+	bool empty = session_oddly(s, 20);
 	nghttp2_priority_spec priority;
 	int32_t id;
 
@@ -312,8 +339,8 @@ static inline void session_ask(struct session *s)
 	session_request_head(s, &f);
 	nghttp2_priority_spec_init(&priority, 0, 1 + (int)session_below(s, 256),
 				   session_once_in(s, 2));
-	id = nghttp2_submit_request(s->ends[0], session_once_in(s, 3) ? &priority : NULL, f.nv,
-				    f.len, empty ? NULL : &data, NULL);
+	id = nghttp2_submit_request(s->ends[0], session_oddly(s, 3) ? &priority : NULL, f.nv, f.len,
+				    empty ? NULL : &data, NULL);
 	decode_must(id > 0);
 	s->streams[s->exchanges++] = (uint32_t)id;
 }
@@ -327,26 +354,26 @@ static inline void session_answer(struct session *s, int32_t stream)
 	size_t len = session_body(s, bytes, false);
 	nghttp2_data_provider data;
 
-	for (uint32_t n = session_once_in(s, 5) ? 1 + session_below(s, 2) : 0; n; n--) {
+	for (uint32_t n = session_oddly(s, 5) ? 1 + session_below(s, 2) : 0; n; n--) {
 		f.len = 0;
 		session_field(s, &f, ":status", session_once_in(s, 2) ? "100" : "103");
 		session_noise(s, &f);
 		nghttp2_submit_headers(s->ends[1], NGHTTP2_FLAG_NONE, stream, NULL, f.nv, f.len,
 				       NULL);
 	}
-	if (session_once_in(s, 10)) {
+	if (session_oddly(s, 10)) {
 		f.len = 0;
 		session_request_head(s, &f);
 		nghttp2_submit_push_promise(s->ends[1], NGHTTP2_FLAG_NONE, stream, f.nv, f.len,
 					    NULL);
 	}
 	f.len = 0;
-	session_response_head(s, &f, statuses[session_below(s, session_once_in(s, 3) ? 8 : 3)]);
-	if (session_once_in(s, 12)) {
+	session_response_head(s, &f, statuses[session_below(s, session_oddly(s, 3) ? 8 : 3)]);
+	if (session_oddly(s, 12)) {
 		nghttp2_submit_response(s->ends[1], stream, f.nv, f.len, NULL);
 		return;
 	}
-	data = session_provide(s, bytes, len, session_once_in(s, 8));
+	data = session_provide(s, bytes, len, session_oddly(s, 8));
 	nghttp2_submit_response(s->ends[1], stream, f.nv, f.len, &data);
 }
 
@@ -375,7 +402,7 @@ static inline ssize_t session_pad(nghttp2_session *end, const nghttp2_frame *fra
 	size_t len = frame->hd.length;
 
 	(void)end;
-	if (session_once_in(s, 4))
+	if (session_oddly(s, 4))
 		len += session_below(s, 200);
 	return (ssize_t)(len < max ? len : max);
 }
@@ -502,7 +529,7 @@ static inline void session_put_frame(struct session *s, int end, const uint8_t *
 		len = session_index(s, end, frame, len, anew);
 		frame = anew;
 	}
-	if (block && frame[4] & NGHTTP2_FLAG_END_HEADERS && session_once_in(s, 3)) {
+	if (block && frame[4] & NGHTTP2_FLAG_END_HEADERS && session_oddly(s, 3)) {
 		session_cut(s, end, frame, (uint32_t)len);
 	} else {
 		session_put(s, end, frame, len);
@@ -553,8 +580,9 @@ static inline void session_open_end(struct session *s, int end)
 	nghttp2_option *option;
 	nghttp2_settings_entry entries[] = {
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-		 session_once_in(s, 3) ? 65535
-				       : 1 + session_below(s, session_once_in(s, 4) ? 20 : 2000)},
+		 s->steady || session_once_in(s, 3)
+			 ? 65535
+			 : 1 + session_below(s, session_once_in(s, 4) ? 20 : 2000)},
 		{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 100},
 		{NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, s->large ? 65536 : session_below(s, 4097)},
 	};
@@ -581,8 +609,16 @@ static inline void session_open(struct session *s, uint64_t seed)
 	s->wanted = 1 + (int)session_below(s, SESSION_EXCHANGES_MAX);
 	s->large = session_once_in(s, 4);
 	s->indexed = !s->large && session_once_in(s, 2);
-	indexing_init(&s->heads[0], &s->random);
-	indexing_init(&s->heads[1], &s->random);
+	s->steady = session_once_in(s, 2);
+	s->singly = s->steady && session_once_in(s, 2);
+	s->unindexed = (uint32_t)session_random(s);
+	for (int end = 0; end < 2; end++) {
+		indexing_init(&s->heads[end], &s->random);
+		s->heads[end].steady = s->steady;
+		s->heads[end].unindexed = s->unindexed;
+		s->heads[end].stubborn =
+			(uint32_t)(session_random(s) & session_random(s) & session_random(s));
+	}
 	session_open_end(s, 0);
 	session_open_end(s, 1);
 }
@@ -604,9 +640,15 @@ static inline void session_close(struct session *s)
 /* Does some of it. Returns whether there may be more. */
 static inline bool session_go_on(struct session *s)
 {
-	for (uint32_t n = session_below(s, 6); n && s->exchanges < s->wanted; n--)
+	uint32_t n = session_below(s, s->singly ? 2 : 6);
+
+	for (; n && s->exchanges < s->wanted; n--) {
 		session_ask(s);
-	if (session_once_in(s, 3))
+		/* One after another, or all heads before all bodies. */
+		if (s->steady && session_once_in(s, 2))
+			session_collect(s, 0);
+	}
+	if (session_oddly(s, 3))
 		session_disturb(s);
 	session_collect(s, 0);
 	session_collect(s, 1);

@@ -73,6 +73,12 @@ static inline __u64 source_word(const struct source *src, __u32 off, __u32 len)
 	return word;
 }
 
+static inline int source_is_near(const struct source *src)
+{
+	(void)src;
+	return 1;
+}
+
 /* What comes next then is streams_bed_upgrade's. */
 static inline int source_may_upgrade(const struct source *src)
 {

@@ -54,7 +54,9 @@ struct streams_bed {
 	size_t reserve; /* and for so many more that begin with an answer; together at most
 			 * STREAMS_BED_MAX */
 	size_t open;    /* streams in the table */
+	__u64 now_ns;
 	unsigned lost;  /* how often a direction was lost */
+	unsigned again; /* messages that were read in one step, as remembered */
 };
 
 /* The hooks of the decoder have no other way to it. */
@@ -168,6 +170,7 @@ static inline void streams_bed_init(struct streams_bed *b, enum record_role role
 	decode_init(&b->d, filler);
 	b->d.flow.common.role = role;
 	b->room = STREAMS_BED_MAX;
+	b->now_ns = 1;
 	for (int out = 0; out < 2; out++) {
 		memset(&b->conn.sides[out], filler, sizeof(b->conn.sides[out]));
 		memset(b->conn.sides[out].hpack.kept, 0, sizeof(b->conn.sides[out].hpack.kept));
@@ -184,6 +187,16 @@ static inline void streams_bed_init_midway(struct streams_bed *b, enum record_ro
 	b->d.flow.common.guessing = 1;
 	streams_lose(&b->conn.sides[FLOW_IN]);
 	streams_lose(&b->conn.sides[FLOW_OUT]);
+}
+
+/* Requests that are under way: in the table, or noted in the connection. */
+static inline size_t streams_bed_open(const struct streams_bed *b)
+{
+	size_t n = b->open;
+
+	for (size_t i = 0; i < STREAMS_ASKED; i++)
+		n += b->conn.asked[i].stream && streams_is_asked(&b->conn, b->conn.asked[i].stream);
+	return n;
 }
 
 /* The text of the hash, or none. */
@@ -226,7 +239,8 @@ static inline void streams_bed_feed(struct streams_bed *b, enum flow_direction d
 	struct side *s = &b->d.flow.sides[dir];
 	struct streams_side *h = &b->conn.sides[dir];
 	uint8_t *copy = len ? decode_edge(len) : NULL;
-	struct source src = {.bytes = copy, .len = (__u32)len, .now_ns = 1, .decode = &b->d};
+	struct source src = {
+		.bytes = copy, .len = (__u32)len, .now_ns = b->now_ns, .decode = &b->d};
 	size_t steps = 0;
 
 	if (!len)
@@ -239,10 +253,12 @@ static inline void streams_bed_feed(struct streams_bed *b, enum flow_direction d
 	if (!streams_synchronised(&src, s, h))
 		return;
 	while (streams_more(s, h)) {
+		bool fresh = h->phase == STREAMS_HEAD && !h->have;
 		int err;
 
 		decode_must(steps++ <= 3 * len + 4); /* every step must make progress */
 		err = streams_step(&src, &b->d.flow.common, s, &b->conn);
+		b->again += fresh && s->message.ready;
 		if (err) {
 			b->lost++;
 			emit_gap(&b->d.flow.common, RECORD_GAP_HTTP, s->out, 0, 1);
