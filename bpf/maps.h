@@ -265,7 +265,8 @@ struct {
 } http2_conns SEC(".maps");
 
 /* The same of connections in tls_flows. Lives as long as the entry there; a connection for which
- * there is no room is not followed. Preallocated, as tls_flows is. */
+ * there is no room is not followed. Preallocated, as tls_flows is, where the kernel is older than
+ * 6.1; else it takes memory as it fills. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
@@ -292,7 +293,8 @@ struct {
 
 /* Requests in HTTP/2 that matter, until they have been answered. Written by the programs; the probe
  * half removes what has been there for longer than any exchange waits, and sets the size. When a
- * target has its share of it, GAP_FULL says so. */
+ * target has its share of it, or the kernel has no memory, GAP_FULL says so. Preallocated as
+ * http2_tls_conns is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);

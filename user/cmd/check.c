@@ -248,17 +248,22 @@ static void check_programs(const struct probe *probe, const struct target *targe
 	check_filtered(probe, targets, len);
 }
 
-/* What is taken from the start, and what connections take more. */
+/* What is taken from the start, what HTTP/2 takes as its tables fill, and what connections take. */
 static void check_memory(const struct config *config, const struct probe *probe, size_t len)
 {
 	const size_t flows = probe_flows_each(len);
+	const uint64_t more = probe_tables_more(probe);
+	char grows[64] = "";
 
+	if (more)
+		snprintf(grows, sizeof(grows), ", and up to %.1f MB more as HTTP/2 needs it",
+			 (double)more / 1e6);
 	check_say(HOST_OK, "memory",
 		  "%.1f MB of the kernel's for %zu target%s, with room for %" PRIu64
-		  " TLS connections with ILP; each other connection with ILP takes %.1f KB while "
+		  " TLS connections with ILP%s; each other connection with ILP takes %.1f KB while "
 		  "it is open, at most %.1f MB for a target",
 		  (double)probe_tables_bytes(probe) / 1e6, len, len == 1 ? "" : "s",
-		  config_tls_connections(config), PROBE_FLOW_BYTES / 1e3,
+		  config_tls_connections(config), grows, PROBE_FLOW_BYTES / 1e3,
 		  (double)flows * PROBE_FLOW_BYTES / 1e6);
 }
 

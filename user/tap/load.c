@@ -60,6 +60,9 @@ void load_plan(struct load_plan *plan)
 	/* Linux 5.10 has no such helper for tracing programs. */
 	plan->execs = libbpf_probe_bpf_helper(BPF_PROG_TYPE_RAW_TRACEPOINT,
 					      BPF_FUNC_get_current_ancestor_cgroup_id, NULL) == 1;
+	/* The kernel has this helper since it has allocations that any program may make. */
+	plan->grows = libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SKB, BPF_FUNC_user_ringbuf_drain,
+					      NULL) == 1;
 	/* Its programs are fitted to the kernel by what that says of its own structures. */
 	plan->witness = load_has_btf();
 }

@@ -28,6 +28,9 @@ struct load_plan {
 	bool tls;     /* the uprobe programs */
 	bool execs;   /* the program on sched_process_exec */
 	bool witness; /* the programs that hold the taps against the kernel */
+	/* Tables that uprobe programs write may take memory as they fill. Before Linux 6.1 what
+	 * they may ever have is taken when they are made. */
+	bool grows;
 	/* Why not TLS, as a part of a sentence; "" when it is read. */
 	char tls_why[192];
 };

@@ -171,5 +171,7 @@ void probe_new_reader(struct probe *p);
 void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS]);
 /* The bytes of the kernel's memory that all maps take, as it says itself. */
 uint64_t probe_tables_bytes(const struct probe *p);
+/* How many more at most, where tables take them as they fill. */
+uint64_t probe_tables_more(const struct probe *p);
 
 #endif

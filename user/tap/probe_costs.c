@@ -67,6 +67,30 @@ uint64_t probe_tables_bytes(const struct probe *p)
 	return sum;
 }
 
+/* An entry of a table that grows has a head besides key and value. The kernel takes a power of two
+ * for it. */
+#define ENTRY_HEAD 64
+
+uint64_t probe_tables_more(const struct probe *p)
+{
+	const struct bpf_map *map;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_map(map, p->skel->obj)
+	{
+		uint64_t size = 64,
+			 entry = ENTRY_HEAD + bpf_map__key_size(map) + bpf_map__value_size(map);
+
+		if (bpf_map__type(map) != BPF_MAP_TYPE_HASH ||
+		    !(bpf_map__map_flags(map) & BPF_F_NO_PREALLOC))
+			continue;
+		while (size < entry)
+			size *= 2;
+		sum += size * bpf_map__max_entries(map);
+	}
+	return sum;
+}
+
 void probe_costs(const struct probe *p, struct load_cost costs[SHARED_PROGRAMS])
 {
 	const struct telltale_bpf__bss *bss = p->skel->bss;

@@ -111,6 +111,21 @@ static uint32_t streams_max(size_t targets)
 	return targets * STREAMS_EACH > STREAMS ? (uint32_t)targets * STREAMS_EACH : STREAMS;
 }
 
+/* HTTP/2's largest tables: most hosts have nothing in them. */
+static int set_tables(struct probe *p, size_t targets)
+{
+	struct bpf_map *const maps[] = {p->skel->maps.http2_streams, p->skel->maps.http2_tls_conns};
+	const uint32_t entries[] = {streams_max(targets), HTTP2_TLS};
+	int err = 0;
+
+	for (size_t i = 0; i < 2 && !err; i++) {
+		err = bpf_map__set_max_entries(maps[i], entries[i]);
+		if (!err && p->plan.grows)
+			err = bpf_map__set_map_flags(maps[i], BPF_F_NO_PREALLOC);
+	}
+	return err;
+}
+
 /* Opens the object, sets its parameters, and makes its maps. */
 static int make_maps(struct probe *p, const struct siphash_key *hashes,
 		     const struct siphash_key *host)
@@ -141,9 +156,7 @@ static int make_maps(struct probe *p, const struct siphash_key *hashes,
 		err = bpf_map__set_max_entries(p->skel->maps.tls_flows,
 					       (uint32_t)(p->tls_connections + reserve));
 	if (!err)
-		err = bpf_map__set_max_entries(p->skel->maps.http2_streams, streams_max(targets));
-	if (!err)
-		err = bpf_map__set_max_entries(p->skel->maps.http2_tls_conns, HTTP2_TLS);
+		err = set_tables(p, targets);
 	return err ? err : telltale_bpf__load(p->skel);
 }
 
