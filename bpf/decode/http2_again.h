@@ -15,7 +15,8 @@
  *   int source_is_near(const struct source *): 0: nothing is to be read so
  *
  * The bytes of the block are in s->http1.last.text, what it says is in s->http1.last.head: HTTP/1
- * has the last head of a connection there.
+ * has the last head of a connection there. As with HTTP/1, they stay in the kernel, a token's among
+ * them, for as long as the connection is followed.
  */
 #ifndef TELLTALE_HTTP2_AGAIN_H
 #define TELLTALE_HTTP2_AGAIN_H

@@ -241,8 +241,8 @@ static void end_message(struct exchange *st, int end)
 	d->kind = RECORD_KIND_NONE;
 	report(st, m, end);
 	asked = !m->muted && d->kind >= RECORD_KIND_PREPARE;
-	if (end &&
-	    !st->request.ended) { /* the request may go on; what is encoded nobody can read */
+	/* The request may go on. What is encoded nobody can read. */
+	if (end && !st->request.ended) {
 		st->open = m->muted || !holds_packet(m);
 		return;
 	}
