@@ -120,7 +120,7 @@ struct piece_key {
  * the cause RECORD_GAP_REORDER. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 768);
 	__type(key, struct piece_key);
 	__type(value, struct piece);
 } pieces SEC(".maps");
