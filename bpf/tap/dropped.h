@@ -24,6 +24,7 @@ struct sk_buff {
 enum skb_drop_reason {
 	SKB_DROP_REASON_TCP_OFOMERGE,
 	SKB_DROP_REASON_TCP_OFO_DROP,
+	SKB_DROP_REASON_TCP_RFC7323_PAWS,
 };
 
 #pragma clang attribute pop
@@ -39,6 +40,7 @@ typedef void (*btf_trace_kfree_skb)(void *, struct sk_buff *, void *, enum skb_d
 /* The bytes of a direction from SEQ up to END, END not among them. */
 struct dropped_range {
 	__u32 seq, end;
+	__u32 stamp; /* the timestamp, where it stands as every system puts it */
 };
 
 /* Reads where the segment's bytes lie, with a FIN as the last of them. 0: it has none, or cannot be
@@ -46,10 +48,16 @@ struct dropped_range {
 static __always_inline int dropped_read(struct sk_buff *skb, struct dropped_range *r)
 {
 	__u32 header = skb->transport_header, before;
+	struct {
+		struct tcphdr tcp;
+		__u32 option, stamp;
+	} head;
 	struct tcphdr tcp;
 
-	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), skb->head + header))
+	if (bpf_probe_read_kernel(&head, sizeof(head), skb->head + header))
 		return 0;
+	tcp = head.tcp;
+	r->stamp = bpf_ntohl(head.stamp);
 	before = header + tcp.doff * 4 - (__u32)(skb->data - skb->head);
 	if (tcp.rst || tcp.syn || before > skb->len)
 		return 0;
@@ -97,6 +105,20 @@ static __always_inline int dropped_twice(int reason)
 		       (int)bpf_core_enum_value(enum skb_drop_reason, SKB_DROP_REASON_TCP_OFO_DROP);
 }
 
+/*
+ * A network that loses segments and changes their order makes TCP drop some for their timestamps
+ * too (PAWS), and these come again as they were. They are not older than the network is slow; a
+ * tick is a millisecond or more.
+ */
+#define DROPPED_LATE_TICKS 10000
+
+static __always_inline int dropped_late(int reason, const struct tcp_sock *tcp, __u32 stamp)
+{
+	return reason == (int)bpf_core_enum_value(enum skb_drop_reason,
+						  SKB_DROP_REASON_TCP_RFC7323_PAWS) &&
+	       tcp->rx_opt.ts_recent - stamp < DROPPED_LATE_TICKS;
+}
+
 static __always_inline int dropped_look(struct sk_buff *skb, int reason, struct sock *sk)
 {
 	struct dropped_range r;
@@ -108,7 +130,7 @@ static __always_inline int dropped_look(struct sk_buff *skb, int reason, struct 
 	if (!f || dropped_twice(reason) || !dropped_matters(sk) || !dropped_read(skb, &r))
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp)
+	if (!tcp || dropped_late(reason, tcp, r.stamp))
 		return 0;
 	if ((__s32)(r.seq - tcp->rcv_nxt) < 0)
 		r.seq = tcp->rcv_nxt; /* it has those before */

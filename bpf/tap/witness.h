@@ -98,7 +98,12 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
+struct tcp_options_received {
+	__u32 ts_recent;
+};
+
 struct tcp_sock {
+	struct tcp_options_received rx_opt;
 	__u64 bytes_received;
 	__u64 bytes_acked;
 	__u32 rcv_nxt;
