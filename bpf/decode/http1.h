@@ -362,13 +362,20 @@ static __always_inline int http1_begins(__u64 word, __u32 len)
 #define HTTP1_LETTERS 0x4040404040404040ULL /* the highest three bits of a capital letter */
 #define HTTP1_HIGHEST 0xe0e0e0e0e0e0e0e0ULL
 
+/* Not 0 in each byte of WORD that is no capital letter, nor the hyphen of methods such as M-SEARCH.
+ */
+static __always_inline __u64 http1_others(__u64 word)
+{
+	return (word ^ HTTP1_LETTERS) & HTTP1_HIGHEST & (bytes_other(word, '-') >> 7) * 0xff;
+}
+
 /* May this begin a request of any method? WORD holds the first LEN bytes, as above. It is a method
  * and the first character of a target; where the method is long, as much as there is room for. The
  * protocols of databases have no such words. CONNECT is none either: what comes behind its head is
  * another connection. */
 bytes_function int http1_opens(__u64 word, __u32 len)
 {
-	__u64 blank = bytes_find(word, ' '), other = (word ^ HTTP1_LETTERS) & HTTP1_HIGHEST;
+	__u64 blank = bytes_find(word, ' '), other = http1_others(word);
 	__u32 n = blank ? bytes_index(blank) : 8;
 	__u8 target = (__u8)(word >> (((n + 1) & 7) * 8));
 	int opens =
@@ -381,6 +388,15 @@ bytes_function int http1_opens(__u64 word, __u32 len)
 		opens &= target == '/' || target == '*' || (target | 0x20) == 'h';
 	bytes_pin(opens);
 	return opens;
+}
+
+/* May it with WORD's LEN bytes, fewer than 8, and nothing else? */
+static __always_inline int http1_opens_short(__u64 word, __u32 len)
+{
+	__u64 blank = bytes_find(word, ' ');
+	__u32 n = blank ? bytes_index(blank) : len;
+
+	return ((__u8)word & 0xe0) == 0x40 && n < 8 && !bytes_low(http1_others(word), n);
 }
 
 /* The same behind blank lines, which some clients send (RFC 9112, 2.2); where there are more of
@@ -400,10 +416,12 @@ bytes_function int http1_opens_late(__u64 word, __u32 len)
 }
 
 /* Is it worth a call to find out whether a request of any method begins with WORD, or a blank line
- * before one? Few words of other protocols begin with two capitals, or with a line end. */
+ * before one? Few words of other protocols begin with two capitals, with one and a hyphen, or with
+ * a line end. */
 static __always_inline int http1_may_open(__u64 word)
 {
-	return (word & 0xe0e0) == 0x4040 || (__u8)word == '\r' || (__u8)word == '\n';
+	return (word & 0xe0e0) == 0x4040 || (word & 0xffe0) == 0x2d40 || (__u8)word == '\r' ||
+	       (__u8)word == '\n';
 }
 
 /*

@@ -86,10 +86,19 @@ struct http2_walk {
 
 /* --- beginnings ------------------------------------------------------------------------------ */
 
+#define HTTP2_PREFACE BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')
+
 /* WORD: the first 8 bytes of a connection, the first of them lowest. */
 static __always_inline int http2_is_preface(__u64 word)
 {
-	return word == BYTES_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
+	return word == HTTP2_PREFACE;
+}
+
+/* The same where they are LEN only, fewer than 8, and at least as many as no method of HTTP/1
+ * begins with. */
+static __always_inline int http2_is_short_preface(__u64 word, __u32 len)
+{
+	return len >= 3 && len < 8 && word == bytes_low(HTTP2_PREFACE, len);
 }
 
 /* May a frame begin with WORD, as far as a look at every segment of other protocols may cost? */

@@ -79,6 +79,33 @@ static __always_inline int follow_is_preface(const struct side *s)
 }
 
 /*
+ * Does the connection speak HTTP/2? Its preface came behind what a proxy says of it, or the first
+ * bytes of it came alone. Then the direction is given over with the preface's next byte, and
+ * http1.left says how many of it are still to come. Else the connection is let go, and met again by
+ * its frames.
+ */
+static __always_inline int follow_prefaced(const struct source *src, struct flow_common *c,
+					   struct side *s)
+{
+	struct http1 *h = &s->http1;
+	__u32 at = bytes_forget(h->spans[SPAN_START].at);
+	__s32 had = (__s32)(h->base + h->have - at); /* below 0: what is in front of it */
+
+	if (!follow_is_preface(s))
+		return 0;
+	c->plain = 1;
+	if (c->requests || had >= HTTP2_PREFACE_LEN || !source_may_upgrade(src))
+		return 0;
+	if (had < 0) {
+		s->cursor.off -= (__u32)had;
+		had = 0;
+	}
+	h->left = HTTP2_PREFACE_LEN - (__u32)had;
+	h->phase = PHASE_UPGRADED; /* the other one goes on until tap_join.h begins with both */
+	return 1;
+}
+
+/*
  * Looks at the piece in hand for one step; a message in one segment takes one step. Returns 0 when
  * all of the piece is done with, 1 when there is more. A run goes on by tail call, of which the
  * kernel allows 33. What is left after the last one is a GAP_COMPLEX.
@@ -94,10 +121,8 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	if (!follow_more(s))
 		return 0;
 	err = http1_step(src, c, s, src->now_ns);
-	/* The preface, of which the first byte came alone: the connection is let go, and met again
-	 * by its frames. */
-	if (err && follow_is_preface(s))
-		c->plain = 1;
+	if (err && follow_prefaced(src, c, s))
+		return 1;
 	if (err)
 		http1_cut(c, s, 0);
 	if (http1_take(s))

@@ -273,6 +273,15 @@ static __always_inline int tap_is_whole(struct bpf_sock *sk, int out)
 	return tcp->bytes_received < TAP_REQUEST_MIN;
 }
 
+/* Has no byte passed on the connection yet, either way? A SYN may count as one. */
+static __always_inline int tap_is_first(struct bpf_sock *sk)
+{
+	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+
+	return tcp && tcp->bytes_received <= 1 &&
+	       tcp->snd_nxt - tcp->snd_una + tcp->bytes_acked <= 1;
+}
+
 /* Why a connection begins to be followed. */
 enum tap_why {
 	TAP_POST,      /* it carries ILP, perhaps */
@@ -334,6 +343,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	struct bpf_sock *sk = skb->sk;
 	struct socket_flow *f;
 	struct socket_mark *mark;
+	int first;
 
 	if (!sk)
 		return 0;
@@ -344,7 +354,10 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f) {
 		tap_note_followed(sk);
-		if (tap_begins(f, how, tap_is_whole(sk, out)) && how == TAP_PROXY)
+		first = tap_begins(f, how, tap_is_whole(sk, out));
+		if (first && how == TAP_PLAIN) /* also where its first bytes do not say so yet */
+			f->flow.sides[out & 1].http1.phase = PHASE_START;
+		if (first && how == TAP_PROXY)
 			tap_begins_proxied(f, tap_proxied(&src, 0, seg->len),
 					   !http1_is_proxy(source_word(&src, 0, seg->len)), out);
 		return 1;

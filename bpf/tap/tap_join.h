@@ -107,6 +107,23 @@ static __always_inline void tap_join_read(struct __sk_buff *skb, struct socket_f
 	}
 }
 
+/* Direction DIR of a connection on which no HTTP/1 was goes on with what is left of the preface:
+ * see follow_prefaced. Returns 0 where there is no room, and then the connection is let go. */
+static __always_inline int tap_prefaced(struct socket_flow *f, struct streams *conn, int dir)
+{
+	__u8 role = dir ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	struct side *s = &f->flow.sides[dir];
+
+	if (!conn || !tap_has_room(f->flow.common.target, dir ? TAP_ROOM : TAP_ROOM_HTTP2)) {
+		s->http1.phase = PHASE_LOST;
+		return 0;
+	}
+	tap_speaks_http2(f);
+	streams_begin_both(&f->flow, conn, role, 1);
+	conn->sides[dir].left = (__u32)s->http1.left;
+	return 1;
+}
+
 /* Direction DIR of a connection that is given over to another protocol. Returns 1 when that is
  * HTTP/2; else the connection is announced, once. */
 bytes_function int tap_upgrade(struct bpf_sock *sk, struct socket_flow *f, int dir, __u64 now_ns)
@@ -116,6 +133,8 @@ bytes_function int tap_upgrade(struct bpf_sock *sk, struct socket_flow *f, int d
 	struct streams *conn = tap_storage(&http2_conns, sk);
 	int open = bytes_forget(c->tunnel) == PHASE_UPGRADED;
 
+	if (!c->requests)
+		return tap_prefaced(f, conn, dir & 1);
 	if (open && conn && streams_upgrade(c, s, &conn->sides[dir & 1])) {
 		conn->sides[FLOW_OUT].hpack.text.own = 1;
 		if (conn->sides[dir & 1].gap)

@@ -335,7 +335,7 @@ bytes_function int tap_turns(struct bpf_sock *sk, struct socket_flow *f)
 	if (!src.piece)
 		return 0;
 	word = source_word(&src, off, len);
-	if (!http2_is_preface(word)) {
+	if (!http2_is_preface(word) && !http2_is_short_preface(word, len)) {
 		f->flow.common.plain = !http1_begins(word, len);
 		header = tap_proxied(&src, off, len);
 		if (header)

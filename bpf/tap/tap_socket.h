@@ -131,14 +131,17 @@ static __always_inline int tap_is_young(struct __sk_buff *skb, struct bpf_sock *
 }
 
 /*
- * Does a request begin here that is no POST, or a blank line before one? A POST may follow it in
- * the same segment, and its answer comes before that of a POST. So the connection is followed until
- * nothing is under way any more (tap_let_go): a server of web pages costs memory only for as long
- * as it answers.
+ * Does a request begin here that is no POST, or a blank line before one, or may one with the first
+ * bytes of the connection, of which there are only a few? A POST may follow it in the same segment,
+ * and its answer comes before that of a POST. So the connection is followed until nothing is under
+ * way any more (tap_let_go): a server of web pages costs memory only for as long as it answers.
  */
 static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segment *seg, __u64 word,
 					int out)
 {
+	if (seg->len < 8)
+		return http1_opens_short(word, seg->len) && sk->state != BPF_TCP_LISTEN &&
+		       tap_is_first(sk);
 	if (!http1_may_open(word))
 		return 0;
 	return sk->state != BPF_TCP_LISTEN &&
@@ -201,6 +204,14 @@ static __always_inline void tap_may_walk(struct __sk_buff *skb, struct bpf_sock 
 	tap_go_walk(skb, out);
 }
 
+/* Does the connection speak HTTP/2 from here on, where WORD begins? */
+static __always_inline int tap_is_preface(struct bpf_sock *sk, const struct segment *seg,
+					  __u64 word, int out)
+{
+	return http2_is_preface(word) ||
+	       (http2_is_short_preface(word, seg->len) && tap_is_whole(sk, out));
+}
+
 /* A connection that is not followed: does this segment make it one? QUIET: see tap_is_quiet. */
 static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 				    const struct segment *seg, int quiet, int out)
@@ -219,7 +230,8 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 		tap_leaves(sk);
 	word = source_word(&src, 0, seg->len);
 	/* The server's first frames may come before the client's preface. */
-	if (known >> 32 && !http2_is_preface(word) && bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
+	if (known >> 32 && !tap_is_preface(sk, seg, word, out) &&
+	    bpf_sk_storage_get(&http2_sockets, sk, 0, 0))
 		tap_may_walk(skb, sk, seg, quiet, out);
 	if ((__u8)word != 'P') {
 		if (http2_may_begin(word) && sk->state != BPF_TCP_LISTEN)
@@ -238,7 +250,7 @@ static __always_inline int tap_meet(struct __sk_buff *skb, struct bpf_sock *sk,
 			return tap_meet_proxied(skb, seg, out);
 		return !out && !quiet && tap_is_young(skb, sk, seg);
 	}
-	if (http2_is_preface(word)) {
+	if (tap_is_preface(sk, seg, word, out)) {
 		if (sk->state == BPF_TCP_LISTEN) {
 			if (http2_follows & SHARED_HTTP2_SOCKETS)
 				tap_go_settle(skb, TAP_EARLY, out);

@@ -32,7 +32,7 @@
 
 #include "bpf/record.h"
 #include "halves/ring.h"
-#include "tap/probe.h"
+#include "tap/probe_parts.h"
 #include "tests/unit/support/packets.h"
 
 #define EXPIRES   "20991231235959123"
@@ -49,8 +49,9 @@ struct seen {
 	uint64_t prepares[SEEN_MAX]; /* their amounts */
 	size_t prepares_len;
 	uint32_t answered[SEEN_MAX]; /* exchanges that a Fulfill ended */
-	size_t answered_len, gaps;
-	size_t unsure;     /* messages that say their number is not certain */
+	size_t answered_len;
+	size_t gaps;   /* and connections that cannot be read */
+	size_t unsure; /* messages that say their number is not certain, or their peer not known */
 	uint8_t numbering; /* of the last message */
 };
 
@@ -192,13 +193,59 @@ static void say(struct pair p, bool asks, const char *text)
 #define GET "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
 #define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
+/* --- HTTP/2 ---------------------------------------------------------------------------------- */
+
+#define PREFACE_LEN 24
+
+static void put(struct message *m, const void *bytes, size_t len)
+{
+	memcpy(m->bytes + m->len, bytes, len);
+	m->len += len;
+}
+
+static void put_frame(struct message *m, uint8_t type, uint8_t flags, uint8_t stream,
+		      const void *bytes, size_t len)
+{
+	const uint8_t head[] = {0, (uint8_t)(len >> 8), (uint8_t)len, type, flags, 0, 0, 0, stream};
+
+	put(m, head, sizeof(head));
+	put(m, bytes, len);
+}
+
+/* Behind what is in M: a connection in HTTP/2 whose first request is a Prepare of AMOUNT. */
+static void frame_request(struct message *m, uint64_t amount)
+{
+	static const uint8_t fields[] = {0x83, 0x84, 0x86}; /* POST / by http */
+	struct packet p;
+
+	packet_prepare(&p, amount, EXPIRES, CONDITION, "g.us.bob", 40);
+	put(m, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", PREFACE_LEN);
+	put_frame(m, 4, 0, 0, "", 0);
+	put_frame(m, 1, 4, 1, fields, sizeof(fields));
+	put_frame(m, 0, 1, 1, p.bytes, p.len);
+}
+
+/* It is fulfilled. */
+static void frame_answer(struct pair pair)
+{
+	static const uint8_t fields[] = {0x88}; /* 200 */
+	struct message m = {0};
+	struct packet p;
+
+	packet_fulfill(&p, 30);
+	put_frame(&m, 4, 0, 0, "", 0);
+	put_frame(&m, 1, 4, 1, fields, sizeof(fields));
+	put_frame(&m, 0, 1, 1, p.bytes, p.len);
+	pass(pair.answers, pair.asks, &m);
+}
+
 /* --- what came out --------------------------------------------------------------------------- */
 
 static void take_message(const struct record_message *m)
 {
 	if (m->head.role != RECORD_ROLE_SERVER)
 		return;
-	seen.unsure += !!(m->flags & RECORD_UNSURE);
+	seen.unsure += !!(m->flags & (RECORD_UNSURE | RECORD_NAMELESS));
 	seen.numbering = m->numbering;
 	if (m->kind == RECORD_KIND_PREPARE && seen.prepares_len < SEEN_MAX)
 		seen.prepares[seen.prepares_len++] = m->amount;
@@ -215,7 +262,7 @@ static void take_record(void *context, const void *record, size_t size)
 	(void)size;
 	if (head->type == RECORD_MESSAGE)
 		take_message(record);
-	if (head->type == RECORD_GAP && gap->ingress)
+	if ((head->type == RECORD_GAP && gap->ingress) || head->type == RECORD_OPAQUE)
 		seen.gaps++;
 }
 
@@ -366,12 +413,12 @@ struct forged {
 static void forge(struct pair p, const struct message *m, const struct forged *how)
 {
 	static const uint8_t front[] = {1, 1, 8, 10}; /* two bytes of padding, and a timestamp */
+	const uint32_t stamps[] = {htonl(tcp_clock(p.asks) - how->age), 0};
 	struct sockaddr_in from = {0}, to = {0};
 	socklen_t len = sizeof(from);
 	struct {
 		struct tcphdr tcp;
-		uint8_t front[sizeof(front)];
-		uint32_t stamp, echo;
+		uint8_t options[sizeof(front) + sizeof(stamps)];
 	} head = {.tcp = {.doff = how->age ? 8 : 5, .psh = 1, .ack = !how->no_ack}};
 	size_t head_len = head.tcp.doff * 4U;
 	uint8_t segment[sizeof(head) + sizeof(m->bytes)];
@@ -387,8 +434,8 @@ static void forge(struct pair p, const struct message *m, const struct forged *h
 	head.tcp.dest = to.sin_port;
 	head.tcp.seq = htonl(queue_seq(p.asks, TCP_SEND_QUEUE) - how->syn + how->seq_off);
 	head.tcp.ack_seq = htonl(queue_seq(p.asks, TCP_RECV_QUEUE) + how->ack_off);
-	memcpy(head.front, front, sizeof(front));
-	head.stamp = htonl(tcp_clock(p.asks) - how->age);
+	memcpy(head.options, front, sizeof(front));
+	memcpy(head.options + sizeof(front), stamps, sizeof(stamps));
 	memcpy(segment, &head, head_len);
 	memcpy(segment + head_len, m->bytes, m->len);
 	s = sum(IPPROTO_TCP + (uint32_t)(head_len + m->len), &from.sin_addr, 4);
@@ -446,8 +493,8 @@ static void an_old_acknowledgement_is_taken(void)
 	came("a segment that acknowledges a little less than the last one is read", 2, 1, 0);
 }
 
-/* A pair on which a request was answered, where the kernel says which socket's segment it drops.
- * Else the test is skipped. */
+/* A pair on which a request was answered, where the kernel says which socket's
+ * segment it drops. Else the test is skipped. */
 static bool pair_told(const char *title, struct pair *p)
 {
 	struct utsname name;
@@ -493,6 +540,23 @@ static void what_the_tap_cannot_judge_is_announced(void)
 	forge_second(p, &(struct forged){.age = 600000});
 	replace_second(p);
 	came(title, 2, 2, 1);
+}
+
+/* A network does that, and the segment comes again as it was. */
+static void what_is_late_is_not_announced(void)
+{
+	static const char title[] = "one whose timestamp is a little old is not";
+	struct message m;
+	struct pair p;
+
+	if (!pair_told(title, &p))
+		return;
+	forge_second(p, &(struct forged){.age = 1000});
+	say_prepare(&m, "", 2);
+	pass(p.asks, p.answers, &m);
+	answer(p, "");
+	pair_close(p);
+	came(title, 2, 2, 0);
 }
 
 static void what_is_outside_the_window_is_announced(void)
@@ -632,6 +696,8 @@ static void any_request_may_be_the_first(void)
 		"\r\n" GET,
 		"PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi",
 		"PROPFIND / HTTP/1.1\r\nHost: h\r\n\r\n\r\n",
+		"M-SEARCH * HTTP/1.1\r\nHost: h\r\n\r\n",
+		"VERSION-CONTROL /x HTTP/1.1\r\nHost: h\r\n\r\n",
 	};
 	size_t n = sizeof(fronts) / sizeof(fronts[0]);
 
@@ -674,7 +740,7 @@ static void a_proxy_may_say_where_it_comes_from(void)
 		{local, sizeof(local)},
 	};
 	struct message m;
-	uint64_t n = 0;
+	uint64_t n = 0, http2 = 0;
 
 	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
 		struct pair p = pair_plain();
@@ -694,6 +760,62 @@ static void a_proxy_may_say_where_it_comes_from(void)
 	}
 	came("a request behind what a proxy says of its connection is read, in its segment or not",
 	     n, n, 0);
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+		struct pair p = pair_plain();
+
+		memcpy(m.bytes, fronts[i].bytes, fronts[i].len);
+		m.len = fronts[i].len;
+		frame_request(&m, ++http2);
+		pass(p.asks, p.answers, &m);
+		frame_answer(p);
+		pair_close(p);
+	}
+	came("so is one in HTTP/2, and its answer", http2, http2, 0);
+}
+
+static void a_preface_may_be_cut(void)
+{
+	uint64_t n = 0;
+
+	for (size_t cut = 1; cut < PREFACE_LEN; cut++) {
+		struct pair p = pair_plain();
+		struct message m = {0}, first;
+
+		frame_request(&m, ++n);
+		first = m;
+		first.len = cut;
+		m.len -= cut;
+		memmove(m.bytes, m.bytes + cut, m.len);
+		pass(p.asks, p.answers, &first);
+		pass(p.asks, p.answers, &m);
+		frame_answer(p);
+		pair_close(p);
+	}
+	came("a connection in HTTP/2 may begin with any part of its preface", n, n, 0);
+}
+
+static void any_request_may_begin_with_a_few_bytes(void)
+{
+	static const char *const fronts[] = {"G",     "GE",      "GET",   "GET ",
+					     "GET /", "GET /he", "DELETE"};
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+		struct pair p = pair_plain();
+		struct message m;
+		size_t cut = strlen(fronts[i]);
+
+		say(p, true, fronts[i]);
+		if (cut == strlen("DELETE"))
+			say_prepare(&m, " /health HTTP/1.1\r\nHost: h\r\n\r\n", ++n);
+		else
+			say_prepare(&m, GET + cut, ++n);
+		pass(p.asks, p.answers, &m);
+		say(p, false, OK);
+		answer(p, "");
+		pair_close(p);
+	}
+	came("so may a request of any method, with a POST behind it", n, n, 0);
 }
 
 static void so_it_is_in_an_early_segment(void)
@@ -879,6 +1001,8 @@ static void enter(const char *cgroup)
 	    probe_attach_cgroup(probe, 0, &target, &attached, why, sizeof(why)))
 		errx(2, "%s", why);
 	probe_attach_witness(probe);
+	late_end(probe->late); /* the programs that follow HTTP/2 are there */
+	probe->late = NULL;
 	if (ring_open(probe_ring(probe), PROBE_RING_BYTES, &ring))
 		errx(2, "cannot map the ring");
 	must(!unshare(CLONE_NEWNET), "a network namespace");
@@ -898,6 +1022,7 @@ int main(int argc, char **argv)
 	what_tcp_drops_is_dropped();
 	an_old_acknowledgement_is_taken();
 	what_the_tap_cannot_judge_is_announced();
+	what_is_late_is_not_announced();
 	what_is_outside_the_window_is_announced();
 	what_comes_behind_the_end_is_announced();
 	what_a_filter_drops_is_announced();
@@ -906,6 +1031,8 @@ int main(int argc, char **argv)
 	a_deferred_request_is_read_before_its_answer();
 	any_request_may_be_the_first();
 	a_proxy_may_say_where_it_comes_from();
+	a_preface_may_be_cut();
+	any_request_may_begin_with_a_few_bytes();
 	so_it_is_in_an_early_segment();
 	a_connection_may_have_many_plain_requests();
 	answers_are_paired_by_evidence();
