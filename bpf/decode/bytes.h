@@ -29,6 +29,8 @@
 /* The BPF back end splits a load it thinks unaligned into bytes; this one is whole. The machines
  * BPF runs on here load unaligned words, and the verifier knows it. */
 #define bytes_load(p) (*(const __u64 *)(const void *)(p))
+/* The same of a store. */
+#define bytes_store(p, x) (*(volatile __u64 *)(void *)(p) = (x))
 /* Keeps a loop a loop. Unrolled, it would only be longer for the verifier. */
 #define BYTES_LOOP _Pragma("clang loop unroll(disable)")
 /* Keeps the compiler from checking one register and using another that it knows to be equal: the
@@ -42,6 +44,10 @@ static __always_inline __u64 bytes_load(const void *p)
 
 	__builtin_memcpy(&word, p, sizeof(word));
 	return word;
+}
+static __always_inline void bytes_store(void *p, __u64 word)
+{
+	__builtin_memcpy(p, &word, sizeof(word));
 }
 #define BYTES_LOOP
 #endif

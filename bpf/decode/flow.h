@@ -92,14 +92,22 @@ struct framing {
 	__u8 unclear;  /* whether "chunked" ends the last list of codings */
 };
 
+/* Lines of a head whose values may be others in the next one: the first so many. */
+#define FLOW_WILD_LINES 16
+
 /* The last head and its text. Most messages of a connection begin as the one before did, and
  * comparing bytes is much cheaper than reading them. */
 struct last_head {
 	struct head head;
 	struct framing framing;
-	__u32 len; /* of the text; 0: none */
-	__u32 pad;
+	__u32 len;       /* of the text; 0: none */
+	__u16 length_at; /* Content-Length's digits */
+	__u8 length_len; /* ... how many there are; 0: none */
+	__u8 tame;       /* what follows in wild holds for this text */
 	__u8 text[FLOW_HEAD_WINDOW];
+	/* A bit for each byte of the text: in the next head it may be another, but no line end. The
+	 * last word is empty, and only read along. */
+	__u64 wild[FLOW_HEAD_WINDOW / 64 + 1];
 };
 
 enum http1_phase {
@@ -141,10 +149,14 @@ struct http1 {
 	__u8 found;     /* enum http1_lines: what the last window of lines held */
 	__u8 span;      /* enum flow_span: of the line, or of the value, in hand */
 	__u8 untidy;    /* a value has blanks around it */
-	__u8 pad[5];
+	__u8 noted;     /* lines in others */
+	__u8 pad[4];
 	struct framing framing;
 	struct last_head last;
 	struct flow_slice spans[SPANS];
+	/* The lines of the head that say nothing that matters here. Behind the last place is one
+	 * for what finds none. */
+	struct flow_slice others[FLOW_WILD_LINES + 1];
 	__u8 window[FLOW_WINDOW + FLOW_SLACK];
 };
 

@@ -18,6 +18,8 @@
  * The includer provides, for its side of the world:
  *   struct source;
  *   int source_load(const struct source *, __u32 off, void *dst, __u32 len);
+ *   int source_recall(const struct source *, struct http1 *): http1_recall_tamely
+ *   int source_tame(const struct source *, struct http1 *): http1_tame_others
  *   session_key(), host_key(): const volatile struct siphash_key *
  */
 #ifndef TELLTALE_HTTP1_H
@@ -48,6 +50,7 @@ static __always_inline void http1_begin(struct side *s, __u64 now_ns)
 	h->left = 0;
 	h->gathered = 0;
 	h->started = 0;
+	h->noted = 0;
 	m->verdict = ILP_MORE;
 	m->stream = 0;
 	__builtin_memset(&m->head, 0, sizeof(m->head));
@@ -231,7 +234,7 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 
 /* One window of lines. */
 static __always_inline int http1_step_lines(const struct source *src, struct flow_common *c,
-					    struct side *s)
+					    struct side *s, int usual)
 {
 	struct http1 *h = &s->http1;
 	__u32 before, used;
@@ -239,8 +242,8 @@ static __always_inline int http1_step_lines(const struct source *src, struct flo
 
 	if (err)
 		return err;
-	if (!bytes_forget(h->fresh) || !http1_recall(s)) {
-		err = http1_read(s);
+	if (!bytes_forget(h->fresh) || !http1_recall(src, s, usual)) {
+		err = http1_read(src, s, usual);
 		if (err)
 			return err;
 	}
@@ -289,9 +292,11 @@ static __always_inline void http1_pass(struct flow_common *c, struct side *s)
 		http1_finish(c, s, 0);
 }
 
-/* The cursor is at one byte or more, and h->phase is not LOST or IGNORE. */
+/* The cursor is at one byte or more, and h->phase is not LOST or IGNORE. USUAL, a constant: most
+ * messages come this way, so that it pays to recognise heads that differ a little from the last
+ * one. Elsewhere the verifier is spared that. */
 static __always_inline int http1_step(const struct source *src, struct flow_common *c,
-				      struct side *s, __u64 now_ns)
+				      struct side *s, __u64 now_ns, int usual)
 {
 	struct http1 *h = &s->http1;
 	__u8 phase;
@@ -306,7 +311,7 @@ static __always_inline int http1_step(const struct source *src, struct flow_comm
 	h->unparsed = 0;
 	h->in_lines = phase == PHASE_HEAD || phase == PHASE_CHUNK || phase == PHASE_TRAILER;
 	if (bytes_forget(h->in_lines))
-		err = http1_step_lines(src, c, s);
+		err = http1_step_lines(src, c, s, usual);
 	else
 		err = http1_step_body(src, s);
 	if (err)

@@ -45,15 +45,6 @@ static __always_inline int http1_blank(__u8 c)
 	return c == ' ' || c == '\t';
 }
 
-/* 1 for 0, else 0, of numbers far below 2^63, and without a branch. */
-static __always_inline __u64 http1_zero(__u64 x)
-{
-	bytes_pin(x);
-	x = (x - 1) >> 63;
-	bytes_pin(x);
-	return x;
-}
-
 /* Blanks taken off the values of one window, at most, where there are more than usual. */
 #define HTTP1_BLANKS 64
 
@@ -360,6 +351,8 @@ static __always_inline int http1_framing(struct http1 *h)
 		if (!http1_decimal(h, at, len, &h->framing.length))
 			return HTTP1_LOST;
 		h->framing.sized = 1;
+		h->last.length_at = (__u16)at;
+		h->last.length_len = (__u8)len;
 	}
 	if (http1_value(h, SPAN_CODING, &at, &len)) {
 		h->spans[SPAN_CODING].len = 0;
@@ -448,7 +441,7 @@ static __always_inline int http1_digest(struct side *s)
 /* --- all of it ------------------------------------------------------------------------------ */
 
 /* Reads the lines of WINDOW[h->pos, h->filled) and what they say. */
-static __always_inline int http1_read(struct side *s)
+static __always_inline int http1_read(const struct source *src, struct side *s, int usual)
 {
 	struct http1 *h = &s->http1;
 	int err;
@@ -468,9 +461,11 @@ static __always_inline int http1_read(struct side *s)
 	if (h->phase != PHASE_HEAD)
 		return HTTP1_MORE;
 	h->last.len = 0; /* its texts are about to be overwritten */
+	h->last.length_len = 0;
+	h->last.tame = 0;
 	err = http1_digest(s);
 	if (!err && h->fresh && bytes_forget(h->found) == LINES_END)
-		http1_remember(s);
+		http1_remember(src, s, usual);
 	return err;
 }
 

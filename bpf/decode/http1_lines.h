@@ -35,6 +35,15 @@ static __always_inline __u8 http1_byte(const struct http1 *h, __u32 at)
 	return at < FLOW_WINDOW ? h->window[at] : 0;
 }
 
+/* 1 for 0, else 0, of numbers far below 2^63, and without a branch. */
+static __always_inline __u64 http1_zero(__u64 x)
+{
+	bytes_pin(x);
+	x = (x - 1) >> 63;
+	bytes_pin(x);
+	return x;
+}
+
 /* Of headers with the same name the first counts, as in Node.js, even if the next one is in another
  * window. Transfer-Encoding is the exception: its last list of codings says how the body ends. */
 static __always_inline void http1_span(struct http1 *h, __u32 span, __u32 at, __u32 end)
@@ -78,6 +87,19 @@ static __always_inline void http1_list(struct http1 *h, __u64 value)
 static __always_inline int http1_is_proxy(__u64 word)
 {
 	return bytes_low(word, 6) == BYTES_WORD('P', 'R', 'O', 'X', 'Y', ' ', 0, 0);
+}
+
+/* WINDOW[at, end) is a line that has been read: notes it among the others if it says nothing that
+ * matters here. Without a branch, after which the verifier would walk all other lines twice. */
+static __always_inline void http1_note_other(struct http1 *h, __u32 at, __u32 end)
+{
+	__u32 n = bytes_forget(h->noted);
+	struct flow_slice *other = &h->others[bytes_mask(n, 2 * FLOW_WILD_LINES - 1)];
+
+	other->at = (__u16)at;
+	other->len = (__u16)(end - at);
+	n += http1_zero(bytes_forget(h->framing.line));
+	h->noted = (__u8)(n - (n / FLOW_WILD_LINES & n)); /* one more than all is all */
 }
 
 /* Which header is it? WINDOW[at, end) is a line up to its LF. */
@@ -128,6 +150,7 @@ static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 		if (bytes_low(w1, 3) == BYTES_WORD('i', 'd', ':', 0, 0, 0, 0, 0))
 			http1_span(h, SPAN_ID, at + 11, end);
 	}
+	http1_note_other(h, at, end);
 }
 
 /* Words looked at in one turn; FLOW_SLACK has room for all but the first. */

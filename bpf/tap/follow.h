@@ -108,9 +108,10 @@ static __always_inline int follow_prefaced(const struct source *src, struct flow
 /*
  * Looks at the piece in hand for one step; a message in one segment takes one step. Returns 0 when
  * all of the piece is done with, 1 when there is more. A run goes on by tail call, of which the
- * kernel allows 33. What is left after the last one is a GAP_COMPLEX.
+ * kernel allows 33. What is left after the last one is a GAP_COMPLEX. USUAL: see http1_step.
  */
-static __always_inline int follow(const struct source *src, struct flow_common *c, struct side *s)
+static __always_inline int follow(const struct source *src, struct flow_common *c, struct side *s,
+				  int usual)
 {
 	int err;
 
@@ -120,7 +121,7 @@ static __always_inline int follow(const struct source *src, struct flow_common *
 	}
 	if (!follow_more(s))
 		return 0;
-	err = http1_step(src, c, s, src->now_ns);
+	err = http1_step(src, c, s, src->now_ns, usual);
 	if (err && follow_prefaced(src, c, s))
 		return 1;
 	if (err)

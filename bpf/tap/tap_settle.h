@@ -530,7 +530,7 @@ static __always_inline int tap_step(struct __sk_buff *skb)
 		tap_put_lost(f, dir);
 		bpf_tail_call(skb, &turn_socket, 0);
 	} else if (follow_synchronised(&src, &f->flow.common, s) &&
-		   follow(&src, &f->flow.common, s)) {
+		   follow(&src, &f->flow.common, s, 0)) {
 		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
 			tap_go_over(skb, TAP_UPGRADE_PIECE);
 		bpf_tail_call(skb, &step_socket, 0);

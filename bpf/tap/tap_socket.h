@@ -435,6 +435,29 @@ static __always_inline int tap_run(struct __sk_buff *skb, int out)
 	return TAP_PASS;
 }
 
+/* What is known of HTTP/1 in the segment's direction; NULL: the connection is not followed. */
+static __always_inline struct http1 *tap_http1(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct socket_flow *f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+
+	return f ? &f->flow.sides[tap_out(skb)].http1 : 0;
+}
+
+bytes_global int tap_recall_tamely(struct __sk_buff *skb)
+{
+	struct http1 *h = tap_http1(skb);
+
+	return h ? http1_recall_tamely(h) : 0;
+}
+
+bytes_global int tap_tame_others(struct __sk_buff *skb)
+{
+	struct http1 *h = tap_http1(skb);
+
+	return h ? http1_tame_others(h) : 0;
+}
+
 /* One step of what a segment holds of its direction, which is claimed. Comes here by tail call, and
  * again for more of it. */
 static __always_inline int tap_follow(struct __sk_buff *skb)
@@ -454,7 +477,7 @@ static __always_inline int tap_follow(struct __sk_buff *skb)
 	src.base = tap_state(skb)->base;
 	src.now_ns = tap_now(skb, out);
 	src.remote = &f->remote;
-	if (follow(&src, c, s)) {
+	if (follow(&src, c, s, 1)) {
 		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
 			tap_go_over(skb, TAP_UPGRADE);
 		bpf_tail_call(skb, &follow_socket, 0);

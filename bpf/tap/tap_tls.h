@@ -676,7 +676,7 @@ static __always_inline int tls_step(struct pt_regs *ctx)
 		goto drop;
 	s = &f->flow.sides[out];
 	src.now_ns = s->cursor.now_ns;
-	if (follow(&src, &f->flow.common, s)) {
+	if (follow(&src, &f->flow.common, s, 0)) {
 		bpf_tail_call(ctx, &step_tls, 0);
 		follow_gap(&src, &f->flow.common, s, RECORD_GAP_COMPLEX,
 			   s->cursor.end - s->cursor.off);

@@ -92,7 +92,7 @@ static void our_piece(struct decode *d, enum flow_direction dir, size_t from, si
 	s->cursor.off = 0;
 	s->cursor.end = (__u32)len;
 	do {
-		more = follow(&src, &d->flow.common, s);
+		more = follow(&src, &d->flow.common, s, 1);
 		if ((s->http1.phase == PHASE_START || s->http1.phase == PHASE_IGNORE) &&
 		    s->message.head.request == (dir == FLOW_OUT))
 			our_message(d, s, from + s->cursor.off);

@@ -79,6 +79,21 @@ static inline int source_is_near(const struct source *src)
 	return 1;
 }
 
+static inline int http1_recall_tamely(struct http1 *h);
+static inline int http1_tame_others(struct http1 *h);
+
+static inline int source_recall(const struct source *src, struct http1 *h)
+{
+	(void)src;
+	return http1_recall_tamely(h);
+}
+
+static inline int source_tame(const struct source *src, struct http1 *h)
+{
+	(void)src;
+	return http1_tame_others(h);
+}
+
 /* What comes next then is streams_bed_upgrade's. */
 static inline int source_may_upgrade(const struct source *src)
 {
@@ -217,7 +232,9 @@ static inline void decode_init(struct decode *d, uint8_t filler)
 		memset(s->message.host, filler, sizeof(s->message.host));
 		memset(s->message.path, filler, sizeof(s->message.path));
 		memset(s->http1.spans, filler, sizeof(s->http1.spans));
+		memset(s->http1.others, filler, sizeof(s->http1.others));
 		memset(s->http1.last.text, filler, sizeof(s->http1.last.text));
+		memset(s->http1.last.wild, filler, sizeof(s->http1.last.wild));
 	}
 	d->flow.sides[FLOW_OUT].out = 1;
 }
@@ -264,7 +281,7 @@ static inline void decode_feed(struct decode *d, enum flow_direction dir, const 
 	do {
 		/* Every step must make progress. */
 		decode_must(d->runs++ <= len);
-	} while (follow(&src, &d->flow.common, s));
+	} while (follow(&src, &d->flow.common, s, 1));
 }
 
 /* Bytes of a direction were missed. */
