@@ -104,6 +104,26 @@ static __always_inline void emit_endpoint(const struct flow_common *c, struct si
 	emit_submit(r, now_ns);
 }
 
+_Static_assert(sizeof(struct record_remote) == 24, "it is stored in words");
+
+/* Puts what is known of the far end into R. By words: the compiler would take bytes. */
+static __always_inline void emit_remote(struct record_message *r,
+					const struct record_remote *remote)
+{
+	const __u8 *from = (const __u8 *)remote;
+	__u8 *to = (__u8 *)&r->remote;
+
+	if (!from) {
+		bytes_store(to, 0);
+		bytes_store(to + 8, 0);
+		bytes_store(to + 16, 0);
+		return;
+	}
+	bytes_store(to, bytes_load(from));
+	bytes_store(to + 8, bytes_load(from + 8));
+	bytes_store(to + 16, bytes_load(from + 16));
+}
+
 static __always_inline void emit_message(const struct source *src, const struct flow_common *c,
 					 struct side *s)
 {
@@ -141,9 +161,7 @@ static __always_inline void emit_message(const struct source *src, const struct 
 	r->rtt_min_us = 0;
 	r->retransmits = 0;
 	r->pad2 = 0;
-	__builtin_memset(&r->remote, 0, sizeof(r->remote));
-	if (src->remote)
-		r->remote = *src->remote;
+	emit_remote(r, src->remote);
 	if (src->skb) {
 		struct bpf_sock *sk = src->skb->sk;
 		struct bpf_tcp_sock *tcp = sk ? bpf_tcp_sock(sk) : 0;
