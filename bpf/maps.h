@@ -204,7 +204,8 @@ struct socket_mark {
 	/* See tap_is_quiet: */
 	__u8 quiet;    /* bit per direction: its beginning is over, and nothing of it to be noted */
 	__u8 followed; /* it may be in socket_flows */
-	__u8 pad[6];
+	__u8 database; /* see tap_is_database: no ILP will pass on it */
+	__u8 pad[5];
 };
 
 /* What is known of sockets on which bytes passed. Lives with the socket. */
@@ -470,6 +471,8 @@ struct continuation {
 	__type(value, __u32);
 };
 
+struct continuation in_socket SEC(".maps");
+struct continuation out_socket SEC(".maps");
 struct continuation follow_socket SEC(".maps");
 struct continuation settle_socket SEC(".maps");
 struct continuation turn_socket SEC(".maps");

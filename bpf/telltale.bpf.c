@@ -25,10 +25,20 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * ingress. The probe half attaches it to egress all the same, which the kernel allows. */
 SEC("cgroup_skb/ingress") int ingress_run(struct __sk_buff *skb)
 {
-	return cost_pass(skb, tap_run(skb, FLOW_IN));
+	return tap_enter_run(skb, FLOW_IN, &in_socket);
 }
 
 SEC("cgroup_skb/ingress") int egress_run(struct __sk_buff *skb)
+{
+	return tap_enter_run(skb, FLOW_OUT, &out_socket);
+}
+
+SEC("cgroup_skb/ingress") int socket_in(struct __sk_buff *skb)
+{
+	return cost_pass(skb, tap_run(skb, FLOW_IN));
+}
+
+SEC("cgroup_skb/ingress") int socket_out(struct __sk_buff *skb)
 {
 	return cost_pass(skb, tap_run(skb, FLOW_OUT));
 }

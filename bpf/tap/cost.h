@@ -49,6 +49,8 @@ bytes_global int cost_end(__u32 program, __u64 begun_ns)
 
 bytes_global int cost_begin_timed(struct __sk_buff *skb, int out)
 {
+	if (tap_state(skb)->begun)
+		return 0;
 	tap_state(skb)->out = out;
 	/* Where this is 0, once in four seconds for a nanosecond, the run is not timed. */
 	tap_state(skb)->begun = (__u32)bpf_ktime_get_ns();
@@ -62,8 +64,9 @@ bytes_global int cost_end_timed(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A segment with something in it, which begins at SEQ. That number, well mixed, says which are
- * timed: this costs the others a multiplication, and a random number would cost more. */
+/* A segment with something in it, which begins at SEQ; not the first call for it does nothing. That
+ * number, well mixed, says which are timed: this costs the others a multiplication, and a random
+ * number would cost more. */
 static __always_inline void cost_begin(struct __sk_buff *skb, __u32 seq, int out)
 {
 	if (!(seq * 2654435761U >> COST_SHIFT))

@@ -467,12 +467,14 @@ bytes_function int tap_know(struct __sk_buff *skb, struct socket_flow *f, const 
 
 	if (tcp && !seg->opening)
 		next = tap_tcp(tcp, out, 0);
-	f->flow.common.tap = RECORD_TAP_SOCKET;
-	f->flow.common.id = bpf_get_socket_cookie(skb);
-	f->flow.common.target = (__u8)tap_target(skb);
-	f->flow.sides[FLOW_OUT].out = 1;
-	tap_remote(skb, seg, from_out, &f->remote);
-	tap_count(f, TAP_COUNTED);
+	if (!f->flow.common.id) { /* else the other direction's first segment was here */
+		f->flow.common.tap = RECORD_TAP_SOCKET;
+		f->flow.common.target = (__u8)tap_target(skb);
+		f->flow.sides[FLOW_OUT].out = 1;
+		tap_remote(skb, seg, from_out, &f->remote);
+		tap_count(f, TAP_COUNTED);
+		f->flow.common.id = bpf_get_socket_cookie(skb);
+	}
 	tap_lock(f);
 	if (tcp && !f->streams[FLOW_IN].known && !f->streams[FLOW_OUT].known) {
 		f->sent = tap_tcp(tcp, FLOW_OUT, 0);

@@ -44,8 +44,9 @@ struct message {
 	uint8_t bytes[2000];
 };
 
-/* What came out of the ring of the end that answers. */
+/* What came out of the ring of the end that answers, and SENT: Prepares of the one that asks. */
 struct seen {
+	size_t sent;
 	uint64_t prepares[SEEN_MAX]; /* their amounts */
 	size_t prepares_len;
 	uint32_t answered[SEEN_MAX]; /* exchanges that a Fulfill ended */
@@ -243,8 +244,10 @@ static void frame_answer(struct pair pair)
 
 static void take_message(const struct record_message *m)
 {
-	if (m->head.role != RECORD_ROLE_SERVER)
+	if (m->head.role != RECORD_ROLE_SERVER) {
+		seen.sent += m->kind == RECORD_KIND_PREPARE;
 		return;
+	}
 	seen.unsure += !!(m->flags & (RECORD_UNSURE | RECORD_NAMELESS));
 	seen.numbering = m->numbering;
 	if (m->kind == RECORD_KIND_PREPARE && seen.prepares_len < SEEN_MAX)
@@ -983,6 +986,75 @@ static void an_urgent_byte_is_no_part_of_the_stream(void)
 	came("an urgent byte between requests is no part of them", 4, 4, 0);
 }
 
+/* --- databases ------------------------------------------------------------------------------- */
+
+static void check_sent(const char *title, size_t sent)
+{
+	take_all();
+	printf("%sok %d - %s\n", seen.sent == sent ? "" : "not ", ++tests, title);
+	if (seen.sent != sent)
+		printf("# %zu Prepares\n", seen.sent);
+	failed += seen.sent != sent;
+	memset(&seen, 0, sizeof(seen));
+}
+
+/* A connection that begins with FIRST; then a Prepare is sent on it. */
+static void begin_with(const struct message *first, struct pair *p)
+{
+	*p = pair_plain();
+	pass(p->asks, p->answers, first);
+	ask(*p, "", 1);
+}
+
+static void connect_anew(struct pair *p)
+{
+	struct sockaddr_storage address;
+	struct sockaddr none = {.sa_family = AF_UNSPEC};
+	int listener = listen_on(AF_INET, &address);
+
+	must(!connect(p->asks, &none, sizeof(none)), "disconnect");
+	close(p->answers);
+	must(!connect(p->asks, (void *)&address, sizeof(struct sockaddr_in)), "connect");
+	p->answers = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	must(p->answers >= 0, "accept");
+	close(listener);
+}
+
+static void a_databases_connection_is_left_alone(void)
+{
+	const struct message postgres = {16, "\0\0\0\x10\0\3\0\0user\0ab"},
+			     longer = {16, "\0\0\0\x11\0\3\0\0user\0ab"},
+			     redis = {14, "*1\r\n$4\r\nPING\r\n"},
+			     no_redis = {14, "*1\r\n+4\r\nPING\r\n"};
+	struct pair p;
+
+	begin_with(&postgres, &p);
+	check_sent("what begins as PostgreSQL is looked at no more", 0);
+	connect_anew(&p);
+	ask(p, "", 1);
+	check_sent("but the next connection of its socket is", 1);
+	pair_close(p);
+	begin_with(&redis, &p);
+	check_sent("what begins as Redis is looked at no more", 0);
+	pair_close(p);
+	begin_with(&longer, &p);
+	pair_close(p);
+	begin_with(&no_redis, &p);
+	pair_close(p);
+	check_sent("what only looks like them is", 2);
+	p = pair_plain();
+	ask(p, "", 1);
+	answer(p, "");
+	pass(p.asks, p.answers, &redis);
+	pair_close(p);
+	p = pair_plain();
+	say(p, true, "*");
+	pass(p.asks, p.answers, &redis);
+	ask(p, "", 1);
+	pair_close(p);
+	check_sent("and what says so later is", 2);
+}
+
 /* --- all of it ------------------------------------------------------------------------------- */
 
 static void enter(const char *cgroup)
@@ -1042,6 +1114,7 @@ int main(int argc, char **argv)
 	what_was_missed_of_requests_is_unsure();
 	an_end_that_is_killed_leaves_no_hole();
 	an_urgent_byte_is_no_part_of_the_stream();
+	a_databases_connection_is_left_alone();
 	printf("1..%d\n", tests);
 	ring_close(ring);
 	probe_close(probe);

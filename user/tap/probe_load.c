@@ -23,6 +23,8 @@ static int fill_continuations(const struct probe *p)
 		const struct bpf_map *map;
 		const struct bpf_program *program;
 	} continuations[] = {
+		{skel->maps.in_socket, skel->progs.socket_in},
+		{skel->maps.out_socket, skel->progs.socket_out},
 		{skel->maps.follow_socket, skel->progs.socket_follow},
 		{skel->maps.settle_socket, skel->progs.socket_settle},
 		{skel->maps.turn_socket, skel->progs.socket_turn},
