@@ -62,12 +62,14 @@ enum program { RUN_IN, RUN_OUT, EMPTY_IN, EMPTY_OUT, PROGRAMS };
 enum side { TELLTALE, FLOOR, SIDES };
 
 enum conversation {
-	KNOWN, /* ILP as connectors send it, with the same head each time */
-	NEW,   /* no head is like the one before it */
-	COLD,  /* as the first, with the caches of the processor emptied before each message */
-	FIRST, /* as the first, each exchange on a connection of its own */
-	HTTP2, /* the same packets in HTTP/2 */
-	OTHER, /* like a database's */
+	KNOWN,  /* ILP as connectors send it, with the same head each time */
+	NEW,    /* no head is like the one before it */
+	RAFIKI, /* a quote and a payment as two Rafiki nodes send them, on a connection for each */
+	COLD,   /* as the first, with the caches of the processor emptied before each message */
+	FIRST,  /* as the first, each exchange on a connection of its own */
+	HTTP2,  /* the same packets in HTTP/2 */
+	OTHER,  /* of an unknown protocol */
+	DATABASE, /* to a database */
 	CONVERSATIONS,
 };
 
@@ -76,7 +78,7 @@ struct cost {
 };
 
 struct seen {
-	uint64_t prepares, fulfills, others;
+	uint64_t prepares, answers, others;
 };
 
 /* One cgroup, and what is attached to it. */
@@ -262,8 +264,9 @@ static void count_record(void *context, const void *record, size_t size)
 	(void)size;
 	if (head->type == RECORD_MESSAGE && m->kind == RECORD_KIND_PREPARE)
 		seen->prepares++;
-	else if (head->type == RECORD_MESSAGE && m->kind == RECORD_KIND_FULFILL)
-		seen->fulfills++;
+	else if (head->type == RECORD_MESSAGE &&
+		 (m->kind == RECORD_KIND_FULFILL || m->kind == RECORD_KIND_REJECT))
+		seen->answers++;
 	else if (head->type != RECORD_ENDPOINT && head->type != RECORD_FLOW_CLOSE)
 		seen->others++;
 }
@@ -309,13 +312,18 @@ static void read_costs(const struct place *p, struct cost costs[PROGRAMS])
 	}
 }
 
+static bool is_ilp(enum conversation c)
+{
+	return c != OTHER && c != DATABASE;
+}
+
 /* Waits for the reader: when other processes on this machine delay it, the programs must not lose
  * records. */
 static void await_reader(const struct bench *b, enum conversation c)
 {
 	size_t seen = atomic_load(&b->records);
 
-	while (c != OTHER) {
+	while (is_ilp(c)) {
 		size_t before = seen;
 
 		usleep(DRAIN_US + DRAIN_US / 2);
@@ -329,18 +337,32 @@ static enum traffic_kind traffic_of(enum conversation c)
 {
 	switch (c) {
 	case NEW: return TRAFFIC_ILP_NEW;
+	case RAFIKI: return TRAFFIC_ILP_RAFIKI;
 	case HTTP2: return TRAFFIC_ILP_HTTP2;
-	case OTHER: return TRAFFIC_DATABASE;
+	case OTHER: return TRAFFIC_OTHER;
+	case DATABASE: return TRAFFIC_DATABASE;
 	default: return TRAFFIC_ILP;
 	}
+}
+
+/* How many exchanges a connection has; 0: it stays open. */
+static unsigned life_of(enum conversation c)
+{
+	return c == FIRST ? 1 : c == RAFIKI ? TRAFFIC_RAFIKI : 0;
+}
+
+/* N exchanges, or so many that each connection has all of its own. */
+static unsigned whole(enum conversation c, unsigned n)
+{
+	const unsigned step = TRAFFIC_CONNECTIONS * (life_of(c) ? life_of(c) : 1);
+
+	return n < step ? step : n - n % step;
 }
 
 /* How many exchanges a round has: emptying the caches and opening connections take long. */
 static unsigned exchanges_of(enum conversation c, unsigned exchanges)
 {
-	unsigned n = c == COLD || c == FIRST ? exchanges / 8 : exchanges;
-
-	return n < TRAFFIC_CONNECTIONS ? TRAFFIC_CONNECTIONS : n - n % TRAFFIC_CONNECTIONS;
+	return whole(c, c == COLD || c == FIRST ? exchanges / 8 : exchanges);
 }
 
 static void open_traffic(struct place *p, enum conversation c)
@@ -350,13 +372,15 @@ static void open_traffic(struct place *p, enum conversation c)
 
 static void exchange(struct place *p, enum conversation c, unsigned exchanges)
 {
-	if (c != FIRST) {
+	const unsigned life = life_of(c);
+
+	if (!life) {
 		traffic_run(&p->traffic[c], exchanges / TRAFFIC_CONNECTIONS);
 		return;
 	}
-	for (unsigned done = 0; done < exchanges; done += TRAFFIC_CONNECTIONS) {
+	for (unsigned done = 0; done < exchanges; done += TRAFFIC_CONNECTIONS * life) {
 		open_traffic(p, c);
-		traffic_run(&p->traffic[c], 1);
+		traffic_run(&p->traffic[c], life);
 		traffic_close(&p->traffic[c]);
 	}
 }
@@ -365,15 +389,16 @@ static void exchange(struct place *p, enum conversation c, unsigned exchanges)
 static void measure(struct bench *b, enum side side, enum conversation c, unsigned exchanges,
 		    struct cost costs[PROGRAMS])
 {
+	const unsigned stretch = whole(c, STRETCH);
 	struct place *p = &b->places[side];
 	struct cost before[PROGRAMS];
 
 	enter_cgroup(p->path);
 	read_costs(p, before);
-	for (unsigned done = 0; done < exchanges; done += STRETCH) {
+	for (unsigned done = 0; done < exchanges; done += stretch) {
 		unsigned left = exchanges - done;
 
-		exchange(p, c, left < STRETCH ? left : STRETCH);
+		exchange(p, c, left < stretch ? left : stretch);
 		await_reader(b, c);
 	}
 	read_costs(p, costs);
@@ -445,7 +470,7 @@ static struct quartiles quartiles_of(const struct rounds *r, enum conversation c
 
 static void report_ratio(const char *name, const char *to, struct quartiles q, const char *figure)
 {
-	printf("%-15s telltale / %s: median %.2f (quartiles %.2f, %.2f)\n", name, to, q.median,
+	printf("%-16s telltale / %s: median %.2f (quartiles %.2f, %.2f)\n", name, to, q.median,
 	       q.low, q.high);
 	if (figure)
 		printf("FIGURE %s %.2f\n", figure, q.median);
@@ -454,7 +479,7 @@ static void report_ratio(const char *name, const char *to, struct quartiles q, c
 static void report(const struct rounds *r, enum conversation c, const char *name,
 		   const char *empty_figure, const char *floor_figure)
 {
-	printf("%-15s ns a run: telltale in %.0f, out %.0f; floor in %.0f, out %.0f; empty in "
+	printf("%-16s ns a run: telltale in %.0f, out %.0f; floor in %.0f, out %.0f; empty in "
 	       "%.0f, out %.0f (medians of %u rounds, %.2f runs an exchange)\n",
 	       name, MEDIAN(r, c, ns[TELLTALE][RUN_IN]), MEDIAN(r, c, ns[TELLTALE][RUN_OUT]),
 	       MEDIAN(r, c, ns[FLOOR][RUN_IN]), MEDIAN(r, c, ns[FLOOR][RUN_OUT]),
@@ -477,7 +502,7 @@ static void report_multiple(const struct rounds *r, unsigned c, const char *name
 	for (unsigned i = 0; i < r->len; i++)
 		values[i] = r->samples[c][i].own / r->samples[KNOWN][i].own;
 	q = quartiles(values, r->len);
-	printf("%-15s ns an exchange, both ends: %.0f %s, %.0f in HTTP/1.1 on one that is open: "
+	printf("%-16s ns an exchange, both ends: %.0f %s, %.0f in HTTP/1.1 on one that is open: "
 	       "median %.2f (quartiles %.2f, %.2f)\n",
 	       name, MEDIAN(r, c, own), what, MEDIAN(r, KNOWN, own), q.median, q.low, q.high);
 	printf("FIGURE %s %.2f\n", figure, q.median);
@@ -495,11 +520,11 @@ static int check(const struct bench *b, const struct held *held)
 	const uint64_t dropped = ring_counters_sum(b->dropped);
 
 	printf("decoded: %" PRIu64 " of %" PRIu64 " Prepares, %" PRIu64 " of %" PRIu64
-	       " Fulfills, %" PRIu64 " gaps and others, %" PRIu64
+	       " answers, %" PRIu64 " gaps and others, %" PRIu64
 	       " dropped; by the floor program %" PRIu64 " of %" PRIu64 " messages\n",
-	       b->seen.prepares, expected, b->seen.fulfills, expected, b->seen.others, dropped,
+	       b->seen.prepares, expected, b->seen.answers, expected, b->seen.others, dropped,
 	       b->floor_records, floor);
-	if (b->seen.prepares == expected && b->seen.fulfills == expected && !b->seen.others &&
+	if (b->seen.prepares == expected && b->seen.answers == expected && !b->seen.others &&
 	    !dropped && b->floor_records == floor)
 		return EXIT_SUCCESS;
 	fputs("bench_bpf: not everything was decoded, so the figures do not count\n", stderr);
@@ -513,7 +538,7 @@ static struct held hold_conversations(struct bench *b, struct rounds *r, unsigne
 	for (int side = 0; side < SIDES; side++) {
 		enter_cgroup(b->places[side].path);
 		for (int c = 0; c < CONVERSATIONS; c++) {
-			if (c != FIRST)
+			if (!life_of(c))
 				open_traffic(&b->places[side], c);
 		}
 	}
@@ -523,13 +548,13 @@ static struct held hold_conversations(struct bench *b, struct rounds *r, unsigne
 			unsigned n = exchanges_of(c, exchanges);
 
 			r->samples[c][i ? i - 1 : 0] = compare(b, c, n);
-			held.ilp += c == OTHER ? 0 : n;
+			held.ilp += is_ilp(c) ? n : 0;
 			held.http2 += c == HTTP2 ? n : 0;
 		}
 	}
 	for (int side = 0; side < SIDES; side++) {
 		for (int c = 0; c < CONVERSATIONS; c++) {
-			if (c != FIRST)
+			if (!life_of(c))
 				traffic_close(&b->places[side].traffic[c]);
 		}
 	}
@@ -559,8 +584,10 @@ static int run(struct bench *b, unsigned rounds, unsigned exchanges)
 	if (status == EXIT_SUCCESS) {
 		report(&r, KNOWN, "ILP", "bpf_ilp", "bpf_ilp_floor");
 		report(&r, NEW, "ILP, new heads", NULL, "bpf_new_floor");
+		report(&r, RAFIKI, "ILP of a Rafiki", NULL, "bpf_rafiki_floor");
 		report(&r, COLD, "ILP, cold", NULL, "bpf_cold_floor");
 		report(&r, OTHER, "other TCP", "bpf_other", "bpf_other_floor");
+		report(&r, DATABASE, "a database", "bpf_database", "bpf_database_floor");
 		report_multiple(&r, FIRST, "first exchange", "on a connection of its own",
 				"bpf_first");
 		report_multiple(&r, HTTP2, "HTTP/2", "in HTTP/2", "bpf_http2");

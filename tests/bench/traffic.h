@@ -6,9 +6,13 @@
  * ILP: what a Rafiki node and its peer send. The request is a head of about 280 bytes and a Prepare
  * of 200 to 219 bytes in one write; the answer is its head and a Fulfill of 71 bytes in one write.
  * A payment has a handful of packets, an address and a size of its own. ILP_NEW: the same, but no
- * head is like the one before it. ILP_HTTP2: the same packets in HTTP/2, one write for each message
- * as well, the header blocks as nghttp2 and so Node.js writes them. DATABASE: 100 to 600 random
- * bytes each way, framed by a type byte and a length as PostgreSQL does.
+ * head is like the one before it. ILP_RAFIKI: what two Rafiki nodes were seen to send each other
+ * for a payment: rate probes of the quote, each with a size of its own and answered by a Reject
+ * with a size of its own, then packets that are fulfilled; Date goes on meanwhile. ILP_HTTP2: the
+ * same packets in HTTP/2, one write for each message as well, the header blocks as nghttp2 and so
+ * Node.js writes them. OTHER: 100 to 600 random bytes each way, framed by a type byte and a length
+ * as PostgreSQL does. DATABASE: the same behind the message with which a connection to PostgreSQL
+ * begins.
  *
  * When a system call fails the program ends, because there is nothing to measure then.
  */
@@ -41,7 +45,18 @@
 #define TRAFFIC_CACHE (4 << 20) /* bytes: more than the first and second level hold */
 #define TRAFFIC_LINE  64
 
-enum traffic_kind { TRAFFIC_ILP, TRAFFIC_ILP_NEW, TRAFFIC_ILP_HTTP2, TRAFFIC_DATABASE };
+#define TRAFFIC_PROBES 8  /* of the quote of a Rafiki's payment */
+#define TRAFFIC_RAFIKI 14 /* exchanges of quote and payment */
+#define TRAFFIC_SECOND 5  /* exchanges in a second */
+
+enum traffic_kind {
+	TRAFFIC_ILP,
+	TRAFFIC_ILP_NEW,
+	TRAFFIC_ILP_RAFIKI,
+	TRAFFIC_ILP_HTTP2,
+	TRAFFIC_OTHER,
+	TRAFFIC_DATABASE,
+};
 
 struct traffic_message {
 	uint8_t bytes[TRAFFIC_MESSAGE_MAX];
@@ -167,6 +182,18 @@ static inline void traffic_random(uint8_t *to, size_t len, unsigned *seed)
 		to[i] = (uint8_t)rand_r(seed);
 }
 
+/* The head of a request; ENCODINGS: the end of a value that may be new each time. */
+#define TRAFFIC_REQUEST(encodings)                                                                 \
+	"POST /f7b9c1d2 HTTP/1.1\r\n"                                                              \
+	"Accept: application/octet-stream\r\n"                                                     \
+	"Content-Type: application/octet-stream\r\n"                                               \
+	"Authorization: Bearer 7d4e5b0a2f1c43c8\r\n"                                               \
+	"User-Agent: axios/1.8.2\r\n"                                                              \
+	"Content-Length: %zu\r\n"                                                                  \
+	"Accept-Encoding: gzip, compress, deflate, br" encodings "\r\n"                            \
+	"Host: 127.0.0.1:3002\r\n"                                                                 \
+	"Connection: keep-alive\r\n\r\n"
+
 static inline void traffic_prepare(enum traffic_kind kind, struct traffic_message *m,
 				   unsigned *seed)
 {
@@ -187,15 +214,37 @@ static inline void traffic_prepare(enum traffic_kind kind, struct traffic_messag
 		return;
 	}
 	traffic_packet(m, packet, len,
-		       "POST /f7b9c1d2 HTTP/1.1\r\n"
-		       "Accept: application/octet-stream\r\n"
-		       "Content-Type: application/octet-stream\r\n"
-		       "Authorization: Bearer 7d4e5b0a2f1c43c8\r\n"
-		       "User-Agent: axios/1.8.2\r\n"
-		       "Content-Length: %zu\r\n"
-		       "Accept-Encoding: gzip, compress, deflate, br;q=0.%03u\r\n"
-		       "Host: 127.0.0.1:3002\r\n"
-		       "Connection: keep-alive\r\n\r\n");
+		       kind == TRAFFIC_ILP_RAFIKI ? TRAFFIC_REQUEST("")
+						  : TRAFFIC_REQUEST(";q=0.%03u"));
+}
+
+/* M->count: answers so far, of all connections. */
+static inline void traffic_answer_rafiki(struct traffic_message *m, unsigned *seed)
+{
+	const unsigned exchange = m->count++ / TRAFFIC_CONNECTIONS;
+	const bool reject = exchange % TRAFFIC_RAFIKI < TRAFFIC_PROBES;
+	const unsigned second = exchange / TRAFFIC_SECOND % 3600;
+	const unsigned message = (unsigned)rand_r(seed) % 60;
+	uint8_t packet[TRAFFIC_FULFILL + 40] = {13,
+						TRAFFIC_FULFILL - 2, [34] = TRAFFIC_FULFILL - 35};
+	size_t len = TRAFFIC_FULFILL;
+
+	if (reject) { /* code, who, message, data */
+		memcpy(packet, (uint8_t[]){14, (uint8_t)(31 + message), 'F', '0', '8', 0}, 6);
+		packet[6] = (uint8_t)message;
+		packet[7 + message] = 25;
+		len = 33 + message;
+	}
+	m->packet = (size_t)snprintf((char *)m->bytes, sizeof(m->bytes),
+				     "HTTP/1.1 200 OK\r\n"
+				     "Content-Type: application/octet-stream\r\n"
+				     "Content-Length: %zu\r\n"
+				     "Date: Thu, 01 Jan 2026 00:%02u:%02u GMT\r\n"
+				     "Connection: keep-alive\r\n"
+				     "Keep-Alive: timeout=5\r\n\r\n",
+				     len, second / 60, second % 60);
+	memcpy(m->bytes + m->packet, packet, len);
+	m->len = m->packet + len;
 }
 
 static inline void traffic_fulfill(enum traffic_kind kind, struct traffic_message *m)
@@ -228,7 +277,7 @@ static inline void traffic_renew_stream(struct traffic_message *m)
 static inline void traffic_renew_request(enum traffic_kind kind, struct traffic_message *m,
 					 unsigned *seed)
 {
-	const bool new_head = kind == TRAFFIC_ILP_NEW;
+	const bool new_head = kind == TRAFFIC_ILP_NEW || kind == TRAFFIC_ILP_RAFIKI;
 
 	if (new_head)
 		m->count++;
@@ -249,6 +298,17 @@ static inline void traffic_renew_answer(enum traffic_kind kind, struct traffic_m
 		traffic_fulfill(kind, m);
 }
 
+/* StartupMessage: a length, the version, names and values. */
+static inline void traffic_startup(struct traffic_message *m)
+{
+	static const char names[] = "user\0rafiki\0database\0rafiki\0client_encoding\0UTF8\0";
+	uint32_t words[2] = {htonl(8 + sizeof(names)), htonl(3 << 16)};
+
+	memcpy(m->bytes, words, sizeof(words));
+	memcpy(m->bytes + sizeof(words), names, sizeof(names));
+	m->len = sizeof(words) + sizeof(names);
+}
+
 static inline void traffic_renew_any(struct traffic_message *m, unsigned *seed)
 {
 	static const char types[] = "QBTDC*$+";
@@ -265,10 +325,14 @@ static inline void traffic_renew_any(struct traffic_message *m, unsigned *seed)
 static inline void traffic_renew(enum traffic_kind kind, struct traffic_message *m, bool request,
 				 unsigned *seed)
 {
-	if (kind == TRAFFIC_DATABASE)
+	if (kind == TRAFFIC_DATABASE && request && !m->len)
+		traffic_startup(m);
+	else if (kind == TRAFFIC_DATABASE || kind == TRAFFIC_OTHER)
 		traffic_renew_any(m, seed);
 	else if (request)
 		traffic_renew_request(kind, m, seed);
+	else if (kind == TRAFFIC_ILP_RAFIKI)
+		traffic_answer_rafiki(m, seed);
 	else
 		traffic_renew_answer(kind, m);
 }
@@ -280,10 +344,10 @@ static inline size_t traffic_promised(enum traffic_kind kind, const uint8_t *byt
 	const char *end, *length;
 	uint32_t promised;
 
-	if (kind == TRAFFIC_DATABASE) {
+	if (kind == TRAFFIC_DATABASE || kind == TRAFFIC_OTHER) {
 		if (have < 5)
 			return 0;
-		memcpy(&promised, bytes + 1, sizeof(promised));
+		memcpy(&promised, bytes + (bytes[0] ? 1 : 0), sizeof(promised));
 		return ntohl(promised);
 	}
 	if (kind == TRAFFIC_ILP_HTTP2)
