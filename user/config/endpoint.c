@@ -47,7 +47,7 @@ struct host {
 	size_t len;
 };
 
-static bool parse_address(const char *text, struct in6_addr *out)
+static bool read_address(const char *text, struct in6_addr *out)
 {
 	struct in_addr narrow;
 
@@ -82,11 +82,11 @@ static struct host host_of(const char *authority, const char *colon)
 	if (h.len < sizeof(text) && h.len > 2u * bracketed) {
 		memcpy(text, authority + bracketed, h.len - 2 * bracketed);
 		text[h.len - 2 * bracketed] = '\0';
-		h.numeric = parse_address(strcasecmp(text, "localhost") ? text : "127.0.0.1",
-					  &h.address);
+		h.numeric = read_address(strcasecmp(text, "localhost") ? text : "127.0.0.1",
+					 &h.address);
 	}
 	if (h.numeric && is_own_host(&h.address))
-		parse_address("127.0.0.1", &h.address);
+		read_address("127.0.0.1", &h.address);
 	return h;
 }
 
