@@ -254,9 +254,8 @@ static void attach_dropped(struct probe *p)
 	p->dropped = attach_tracing(p, "link.dropped", p->skel->progs.socket_dropped, NULL);
 	if (p->dropped < 0)
 		log_warn("probe",
-			 "the kernel does not tell of segments that it drops (%s): what TCP does "
-			 "not "
-			 "take of a connection that is read is not noticed",
+			 "the kernel does not tell of segments that it drops (%s): where TCP drops "
+			 "what telltale has read, nobody notices",
 			 strerror(errno));
 }
 

@@ -28,7 +28,7 @@ struct probe {
 	void *written; /* a page of the ring: how many bytes were; NULL: not known */
 	uint64_t written_before;
 	size_t targets_len;
-	bool unbounded;   /* not every closed socket is seen: flows_max stays 0 */
+	bool unbounded;            /* not every closed socket is seen: flows_max stays 0 */
 	int exec, states, dropped; /* links; -1: none */
 	struct kept kept;
 	struct siphash_key session, hashes;
