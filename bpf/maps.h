@@ -94,6 +94,8 @@ struct socket_flow {
 	struct flow flow;
 };
 
+_Static_assert(sizeof(struct socket_flow) <= FLOW_STORAGE_MAX, "newer kernels have no room for it");
+
 /* Connections that carry ILP. Lives from the first "POST" until FIN or RST, or with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

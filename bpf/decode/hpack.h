@@ -97,11 +97,26 @@ static __always_inline __u64 hpack_static_value(__u32 index)
 	return index >= 8 && index < 15 ? HPACK_STATUSES >> (index - 8) * 9 & 511 : 0;
 }
 
+/* What an entry of the table has besides its value. */
+static __always_inline __u16 hpack_facts(const struct hpack_entry *e)
+{
+	return (__u16)(e->len | (e->name & 15) << 8 | !!e->cut << 12 | !!e->unknown << 13);
+}
+
+static __always_inline void hpack_take(struct hpack_entry *e, __u64 value, __u16 facts)
+{
+	e->value = value;
+	e->len = (__u8)facts;
+	e->name = facts >> 8 & 15;
+	e->cut = facts >> 12 & 1;
+	e->unknown = facts >> 13 & 1;
+}
+
 /* Puts the field with the number in hand into h->field. */
 bytes_function int hpack_look_up(struct hpack *h)
 {
 	__u32 index = bytes_forget(h->number), back = index - HPACK_STATIC_LEN;
-	const struct hpack_entry *e;
+	__u32 at;
 
 	__builtin_memset(&h->field, 0, sizeof(h->field));
 	if (index < HPACK_STATIC_LEN) {
@@ -110,8 +125,8 @@ bytes_function int hpack_look_up(struct hpack *h)
 		return 0;
 	}
 	if (back < bytes_forget(h->inserted) && back < HPACK_TABLE) {
-		e = &h->table[bytes_mask(h->inserted - 1 - back, HPACK_TABLE - 1)];
-		h->field = *e;
+		at = bytes_mask(h->inserted - 1 - back, HPACK_TABLE - 1);
+		hpack_take(&h->field, h->table[at], h->facts[at]);
 	} else if (h->whole && back >= bytes_forget(h->inserted)) {
 		h->phase = HPACK_LOST;
 	} else {
@@ -122,7 +137,10 @@ bytes_function int hpack_look_up(struct hpack *h)
 
 static __always_inline void hpack_insert(struct hpack *h)
 {
-	h->table[bytes_mask(h->inserted, HPACK_TABLE - 1)] = h->field;
+	__u32 at = bytes_mask(h->inserted, HPACK_TABLE - 1);
+
+	h->table[at] = h->field.value;
+	h->facts[at] = hpack_facts(&h->field);
 	h->inserted++;
 }
 

@@ -66,12 +66,17 @@ enum hpack_kind {
 	HPACK_RESIZE,      /* no field: the table's size changes */
 };
 
+/* What is loaded into comes first: the verifier of Linux 5.10 forgets how long a load from a kept
+ * piece may be, and FLOW_WINDOW bytes from there on are still in the struct. */
 struct hpack {
-	struct hpack_entry table[HPACK_TABLE];
+	__u8 window[HPACK_WINDOW + 32];
+	/* The table. An entry's parts lie apart, as one by itself would be padded to twice its
+	 * size; see hpack_facts. */
+	__u64 table[HPACK_TABLE];
+	__u16 facts[HPACK_TABLE];
 	__u64 values[HPACK_NAMES];        /* of the block in hand, by enum hpack_name; 0: none */
 	__u64 value[HPACK_VALUE / 8 + 1]; /* the text in hand, decoded */
-	__u8 window[HPACK_WINDOW + 32];
-	struct hpack_text text;   /* of a Host or path */
+	struct hpack_text text;           /* of a Host or path */
 	__u64 kept[2];            /* hashes of the last ones that were given to hpack_keep */
 	__u32 inserted;           /* fields, since the direction is followed */
 	__u32 unresolved_total;   /* fields that stood where nothing is known */
@@ -148,8 +153,8 @@ struct streams_asked {
 
 /* One direction. */
 struct streams_side {
+	__u8 head[32]; /* of the frame in hand; verifiers see loads reach further than they do */
 	struct hpack hpack;
-	__u8 head[32];  /* of the frame in hand; verifiers see loads reach further than they do */
 	__u64 began_ns; /* when the header block in hand began */
 	__u32 left;     /* bytes of its payload to come, padding included */
 	__u32 padding;  /* bytes */
@@ -185,9 +190,8 @@ struct streams {
 	 * of the answers writes the second. */
 	struct streams_asked asked[STREAMS_ASKED];
 	__u32 answered[STREAMS_ASKED];
-	/* For verifiers, as that of struct flow: that of Linux 5.10 forgets how long a load from a
-	 * kept piece may be. */
-	__u8 guard[FLOW_WINDOW];
 };
+
+_Static_assert(sizeof(struct streams) <= FLOW_STORAGE_MAX, "newer kernels have no room for it");
 
 #endif
