@@ -72,8 +72,8 @@ static __always_inline void http1_colon(struct http1 *h, __u32 span, __u8 c, __u
 		h->framing.doubt |= (__u8)(1 << span);
 }
 
-/* VALUE: a list of codings up to its sixth byte. One without a coding so far would hide the list
- * before it, in a window that holds both. */
+/* VALUE: the first six bytes of a list of codings. Only the last list of a window is read. So an
+ * empty one, behind another, would hide that: the head is in doubt. */
 static __always_inline void http1_list(struct http1 *h, __u64 value)
 {
 	__u64 other = bytes_other(value, ' ') & bytes_other(value, '\t');

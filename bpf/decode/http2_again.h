@@ -94,7 +94,7 @@ bytes_function int streams_ask(const struct flow_common *c, struct streams *conn
 	struct http2_stream *st;
 
 	if (!a->stream || !streams_is_asked(conn, a->stream) ||
-	    STREAMS_TIME(now_ns) - a->time > STREAMS_OLD) {
+	    (__s32)(STREAMS_TIME(now_ns) - a->time) > STREAMS_OLD) {
 		a->stream = id;
 		a->time = STREAMS_TIME(now_ns);
 		return 1;

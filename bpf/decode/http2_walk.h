@@ -94,8 +94,8 @@ static __always_inline int http2_is_preface(__u64 word)
 	return word == HTTP2_PREFACE;
 }
 
-/* The same where they are LEN only, fewer than 8, and at least as many as no method of HTTP/1
- * begins with. */
+/* The same where only LEN bytes are there, fewer than 8. No method of HTTP/1 begins with the first
+ * three, so it takes as many. */
 static __always_inline int http2_is_short_preface(__u64 word, __u32 len)
 {
 	return len >= 3 && len < 8 && word == bytes_low(HTTP2_PREFACE, len);

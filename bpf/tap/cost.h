@@ -64,7 +64,7 @@ bytes_global int cost_end_timed(struct __sk_buff *skb)
 	return 0;
 }
 
-/* A segment with something in it, which begins at SEQ; not the first call for it does nothing. That
+/* A segment with something in it, which begins at SEQ. A second call for it does nothing. That
  * number, well mixed, says which are timed: this costs the others a multiplication, and a random
  * number would cost more. */
 static __always_inline void cost_begin(struct __sk_buff *skb, __u32 seq, int out)

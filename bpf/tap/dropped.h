@@ -96,7 +96,8 @@ bytes_function int dropped_is_kept(struct socket_flow *f, const struct dropped_r
 	return kept;
 }
 
-/* TCP itself has these bytes, in what it keeps until those before them have come. */
+/* TCP itself has bytes in this place, among those it keeps until the ones before them have come.
+ * Where a longer segment takes the place of others, they may be other bytes: see LIMITS.md. */
 static __always_inline int dropped_twice(int reason)
 {
 	return reason == (int)bpf_core_enum_value(enum skb_drop_reason,
@@ -107,8 +108,8 @@ static __always_inline int dropped_twice(int reason)
 
 /*
  * A network that loses segments and changes their order makes TCP drop some for their timestamps
- * too (PAWS), and these come again as they were. They are not older than the network is slow; a
- * tick is a millisecond or more.
+ * too (PAWS), and these come again as they were. Such a timestamp is no older than a segment can
+ * be late in the network. A tick is a millisecond, as nearly every system has it, or more.
  */
 #define DROPPED_LATE_TICKS 10000
 
@@ -126,6 +127,7 @@ static __always_inline int dropped_look(struct sk_buff *skb, int reason, struct 
 	struct tcp_sock *tcp;
 	__u32 next;
 
+	/* First: it takes NULL too, and some verifiers take out the check for that. */
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (!f || dropped_twice(reason) || !dropped_matters(sk) || !dropped_read(skb, &r))
 		return 0;
@@ -135,6 +137,8 @@ static __always_inline int dropped_look(struct sk_buff *skb, int reason, struct 
 	if ((__s32)(r.seq - tcp->rcv_nxt) < 0)
 		r.seq = tcp->rcv_nxt; /* it has those before */
 	if ((__s32)(r.end - r.seq) <= 0)
+		return 0;
+	if (!bytes_forget(f->streams[FLOW_IN].known))
 		return 0;
 	next = bytes_forget(f->streams[FLOW_IN].next);
 	if ((__s32)(next - r.seq) > 0 || dropped_is_kept(f, &r))

@@ -91,7 +91,7 @@ static __always_inline int follow_prefaced(const struct source *src, struct flow
 	__u32 at = bytes_forget(h->spans[SPAN_START].at);
 	__s32 had = (__s32)(h->base + h->have - at); /* below 0: what is in front of it */
 
-	if (!follow_is_preface(s))
+	if (!follow_is_preface(s) || (c->requests && !bytes_forget(c->plain)))
 		return 0;
 	c->plain = 1;
 	if (c->requests || had >= HTTP2_PREFACE_LEN || !source_may_upgrade(src))

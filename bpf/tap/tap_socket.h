@@ -227,8 +227,8 @@ static __always_inline int tap_is_database(__u64 word, __u32 len)
 	       (len >= 8 && (word & 0xffffff00ff) == redis);
 }
 
-/* Such a segment leaves. Is it the first of a connection that this end has begun, and is nothing
- * else known of it? Then the connection is looked at no more. */
+/* Such a segment leaves. Is it the first of its connection, either way, and is nothing else known
+ * of that? Then the connection is looked at no more. */
 bytes_function int tap_note_database(struct bpf_sock *sk, const struct segment *seg)
 {
 	struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
@@ -503,7 +503,7 @@ static __always_inline enum tap_glance tap_glance(struct __sk_buff *skb, int out
 }
 
 /* Where a run begins. A program of its own, with nothing else in it: in a large one the same steps
- * take half as long again. It goes on in the program that REST has. */
+ * take half as long again. It goes on in the program that the map REST holds. */
 #define tap_enter_run(skb, out, rest)                                                              \
 	({                                                                                         \
 		enum tap_glance tap_glanced = tap_glance(skb, out);                                \

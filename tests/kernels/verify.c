@@ -69,7 +69,7 @@ static int verify(unsigned which, const struct load_plan *plan, char *log, char 
 {
 	struct telltale_bpf *skel = telltale_bpf__open();
 	struct bpf_program *p, *chosen = NULL;
-	const char *said;
+	const char *said = NULL;
 	unsigned i = 0;
 	int err;
 
@@ -96,7 +96,9 @@ static int verify(unsigned which, const struct load_plan *plan, char *log, char 
 	bpf_program__set_log_buf(chosen, log, LOG_BYTES);
 	bpf_program__set_log_level(chosen, 4); /* statistics only */
 	err = telltale_bpf__load(skel);
-	said = strstr(log, "processed ");
+	/* The last one: newer kernels say before it what each function of the program took. */
+	for (const char *at = log; (at = strstr(at, "processed ")); at++)
+		said = at;
 	*instructions = said ? (unsigned)strtoul(said + strlen("processed "), NULL, 10) : 0;
 	telltale_bpf__destroy(skel);
 	return err ? err : 1;

@@ -84,13 +84,19 @@ prometheus_spawn() {
     --web.listen-address="127.0.0.1:$(port_of "$name")"
 }
 
-# alertmanager_start: the Alertmanager, and its receiver, which writes what it is told to $BED/alerts.
+# alertmanager_start: the Alertmanager, and its receiver, which writes what it is told to $BED/alerts. Debian's reads
+# templates in /usr/share/prometheus, and is not installed: it gets a /usr/share of its own.
 alertmanager_start() {
+  local share
   ports alertmanager receiver
+  share=$(dirname "$(readlink -f "$PARTS/prometheus-alertmanager")")/share
   sed -e "s|http://alerts.example:8080/|http://127.0.0.1:$(port_of receiver)/|; s/group_wait: .*/group_wait: 1s/" \
     "$SERVICE/alertmanager/alertmanager.yaml" >"$BED/alertmanager.yaml"
   bed_spawn receiver python3 "$ROOT/tests/service/receiver.py" "$(port_of receiver)" "$BED/alerts"
-  bed_spawn alertmanager "$PARTS/prometheus-alertmanager" --config.file="$BED/alertmanager.yaml" --cluster.listen-address= \
+  # shellcheck disable=SC2016 # the inner shell's
+  bed_spawn alertmanager unshare --mount \
+    sh -c 'mount -t tmpfs none /usr/share && ln -s "$1" /usr/share/prometheus && shift && exec "$@"' sh "$share" \
+    "$PARTS/prometheus-alertmanager" --config.file="$BED/alertmanager.yaml" --cluster.listen-address= \
     --storage.path="$BED/alertmanager" --web.listen-address="127.0.0.1:$(port_of alertmanager)"
   bed_wait 30 'the Alertmanager' curl --silent --fail "http://127.0.0.1:$(port_of alertmanager)/-/ready"
 }

@@ -33,6 +33,7 @@ struct witness {
 	pid_t *todo; /* processes of the look that is under way; 0: all of the host */
 	size_t todo_len, todo_max, done;
 	bool under_way, refused;
+	bool failed;              /* the look at all files that is under way, or the last one */
 	bool cannot_each;         /* this kernel cannot look at one process */
 	bool whole;               /* the look that is under way, or the last one, is at all files */
 	uint64_t each_ns;         /* what a process took in the last look that was not */
@@ -118,6 +119,7 @@ static void begin(struct witness *w, uint64_t now)
 	w->began_ns = now;
 	w->spent_ns = 0;
 	w->todo_len = w->done = 0;
+	w->failed = false;
 	evidence_begin(w->evidence, now);
 	for (unsigned i = 0; i < w->targets_len && !w->cannot_each; i++)
 		processes_each(w->processes, i, list_one, w);
@@ -134,8 +136,12 @@ static void note_cost(struct witness *w)
 		w->each_ns = w->todo_len ? w->spent_ns / w->todo_len : 0;
 		return;
 	}
-	if (!w->whole_ns)
+	if (!w->whole_ns || w->failed)
 		w->retry = RETRY;
+	if (w->failed) { /* process by process, until it is tried again */
+		w->whole_ns = SLICE_NS;
+		return;
+	}
 	/* One may take long by chance. */
 	w->whole_ns = w->whole_ns && w->spent_ns > 2 * w->whole_ns ? 2 * w->whole_ns : w->spent_ns;
 }
@@ -190,8 +196,10 @@ static void look_next(struct witness *w)
 		w->done = w->todo_len;
 		err = probe_look(w->probe, 0, take_sight, w);
 	}
-	if (err && err != -ESRCH && err != -ENOENT)
-		refuse(w, err);
+	if (!err || err == -ESRCH || err == -ENOENT)
+		return;
+	refuse(w, err);
+	w->failed = w->whole;
 }
 
 static void go_on(struct witness *w, uint64_t until_ns)
