@@ -4,11 +4,12 @@
 # Two builds of a release are equal, bit for bit, whatever folder, user, umask, locale and time zone they have.
 #
 # The second one is compiled anew in part only, since the compiler knows no more of folder and user in one file than in
-# another: the programs in the kernel, and a wing of the program. REBUILD=all compiles everything.
+# another: the programs in the kernel, a wing of the program, and what the Makefile has optimised as one, which the
+# linker compiles, in its own folder. REBUILD=all compiles everything.
 
 load ../e2e/helper
 
-REBUILT=(bpf obj/main.o obj/base libtelltale.a telltale commit)
+REBUILT=(bpf obj/main.o obj/{base,exchange,privacy,rates,release} obj/daemon/pipeline.o libtelltale.a telltale commit)
 NOBODY=65534
 
 setup_file() {
