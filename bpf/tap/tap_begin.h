@@ -355,8 +355,12 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	if (f) {
 		tap_note_followed(sk);
 		first = tap_begins(f, how, tap_is_whole(sk, out));
-		if (first && how == TAP_PLAIN) /* also where its first bytes do not say so yet */
+		if (first && how == TAP_PLAIN) { /* also where its first bytes do not say so yet */
 			f->flow.sides[out & 1].http1.phase = PHASE_START;
+			/* Nor may the other direction look as if it could not be read (tap_let_go). */
+			if (tap_is_first(sk))
+				f->flow.sides[(out & 1) ^ 1].http1.phase = PHASE_START;
+		}
 		if (first && how == TAP_PROXY)
 			tap_begins_proxied(f, tap_proxied(&src, 0, seg->len),
 					   !http1_is_proxy(source_word(&src, 0, seg->len)), out);

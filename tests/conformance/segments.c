@@ -302,6 +302,16 @@ static void came(const char *title, size_t prepares, size_t answered, size_t gap
 	check_numbers(title, prepares, answered, gaps, 0, 0);
 }
 
+static void check_sent(const char *title, size_t sent)
+{
+	take_all();
+	printf("%sok %d - %s\n", seen.sent == sent ? "" : "not ", ++tests, title);
+	if (seen.sent != sent)
+		printf("# %zu Prepares\n", seen.sent);
+	failed += seen.sent != sent;
+	memset(&seen, 0, sizeof(seen));
+}
+
 /* --- IPv6 ------------------------------------------------------------------------------------ */
 
 static void options_come_before_tcp(void)
@@ -797,7 +807,8 @@ static void a_preface_may_be_cut(void)
 	came("a connection in HTTP/2 may begin with any part of its preface", n, n, 0);
 }
 
-static void any_request_may_begin_with_a_few_bytes(void)
+/* Returns how many Prepares were sent. */
+static size_t begin_with_a_few_bytes(void)
 {
 	static const char *const fronts[] = {"G",     "GE",      "GET",   "GET ",
 					     "GET /", "GET /he", "DELETE"};
@@ -818,7 +829,15 @@ static void any_request_may_begin_with_a_few_bytes(void)
 		answer(p, "");
 		pair_close(p);
 	}
+	return n;
+}
+
+static void any_request_may_begin_with_a_few_bytes(void)
+{
+	size_t n = begin_with_a_few_bytes();
+
 	came("so may a request of any method, with a POST behind it", n, n, 0);
+	check_sent("at the end that sends it too", begin_with_a_few_bytes());
 }
 
 static void so_it_is_in_an_early_segment(void)
@@ -987,16 +1006,6 @@ static void an_urgent_byte_is_no_part_of_the_stream(void)
 }
 
 /* --- databases ------------------------------------------------------------------------------- */
-
-static void check_sent(const char *title, size_t sent)
-{
-	take_all();
-	printf("%sok %d - %s\n", seen.sent == sent ? "" : "not ", ++tests, title);
-	if (seen.sent != sent)
-		printf("# %zu Prepares\n", seen.sent);
-	failed += seen.sent != sent;
-	memset(&seen, 0, sizeof(seen));
-}
 
 /* A connection that begins with FIRST; then a Prepare is sent on it. */
 static void begin_with(const struct message *first, struct pair *p)
