@@ -357,7 +357,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 		first = tap_begins(f, how, tap_is_whole(sk, out));
 		if (first && how == TAP_PLAIN) { /* also where its first bytes do not say so yet */
 			f->flow.sides[out & 1].http1.phase = PHASE_START;
-			/* Nor may the other direction look as if it could not be read (tap_let_go). */
+			/* Nor may the other direction look as if it were lost: tap_let_go. */
 			if (tap_is_first(sk))
 				f->flow.sides[(out & 1) ^ 1].http1.phase = PHASE_START;
 		}

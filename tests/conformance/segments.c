@@ -823,7 +823,7 @@ static size_t begin_with_a_few_bytes(void)
 		if (cut == strlen("DELETE"))
 			say_prepare(&m, " /health HTTP/1.1\r\nHost: h\r\n\r\n", ++n);
 		else
-			say_prepare(&m, GET + cut, ++n);
+			say_prepare(&m, &GET[cut], ++n);
 		pass(p.asks, p.answers, &m);
 		say(p, false, OK);
 		answer(p, "");

@@ -616,8 +616,9 @@ static inline void session_open(struct session *s, uint64_t seed)
 		indexing_init(&s->heads[end], &s->random);
 		s->heads[end].steady = s->steady;
 		s->heads[end].unindexed = s->unindexed;
-		s->heads[end].stubborn =
-			(uint32_t)(session_random(s) & session_random(s) & session_random(s));
+		s->heads[end].stubborn = (uint32_t)session_random(s); /* one in eight */
+		for (int i = 0; i < 2; i++)
+			s->heads[end].stubborn &= (uint32_t)session_random(s);
 	}
 	session_open_end(s, 0);
 	session_open_end(s, 1);

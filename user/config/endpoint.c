@@ -73,15 +73,15 @@ static bool is_own_host(const struct in6_addr *a)
 /* The host of AUTHORITY, up to COLON. The usual names of the own host are one. */
 static struct host host_of(const char *authority, const char *colon)
 {
-	bool bracketed = *authority == '[';
+	size_t bracket = *authority == '['; /* bytes of it at each end */
 	struct host h = {.name = authority, .len = (size_t)(colon - authority)};
 	char text[INET6_ADDRSTRLEN];
 
 	if (h.len > 1 && authority[h.len - 1] == '.')
 		h.len--;
-	if (h.len < sizeof(text) && h.len > 2u * bracketed) {
-		memcpy(text, authority + bracketed, h.len - 2 * bracketed);
-		text[h.len - 2 * bracketed] = '\0';
+	if (h.len < sizeof(text) && h.len > 2 * bracket) {
+		memcpy(text, authority + bracket, h.len - 2 * bracket);
+		text[h.len - 2 * bracket] = '\0';
 		h.numeric = read_address(strcasecmp(text, "localhost") ? text : "127.0.0.1",
 					 &h.address);
 	}
