@@ -94,6 +94,7 @@ struct framing {
 	__u8 doubt;    /* the header came twice, or implementations read it differently */
 	__u8 line;     /* the bit of the last line read; 0: a line that does not matter here */
 	__u8 unclear;  /* whether "chunked" ends the last list of codings */
+	__u16 blanks;  /* taken off values: see http1_strip */
 };
 
 /* Lines of a head whose values may be others in the next one: the first so many. */

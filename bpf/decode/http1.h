@@ -198,7 +198,8 @@ static __always_inline int http1_framed(struct flow_common *c, struct side *s)
 	/* Who asks does not answer, and where that is certain the other side does not ask. */
 	if (m->head.request ? c->proven && !http1_asks(c, s) : http1_asks(c, s))
 		return HTTP1_LOST;
-	if ((h->framing.seen & 1 << SPAN_LENGTH && !h->framing.sized) || h->framing.unclear)
+	if ((h->framing.seen & 1 << SPAN_LENGTH && !h->framing.sized) || h->framing.unclear ||
+	    h->framing.blanks >= HTTP1_BLANKS)
 		return HTTP1_LOST;
 	if (m->head.request && !c->unsure && c->requests - c->answers >= FLOW_PIPELINED_MAX)
 		return HTTP1_LOST;

@@ -45,7 +45,8 @@ static __always_inline int http1_blank(__u8 c)
 	return c == ' ' || c == '\t';
 }
 
-/* Blanks taken off the values of one window, at most, where there are more than usual. */
+/* With so many blanks round its values, where there are more than usual, a head is not followed: of
+ * one window no more can be taken off, and what is read of a head must not hang on its windows. */
 #define HTTP1_BLANKS 64
 
 /*
@@ -57,6 +58,7 @@ static __always_inline int http1_blank(__u8 c)
  */
 bytes_function int http1_strip(struct http1 *h)
 {
+	__u64 blanks = 0;
 	__u32 i;
 
 	h->span = SPAN_HOST;
@@ -85,7 +87,9 @@ bytes_function int http1_strip(struct http1 *h)
 		h->spans[span].at = (__u16)(at + front);
 		h->spans[span].len = (__u16)(len - back);
 		h->span = (__u8)(span + http1_zero(front | back));
+		blanks += front + back;
 	}
+	h->framing.blanks += (__u16)blanks;
 	return 0;
 }
 

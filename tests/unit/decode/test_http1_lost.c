@@ -39,6 +39,8 @@ static void a_connection_met_in_the_middle_is_followed_from_the_next_message(voi
 	assert_int_equal(d.gaps[RECORD_GAP_HTTP], 0);
 }
 
+#define BLANKS "                                        "
+
 /* What cannot be followed, in a request and in an answer. */
 static const char *const bad_asks[] = {
 	"POST / HTTP/2.0\r\n\r\n",
@@ -57,6 +59,7 @@ static const char *const bad_asks[] = {
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nsize\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
 	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\n",
+	"POST / HTTP/1.1\r\nHost:" BLANKS "x" BLANKS "\r\nContent-Length: 0\r\n\r\n",
 };
 
 static const char *const bad_answers[] = {
