@@ -72,13 +72,14 @@ static __always_inline void http1_colon(struct http1 *h, __u32 span, __u8 c, __u
 		h->framing.doubt |= (__u8)(1 << span);
 }
 
-/* VALUE: the first six bytes of a list of codings. Only the last list of a window is read. So an
- * empty one, behind another, would hide that: the head is in doubt. */
-static __always_inline void http1_list(struct http1 *h, __u64 value)
+/* VALUE: the first six bytes of a list of codings, behind C. Only the last list of a window is
+ * read. So an empty one, behind another, would hide that: the head is in doubt. */
+static __always_inline void http1_list(struct http1 *h, __u8 c, __u64 value)
 {
 	__u64 other = bytes_other(value, ' ') & bytes_other(value, '\t');
 	__u32 visible = (__u8)(value >> bytes_index(other) * 8), empty = (visible - 0x21) >> 31;
 
+	empty &= (__u32)http1_zero(c ^ ':');
 	bytes_pin(empty);
 	h->framing.doubt |= (__u8)(empty << SPAN_CODING);
 }
@@ -142,7 +143,7 @@ static __always_inline void http1_classify(struct http1 *h, __u32 at, __u32 end)
 		w2 = http1_word(h, at + 16);
 		if (w1 == BYTES_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n') &&
 		    ((__u8)w2 | 0x20) == 'g') {
-			http1_list(h, w2 >> 16);
+			http1_list(h, (__u8)(w2 >> 8), w2 >> 16);
 			http1_colon(h, SPAN_CODING, (__u8)(w2 >> 8) | 0x20, at + 18, end);
 		}
 	} else if (w0 == BYTES_WORD('r', 'e', 'q', 'u', 'e', 's', 't', '-')) {

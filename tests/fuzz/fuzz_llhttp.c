@@ -340,11 +340,12 @@ static bool agree(const struct spoken *s)
 			return theirs.left && i == theirs.len - 1;
 	if (ours.len < theirs.len)
 		return ours.gave_up || ours.left;
-	/* A message that llhttp refused does not end before the place where it refused it. */
+	/* A message that llhttp refused does not end before the place where it refused it. Behind
+	 * the head of a request PRI it refuses what comes, or waits for more. */
 	if (ours.len > theirs.len)
 		return theirs.left ||
-		       (theirs.gave_up && (ours.messages[both].end >= theirs.gave_up_at ||
-					   is_preface(s, both ? ours.messages[both - 1].end : 0)));
+		       (theirs.gave_up && ours.messages[both].end >= theirs.gave_up_at) ||
+		       is_preface(s, both ? ours.messages[both - 1].end : 0);
 	return true;
 }
 
