@@ -35,6 +35,11 @@ originated() {
   telltale_metric tt telltale_exchanges_by_origin_total 'origin="originated"'
 }
 
+# How much the targets have sent to the receiver.
+sent() {
+  telltale_metric tt telltale_peer_exchanges_total "peer=\"127.0.0.1:$(connector_port receiver)/\",outcome=\"fulfilled\""
+}
+
 # How much of what the target sent is not its own, or may not be.
 others() {
   local origin sum=0
@@ -101,7 +106,8 @@ others() {
   telltale_follows_http2 tt
   attack pieces pieces "$relay" 1
   attack pieces_tls pieces "$relay_tls" 1 tls
-  bed_wait 30 'what was forwarded to be judged' same others -- echo 2
+  # What the peer sent is read too where its pieces happen to reach the connector together: then it is counted beside them.
+  bed_wait 30 'what was forwarded to be judged' same sent -- echo 2
   [ "$(originated)" = 0 ]
   touch "$BED/release"
 }
