@@ -39,7 +39,8 @@ def until(what, probe, patience=PATIENCE_S):
 class Server(service_grpc.MetricsServiceServicer):
     """Answers by SCRIPT, one step for each call, then always OK.
 
-    A step is ("OK",), ("PARTIAL", rejected, message), or (code, message[, retry delay in s]).
+    A step is ("OK",), ("PARTIAL", rejected, message), (code, message[, retry delay in s]), or ("HELD", event, step): what
+    the step says, once the event is set. So what lasts until the next call lasts as long as a test needs.
     """
 
     def __init__(self, *script, port=0, credentials=None, host="127.0.0.1", options=()):
@@ -59,6 +60,9 @@ class Server(service_grpc.MetricsServiceServicer):
         with self.lock:
             self.calls.append((request, dict(context.invocation_metadata()), context.peer()))
             step = self.script.pop(0) if self.script else OK
+        if step[0] == "HELD":
+            step[1].wait(PATIENCE_S)
+            step = step[2]
         if step[0] == "OK":
             return service.ExportMetricsServiceResponse()
         if step[0] == "PARTIAL":
@@ -84,6 +88,11 @@ class Server(service_grpc.MetricsServiceServicer):
 
     def stop(self):
         self.server.stop(0).wait()
+
+
+def at_least(least):
+    """For until_status: what goes on growing may have more when it is looked at."""
+    return lambda value: value >= least
 
 
 def metrics(request):
@@ -113,9 +122,10 @@ class Exporter:
         return json.loads(self.process.stdout.readline())[lane]
 
     def until_status(self, lane=0, **wanted):
+        """Waits for these values; one that is a function says whether a value will do."""
         def probe():
             self.last = self.status(lane)
-            return all(self.last[k] == v for k, v in wanted.items()) and self.last
+            return all(v(self.last[k]) if callable(v) else self.last[k] == v for k, v in wanted.items()) and self.last
         try:
             return until(str(wanted), probe)
         except AssertionError as e:

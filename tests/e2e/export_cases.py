@@ -15,8 +15,8 @@ import time
 import grpc
 
 import export_faults
-from export_bed import (OK, PATIENCE_S, Authority, Exporter, Raw, Server, Wire, attempt, black_hole,
-                        metrics, until)
+from export_bed import (OK, PATIENCE_S, Authority, Exporter, Raw, Server, Wire, at_least, attempt,
+                        black_hole, metrics, until)
 
 # --- the cases ------------------------------------------------------------------------------------
 
@@ -77,26 +77,34 @@ def own_gets_all():
 
 
 def retry_sends_newest():
-    server = Server(OK, (grpc.StatusCode.UNAVAILABLE, "restarting"))
+    posted = threading.Event()
+    server = Server(OK, ("HELD", posted, (grpc.StatusCode.UNAVAILABLE, "restarting")))
     with Exporter(f"authority={server.authority}") as x:
         x.post(1)
         x.until_status(exports=1)
         x.post(2)
-        x.until_status(consecutive_failures=1, last_error="UNAVAILABLE: restarting")
+        until("the second export", lambda: len(server.calls) == 2)
         x.post(3)
         x.post(4)
+        x.status()  # both are with the exporter
+        posted.set()
         x.until_status(exports=2, retries=1, failures=0, consecutive_failures=0, last_error="")
         x.stop()
+        assert x.said().count("UNAVAILABLE: restarting; trying again") == 1, x.said()
     assert server.values() == [1, 2, 4], server.values()
 
 
 def the_first_goes_first():
     """A daemon starts while its collector is away: the collector gets zeros first, then the newest figures."""
-    server = Server((grpc.StatusCode.UNAVAILABLE, "not yet"))
+    posted = threading.Event()
+    server = Server(("HELD", posted, (grpc.StatusCode.UNAVAILABLE, "not yet")))
     with Exporter(f"authority={server.authority}") as x:
-        for n in (0, 5, 7):
-            x.post(n)
-            x.until_status(consecutive_failures=1)
+        x.post(0)
+        until("the first export", lambda: server.calls)
+        x.post(5)
+        x.post(7)
+        x.status()  # both are with the exporter
+        posted.set()
         x.until_status(exports=2, retries=1, failures=0)
         x.stop()
     assert server.values() == [0, 0, 7], server.values()
@@ -126,9 +134,10 @@ def refusal_is_final():
 def a_secret_is_not_repeated():
     """Collectors repeat in their message what they were sent. What telltale reports of it, cut or whole, does not."""
     refusal = "no such key: s3cret-of-ours (you sent Bearer s3cret-of-ours)"
+    looked = threading.Event()
     server = Server((grpc.StatusCode.UNAUTHENTICATED, refusal),
                     (grpc.StatusCode.UNAVAILABLE, "x" * 235 + "s3cret-of-ours"),
-                    ("PARTIAL", 1, refusal))
+                    ("HELD", looked, ("PARTIAL", 1, refusal)))
     with Exporter(f"authority={server.authority},header=Authorization:Bearer s3cret-of-ours") as x:
         x.post(1)
         x.until_status(failures=1,
@@ -136,6 +145,7 @@ def a_secret_is_not_repeated():
         x.post(2)
         status = x.until_status(consecutive_failures=2)
         assert status["last_error"].endswith("x***"), status
+        looked.set()
         x.until_status(exports=1)
         x.stop()
         assert "s3c" not in x.said() and "no such key: ***" in x.said(), x.said()
@@ -150,11 +160,13 @@ def a_secret_is_not_repeated():
 
 def bytes_are_those_that_arrived():
     """Neither a refused export nor one that reached nobody counts as delivered."""
-    server = Server((grpc.StatusCode.UNAVAILABLE, "later"), OK,
+    looked = threading.Event()
+    server = Server((grpc.StatusCode.UNAVAILABLE, "later"), ("HELD", looked, OK),
                     (grpc.StatusCode.INVALID_ARGUMENT, "no"))
     with Exporter(f"authority={server.authority}") as x:
         x.post(1)
         x.until_status(consecutive_failures=1, bytes=0, last_bytes=0)
+        looked.set()
         first = x.until_status(exports=1)
         assert first["bytes"] == first["last_bytes"] == server.calls[1][0].ByteSize(), first
         x.post(2)
@@ -162,7 +174,7 @@ def bytes_are_those_that_arrived():
         port = server.port
         server.stop()
         x.post(3)
-        x.until_status(consecutive_failures=2, bytes=first["bytes"])
+        x.until_status(consecutive_failures=at_least(2), bytes=first["bytes"])
         second = Server(port=port)
         last = x.until_status(exports=2)
         assert last["last_bytes"] == second.calls[0][0].ByteSize(), last
@@ -180,11 +192,13 @@ def exhausted_without_retry_info():
 
 
 def exhausted_with_retry_info():
-    server = Server((grpc.StatusCode.RESOURCE_EXHAUSTED, "busy", 1))
+    looked = threading.Event()
+    server = Server((grpc.StatusCode.RESOURCE_EXHAUSTED, "busy", 1), ("HELD", looked, OK))
     with Exporter(f"authority={server.authority}") as x:
         x.post(1)
         x.until_status(consecutive_failures=1, failures=0)
         x.post(2)
+        looked.set()
         x.until_status(exports=2, retries=1, failures=0)
         x.stop()
     assert server.values() == [1, 1, 2], server.values()
@@ -234,7 +248,7 @@ def one_down_does_not_delay_the_other():
         # All this happened while the first export to the other endpoint was still in progress.
         assert x.status(0)["consecutive_failures"] == 0, x.status(0)
         x.post(6)
-        x.stop(300)
+        x.stop(3000)  # it takes all of this, and the good one has it too
         assert "the last snapshot did not arrive" in x.said(), x.said()
     assert good.values() == [1, 2, 3, 4, 5, 6], good.values()
 
@@ -242,21 +256,23 @@ def one_down_does_not_delay_the_other():
 def silence_ends_at_the_deadline():
     with black_hole() as hole, Exporter(f"authority={hole},timeout=300") as x:
         x.post(1)
-        x.until_status(consecutive_failures=2, retries=1, failures=0,
+        x.until_status(consecutive_failures=at_least(2), retries=at_least(1), failures=0,
                        last_error="cannot connect: no answer within the timeout")
         x.stop(100)
 
 
 def a_connection_dies_unnoticed():
-    server = Server()
+    looked = threading.Event()
+    server = Server(OK, ("HELD", looked, OK))
     wire = Wire(server.port)
-    with Exporter(f"authority={wire.authority},timeout=2000") as x:
+    with Exporter(f"authority={wire.authority},timeout=5000") as x:
         x.post(1)
         x.until_status(exports=1)
         wire.lose()
         x.post(2)
         x.until_status(consecutive_failures=1,
                        last_error="connected, but no answer within the timeout")
+        looked.set()
         x.until_status(exports=2, retries=1, failures=0)
         x.stop()
     assert server.values() == [1, 2], server.values()
@@ -270,8 +286,9 @@ def server_restarts():
         first.stop()
         x.post(2)
         x.until_status(last_error="cannot connect: Connection refused")
-        second = Server(port=first.port)
         x.post(3)
+        x.status()  # the exporter has it, before there is a collector that could get the second one
+        second = Server(port=first.port)
         x.until_status(exports=2, failures=0, last_error="")
         x.stop()
         assert "accepted again" in x.said(), x.said()
@@ -309,7 +326,7 @@ def flush_gives_up():
         closed = f"127.0.0.1:{listener.getsockname()[1]}"
     with Exporter(f"authority={closed}") as x:
         x.post(1)
-        x.until_status(consecutive_failures=1)
+        x.until_status(consecutive_failures=at_least(1))
         x.stop(300)
         assert "the last snapshot did not arrive: cannot connect: Connection refused" in x.said(), \
             x.said()
@@ -452,8 +469,11 @@ def no_privilege():
         tasks = f"/proc/{x.process.pid}/task"
         threads = {}
         for task in os.listdir(tasks):
-            with open(f"{tasks}/{task}/status") as f:
-                fields = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+            try:
+                with open(f"{tasks}/{task}/status") as f:
+                    fields = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # gRPC ends threads that have nothing to do
             threads[int(task)] = {k: int(fields[k], 16) for k in ("CapEff", "CapPrm", "SigBlk")}
         x.stop()
     main = threads.pop(x.process.pid)

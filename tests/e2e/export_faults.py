@@ -10,7 +10,7 @@ import time
 
 import grpc
 
-from export_bed import PATIENCE_S, Authority, Exporter, Raw, Server, Wire, metrics, raw_export, until
+from export_bed import PATIENCE_S, Authority, Exporter, Raw, Server, Wire, at_least, metrics, raw_export, until
 
 RETRIED = {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
 
@@ -138,7 +138,7 @@ def garbage_inside():
             x.post(n)
             x.until_status(exports=n, failures=0, retries=0)
         x.post(4)
-        x.until_status(consecutive_failures=1, last_error="UNAVAILABLE: with rubbish")
+        x.until_status(consecutive_failures=at_least(1), last_error="UNAVAILABLE: with rubbish")
         texts.append(b"")
         x.until_status(exports=4, failures=0)
         x.stop()
