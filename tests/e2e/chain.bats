@@ -60,6 +60,16 @@ operations_agree() {
     ((at_bob[0] > 0 && at_bob[0] < sent))
 }
 
+# network_sum METRIC: what the network's collector has of it from all three.
+network_sum() {
+  local node sum=0 part
+  for node in alice carol bob; do
+    part=$(collector_sum network "$1" "source=tt-$node") || return
+    sum=$((sum + part))
+  done
+  echo $sum
+}
+
 @test "A pays B through C: the network gets what A originated, and nothing of C's or B's; nodes with one key make one trace" {
   receiver bob
   bob=http://127.0.0.1:$(connector_port bob)
@@ -105,12 +115,8 @@ operations_agree() {
     key=${metric#packet_count_}
     key=${key%_total}
     [ "$key" = transactions ] || key+=s
-    total=0
-    for node in alice carol bob; do
-      total=$((total + $(collector_sum network $metric source=tt-$node)))
-    done
-    echo "$metric: network $total"
-    [ "$total" = "$(connector_truth alice originated "$key")" ]
+    bed_wait 20 "the network to have all of $metric" same network_sum $metric -- connector_truth alice originated "$key"
+    echo "$metric: network $(network_sum $metric)"
   done
 }
 
@@ -126,8 +132,10 @@ operations_agree() {
   telltale_start tt
   connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
   telltale_stop tt
+  # A Collector writes what it got a moment later. The last export has all of it.
+  bed_wait 20 'the last export to the own one' same echo 4 -- collector_sum own transactions_total
+  bed_wait 20 'and to the network' same echo 4 -- collector_sum network transactions_total
   collector_sum own telltale_records_total
-  collector_sum network transactions_total
   run ! collector_sum network telltale_records_total
   run ! collector_sum network telltale_exchanges_total
   # Where a packet's time goes, peer by peer, and what telltale itself takes: not a name of it.
