@@ -67,7 +67,7 @@ followed() {
   done
   load_end
   unharmed
-  run ! attached "$BED_CGROUP"
+  bed_wait 20 'the programs to be detached' not attached "$BED_CGROUP"
 }
 
 @test "a connector that is killed gives the places of its TLS connections back" {

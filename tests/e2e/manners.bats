@@ -87,7 +87,8 @@ reload() {
     same connector_truth alice originated prepares -- collector_sum second packet_count_prepare
   [ "$(collector_exports first)" -ge 1 ]
   [ "$(telltale_metric tt packet_amount_fulfill)" -gt 0 ]
-  [ "$(telltale_metric tt telltale_exports_total "endpoint=\"$(collector_url second)\"")" -ge 1 ]
+  # The answer to the first export may come after its figures.
+  bed_wait 20 'an export to be counted' at_least 1 telltale_metric tt telltale_exports_total "endpoint=\"$(collector_url second)\""
   telltale_stop tt
   [ "$(telltale_truth tt prepares)" = "$(connector_truth alice originated prepares)" ]
 }

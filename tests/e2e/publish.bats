@@ -174,8 +174,8 @@ PYTHON
 @test "all URLs are fetched at once, and one that fails does not delay the others" {
   serve good
   run -0 --separate-stderr publish -s "rafiki:http://127.0.0.1:$port/rafiki.json?key=secret" \
-    -s "ecb:http://127.0.0.1:$port/away?ecb.xml" -s "merchant,timeout=300ms:http://127.0.0.1:$port/silent" \
-    -s "merchant,timeout=300ms:http://127.0.0.1:$port/drip" --to out.json
+    -s "ecb:http://127.0.0.1:$port/away?ecb.xml" -s "merchant,timeout=3s:http://127.0.0.1:$port/silent" \
+    -s "merchant,timeout=3s:http://127.0.0.1:$port/drip" --to out.json
   [[ $output == 'published: sources=2/4 rates=2 '* ]]
   [[ $stderr == *'source 3 (merchant, 127.0.0.1) failed: Operation timed out'* ]]
   [[ $stderr == *'source 4 (merchant, 127.0.0.1) failed: Operation timed out'* ]]
