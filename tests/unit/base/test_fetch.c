@@ -217,7 +217,7 @@ static void a_url_is_fetched_in_the_background_of_the_loop(void **state)
 	rates_tick(r, 5);
 	assert_false(rates_status(r, RATES_OPERATOR, 5).loaded);
 	assert_true(rates_wait_ms(r, 5) > 0 && rates_wait_ms(r, 5) <= 100);
-	for (; !rates_status(r, RATES_OPERATOR, 5).refreshes && ticks < 5000; ticks++) {
+	for (; !rates_status(r, RATES_OPERATOR, 5).refreshes && ticks < 60000; ticks++) {
 		usleep(1000);
 		rates_tick(r, 5);
 	}

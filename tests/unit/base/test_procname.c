@@ -66,7 +66,7 @@ static void a_name_with_what_a_terminal_obeys_is_escaped(void **state)
 		execl(path, path, "100", (char *)NULL);
 		_exit(1);
 	}
-	for (unsigned i = 0; i < 2000 && !strstr(name, "evil"); i++) {
+	for (unsigned i = 0; i < 60000 && !strstr(name, "evil"); i++) {
 		usleep(1000);
 		procname_read(pid, name, sizeof(name));
 	}

@@ -21,7 +21,7 @@
 #include "daemon/health.h"
 #include "privacy/privacy.h"
 
-#define PATIENCE_S 30
+#define PATIENCE_S 180
 #define ANSWERS    4
 #define TRACES     "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 

@@ -330,6 +330,8 @@ static void clients_that_never_finish_keep_nobody_out(void **state)
 					  errno == ECONNRESET);
 	}
 	assert_true(ended);
+	/* Who asks in time is answered, also by a busy machine. */
+	f->options.request_ms = 0;
 	ask(f, GET("/metrics", "localhost"));
 	assert_status(f, "200");
 	for (size_t i = 0; i < 40; i++)

@@ -73,7 +73,7 @@ static void wait_for_program(pid_t pid)
 	char link[64], program[PATH_MAX] = "";
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
-	for (unsigned i = 0; i < 2000 && !strstr(program, "/openssl"); i++) {
+	for (unsigned i = 0; i < 60000 && !strstr(program, "/openssl"); i++) {
 		ssize_t n = readlink(link, program, sizeof(program) - 1);
 
 		program[n > 0 ? n : 0] = '\0';
@@ -127,7 +127,7 @@ static size_t tapped_of(const struct processes *ps, unsigned target)
 /* Scans until so many processes of a target are tapped. */
 static bool tapped(struct processes *ps, unsigned target, size_t n)
 {
-	for (unsigned i = 0; i < 400 && tapped_of(ps, target) != n; i++) {
+	for (unsigned i = 0; i < 12000 && tapped_of(ps, target) != n; i++) {
 		usleep(5000);
 		processes_scan(ps);
 	}

@@ -87,7 +87,7 @@ static struct program start(char *const argv[], const char *preload)
 		p.pid = 0;
 	}
 	close(ran[0]);
-	for (unsigned i = 0, calm = 0; p.pid && calm < 5 && i < 2000; i++) {
+	for (unsigned i = 0, calm = 0; p.pid && calm < 5 && i < 12000; i++) {
 		calm = sleeps(p.pid) ? calm + 1 : 0;
 		usleep(5000);
 	}

@@ -539,7 +539,8 @@ static pid_t run_program(const char *below)
 /* Until the target is attached; without looks from time to time. */
 static void becomes_attached(void)
 {
-	for (unsigned i = 0; i < 3000 && target_status(&targets[0]).state != TARGET_ATTACHED; i++) {
+	for (unsigned i = 0; i < 12000 && target_status(&targets[0]).state != TARGET_ATTACHED;
+	     i++) {
 		follow_once(follow, false);
 		usleep(10000);
 	}
@@ -705,7 +706,7 @@ static void the_thread_attaches_by_itself(void **state)
 	assert_int_equal(follow_start(follow), 0);
 	fd = (struct pollfd){.fd = follow_fd(follow), .events = POLLIN};
 	make("unit");
-	assert_int_equal(poll(&fd, 1, 30000), 1);
+	assert_int_equal(poll(&fd, 1, 180000), 1);
 	assert_int_equal(target_status(&targets[0]).state, TARGET_ATTACHED);
 	follow_stop(follow);
 	assert_int_equal(held(0), 0);
