@@ -16,7 +16,7 @@ half() {
 # daemon NAME
 daemon() {
   half "$1" daemon
-  bed_wait 60 "the daemon half $1" telltale_ready "$1"
+  bed_wait 120 "the daemon half $1" telltale_ready "$1"
 }
 
 # halves [LINE]: both halves beside alice, who pays bob, and dora over TLS. LINE is added to the target.
@@ -165,7 +165,7 @@ import os, socket, struct, sys
 os.chdir(sys.argv[1])
 os.setresuid(65534, 65534, 65534)
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-s.settimeout(10)
+s.settimeout(180)
 s.connect("probe.sock")
 try:
     s.send(struct.pack("=HHIQQII", 2, 1, 24, 0, 0, 2, 0))
@@ -210,7 +210,7 @@ daemon_pid() {
   run "${BED_WITHIN[@]}" "$TELLTALE" check --config /mnt/tt.yaml
   [[ $output == *"the user telltale of the service can read all"* ]]
   bed_spawn tt env -i PATH="$PATH" "$TELLTALE" run --config /mnt/tt.yaml
-  bed_wait 60 'telltale' telltale_ready tt
+  bed_wait 120 'telltale' telltale_ready tt
   pid=$(daemon_pid tt)
   # Real, effective, saved, of files. Without a capability and the calls for it, nothing leads back to root.
   grep -qE "^Uid:\s+0\s+$user\s+$user\s+$user$" "/proc/$pid/status"

@@ -224,7 +224,7 @@ connector_ask() {
 # NAME.did.
 connector_do() {
   local name=$1 action=$2
-  connector_ask "$name" "$action" --show-error --fail-with-body --max-time 300 --data "$3" >"$BED/$name.did" || {
+  connector_ask "$name" "$action" --show-error --fail-with-body --max-time 1200 --data "$3" >"$BED/$name.did" || {
     cat "$BED/$name.did" >&2
     return 1
   }
@@ -438,7 +438,7 @@ telltale_ready() {
 
 # telltale_follows_http2 NAME: waits until it does, which is a moment after it is ready.
 telltale_follows_http2() {
-  bed_wait 30 'HTTP/2 to be followed' grep -q 'HTTP/2 inside TLS is followed' "$BED/$1.log"
+  bed_wait 120 'HTTP/2 to be followed' grep -q 'HTTP/2 inside TLS is followed' "$BED/$1.log"
 }
 
 # telltale_stop NAME: ends it. Its truth file then contains everything that it saw.
@@ -446,7 +446,7 @@ telltale_stop() {
   local listen
   listen=$(sed -n 's/^listen: *//p' "$BED/$1.yaml")
   # Its own metrics, to explain why a count differs.
-  curl --silent --max-time 5 "http://$listen/metrics" | grep -v '^#' >"$BED/$1.metrics"
+  curl --silent --max-time 120 "http://$listen/metrics" | grep -v '^#' >"$BED/$1.metrics"
   bed_stop "$1" || {
     echo "telltale $1 ended with status $?" >&2
     cat "$BED/$1.log" >&2

@@ -201,7 +201,7 @@ wire_to_a_peer_that_takes() {
   in_network alice sender "alice$1" "http://$NETWORK_BOB:$(cat "$BED/$name.port")"
   "$TELLTALE" profile --for 1h --hz 0 --json --cgroup "$(connector_cgroup "alice$1")" >"$BED/$name.report" 2>"$BED/$name.out" 3>&- &
   echo $! >"$BED/profile$1.pid"
-  bed_wait 60 'the profile' grep -q 'profile: ready' "$BED/$name.out"
+  bed_wait 120 'the profile' grep -q 'profile: ready' "$BED/$name.out"
   connector_hammer "alice$1" '{"count":20,"concurrency":4,"receiver":"test.bob"}' >/dev/null
   sleep 0.3
   bed_stop "profile$1" INT

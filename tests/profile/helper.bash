@@ -95,7 +95,7 @@ profile_start() {
   fi
   "${WITHIN[@]}" "$TELLTALE" profile --for 1h --cgroup "$BED_CGROUP/hop" "${dependencies[@]}" "$@" >"$BED/$name.report" 2>"$BED/$name.log" 3>&- 4>&- &
   echo $! >"$BED/$name.pid"
-  bed_wait 60 'the profile' grep -q 'profile: ready' "$BED/$name.log"
+  bed_wait 120 'the profile' grep -q 'profile: ready' "$BED/$name.log"
 }
 
 # What is under way has a moment to arrive.

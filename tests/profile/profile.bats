@@ -115,7 +115,7 @@ teardown() {
   telltale_start t
   "$TELLTALE" profile --for 1h --config "$BED/t.yaml" --json --slowest 100 >"$BED/p.report" 2>"$BED/p.log" 3>&- 4>&- &
   echo $! >"$BED/p.pid"
-  bed_wait 60 'the profile' grep -q 'profile: ready' "$BED/p.log"
+  bed_wait 120 'the profile' grep -q 'profile: ready' "$BED/p.log"
   connector_pay alice "{\"payments\":6,\"concurrency\":1,$(to "http://127.0.0.1:$(connector_port bob)")}"
   profile_end p
   # Packets that only probe, or have no amount, are counted apart by the connector.
