@@ -337,7 +337,7 @@ conformance: $(CONFORMANCE) ## replay tests/conformance's conversations, as root
 
 # What several parts of scripts/check, which run at once, would else each make.
 test-programs: $(BUILD)/telltale-san $(UNIT_BIN) $(CONFORMANCE) \
-	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker shim decode http2-compare) \
+	$(addprefix $(BUILD)/tests/,exporter clock.so page-serve node talker crowd shim lose decode http2-compare) \
 	$(addprefix $(BUILD)/kernels/,ilp verify refuse.so) $(addprefix $(BUILD)/tests/,telltale-blind telltale-other shortcut.bpf.o) \
 	$(BUILD)/venv/ready $(BUILD)/venv-service/ready image ## build all that the tests run
 
