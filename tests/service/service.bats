@@ -69,6 +69,10 @@ is() { [[ $("${@:2}") == "$1" ]]; }
 
 connections_of() { grep -c -- "-> 127.0.0.1:$(port_of "collector-$1") status=200" "$BED/connections.log"; }
 
+# How long verify is given where it is to find its canary, in seconds: only a hang takes so long.
+PATIENCE=120
+
+# It waits for as long as $wait says.
 verify() {
   "$ROOT/scripts/deploy/verify" --endpoint "$(service_url)" --ca "$BED/ca.pem" --wait "${wait:-30}" \
     --prometheus "http://127.0.0.1:$(port_of prometheus)" --public "http://127.0.0.1:$(port_of prometheus-public)" \
@@ -200,7 +204,7 @@ refused() { run -1 verify "$@" && [[ $output == *'does not admit this sender'* ]
 # through NAME [OPTION...]: verify with that node's certificate.
 through() { verify --endpoint "$(cat "$BED/endpoint")" --cert "$BED/tls/$1.crt" --key "$BED/tls/$1.key" --source "$@"; }
 
-passes() { run -0 through "$@"; }
+passes() { wait=$PATIENCE run -0 through "$@"; }
 
 @test "a stranger and a node that was removed do not pass the network's door; who is on the list does" {
   export TLS=$BED/tls
@@ -317,7 +321,7 @@ held = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address
 # Whom the balancer refuses, it hangs up on; the others wait for TLS to begin.
 ended = set()
 while len(ended) < 300 - 256:
-    ready, _, _ = select.select([s for s in held if s not in ended], [], [], 30)
+    ready, _, _ = select.select([s for s in held if s not in ended], [], [], 180)
     if not ready:
         break
     ended |= set(ready)
@@ -403,7 +407,7 @@ expressions() {
   arrived
   bed_wait 20 'the sums to have all' summed
   before=$(carried)
-  run -0 verify
+  wait=$PATIENCE run -0 verify
   [[ $output == *'passed every hop'* ]]
   [ "$(value 'count(verify_canary{source="verify"})')" = 1 ]
   bed_wait 20 'the canary to be older than the rules' newer_than_canary
@@ -448,12 +452,12 @@ loses() {
   # The Collectors do not write to this Prometheus.
   loses prometheus 'has it not' collector --prometheus "http://127.0.0.1:$(port_of prometheus-own)"
   # Parts that the canary does not pass are checked too, each by itself.
-  run -1 verify --public "http://127.0.0.1:$(bed_free_port)" --grafana "http://127.0.0.1:$(port_of collector-0-health)"
+  wait=$PATIENCE run -1 verify --public "http://127.0.0.1:$(bed_free_port)" --grafana "http://127.0.0.1:$(port_of collector-0-health)"
   lost public 'does not answer' rules
   lost grafana 'database' rules
   prometheus_spawn prometheus-empty public.yaml
   prometheus_wait prometheus-empty
-  run -1 verify --public "http://127.0.0.1:$(port_of prometheus-empty)"
+  wait=$PATIENCE run -1 verify --public "http://127.0.0.1:$(port_of prometheus-empty)"
   lost public 'has no network:transactions:carried' rules
 }
 
@@ -467,7 +471,7 @@ loses() {
   for server in prometheus prometheus-public; do
     bed_wait 30 "the year in $server" is 2 value 'network:transactions:count{network="livenet",window="year"}' $server
   done
-  run -0 verify --network livenet --endpoint "$endpoint"
+  wait=$PATIENCE run -0 verify --network livenet --endpoint "$endpoint"
   loses prometheus 'filters have dropped 1 points since' collector --endpoint "$endpoint" \
     --collector-metrics "http://127.0.0.1:$(port_of collector-2-metrics)/metrics"
   node_do live stop
@@ -476,7 +480,7 @@ loses() {
 @test "verify detects a Collector that is down, a Prometheus that refuses writes, and one that is down" {
   bed_stop collector-0 KILL || true
   bed_wait 20 'Prometheus to know' value 'up{job="collectors"} == 0'
-  run -1 verify
+  wait=$PATIENCE run -1 verify
   lost replicas 'not up: ' prometheus
   [[ $output == *'ok    rules'* ]]
   replica_start 0
