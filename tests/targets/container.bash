@@ -53,7 +53,7 @@ container_swap() {
   container_runc kill sender KILL
   python3 - "$BED_CGROUP/sender" <<'PYTHON'
 import os, sys, time
-deadline = time.monotonic() + 30
+deadline = time.monotonic() + 180
 while os.path.exists(sys.argv[1]):
     try:
         os.rmdir(sys.argv[1])

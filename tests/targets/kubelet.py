@@ -52,7 +52,7 @@ def ask(method, request):
     import grpc
     with grpc.insecure_channel("unix://" + os.environ["CRI_SOCKET"]) as channel:
         call = channel.unary_unary(f"/runtime.v1.RuntimeService/{method}")
-        return call(request, timeout=60)
+        return call(request, timeout=180)
 
 
 # --- pods -------------------------------------------------------------------------------------

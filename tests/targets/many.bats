@@ -48,7 +48,7 @@ states() {
   telltale_start tt
   grep -q "ready: watching $MOST targets" "$BED/tt.log"
   [ "$(bpftool cgroup tree "$BED_CGROUP" | grep -c ingress_run)" = "$MOST" ]
-  [ "$(telltale_metric tt telltale_target_cgroups)" = "$MOST" ]
+  bed_wait 20 'all to be shown' test_metric "$MOST" tt telltale_target_cgroups
   [ "$(telltale_metric tt telltale_targets_missing)" = 0 ]
   [ "$(states attached)" = "$MOST" ]
   "$TELLTALE" top --once --config "$BED/tt.yaml" | grep -q "$MOST attached"

@@ -105,14 +105,14 @@ follows() {
   runtime_sender "$BED/journal" "$URL"
   pod_start rafiki-1 0a0a0a0a-1111-2222-3333-000000000002 app.kubernetes.io/name=rafiki tier=backend
   storm_goes_on
-  discovers 'pod: "payments/app.kubernetes.io/name=rafiki,tier=backend"'
+  bed_wait 60 'who speaks ILP to be discovered' discovers 'pod: "payments/app.kubernetes.io/name=rafiki,tier=backend"'
   for _ in 1 2; do
     kubelet kill "$CONTAINER"
     pod_container
     storm_goes_on
   done
   pod_end
-  grep -q 'gone: its cgroup was removed' "$BED/tt.log"
+  bed_wait 20 'its end to be noticed' grep -q 'gone: its cgroup was removed' "$BED/tt.log"
   pod_start rafiki-2 0a0a0a0a-1111-2222-3333-000000000003 app.kubernetes.io/name=rafiki tier=backend
   storm_goes_on
   pod_end

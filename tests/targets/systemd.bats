@@ -49,7 +49,7 @@ storm() {
   ctl stop sender.service
   bed_wait 20 'the last exchange to be seen' at_least "$(storm_answered)" telltale_metric tt \
     telltale_exchanges_total 'outcome="fulfilled"'
-  grep -q 'sender.service: gone: its cgroup was removed' "$BED/tt.log"
+  bed_wait 20 'its end to be noticed' grep -q 'sender.service: gone: its cgroup was removed' "$BED/tt.log"
   telltale_stop tt
   storm_holds "$STORM"
 }

@@ -194,7 +194,7 @@ back_again() {
   for ((i = 1; i <= RESTARTS; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
     ctl restart telltale-probe
-    bed_wait 30 'the next probe half' goes_on "$i"
+    bed_wait 120 'the next probe half' goes_on "$i"
     attached
     ctl reset-failed telltale-probe # so many at once are refused
   done
@@ -231,7 +231,7 @@ back_again() {
 
 @test "either half is killed or frozen under load: no payment fails, systemd starts it again, and what is lost is said" {
   mkdir -p "$BED/units/telltale.service.d"
-  printf '[Service]\nWatchdogSec=5s\nTimeoutAbortSec=1s\n' >"$BED/units/telltale.service.d/watchdog.conf"
+  printf '[Service]\nWatchdogSec=20s\nTimeoutAbortSec=1s\n' >"$BED/units/telltale.service.d/watchdog.conf"
   packaged
   begun
   load_begin '"probes":0'
@@ -239,7 +239,7 @@ back_again() {
   # The probe half first: everything stays attached for the next one.
   pid=$(main_pid telltale)
   kill -KILL "$(main_pid telltale-probe)"
-  bed_wait 30 'the next probe half' goes_on 1
+  bed_wait 120 'the next probe half' goes_on 1
   attached
   [ "$(main_pid telltale)" = "$pid" ]
   is 0 metric telltale_probe_restarted_total
@@ -291,13 +291,13 @@ retarget() {
   pid=$(main_pid telltale)
   retarget a carol.service
   ctl reload telltale
-  bed_wait 60 'the daemon half' back telltale "$pid"
+  bed_wait 120 'the daemon half' back telltale "$pid"
   bed_wait 20 'the target to be awaited' is 1 metric telltale_targets_missing
   bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
   pid=$(main_pid telltale)
   configure "$ASSET"
   ctl reload telltale
-  bed_wait 60 'the daemon half' back telltale "$pid"
+  bed_wait 120 'the daemon half' back telltale "$pid"
   load_end
   is 0 metric telltale_probe_restarted_total
   is 1 metric telltale_coverage_complete
@@ -330,7 +330,7 @@ retarget() {
   pid=$(main_pid telltale)
   retarget i carol.service
   ctl restart telltale-probe
-  bed_wait 60 'the daemon half' back telltale "$pid"
+  bed_wait 120 'the daemon half' back telltale "$pid"
   missed
   load_end
   unharmed
@@ -339,7 +339,7 @@ retarget() {
   pid=$(main_pid telltale)
   configure "$ASSET"
   ctl restart telltale-probe
-  bed_wait 60 'the daemon half' back telltale "$pid"
+  bed_wait 120 'the daemon half' back telltale "$pid"
   is 0 metric telltale_probe_restarted_total
   ctl stop "${UNITS[@]}"
 }
