@@ -124,7 +124,7 @@ upgraded() {
   daemon=$(main_pid telltale) probe=$(main_pid telltale-probe)
   load_begin '"probes":0'
   install $NEXT
-  bed_wait 60 'both halves of the new version' upgraded "$daemon" "$probe"
+  bed_wait 120 'both halves of the new version' upgraded "$daemon" "$probe"
   bed_wait 20 'payments to be counted again' at_least 1 truth transactions
   load_end
   unharmed

@@ -39,6 +39,8 @@ id_of() { sed -n "s/^$1 //p" "$BED/pod"; }
 # Exact totals are written each second.
 seen() { bed_json "$BED/cluster/node/var/lib/telltale/truth" outcomes fulfilled; }
 
+attached() { bpftool cgroup tree "$BED_CGROUP" | grep -qE 'ingress_run|egress_run|socket_released'; }
+
 ready() { grep -q 'run: ready' "$BED/cluster/logs/daemon.log"; }
 
 @test "the DaemonSet counts exactly what a pod sends that its labels name; with its pod gone, nothing is attached" {
@@ -63,5 +65,5 @@ ready() { grep -q 'run: ready' "$BED/cluster/logs/daemon.log"; }
   kubelet kill "$(id_of daemon)"
   kubelet kill "$(id_of probe)"
   kubelet kill "$(id_of sandbox)"
-  run ! grep -qE 'ingress_run|egress_run|socket_released' <(bpftool cgroup tree "$BED_CGROUP")
+  bed_wait 20 'the programs to be detached' not attached
 }

@@ -125,8 +125,9 @@ attached() {
   exactly tt alice
   bed_stop collector
   [ "$(collector_sum collector transactions_total)" -ge 1 ]
+  attached
   engine stop probe >/dev/null
-  run ! attached
+  bed_wait 20 'the programs to be detached' not attached
 }
 
 @test "the image is small, and has nothing in it that could be executed but the program and two tools" {

@@ -128,7 +128,7 @@ def start(sandbox, spec, container, volumes):
 
 
 def run_to_end(name, made):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         status = dict(fields(dict(fields(ask("ContainerStatus", field(1, made))))[1]))
         if status.get(3) == EXITED:
