@@ -73,6 +73,7 @@ caps() {
 @test "a daemon half that was taken over cannot make the probe half attach elsewhere, read a file or stop" {
   # Else a daemon half that was killed would leave a minute in doubt.
   halves 'forwards: never'
+  telltale_follows_http2 probe # what is loaded later has files too
   bed_stop tt
   before=$(attached)
   files=$(open_files probe)
