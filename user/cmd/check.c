@@ -316,7 +316,7 @@ static void check_load(const struct config *config, const struct target *targets
 	probe_close(probe);
 }
 
-/* Finds, locks and, unless a telltale runs that has, loads as `run` would; attaches nothing. */
+/* Finds as `run` would, and loads as it would unless a telltale runs that has; attaches nothing. */
 static void check_targets(const struct config *config)
 {
 	static struct target targets[CONFIG_TARGETS_MAX];
@@ -328,6 +328,10 @@ static void check_targets(const struct config *config)
 	if (err)
 		check_say(HOST_FAIL, "target", "the hierarchy of cgroups cannot be watched: %s",
 			  strerror(-err));
+	/* What follows takes seconds, and a telltale that starts meanwhile is not to find them
+	 * taken. */
+	if (follow)
+		follow_unlock(follow);
 	for (size_t i = 0; i < n && follow; i++)
 		check_target(&targets[i]);
 	if (!check_running(config))

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -692,6 +693,16 @@ int follow_new(struct target *targets, size_t len, const char *mount, struct fol
 int follow_beside(struct target *targets, size_t len, const char *mount, struct follow **out)
 {
 	return make(targets, len, mount, false, out);
+}
+
+void follow_unlock(struct follow *f)
+{
+	for (size_t k = 0; k < f->len; k++) {
+		const struct target *t = &f->targets[k];
+
+		for (size_t i = 0; i < t->cgroups_len; i++)
+			flock(t->cgroups[i]->cgroup.fd, LOCK_UN);
+	}
 }
 
 int follow_attach(struct follow *f, const struct follow_hooks *hooks, size_t *which, char *why,

@@ -43,6 +43,10 @@ int follow_new(struct target *targets, size_t len, const char *mount, struct fol
  * the same cgroups, and keeps none from starting. */
 int follow_beside(struct target *targets, size_t len, const char *mount, struct follow **out);
 
+/* Lets other instances have what was found and locked. For one that only looks, before
+ * follow_attach and follow_start. */
+void follow_unlock(struct follow *f);
+
 /* Attaches what was found. 0, or -errno with a sentence in WHY and the target in *WHICH: a hook
  * refused a cgroup that is there. */
 int follow_attach(struct follow *f, const struct follow_hooks *hooks, size_t *which, char *why,

@@ -666,6 +666,20 @@ static void one_that_another_instance_took_is_had_when_that_ends(void **state)
 	is(0, TARGET_ATTACHED, 1, "");
 }
 
+static void one_that_only_looks_keeps_no_other_instance_out(void **state)
+{
+	char path[PATH_MAX];
+
+	(void)state;
+	want_cgroups();
+	make("looked-at");
+	add_cgroup("looked-at");
+	assert_int_equal(follow_new(targets, targets_len, mount, &follow), 0);
+	follow_unlock(follow);
+	path_of(path, "looked-at");
+	end(child(lock, path));
+}
+
 static void a_refused_attachment_is_said_and_tried_again(void **state)
 {
 	(void)state;
@@ -740,6 +754,7 @@ int main(void)
 		FOLLOW_TEST(a_process_that_is_not_there_is_gone),
 		FOLLOW_TEST(two_targets_never_share_a_cgroup_that_comes_later),
 		FOLLOW_TEST(one_that_another_instance_took_is_had_when_that_ends),
+		FOLLOW_TEST(one_that_only_looks_keeps_no_other_instance_out),
 		FOLLOW_TEST(a_refused_attachment_is_said_and_tried_again),
 		FOLLOW_TEST(a_path_that_goes_up_is_no_target),
 		FOLLOW_TEST(the_thread_attaches_by_itself),
