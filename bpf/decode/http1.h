@@ -432,22 +432,35 @@ static __always_inline int http1_may_open(__u64 word)
 
 /*
  * The PROXY protocol: proxies put a line (version 1) or a binary header (2) in front of a
- * connection's first request, to say from where it comes. WORD and MORE are the connection's first
- * 16 bytes. Returns the bytes of the header; of a line, which http1_classify passes over, the most
- * that it can have; 0: it is none.
+ * connection's first request, to say from where it comes. The line is told by http1_is_proxy, and
+ * passed over by http1_classify. Of the header, WORD and MORE are the connection's first 16 bytes:
+ * returns how long it is; 0: it is none.
  */
 #define HTTP1_PROXY_HEADER BYTES_WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q')
 #define HTTP1_PROXY_FIXED  16
-#define HTTP1_PROXY_LINE   107
+#define HTTP1_PROXY_LINE   107 /* no line is longer, its end among them */
 
 static __always_inline __u32 http1_proxy(__u64 word, __u64 more)
 {
-	if (http1_is_proxy(word))
-		return HTTP1_PROXY_LINE;
 	if (word != HTTP1_PROXY_HEADER ||
 	    bytes_low(more, 4) != BYTES_WORD('U', 'I', 'T', '\n', 0, 0, 0, 0))
 		return 0;
 	return HTTP1_PROXY_FIXED + ((__u32)(more >> 48 & 0xff) << 8 | (__u32)(more >> 56));
+}
+
+/* Is the header cut before it says how long it is? A segment of LEN bytes begins with WORD, at the
+ * front of a connection or behind the first bytes of the header. Where these are four or fewer,
+ * they are blank lines, as far as anybody can tell. */
+static __always_inline int http1_is_proxy_cut(__u64 word, __u32 len)
+{
+	const __u64 header = HTTP1_PROXY_HEADER;
+
+	if ((__u8)word > '\r') /* nearly all */
+		return 0;
+	return (len >= 5 && len < 8 && word == bytes_low(header, len)) ||
+	       (len >= 8 && len < HTTP1_PROXY_FIXED && word == header) ||
+	       bytes_low(word, 7) == header >> 8 || bytes_low(word, 6) == header >> 16 ||
+	       bytes_low(word, 5) == header >> 24 || bytes_low(word, 4) == header >> 32;
 }
 
 /* May an answer begin with WORD? */

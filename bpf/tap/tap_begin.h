@@ -291,14 +291,20 @@ enum tap_why {
 	TAP_PROXY,     /* what a proxy says of it: requests follow (http1_proxy) */
 };
 
-/* The bytes of what a proxy says of its connection at OFF, where LEN bytes are: see http1_proxy. 0
- * when nothing comes behind it. */
+/* The bytes of what a proxy says of its connection at OFF, where LEN bytes are; of a line, the most
+ * that it can have: see http1_proxy. 0 when all of a header is there and nothing behind it, or too
+ * little of it to know. */
 static __always_inline __u32 tap_proxied(const struct source *src, __u32 off, __u32 len)
 {
-	__u64 more = len > 8 ? source_word(src, off + 8, len - 8) : 0;
-	__u32 header = http1_proxy(source_word(src, off, len), more);
+	__u64 word = source_word(src, off, len);
+	__u32 header;
 
-	return header < len ? header : 0;
+	if (http1_is_proxy(word))
+		return HTTP1_PROXY_LINE;
+	if (len < HTTP1_PROXY_FIXED)
+		return 0;
+	header = http1_proxy(word, source_word(src, off + 8, len - 8));
+	return header != len ? header : 0;
 }
 
 /* A connection begins so, with HEADER bytes, sent by who asks therefore. In version 2 they are
@@ -334,11 +340,12 @@ static __always_inline int tap_begins(struct socket_flow *f, int how, int whole)
 	return 1;
 }
 
+#define TAP_FIRST 2
+
 /* Begins to follow the segment's connection because of HOW (enum tap_why), or finds that another
- * run has done so. Returns 1 when the connection is followed. */
+ * run has done so. Returns 1 when the connection is followed, TAP_FIRST to the run that began. */
 bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, int out, int how)
 {
-	struct source src = {.skb = skb, .base = seg->off};
 	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
 	struct bpf_sock *sk = skb->sk;
 	struct socket_flow *f;
@@ -361,10 +368,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 			if (tap_is_first(sk))
 				f->flow.sides[(out & 1) ^ 1].http1.phase = PHASE_START;
 		}
-		if (first && how == TAP_PROXY)
-			tap_begins_proxied(f, tap_proxied(&src, 0, seg->len),
-					   !http1_is_proxy(source_word(&src, 0, seg->len)), out);
-		return 1;
+		return first ? TAP_FIRST : 1;
 	}
 	tap_note_begun(sk, TAP_BEGUN); /* it was seen */
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);

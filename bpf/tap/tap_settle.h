@@ -340,6 +340,9 @@ bytes_function int tap_turns(struct bpf_sock *sk, struct socket_flow *f)
 		header = tap_proxied(&src, off, len);
 		if (header)
 			tap_begins_proxied(f, header, !http1_is_proxy(word), FLOW_IN);
+		else if (http1_is_proxy_cut(word, len)) /* as in tap_miss_proxied */
+			emit_gap(&f->flow.common, RECORD_GAP_HTTP, FLOW_IN, len,
+				 bpf_ktime_get_ns());
 		return 0;
 	}
 	if (!(http2_follows & SHARED_HTTP2_SOCKETS))

@@ -153,22 +153,64 @@ static __always_inline int tap_is_plain(struct bpf_sock *sk, const struct segmen
 static __always_inline int tap_is_proxied(struct bpf_sock *sk, const struct segment *seg,
 					  __u64 word, int out)
 {
-	return (word == HTTP1_PROXY_HEADER || http1_is_proxy(word)) &&
+	return (word == HTTP1_PROXY_HEADER || http1_is_proxy(word) ||
+		http1_is_proxy_cut(word, seg->len)) &&
 	       sk->state != BPF_TCP_LISTEN && !tap_is_old(sk, seg, out);
 }
 
-/* It does. A request may come behind it in the same segment; in another one anything may begin, as
- * if there were no proxy. */
+/* It does, and where that ends cannot be known: so a request behind it may be hidden. */
+bytes_function int tap_miss_proxied(struct __sk_buff *skb, const struct segment *seg, int out)
+{
+	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
+
+	c.role = out ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+	c.target = (__u8)tap_target(skb);
+	c.id = bpf_get_socket_cookie(skb);
+	emit_gap(&c, RECORD_GAP_HTTP, (__u8)out, seg->len, bpf_ktime_get_ns());
+	return 0;
+}
+
+#define TAP_LINE_WORDS (HTTP1_PROXY_LINE / 8 + 1)
+
+/* Is one line of the PROXY protocol all that there is in LEN bytes at OFF? */
+bytes_global int tap_is_line(struct __sk_buff *skb, __u32 off, __u32 len)
+{
+	__u64 line[TAP_LINE_WORDS] = {0}, others = 0;
+	__u8 last;
+	__u32 i;
+
+	if (!bytes_from_1_to(&len, HTTP1_PROXY_LINE) || bpf_skb_load_bytes(skb, off, line, len) ||
+	    bpf_skb_load_bytes(skb, off + len - 1, &last, 1))
+		return 0;
+	_Pragma("clang loop unroll(full)") for (i = 0; i < TAP_LINE_WORDS; i++) others +=
+		bytes_other(line[i], '\n') >> 7;
+	return last == '\n' && others * BYTES_ONES >> 56 == sizeof(line) - 1; /* one is */
+}
+
+/* It does. A request may come behind it in the same segment, or what the proxy says is cut; in
+ * another segment behind it anything may begin, as if there were no proxy. */
 bytes_function int tap_meet_proxied(struct __sk_buff *skb, const struct segment *seg, int out)
 {
 	struct source src = {.skb = skb, .base = seg->off};
+	__u64 word = source_word(&src, 0, seg->len);
 	struct bpf_sock *sk = skb->sk;
 	struct socket_mark *mark;
+	struct socket_flow *f;
+	__u32 header;
+	int how;
 
 	if (!sk)
 		return 0;
-	if (tap_proxied(&src, 0, seg->len))
-		return tap_begin(skb, seg, out, TAP_PROXY);
+	if (http1_is_proxy_cut(word, seg->len))
+		return tap_miss_proxied(skb, seg, out);
+	header = tap_proxied(&src, 0, seg->len);
+	if (header && !(http1_is_proxy(word) && tap_is_line(skb, seg->off, seg->len))) {
+		how = tap_begin(skb, seg, out, TAP_PROXY);
+		f = how == TAP_FIRST ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+		if (f)
+			tap_begins_proxied(f, header, !http1_is_proxy(word), out);
+		return how;
+	}
 	mark = tap_storage(&socket_marks, sk);
 	if (mark)
 		mark->whole = (__u8)tap_is_whole(sk, out);

@@ -726,46 +726,65 @@ static void any_request_may_be_the_first(void)
 	came("a POST behind blank lines or other requests in its segment is read", n, n, 0);
 }
 
-/* As ask, behind the LEN bytes FRONT. */
+/* A Prepare of AMOUNT behind the LEN bytes FRONT. */
+static void say_behind(struct message *m, const void *front, size_t len, uint64_t amount)
+{
+	say_prepare(m, "", amount);
+	memmove(m->bytes + len, m->bytes, m->len);
+	memcpy(m->bytes, front, len);
+	m->len += len;
+}
+
 static void ask_behind(struct pair p, const void *front, size_t len, uint64_t amount)
 {
 	struct message m;
 
-	say_prepare(&m, "", amount);
-	memmove(m.bytes + len, m.bytes, m.len);
-	memcpy(m.bytes, front, len);
-	m.len += len;
+	say_behind(&m, front, len, amount);
 	pass(p.asks, p.answers, &m);
 }
 
+/* M as two segments, the first of CUT bytes. */
+static void pass_cut(int from, int to, const struct message *m, size_t cut)
+{
+	struct message first = *m, rest = {.len = m->len - cut};
+
+	first.len = cut;
+	memcpy(rest.bytes, m->bytes + cut, rest.len);
+	pass(from, to, &first);
+	pass(from, to, &rest);
+}
+
+#define PROXY_FIXED 16
+
+static const char proxy_line[] = "PROXY TCP4 192.0.2.7 192.0.2.1 40321 3002\r\n";
+static const char proxy_header[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f"
+				   "four\nfourPOST /";            /* addresses and more */
+static const char proxy_local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0"; /* and the 0 behind it */
+static const struct {
+	const char *bytes;
+	size_t len;
+} proxies[] = {
+	{proxy_line, sizeof(proxy_line) - 1},
+	{proxy_header, sizeof(proxy_header) - 1},
+	{proxy_local, sizeof(proxy_local)},
+};
+
 static void a_proxy_may_say_where_it_comes_from(void)
 {
-	static const char line[] = "PROXY TCP4 192.0.2.7 192.0.2.1 40321 3002\r\n";
-	static const char header[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f"
-				     "four\nfourPOST /";            /* addresses and more */
-	static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0"; /* and the 0 behind it */
-	static const struct {
-		const char *bytes;
-		size_t len;
-	} fronts[] = {
-		{line, sizeof(line) - 1},
-		{header, sizeof(header) - 1},
-		{local, sizeof(local)},
-	};
 	struct message m;
 	uint64_t n = 0, http2 = 0;
 
-	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
 		struct pair p = pair_plain();
 
-		ask_behind(p, fronts[i].bytes, fronts[i].len, ++n);
+		ask_behind(p, proxies[i].bytes, proxies[i].len, ++n);
 		answer(p, "");
 		ask(p, "", ++n);
 		answer(p, "");
 		pair_close(p);
 		p = pair_plain();
-		memcpy(m.bytes, fronts[i].bytes, fronts[i].len);
-		m.len = fronts[i].len;
+		memcpy(m.bytes, proxies[i].bytes, proxies[i].len);
+		m.len = proxies[i].len;
 		pass(p.asks, p.answers, &m);
 		ask(p, "", ++n);
 		answer(p, "");
@@ -773,17 +792,64 @@ static void a_proxy_may_say_where_it_comes_from(void)
 	}
 	came("a request behind what a proxy says of its connection is read, in its segment or not",
 	     n, n, 0);
-	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++) {
+	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++) {
 		struct pair p = pair_plain();
 
-		memcpy(m.bytes, fronts[i].bytes, fronts[i].len);
-		m.len = fronts[i].len;
+		memcpy(m.bytes, proxies[i].bytes, proxies[i].len);
+		m.len = proxies[i].len;
 		frame_request(&m, ++http2);
 		pass(p.asks, p.answers, &m);
 		frame_answer(p);
 		pair_close(p);
 	}
 	came("so is one in HTTP/2, and its answer", http2, http2, 0);
+}
+
+/* What a proxy says, in FRONT, is cut at each byte up to END, a part of a request's head perhaps
+ * among them. Returns how many requests were sent. */
+static size_t cut_proxied(size_t front, size_t from, size_t end)
+{
+	uint64_t n = 0;
+
+	for (size_t cut = from; cut < end; cut++) {
+		struct pair p = pair_plain();
+		struct message m;
+
+		say_behind(&m, proxies[front].bytes, proxies[front].len, ++n);
+		pass_cut(p.asks, p.answers, &m, cut);
+		answer(p, "");
+		pair_close(p);
+	}
+	return n;
+}
+
+static void what_a_proxy_says_may_be_cut(void)
+{
+	size_t line = proxies[0].len, header = proxies[1].len, n;
+	struct message m = {0};
+	struct pair p;
+
+	n = cut_proxied(0, 1, line + strlen("POST / HTTP/1.1\r\n") + 1);
+	came("the line of a proxy may be cut, or a request behind it", n, n, 0);
+	n = cut_proxied(1, PROXY_FIXED, header + strlen("POST / HTTP/1.1\r\n") + 1);
+	came("so may its header, behind the length of that", n, n, 0);
+	for (size_t front = 0; front < 2; front++) {
+		p = pair_plain();
+		memcpy(m.bytes, proxies[front].bytes, proxies[front].len);
+		m.len = proxies[front].len;
+		frame_request(&m, front + 1);
+		pass_cut(p.asks, p.answers, &m, PROXY_FIXED + 4);
+		frame_answer(p);
+		pair_close(p);
+	}
+	came("also before HTTP/2", 2, 2, 0);
+	for (size_t cut = 1; cut < PROXY_FIXED; cut++) {
+		p = pair_plain();
+		say_behind(&m, proxies[1].bytes, header, 1);
+		pass_cut(p.asks, p.answers, &m, cut);
+		pair_close(p);
+	}
+	came("what hides a request that is cut before that is announced", 0, 0, PROXY_FIXED - 1);
 }
 
 static void a_preface_may_be_cut(void)
@@ -1112,6 +1178,7 @@ int main(int argc, char **argv)
 	a_deferred_request_is_read_before_its_answer();
 	any_request_may_be_the_first();
 	a_proxy_may_say_where_it_comes_from();
+	what_a_proxy_says_may_be_cut();
 	a_preface_may_be_cut();
 	any_request_may_begin_with_a_few_bytes();
 	so_it_is_in_an_early_segment();
