@@ -207,7 +207,8 @@ struct socket_mark {
 	__u8 quiet;    /* bit per direction: its beginning is over, and nothing of it to be noted */
 	__u8 followed; /* it may be in socket_flows */
 	__u8 database; /* see tap_is_database: no ILP will pass on it */
-	__u8 pad[5];
+	__u8 ended;    /* the other end ended it, as far as the tap can tell: see dropped.h */
+	__u8 pad[4];
 };
 
 /* What is known of sockets on which bytes passed. Lives with the socket. */

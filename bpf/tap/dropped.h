@@ -41,10 +41,12 @@ typedef void (*btf_trace_kfree_skb)(void *, struct sk_buff *, void *, enum skb_d
 struct dropped_range {
 	__u32 seq, end;
 	__u32 stamp; /* the timestamp, where it stands as every system puts it */
+	__u8 ending; /* enum stream_end */
 };
 
-/* Reads where the segment's bytes lie, with a FIN as the last of them. 0: it has none, or cannot be
- * read. Once TCP has taken a segment in, what is left of it begins behind its header. */
+/* Reads where the segment's bytes lie, with a FIN as the last of them. 0: it has none and ends
+ * nothing, or cannot be read. Once TCP has taken a segment in, what is left of it begins behind its
+ * header. */
 static __always_inline int dropped_read(struct sk_buff *skb, struct dropped_range *r)
 {
 	__u32 header = skb->transport_header, before;
@@ -59,11 +61,12 @@ static __always_inline int dropped_read(struct sk_buff *skb, struct dropped_rang
 	tcp = head.tcp;
 	r->stamp = bpf_ntohl(head.stamp);
 	before = header + tcp.doff * 4 - (__u32)(skb->data - skb->head);
-	if (tcp.rst || tcp.syn || before > skb->len)
+	if (tcp.syn || before > skb->len)
 		return 0;
+	r->ending = (tcp.fin ? STREAM_FIN : 0) | (tcp.rst ? STREAM_RST : 0);
 	r->seq = bpf_ntohl(tcp.seq);
-	r->end = r->seq + skb->len - before + tcp.fin;
-	return r->seq != r->end;
+	r->end = r->seq + (tcp.rst ? 0 : skb->len - before + tcp.fin);
+	return r->ending || r->seq != r->end;
 }
 
 /* Does the process still read, so that TCP should have taken the bytes? What comes after the other
@@ -97,7 +100,7 @@ bytes_function int dropped_is_kept(struct socket_flow *f, const struct dropped_r
 }
 
 /* TCP itself has bytes in this place, among those it keeps until the ones before them have come.
- * Where a longer segment takes the place of others, they may be other bytes: see LIMITS.md. */
+ * Where a longer segment takes the place of others, they may be other bytes: see tap_differs. */
 static __always_inline int dropped_twice(int reason)
 {
 	return reason == (int)bpf_core_enum_value(enum skb_drop_reason,
@@ -120,30 +123,80 @@ static __always_inline int dropped_late(int reason, const struct tcp_sock *tcp, 
 	       tcp->rx_opt.ts_recent - stamp < DROPPED_LATE_TICKS;
 }
 
+/* Has the tap taken the end of the connection that this segment says for one, or will it when it
+ * gets there? What comes afterwards it does not read. Where TCP has the end, nothing comes. F may
+ * be NULL. */
+static __always_inline int dropped_ends(struct sock *sk, const struct socket_flow *f, int ended,
+					const struct dropped_range *r)
+{
+	__u32 ending = r->ending;
+	const struct stream *st;
+
+	if (!ending || sk->__sk_common.skc_state == WITNESS_CLOSE_WAIT)
+		return 0;
+	if (ended || !f)
+		return ended;
+	st = &f->streams[FLOW_IN];
+	ending &= bytes_forget(st->ended);
+	return (ending & STREAM_RST) ||
+	       ((ending & STREAM_FIN) && bytes_forget(st->end) == r->end - 1);
+}
+
+/* BYTES of the connection are announced: what comes in their place is not read. F: NULL where it is
+ * not followed any more. */
+static __always_inline int dropped_announce(struct sock *sk, const struct socket_flow *f,
+					    __u32 bytes)
+{
+	struct flow_common c = {.tap = RECORD_TAP_SOCKET};
+	int target;
+
+	if (f) {
+		emit_gap(&f->flow.common, RECORD_GAP_HOLE, FLOW_IN, bytes, bpf_ktime_get_ns());
+		return 0;
+	}
+	target = witness_target(sk->sk_cgrp_data.cgroup);
+	if (target < 0)
+		return 0;
+	c.target = (__u8)target;
+	c.id = bpf_get_socket_cookie(sk);
+	emit_gap(&c, RECORD_GAP_HOLE, FLOW_IN, bytes, bpf_ktime_get_ns());
+	return 0;
+}
+
 static __always_inline int dropped_look(struct sk_buff *skb, int reason, struct sock *sk)
 {
 	struct dropped_range r;
+	struct socket_mark *mark;
 	struct socket_flow *f;
 	struct tcp_sock *tcp;
 	__u32 next;
+	int ended, ends;
 
-	/* First: it takes NULL too, and some verifiers take out the check for that. */
+	/* First: they take NULL too, and some verifiers take out the check for that. */
 	f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
-	if (!f || dropped_twice(reason) || !dropped_matters(sk) || !dropped_read(skb, &r))
+	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
+	ended = mark && bytes_forget(mark->ended);
+	if ((!f && !ended) || dropped_twice(reason) || !dropped_matters(sk) ||
+	    !dropped_read(skb, &r))
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp || dropped_late(reason, tcp, r.stamp))
 		return 0;
+	ends = dropped_ends(sk, f, ended, &r);
 	if ((__s32)(r.seq - tcp->rcv_nxt) < 0)
 		r.seq = tcp->rcv_nxt; /* it has those before */
-	if ((__s32)(r.end - r.seq) <= 0)
-		return 0;
-	if (!bytes_forget(f->streams[FLOW_IN].known))
+	if ((__s32)(r.end - r.seq) <= 0) {
+		if (!ends || !(r.ending & STREAM_RST))
+			return 0;
+		r.seq = r.end;
+	}
+	if (ends)
+		return dropped_announce(sk, f, r.end - r.seq);
+	if (!f || !bytes_forget(f->streams[FLOW_IN].known))
 		return 0;
 	next = bytes_forget(f->streams[FLOW_IN].next);
 	if ((__s32)(next - r.seq) > 0 || dropped_is_kept(f, &r))
-		emit_gap(&f->flow.common, RECORD_GAP_HOLE, FLOW_IN, r.end - r.seq,
-			 bpf_ktime_get_ns());
+		return dropped_announce(sk, f, r.end - r.seq);
 	return 0;
 }
 

@@ -523,9 +523,9 @@ bytes_function int tap_note_end(struct __sk_buff *skb, struct socket_flow *f,
 #define TAP_WINDOW_MAX (1u << 30)
 
 /*
- * Will TCP take the data of this segment, which came in, as far as its flags and the number that it
- * acknowledges say (RFC 9293, 3.10.7.4; RFC 5961, 5)? F: NULL, or what is followed, which knows of
- * bytes that TCP notes as sent only after they have left.
+ * Will TCP take the data or the FIN of this segment, which came in, as far as its flags and the
+ * number that it acknowledges say (RFC 9293, 3.10.7.4; RFC 5961, 5)? F: NULL, or what is followed,
+ * which knows of bytes that TCP notes as sent only after they have left.
  *
  * Checked before this hook: TCP-MD5 and TCP-AO. Checked after it, by what a program here cannot
  * see: old timestamps (PAWS), data outside the window that was announced, and numbers that are
@@ -558,7 +558,7 @@ static __always_inline int tap_sound(struct __sk_buff *skb, struct bpf_sock *sk,
 	/* Nearly every segment acknowledges all that was sent: that spares the call. */
 	__u64 other = (seg->ack ^ f->sent) | seg->opening | (seg->acking ^ 1);
 
-	if (seg->len && other && !tap_takes(sk, f, seg))
+	if (other && (seg->len || seg->ending == STREAM_FIN) && !tap_takes(sk, f, seg))
 		return 0;
 	if (f->trusting || segment_sound(skb, seg))
 		return 1;

@@ -166,6 +166,7 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 				      const struct source *src, struct side *s, int reset)
 {
 	struct flow_common *c = &f->flow.common;
+	struct socket_mark *mark;
 
 	if (tap_has_streams(f))
 		tap_forget_streams(sk, f);
@@ -173,6 +174,9 @@ static __always_inline void tap_close(struct bpf_sock *sk, struct socket_flow *f
 	if (http1_take(s))
 		emit_message_apart(src, c, s);
 	emit_close(c, src->now_ns);
+	mark = tap_storage(&socket_marks, sk);
+	if (mark && !s->out)
+		mark->ended = 1;
 	tap_forget(sk, f);
 }
 

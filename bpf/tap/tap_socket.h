@@ -293,7 +293,7 @@ bytes_function int tap_note_opening(struct bpf_sock *sk)
 	struct socket_mark *mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
 
 	if (mark)
-		mark->quiet = mark->database = 0;
+		mark->quiet = mark->database = mark->ended = 0;
 	return 0;
 }
 

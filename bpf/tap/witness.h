@@ -348,7 +348,7 @@ static __always_inline int witness_born(struct sock *sk)
 	int target;
 
 	if (mark)
-		mark->quiet = mark->database = 0;
+		mark->quiet = mark->database = mark->ended = 0;
 	if (looked_ns >= attached_last_ns + WITNESS_SETTLED_NS)
 		return 0;
 	target = witness_target(sk->sk_cgrp_data.cgroup);

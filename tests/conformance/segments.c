@@ -420,7 +420,7 @@ static uint32_t tcp_clock(int fd)
 struct forged {
 	uint32_t seq_off, ack_off; /* added to the numbers that are right */
 	uint32_t age;              /* of its timestamp, in milliseconds; 0: it has none */
-	bool no_ack, syn;
+	bool no_ack, syn, fin, rst;
 };
 
 static void forge(struct pair p, const struct message *m, const struct forged *how)
@@ -442,6 +442,8 @@ static void forge(struct pair p, const struct message *m, const struct forged *h
 		     !getpeername(p.asks, (void *)&to, &len),
 	     "a raw socket");
 	head.tcp.syn = how->syn;
+	head.tcp.fin = how->fin;
+	head.tcp.rst = how->rst;
 	head.tcp.window = 0xffff;
 	head.tcp.source = from.sin_port;
 	head.tcp.dest = to.sin_port;
@@ -465,7 +467,8 @@ static void forge(struct pair p, const struct message *m, const struct forged *h
 
 static void decoys(struct pair p)
 {
-	struct message m;
+	const struct pair back = {.asks = p.answers, .answers = p.asks};
+	struct message m, none = {0};
 
 	say_prepare(&m, "", 999999);
 	forge(p, &m, &(struct forged){.ack_off = 0x40000000});
@@ -473,6 +476,8 @@ static void decoys(struct pair p)
 	forge(p, &m, &(struct forged){.ack_off = (uint32_t)-100000000});
 	forge(p, &m, &(struct forged){.no_ack = true});
 	forge(p, &m, &(struct forged){.syn = true});
+	forge(p, &none, &(struct forged){.fin = true, .ack_off = 1});
+	forge(back, &none, &(struct forged){.fin = true, .ack_off = 1});
 }
 
 static void what_tcp_drops_is_dropped(void)
@@ -487,7 +492,9 @@ static void what_tcp_drops_is_dropped(void)
 	ask(p, "", 2);
 	answer(p, "");
 	pair_close(p);
-	came("a segment that acknowledges what was not sent, or nothing, is not read", 2, 2, 0);
+	came("a segment that acknowledges what was not sent, or nothing, is not read, nor is its "
+	     "end",
+	     2, 2, 0);
 }
 
 static void an_old_acknowledgement_is_taken(void)
@@ -584,6 +591,54 @@ static void what_is_outside_the_window_is_announced(void)
 	answer(p, "");
 	pair_close(p);
 	came(title, 2, 2, 1);
+}
+
+/* An end that TCP drops, of the one that asks or of the one that ANSWERS. The connection goes on.
+ */
+static void end_and_go_on(const char *title, bool answers, const struct forged *how)
+{
+	struct message none = {0};
+	struct pair p, back;
+
+	if (!pair_told(title, &p))
+		return;
+	back = (struct pair){.asks = p.answers, .answers = p.asks};
+	forge(answers ? back : p, &none, how);
+	ask(p, "", 2);
+	answer(p, "");
+	pair_close(p);
+	came(title, 2, 2, 1);
+}
+
+static void an_end_that_tcp_drops_is_announced(void)
+{
+	end_and_go_on("so is an end of who answers, for its old timestamp", true,
+		      &(struct forged){.fin = true, .age = 600000});
+	end_and_go_on("or outside the window", true,
+		      &(struct forged){.fin = true, .seq_off = 900000});
+	end_and_go_on("and one of who asks outside the window", false,
+		      &(struct forged){.fin = true, .seq_off = 900000});
+}
+
+/* The tap believes it, for where TCP's queue of what came too early ends it does not know. */
+static void a_reset_that_tcp_drops_is_announced(void)
+{
+	static const char title[] = "and a reset beside what came too early";
+	struct message m, first, none = {0};
+	struct pair p;
+
+	if (!pair_told(title, &p))
+		return;
+	say_prepare(&first, "", 2);
+	say_prepare(&m, "", 3);
+	forge(p, &m, &(struct forged){.seq_off = (uint32_t)first.len});
+	forge(p, &none, &(struct forged){.rst = true, .seq_off = 5});
+	pass(p.asks, p.answers, &first);
+	pass(p.asks, p.answers, &m);
+	answer(p, "");
+	answer(p, "");
+	pair_close(p);
+	check_numbers(title, 3, 3, 1, 4, 0);
 }
 
 static void what_comes_behind_the_end_is_announced(void)
@@ -1171,6 +1226,8 @@ int main(int argc, char **argv)
 	what_the_tap_cannot_judge_is_announced();
 	what_is_late_is_not_announced();
 	what_is_outside_the_window_is_announced();
+	an_end_that_tcp_drops_is_announced();
+	a_reset_that_tcp_drops_is_announced();
 	what_comes_behind_the_end_is_announced();
 	what_a_filter_drops_is_announced();
 	what_tcp_keeps_already_is_not_announced();
