@@ -230,6 +230,11 @@ static void check_programs(const struct probe *probe, const struct target *targe
 	if (witness)
 		check_say(HOST_WARN, "programs", "what passes the taps by is not noticed: %s",
 			  witness);
+	else if (!probe_tells_drops(probe))
+		check_say(HOST_WARN, "programs",
+			  "this kernel does not tell on which connection it drops a segment: where "
+			  "a peer has TCP drop what telltale has read, nobody notices; Linux 6.11 "
+			  "and newer tell it");
 	if (refused) {
 		check_say(HOST_OK, "programs", "the kernel accepts the programs for plain HTTP");
 		check_say(HOST_WARN, "programs",

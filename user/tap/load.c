@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "tap/namespaces.h"
@@ -44,6 +45,30 @@ bool load_has_btf(void)
 	return !access("/sys/kernel/btf/vmlinux", R_OK);
 }
 
+/* What a program is called with, one in front, and the packet, the place, the reason, the socket.
+ */
+#define DROPS_ARGUMENTS 5
+
+bool load_tells_drops(const struct btf *kernel)
+{
+	int id = kernel ? btf__find_by_name_kind(kernel, "btf_trace_kfree_skb", BTF_KIND_TYPEDEF)
+			: -1;
+	const struct btf_type *type = id > 0 ? btf__type_by_id(kernel, (__u32)id) : NULL;
+
+	type = type ? btf__type_by_id(kernel, type->type) : NULL; /* a pointer to it */
+	type = type && btf_is_ptr(type) ? btf__type_by_id(kernel, type->type) : NULL;
+	return type && btf_is_func_proto(type) && btf_vlen(type) == DROPS_ARGUMENTS;
+}
+
+static bool plan_drops(void)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+	bool tells = load_tells_drops(kernel);
+
+	btf__free(kernel);
+	return tells;
+}
+
 void load_plan(struct load_plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
@@ -65,6 +90,7 @@ void load_plan(struct load_plan *plan)
 					      NULL) == 1;
 	/* Its programs are fitted to the kernel by what that says of its own structures. */
 	plan->witness = load_has_btf();
+	plan->drops = plan->witness && plan_drops();
 }
 
 void load_without_tls(struct load_plan *plan, int err)

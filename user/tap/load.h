@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct bpf_object;
+struct btf;
 
 /* What a program has taken since it was loaded. */
 struct load_cost {
@@ -28,6 +29,7 @@ struct load_plan {
 	bool tls;     /* the uprobe programs */
 	bool execs;   /* the program on sched_process_exec */
 	bool witness; /* the programs that hold the taps against the kernel */
+	bool drops;   /* the one among them that is told what TCP drops */
 	/* Tables that uprobe programs write may take memory as they fill. Before Linux 6.1 what
 	 * they may ever have is taken when they are made. */
 	bool grows;
@@ -40,6 +42,9 @@ struct load_plan {
 bool load_is_sandboxed(void);
 /* Does the kernel say how its own structures are laid out? */
 bool load_has_btf(void);
+/* Does the kernel that KERNEL describes say on which socket it drops a packet? So it is since Linux
+ * 6.11. KERNEL is borrowed, and may be NULL. */
+bool load_tells_drops(const struct btf *kernel);
 
 /* Asks the kernel by loading next to nothing. */
 void load_plan(struct load_plan *plan);

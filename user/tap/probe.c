@@ -251,11 +251,13 @@ void probe_detach_execs(struct probe *p)
 
 static void attach_dropped(struct probe *p)
 {
-	p->dropped = attach_tracing(p, "link.dropped", p->skel->progs.socket_dropped, NULL);
+	errno = EOPNOTSUPP; /* else its program is empty: see dropped.h */
+	if (p->plan.drops)
+		p->dropped = attach_tracing(p, "link.dropped", p->skel->progs.socket_dropped, NULL);
 	if (p->dropped < 0)
 		log_warn("probe",
-			 "the kernel does not tell of segments that it drops (%s): where TCP drops "
-			 "what telltale has read, nobody notices",
+			 "the kernel does not tell on which connection it drops a segment (%s): "
+			 "where a peer has TCP drop what telltale has read, nobody notices",
 			 strerror(errno));
 }
 
@@ -363,6 +365,11 @@ bool probe_pids_are_ours(const struct probe *p)
 const char *probe_tls_refused(const struct probe *p)
 {
 	return p->plan.tls ? NULL : p->plan.tls_why;
+}
+
+bool probe_tells_drops(const struct probe *p)
+{
+	return p->plan.drops;
 }
 
 bool probe_tells_execs(const struct probe *p)

@@ -125,6 +125,9 @@ size_t probe_tls_max(const struct probe *p);
 const char *probe_tls_refused(const struct probe *p);
 /* Does the kernel tell of programs that begin? Without, their TLS may be missed for a second. */
 bool probe_tells_execs(const struct probe *p);
+/* Does it tell on which connection it drops a segment? Where it does not, that is logged, and
+ * segments that TCP drops after telltale has read them are not noticed: see dropped.h. */
+bool probe_tells_drops(const struct probe *p);
 
 /* Is there a record of each program that begins in a target from now on? */
 bool probe_sees_execs(const struct probe *p);
