@@ -112,6 +112,95 @@ bytes_function int tap_is_fresh(struct __sk_buff *skb, const struct segment *seg
 	return fresh;
 }
 
+/* Which place has the byte SEQ that came in? Returns its number, or 0. */
+bytes_function __u32 tap_find_held(struct socket_flow *f, __u32 seq)
+{
+	__u32 i, number = 0;
+
+	BYTES_LOOP
+	for (i = 0; i < STREAM_PLACES; i++) {
+		struct stream_place *p = &f->stash.places[i];
+		__u32 held = stream_equal(bytes_forget(p->state), PLACE_READY) &
+			     stream_equal(bytes_forget(p->out), FLOW_IN) &
+			     stream_less(seq - bytes_forget(p->seq), bytes_forget(p->len));
+
+		bytes_pin(held);
+		number += held * (i + 1 - number);
+	}
+	return number;
+}
+
+#define TAP_BLOCK 64 /* bytes that are compared at once */
+
+/* Are N bytes at OFF of the segment, at most a block, other ones than those of PIECE from AT on? */
+static __always_inline int tap_block_differs(struct __sk_buff *skb, const struct piece *piece,
+					     __u32 at, __u32 off, __u32 n)
+{
+	__u64 kept[TAP_BLOCK / 8], came[TAP_BLOCK / 8], differ = 0;
+	__u32 w;
+
+	_Pragma("clang loop unroll(full)") for (w = 0; w < TAP_BLOCK / 8; w++)
+	{
+		kept[w] = bytes_load(&piece->bytes[bytes_mask(at + w * 8, STREAM_PIECE_MAX - 1)]);
+		came[w] = kept[w];
+	}
+	if (bpf_skb_load_bytes(skb, off, came, n))
+		return 0;
+	_Pragma("clang loop unroll(full)") for (w = 0; w < TAP_BLOCK / 8; w++) differ |=
+		kept[w] ^ came[w];
+	return differ != 0;
+}
+
+/* The same of any number. What a block does not fill is looked at last, once: in the loop, the
+ * verifier would walk it each time. */
+bytes_function int tap_differs(struct __sk_buff *skb, const struct piece *piece, __u32 at,
+			       __u32 off, __u32 len)
+{
+	__u32 i, rest = len % TAP_BLOCK;
+
+	len -= rest;
+	BYTES_LOOP
+	for (i = 0; i < STREAM_PIECE_MAX && i < len; i += TAP_BLOCK)
+		if (tap_block_differs(skb, piece, at + i, off + i, TAP_BLOCK))
+			return 1;
+	return bytes_from_1_to(&rest, TAP_BLOCK - 1) &&
+	       tap_block_differs(skb, piece, at + len, off + len, rest);
+}
+
+/*
+ * The segment's LEN bytes at OFF, from SEQ on, came too early, and bytes in their place may have
+ * been kept before. TCP keeps those too, or takes a longer segment in their place. No network makes
+ * others of them: if they differ, that is announced.
+ */
+bytes_global int tap_compare(struct __sk_buff *skb, __u32 off, __u32 seq, __u32 len)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct piece_key key = {};
+	struct stream_place *p;
+	struct socket_flow *f;
+	struct piece *piece;
+	__u32 at, kept;
+
+	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+	if (!f)
+		return 0;
+	key.cookie = f->flow.common.id;
+	key.place = tap_find_held(f, seq);
+	piece = key.place ? bpf_map_lookup_elem(&pieces, &key) : 0;
+	if (!piece)
+		return 0;
+	p = tap_place(f, key.place);
+	at = seq - bytes_forget(p->seq);
+	kept = bytes_forget(p->len) - at;
+	if (bytes_forget(piece->seq) != seq - at)
+		return 0;
+	if (len > kept)
+		len = kept;
+	if (tap_differs(skb, piece, at, off, len))
+		emit_gap(&f->flow.common, RECORD_GAP_HOLE, FLOW_IN, len, bpf_ktime_get_ns());
+	return 0;
+}
+
 /*
  * Keeps what of the segment is new, from byte tap_state(skb)->kept on. FRESH: it seems to
  * begin a message, and then begins a piece: one that has been lost is found again at the front of a
@@ -135,6 +224,8 @@ bytes_function int tap_keep(struct __sk_buff *skb, struct socket_flow *f, const 
 		if (!n) {
 			n = tap_fill(skb, f, at, seg->off + done, seg->len - done);
 			tap_filled(f, out, (__u16)at, n);
+		} else if (!out) {
+			tap_compare(skb, seg->off + done, seg->seq + done, seg->len - done);
 		}
 		if (!n || n >= seg->len - done)
 			return 0;

@@ -692,6 +692,39 @@ static void what_tcp_keeps_already_is_not_announced(void)
 	came("one that TCP has already, in order or not, is not", 3, 3, 0);
 }
 
+/* TCP takes the longer one of two segments that came too early and begin at the same byte. A
+ * network sends bytes again as they were, in longer segments perhaps. */
+static void take_a_longer_one(const char *title, bool other, size_t gaps)
+{
+	struct message first, second, third, both;
+	struct pair p = pair_plain();
+
+	ask(p, "", 1);
+	answer(p, "");
+	say_prepare(&first, "", 2);
+	say_prepare(&second, "", 3);
+	say_prepare(&third, "", 4);
+	both = second;
+	put(&both, third.bytes, third.len);
+	if (other)
+		both.bytes[both.len - third.len - 1] ^= 1;
+	forge(p, &second, &(struct forged){.seq_off = (uint32_t)first.len});
+	forge(p, &both, &(struct forged){.seq_off = (uint32_t)first.len});
+	pass(p.asks, p.answers, &first);
+	pass(p.asks, p.answers, &second);
+	pass(p.asks, p.answers, &third);
+	for (int i = 0; i < 3; i++)
+		answer(p, "");
+	pair_close(p);
+	came(title, 4, 4, gaps);
+}
+
+static void a_longer_one_is_held_against_what_it_replaces(void)
+{
+	take_a_longer_one("nor is one that repeats another, and is longer", false, 0);
+	take_a_longer_one("but one with other bytes is", true, 1);
+}
+
 /* --- what comes before its socket ------------------------------------------------------------ */
 
 static void write_sysctl(const char *path, const char *value)
@@ -1231,6 +1264,7 @@ int main(int argc, char **argv)
 	what_comes_behind_the_end_is_announced();
 	what_a_filter_drops_is_announced();
 	what_tcp_keeps_already_is_not_announced();
+	a_longer_one_is_held_against_what_it_replaces();
 	a_request_in_the_syn();
 	a_deferred_request_is_read_before_its_answer();
 	any_request_may_be_the_first();
