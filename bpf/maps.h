@@ -205,7 +205,7 @@ struct socket_mark {
 	__u8 left;    /* it was followed, and is not any more */
 	/* See tap_is_quiet: */
 	__u8 quiet;    /* bit per direction: its beginning is over, and nothing of it to be noted */
-	__u8 followed; /* it may be in socket_flows */
+	__u8 followed; /* it may be in socket_flows: enum tap_followed */
 	__u8 database; /* see tap_is_database: no ILP will pass on it */
 	__u8 ended;    /* the other end ended it, as far as the tap can tell: see dropped.h */
 	__u8 pad[4];

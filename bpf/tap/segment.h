@@ -30,12 +30,34 @@ struct segment {
 	__u16 sport, dport; /* host order */
 };
 
+/* Reads what the header TCP says, which lies at OFF: all but the family. */
+static __always_inline void segment_read_tcp(struct __sk_buff *skb, const struct tcphdr *tcp,
+					     __u32 off, struct segment *seg)
+{
+	__u64 other;
+
+	seg->opening = tcp->syn;
+	seg->acking = tcp->ack;
+	seg->seq = bpf_ntohl(tcp->seq) + tcp->syn;
+	seg->ack = bpf_ntohl(tcp->ack_seq);
+	seg->ending = (tcp->fin ? STREAM_FIN : 0) | (tcp->rst ? STREAM_RST : 0);
+	seg->check = tcp->check;
+	seg->sport = bpf_ntohs(tcp->source);
+	seg->dport = bpf_ntohs(tcp->dest);
+	seg->head = off;
+	seg->off = off + tcp->doff * 4;
+	seg->len = skb->len > seg->off && !tcp->rst ? skb->len - seg->off : 0;
+	/* Without a branch, after which the verifier would walk everything twice. */
+	other = (bpf_ntohs(tcp->urg_ptr) ^ seg->len) | (tcp->urg ^ 1u);
+	bytes_pin(other);
+	seg->urgent = (__u8)((other - 1) >> 63);
+}
+
 /* 0: not TCP. */
 static __always_inline int segment_read(struct __sk_buff *skb, struct segment *seg)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
 	struct tcphdr *tcp;
-	__u64 other;
 	__u32 off;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP)) {
@@ -63,21 +85,29 @@ static __always_inline int segment_read(struct __sk_buff *skb, struct segment *s
 	tcp = data + off;
 	if ((void *)(tcp + 1) > data_end)
 		return 0;
-	seg->opening = tcp->syn;
-	seg->acking = tcp->ack;
-	seg->seq = bpf_ntohl(tcp->seq) + tcp->syn;
-	seg->ack = bpf_ntohl(tcp->ack_seq);
-	seg->ending = (tcp->fin ? STREAM_FIN : 0) | (tcp->rst ? STREAM_RST : 0);
-	seg->check = tcp->check;
-	seg->sport = bpf_ntohs(tcp->source);
-	seg->dport = bpf_ntohs(tcp->dest);
-	seg->head = off;
-	seg->off = off + tcp->doff * 4;
-	seg->len = skb->len > seg->off && !tcp->rst ? skb->len - seg->off : 0;
-	/* Without a branch, after which the verifier would walk everything twice. */
-	other = (bpf_ntohs(tcp->urg_ptr) ^ seg->len) | (tcp->urg ^ 1u);
-	bytes_pin(other);
-	seg->urgent = (__u8)((other - 1) >> 63);
+	segment_read_tcp(skb, tcp, off, seg);
+	return 1;
+}
+
+/* The same where no extension headers of IPv6 stand in front. */
+static __always_inline int segment_read_plain(struct __sk_buff *skb, struct segment *seg)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	__u32 off = sizeof(struct ipv6hdr);
+	struct iphdr *ip = data;
+	struct tcphdr *tcp;
+
+	seg->family = 6;
+	if ((void *)(ip + 1) > data_end)
+		return 0;
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		off = ip->ihl * 4;
+		seg->family = 4;
+	}
+	tcp = data + off;
+	if ((void *)(tcp + 1) > data_end)
+		return 0;
+	segment_read_tcp(skb, tcp, off, seg);
 	return 1;
 }
 
@@ -93,9 +123,9 @@ static __always_inline void segment_remote(struct __sk_buff *skb, const struct s
 
 /* --- checksums ------------------------------------------------------------------------------- */
 
-#define SEGMENT_SUM_BLOCK 128 /* bytes: on the stack */
+#define SEGMENT_SUM_BLOCK 96 /* bytes: on the stack, of which large programs leave little */
 /* Longer than any frame on a wire. What is longer and came as one has not been on one. */
-#define SEGMENT_SUM_MAX (72 * SEGMENT_SUM_BLOCK)
+#define SEGMENT_SUM_MAX (96 * SEGMENT_SUM_BLOCK)
 
 static __always_inline __u32 segment_fold(__u64 sum)
 {

@@ -25,6 +25,7 @@ enum tap_mode {
 	/* A direction is claimed that is given over to another protocol, HTTP/2 perhaps: */
 	TAP_UPGRADE,       /* with the next byte of the segment */
 	TAP_UPGRADE_PIECE, /* with that of a piece that was kept */
+	TAP_FRESH,         /* a connection's next segment, perhaps, of which nothing is known yet */
 };
 
 /* The state that a run hands from one program to the next. It lies over skb->cb: the kernel clears
@@ -223,13 +224,16 @@ static __always_inline void tap_forget(struct bpf_sock *sk, struct socket_flow *
 	bpf_sk_storage_delete(&socket_flows, sk);
 }
 
+/* What is noted of a connection that is followed: HTTP/2's segments go another way. */
+enum tap_followed { TAP_FOLLOWED = 1, TAP_FOLLOWED_HTTP2 };
+
 /* The connection is in socket_flows now. Where this cannot be noted, it is not quiet either. */
-bytes_function int tap_note_followed(struct bpf_sock *sk)
+bytes_function int tap_note_followed(struct bpf_sock *sk, __u32 how)
 {
 	struct socket_mark *mark = tap_storage(&socket_marks, sk);
 
 	if (mark)
-		mark->followed = 1;
+		mark->followed = (__u8)how;
 	return 0;
 }
 
@@ -360,7 +364,7 @@ bytes_function int tap_begin(struct __sk_buff *skb, const struct segment *seg, i
 	else
 		f = bpf_sk_storage_get(&socket_flows, sk, 0, 0);
 	if (f) {
-		tap_note_followed(sk);
+		tap_note_followed(sk, TAP_FOLLOWED);
 		first = tap_begins(f, how, tap_is_whole(sk, out));
 		if (first && how == TAP_PLAIN) { /* also where its first bytes do not say so yet */
 			f->flow.sides[out & 1].http1.phase = PHASE_START;
@@ -426,10 +430,9 @@ static __always_inline int tap_follows_early(const struct segment *seg, int out)
 }
 
 /* Counts bytes that come in. Two processors may have such segments of one connection at once. */
-bytes_function int tap_walk_in(struct socket_flow *f, __u32 len)
+static __always_inline void tap_walk_in(struct socket_flow *f, __u32 len)
 {
 	__sync_fetch_and_add(&f->walked[FLOW_IN], len);
-	return 0;
 }
 
 /* Have all bytes that go out to pass here, and have none so far? Then those that TCP has of them

@@ -55,7 +55,7 @@ bytes_function struct socket_flow *tap_join_begin(struct __sk_buff *skb, struct 
 	struct streams *conn = f ? tap_storage(&http2_conns, sk) : 0;
 
 	if (f)
-		tap_note_followed(sk);
+		tap_note_followed(sk, TAP_FOLLOWED_HTTP2);
 	if (!f || !conn)
 		return 0;
 	if (tap_speaks_http2(f)) {
@@ -161,6 +161,8 @@ static __always_inline void tap_over(struct __sk_buff *skb)
 	bytes_pin(dir);
 	dir &= 1;
 	over = tap_upgrade(sk, f, dir, tap_now(skb, tap_out(skb)));
+	if (over)
+		tap_note_followed(sk, TAP_FOLLOWED_HTTP2);
 	if (piece) {
 		if (over)
 			bpf_tail_call(skb, &http2_piece, 0);

@@ -8,7 +8,9 @@
  * of its payload has been looked at.
  *
  * Here is what happens to nearly every segment of a connection that is followed: it has the next
- * bytes, nobody else is at work, and they are read where they lie. The rest is tap_settle.h's.
+ * bytes, nobody else is at work, and they are read where they lie. Of a connection in HTTP/1 the
+ * run goes from its beginning straight to the program that reads (tap_follow), which comes back to
+ * tap_run with what is not as usual. The rest is tap_settle.h's.
  *
  * A run goes on by tail call, in programs that serve both directions: the verifier walks each of
  * them once.
@@ -384,6 +386,23 @@ static __always_inline void tap_release(struct socket_flow *f, int out)
 	tap_unlock_order(f);
 }
 
+/* The kernel allows no more tail calls: what is left of the segment is not read. A function,
+ * because it seldom runs, and with a source of its own, so that a large program's stack has none.
+ */
+bytes_function int tap_give_up(struct __sk_buff *skb, struct socket_flow *f, int out)
+{
+	struct source src = {.skb = skb, .now_ns = tap_now(skb, out & 1), .remote = &f->remote};
+	struct flow_common *c = &f->flow.common;
+	struct side *s = &f->flow.sides[out & 1];
+
+	http1_cut(c, s, 0);
+	if (http1_take(s))
+		emit_message(&src, c, s);
+	if (!bytes_forget(c->plain))
+		emit_gap(c, RECORD_GAP_COMPLEX, s->out, s->cursor.end - s->cursor.off, src.now_ns);
+	return 0;
+}
+
 /* There are bytes to be read in the segment, of a claimed direction. A program of its own does
  * that, for both directions: the verifier has much to walk in it. */
 static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_flow *f,
@@ -401,7 +420,7 @@ static __always_inline void tap_go_follow(struct __sk_buff *skb, struct socket_f
 		return;
 	}
 	bpf_tail_call(skb, &follow_socket, 0);
-	follow_gap(src, &f->flow.common, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
+	tap_give_up(skb, f, out);
 	tap_release(f, out);
 }
 
@@ -457,10 +476,11 @@ static __always_inline void tap_sends(struct socket_flow *f, const struct segmen
 
 /* What a first look at a segment says. */
 enum tap_glance {
-	GLANCE_UNSURE, /* nothing */
-	GLANCE_LOUD,   /* its connection is not quiet (tap_is_quiet) */
-	GLANCE_QUIET,  /* it is, and the segment may matter all the same */
-	GLANCE_DONE,   /* the segment does not matter */
+	GLANCE_UNSURE,               /* nothing */
+	GLANCE_LOUD,                 /* its connection is not quiet (tap_is_quiet) */
+	GLANCE_QUIET,                /* it is, and the segment may matter all the same */
+	GLANCE_DONE,                 /* the segment does not matter */
+	GLANCE_FOLLOWED = TAP_FRESH, /* its connection is followed, and speaks HTTP/1 */
 };
 
 /* May a segment matter that begins with WORD, though its connection is quiet? Whatever tap_meet
@@ -500,13 +520,17 @@ static __always_inline enum tap_glance tap_glance_at(struct __sk_buff *skb, __u3
 {
 	struct bpf_sock *sk = skb->sk;
 	struct socket_mark *mark;
+	__u8 followed;
 	__u64 word;
 
 	if (!sk)
 		return GLANCE_DONE;
 	mark = bpf_sk_storage_get(&socket_marks, sk, 0, 0);
-	if (!mark || bytes_forget(mark->followed))
+	if (!mark)
 		return GLANCE_LOUD;
+	followed = bytes_forget(mark->followed);
+	if (followed)
+		return followed == TAP_FOLLOWED ? GLANCE_FOLLOWED : GLANCE_LOUD;
 	if (bytes_forget(mark->database))
 		return GLANCE_DONE;
 	if (!(bytes_forget(mark->quiet) & 1 << out) || sk->state == BPF_TCP_LISTEN)
@@ -544,6 +568,13 @@ static __always_inline enum tap_glance tap_glance(struct __sk_buff *skb, int out
 	return tap_glance_at(skb, off, facts, out);
 }
 
+/* The segment is of a followed connection. Nearly all of these are read at once, in one program. */
+static __always_inline void tap_go_fresh(struct __sk_buff *skb, int out)
+{
+	tap_state(skb)->out = out;
+	bpf_tail_call(skb, &follow_socket, 0);
+}
+
 /* Where a run begins. A program of its own, with nothing else in it: in a large one the same steps
  * take half as long again. It goes on in the program that the map REST holds. */
 #define tap_enter_run(skb, out, rest)                                                              \
@@ -551,7 +582,10 @@ static __always_inline enum tap_glance tap_glance(struct __sk_buff *skb, int out
 		enum tap_glance tap_glanced = tap_glance(skb, out);                                \
                                                                                                    \
 		if (tap_glanced != GLANCE_DONE) {                                                  \
+			bytes_pin(tap_glanced); /* keeps what follows behind all else */           \
 			tap_state(skb)->mode = tap_glanced;                                        \
+			if (tap_glanced == GLANCE_FOLLOWED)                                        \
+				tap_go_fresh(skb, out);                                            \
 			bpf_tail_call(skb, rest, 0);                                               \
 		}                                                                                  \
 		cost_pass(skb, TAP_PASS);                                                          \
@@ -651,8 +685,59 @@ bytes_global int tap_tame_others(struct __sk_buff *skb)
 	return h ? http1_tame_others(h) : 0;
 }
 
-/* One step of what a segment holds of its direction, which is claimed. Comes here by tail call, and
- * again for more of it. */
+/* May the next bytes of the direction be read where they lie, as far as is known without the claim
+ * on it? */
+static __always_inline int tap_is_usual(struct socket_flow *f, int out)
+{
+	__u8 phase = bytes_forget(f->flow.sides[out].http1.phase);
+
+	return bytes_forget(f->streams[out].known) && !bytes_forget(f->tentative) &&
+	       phase - 1u < PHASE_IGNORE - 1u &&
+	       !(bytes_forget(f->stash.waiting) & (out << FLOW_IN));
+}
+
+/* Claims the segment's bytes for this run, where they are the next ones of direction OUT and
+ * everything is as usual: nearly always. Else nothing has been changed, and tap_run is to judge. */
+static __always_inline int tap_claim_fresh(struct __sk_buff *skb, struct socket_flow *f, int out)
+{
+	struct side *s = &f->flow.sides[out];
+	struct segment seg;
+	__u32 skip;
+
+	if (!segment_read_plain(skb, &seg) || !seg.len || seg.ending || !tap_is_usual(f, out) ||
+	    tap_blind(skb, &seg, out))
+		return 0;
+	/* See tap_sound, which may note something. */
+	if (!out && ((seg.ack ^ f->sent) | seg.opening | (seg.acking ^ 1) ||
+		     !(f->trusting || segment_sound(skb, &seg))))
+		return 0;
+	if (tap_claim(f, &seg, out, &skip) != STREAM_NEXT)
+		return 0;
+	if (!tap_is_usual(f, out)) { /* since then */
+		f->streams[out].next = seg.seq + skip;
+		tap_release(f, out);
+		return 0;
+	}
+	if (out)
+		tap_sends(f, &seg);
+	else
+		tap_walk_in(f, seg.len);
+	s->cursor.off = skip;
+	s->cursor.end = seg.len - seg.urgent;
+	tap_state(skb)->base = seg.off;
+	return 1;
+}
+
+static __always_inline void tap_go_run(struct __sk_buff *skb, int out)
+{
+	if (out)
+		bpf_tail_call(skb, &out_socket, 0);
+	else
+		bpf_tail_call(skb, &in_socket, 0);
+}
+
+/* One step of what a segment holds of its direction. Comes here by tail call, and again for more of
+ * it; straight from where the run began (TAP_FRESH), or when the direction has been claimed. */
 static __always_inline int tap_follow(struct __sk_buff *skb)
 {
 	struct source src = {.skb = skb};
@@ -663,8 +748,17 @@ static __always_inline int tap_follow(struct __sk_buff *skb)
 	struct side *s;
 
 	f = sk ? bpf_sk_storage_get(&socket_flows, sk, 0, 0) : 0;
+	if (tap_state(skb)->mode == TAP_FRESH) {
+		tap_state(skb)->mode = GLANCE_LOUD;
+		if (!f || !tap_claim_fresh(skb, f, out)) {
+			tap_go_run(skb, out);
+			return TAP_PASS;
+		}
+	}
 	if (!f)
 		return TAP_PASS;
+	/* Anew: else verifiers walk the rest once more for each direction that was claimed here. */
+	out = tap_out(skb);
 	c = &f->flow.common;
 	s = &f->flow.sides[out];
 	src.base = tap_state(skb)->base;
@@ -674,7 +768,7 @@ static __always_inline int tap_follow(struct __sk_buff *skb)
 		if (bytes_forget(s->http1.phase) == PHASE_UPGRADED)
 			tap_go_over(skb, TAP_UPGRADE);
 		bpf_tail_call(skb, &follow_socket, 0);
-		follow_gap(&src, c, s, RECORD_GAP_COMPLEX, s->cursor.end - s->cursor.off);
+		tap_give_up(skb, f, out);
 	}
 	tap_release(f, out);
 	if (tap_passes_by(sk, f, out))
