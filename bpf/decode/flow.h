@@ -173,6 +173,7 @@ struct side {
 	struct http1 http1; /* first: it is used most, and then its address is the side's */
 	struct cursor cursor;
 	struct message message;
+	struct ilp_known known;
 	__u64 announced; /* the endpoint and token of an earlier message, as hashes */
 	__u8 out;        /* enum flow_direction, for as long as the connection lives */
 	__u8 pad[7];
@@ -212,8 +213,8 @@ struct flow {
 	struct flow_common common;
 	struct side sides[2]; /* by enum flow_direction */
 	/* The verifier adds the largest offset to the largest length, though no load ever has both.
-	 * The room after the last window is for its sake. */
-	__u8 guard[FLOW_MASK + 1];
+	 * The room after the last window is for its sake, some of it in use. */
+	__u8 guard[FLOW_MASK + 1 - sizeof(struct ilp_known)];
 };
 
 #endif

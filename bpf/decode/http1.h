@@ -318,7 +318,7 @@ static __always_inline int http1_step(const struct source *src, struct flow_comm
 	if (err)
 		return err;
 	if (bytes_forget(h->unparsed))
-		http1_parse(s);
+		http1_parse(s, usual);
 	if (bytes_forget(h->fragment))
 		http1_pass(c, s);
 	return HTTP1_MORE;

@@ -109,8 +109,8 @@ static __always_inline int http1_step_body(const struct source *src, struct side
 	return HTTP1_MORE;
 }
 
-/* What packet do the gathered bytes begin? */
-static __always_inline void http1_parse(struct side *s)
+/* What packet do the gathered bytes begin? USUAL: see http1_step. */
+static __always_inline void http1_parse(struct side *s, int usual)
 {
 	struct http1 *h = &s->http1;
 	struct message *m = &s->message;
@@ -119,8 +119,9 @@ static __always_inline void http1_parse(struct side *s)
 	bytes_pin(at);
 	if (at > FLOW_HEAD_WINDOW)
 		return;
-	m->verdict = (__u8)ilp_parse(&h->window[at], bytes_forget(h->gathered),
-				     bytes_forget(h->complete), session_key(), &m->ilp);
+	m->verdict = (__u8)ilp_parse_next(&h->window[at], bytes_forget(h->gathered),
+					  bytes_forget(h->complete), session_key(),
+					  usual ? &s->known : 0, &m->ilp);
 	if (h->phase == PHASE_BODY && bytes_forget(m->verdict) != ILP_MORE)
 		h->phase = PHASE_SKIP;
 }

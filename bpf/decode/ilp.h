@@ -57,6 +57,19 @@ struct ilp {
 	__u8 pad[4];
 };
 
+/* The longest destination that is remembered: those of payments are shorter. */
+#define ILP_KNOWN_MAX   128
+#define ILP_KNOWN_BLOCK 32 /* bytes compared in one turn: what is shorter is not remembered */
+
+/* The destination of a direction's last Prepare, and its hash. The packets of a payment go to the
+ * same one, and comparing bytes is much cheaper than hashing them. */
+struct ilp_known {
+	__u64 hash;
+	__u32 len; /* of the text; 0: none */
+	__u32 pad;
+	__u64 text[ILP_KNOWN_MAX / 8]; /* as it stood in the packet */
+};
+
 static __always_inline __u64 ilp_be64(__u64 word)
 {
 	return __builtin_bswap64(word);
@@ -257,13 +270,74 @@ static __always_inline int ilp_head(const __u8 *buf, __u32 have, struct ilp *out
 	return ilp_reject(buf, have, pos, out->size, out);
 }
 
+/* Not 0 when the block at AT is another one in the destination that is remembered. */
+static __always_inline __u64 ilp_differ(const __u8 *buf, const struct ilp_known *known, __u32 at)
+{
+	const __u8 *a = buf + at, *b = (const __u8 *)known->text + at;
+
+	return (bytes_load(a) ^ bytes_load(b)) | (bytes_load(a + 8) ^ bytes_load(b + 8)) |
+	       (bytes_load(a + 16) ^ bytes_load(b + 16)) |
+	       (bytes_load(a + 24) ^ bytes_load(b + 24));
+}
+
+/* Are the LEN bytes of BUF the destination that is remembered? The last block may overlap. */
+static __always_inline int ilp_is_known(const __u8 *buf, __u32 len, const struct ilp_known *known)
+{
+	__u64 differ = 0;
+	__u32 i;
+
+	if (len != bytes_forget(known->len) || len < ILP_KNOWN_BLOCK || len > ILP_KNOWN_MAX)
+		return 0;
+	BYTES_LOOP
+	for (i = 0; i < ILP_KNOWN_MAX - ILP_KNOWN_BLOCK; i += ILP_KNOWN_BLOCK) {
+		if (i > len - ILP_KNOWN_BLOCK)
+			break;
+		differ |= ilp_differ(buf, known, i);
+	}
+	i = bytes_mask(len - ILP_KNOWN_BLOCK, ILP_KNOWN_MAX - 1);
+	return !(differ | ilp_differ(buf, known, i));
+}
+
+/* Remembers them, with what is read along behind them, and their hash. */
+static __always_inline void ilp_know(const __u8 *buf, __u32 len, __u64 hash,
+				     struct ilp_known *known)
+{
+	__u32 i;
+
+	known->len = 0;
+	if (len > ILP_KNOWN_MAX)
+		return;
+	for (i = 0; i < ILP_KNOWN_MAX / 8; i++)
+		known->text[i] = bytes_load(buf + i * 8);
+	known->hash = hash;
+	known->len = len;
+}
+
+/* The hash of the destination, which lies in BUF where OUT says. What the verifier learns of that
+ * in the loops must not be carried on: so it is read from memory for each. */
+static __always_inline __u64 ilp_destination(const __u8 *buf, const struct ilp *out,
+					     const volatile struct siphash_key *key,
+					     struct ilp_known *known)
+{
+	__u32 at = bytes_mask(bytes_forget(out->address_at), 127);
+	__u32 len = bytes_forget(out->address_len);
+	__u64 hash;
+
+	if (ilp_is_known(buf + at, bytes_forget(out->address_len), known))
+		return bytes_forget(known->hash);
+	hash = bytes_hash(buf, ILP_HEAD_MAX + ILP_SLACK, at, len, 1024, 0, 0, key);
+	ilp_know(buf + at, bytes_forget(out->address_len), hash, known);
+	return hash;
+}
+
 /*
  * BUF holds the first HAVE bytes of a body (and is readable to ILP_HEAD_MAX + ILP_SLACK whatever
  * HAVE is); COMPLETE says that there are no more. KEY hashes the destination and the condition.
- * *OUT must be in a map's value.
+ * *OUT must be in a map's value. KNOWN: NULL, or the last destination hashed with KEY.
  */
-static __always_inline int ilp_parse(const __u8 *buf, __u32 have, int complete,
-				     const volatile struct siphash_key *key, struct ilp *out)
+static __always_inline int ilp_parse_next(const __u8 *buf, __u32 have, int complete,
+					  const volatile struct siphash_key *key,
+					  struct ilp_known *known, struct ilp *out)
 {
 	__u32 at, len;
 
@@ -285,8 +359,19 @@ static __always_inline int ilp_parse(const __u8 *buf, __u32 have, int complete,
 	at = bytes_mask(at, 127);
 	out->peer = len >= 5 && bytes_low(bytes_load(buf + at), 5) ==
 					BYTES_WORD('p', 'e', 'e', 'r', '.', 0, 0, 0);
-	out->destination = bytes_hash(buf, ILP_HEAD_MAX + ILP_SLACK, at, len, 1024, 0, 0, key);
+	if (known)
+		out->destination = ilp_destination(buf, out, key, known);
+	else
+		out->destination =
+			bytes_hash(buf, ILP_HEAD_MAX + ILP_SLACK, at, len, 1024, 0, 0, key);
 	return ILP_DONE;
+}
+
+/* The same of a packet by itself. */
+static __always_inline int ilp_parse(const __u8 *buf, __u32 have, int complete,
+				     const volatile struct siphash_key *key, struct ilp *out)
+{
+	return ilp_parse_next(buf, have, complete, key, 0, out);
 }
 
 #endif

@@ -85,6 +85,39 @@ static void all_fields_of_a_prepare_are_read_and_its_secrets_only_hashed(void **
 	assert_int_equal(ilp.condition, decode_hash(session_key(), condition, 32, 0));
 }
 
+/* The packet by itself, and behind the one that KNOWN was left by. */
+static void assert_known(struct ilp_known *known)
+{
+	uint8_t *buf = decode_edge(BUFFER);
+	struct ilp alone = parse(p.bytes, p.len, true), out = {0};
+
+	memcpy(buf, p.bytes, p.len);
+	out.verdict = (__u8)ilp_parse_next(buf, (__u32)p.len, 1, session_key(), known, &out);
+	assert_same(&alone, &out);
+}
+
+static void a_destination_that_is_remembered_hashes_as_a_new_one_does(void **state)
+{
+	char address[ILP_KNOWN_MAX + 40];
+	struct ilp_known known = {0};
+
+	(void)state;
+	for (size_t len = 1; len < sizeof(address); len++) {
+		memset(address, 'a', len);
+		address[len] = '\0';
+		for (size_t i = 0; i < len;
+		     i++) { /* each byte counts, and it is remembered again */
+			packet_prepare(&p, 1, EXPIRES, condition, address, 10);
+			assert_known(&known);
+			assert_known(&known);
+			assert_int_equal(known.len, len <= ILP_KNOWN_MAX ? len : 0);
+			address[i] = 'b';
+			packet_prepare(&p, 1, EXPIRES, condition, address, 10);
+			assert_known(&known);
+		}
+	}
+}
+
 static void the_data_length_of_a_fulfill_is_read(void **state)
 {
 	struct ilp ilp;
@@ -393,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_fields_of_a_prepare_are_read_and_its_secrets_only_hashed),
+		cmocka_unit_test(a_destination_that_is_remembered_hashes_as_a_new_one_does),
 		cmocka_unit_test(the_data_length_of_a_fulfill_is_read),
 		cmocka_unit_test(a_fulfill_gives_its_preimage),
 		cmocka_unit_test(the_code_and_data_length_of_a_reject_are_read),
