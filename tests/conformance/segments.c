@@ -513,6 +513,23 @@ static void an_old_acknowledgement_is_taken(void)
 	came("a segment that acknowledges a little less than the last one is read", 2, 1, 0);
 }
 
+static void what_came_before_is_not_read_again(void)
+{
+	static const char before[] = "bytes in place of those that TCP has.";
+	struct pair p = pair_plain();
+	struct message m;
+
+	ask(p, "", 1);
+	answer(p, "");
+	say_prepare(&m, before, 2);
+	forge(p, &m, &(struct forged){.seq_off = -(uint32_t)strlen(before)});
+	m.len -= strlen(before);
+	must(recv(p.answers, m.bytes, m.len, MSG_WAITALL) == (ssize_t)m.len, "the segment");
+	close(p.answers);
+	close(p.asks);
+	came("of a segment that begins with what came before, the rest is read", 2, 1, 0);
+}
+
 /* A pair on which a request was answered, where the kernel says which socket's
  * segment it drops. Else the test is skipped. */
 static bool pair_told(const char *title, struct pair *p)
@@ -1256,6 +1273,7 @@ int main(int argc, char **argv)
 	more_than_64_kib_may_come_as_one();
 	what_tcp_drops_is_dropped();
 	an_old_acknowledgement_is_taken();
+	what_came_before_is_not_read_again();
 	what_the_tap_cannot_judge_is_announced();
 	what_is_late_is_not_announced();
 	what_is_outside_the_window_is_announced();
