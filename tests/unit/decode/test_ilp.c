@@ -115,6 +115,11 @@ static void a_destination_that_is_remembered_hashes_as_a_new_one_does(void **sta
 			packet_prepare(&p, 1, EXPIRES, condition, address, 10);
 			assert_known(&known);
 		}
+		if (len > 1) { /* its front alone is another one */
+			address[len - 1] = '\0';
+			packet_prepare(&p, 1, EXPIRES, condition, address, 10);
+			assert_known(&known);
+		}
 	}
 }
 
