@@ -60,7 +60,7 @@ struct message {
 #define FLOW_MASK   2047 /* an offset in the window, for verifiers: see bytes_mask */
 
 /* The most bytes that are kept with a socket in one piece. Linux 6.18 gives it more; Linux 7.2
- * refuses 9,952 and gives 7,664, and says so no sooner than a connection asks. Its limit is taken
+ * refuses 9,952 and gives 7,808, and says so no sooner than a connection asks. Its limit is taken
  * to be 8 KiB, some 130 bytes of its own included. */
 #define FLOW_STORAGE_MAX 8000
 

@@ -270,8 +270,9 @@ YAML
 }
 
 # post NAME TIMES BYTES: one connection on which NAME exports so often, as fast as it can. A canary under the name `a`, and
-# BYTES of it. Each answer's HTTP status is a line of $BED/answers.
+# BYTES of it. Each answer's HTTP status is a line of $BED/answers. A single export that got none is sent again.
 post() {
+  local again=0
   python3 - "$ROOT/scripts/deploy/verify" "$3" >"$BED/body" <<'PYTHON'
 import importlib.machinery, importlib.util, sys
 sys.dont_write_bytecode = True
@@ -282,10 +283,13 @@ loader.exec_module(verify)
 request = verify.export_request("testnet", "a", 1)[5:] + verify.field(100, bytes(int(sys.argv[2])))
 sys.stdout.buffer.write(bytes([0]) + len(request).to_bytes(4, "big") + request)
 PYTHON
-  curl --silent --http2 --cacert "$BED/ca.pem" --cert "$BED/tls/$1.crt" --key "$BED/tls/$1.key" --request POST \
+  until curl --silent --http2 --cacert "$BED/ca.pem" --cert "$BED/tls/$1.crt" --key "$BED/tls/$1.key" --request POST \
     --header 'Content-Type: application/grpc' --header 'TE: trailers' ${header:+--header "$header"} --data-binary "@$BED/body" \
     --output /dev/null --write-out '%{http_code}\n' \
-    "$(cat "$BED/endpoint")/opentelemetry.proto.collector.metrics.v1.MetricsService/Export?[1-$2]" >"$BED/answers"
+    "$(cat "$BED/endpoint")/opentelemetry.proto.collector.metrics.v1.MetricsService/Export?[1-$2]" >"$BED/answers"; do
+    # The door has read its list again meanwhile, and takes nothing more on connections that are older.
+    [[ $(<"$BED/answers") == 000 && $((again++)) -lt 5 ]]
+  done
 }
 
 answers() { grep -cx "$1" "$BED/answers"; }
