@@ -432,8 +432,8 @@ static __always_inline int http1_may_open(__u64 word)
 
 /*
  * The PROXY protocol: proxies put a line (version 1) or a binary header (2) in front of a
- * connection's first request, to say from where it comes. The line is told by http1_is_proxy, and
- * passed over by http1_classify. Of the header, WORD and MORE are the connection's first 16 bytes:
+ * connection's first request, to say from where it comes. http1_is_proxy knows the line, and
+ * http1_classify passes it over. Of the header, WORD and MORE are the connection's first 16 bytes:
  * returns how long it is; 0: it is none.
  */
 #define HTTP1_PROXY_HEADER BYTES_WORD('\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q')

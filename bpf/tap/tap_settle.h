@@ -130,41 +130,58 @@ bytes_function __u32 tap_find_held(struct socket_flow *f, __u32 seq)
 	return number;
 }
 
-#define TAP_BLOCK 64 /* bytes that are compared at once */
+#define TAP_BLOCK 128 /* bytes that are compared at once */
 
-/* Are N bytes at OFF of the segment, at most a block, other ones than those of PIECE from AT on? */
-static __always_inline int tap_block_differs(struct __sk_buff *skb, const struct piece *piece,
-					     __u32 at, __u32 off, __u32 n)
+/* Word W of PIECE from AT on. */
+static __always_inline __u64 tap_piece_word(const struct piece *piece, __u32 at, __u32 w)
+{
+	return bytes_load(&piece->bytes[bytes_mask(at + w * 8, STREAM_PIECE_MAX - 1)]);
+}
+
+/* Not 0 when the block at OFF of the segment is another one than that of PIECE at AT, or cannot be
+ * read: then the kernel leaves zeros. */
+static __always_inline __u64 tap_block_differs(struct __sk_buff *skb, const struct piece *piece,
+					       __u32 at, __u32 off)
+{
+	__u64 came[TAP_BLOCK / 8], differ = 0;
+	__u32 w;
+
+	bpf_skb_load_bytes(skb, off, came, TAP_BLOCK);
+	_Pragma("clang loop unroll(full)") for (w = 0; w < TAP_BLOCK / 8; w++) differ |=
+		tap_piece_word(piece, at, w) ^ came[w];
+	return differ;
+}
+
+/* The same of N bytes, fewer than a block. */
+static __always_inline __u64 tap_rest_differs(struct __sk_buff *skb, const struct piece *piece,
+					      __u32 at, __u32 off, __u32 n)
 {
 	__u64 kept[TAP_BLOCK / 8], came[TAP_BLOCK / 8], differ = 0;
 	__u32 w;
 
-	_Pragma("clang loop unroll(full)") for (w = 0; w < TAP_BLOCK / 8; w++)
-	{
-		kept[w] = bytes_load(&piece->bytes[bytes_mask(at + w * 8, STREAM_PIECE_MAX - 1)]);
-		came[w] = kept[w];
-	}
-	if (bpf_skb_load_bytes(skb, off, came, n))
+	_Pragma("clang loop unroll(full)") for (w = 0; w < TAP_BLOCK / 8; w++) kept[w] = came[w] =
+		tap_piece_word(piece, at, w);
+	if (!bytes_from_1_to(&n, TAP_BLOCK - 1))
 		return 0;
+	bpf_skb_load_bytes(skb, off, came, n);
 	_Pragma("clang loop unroll(full)") for (w = 0; w < TAP_BLOCK / 8; w++) differ |=
 		kept[w] ^ came[w];
-	return differ != 0;
+	return differ;
 }
 
-/* The same of any number. What a block does not fill is looked at last, once: in the loop, the
- * verifier would walk it each time. */
+/* The same of any number. Nothing leaves the loop before its end, and what a block does not fill is
+ * looked at last, once: else the verifier would walk what follows for each block. */
 bytes_function int tap_differs(struct __sk_buff *skb, const struct piece *piece, __u32 at,
 			       __u32 off, __u32 len)
 {
 	__u32 i, rest = len % TAP_BLOCK;
+	__u64 differ = 0;
 
 	len -= rest;
 	BYTES_LOOP
 	for (i = 0; i < STREAM_PIECE_MAX && i < len; i += TAP_BLOCK)
-		if (tap_block_differs(skb, piece, at + i, off + i, TAP_BLOCK))
-			return 1;
-	return bytes_from_1_to(&rest, TAP_BLOCK - 1) &&
-	       tap_block_differs(skb, piece, at + len, off + len, rest);
+		differ |= tap_block_differs(skb, piece, at + i, off + i);
+	return (differ | tap_rest_differs(skb, piece, at + len, off + len, rest)) != 0;
 }
 
 /*

@@ -710,8 +710,9 @@ static void what_tcp_keeps_already_is_not_announced(void)
 }
 
 /* TCP takes the longer one of two segments that came too early and begin at the same byte. A
- * network sends bytes again as they were, in longer segments perhaps. */
-static void take_a_longer_one(const char *title, bool other, size_t gaps)
+ * network sends bytes again as they were, in longer segments perhaps. BACK: which byte of those
+ * that are there again is another one, counted from their end; 0: none. */
+static void take_a_longer_one(const char *title, size_t back, size_t gaps)
 {
 	struct message first, second, third, both;
 	struct pair p = pair_plain();
@@ -723,8 +724,8 @@ static void take_a_longer_one(const char *title, bool other, size_t gaps)
 	say_prepare(&third, "", 4);
 	both = second;
 	put(&both, third.bytes, third.len);
-	if (other)
-		both.bytes[both.len - third.len - 1] ^= 1;
+	if (back)
+		both.bytes[second.len - back] ^= 1;
 	forge(p, &second, &(struct forged){.seq_off = (uint32_t)first.len});
 	forge(p, &both, &(struct forged){.seq_off = (uint32_t)first.len});
 	pass(p.asks, p.answers, &first);
@@ -738,8 +739,9 @@ static void take_a_longer_one(const char *title, bool other, size_t gaps)
 
 static void a_longer_one_is_held_against_what_it_replaces(void)
 {
-	take_a_longer_one("nor is one that repeats another, and is longer", false, 0);
-	take_a_longer_one("but one with other bytes is", true, 1);
+	take_a_longer_one("nor is one that repeats another, and is longer", 0, 0);
+	take_a_longer_one("but one that ends with another byte is", 1, 1);
+	take_a_longer_one("and one that begins with another", 180, 1);
 }
 
 /* --- what comes before its socket ------------------------------------------------------------ */
