@@ -89,7 +89,8 @@ static __always_inline int segment_read(struct __sk_buff *skb, struct segment *s
 	return 1;
 }
 
-/* The same where no extension headers of IPv6 stand in front. */
+/* The same of a segment of which tap_glance has found that TCP's header follows IP's. Of any other
+ * one this would read something else. */
 static __always_inline int segment_read_plain(struct __sk_buff *skb, struct segment *seg)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;

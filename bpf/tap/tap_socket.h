@@ -686,7 +686,7 @@ bytes_global int tap_tame_others(struct __sk_buff *skb)
 }
 
 /* May the next bytes of the direction be read where they lie, as far as is known without the claim
- * on it? */
+ * on it? An answer may not where requests wait: they are read before it. */
 static __always_inline int tap_is_usual(struct socket_flow *f, int out)
 {
 	__u8 phase = bytes_forget(f->flow.sides[out].http1.phase);

@@ -113,19 +113,16 @@ listening() {
 client_spawn() {
   local tls=$1 before
   shift
-  before=$(tls_clients)
+  before=$(tls_read client)
   [[ -z $tls ]] || echo 1 >"$BED_CGROUP/$nearest/cgroup.freeze"
   bed_spawn "$client" "$@"
-  [[ -z $tls ]] || bed_wait 60 "the client's TLS library to be read" tls_clients_above "$before"
+  [[ -z $tls ]] || bed_wait 60 "the client's TLS library to be read" at_least $((before + 1)) tls_read client
   [[ -z $tls ]] || echo 0 >"$BED_CGROUP/$nearest/cgroup.freeze"
 }
 
-tls_clients() {
-  grep -c 'reading the TLS library of process .*/client$' "$BED/tt.log" || true
-}
-
-tls_clients_above() {
-  (($(tls_clients) > $1))
+# tls_read TARGET: of how many of its processes telltale has begun to read the TLS library.
+tls_read() {
+  grep -c "reading the TLS library of process .*/$1\$" "$BED/tt.log" || true
 }
 
 # sends COMMAND...: runs the client until it has sent all of $BED/workload. READABLE_TLS: see client_spawn.
@@ -245,7 +242,8 @@ hyper_sends() {
 # nginx_between DIRECTIVE: puts nginx, with TLS, in front of the server, and its port into $port. It keeps connections to
 # the server open.
 nginx_between() {
-  local dir=$BED/$middle.nginx behind=$port
+  local dir=$BED/$middle.nginx behind=$port read
+  read=$(tls_read middle)
   nearest=$middle
   port=$(bed_free_port)
   mkdir -p "$dir"
@@ -260,6 +258,8 @@ nginx_between() {
   } >"$dir/nginx.conf"
   bed_spawn "$middle" "$WIRES/nginx/nginx" -c "$dir/nginx.conf" -p "$dir"
   bed_wait 60 'nginx to listen' listening "$port"
+  # It forks its workers, and telltale finds a forked process within a second.
+  bed_wait 60 'its TLS library to be read in all three' at_least $((read + 3)) tls_read middle
 }
 
 # tokens_at ENDPOINT: prints how many tokens clients of the targets sent to it.
