@@ -19,7 +19,12 @@ bed_init() {
   BED=$1
   mkdir -p "$BED"
   [[ -p $BED/nothing ]] || mkfifo "$BED/nothing"
-  BED_CGROUP=$(bed_cgroup_mount)/telltale-test.$$.$RANDOM
+  bed_cgroup_make
+}
+
+# Makes the cgroup of this shell's bed. Its name says which run made it, if scripts/check did, and which shell.
+bed_cgroup_make() {
+  BED_CGROUP=$(bed_cgroup_mount)/telltale-test.${BED_RUN:-0}.$$.$RANDOM
   mkdir -p "$BED_CGROUP"
 }
 
@@ -33,20 +38,30 @@ bed_fini() {
 # Ends all processes in and below a cgroup, whoever started them, and removes it.
 bed_end() {
   local dir pid
-  while read -r dir; do
-    for _ in {1..2400}; do
-      while read -r pid; do kill -KILL "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
-      if rmdir "$dir" 2>/dev/null; then break; else sleep 0.05; fi
-    done
-  done < <(find "$1" -depth -type d 2>/dev/null)
+  for _ in {1..2400}; do
+    # What is still there, each time: somebody may make a cgroup meanwhile.
+    while read -r dir; do
+      # 0: of a PID namespace that is not seen from here
+      while read -r pid; do ((pid == 0)) || kill -KILL "$pid" 2>/dev/null || true; done 2>/dev/null <"$dir/cgroup.procs"
+      rmdir "$dir" 2>/dev/null || true
+    done < <(find "$1" -depth -type d 2>/dev/null)
+    if [[ ! -d $1 ]]; then break; else sleep 0.05; fi
+  done
 }
 
-# Removes the cgroups of runs whose shell was killed before it could clean up.
+# bed_orphans [RUN]: prints the cgroups of beds that RUN made; without it those of any run whose shell was killed before it
+# could clean up.
 bed_orphans() {
-  local dir pid
+  local dir run pid
   for dir in "$(bed_cgroup_mount)"/telltale-test.*; do
-    pid=${dir##*/telltale-test.}
-    if [[ -d $dir && ! -d /proc/${pid%%.*} ]]; then echo "$dir"; fi
+    [[ -d $dir ]] || continue
+    IFS=. read -r run pid _ <<<"${dir##*/telltale-test.}"
+    if [[ -n ${1:-} ]]; then
+      [[ $run == "$1" ]] || continue
+    elif [[ -d /proc/$pid ]] || grep -qrsx 0 "$dir" --include=cgroup.procs; then
+      continue # its shell lives, or may live in a PID namespace that is not seen from here
+    fi
+    echo "$dir"
   done
 }
 

@@ -44,7 +44,6 @@ setup() {
   [[ -n $(bed_cgroup_mount) ]] || skip 'needs cgroup v2 mounted somewhere'
   wire=$BATS_TEST_NUMBER
   client=client/$wire server=server/$wire middle=middle/$wire
-  nearest=$server
   port=$(bed_free_port)
   reading "$BED/before"
 }
@@ -108,16 +107,25 @@ listening() {
   ss --no-header --listening --tcp --numeric "sport = :$1" | grep -q .
 }
 
-# client_spawn TLS COMMAND...: starts the client. If TLS is not empty, what the client connects to is frozen until telltale
-# reads the client's TLS library: a client may send sooner than that.
+# client_spawn TLS COMMAND...: starts the client. If TLS is not empty, the client waits until telltale reads its TLS library,
+# since a client may begin a handshake sooner than that: OpenSSL reads its configuration before, and that is a pipe here.
 client_spawn() {
-  local tls=$1 before
+  local tls=$1 before gate=$BED/gate.$wire
   shift
+  if [[ -z $tls ]]; then
+    bed_spawn "$client" "$@"
+    return
+  fi
   before=$(tls_read client)
-  [[ -z $tls ]] || echo 1 >"$BED_CGROUP/$nearest/cgroup.freeze"
-  bed_spawn "$client" "$@"
-  [[ -z $tls ]] || bed_wait 60 "the client's TLS library to be read" at_least $((before + 1)) tls_read client
-  [[ -z $tls ]] || echo 0 >"$BED_CGROUP/$nearest/cgroup.freeze"
+  rm -f "$gate" "$gate.begun"
+  mkfifo "$gate"
+  bed_spawn "$client" env OPENSSL_CONF="$gate" "$@"
+  bed_wait 60 "the client's TLS library to be read" at_least $((before + 1)) tls_read client
+  # Who reads it once more finds an empty file.
+  ln "$gate" "$gate.begun"
+  : >"$gate.empty"
+  mv "$gate.empty" "$gate"
+  timeout 120 tee "$gate.begun" </dev/null
 }
 
 # tls_read TARGET: of how many of its processes telltale has begun to read the TLS library.
@@ -244,7 +252,6 @@ hyper_sends() {
 nginx_between() {
   local dir=$BED/$middle.nginx behind=$port read
   read=$(tls_read middle)
-  nearest=$middle
   port=$(bed_free_port)
   mkdir -p "$dir"
   {
