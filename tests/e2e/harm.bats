@@ -70,6 +70,28 @@ followed() {
   bed_wait 20 'the programs to be detached' not attached "$BED_CGROUP"
 }
 
+# The kernel ends the verification of a program when a signal comes, and one that stops the process is none that can be
+# blocked: a debugger sends it, and the freezer of cgroups does the same.
+@test "telltale starts though it is stopped again and again while the kernel verifies its programs" {
+  receiver_tls dora
+  url=https://localhost:$(connector_port dora)
+  sender alice "$url"
+  telltale_config tt "$(connector_cgroup alice)"
+  telltale_spawn tt
+  bed_wait 20 'it to load' grep -q 'loading the programs' "$BED/tt.log"
+  for _ in {1..40}; do
+    kill -STOP "$(bed_pid tt)"
+    bed_pause 0.02
+    kill -CONT "$(bed_pid tt)"
+    bed_pause 0.05
+  done
+  bed_wait 120 'telltale to end or be ready' telltale_settled tt
+  telltale_ready tt
+  connector_pay alice "{\"payments\":4,\"concurrency\":4,$(to "$url")}"
+  telltale_stop tt
+  [ "$(telltale_truth tt prepares)" = "$(connector_truth alice originated prepares)" ]
+}
+
 @test "a connector that is killed gives the places of its TLS connections back" {
   receiver_tls dora
   url=https://localhost:$(connector_port dora)

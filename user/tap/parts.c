@@ -13,10 +13,16 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "base/log.h"
 #include "bpf/decode/siphash.h"
 #include "bpf/telltale.skel.h"
 #include "tap/kept.h"
 #include "tap/object.h"
+
+/* The kernel ends the verification of a program with EAGAIN when a signal comes, also one that
+ * stops the process, as a debugger or the cgroup's freezer does. libbpf tries each program five
+ * times. */
+#define LOAD_TRIES 20
 
 struct job {
 	enum part part;
@@ -164,24 +170,35 @@ static void let_go(const struct job *j, const struct telltale_bpf *skel)
 	}
 }
 
+static int try_to_load(const struct job *j)
+{
+	struct telltale_bpf *skel = parts_open();
+	int err;
+
+	if (!skel)
+		return errno ? -errno : -ENOMEM;
+	choose(j, skel);
+	err = share_maps(skel, j->maps);
+	if (!err)
+		err = telltale_bpf__load(skel);
+	if (!err)
+		err = take(j, skel);
+	if (err)
+		let_go(j, skel);
+	telltale_bpf__destroy(skel);
+	return err;
+}
+
 static void *load(void *context)
 {
 	struct job *j = context;
-	struct telltale_bpf *skel = parts_open();
 
-	if (!skel) {
-		j->err = errno ? -errno : -ENOMEM;
-		return NULL;
+	j->err = try_to_load(j);
+	for (unsigned i = 1; i < LOAD_TRIES && j->err == -EAGAIN; i++) {
+		log_info("probe", "a signal interrupted the kernel as it verified the programs: "
+				  "they are loaded once more");
+		j->err = try_to_load(j);
 	}
-	choose(j, skel);
-	j->err = share_maps(skel, j->maps);
-	if (!j->err)
-		j->err = telltale_bpf__load(skel);
-	if (!j->err)
-		j->err = take(j, skel);
-	if (j->err)
-		let_go(j, skel);
-	telltale_bpf__destroy(skel);
 	return NULL;
 }
 

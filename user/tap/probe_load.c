@@ -95,6 +95,8 @@ void probe_explain_load(int err, char *why, size_t why_len)
 	else if (err == -EPERM || err == -EACCES)
 		fix = "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and before "
 		      "Linux 5.11 with LimitMEMLOCK=infinity (`ulimit -l unlimited`)";
+	else if (err == -EAGAIN)
+		fix = "signals interrupted it again and again: start it once more";
 	else if (err == -ENOMEM)
 		fix = "raise the memory limit of the service";
 	snprintf(why, why_len, "the kernel does not take the BPF programs: %s; %s", strerror(-err),
