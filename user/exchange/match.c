@@ -12,17 +12,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "exchange/expiry.h"
 #include "base/table.h"
+#include "exchange/answered.h"
+#include "exchange/expiry.h"
 #include "exchange/fulfillment.h"
 #include "exchange/numbers.h"
 
 #define AFTER_EXPIRY_NS (30 * NS_PER_S)
 #define AFTER_START_NS  (60 * NS_PER_S)
-
-/* Request-Ids answered lately, to know a repeated reply from one that answers nothing. A power of
- * two; an id pushed out by another of the same place is forgotten. */
-#define ANSWERED_LEN 1024
 
 #define NUMBERS_CAPACITY 4096
 
@@ -62,11 +59,11 @@ struct match {
 	int64_t realtime_offset_ns;
 	struct fulfillment *fulfillment; /* NULL: not checked */
 	struct numbers *numbers;
+	struct answered *answered;
 	const struct match_ops *ops;
 	void *context;
 	struct match_stats stats;
 	struct expiry_minute minute;
-	uint64_t answered[ANSWERED_LEN];
 };
 
 struct match *match_new(size_t capacity, int64_t realtime_offset_ns,
@@ -79,7 +76,8 @@ struct match *match_new(size_t capacity, int64_t realtime_offset_ns,
 		return NULL;
 	m->fulfillment = session ? fulfillment_new(session) : NULL;
 	m->numbers = numbers_new(NUMBERS_CAPACITY);
-	if ((session && !m->fulfillment) || !m->numbers ||
+	m->answered = answered_new();
+	if ((session && !m->fulfillment) || !m->numbers || !m->answered ||
 	    table_init(&m->table, capacity, sizeof(struct open)) ||
 	    table_index_init(&m->by_stream, &m->table, offsetof(struct open, by_stream)) ||
 	    table_index_init(&m->by_flow, &m->table, offsetof(struct open, by_flow)) ||
@@ -103,6 +101,7 @@ void match_free(struct match *m)
 	table_index_fini(&m->by_flow);
 	table_index_fini(&m->by_stream);
 	table_fini(&m->table);
+	answered_free(m->answered);
 	numbers_free(m->numbers);
 	fulfillment_free(m->fulfillment);
 	free(m);
@@ -315,11 +314,6 @@ static struct reply reply_in(const struct match *m, const struct open *o,
 	return reply;
 }
 
-static uint64_t *answered_place(struct match *m, uint64_t request_id)
-{
-	return &m->answered[request_id % ANSWERED_LEN];
-}
-
 static void end(struct match *m, struct open *o, const struct reply *reply)
 {
 	struct exchange *e = &o->exchange;
@@ -331,7 +325,7 @@ static void end(struct match *m, struct open *o, const struct reply *reply)
 	if (reply->outcome == OUTCOME_LOST)
 		e->lost = LOST_GAP;
 	if (o->request_id)
-		*answered_place(m, o->request_id) = o->request_id;
+		answered_note(m->answered, e->target, e->role, o->request_id);
 	close_exchange(m, o, reply->outcome, reply->last_ns);
 }
 
@@ -458,14 +452,18 @@ static void unsure_response(struct match *m, struct open *o, const struct record
 	o->held = reply_in(m, o, message);
 }
 
-/* RFC 35, asynchronous mode: the reply is a request of its own, and comes from the other side. */
+/* RFC 35, asynchronous mode: the reply is a request of its own, and comes from the other side. This
+ * is the role in which the target saw the Prepare. */
+static uint8_t asked_as(const struct record_message *reply)
+{
+	return reply->head.role == RECORD_ROLE_SERVER ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
+}
+
 static struct open *find_asynchronous(const struct match *m, const struct record_message *message)
 {
-	uint8_t role =
-		message->head.role == RECORD_ROLE_SERVER ? RECORD_ROLE_CLIENT : RECORD_ROLE_SERVER;
 	uint64_t id = message->request_id;
 
-	return id ? find_request(m, message->head.target, role, id) : NULL;
+	return id ? find_request(m, message->head.target, asked_as(message), id) : NULL;
 }
 
 static void asynchronous_reply(struct match *m, const struct record_message *message)
@@ -475,7 +473,7 @@ static void asynchronous_reply(struct match *m, const struct record_message *mes
 
 	if (o)
 		answer(m, o, message);
-	else if (id && *answered_place(m, id) == id)
+	else if (id && answered_lately(m->answered, message->head.target, asked_as(message), id))
 		m->stats.repeated++;
 	else
 		unmatched(m, message);

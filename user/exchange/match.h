@@ -30,8 +30,7 @@
  *
  * The asynchronous mode of RFC 35 enters here: 202 keeps the exchange open, and a Fulfill or Reject
  * that comes as a request of its own, from the other side, is matched by Request-Id. One that comes
- * again is counted as repeated and changes nothing; the last thousand or so ids are remembered for
- * that.
+ * again is counted as repeated and changes nothing: see answered.h.
  */
 #ifndef TELLTALE_MATCH_H
 #define TELLTALE_MATCH_H

@@ -2,6 +2,8 @@
 /* match: replies in RFC 35's asynchronous mode. */
 #include "tests/unit/support/matching.h"
 
+#include "base/table.h"
+
 static void test_an_asynchronous_reply_is_found_by_its_request_id(void **state)
 {
 	(void)state;
@@ -48,6 +50,23 @@ static void test_an_asynchronous_reply_sent_again_is_ignored(void **state)
 	give(async_fulfill(10, SERVER, 7 * S, 0x1d));
 	assert_int_equal(seen.closed, 1);
 	assert_int_equal(stats().repeated, 1);
+	assert_int_equal(stats().unmatched, 0);
+}
+
+/* Many others were answered between a reply and the same one again: none of them takes its place.
+ */
+static void test_replies_sent_again_late_are_known(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i <= 1000; i++) {
+		give(async_prepare(7, CLIENT, 1 * S, table_hash(i, 0)));
+		give(http(7, 1, CLIENT, 2 * S, 202));
+		give(async_fulfill(9, SERVER, 5 * S, table_hash(i, 0)));
+	}
+	for (unsigned i = 1; i <= 1000; i++)
+		give(async_fulfill(9, SERVER, 6 * S, table_hash(i, 0)));
+	assert_int_equal(seen.closed, 1000);
+	assert_int_equal(stats().repeated, 1000);
 	assert_int_equal(stats().unmatched, 0);
 }
 
@@ -118,6 +137,7 @@ int main(void)
 		T(an_asynchronous_reply_is_found_by_its_request_id),
 		T(an_asynchronous_reject_and_a_late_fulfill),
 		T(an_asynchronous_reply_sent_again_is_ignored),
+		T(replies_sent_again_late_are_known),
 		T(an_asynchronous_reply_to_nothing_is_unmatched),
 		T(an_asynchronous_reply_may_overtake_the_202),
 		T(an_asynchronous_exchange_outlives_its_connection),
