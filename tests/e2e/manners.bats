@@ -93,6 +93,32 @@ reload() {
   [ "$(telltale_truth tt prepares)" = "$(connector_truth alice originated prepares)" ]
 }
 
+# The file is good when the new configuration is checked, and is not when the exporter of before has ended: that one waits
+# for an answer meanwhile, from a collector that is stopped.
+@test "SIGHUP while a certificate authority's file is being replaced: exports go on when the file is whole again" {
+  mkdir "$BED_CGROUP/alice"
+  bed_certificates
+  cp "$BED/ca.pem" "$BED/replaced.pem"
+  COLLECTOR_TLS=$BED collector_start main
+  telltale_config tt "$BED_CGROUP/alice" 'endpoints:' "  - {url: \"https://localhost:$(cat "$BED/main.port")\", audience: own, ca: $BED/replaced.pem}"
+  telltale_start tt
+  bed_wait 20 'an export' at_least 1 telltale_metric tt telltale_exports_total
+  kill -STOP "$(bed_pid main)"
+  bed_pause 2 # an export begins each second, and has no answer
+  kill -HUP "$(bed_pid tt)"
+  bed_wait 30 'the configuration to be checked' grep -q 'the collectors of before get what is left' "$BED/tt.log"
+  : >"$BED/replaced.pem"
+  bed_wait 30 'the exporter of before to end' grep -q 'the new configuration is in use' "$BED/tt.log"
+  kill -CONT "$(bed_pid main)"
+  grep -q 'nothing is exported; it is tried again' "$BED/tt.log"
+  curl -sf "$(sed -n 's,^listen: *,http://,p' "$BED/tt.yaml")/status.json" | grep -q 'the exporter could not be started'
+  cp "$BED/ca.pem" "$BED/replaced.pem"
+  bed_wait 60 'it to be exported again' grep -q 'exporting again' "$BED/tt.log"
+  before=$(collector_exports main)
+  bed_wait 60 'more exports' at_least $((before + 2)) collector_exports main
+  telltale_stop tt
+}
+
 @test "SIGHUP with a wrong configuration changes nothing and says why; without consent it stops" {
   mkdir "$BED_CGROUP/alice" "$BED_CGROUP/bob"
   telltale_config tt "$BED_CGROUP/alice"

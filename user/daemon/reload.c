@@ -16,6 +16,8 @@
 
 #define STAGE "reload"
 
+#define RETRY_TICKS 10 /* a second each */
+
 struct reload {
 	struct daemon *daemon;
 	struct config *current; /* of the last reload; NULL: the one from the start is in use */
@@ -24,6 +26,8 @@ struct reload {
 	struct exporter *before;
 	pthread_t thread;
 	bool stopping; /* the thread runs */
+	unsigned wait; /* ticks until the exporter, which could not be started, is tried again; 0:
+			  it was */
 	_Atomic bool stopped;
 };
 
@@ -127,12 +131,13 @@ static void begin_stop(struct reload *r)
 
 	health_update(d->health, d->exporter);
 	if (d->local)
-		local_change(d->local, d->config, NULL);
+		local_change(d->local, d->config, NULL, false);
 	r->before = d->exporter;
 	d->exporter = NULL;
 	r->stopped = !r->before;
 	if (!r->before)
 		return;
+	log_info(STAGE, "the collectors of before get what is left");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mask);
 	r->stopping = !pthread_create(&r->thread, NULL, stop_exporter, r);
@@ -149,13 +154,28 @@ static void set_interval(struct daemon *d)
 	event_add(d->export_event, &interval);
 }
 
+/* A file that is being replaced just now is whole at the next try. */
+static void open_exporter(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	const struct export_status *states = NULL;
+	size_t states_len = health_endpoints(d->health, &states);
+	bool failed = daemon_open_exporter(d, states, states_len) != 0;
+
+	if (failed)
+		log_err(STAGE, "nothing is exported; it is tried again in %d s", RETRY_TICKS);
+	else if (r->wait)
+		log_info(STAGE, "exporting again");
+	r->wait = failed ? RETRY_TICKS : 0;
+	if (d->local)
+		local_change(d->local, d->config, d->exporter, failed);
+}
+
 /* The exporter of before has ended: nobody uses the endpoints of before any more. */
 static void take_next(struct reload *r)
 {
 	struct daemon *d = r->daemon;
 	struct health *health = health_new(r->next->endpoints, r->next->endpoints_len, d->series);
-	const struct export_status *states = NULL;
-	size_t states_len;
 
 	if (!health)
 		return; /* out of memory: again at the next tick */
@@ -163,11 +183,8 @@ static void take_next(struct reload *r)
 	health_free(d->health);
 	d->health = health;
 	d->config = r->next;
-	states_len = health_endpoints(d->health, &states);
-	if (daemon_open_exporter(d, states, states_len))
-		log_err(STAGE, "nothing is exported; restart telltale");
-	if (d->local)
-		local_change(d->local, d->config, d->exporter);
+	r->wait = 0;
+	open_exporter(r);
 	set_interval(d);
 	config_free(r->current);
 	r->current = r->next;
@@ -284,6 +301,10 @@ bool reload_begin(struct reload *r)
 
 void reload_tick(struct reload *r)
 {
+	if (!r->next && r->wait && !--r->wait) {
+		r->wait = 1; /* that it failed before is said */
+		open_exporter(r);
+	}
 	if (!r->next || !r->stopped)
 		return;
 	if (r->stopping)

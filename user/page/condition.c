@@ -284,6 +284,9 @@ static void judge_exports(const struct page_facts *f, struct condition *c)
 
 	if (!f->config->endpoints_len)
 		say(c, CONDITION_GOOD, "no collector: nothing leaves this host");
+	else if (f->export_failed)
+		say(c, CONDITION_BAD,
+		    "nothing is sent: the exporter could not be started; the log says why");
 	else if (!n)
 		say(c, CONDITION_WAITING, "nothing is sent yet");
 	for (size_t i = 0; i < n; i++) {

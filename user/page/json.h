@@ -31,7 +31,8 @@ struct page_facts {
 	const struct config *config;
 	const struct released *snapshot; /* NULL: none yet */
 	struct history *history;
-	struct exporter *exporter; /* NULL: no endpoint is configured */
+	struct exporter *exporter; /* NULL: no endpoint is configured, or none runs */
+	bool export_failed;        /* one is configured, and the exporter could not be started */
 	const struct target *targets;
 	size_t targets_len;
 };

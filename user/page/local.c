@@ -214,11 +214,12 @@ int local_start(struct local *l, struct exporter *x, const struct target *target
 	return err;
 }
 
-void local_change(struct local *l, const struct config *config, struct exporter *x)
+void local_change(struct local *l, const struct config *config, struct exporter *x, bool failed)
 {
 	pthread_mutex_lock(&l->use);
 	l->facts.config = config;
 	l->facts.exporter = x;
+	l->facts.export_failed = failed;
 	l->options.stale_ms = stale_ms(config);
 	pthread_mutex_unlock(&l->use);
 }

@@ -243,12 +243,8 @@ enum tlsmatch_verdict tlsmatch_ask(struct tlsmatch *m, const struct record_opaqu
 		return TLSMATCH_WAIT;
 	s->record.said |= RECORD_OPAQUE_OURS;
 	set_aside_old(m, record->head.target, record->at_ns);
-	if (take_any(m, record->head.target, close_ns))
-		return set(m, s, TLSMATCH_READ);
-	/* Whom the other end speaks to first may be used some other way before. */
-	if (record->said & RECORD_OPAQUE_AGAIN)
-		return TLSMATCH_WAIT;
-	return set(m, s, TLSMATCH_UNREAD);
+	return set(m, s,
+		   take_any(m, record->head.target, close_ns) ? TLSMATCH_READ : TLSMATCH_UNREAD);
 }
 
 bool tlsmatch_owned(struct tlsmatch *m, const struct record_opaque *record, pid_t pid)

@@ -26,7 +26,7 @@
 
 enum tlsmatch_verdict {
 	TLSMATCH_READ = 1, /* read by the TLS tap */
-	TLSMATCH_WAIT,     /* is handed to DECIDE if nothing is known in two seconds */
+	TLSMATCH_WAIT,     /* this end has yet to answer; handed to DECIDE after two seconds */
 	TLSMATCH_UNREAD,   /* it finds no record; the owner's may be asked for */
 	TLSMATCH_AGAIN,    /* was TLSMATCH_UNREAD before */
 };

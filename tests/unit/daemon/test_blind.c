@@ -178,6 +178,25 @@ static void test_what_a_stranger_says_casts_no_doubt_until_this_end_answers(void
 	assert_true(ever_in_doubt(0));
 }
 
+/* A payment that comes in on it may have been sent on and answered a moment later, and is judged a
+ * second after that. */
+static void test_tls_that_the_target_accepts_is_in_doubt_at_once(void **state)
+{
+	struct record_opaque r = connection(RECORD_OPAQUE_TLS, SERVER, 0);
+
+	(void)state;
+	blind_opaque(w.blind, &r);
+	assert_int_equal(w.asked, 0);
+	w.now_ns += S / 100;
+	r.said = OURS | AGAIN;
+	r.at_ns = w.now_ns;
+	blind_opaque(w.blind, &r);
+	answer_all();
+	assert_int_equal(w.asked, 1);
+	assert_int_equal(counted(OPAQUE_NO_LIBRARY), 1);
+	assert_true(in_doubt_at(0, r.at_ns));
+}
+
 static void test_a_connection_that_this_end_opens_casts_none(void **state)
 {
 	(void)state;
@@ -335,6 +354,7 @@ int main(void)
 		T(tls_is_counted_for_what_its_owner_says_of_it),
 		T(tls_that_is_read_is_not_counted),
 		T(what_a_stranger_says_casts_no_doubt_until_this_end_answers),
+		T(tls_that_the_target_accepts_is_in_doubt_at_once),
 		T(a_connection_that_this_end_opens_casts_none),
 		T(nor_does_any_of_a_target_that_never_forwards),
 		T(bytes_on_one_that_was_announced_renew_its_doubt_and_no_count),

@@ -130,17 +130,28 @@ static void what_the_other_end_begins_waits_for_the_answer(void **state)
 	assert_int_equal(decided, 0);
 }
 
-static void what_waits_in_vain_is_decided_after_two_seconds(void **state)
+/* What comes in on it may be sent on in the next moment. */
+static void an_answer_that_nothing_was_used_for_is_decided_at_once(void **state)
 {
 	(void)state;
 	assert_int_equal(ask(0, 1, THEIRS, 5 * S), TLSMATCH_WAIT);
-	assert_int_equal(ask(0, 1, ANSWER, 5 * S + 2 * MS), TLSMATCH_WAIT);
+	assert_int_equal(ask(0, 1, ANSWER, 5 * S + 2 * MS), TLSMATCH_UNREAD);
+	used(0, 7, 5 * S + 500 * MS);
+	assert_true(owned(0, 1, 7, 5 * S + 2 * MS));
+	tlsmatch_tick(match, 60 * S);
+	assert_int_equal(decided, 0);
+}
+
+static void what_is_never_answered_is_decided_after_two_seconds(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(0, 1, THEIRS, 5 * S), TLSMATCH_WAIT);
 	tlsmatch_tick(match, 6 * S);
 	assert_int_equal(decided, 0);
 	tlsmatch_tick(match, 7 * S);
 	assert_int_equal(decided, 1);
 	assert_int_equal(last.flow.id, 1);
-	assert_true(last.said & RECORD_OPAQUE_OURS);
+	assert_false(last.said & RECORD_OPAQUE_OURS);
 	assert_int_equal(ask(0, 1, ANSWER, 8 * S), TLSMATCH_AGAIN);
 	tlsmatch_tick(match, 60 * S);
 	assert_int_equal(decided, 1);
@@ -173,7 +184,8 @@ int main(void)
 		TEST(an_object_used_long_before_serves_its_own_process_only),
 		TEST(a_host_that_has_just_begun_is_no_exception),
 		TEST(what_the_other_end_begins_waits_for_the_answer),
-		TEST(what_waits_in_vain_is_decided_after_two_seconds),
+		TEST(an_answer_that_nothing_was_used_for_is_decided_at_once),
+		TEST(what_is_never_answered_is_decided_after_two_seconds),
 		TEST(a_flood_in_one_target_takes_nothing_from_another),
 	};
 
