@@ -122,6 +122,7 @@ static int say(struct fdstore *s, const char *what, const int *fds, size_t n)
 			     .msg_iov = &data,
 			     .msg_iovlen = 1};
 	union control control;
+	ssize_t sent;
 
 	if (n) {
 		struct cmsghdr *c;
@@ -135,7 +136,9 @@ static int say(struct fdstore *s, const char *what, const int *fds, size_t n)
 		c->cmsg_len = CMSG_LEN(n * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
 	}
-	return sendmsg(s->socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	while ((sent = sendmsg(s->socket, &msg, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+		;
+	return sent < 0 ? -errno : 0;
 }
 
 int fdstore_put(struct fdstore *s, const char *name, const int *fds, size_t n)

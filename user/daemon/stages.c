@@ -24,7 +24,8 @@
 
 #define PEERS_SEEN 4096 /* endpoints remembered for `telltale peers` */
 
-#define PROBE_WAIT_MS 250 /* between two tries to reach the probe half */
+#define PROBE_WAIT_MS  250  /* between two tries to reach the probe half */
+#define PROBE_OPENS_MS 5000 /* that long it may refuse this user */
 
 /* --- the probe half ----------------------------------------------------------------------------
  */
@@ -87,15 +88,18 @@ static void closed(void *context, const void *record, size_t size)
  * makes, and it may be started later. */
 static int find_probe(const struct daemon_options *options, int *link)
 {
+	unsigned waited_ms = 0;
 	bool said = false;
 	int err;
 
+	/* It opens the socket to this user a moment after it has made it. */
 	while ((err = link_connect(options->socket, link)) == -ENOENT || err == -ECONNREFUSED ||
-	       err == -EAGAIN) {
+	       err == -EAGAIN || (err == -EACCES && waited_ms < PROBE_OPENS_MS)) {
 		if (!said)
 			log_info("run", "waiting for the probe half on %s", options->socket);
 		said = true;
 		usleep(PROBE_WAIT_MS * 1000);
+		waited_ms += err == -EACCES ? PROBE_WAIT_MS : 0;
 	}
 	if (err)
 		log_err("run", "cannot reach the probe half on %s: %s", options->socket,

@@ -93,6 +93,8 @@ void sightings_send(struct sightings *s,
 		if (!send_opened(o, send, context))
 			return;
 		m.unseen = o->said;
+		if (o->said.open && o->opened_ns) /* perhaps closed and opened again since */
+			m.unseen.since_ns = o->opened_ns;
 		if (!send(context, WIRE_UNSEEN, &m))
 			return;
 		o->news = false;

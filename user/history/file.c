@@ -45,15 +45,21 @@ static int64_t pragma(sqlite3 *db, const char *sql, int *rc)
 	return value;
 }
 
-static bool is_sound(sqlite3 *db)
+/* SQLITE_CORRUPT when the file says of itself that it is damaged. */
+static int check_whole(sqlite3 *db)
 {
 	sqlite3_stmt *s = NULL;
-	bool ok = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
-		  sqlite3_step(s) == SQLITE_ROW &&
-		  !strcmp((const char *)sqlite3_column_text(s, 0), "ok");
+	int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL);
+	const char *text = NULL;
 
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(s, 0);
+		rc = !text ? SQLITE_NOMEM : strcmp(text, "ok") != 0 ? SQLITE_CORRUPT : SQLITE_OK;
+	}
 	sqlite3_finalize(s);
-	return ok;
+	return rc;
 }
 
 enum verdict { VERDICT_OURS, VERDICT_EMPTY, VERDICT_CORRUPT, VERDICT_FOREIGN, VERDICT_FAILED };
@@ -61,21 +67,23 @@ enum verdict { VERDICT_OURS, VERDICT_EMPTY, VERDICT_CORRUPT, VERDICT_FOREIGN, VE
 static enum verdict judge(sqlite3 *db, int *result)
 {
 	int rc;
-	int64_t application = pragma(db, "PRAGMA application_id", &rc), layout, tables = 0;
+	int64_t application = pragma(db, "PRAGMA application_id", &rc), layout = 0, tables = 0;
 
 	if (rc == SQLITE_OK)
 		tables = pragma(db, "SELECT COUNT(*) FROM sqlite_schema", &rc);
+	if (rc == SQLITE_OK)
+		layout = pragma(db, "PRAGMA user_version", &rc);
+	if (rc == SQLITE_OK && application == HISTORY_APPLICATION && layout == HISTORY_LAYOUT)
+		rc = check_whole(db);
 	*result = rc;
 	if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT)
 		return VERDICT_CORRUPT;
-	if (rc != SQLITE_OK)
+	if (rc != SQLITE_OK) /* of the machine, not of the file: it is tried again */
 		return VERDICT_FAILED;
 	if (!application && !tables)
 		return VERDICT_EMPTY;
-	layout = pragma(db, "PRAGMA user_version", &rc);
-	if (application != HISTORY_APPLICATION || layout != HISTORY_LAYOUT)
-		return VERDICT_FOREIGN;
-	return is_sound(db) ? VERDICT_OURS : VERDICT_CORRUPT;
+	return application == HISTORY_APPLICATION && layout == HISTORY_LAYOUT ? VERDICT_OURS
+									      : VERDICT_FOREIGN;
 }
 
 static int prepare(struct history *h)

@@ -123,8 +123,9 @@ void evidence_begin(struct evidence *e, uint64_t now_ns)
 		memset(e->of[i].seen, 0, sizeof(e->of[i].seen));
 }
 
-/* A target's sockets are known. */
-static void judge(struct evidence *e, unsigned target, uint64_t now_ns)
+/* A target's sockets are known: all of them, or with !WHOLE some. What was not seen then may be
+ * there as before. */
+static void judge(struct evidence *e, unsigned target, uint64_t now_ns, bool whole)
 {
 	struct of_target *of = &e->of[target];
 	size_t kept = 0;
@@ -132,14 +133,14 @@ static void judge(struct evidence *e, unsigned target, uint64_t now_ns)
 	for (size_t i = 0; i < of->ways_len; i++) {
 		struct way *way = &of->ways[i];
 
-		if (way->look != e->look)
+		if (way->look != e->look && whole)
 			continue;
 		of->seen[WITNESS_UNIX] |= way->used && !way->inside;
 		of->ways[kept++] = *way;
 	}
 	of->ways_len = kept;
 	for (enum witness_cause cause = 0; cause < WITNESS_CAUSES; cause++) {
-		if (of->seen[cause] == of->open[cause])
+		if (of->seen[cause] == of->open[cause] || (of->open[cause] && !whole))
 			continue;
 		of->open[cause] = of->seen[cause];
 		e->ops.doubt(e->context, target, cause, of->open[cause],
@@ -147,9 +148,9 @@ static void judge(struct evidence *e, unsigned target, uint64_t now_ns)
 	}
 }
 
-void evidence_end(struct evidence *e, uint64_t now_ns)
+void evidence_end(struct evidence *e, uint64_t now_ns, bool whole)
 {
 	for (unsigned i = 0; i < e->targets_len; i++)
-		judge(e, i, now_ns);
+		judge(e, i, now_ns, whole);
 	e->ops.looked(e->context, e->began_ns);
 }

@@ -26,8 +26,9 @@ void evidence_free(struct evidence *e); /* accepts NULL */
 void evidence_begin(struct evidence *e, uint64_t now_ns);
 /* One of a target that there is not is ignored. */
 void evidence_take(struct evidence *e, const struct shared_sight *sight);
-/* All sockets of all targets were looked at, by NOW_NS. */
-void evidence_end(struct evidence *e, uint64_t now_ns);
+/* The look has ended, by NOW_NS. WHOLE: all sockets of all targets were looked at; else no doubt
+ * ends with it. */
+void evidence_end(struct evidence *e, uint64_t now_ns, bool whole);
 
 /* Were bytes missing in this look, which the next one decides about? */
 bool evidence_suspects(const struct evidence *e);

@@ -21,6 +21,7 @@ struct late {
 	struct telltale_bpf *maps;
 	const struct load_plan *plan;
 	enum uprobe_way way;
+	__u32 missing; /* enum shared_http2 */
 	pthread_t thread;
 };
 
@@ -97,30 +98,41 @@ static void *load(void *context)
 	const struct entry tls[] = {
 		{l->maps->maps.http2_tls_step, l->maps->progs.tls_http2_stepped},
 	};
-	int err = load_part(l, PART_HTTP2, sockets, sizeof(sockets) / sizeof(sockets[0]));
+	int err;
 
-	if (!err)
-		l->maps->bss->http2_follows |= SHARED_HTTP2_SOCKETS;
-	tell(err, "");
-	if (!l->plan->tls)
-		return NULL;
-	err = load_part(l, PART_HTTP2_TLS, tls, sizeof(tls) / sizeof(tls[0]));
-	if (!err)
-		l->maps->bss->http2_follows |= SHARED_HTTP2_TLS;
-	tell(err, " inside TLS");
+	if (l->missing & SHARED_HTTP2_SOCKETS) {
+		err = load_part(l, PART_HTTP2, sockets, sizeof(sockets) / sizeof(sockets[0]));
+		if (!err)
+			l->maps->bss->http2_follows |= SHARED_HTTP2_SOCKETS;
+		tell(err, "");
+	}
+	if (l->missing & SHARED_HTTP2_TLS) {
+		err = load_part(l, PART_HTTP2_TLS, tls, sizeof(tls) / sizeof(tls[0]));
+		if (!err)
+			l->maps->bss->http2_follows |= SHARED_HTTP2_TLS;
+		tell(err, " inside TLS");
+	}
 	return NULL;
 }
 
 struct late *late_begin(struct telltale_bpf *maps, const struct load_plan *plan,
 			enum uprobe_way way)
 {
-	struct late *l = maps->bss->http2_follows ? NULL : malloc(sizeof(*l));
+	/* A probe half before this one may have loaded some of them. */
+	__u32 wanted = SHARED_HTTP2_SOCKETS | (plan->tls ? SHARED_HTTP2_TLS : 0);
+	__u32 missing = wanted & ~maps->bss->http2_follows;
+	struct late *l = missing ? malloc(sizeof(*l)) : NULL;
+	int err = ENOMEM;
 
-	if (!l)
+	if (!missing)
 		return NULL;
-	*l = (struct late){.maps = maps, .plan = plan, .way = way};
-	if (!pthread_create(&l->thread, NULL, load, l))
+	if (l) {
+		*l = (struct late){.maps = maps, .plan = plan, .way = way, .missing = missing};
+		err = pthread_create(&l->thread, NULL, load, l);
+	}
+	if (!err)
 		return l;
+	tell(-err, "");
 	free(l);
 	return NULL;
 }

@@ -99,6 +99,8 @@ void probe_explain_load(int err, char *why, size_t why_len)
 		fix = "signals interrupted it again and again: start it once more";
 	else if (err == -ENOMEM)
 		fix = "raise the memory limit of the service";
+	else if (err == -EMFILE || err == -ENFILE)
+		fix = "raise the limit of open files (LimitNOFILE= of the service, or fs.file-max)";
 	snprintf(why, why_len, "the kernel does not take the BPF programs: %s; %s", strerror(-err),
 		 fix);
 }
@@ -174,6 +176,12 @@ static void leave_witness(struct probe *p, int err)
 			 strerror(-err));
 }
 
+/* Will the same attempt succeed another time? Then it says nothing of what the kernel takes. */
+static bool is_passing(int err)
+{
+	return err == -EAGAIN || err == -EINTR || err == -EMFILE || err == -ENFILE;
+}
+
 /* Everything that the kernel takes; without the programs for sockets nothing. */
 int probe_load(struct probe *p, const struct siphash_key *host)
 {
@@ -190,8 +198,10 @@ int probe_load(struct probe *p, const struct siphash_key *host)
 	parts_load(p->skel, &p->plan, p->way, p->kept.programs, errs);
 	if (errs[PART_SOCKETS] || errs[PART_SOCKETS_MORE])
 		return errs[PART_SOCKETS] ? errs[PART_SOCKETS] : errs[PART_SOCKETS_MORE];
-	if (errs[PART_TLS] == -ENOMEM)
+	if (errs[PART_TLS] == -ENOMEM || is_passing(errs[PART_TLS]))
 		return errs[PART_TLS];
+	if (is_passing(errs[PART_WITNESS]))
+		return errs[PART_WITNESS];
 	if (errs[PART_TLS])
 		load_without_tls(&p->plan, errs[PART_TLS]);
 	if (errs[PART_WITNESS])

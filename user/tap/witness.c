@@ -34,6 +34,7 @@ struct witness {
 	size_t todo_len, todo_max, done;
 	bool under_way, refused;
 	bool failed;              /* the look at all files that is under way, or the last one */
+	bool missed;              /* not all that was to be looked at was */
 	bool cannot_each;         /* this kernel cannot look at one process */
 	bool whole;               /* the look that is under way, or the last one, is at all files */
 	uint64_t each_ns;         /* what a process took in the last look that was not */
@@ -119,14 +120,14 @@ static void begin(struct witness *w, uint64_t now)
 	w->began_ns = now;
 	w->spent_ns = 0;
 	w->todo_len = w->done = 0;
-	w->failed = false;
+	w->failed = w->missed = false;
 	evidence_begin(w->evidence, now);
 	for (unsigned i = 0; i < w->targets_len && !w->cannot_each; i++)
-		processes_each(w->processes, i, list_one, w);
+		w->missed |= processes_each(w->processes, i, list_one, w) != 0;
 	w->whole = w->cannot_each || is_whole_cheaper(w);
 	if (w->whole) {
 		w->todo_len = 0;
-		list(w, 0);
+		w->missed = list(w, 0) != 0;
 	}
 }
 
@@ -172,7 +173,7 @@ static void end(struct witness *w)
 	w->under_way = false;
 	note_cost(w);
 	probe_looked(w->probe, w->began_ns);
-	evidence_end(w->evidence, clock_mono_ns());
+	evidence_end(w->evidence, clock_mono_ns(), !w->missed);
 }
 
 static void refuse(struct witness *w, int err)
@@ -199,6 +200,7 @@ static void look_next(struct witness *w)
 	if (!err || err == -ESRCH || err == -ENOENT)
 		return;
 	refuse(w, err);
+	w->missed = true;
 	w->failed = w->whole;
 }
 

@@ -116,6 +116,20 @@ static void a_daemon_half_of_before_learns_that_nothing_is_open_any_more(void **
 	assert_int_equal(unseen(WITNESS_CAUSES)->target, 1);
 }
 
+static void what_was_open_and_is_again_is_said_from_its_beginning_on(void **state)
+{
+	struct sightings s = {.targets = 4};
+
+	(void)state;
+	doubt(&s, true, 50);
+	doubt(&s, false, 60);
+	doubt(&s, true, 70);
+	send_all(&s, 8);
+	assert_int_equal(said.len, 1);
+	assert_int_equal(unseen(0)->open, 1);
+	assert_int_equal(unseen(0)->since_ns, 50);
+}
+
 static void what_was_open_while_no_daemon_half_was_there_is_said(void **state)
 {
 	struct sightings s = {.targets = 4};
@@ -145,6 +159,7 @@ int main(void)
 		cmocka_unit_test(until_when_was_looked_is_said_after_what_was_found),
 		cmocka_unit_test(another_daemon_half_gets_what_is_open),
 		cmocka_unit_test(a_daemon_half_of_before_learns_that_nothing_is_open_any_more),
+		cmocka_unit_test(what_was_open_and_is_again_is_said_from_its_beginning_on),
 		cmocka_unit_test(what_was_open_while_no_daemon_half_was_there_is_said),
 	};
 

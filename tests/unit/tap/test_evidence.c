@@ -73,7 +73,7 @@ static void look_at(const struct shared_sight *sights, size_t len)
 	evidence_begin(w.evidence, w.now_ns);
 	for (size_t i = 0; i < len; i++)
 		evidence_take(w.evidence, &sights[i]);
-	evidence_end(w.evidence, w.now_ns + S);
+	evidence_end(w.evidence, w.now_ns + S, true);
 	assert_int_equal(w.looked_ns, w.now_ns);
 }
 
@@ -112,6 +112,21 @@ static void test_the_doubt_ends_with_the_first_look_that_finds_nothing(void **st
 	assert_int_equal(w.changes, 2);
 	assert_false(w.open[1][WITNESS_BYPASSED]);
 	assert_int_equal(w.at_ns, 131 * S); /* until it had ended */
+}
+
+/* What a look did not reach, it says nothing about. */
+static void test_a_look_that_failed_ends_no_doubt(void **state)
+{
+	(void)state;
+	look(SHARED_UNSEEN, 5);
+	assert_true(w.open[1][WITNESS_BYPASSED]);
+	w.now_ns += 10 * S;
+	evidence_begin(w.evidence, w.now_ns);
+	evidence_end(w.evidence, w.now_ns + S, false);
+	assert_int_equal(w.changes, 1);
+	assert_int_equal(w.looked_ns, w.now_ns);
+	look_at_nothing();
+	assert_false(w.open[1][WITNESS_BYPASSED]);
 }
 
 static void test_bytes_missing_once_are_a_suspicion_and_no_doubt(void **state)
@@ -226,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(bytes_that_went_by_unseen_are_a_doubt_from_the_look_before_on),
 		T(the_doubt_ends_with_the_first_look_that_finds_nothing),
+		T(a_look_that_failed_ends_no_doubt),
 		T(bytes_missing_once_are_a_suspicion_and_no_doubt),
 		T(a_socket_that_was_found_before_is_counted_once),
 		T(sockets_of_other_cgroups_are_a_cause_of_their_own),
