@@ -64,13 +64,15 @@ static void drain_ring(struct daemon *d)
 	uint64_t now_ns = clock_mono_ns();
 
 	set_clock(d);
-	view_consume(d->view, take_record, d);
+	if (view_consume(d->view, take_record, d))
+		d->read_ns = now_ns;
 	blind_settle(d->blind);
-	/* After the records: what a reply may have been lost to is known then. */
-	pipeline_settle(d->pipeline, view_dropped(d->view), now_ns);
+	/* After the records: what a reply may have been lost to is known then. And no later than
+	 * they are: nothing is judged before what came meanwhile is read. */
+	pipeline_settle(d->pipeline, view_dropped(d->view), d->read_ns);
 	if (d->live) {
 		view_consume_clocks(d->view, take_event, d);
-		live_settle(d->live, view_clocks_lost(d->view), now_ns);
+		live_settle(d->live, view_clocks_lost(d->view), d->read_ns);
 	}
 }
 
@@ -186,7 +188,7 @@ static void look(struct daemon *d)
 static void release(struct daemon *d)
 {
 	drain_ring(d);
-	pipeline_tick(d->pipeline, clock_mono_ns());
+	pipeline_tick(d->pipeline, d->read_ns);
 	post(d);
 }
 
@@ -270,7 +272,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	go_on(d);
 	if (!d->backlog)
 		blind_tick(d->blind);
-	pipeline_tick(d->pipeline, clock_mono_ns());
+	pipeline_tick(d->pipeline, d->read_ns);
 	privacy_tick(d->privacy, clock_wall_ns());
 	post_spans(d, SPANS_MAX / 4);
 	look(d);

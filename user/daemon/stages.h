@@ -71,6 +71,7 @@ struct daemon {
 	struct event *export_event; /* every config->export_interval_ms */
 	unsigned looks;             /* ticks that still bring the page new figures */
 	uint64_t messages;          /* read when the ring was last looked into */
+	uint64_t read_ns;           /* all that was seen by then is read: CLOCK_MONOTONIC */
 	struct pace drain;          /* one of events: how often the ring is looked into */
 	struct health *health;
 	struct quiet quiet;

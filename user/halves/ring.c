@@ -16,7 +16,7 @@ struct ring {
 	void *pages; /* written_to and data */
 	size_t page, pages_len;
 	unsigned long mask;
-	bool broken;
+	bool broken, behind;
 };
 
 int ring_open(int fd, uint32_t bytes, struct ring **out)
@@ -100,7 +100,13 @@ size_t ring_consume(struct ring *r, ring_sink *sink, void *context)
 			break;
 		n += consume_to(r, end, &busy, sink, context);
 	}
+	r->behind = busy;
 	return n;
+}
+
+bool ring_is_behind(const struct ring *r)
+{
+	return r->behind;
 }
 
 bool ring_is_broken(const struct ring *r)

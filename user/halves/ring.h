@@ -24,8 +24,12 @@ typedef void ring_sink(void *context, const void *record, size_t size);
 int ring_open(int fd, uint32_t bytes, struct ring **out);
 void ring_close(struct ring *r); /* accepts NULL */
 
-/* Hands over every record that is there, in order; returns how many. */
+/* Hands over every record that is there, in order, up to one that is still being written; returns
+ * how many. */
 size_t ring_consume(struct ring *r, ring_sink *sink, void *context);
+/* Did that stop at one? Records behind it, which are complete, wait for it: its processor may have
+ * been stopped in the middle, for as long as a host keeps its guest waiting. */
+bool ring_is_behind(const struct ring *r);
 /* Has something been found that leads beyond what was written? The kernel writes no such thing, so
  * it is no ring; nothing more is read from it. */
 bool ring_is_broken(const struct ring *r);

@@ -367,7 +367,7 @@ static void read_link(struct view *v)
 	}
 }
 
-void view_consume(struct view *v, ring_sink *sink, void *context)
+bool view_consume(struct view *v, ring_sink *sink, void *context)
 {
 	read_link(v);
 	ring_consume(v->ring, sink, context);
@@ -375,12 +375,15 @@ void view_consume(struct view *v, ring_sink *sink, void *context)
 		log_err(STAGE, "what the probe half has handed over is no ring");
 		v->end = VIEW_GONE;
 	}
+	if (ring_is_behind(v->ring))
+		return false;
 	for (size_t i = 0; i < v->closes_len; i++) {
 		for (uint32_t j = 0; j < v->closes[i].len; j++)
 			v->hooks.closed(v->hooks.context, &v->closes[i].closes[j],
 					sizeof(v->closes[i].closes[j]));
 	}
 	v->closes_len = 0;
+	return true;
 }
 
 void view_consume_clocks(struct view *v, ring_sink *sink, void *context)

@@ -57,8 +57,9 @@ int view_ring_fd(const struct view *v);
 /*
  * Reads what the probe half has said, then every record that is in the ring, then calls
  * hooks->closed for the connections whose end was said: what was on them is in the ring before.
+ * False: a record is still being written, and others wait behind it; what closed is said later.
  */
-void view_consume(struct view *v, ring_sink *sink, void *context);
+bool view_consume(struct view *v, ring_sink *sink, void *context);
 /* Reads every event of the clocks that is there: struct tape_event. */
 void view_consume_clocks(struct view *v, ring_sink *sink, void *context);
 /* Events that found no room since the clocks began to run. */

@@ -26,7 +26,7 @@ static struct {
 	int next;  /* what the daemon half gets when it seeks another one; -1: there is none */
 	int ring, counters;
 	unsigned clocks, clocks_lost; /* how often they came, and went */
-	unsigned targets, resumed, missed, records;
+	unsigned targets, resumed, missed, records, closed;
 	int opened;
 } t;
 
@@ -52,6 +52,14 @@ static void on_record(void *context, const void *record, size_t size)
 	t.records++;
 }
 
+static void on_closed(void *context, const void *record, size_t size)
+{
+	(void)context;
+	(void)record;
+	(void)size;
+	t.closed++;
+}
+
 static int on_connect(void *context, int *link)
 {
 	(void)context;
@@ -74,6 +82,7 @@ static void set_up(void)
 	const struct view_hooks hooks = {.target = on_target,
 					 .connect = on_connect,
 					 .resumed = on_resumed,
+					 .closed = on_closed,
 					 .clocks = on_clocks};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	int ends[2];
@@ -192,9 +201,9 @@ static int open_view(unsigned targets)
 	return view_open(t.view, targets, why, sizeof(why));
 }
 
-static void consume(void)
+static bool consume(void)
 {
-	view_consume(t.view, on_record, NULL);
+	return view_consume(t.view, on_record, NULL);
 }
 
 static void open_with_one_target(uint32_t kept)
@@ -364,6 +373,33 @@ static void the_clocks_stop_with_their_probe_half_and_with_a_broken_ring(void **
 	tear_down();
 }
 
+/* Its processor was stopped in the middle of it. */
+static void what_waits_behind_a_record_that_is_being_written_is_not_read_yet(void **state)
+{
+	struct wire_message m = {
+		.closed = {.len = 1,
+			   .closes = {{.head = {.len = sizeof(struct record_flow_close),
+						.version = RECORD_VERSION,
+						.type = RECORD_FLOW_CLOSE}}}}};
+
+	(void)state;
+	set_up();
+	open_with_one_target(0);
+	wire_begin(&m, WIRE_CLOSED);
+	assert_int_equal(link_send(t.probe, &m, NULL, 0), 0);
+	write_ring(8 | BPF_RINGBUF_BUSY_BIT, 16);
+	assert_false(consume());
+	assert_int_equal(t.records, 0);
+	assert_int_equal(t.closed, 0);
+	write_ring(8, 16);
+	assert_true(consume());
+	assert_int_equal(t.records, 1);
+	assert_int_equal(t.closed, 1);
+	assert_true(consume());
+	assert_int_equal(t.closed, 1);
+	tear_down();
+}
+
 static void a_length_beyond_what_was_written_ends_the_reading(void **state)
 {
 	static const uint32_t lengths[] = {9, RING_BYTES, 0x3fffffff};
@@ -390,6 +426,7 @@ int main(void)
 		cmocka_unit_test(a_probe_half_with_another_ring_is_not_gone_on_with),
 		cmocka_unit_test(the_clocks_events_are_read_from_when_they_are_handed_over),
 		cmocka_unit_test(the_clocks_stop_with_their_probe_half_and_with_a_broken_ring),
+		cmocka_unit_test(what_waits_behind_a_record_that_is_being_written_is_not_read_yet),
 		cmocka_unit_test(a_length_beyond_what_was_written_ends_the_reading),
 	};
 
