@@ -221,8 +221,9 @@ handshake() {
     ns=$(wire_to_a_peer_that_takes $ms)
     own=$(handshake $((before + 1)))
     echo "# a peer that takes $ms ms: $ns ns, and the network had a handshake that took $own" >&3
-    # Both ways take 15 ms at least. How much later a packet is carried, other programs decide in part.
-    ((ns >= 15000000 && ns < own + 1000000))
+    # Both ways take 15 ms at least. How much later a packet is carried, other programs decide in part: the shortest
+    # handshake and what the estimate is made of are not the same packets, and each may have been carried late.
+    ((ns >= 15000000 && ns < own + 3000000))
     # The wait for the peer has the peer's own time in it.
     (($(bed_json "$BED/slow$ms.report" peers 0 peer_time sum_ns) / 20 >= 15000000 + ms * 1000000))
   done

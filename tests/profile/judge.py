@@ -119,10 +119,11 @@ def check_mode(mode, hops, calm, lines):
     # Others have to be woken to cause theirs.
     most = delay / (2 if mode in ("postgres", "redis", "lock", "peer", "wire") else 4)
     assert abs(error) < most, f"{mode}: the delay is not in its column"
-    # How long the thread waits for a CPU, other programs decide, and in part how long its peer does.
+    # How long the thread waits for a CPU, other programs decide, and in part how long its peer and what it depends on
+    # do: each is a process of its own that has to be woken.
     for key, ns in medians(hops).items():
         if key not in own and key[2] != "waiting_for_cpu":
-            most = delay / (2 if key[0] == "peer_and_wire" else 4)
+            most = delay / (2 if key[0] == "peer_and_wire" or key[1] else 4)
             assert ns - calm.get(key, 0) < most, f"{mode}: the delay is also in {key}: {ns} ns"
 
 
@@ -162,7 +163,10 @@ def lost_of(hop, events):
 
 
 def check_losses(way, part, found, whole, lines):
-    """The time that a segment was missing is in the column PART of each packet in FOUND, and in no other."""
+    """The time that a segment was missing is in the column PART of the packets in FOUND, and in no other.
+
+    Other programs may make any one packet wait as long as that, and in any column; so the medians are compared.
+    """
     errors, lost = [], [to - came for _, came, to in found]
     for (hop, came, _), ns in zip(found, lost):
         if part == "receive_wait":  # the rest of it was sent a while after the first of it had come
@@ -171,12 +175,12 @@ def check_losses(way, part, found, whole, lines):
             line = wire_of(hop, lines)
             besides = line["from_peer"][1] - line["to_peer"][0]
         errors.append(sum(c["ns"] for c in hop["columns"] if c["part"] == part) - ns - besides)
-        for key, other in columns(hop).items():
-            if key[0] != part and key[2] != "waiting_for_cpu":
-                assert other - whole.get(key, 0) < ns / 2, f"{way}: what was lost is also in {key}: {other} ns"
     print(f"# lost {way}, {len(found)} times: missing for {median(lost) / 1e6:.3f} ms, "
           f"{median(errors) / 1e6:+.3f} ms off in {part}")
-    assert max(map(abs, errors)) < min(lost) / 2, f"{way}: what was lost is not in {part}"
+    assert median(map(abs, errors)) < median(lost) / 2, f"{way}: what was lost is not in {part}"
+    for key, ns in medians([hop for hop, _, _ in found]).items():
+        if key[0] != part and key[2] != "waiting_for_cpu":
+            assert ns - whole.get(key, 0) < median(lost) / 2, f"{way}: what was lost is also in {key}: {ns} ns"
 
 
 def losses(report, lines, port, wire_port):

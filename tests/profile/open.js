@@ -7,13 +7,15 @@ const assert = require('assert')
 const fs = require('fs')
 const { chromium } = require('../page/node_modules/playwright-core')
 
+const PATIENCE_MS = 180000 // long enough for a busy machine
 const [file, name] = process.argv.slice(2)
 const CHROMIUM = process.env.CHROMIUM ||
   ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => fs.existsSync(path))
 
 async function main () {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: PATIENCE_MS })
   const page = await (await browser.newContext({ offline: true })).newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
   const faults = []
   page.on('console', (message) => faults.push(message.text()))
   page.on('pageerror', (error) => faults.push(error.stack))
