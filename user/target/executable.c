@@ -39,6 +39,15 @@ static bool is_on_host(pid_t pid)
 	return !stat(path, &its) && host.st_dev == its.st_dev && host.st_ino == its.st_ino;
 }
 
+/* A process may end at any moment: then what was asked of it since says nothing of what it was. */
+static bool has_ended(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return readlink(path, (char[1]){0}, 1) < 0 && (errno == ENOENT || errno == ESRCH);
+}
+
 static bool runs(const struct executable *e, pid_t pid, const char *program)
 {
 	size_t len = strlen(e->path);
@@ -59,14 +68,14 @@ static void count(void *context, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
 	len = pid ? readlink(path, program, sizeof(program) - 1) : -1;
 	if (len < 0) {
-		c->others += !pid || errno != ENOENT;
+		c->others += !pid || (errno != ENOENT && !has_ended(pid));
 		return;
 	}
 	program[len] = '\0';
 	if (runs(c->executable, pid, program))
 		c->ours++;
 	else
-		c->others++;
+		c->others += !has_ended(pid);
 }
 
 static bool has_processes(const char *cgroup)
