@@ -25,8 +25,8 @@ int local_open(const struct config *config, struct local **out, char *why, size_
 int local_start(struct local *l, struct exporter *x, const struct target *targets,
 		size_t targets_len);
 /* Shows CONFIG and X (NULL: nothing is exported; FAILED: for it could not be started) from now on;
- * those of before are not used after this returns. Waits while a request is being answered. Where it
- * listens, and for whom, does not change. */
+ * those of before are not used after this returns. Waits while a request is being answered. Where
+ * it listens, and for whom, does not change. */
 void local_change(struct local *l, const struct config *config, struct exporter *x, bool failed);
 /* Takes a reference of its own to SNAPSHOT. Takes over NOTES, malloc'ed text as for
  * page_set_notes. */
