@@ -10,6 +10,18 @@ discovered() {
   grep -qxF "  /${BED_CGROUP##*/}/$1 (node): $2" <<<"$output"
 }
 
+# all_discovered: whether one look saw all three.
+all_discovered() {
+  discovered alice 'sends over plain HTTP, TLS' && discovered bob 'receives over plain HTTP' &&
+    discovered carol 'receives over TLS'
+}
+
+# looked: looks; whether all three were seen in that one look, or it failed, which $status says; for bed_wait.
+looked() {
+  run "$TELLTALE" discover --yes --for 10s
+  ((status)) || all_discovered
+}
+
 @test "discover names who speaks ILP, over what, and as what target; no amount, address or token" {
   receiver bob
   receiver_tls carol
@@ -18,13 +30,11 @@ discovered() {
   mkdir "$BED_CGROUP/idle"
   # Without a pause, so that there is something to see at any time.
   load_begin
-  run "$TELLTALE" discover --yes --for 10s
+  bed_wait 30 'all three to be discovered' looked || true
   load_end
   echo "$output"
   [ "$status" = 0 ]
-  discovered alice 'sends over plain HTTP, TLS'
-  discovered bob 'receives over plain HTTP'
-  discovered carol 'receives over TLS'
+  all_discovered
   # What is printed to be pasted is a configuration.
   { echo 'listen: none'; sed -n '/^targets:$/,$p' <<<"$output" | grep -E "^targets:|${BED_CGROUP##*/}/"; } >"$BED/c.yaml"
   "$TELLTALE" check --print-config --config "$BED/c.yaml" >"$BED/printed"

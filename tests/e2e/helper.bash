@@ -72,6 +72,25 @@ sender() {
     \"peers\":[$peers]}"
 }
 
+# tls_read TELLTALE [TARGET]: of how many processes, of the target whose name ends so, it has begun to read the TLS library.
+tls_read() {
+  grep -c "reading the TLS library of process ${2:+.*/$2\$}" "$BED/$1.log" || true
+}
+
+# spawn_readable TELLTALE TARGET NAME COMMAND...: starts a client in that target, by its tls_read. It waits until its TLS
+# library is read, since it may begin a handshake sooner than that: OpenSSL reads its configuration before, and that is a
+# pipe here. OpenSSL inside Node.js does so too.
+spawn_readable() {
+  local before gate=$BED/$3.gate
+  before=$(tls_read "$1" "$2")
+  rm -f "$gate"
+  mkfifo "$gate"
+  bed_spawn "$3" env OPENSSL_CONF="$gate" "${@:4}"
+  bed_wait 60 "the TLS library of $3 to be read" at_least $((before + 1)) tls_read "$1" "$2"
+  # Opening it waits for the client, and closing it lets the client go. Who reads it once more finds an empty file.
+  timeout 120 sh -c "exec 9>'$gate' && : >'$gate.empty' && mv '$gate.empty' '$gate'"
+}
+
 # forwarder NAME URL [EXTRA]: starts a connector between such a sender and the receiver at URL; it keeps a
 # hundredth.
 forwarder() {

@@ -41,6 +41,16 @@ watch_target() {
   telltale_follows_http2 tt
 }
 
+# client NAME TLS COMMAND...: starts a client in the cgroup NAME. If TLS is not empty and it is in the target, telltale reads
+# its TLS library before its first handshake.
+client() {
+  if [[ -n $2 && $1 == target/* ]]; then
+    spawn_readable tt target "$1" "${@:3}"
+  else
+    bed_spawn "$1" "${@:3}"
+  fi
+}
+
 opaque() {
   telltale_metric tt telltale_opaque_connections_total
 }
@@ -55,8 +65,9 @@ json_is_quiet() {
   local tls=${1#http}
   serve outside "${tls:+$1}"
   watch_target
-  bed_spawn target/client node "$HTTP2" send "$url" "$BED/json" ${tls:+"$BED"}
+  client target/client "$tls" node "$HTTP2" send "$url" "$BED/json" ${tls:+"$BED"}
   serve target/server "${tls:+$1}"
+  [[ -z $tls ]] || bed_wait 60 "the server's TLS library to be read" at_least 2 tls_read tt target
   bed_spawn stranger node "$HTTP2" send "$url" "$BED/json" ${tls:+"$BED"}
   answers target/client 40
   answers stranger 40
@@ -72,7 +83,7 @@ ilp_is_counted() {
   mkdir -p "$BED_CGROUP/target"
   serve "$server" "${tls:+$1}"
   watch_target
-  bed_spawn "$client/client" node "$HTTP2" burst "$url" "$BED/prepare" 1000 ${tls:+"$BED"}
+  client "$client/client" "$tls" node "$HTTP2" burst "$url" "$BED/prepare" 1000 ${tls:+"$BED"}
   bed_wait 60 'all answers' grep -q '^fulfilled 1000$' "$BED/$client/client.log"
   bed_wait 20 'all exchanges to be counted' test_metric 1000 tt telltale_exchanges_total 'outcome="fulfilled"'
   [ "$(telltale_metric tt telltale_exchanges_total)" = 1000 ]
@@ -110,7 +121,7 @@ exporter_is_quiet() {
   local tls=${1#http}
   COLLECTOR_TLS=${tls:+"$BED"} collector_start main
   watch_target
-  bed_spawn target/exporter node "$HTTP2" export "$1://localhost:$(cat "$BED/main.port")" ${tls:+"$BED"}
+  client target/exporter "$tls" node "$HTTP2" export "$1://localhost:$(cat "$BED/main.port")" ${tls:+"$BED"}
   bed_wait 60 'exports to arrive' at_least 5 collector_exports main
   quiet
   telltale_stop tt

@@ -15,9 +15,11 @@ serve() {
 }
 
 # pays NAME URL [TLS]: a client in the cgroup NAME has been answered a hundred times by URL, and sends 200 packets more when
-# the file `go` is there, over the same connection.
+# the file `go` is there, over the same connection. If it speaks TLS in the target, it does so when its library is read.
 pays() {
-  GO=$BED/go bed_spawn "$1" node "$HTTP2" burst "$2" "$BED/prepare" 300 ${3:+"$3"}
+  local spawn=(bed_spawn)
+  [[ -z ${3:-} || $1 != target/* ]] || spawn=(spawn_readable tt target)
+  GO=$BED/go "${spawn[@]}" "$1" node "$HTTP2" burst "$2" "$BED/prepare" 300 ${3:+"$3"}
 }
 
 # attack NAME ATTACK PORT COUNT [tls]: goes on from now on.

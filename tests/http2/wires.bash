@@ -107,30 +107,13 @@ listening() {
   ss --no-header --listening --tcp --numeric "sport = :$1" | grep -q .
 }
 
-# client_spawn TLS COMMAND...: starts the client. If TLS is not empty, the client waits until telltale reads its TLS library,
-# since a client may begin a handshake sooner than that: OpenSSL reads its configuration before, and that is a pipe here.
+# client_spawn TLS COMMAND...: starts the client. If TLS is not empty, the client waits until telltale reads its TLS library.
 client_spawn() {
-  local tls=$1 before gate=$BED/gate.$wire
-  shift
-  if [[ -z $tls ]]; then
-    bed_spawn "$client" "$@"
-    return
+  if [[ -n $1 ]]; then
+    spawn_readable tt client "$client" "${@:2}"
+  else
+    bed_spawn "$client" "${@:2}"
   fi
-  before=$(tls_read client)
-  rm -f "$gate" "$gate.begun"
-  mkfifo "$gate"
-  bed_spawn "$client" env OPENSSL_CONF="$gate" "$@"
-  bed_wait 60 "the client's TLS library to be read" at_least $((before + 1)) tls_read client
-  # Who reads it once more finds an empty file.
-  ln "$gate" "$gate.begun"
-  : >"$gate.empty"
-  mv "$gate.empty" "$gate"
-  timeout 120 tee "$gate.begun" </dev/null
-}
-
-# tls_read TARGET: of how many of its processes telltale has begun to read the TLS library.
-tls_read() {
-  grep -c "reading the TLS library of process .*/$1\$" "$BED/tt.log" || true
 }
 
 # sends COMMAND...: runs the client until it has sent all of $BED/workload. READABLE_TLS: see client_spawn.
@@ -251,7 +234,7 @@ hyper_sends() {
 # the server open.
 nginx_between() {
   local dir=$BED/$middle.nginx behind=$port read
-  read=$(tls_read middle)
+  read=$(tls_read tt middle)
   port=$(bed_free_port)
   mkdir -p "$dir"
   {
@@ -266,7 +249,7 @@ nginx_between() {
   bed_spawn "$middle" "$WIRES/nginx/nginx" -c "$dir/nginx.conf" -p "$dir"
   bed_wait 60 'nginx to listen' listening "$port"
   # It forks its workers, and telltale finds a forked process within a second.
-  bed_wait 60 'its TLS library to be read in all three' at_least $((read + 3)) tls_read middle
+  bed_wait 60 'its TLS library to be read in all three' at_least $((read + 3)) tls_read tt middle
 }
 
 # tokens_at ENDPOINT: prints how many tokens clients of the targets sent to it.

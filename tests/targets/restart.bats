@@ -123,6 +123,7 @@ state() {
   began=$(telltale_metric tt telltale_target_since_seconds)
   ((began > 1500000000))
   sender alice "$url"
+  bed_wait 10 'the cgroup to be attached' test_metric 1 tt telltale_target_cgroups
   connector_pay alice "{\"payments\":4,\"concurrency\":2,$(to "$url")}"
   bed_wait 20 'all payments to be counted' test_metric 4 tt transactions_total
   bed_wait 5 'coverage' test_metric 1 tt telltale_coverage_complete

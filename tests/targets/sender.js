@@ -3,6 +3,9 @@
  * sender.js URL JOURNAL CONCURRENCY [CA] - sends Prepares to bob without a pause until SIGTERM, or
  * until it is killed, and keeps a journal that a crash cannot take back: a "p" before each Prepare is
  * handed to Node.js, an "a" once its Fulfill has come.
+ *
+ * Over TLS it begins when it finds the file JOURNAL.read, which it takes away: who starts it makes that once its TLS
+ * library is read, some milliseconds after it has started.
  */
 'use strict'
 
@@ -63,8 +66,24 @@ async function worker () {
   }
 }
 
+async function readable () {
+  while (!ending) {
+    try {
+      return fs.unlinkSync(`${journal}.read`)
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+async function main () {
+  if (secure) await readable()
+  await Promise.all(Array.from({ length: Number(concurrency) }, worker))
+}
+
 process.once('SIGTERM', () => { ending = true })
-Promise.all(Array.from({ length: Number(concurrency) }, worker)).then(() => process.exit(0), (error) => {
+main().then(() => process.exit(0), (error) => {
   console.error(error)
   process.exit(1)
 })

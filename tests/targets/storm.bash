@@ -17,6 +17,7 @@ storm_bob() {
     URL=http://127.0.0.1:$(connector_port bob)/
   fi
   : >"$BED/journal"
+  STORM_READ=0
 }
 
 # The command of the sender, as an array.
@@ -34,10 +35,16 @@ storm_answered() {
   tr -cd a <"$BED/journal" | wc -c
 }
 
-# storm_goes_on: the sender that runs now gets answers; for how many of them to wait.
+# storm_goes_on: the sender that was started last gets answers; for how many of them to wait. Over TLS it begins when
+# telltale reads its library: what it did sooner would rightly be announced.
 storm_goes_on() {
   local want=$(($(storm_answered) + ${1:-20}))
+  if [[ $URL == https:* ]]; then
+    bed_wait 30 "the sender's TLS library to be read" at_least $((STORM_READ + 1)) tls_read tt
+    touch "$BED/journal.read"
+  fi
   bed_wait 30 'answers to the sender' at_least "$want" storm_answered
+  [[ $URL != https:* ]] || STORM_READ=$(tls_read tt)
 }
 
 # storm_holds RESTARTS: what the senders' own code sent is what telltale saw, but for what the cuts

@@ -260,6 +260,7 @@ back_again() {
   ctl restart alice
   bed_wait 60 alice test -e "$BED/alice.ready"
   main_pid alice >"$BED/alice.pid"
+  bed_wait 20 "alice's TLS library to be read" alice_is_read
   before=$(metric telltale_exchanges_total 'outcome="fulfilled"')
   pay
   bed_wait 20 'both kinds of exchanges' at_least "$((before + $(connector_truth alice originated fulfills)))" \
@@ -269,6 +270,13 @@ back_again() {
   ctl kill --signal=KILL telltale-probe
   ctl stop telltale-probe
   bed_wait 20 'the programs to be detached' not attached
+}
+
+# alice_is_read: whether the probe half reads the TLS library of the alice that runs now, by her number there.
+alice_is_read() {
+  local numbers
+  numbers=$(status alice NSpid)
+  says telltale-probe "reading the TLS library of process ${numbers##*[[:space:]]} "
 }
 
 # missed: what telltale says while the probe half was away, whoever paid meanwhile.
