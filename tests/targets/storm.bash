@@ -3,7 +3,9 @@
 #
 # A sender that is started anew again and again under load, and what is held of it.
 
-# Restarts of each storm; `make storm` has more.
+# Restarts of each storm; `make storm` has more. There a sender over TLS waits for nobody: on a machine that has nothing else
+# to do its library is read before it can begin.
+AT_ONCE=${STORM:+1}
 STORM=${STORM:-9}
 IN_FLIGHT=4
 
@@ -17,6 +19,7 @@ storm_bob() {
     URL=http://127.0.0.1:$(connector_port bob)/
   fi
   : >"$BED/journal"
+  [[ ! $AT_ONCE ]] || touch "$BED/journal.read"
   STORM_READ=0
 }
 
@@ -36,15 +39,16 @@ storm_answered() {
 }
 
 # storm_goes_on: the sender that was started last gets answers; for how many of them to wait. Over TLS it begins when
-# telltale reads its library: what it did sooner would rightly be announced.
+# telltale reads its library: what it did sooner, on a busy machine, would rightly be announced.
 storm_goes_on() {
   local want=$(($(storm_answered) + ${1:-20}))
-  if [[ $URL == https:* ]]; then
+  if [[ $URL == https:* && ! $AT_ONCE ]]; then
     bed_wait 30 "the sender's TLS library to be read" at_least $((STORM_READ + 1)) tls_read tt
     touch "$BED/journal.read"
   fi
   bed_wait 30 'answers to the sender' at_least "$want" storm_answered
   [[ $URL != https:* ]] || STORM_READ=$(tls_read tt)
+  [[ ! $AT_ONCE ]] || touch "$BED/journal.read"
 }
 
 # storm_holds RESTARTS: what the senders' own code sent is what telltale saw, but for what the cuts
