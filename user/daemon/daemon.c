@@ -64,7 +64,7 @@ static void drain_ring(struct daemon *d)
 	uint64_t now_ns = clock_mono_ns();
 
 	set_clock(d);
-	if (view_consume(d->view, take_record, d))
+	if (view_consume(d->view, take_record, d) || !d->read_ns)
 		d->read_ns = now_ns;
 	blind_settle(d->blind);
 	/* After the records: what a reply may have been lost to is known then. And no later than
