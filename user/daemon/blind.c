@@ -31,11 +31,20 @@ static const char *const doubt_words[DOUBT_CAUSES] = {
 /* Programs already named in the log; past that only the counters speak. */
 #define SAID_MAX 64
 
+/* Was the connection judged before, and what is left to be found out? */
+enum turn {
+	TURN_FIRST,
+	TURN_LATE,   /* by what the other end had said: where its process is read it was not counted
+		      */
+	TURN_LOOKED, /* without its owner, for which there was no time: it was counted */
+	TURN_AGAIN,  /* with all that can be known: it was counted, and bytes passed on it again */
+};
+
 /* A connection whose owner was asked for. */
 struct asked {
 	uint64_t id; /* 0: free */
 	uint64_t at_ns;
-	bool again; /* it was counted before */
+	enum turn turn;
 	struct record_opaque record;
 };
 
@@ -209,15 +218,15 @@ static bool is_read(const struct blind *b, const struct record_opaque *r,
 }
 
 /* What becomes of the connection, with its owner known. LOOKED: somebody was looked for. */
-static void judge(struct blind *b, const struct record_opaque *record, bool again, bool looked,
+static void judge(struct blind *b, const struct record_opaque *record, enum turn turn, bool looked,
 		  const struct sockets_owner *owner)
 {
 	unsigned target = record->head.target;
 	bool brings = may_bring_in(b, target, record);
 
-	if (record->reason == RECORD_OPAQUE_TLS && !again && is_read(b, record, owner))
+	if (record->reason == RECORD_OPAQUE_TLS && turn != TURN_AGAIN && is_read(b, record, owner))
 		return;
-	if (!again) {
+	if (turn == TURN_FIRST || (turn == TURN_LATE && owner->verdict == SOCKETS_READ)) {
 		enum opaque_reason reason = reason_of(b, record, owner->verdict);
 
 		series_count(b->series, METRIC_OPAQUE, reason, 1);
@@ -232,13 +241,13 @@ static void judge(struct blind *b, const struct record_opaque *record, bool agai
 }
 
 /* There is no answer: nobody was looked for. */
-static void judge_alone(struct blind *b, const struct record_opaque *record, bool again)
+static void judge_alone(struct blind *b, const struct record_opaque *record, enum turn turn)
 {
 	const struct sockets_owner nobody = {.verdict = record->flow.pid ? SOCKETS_READ
 									 : SOCKETS_UNKNOWN,
 					     .role = (enum record_role)record->head.role};
 
-	judge(b, record, again, record->flow.pid, &nobody);
+	judge(b, record, turn, record->flow.pid, &nobody);
 }
 
 static struct asked *find_asked(struct blind *b, uint64_t id)
@@ -250,8 +259,7 @@ static struct asked *find_asked(struct blind *b, uint64_t id)
 	return NULL;
 }
 
-/* AGAIN: it was counted before. */
-static void take(struct blind *b, const struct record_opaque *record, bool again)
+static void take(struct blind *b, const struct record_opaque *record, enum turn turn)
 {
 	const struct wire_ask ask = {.id = b->last_id + 1,
 				     .at_ns = record->at_ns,
@@ -263,16 +271,16 @@ static void take(struct blind *b, const struct record_opaque *record, bool again
 
 	bool brings = may_bring_in(b, record->head.target, record);
 
-	if (again && !brings)
+	if (turn == TURN_AGAIN && !brings)
 		return;
 	/* Its end may close the doubt, and be read before the answer. */
 	if (brings && is_settled(record) && record->head.role == RECORD_ROLE_SERVER)
 		doubt(b, record->head.target, record);
 	if (!a || !view_ask(b->view, &ask)) {
-		judge_alone(b, record, again);
+		judge_alone(b, record, turn);
 		return;
 	}
-	*a = (struct asked){++b->last_id, clock_mono_ns(), again, *record};
+	*a = (struct asked){++b->last_id, clock_mono_ns(), turn, *record};
 }
 
 void blind_answer(struct blind *b, const struct wire_answer *answer)
@@ -288,7 +296,7 @@ void blind_answer(struct blind *b, const struct wire_answer *answer)
 	snprintf(owner.program, sizeof(owner.program), "%s", answer->program);
 	if (a->record.flow.pid) /* only the name was asked for */
 		owner.verdict = SOCKETS_READ;
-	judge(b, &a->record, a->again, answer->looked || a->record.flow.pid, &owner);
+	judge(b, &a->record, a->turn, answer->looked || a->record.flow.pid, &owner);
 }
 
 static void settle(struct blind *b, uint64_t now_ns, uint64_t after_ns)
@@ -299,7 +307,7 @@ static void settle(struct blind *b, uint64_t now_ns, uint64_t after_ns)
 		if (!a->id || now_ns - a->at_ns < after_ns)
 			continue;
 		a->id = 0;
-		judge_alone(b, &a->record, a->again);
+		judge_alone(b, &a->record, a->turn);
 	}
 }
 
@@ -315,12 +323,12 @@ void blind_drain(struct blind *b)
 
 static void decide(void *context, const struct record_opaque *record)
 {
-	take(context, record, false);
+	take(context, record, TURN_FIRST);
 }
 
 void blind_opaque(void *context, const struct record_opaque *record)
 {
-	bool again = record->said & RECORD_OPAQUE_AGAIN;
+	enum turn turn = record->said & RECORD_OPAQUE_AGAIN ? TURN_AGAIN : TURN_FIRST;
 	struct blind *b = context;
 
 	if (record->head.target >= b->targets_len)
@@ -330,9 +338,11 @@ void blind_opaque(void *context, const struct record_opaque *record)
 
 		if (verdict == TLSMATCH_READ || verdict == TLSMATCH_WAIT)
 			return;
-		again = verdict == TLSMATCH_AGAIN;
+		turn = verdict == TLSMATCH_AGAIN  ? TURN_AGAIN
+		       : verdict == TLSMATCH_LATE ? TURN_LATE
+						  : TURN_FIRST;
 	}
-	take(b, record, again);
+	take(b, record, turn);
 }
 
 void blind_leave(struct blind *b, ring_sink *sink, void *context)
@@ -360,6 +370,6 @@ void blind_tick(struct blind *b)
 		if (!b->of[i].waits)
 			continue;
 		b->of[i].waits = false;
-		take(b, &again, true);
+		take(b, &again, TURN_LOOKED);
 	}
 }

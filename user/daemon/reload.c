@@ -26,8 +26,8 @@ struct reload {
 	struct exporter *before;
 	pthread_t thread;
 	bool stopping; /* the thread runs */
-	unsigned wait; /* ticks until the exporter, which could not be started, is tried again; 0:
-			  it was */
+	bool failed;   /* the exporter could not be started ... */
+	unsigned wait; /* ... and is tried again after so many ticks */
 	_Atomic bool stopped;
 };
 
@@ -164,9 +164,10 @@ static void open_exporter(struct reload *r)
 
 	if (failed)
 		log_err(STAGE, "nothing is exported; it is tried again in %d s", RETRY_TICKS);
-	else if (r->wait)
+	else if (r->failed)
 		log_info(STAGE, "exporting again");
-	r->wait = failed ? RETRY_TICKS : 0;
+	r->failed = failed;
+	r->wait = RETRY_TICKS;
 	if (d->local)
 		local_change(d->local, d->config, d->exporter, failed);
 }
@@ -183,7 +184,7 @@ static void take_next(struct reload *r)
 	health_free(d->health);
 	d->health = health;
 	d->config = r->next;
-	r->wait = 0;
+	r->failed = false;
 	open_exporter(r);
 	set_interval(d);
 	config_free(r->current);
@@ -301,10 +302,8 @@ bool reload_begin(struct reload *r)
 
 void reload_tick(struct reload *r)
 {
-	if (!r->next && r->wait && !--r->wait) {
-		r->wait = 1; /* that it failed before is said */
+	if (!r->next && r->failed && !--r->wait)
 		open_exporter(r);
-	}
 	if (!r->next || !r->stopped)
 		return;
 	if (r->stopping)

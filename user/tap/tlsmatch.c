@@ -232,8 +232,9 @@ enum tlsmatch_verdict tlsmatch_ask(struct tlsmatch *m, const struct record_opaqu
 {
 	struct socket *s = find(m, record->flow.id);
 	uint64_t close_ns = before(record->at_ns, CLOSE_NS);
+	bool late = s && s->verdict == TLSMATCH_LATE;
 
-	if (s && s->verdict != TLSMATCH_WAIT)
+	if (s && s->verdict != TLSMATCH_WAIT && !late)
 		return s->verdict == TLSMATCH_READ ? TLSMATCH_READ : TLSMATCH_AGAIN;
 	if (!s)
 		s = add(m, record);
@@ -243,8 +244,10 @@ enum tlsmatch_verdict tlsmatch_ask(struct tlsmatch *m, const struct record_opaqu
 		return TLSMATCH_WAIT;
 	s->record.said |= RECORD_OPAQUE_OURS;
 	set_aside_old(m, record->head.target, record->at_ns);
-	return set(m, s,
-		   take_any(m, record->head.target, close_ns) ? TLSMATCH_READ : TLSMATCH_UNREAD);
+	if (take_any(m, record->head.target, close_ns))
+		return set(m, s, TLSMATCH_READ);
+	set(m, s, TLSMATCH_UNREAD);
+	return late ? TLSMATCH_LATE : TLSMATCH_UNREAD;
 }
 
 bool tlsmatch_owned(struct tlsmatch *m, const struct record_opaque *record, pid_t pid)
@@ -268,7 +271,7 @@ void tlsmatch_tick(struct tlsmatch *m, uint64_t now_ns)
 		while ((s = table_list_first(waiting)) && s->due_ns <= now_ns) {
 			struct record_opaque record = s->record;
 
-			set(m, s, TLSMATCH_UNREAD);
+			set(m, s, TLSMATCH_LATE);
 			m->decide(m->context, &record);
 		}
 	}

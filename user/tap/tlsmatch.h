@@ -28,7 +28,8 @@ enum tlsmatch_verdict {
 	TLSMATCH_READ = 1, /* read by the TLS tap */
 	TLSMATCH_WAIT,     /* this end has yet to answer; handed to DECIDE after two seconds */
 	TLSMATCH_UNREAD,   /* it finds no record; the owner's may be asked for */
-	TLSMATCH_AGAIN,    /* was TLSMATCH_UNREAD before */
+	TLSMATCH_LATE,     /* the same, and it was handed to DECIDE before this end answered */
+	TLSMATCH_AGAIN,    /* was one of these two before */
 };
 
 struct tlsmatch;

@@ -197,6 +197,52 @@ static void test_tls_that_the_target_accepts_is_in_doubt_at_once(void **state)
 	assert_true(in_doubt_at(0, r.at_ns));
 }
 
+/* A stranger may send the beginning of a ClientHello and the rest whenever it likes. */
+static void test_tls_that_is_read_is_in_no_doubt_however_late_the_answer_is(void **state)
+{
+	struct record_opaque r = connection(RECORD_OPAQUE_TLS, SERVER, 0);
+	struct record_tls used = {
+		.head = {.len = sizeof(used), .version = RECORD_VERSION, .type = RECORD_TLS},
+		.flow = {.pid = 7},
+		.at_ns = r.at_ns,
+	};
+
+	(void)state;
+	w.answer.verdict = SOCKETS_READ;
+	blind_opaque(w.blind, &r);
+	blind_used(w.blind, &used);
+	w.now_ns += 10 * S;
+	blind_tick(w.blind);
+	answer_all();
+	r.said = OURS | AGAIN;
+	r.at_ns = w.now_ns;
+	announce(r);
+	assert_false(ever_in_doubt(0));
+	assert_true(counted(OPAQUE_UNMATCHED) <= 0);
+}
+
+/* Its process is read, and this connection is not. */
+static void test_tls_that_is_not_is_counted_once_and_in_doubt_when_it_is_answered(void **state)
+{
+	static const enum sockets_verdict verdicts[] = {SOCKETS_READ, SOCKETS_NO_LIBRARY};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+		struct record_opaque r = connection(RECORD_OPAQUE_TLS, SERVER, 0);
+
+		w.answer.verdict = verdicts[i];
+		announce(r);
+		assert_false(in_doubt_at(0, w.now_ns));
+		r.said = OURS | AGAIN;
+		r.at_ns = w.now_ns;
+		announce(r);
+		assert_true(in_doubt_at(0, r.at_ns));
+		w.now_ns += 1000 * S;
+	}
+	assert_int_equal(counted(OPAQUE_UNMATCHED), 1);
+	assert_int_equal(counted(OPAQUE_NO_LIBRARY), 1);
+}
+
 static void test_a_connection_that_this_end_opens_casts_none(void **state)
 {
 	(void)state;
@@ -345,6 +391,33 @@ static void test_of_many_for_which_there_is_no_time_one_is_looked_at_later(void 
 		in_doubt_at(0, 100 * S) + in_doubt_at(0, 101 * S) + in_doubt_at(0, 102 * S), 2);
 }
 
+/* Strangers may use up the time for looks. */
+static void test_one_that_is_looked_at_later_and_is_read_casts_no_doubt(void **state)
+{
+	struct record_opaque r = connection(RECORD_OPAQUE_TLS, SERVER, OURS);
+	struct record_tls used = {
+		.head = {.len = sizeof(used), .version = RECORD_VERSION, .type = RECORD_TLS},
+		.flow = {.pid = 7},
+		.at_ns = r.at_ns - 60 * S,
+	};
+
+	(void)state;
+	w.answer.looked = 0;
+	w.answer.verdict = SOCKETS_UNKNOWN;
+	w.answer.pid = 0;
+	blind_used(w.blind, &used);
+	blind_opaque(w.blind, &r);
+	answer_all();
+	w.answer.looked = 1;
+	w.answer.verdict = SOCKETS_READ;
+	w.answer.pid = 7;
+	w.now_ns += S;
+	blind_tick(w.blind);
+	answer_all();
+	assert_int_equal(w.asked, 2);
+	assert_false(ever_in_doubt(0));
+}
+
 #undef T
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, begin, end)
 
@@ -355,6 +428,8 @@ int main(void)
 		T(tls_that_is_read_is_not_counted),
 		T(what_a_stranger_says_casts_no_doubt_until_this_end_answers),
 		T(tls_that_the_target_accepts_is_in_doubt_at_once),
+		T(tls_that_is_read_is_in_no_doubt_however_late_the_answer_is),
+		T(tls_that_is_not_is_counted_once_and_in_doubt_when_it_is_answered),
 		T(a_connection_that_this_end_opens_casts_none),
 		T(nor_does_any_of_a_target_that_never_forwards),
 		T(bytes_on_one_that_was_announced_renew_its_doubt_and_no_count),
@@ -363,6 +438,7 @@ int main(void)
 		T(a_prepare_in_one_is_counted_and_casts_none),
 		T(targets_that_there_are_not_are_ignored),
 		T(an_answer_that_does_not_come_is_not_waited_for),
+		T(one_that_is_looked_at_later_and_is_read_casts_no_doubt),
 		T(of_many_for_which_there_is_no_time_one_is_looked_at_later),
 	};
 

@@ -152,9 +152,15 @@ static void what_is_never_answered_is_decided_after_two_seconds(void **state)
 	assert_int_equal(decided, 1);
 	assert_int_equal(last.flow.id, 1);
 	assert_false(last.said & RECORD_OPAQUE_OURS);
-	assert_int_equal(ask(0, 1, ANSWER, 8 * S), TLSMATCH_AGAIN);
+	assert_int_equal(ask(0, 1, ANSWER, 8 * S), TLSMATCH_LATE);
+	assert_int_equal(ask(0, 1, ANSWER, 9 * S), TLSMATCH_AGAIN);
+	assert_int_equal(ask(0, 2, THEIRS, 10 * S), TLSMATCH_WAIT);
+	tlsmatch_tick(match, 12 * S);
+	assert_int_equal(decided, 2);
+	used(0, 7, 13 * S);
+	assert_int_equal(ask(0, 2, ANSWER, 13 * S), TLSMATCH_READ);
 	tlsmatch_tick(match, 60 * S);
-	assert_int_equal(decided, 1);
+	assert_int_equal(decided, 2);
 }
 
 static void a_flood_in_one_target_takes_nothing_from_another(void **state)
