@@ -44,7 +44,7 @@ looked() {
     <<<"$(sed -E 's/telltale-test\.[0-9.]+//g' <<<"$output")"
   # Nothing stays.
   bpftool cgroup show "$(bed_cgroup_mount)" >"$BED/attached"
-  run ! grep -E 'ingress_run|egress_run' "$BED/attached"
+  run ! grep -E 'ingress_run|egress_run|socket_released' "$BED/attached"
 }
 
 @test "discover asks first: without a yes nothing is looked at" {

@@ -181,14 +181,13 @@ seen_endpoint() {
   "$TELLTALE" peers --config "$BED/tt.yaml" | grep -qF "$1"
 }
 
-@test "SIGTERM ends it within five seconds, with a collector that never answers" {
+@test "SIGTERM ends it in order, though a collector never answers" {
   mkdir "$BED_CGROUP/none"
   bed_spawn silent python3 "$BATS_TEST_DIRNAME/listener.py" "$BED/silent" 0
   bed_wait 10 'the silent collector' test -e "$BED/silent.ready"
-  # An export to this endpoint waits longer than the test takes.
+  # An export to this endpoint waits longer than bed_stop does.
   telltale_config tt "$BED_CGROUP/none" 'endpoints:' \
     "$(telltale_endpoint "http://127.0.0.1:$(cat "$BED/silent.port")" own 5m)"
   telltale_start tt
-  kill -TERM "$(bed_pid tt)"
-  bed_wait 5 'telltale to end' not bed_alive tt
+  bed_stop tt
 }

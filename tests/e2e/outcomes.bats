@@ -203,17 +203,18 @@ all_said() {
 }
 
 @test "requests announced as ILP without a packet are counted, but not as exchanges" {
-  peer
   mkdir -p "$BED_CGROUP/client"
   telltale_config tt "$BED_CGROUP/client"
   telltale_start tt
-  url=http://127.0.0.1:$(bed_json "$BED/peer.ready" port)/
   # The peer ends when it cannot read a body, which does not matter to telltale.
   for body in 'no packet at all' ''; do
+    rm -f "$BED/peer.ready"
+    peer
     "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/client" curl --silent --max-time 120 \
-      --header 'Content-Type: application/octet-stream' --data-binary "$body" "$url" || true
+      --header 'Content-Type: application/octet-stream' --data-binary "$body" \
+      "http://127.0.0.1:$(bed_json "$BED/peer.ready" port)/" || true
   done
-  bed_wait 10 'them to be counted' at_least 1 telltale_metric tt telltale_bad_requests_total
+  bed_wait 10 'them to be counted' test_metric 2 tt telltale_bad_requests_total
   [ "$(telltale_metric tt telltale_exchanges_total)" = 0 ]
   telltale_stop tt
 }

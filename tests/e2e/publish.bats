@@ -143,15 +143,17 @@ publish() {
   echo "{\"base\":\"USD\",\"rates\":{$(sed 's/,$//' list)}}" >rafiki.json
   publish -s rafiki:rafiki.json --to out.json
   ln -s out.json link.json
-  python3 - out.json stop <<'PYTHON' >reader.log 2>&1 3>&- 4>&- &
+  python3 - out.json stop reading <<'PYTHON' >reader.log 2>&1 3>&- 4>&- &
 import json, os, sys
 reads = 0
 while not os.path.exists(sys.argv[2]):
     assert len(json.load(open(sys.argv[1]))["rates"]) == 200
     reads += 1
+    open(sys.argv[3], "w").close()
 print(reads)
 PYTHON
   reader=$!
+  bed_wait 20 'the reader' test -e reading
   for _ in {1..10}; do publish -s rafiki:rafiki.json --to link.json; done
   touch stop
   wait $reader

@@ -136,6 +136,7 @@ object() {
 @test "with --public-read everybody may read the object, in a bucket that honours it, and nobody may write" {
   serve http
   credentials
+  run -0 publish --to s3://rates/v1/usd.json
   run ! curl --silent --fail "$at/rates/v1/usd.json"
   run -0 publish --to s3://rates/v1/usd.json --public-read
   # This server keeps no access list of single objects: the bucket's policy says the same.

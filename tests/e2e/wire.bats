@@ -304,7 +304,7 @@ in_net() {
   tls=16030100c8010000c40303$(printf '00%.0s' {1..193})
   bed_spawn h2 python3 "$PEER" say "$(port_of carol)" "$http2"
   bed_spawn hello python3 "$PEER" say "$(port_of carol)" "$tls"
-  bed_wait 20 'strangers' grep -q said "$BED/h2.log"
+  for name in h2 hello; do bed_wait 20 'strangers' grep -q said "$BED/$name.log"; done
   mkdir "$BED_CGROUP/carol/own"
   [ "$("$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/carol/own" python3 "$PEER" pay "$(port_of bob)" 5 plain)" = '5 0' ]
   bed_wait 20 'them to be judged' test_metric 5 tt telltale_exchanges_by_origin_total 'origin="originated"'

@@ -101,7 +101,7 @@ static int verify(unsigned which, const struct load_plan *plan, char *log, char 
 		said = at;
 	*instructions = said ? (unsigned)strtoul(said + strlen("processed "), NULL, 10) : 0;
 	telltale_bpf__destroy(skel);
-	return err ? err : 1;
+	return err ? err : said ? 1 : -ENODATA;
 }
 
 int main(int argc, char **argv)

@@ -101,11 +101,11 @@ network_lost() {
 # side: an exchange is missing altogether only when the gap was in its Prepare.
 network_run() {
   local count=$1 side counted gaps lost status=0
-  connector_hammer alice "{\"count\":$count,\"concurrency\":${2:-32},\"receiver\":\"test.bob\"}"
-  agree alice originated bob received
+  connector_hammer alice "{\"count\":$count,\"concurrency\":${2:-32},\"receiver\":\"test.bob\"}" || status=1
+  agree alice originated bob received || status=1
   for side in alice bob; do
-    bed_wait 10 "$side's telltale to have read its ring" telltale_quiet "tt-$side"
-    telltale_stop "tt-$side"
+    bed_wait 10 "$side's telltale to have read its ring" telltale_quiet "tt-$side" || status=1
+    telltale_stop "tt-$side" || status=1
     counted=$(network_counted "tt-$side")
     gaps=$(network_gaps "tt-$side")
     lost=$(network_lost "tt-$side")

@@ -182,10 +182,12 @@ sudo_in() {
 @test "what README says to try works as it stands" {
   sudo_in "$BED/bin"
   cd "$ROOT"
-  run -0 env -i PATH="$BED/bin:$PATH" HOME="$BED" sh -c "$(readme scripts/demo)" </dev/null 3>&-
+  command=$(readme scripts/demo)
+  run -0 env -i PATH="$BED/bin:$PATH" HOME="$BED" sh -c "$command" </dev/null 3>&-
   echo "$output"
   [[ $output == *'alice counted telltale measured'* && $output == *'What is running now: nothing.'* ]]
-  run -0 env -i PATH="$BED/bin:$PATH" HOME="$BED" sh -c "$(readme 'make deb')" 3>&-
+  command=$(readme 'make deb')
+  run -0 env -i PATH="$BED/bin:$PATH" HOME="$BED" sh -c "$command" 3>&-
 }
 
 @test "what README says to install works as it stands, up to the last trace" {

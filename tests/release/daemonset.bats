@@ -62,8 +62,12 @@ ready() { grep -q 'run: ready' "$BED/cluster/logs/daemon.log"; }
   cp "$BED/cluster/node/var/lib/telltale/truth" "$BED/tt.truth"
   storm_holds 1
   [ "$(stat -c %u "$BED/cluster/node/var/lib/telltale")" = 65532 ]
+  # Something is there to be detached.
+  pod_start rafiki-2 0a0a0a0a-1111-2222-3333-000000000003 app.kubernetes.io/name=rafiki
+  bed_wait 20 'the programs to be attached' attached
   kubelet kill "$(id_of daemon)"
   kubelet kill "$(id_of probe)"
   kubelet kill "$(id_of sandbox)"
   bed_wait 20 'the programs to be detached' not attached
+  pod_end
 }

@@ -138,6 +138,6 @@ attached() {
   ((size <= 40000000))
   engine create --name content localhost/telltale:$VERSION >/dev/null
   engine export --output "$BED/content.tar" content
-  tar --list --file "$BED/content.tar" | sed -n 's,^usr/bin/\(.\),\1,p' | sort >"$BED/programs"
-  diff - "$BED/programs" <<<$'chown\ndd\ntelltale'
+  tar --list --verbose --file "$BED/content.tar" | awk '$1 ~ /^[-h]..x/ && $6 !~ /\.so(\.|$)/ { print $6 }' | sort >"$BED/programs"
+  diff - "$BED/programs" <<<$'usr/bin/chown\nusr/bin/dd\nusr/bin/telltale'
 }

@@ -7,7 +7,7 @@
  *   node CONFIGURATION
  *
  *   pay N      N payments, of two packets fulfilled and one rejected each
- *   totals     prints what was released last: transactions, prepares, value
+ *   totals     prints what is released next: transactions, prepares, value
  *   stop       a last export as telltale ends, and the end; so does the end of the input
  */
 #include <errno.h>
@@ -38,6 +38,7 @@ struct node {
 	struct health *health;
 	struct exporter *exporter;
 	int64_t transactions, prepares, value; /* released last */
+	bool asked;                            /* for totals: the next release prints them */
 	uint64_t payments;
 };
 
@@ -158,6 +159,10 @@ static void release(struct node *n)
 	n->value = sum(r, METRIC_AMOUNT_FULFILL);
 	export_post(n->exporter, r);
 	released_unref(r);
+	if (n->asked)
+		printf("%" PRId64 " %" PRId64 " %" PRId64 "\n", n->transactions, n->prepares,
+		       n->value);
+	n->asked = false;
 }
 
 /* Returns whether to continue. */
@@ -169,8 +174,7 @@ static bool obey(struct node *n, const char *line)
 		while (payments--)
 			pay(n);
 	} else if (!strcmp(line, "totals\n")) {
-		printf("%" PRId64 " %" PRId64 " %" PRId64 "\n", n->transactions, n->prepares,
-		       n->value);
+		n->asked = true;
 	} else {
 		return false;
 	}

@@ -8,7 +8,7 @@
 #   service_start [testnet|livenet]   two Collectors behind nginx, Prometheus, the public Prometheus
 #   service_url                       what a node is given as endpoint
 #   node_start NAME [LINE...]         a node (node.c), configured to send there
-#   node_totals NAME                  what it released last: transactions, prepares, value
+#   node_totals NAME                  what it releases next: transactions, prepares, value
 
 SERVICE=$ROOT/scripts/deploy/service
 PROMETHEUS=${PROMETHEUS:-$PARTS/prometheus}
@@ -143,6 +143,13 @@ ask() {
 import json, sys
 for r in json.load(sys.stdin)["data"]["result"]:
     print(r["value"][1], ",".join(f"{k}={v}" for k, v in sorted(r["metric"].items())))'
+}
+
+# nothing EXPRESSION [SERVER]: the server answers, and has no such series.
+nothing() {
+  local got
+  got=$(ask "$@") || return
+  [[ -z $got ]] || { echo "$got"; return 1; }
 }
 
 # value EXPRESSION [SERVER]: prints the value of the only series.

@@ -191,11 +191,13 @@ back_again() {
   begun
   load_begin '"probes":0'
   pid=$(main_pid telltale)
+  before=0
   for ((i = 1; i <= RESTARTS; i++)); do
-    bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+    bed_wait 20 'telltale to be at work' at_least $((before + 200)) metric packet_count_prepare
     ctl restart telltale-probe
     bed_wait 120 'the next probe half' goes_on "$i"
     attached
+    before=$(metric packet_count_prepare)
     ctl reset-failed telltale-probe # so many at once are refused
   done
   # What came meanwhile is nothing that would have to be said.

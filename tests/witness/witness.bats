@@ -192,9 +192,11 @@ blind() {
   sender alice "$url"
   mkdir -p "$BED_CGROUP/alice/beside" "$BED/alice/beside"
   bed_spawn alice/beside/before node "$ROOT/tests/witness/busy.js" "$port" "$BED/journal" "$BED/own.before"
+  bed_wait 30 'who is busy before' grep -q ready "$BED/alice/beside/before.log"
   telltale_config tt "$(connector_cgroup alice)"
   telltale_start tt
   bed_spawn alice/beside/after node "$ROOT/tests/witness/busy.js" "$port" "$BED/journal" "$BED/own.after"
+  bed_wait 30 'who is busy after' grep -q ready "$BED/alice/beside/after.log"
   for paid in 5 10 15; do
     connector_pay alice "{\"payments\":5,\"concurrency\":2,$(to "$url")}"
     # Each is judged only after a look at all sockets.
@@ -202,6 +204,7 @@ blind() {
     [ "$(telltale_metric tt telltale_coverage_complete)" = 1 ]
   done
   [ "$(telltale_metric tt telltale_opaque_connections_total)" = 0 ]
+  for name in before after; do bed_alive "alice/beside/$name"; done
   telltale_stop tt
   exactly tt alice
 }

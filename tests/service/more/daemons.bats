@@ -11,10 +11,11 @@ source "$BATS_TEST_DIRNAME/../service.sh"
 is() { [[ $("${@:2}") == "$1" ]]; }
 
 same_totals() {
-  local name metric
+  local name metric has
   for name in one two; do
     for metric in transactions_total packet_count_prepare packet_count_fulfill packet_count_reject packet_amount_fulfill; do
-      [[ $(telltale_metric "$name" "$metric") == "$(value "{__name__=~\"$metric(_total)?\",source=\"$name\"}")" ]] || return 1
+      has=$(telltale_metric "$name" "$metric") &&
+        [[ $has == "$(value "{__name__=~\"$metric(_total)?\",source=\"$name\"}")" ]] || return 1
     done
   done
 }
@@ -30,9 +31,11 @@ same_totals() {
     telltale_start "${pair#*:}"
   done
   for who in alice carol; do connector_pay "$who" "{\"payments\":12,\"concurrency\":4,\"seed\":1,$(to "$url")}"; done
+  for name in one two; do bed_wait 20 'its payments' test_metric 12 "$name" transactions_total; done
   bed_wait 60 'the same totals' same_totals
   bed_stop collector-0 KILL || true
   for who in alice carol; do connector_pay "$who" "{\"payments\":8,\"concurrency\":4,\"seed\":2,$(to "$url")}"; done
+  for name in one two; do bed_wait 20 'its payments' test_metric 20 "$name" transactions_total; done
   bed_wait 60 'the same totals without a collector' same_totals
   replica_start 0
   replica_wait 0

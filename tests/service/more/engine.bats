@@ -49,7 +49,9 @@ engine_has_all() {
   [ "$(value 'sum(packet_amount_fulfill_total)' engine)" = "$(value 'sum(packet_amount_fulfill_total)')" ]
   # Counts only what nodes sent, not what rules and alerts add at their intervals.
   local nodes='count({job="telltale",__name__!~".+:.+|ALERTS.*|ilp_pay_time_ms_bucket"})'
-  bed_wait 60 'every series' is "$(value "$nodes")" value "$nodes" engine
+  local want
+  want=$(value "$nodes")
+  bed_wait 60 'every series' is "$want" value "$nodes" engine
   bed_wait 60 'every expression' expressions || { cat "$BED/expressions"; false; }
 }
 

@@ -229,6 +229,8 @@ node_saw() { node_truth && bed_json "$BED/tt.truth" outcomes fulfilled; }
 
 node_ready() { compose2 logs daemon 2>&1 | grep -q 'run: ready'; }
 
+programs_attached() { bpftool cgroup tree "$BED_CGROUP" | grep -qE 'ingress_run|egress_run|socket_released'; }
+
 @test "Compose: telltale in node/compose.yaml's own containers counts exactly; taken down, nothing is attached" {
   command -v docker >/dev/null || skip 'needs docker: scripts/bootstrap'
   make -C "$ROOT" --no-print-directory -s image >&2
@@ -254,6 +256,9 @@ node_ready() { compose2 logs daemon 2>&1 | grep -q 'run: ready'; }
   bed_wait 20 'the last exchange to be seen' at_least "$(storm_answered)" node_saw
   node_truth
   storm_holds 4
+  # Something is there to be detached.
+  anew
+  bed_wait 20 'the programs to be attached' programs_attached
   compose2 down --volumes
-  run ! grep -qE 'ingress_run|egress_run|socket_released' <(bpftool cgroup tree "$BED_CGROUP")
+  bed_wait 20 'the programs to be detached' not programs_attached
 }

@@ -296,20 +296,20 @@ static void the_table_may_be_resized(void **state)
 
 static void every_character_is_decoded(void **state)
 {
-	double sum = 0;
-	__u32 seen = 0;
+	bool emitted[256] = {false};
+	__u32 fails = 0;
 
 	(void)state;
-	/* The code is complete: from the root, every word leads to one character and back. */
 	for (__u32 at = 0; at < HPACK_HUFFMAN_LEN; at++) {
 		__u32 e = hpack_huffman(at);
 
-		assert_in_range(e & 0xff, 0, 255);
-		seen += (e & HPACK_EMITS) != 0;
-		sum += e & HPACK_FAILS ? 1 : 0;
+		if (e & HPACK_EMITS)
+			emitted[e >> 8 & 0xff] = true;
+		fails += (e & HPACK_FAILS) != 0;
 	}
-	assert_true(seen > 256);
-	assert_true(sum >= 1);
+	for (unsigned c = 0; c < 256; c++)
+		assert_true(emitted[c]);
+	assert_true(fails > 0);
 }
 
 int main(void)
