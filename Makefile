@@ -40,8 +40,10 @@ SAN      = -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined 
 DEPEND   = -MMD -MP
 , := ,
 
-# PKG_CFLAGS and PKG_LIBS, kept: pkg-config takes most of a second. Without the packages there is no such file.
--include $(BUILD)/packages.mk
+# Asked once for both, as pkg-config takes a third of a second.
+PKG        := $(shell $(PKG_CONFIG) --cflags --libs $(PACKAGES) 2>/dev/null)
+PKG_LIBS   := $(filter -l% -L% -Wl$(,)%,$(PKG))
+PKG_CFLAGS := $(filter-out $(PKG_LIBS),$(PKG))
 
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -pthread
 LDLIBS     = $(PKG_LIBS) -lm -pthread
@@ -88,11 +90,6 @@ FLAVOUR := obj
 endif
 
 all: $(PROGRAM) ## build the program (the default); SANITIZE=1: with ASan and UBSan, V=1: show commands
-
-$(BUILD)/packages.mk: Makefile
-	@mkdir -p $(@D)
-	@flags=$$($(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) && libs=$$($(PKG_CONFIG) --libs $(PACKAGES)) && \
-		printf 'PKG_CFLAGS := %s\nPKG_LIBS := %s\n' "$$flags" "$$libs" >$@
 
 # --- BPF ----------------------------------------------------------------------------------------
 

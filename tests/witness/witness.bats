@@ -105,7 +105,7 @@ print(json.load(sys.stdin)[\"map_ids\"][0])")
   ' shortcut "$ROOT/build/tests/shortcut.bpf.o" "$BED_CGROUP"
 }
 
-@test "connections that a sockmap takes past TCP are announced, and what they bring in is not originated" {
+@test "connections that a sockmap takes past TCP are announced, and no payment is counted as originated" {
   through
   shortcut
   telltale_config tt "$(connector_cgroup carol)"
