@@ -24,7 +24,7 @@ halves() {
   receiver bob
   receiver_tls dora
   sender alice "http://127.0.0.1:$(connector_port bob)" "https://localhost:$(connector_port dora)"
-  telltale_config tt "$(connector_cgroup alice)${1:+$'\n'    $1}"
+  telltale_config tt "$(connector_cgroup alice)${1:+$'\n'    $1}" ${endpoint:+'endpoints:' "$endpoint"}
   half probe probe # it waits for the host key, which the other one makes
   daemon tt
 }
@@ -145,6 +145,8 @@ PYTHON
 }
 
 @test "the probe half is killed under load: no exchange fails, nothing stays attached, and the daemon half says so" {
+  collector_start collector
+  endpoint=$(telltale_endpoint "$(collector_url collector)" own)
   halves
   load_begin '"probes":0'
   bed_wait 20 'telltale to be at work' at_least 500 telltale_metric tt packet_count_prepare
@@ -152,6 +154,9 @@ PYTHON
   bed_wait 20 'the programs to be detached' not attached
   bed_wait 20 'the daemon half to end' not bed_alive tt
   grep -q 'the probe half has ended without a word' "$BED/tt.log"
+  # The last export has it too: what was sent since then is missing.
+  bed_wait 20 'the last export' same echo 0 -- collector_sum collector telltale_coverage_complete
+  [ "$(collector_sum collector telltale_probe_restarted_total)" = 1 ]
   load_end
   unharmed
 }

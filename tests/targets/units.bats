@@ -99,6 +99,14 @@ json.dump(total, open(sys.argv[1], "w"))
 PYTHON
 }
 
+# nothing_lost: both have ended, alice has sent whole exchanges only, and they have counted each of them.
+nothing_lost() {
+  add_up
+  exactly packaged alice
+  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
+  unharmed
+}
+
 @test "both units start, are active when telltale counts, and have what is documented and nothing else" {
   packaged
   begun
@@ -165,10 +173,7 @@ PYTHON
   done
   load_end
   ctl stop "${UNITS[@]}"
-  add_up
-  exactly packaged alice
-  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
-  unharmed
+  nothing_lost
 }
 
 # back UNIT PID: whether systemd has started it anew; for bed_wait.
@@ -207,10 +212,7 @@ back_again() {
   load_end
   ctl stop "${UNITS[@]}"
   bed_wait 20 'the programs to be detached' not attached
-  add_up
-  exactly packaged alice
-  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
-  unharmed
+  nothing_lost
 }
 
 @test "both are restarted at once under load, as by an upgrade of the same build: not one exchange is lost" {
@@ -225,10 +227,7 @@ back_again() {
   done
   load_end
   ctl stop "${UNITS[@]}"
-  add_up
-  exactly packaged alice
-  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
-  unharmed
+  nothing_lost
 }
 
 @test "either half is killed or frozen under load: no payment fails, systemd starts it again, and what is lost is said" {
@@ -326,10 +325,59 @@ retarget() {
   bed_wait 20 'the probe half to end' not ctl is-active telltale-probe
   bed_wait 20 'the daemon half to end' not ctl is-active telltale
   ctl stop "${UNITS[@]}"
-  add_up
-  exactly packaged alice
-  [ "$(bed_json "$BED/packaged.truth" lost)" = 0 ]
-  unharmed
+  nothing_lost
+}
+
+# hangs_up PID [TIMES]: sends SIGHUP to it, so often or until it is gone.
+hangs_up() {
+  for ((n = 0; n != ${2:--1}; n++)); do
+    kill -HUP "$1" 2>/dev/null || break
+    sleep 0.005
+  done
+}
+
+# next UNIT PID: whether another telltale is that unit's, and not what systemd runs between two of them; leaves its number
+# in next.
+next() {
+  next=$(main_pid "$1" 2>/dev/null) && [[ $next != "$2" && $(cat "/proc/$next/comm" 2>/dev/null) == *telltale* ]]
+}
+
+# minds UNIT PID: whether its next process keeps SIGHUP, or takes it.
+minds() {
+  next "$@" && ((0x$(status "$1" SigBlk) & 1 || 0x$(status "$1" SigCgt) & 1))
+}
+
+# begins UNIT PID: a SIGHUP to its next process as early as can be, from which systemd begins anew, and more as soon as
+# that minds them.
+begins() {
+  until next "$@"; do :; done
+  hangs_up "$next" 1
+  bed_wait 20 "the next $1" minds "$@"
+  hangs_up "$next" 50
+}
+
+@test "SIGHUP while either half ends or begins, as systemd sends two for one reload, changes nothing: not one exchange is lost" {
+  packaged
+  begun
+  load_begin '"probes":0'
+  for ((i = 1; i < RESTARTS; i++)); do
+    bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
+    pid=$(main_pid telltale) probe=$(main_pid telltale-probe)
+    if ((i % 2)); then retarget a carol.service; else configure "$ASSET"; fi
+    ctl reload telltale
+    hangs_up "$pid" &
+    hangs_up "$probe"
+    begins telltale-probe "$probe"
+    wait $!
+    begins telltale "$pid"
+    bed_wait 60 'both halves' back telltale "$pid"
+    is 0 metric telltale_probe_restarted_total
+    is 0 metric telltale_daemon_killed_total
+    ctl reset-failed "${UNITS[@]}" # so many at once are refused
+  done
+  load_end
+  ctl stop "${UNITS[@]}"
+  nothing_lost
 }
 
 @test "targets in another order are loaded anew beside those of before, and that something may be missing is said" {

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/signals.h"
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "daemon/account.h"
@@ -150,6 +151,7 @@ int cmd_probe(int argc, char **argv)
 	struct config *config;
 	int status = EXIT_FAILURE, err;
 
+	signals_hold_reload();
 	if (argp_parse(&probe_parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
 	config = load(&a, path, sizeof(path));
@@ -178,6 +180,7 @@ int cmd_daemon(int argc, char **argv)
 	struct config *config;
 	int status = EXIT_FAILURE;
 
+	signals_hold_reload();
 	if (argp_parse(&daemon_parser, argc, argv, 0, NULL, &a))
 		return EXIT_FAILURE;
 	config = load(&a, path, sizeof(path));

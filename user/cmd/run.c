@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/signals.h"
 #include "cmd/commands.h"
 #include "config/config.h"
 #include "daemon/daemon.h"
@@ -65,8 +66,10 @@ __attribute__((noreturn)) static void be_daemon(const struct config *config, str
 		.load = command_config_again,
 		.load_context = &a->config,
 	};
-	int err = command_give_up_privileges(config);
+	int err;
 
+	signals_hold(); /* the probe half hands SIGHUP on */
+	err = command_give_up_privileges(config);
 	if (!err)
 		err = daemon_run(&half);
 	exit(err ? EXIT_FAILURE : EXIT_SUCCESS);
@@ -102,6 +105,7 @@ int cmd_run(int argc, char **argv)
 	char lacking[256];
 	int status = EXIT_FAILURE;
 
+	signals_hold_reload();
 	if (argp_parse(&parser, argc, argv, 0, NULL, &a))
 		goto out;
 	log_route_libbpf();

@@ -16,6 +16,7 @@
 #include "daemon/stages.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/signals.h"
 #include "daemon/truth.h"
 #include "release/vocabulary.h"
 
@@ -425,11 +426,14 @@ static void say_ready(const struct daemon *d)
 		 network_text(c->network), page);
 }
 
-static void say_end(const struct daemon *d)
+/* What the targets have sent since then is not counted, which the last export says. */
+static void say_end(struct daemon *d)
 {
-	if (view_end(d->view) == VIEW_GONE)
-		log_err("run", "the probe half has ended without a word: nothing is attached any "
-			       "more; flushing and stopping");
+	if (view_end(d->view) != VIEW_GONE)
+		return;
+	log_err("run", "the probe half has ended without a word: nothing is attached any more; "
+		       "flushing and stopping");
+	series_count(d->series, METRIC_PROBE_RESTARTED, 0, 1);
 }
 
 static void run(struct daemon *d)
@@ -444,6 +448,7 @@ static void run(struct daemon *d)
 	notify_ready();
 	turns_begin(&d->turns);
 	event_base_dispatch(d->base);
+	signals_hold(); /* until all is handed over and sent */
 	turns_say(&d->turns, "run");
 	/* Under `telltale run` the probe half says when to end. */
 	d->withdrawn = d->withdrawn || is_withdrawn(d);
@@ -511,10 +516,12 @@ int daemon_run(const struct daemon_options *options)
 	err = !d->reload ? -ENOMEM : await_clock(options) ? daemon_open(d) : -EPIPE;
 	if (!err)
 		err = add_events(d);
-	if (!err)
+	if (!err) {
+		signals_take();
 		run(d);
-	else if (err == -ENOMEM)
+	} else if (err == -ENOMEM) {
 		log_err("run", "out of memory");
+	}
 	if (!err && view_end(d->view) == VIEW_GONE)
 		err = -EPIPE;
 	daemon_close(d);

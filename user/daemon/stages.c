@@ -19,6 +19,7 @@
 #include "base/hostkey.h"
 #include "base/instance.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "halves/backlog.h"
 #include "halves/link.h"
 
@@ -173,6 +174,7 @@ static int open_view(struct daemon *d)
 		err = find_probe(d->options, &link);
 	if (err)
 		return err;
+	signals_hold(); /* what the one before has left is this one's from the welcome on */
 	d->view = view_new(link, &hooks);
 	if (!d->view)
 		return -ENOMEM;
@@ -353,12 +355,10 @@ static void prepare_process(const struct daemon_options *options)
 {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	/* A terminal, or a service manager, signals both halves: the probe half detaches first. It
-	 * hands SIGHUP on, which has a handler only later. */
+	/* A terminal, or a service manager, signals both halves: the probe half detaches first. */
 	if (!options->socket) {
 		signal(SIGINT, SIG_IGN);
 		signal(SIGTERM, SIG_IGN);
-		signal(SIGHUP, SIG_IGN);
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "base/pace.h"
 #include "base/privilege.h"
 #include "base/sandbox.h"
+#include "base/signals.h"
 #include "base/tracekey.h"
 #include "base/turns.h"
 #include "config/config.h"
@@ -326,7 +327,6 @@ static void take_config(struct keeper *k, const struct config *next)
 				  "restart of `telltale probe` takes other targets");
 	} else {
 		log_info("reload", "other targets: starting anew");
-		k->err = KEEPER_AGAIN;
 		stop(k);
 	}
 }
@@ -646,6 +646,8 @@ static int open_all(struct keeper *k)
 	if (!err)
 		err = add_events(k);
 	if (!err)
+		signals_take();
+	if (!err)
 		err = confine(k);
 	if (!err)
 		err = begin_talk(k);
@@ -680,12 +682,14 @@ static bool is_withdrawn(const struct keeper *k)
 	return withdrawn;
 }
 
-/* Nothing more comes into the ring; or everything stays as it is for the next probe half. */
+/* Nothing more comes into the ring; or everything stays as it is for the next probe half, also
+ * where it was not the service manager who ended this one. */
 static void detach(struct keeper *k)
 {
 	if (k->store && !is_withdrawn(k)) {
 		talk_news(k->talk);
 		probe_leave(k->probe);
+		k->err = KEEPER_AGAIN;
 		return;
 	}
 	probe_detach_execs(k->probe);
@@ -749,6 +753,7 @@ int keeper_run(const struct keeper_options *options)
 				 k->watched.len, k->watched.len == 1 ? "" : "s", options->socket);
 		turns_begin(&k->turns);
 		event_base_dispatch(k->base);
+		signals_hold(); /* until what it leaves is left as a whole */
 		turns_say(&k->turns, STAGE);
 		k->stopping = true;
 		talk_stopping(k->talk);

@@ -30,7 +30,8 @@ struct keeper_options {
 	void *load_context;
 };
 
-/* What the next probe half is to be started for: what is attached waits for it. */
+/* The next probe half is to be started, unless this one was stopped for good: what is attached
+ * waits for it. */
 #define KEEPER_AGAIN 1
 
 /* Runs until SIGTERM or SIGINT, until the configuration takes its consent back (SIGHUP), or until

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "halves/link.h"
 
 #define STAGE "view"
@@ -258,11 +260,12 @@ static int say_hello(const struct view *v)
 
 int view_open(struct view *v, size_t targets, char *why, size_t why_len)
 {
+	const sigset_t mask = signals_while_waiting();
 	struct pollfd fd = {.fd = v->link, .events = POLLIN};
 	int err = say_hello(v);
 
 	while (!err && !is_complete(v, targets)) {
-		poll(&fd, 1, -1);
+		ppoll(&fd, 1, NULL, &mask);
 		err = receive(v);
 		if (err == -EAGAIN)
 			err = 0;

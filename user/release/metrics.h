@@ -113,7 +113,7 @@
 	METRIC(DAEMON_KILLED, "telltale_daemon_killed_total", SUM, OWN, LOSS, \
 	       "Times that the daemon half before this one was killed, and what it had in hand is not counted") \
 	METRIC(PROBE_RESTARTED, "telltale_probe_restarted_total", SUM, OWN, LOSS, \
-	       "Times that the probe half was restarted beside a target that ran, and what that sent meanwhile is not counted") \
+	       "Times that the probe half was restarted beside a target that ran, or ended without a word, and what was sent meanwhile is not counted") \
 	METRIC(GAPS, "telltale_gaps_total", SUM, OWN, BY_LABEL, \
 	       "Times that bytes of a followed connection could not be read, by cause") \
 	METRIC(GAP_BYTES, "telltale_gap_bytes_total", SUM, OWN, NO_LOSS, \
