@@ -66,6 +66,22 @@ reload() {
   bed_wait 10 'its last word' same echo STOPPING=1 -- tail -n 1 "$BED/notified"
 }
 
+# holds NAME: whether SIGHUP waits there.
+holds() {
+  ((0x$(awk '$1 == "SigBlk:" { print $2 }' "/proc/$(bed_pid "$1")/status") & 1))
+}
+
+@test "SIGHUP while telltale begins is heeded as soon as it has begun" {
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  bed_spawn tt env -i PATH="$PATH" "$TELLTALE" run --config "$BED/tt.yaml"
+  bed_wait 10 'it to begin' holds tt
+  kill -HUP "$(bed_pid tt)"
+  bed_wait 120 'telltale' telltale_ready tt
+  bed_wait 30 'the reload' grep -q 'the new configuration is in use' "$BED/tt.log"
+  bed_stop tt
+}
+
 @test "SIGHUP takes peers, rates and endpoints without losing an exchange" {
   receiver bob
   url=http://127.0.0.1:$(connector_port bob)
