@@ -206,9 +206,11 @@ static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 			*seen &= (__u8)~TLS_WHOLE;
 		goto other;
 	}
-	if (tls_target(c.pid, &c.target) && bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
-		emit_gap(&c, RECORD_GAP_FULL, 0, 0, bpf_ktime_get_ns());
-	return 0;
+	if (!tls_target(c.pid, &c.target))
+		goto other;
+	if (!bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
+		return 0;
+	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, 0, bpf_ktime_get_ns());
 other:
 	if (tls_sessions)
 		return 1;
@@ -605,6 +607,21 @@ bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, in
 	return 0;
 }
 
+/* A call returns RESULT, and its entry is not known. Where sessions are used, the return is seen
+ * only of a call whose entry was kept: so that was evicted since, or its program could not run, and
+ * what has passed was not read. */
+bytes_function int tls_evicted(struct pt_regs *ctx, int result, int out)
+{
+	struct flow_common c = {.tap = RECORD_TAP_TLS};
+
+	if (!tls_sessions || !tls_cookies || result <= 0)
+		return 0;
+	c.pid = tls_pid(bpf_get_attach_cookie(ctx));
+	if (tls_target(c.pid, &c.target))
+		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, 0, bpf_ktime_get_ns());
+	return 0;
+}
+
 static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 {
 	struct tls_frame frame = tls_frame(ctx, 1);
@@ -617,7 +634,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, int ex, int out)
 	__u8 target;
 
 	if (!call)
-		return 0;
+		return tls_evicted(ctx, result, out);
 	call->begun_ns = cost_draw();
 	key.ssl = call->ssl;
 	key.pid = call->pid;

@@ -41,6 +41,39 @@ load helper
   [ "$(telltale_truth tt transactions)" = 1 ]
 }
 
+# The kernel has room for 4,096 calls at once, and puts out the one that has waited longest. Which calls have returned
+# without having been seen to begin is known where sessions are used.
+@test "more calls of a TLS library at once than there is room for: what is not read is announced" {
+  (($(cat /proc/sys/kernel/threads-max) > 20000 && $(ulimit -Hn) > 6000)) ||
+    skip 'this host may not have so many threads or open files'
+  bed_certificates
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/snake"
+  telltale_config tt "$BED_CGROUP/snake"
+  bed_spawn snake "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/snake" python3 "$ROOT/tests/e2e/tls-threads.py" \
+    "$BED/server.pem" "$BED/server.key" 5000 "$BED/snake.port" "$BED/go"
+  bed_wait 10 'the server to be up' test -e "$BED/snake.port"
+  telltale_start tt
+  bed_wait 20 'its library to be read' grep -q 'reading the TLS' "$BED/tt.log"
+  touch "$BED/go"
+  python3 - "$BED" "$(cat "$BED/snake.port")" <<'PYTHON'
+import socket, ssl, sys, time
+bed, port = sys.argv[1:]
+context = ssl.create_default_context(cafile=bed + "/ca.pem")
+body = open(bed + "/prepare", "rb").read()
+connection = context.wrap_socket(socket.create_connection(("127.0.0.1", int(port))), server_hostname="localhost")
+while "reading" not in open(bed + "/snake.log").read():
+    time.sleep(0.1)
+connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+                   b"Content-Length: %d\r\n\r\n" % len(body) + body)
+while not [line for line in open(bed + "/snake.log") if line[0] != "r"]:
+    time.sleep(0.1)
+PYTHON
+  bed_wait 20 'the gap' at_least 1 telltale_metric tt telltale_gaps_total 'cause="full"'
+  [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
+  telltale_stop tt
+}
+
 # Prints how many messages telltale has read, and has had no room for.
 messages() {
   local read dropped
