@@ -609,7 +609,7 @@ bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, in
 
 /* A call returns RESULT, and its entry is not known. Where sessions are used, the return is seen
  * only of a call whose entry was kept: so that was evicted since, or its program could not run, and
- * what has passed was not read. */
+ * what has passed was not read. It may have been ILP. */
 bytes_function int tls_evicted(struct pt_regs *ctx, int result, int out)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS};
@@ -617,6 +617,7 @@ bytes_function int tls_evicted(struct pt_regs *ctx, int result, int out)
 	if (!tls_sessions || !tls_cookies || result <= 0)
 		return 0;
 	c.pid = tls_pid(bpf_get_attach_cookie(ctx));
+	c.spoken = 1;
 	if (tls_target(c.pid, &c.target))
 		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, 0, bpf_ktime_get_ns());
 	return 0;

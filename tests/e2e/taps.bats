@@ -69,7 +69,7 @@ connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: applica
 while not [line for line in open(bed + "/snake.log") if line[0] != "r"]:
     time.sleep(0.1)
 PYTHON
-  bed_wait 20 'the gap' at_least 1 telltale_metric tt telltale_gaps_total 'cause="full"'
+  bed_wait 20 'the gap' same echo 1 -- telltale_metric tt telltale_gaps_total 'cause="full"'
   [ "$(telltale_metric tt telltale_coverage_complete)" = 0 ]
   telltale_stop tt
 }
