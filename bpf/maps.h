@@ -464,6 +464,16 @@ struct {
 	__type(value, struct tls_call);
 } tls_calls SEC(".maps");
 
+/* The call that has been dealt with last on this CPU, where none has begun there since. A process
+ * may carry the breakpoints twice for a moment, as while they are set anew: then each return comes
+ * twice, one right after the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tls_frame);
+} tls_left SEC(".maps");
+
 /* A run that has more to look at than one step allows goes on in another program, by tail call.
  * There is an array for each of those. Recent kernels want all programs of an array, and those that
  * call them, to attach alike. The probe half fills them. */

@@ -76,9 +76,30 @@ static __always_inline struct tls_frame tls_frame(struct pt_regs *ctx, int retur
 	return frame;
 }
 
+/* FRAME is the call that was left last on this CPU; NULL: another one begins. */
+static __always_inline void tls_note_left(const struct tls_frame *frame)
+{
+	__u32 zero = 0;
+	struct tls_frame *left = tls_sessions ? bpf_map_lookup_elem(&tls_left, &zero) : 0;
+
+	if (!left)
+		return;
+	left->thread = frame ? frame->thread : 0;
+	left->stack = frame ? frame->stack : 0;
+}
+
+static __always_inline int tls_was_left(const struct tls_frame *frame)
+{
+	__u32 zero = 0;
+	struct tls_frame *left = bpf_map_lookup_elem(&tls_left, &zero);
+
+	return left && left->thread == frame->thread && left->stack == frame->stack;
+}
+
 /* The call that was in FRAME has been dealt with. */
 static __always_inline void tls_drop(const struct tls_frame *frame, const struct tls_call *call)
 {
+	tls_note_left(frame);
 	if (call->begun_ns)
 		cost_end(SHARED_PROGRAM_TLS_RETURN, call->begun_ns);
 	bpf_map_delete_elem(&tls_calls, frame);
@@ -208,6 +229,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, int out)
 	}
 	if (!tls_target(c.pid, &c.target))
 		goto other;
+	tls_note_left(0);
 	if (!bpf_map_update_elem(&tls_calls, &frame, &call, BPF_ANY))
 		return 0;
 	emit_gap(&c, RECORD_GAP_FULL, (__u8)out, 0, bpf_ktime_get_ns());
@@ -613,11 +635,11 @@ bytes_function int tls_let_go(struct shared_tls_key *key, struct tls_flow *f, in
 bytes_function int tls_evicted(struct pt_regs *ctx, int result, int out)
 {
 	struct flow_common c = {.tap = RECORD_TAP_TLS};
+	struct tls_frame frame = tls_frame(ctx, 1);
 
-	if (!tls_sessions || !tls_cookies || result <= 0)
+	if (!tls_sessions || !tls_cookies || result <= 0 || tls_was_left(&frame))
 		return 0;
 	c.pid = tls_pid(bpf_get_attach_cookie(ctx));
-	c.spoken = 1;
 	if (tls_target(c.pid, &c.target))
 		emit_gap(&c, RECORD_GAP_FULL, (__u8)out, 0, bpf_ktime_get_ns());
 	return 0;

@@ -51,7 +51,7 @@ engine() {
 docker_start() {
   command -v dockerd >/dev/null || skip 'needs dockerd: scripts/bootstrap'
   containerd_start
-  apart_spawn dockerd dockerd --containerd /run/containerd/containerd.sock \
+  apart_spawn dockerd dockerd --pidfile "$BED/docker.pid" --containerd /run/containerd/containerd.sock \
     --host "unix://$BED/docker.sock" --storage-driver vfs --iptables=false --ip6tables=false --bridge=none \
     --exec-opt native.cgroupdriver=cgroupfs
   bed_wait 60 dockerd engine_do version

@@ -329,9 +329,9 @@ retarget() {
   nothing_lost
 }
 
-# hangs_up PID [TIMES]: sends SIGHUP to it, so often or until it is gone.
+# hangs_up PID [TIMES]: sends SIGHUP to it, so often, or until it is gone.
 hangs_up() {
-  for ((n = 0; n != ${2:--1}; n++)); do
+  for ((n = 0; n < ${2:-24000}; n++)); do
     kill -HUP "$1" 2>/dev/null || break
     sleep 0.005
   done
@@ -351,7 +351,8 @@ minds() {
 # begins UNIT PID: a SIGHUP to its next process as early as can be, from which systemd begins anew, and more as soon as
 # that minds them.
 begins() {
-  until next "$@"; do :; done
+  local end=$((SECONDS + 120))
+  until next "$@"; do ((SECONDS < end)); done
   hangs_up "$next" 1
   bed_wait 20 "the next $1" minds "$@"
   hangs_up "$next" 50
@@ -361,7 +362,7 @@ begins() {
   packaged
   begun
   load_begin '"probes":0'
-  for ((i = 1; i < RESTARTS; i++)); do
+  for ((i = 1; i <= (RESTARTS + 1) / 2; i++)); do
     bed_wait 20 'telltale to be at work' at_least 200 metric packet_count_prepare
     pid=$(main_pid telltale) probe=$(main_pid telltale-probe)
     if ((i % 2)); then retarget a carol.service; else configure "$ASSET"; fi

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/signals.h"
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <unistd.h>
 
 static sigset_t set_of(bool reload, bool end)
@@ -34,6 +32,13 @@ void signals_hold(void)
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 }
 
+bool signals_reload_waits(void)
+{
+	sigset_t waiting;
+
+	return !sigpending(&waiting) && sigismember(&waiting, SIGHUP) == 1;
+}
+
 void signals_take(void)
 {
 	const sigset_t all = set_of(true, true);
@@ -51,4 +56,16 @@ sigset_t signals_while_waiting(void)
 	if (isatty(STDERR_FILENO))
 		sigdelset(&mask, SIGHUP);
 	return mask;
+}
+
+int signals_thread(pthread_t *thread, void *(*body)(void *), void *arg)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = -pthread_create(thread, NULL, body, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
 }

@@ -438,6 +438,12 @@ static void say_end(struct daemon *d)
 
 static void run(struct daemon *d)
 {
+	if (signals_reload_waits() && is_withdrawn(d)) {
+		d->withdrawn = true;
+		log_info("run", "consent was taken back: nothing is counted");
+		return;
+	}
+	signals_take();
 	d->looks = LOOKS;
 	post(d); /* before anything is counted: what counts from zero shows a zero */
 	rates_load(d->rates, RATES_MS);
@@ -516,12 +522,10 @@ int daemon_run(const struct daemon_options *options)
 	err = !d->reload ? -ENOMEM : await_clock(options) ? daemon_open(d) : -EPIPE;
 	if (!err)
 		err = add_events(d);
-	if (!err) {
-		signals_take();
+	if (!err)
 		run(d);
-	} else if (err == -ENOMEM) {
+	else if (err == -ENOMEM)
 		log_err("run", "out of memory");
-	}
 	if (!err && view_end(d->view) == VIEW_GONE)
 		err = -EPIPE;
 	daemon_close(d);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/signals.h"
 #include "config/config.h"
 #include "config/profiling.h"
 #include "daemon/confine.h"
@@ -127,7 +128,6 @@ static void *stop_exporter(void *context)
 static void begin_stop(struct reload *r)
 {
 	struct daemon *d = r->daemon;
-	sigset_t all, mask;
 
 	health_update(d->health, d->exporter);
 	if (d->local)
@@ -138,10 +138,7 @@ static void begin_stop(struct reload *r)
 	if (!r->before)
 		return;
 	log_info(STAGE, "the collectors of before get what is left");
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &mask);
-	r->stopping = !pthread_create(&r->thread, NULL, stop_exporter, r);
-	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	r->stopping = !signals_thread(&r->thread, stop_exporter, r);
 	if (!r->stopping)
 		stop_exporter(r);
 }

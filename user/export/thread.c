@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/thread.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -10,16 +9,12 @@
 
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/signals.h"
 
 int export_thread_start(pthread_t *thread, void *(*body)(void *), void *arg)
 {
-	sigset_t all, before;
-	int err;
+	int err = signals_thread(thread, body, arg);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = -pthread_create(thread, NULL, body, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!err)
 		pthread_setname_np(*thread, "telltale-export");
 	return err;

@@ -400,6 +400,26 @@ static int add_events(struct keeper *k)
 	return err;
 }
 
+/* Whether consent was taken back since the configuration was read: then there is no next probe
+ * half. A configuration that cannot be read says nothing. */
+static bool is_withdrawn(const struct keeper *k)
+{
+	struct config *now = k->options->load(k->options->load_context);
+	bool withdrawn = k->withdrawn || (now && config_consent(now));
+
+	config_free(now);
+	return withdrawn;
+}
+
+/* Does a SIGHUP that waits since the start say so? */
+static bool withdraws(struct keeper *k)
+{
+	k->withdrawn = signals_reload_waits() && is_withdrawn(k);
+	if (k->withdrawn)
+		log_warn("run", "consent was taken back: nothing is attached");
+	return k->withdrawn;
+}
+
 /* --- from beginning to end -------------------------------------------------------------------- */
 
 /* Each process with a TLS library takes some descriptors. */
@@ -417,7 +437,7 @@ static void prepare_process(void)
 
 /* A daemon half that was started together with this one has made the key. Else it is waited for,
  * because the state directory is the daemon half's. */
-static int load_key(const struct keeper *k, struct siphash_key *host)
+static int load_key(struct keeper *k, struct siphash_key *host)
 {
 	const char *dir = k->config->state_dir;
 	struct hostkey key;
@@ -433,6 +453,8 @@ static int load_key(const struct keeper *k, struct siphash_key *host)
 				 dir);
 		said = true;
 		usleep(KEY_WAIT_MS * 1000);
+		if (withdraws(k))
+			return -ECANCELED;
 	}
 	if (err) {
 		hostkey_explain(dir, err, why, sizeof(why));
@@ -636,6 +658,8 @@ static int open_all(struct keeper *k)
 		err = open_talk(k);
 	if (!err)
 		err = load(k);
+	if (!err && withdraws(k))
+		err = -ECANCELED;
 	if (!err)
 		open_clocks(k);
 	if (!err)
@@ -669,17 +693,6 @@ static void close_all(struct keeper *k)
 	probe_close(k->probe);
 	watched_close(&k->watched);
 	fdstore_close(k->store);
-}
-
-/* Whether consent was taken back since the configuration was read: then there is no next probe
- * half. A configuration that cannot be read says nothing. */
-static bool is_withdrawn(const struct keeper *k)
-{
-	struct config *now = k->options->load(k->options->load_context);
-	bool withdrawn = k->withdrawn || (now && config_consent(now));
-
-	config_free(now);
-	return withdrawn;
 }
 
 /* Nothing more comes into the ring; or everything stays as it is for the next probe half, also
@@ -767,7 +780,7 @@ int keeper_run(const struct keeper_options *options)
 	talk_free(k->talk);
 	if (k->base)
 		event_base_free(k->base);
-	err = k->err;
+	err = k->err == -ECANCELED ? 0 : k->err;
 	free(k);
 	return err;
 }

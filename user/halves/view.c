@@ -265,7 +265,7 @@ int view_open(struct view *v, size_t targets, char *why, size_t why_len)
 	int err = say_hello(v);
 
 	while (!err && !is_complete(v, targets)) {
-		ppoll(&fd, 1, NULL, &mask);
+		ppoll(&fd, 1, NULL, v->ring ? NULL : &mask);
 		err = receive(v);
 		if (err == -EAGAIN)
 			err = 0;

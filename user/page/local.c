@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "page/guard.h"
 #include "page/json.h"
 #include "base/privilege.h"
+#include "base/signals.h"
 
 #define STAGE    "page"
 #define STALE_MS 30000 /* a busy host may be late by that */
@@ -196,18 +196,13 @@ static void *body(void *context)
 int local_start(struct local *l, struct exporter *x, const struct target *targets,
 		size_t targets_len)
 {
-	sigset_t all, before;
 	int err;
 
 	l->facts.exporter = x;
 	l->facts.targets = targets;
 	l->facts.targets_len = targets_len;
 	l->begin_ms = clock_mono_ms();
-	/* Only the daemon's event loop handles signals. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = -pthread_create(&l->thread, NULL, body, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	err = signals_thread(&l->thread, body, l);
 	l->started = !err;
 	if (!err)
 		pthread_setname_np(l->thread, "telltale-page");

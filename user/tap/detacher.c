@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/signals.h"
 
 #define THREADS_MAX 8
 
@@ -60,7 +61,7 @@ static void start_thread(struct detacher *d)
 	pthread_t thread;
 
 	d->threads++;
-	if (pthread_create(&thread, NULL, work, d))
+	if (signals_thread(&thread, work, d))
 		d->threads--;
 	else
 		pthread_detach(thread);

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "base/signals.h"
 #include "bpf/shared.h"
 #include "bpf/decode/siphash.h"
 #include "bpf/telltale.skel.h"
@@ -122,17 +123,17 @@ struct late *late_begin(struct telltale_bpf *maps, const struct load_plan *plan,
 	__u32 wanted = SHARED_HTTP2_SOCKETS | (plan->tls ? SHARED_HTTP2_TLS : 0);
 	__u32 missing = wanted & ~maps->bss->http2_follows;
 	struct late *l = missing ? malloc(sizeof(*l)) : NULL;
-	int err = ENOMEM;
+	int err = -ENOMEM;
 
 	if (!missing)
 		return NULL;
 	if (l) {
 		*l = (struct late){.maps = maps, .plan = plan, .way = way, .missing = missing};
-		err = pthread_create(&l->thread, NULL, load, l);
+		err = signals_thread(&l->thread, load, l);
 	}
 	if (!err)
 		return l;
-	tell(-err, "");
+	tell(err, "");
 	free(l);
 	return NULL;
 }

@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/log.h"
+#include "base/signals.h"
 #include "bpf/decode/siphash.h"
 #include "bpf/telltale.skel.h"
 #include "tap/kept.h"
@@ -226,7 +227,7 @@ void parts_load(struct telltale_bpf *maps, const struct load_plan *plan, enum up
 		jobs[i] = (struct job){
 			.part = i, .maps = maps, .plan = plan, .way = way, .programs = programs};
 		if (i != PART_SOCKETS && has(plan, i))
-			threads[i] = !pthread_create(&jobs[i].thread, NULL, load, &jobs[i]);
+			threads[i] = !signals_thread(&jobs[i].thread, load, &jobs[i]);
 	}
 	for (unsigned i = 0; i < PARTS; i++) {
 		if (threads[i])

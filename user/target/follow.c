@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/signals.h"
 #include "target/executable.h"
 #include "target/watch.h"
 
@@ -615,14 +615,8 @@ static void *body(void *context)
 
 int follow_start(struct follow *f)
 {
-	sigset_t all, before;
-	int err;
+	int err = signals_thread(&f->thread, body, f);
 
-	/* Signals are the event loop's. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = -pthread_create(&f->thread, NULL, body, f);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	f->started = !err;
 	if (!err)
 		pthread_setname_np(f->thread, "telltale-follow");
