@@ -128,6 +128,17 @@ PYTHON
   bed_stop probe
 }
 
+@test "consent that is taken back while the probe half waits to begin: it ends, and has attached nothing" {
+  mkdir "$BED_CGROUP/alice"
+  telltale_config tt "$BED_CGROUP/alice"
+  half probe probe
+  bed_wait 20 'it to wait for the key' grep -q 'waiting for' "$BED/probe.log"
+  sed -i 's/^enabled: true/enabled: false/' "$BED/tt.yaml"
+  kill -HUP "$(bed_pid probe)"
+  bed_wait 20 'it to end' not bed_alive probe
+  grep -q 'consent was taken back: nothing is attached' "$BED/probe.log"
+}
+
 @test "the daemon half is killed under load: no exchange fails, and the probe half and the next one say so" {
   halves
   load_begin '"probes":0'

@@ -188,7 +188,8 @@ docker26_start() {
   trixie_root
   apart_spawn containerd chroot "$TRIXIE" containerd
   bed_wait 30 containerd "${APART[@]}" test -S /run/containerd/containerd.sock
-  apart_spawn dockerd chroot "$TRIXIE" dockerd --pidfile "$BED/docker.pid" --containerd /run/containerd/containerd.sock --host "unix://$BED/docker.sock" \
+  apart_spawn dockerd chroot "$TRIXIE" dockerd --pidfile "$BED/docker.pid" \
+    --containerd /run/containerd/containerd.sock --host "unix://$BED/docker.sock" \
     --storage-driver vfs --iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs
   bed_wait 60 dockerd engine_do version
 }
