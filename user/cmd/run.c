@@ -78,7 +78,11 @@ __attribute__((noreturn)) static void be_daemon(const struct config *config, str
 /* The child is forked before this process has anything that the child should not have. */
 static int run_both(const struct config *config, struct arguments *a)
 {
-	struct keeper_options half = {.config = config};
+	struct keeper_options half = {
+		.config = config,
+		.load = command_config_again,
+		.load_context = &a->config,
+	};
 	int ends[2], err = link_pair(ends);
 
 	if (!err) {

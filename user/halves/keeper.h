@@ -24,8 +24,8 @@ struct keeper_options {
 	/* ... or a path where daemon halves of USER, of root or of this user find it. */
 	const char *socket;
 	uid_t user;
-	/* Reads the configuration again (SIGHUP): the caller's, or NULL, which has been logged.
-	 * NULL where there is no SOCKET. */
+	/* Reads the configuration again (SIGHUP, or where consent is asked for): the caller's, or
+	 * NULL, which has been logged. */
 	struct config *(*load)(void *context);
 	void *load_context;
 };
