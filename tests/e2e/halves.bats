@@ -5,12 +5,13 @@
 # not need.
 
 load helper
+load ../tls/talker
 
-# half NAME probe|daemon: starts it with tt's configuration.
+# half NAME probe|daemon [SOCKET]: starts it with tt's configuration, and with a service manager at SOCKET.
 half() {
   local options=(--config "$BED/tt.yaml")
   [[ $2 == probe ]] || options+=(--truth "$BED/tt.truth")
-  bed_spawn "$1" env -i PATH="$PATH" "$TELLTALE" "$2" "${options[@]}"
+  bed_spawn "$1" env -i PATH="$PATH" ${3:+NOTIFY_SOCKET="$3"} "$TELLTALE" "$2" "${options[@]}"
 }
 
 # daemon NAME
@@ -126,6 +127,41 @@ PYTHON
   [ "$(bed_json "$BED/total.json" lost)" = 0 ]
   unharmed
   bed_stop probe
+}
+
+# This manager keeps what it was given for ever. So a process that begins another program carries the breakpoints of
+# before, and those that are set anew.
+@test "a service manager that is slow to let go of breakpoints: no call is counted twice, and none is a gap" {
+  make -C "$ROOT" --no-print-directory --silent build/tests/talker
+  receiver_tls bob
+  prepare_file "$BED/prepare"
+  mkdir "$BED_CGROUP/talkers"
+  telltale_config tt "$BED_CGROUP/talkers"
+  bed_spawn manager python3 -c "
+import socket
+manager, kept = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), []
+manager.bind('$BED/notify')
+while True:
+    kept.append(socket.recv_fds(manager, 65536, 64)[1])
+"
+  bed_wait 10 'the manager' test -S "$BED/notify"
+  half probe probe "$BED/notify"
+  daemon tt
+  touch "$BED/talker.go"
+  # A shell with the library, which becomes the talker.
+  # shellcheck disable=SC2016 # the inner shell's
+  bed_spawn talker "$ROOT/tests/e2e/in-cgroup" "$BED_CGROUP/talkers" env LD_PRELOAD=libssl.so.3 GO="$BED/talker.go" \
+    bash -c 'until [[ -e $1 ]]; do sleep 0.1; done; shift; exec "$@"' bash "$BED/begin" \
+    "$ROOT/build/tests/talker" libssl.so.3 plain "$(connector_port bob)" "$BED/prepare" 40 20
+  bed_wait 20 'the shell to be noticed' is_read probe "$(bed_pid talker)"
+  touch "$BED/begin"
+  bed_wait 60 'the talker to end' not bed_alive talker
+  # The first of them may come before the breakpoints.
+  bed_wait 20 'its exchanges' at_least 700 telltale_metric tt telltale_exchanges_total 'outcome="fulfilled"'
+  (($(telltale_metric tt telltale_exchanges_total 'outcome="fulfilled"') <= 800))
+  [ "$(telltale_metric tt telltale_gaps_total 'cause="full"')" = 0 ]
+  bed_stop tt
+  bed_stop probe || [ $? = 75 ]
 }
 
 @test "consent that is taken back while the probe half waits to begin: it ends, and has attached nothing" {

@@ -368,9 +368,10 @@ begins() {
     if ((i % 2)); then retarget a carol.service; else configure "$ASSET"; fi
     ctl reload telltale
     hangs_up "$pid" &
+    ending=$!
     hangs_up "$probe"
     begins telltale-probe "$probe"
-    wait $!
+    wait "$ending"
     begins telltale "$pid"
     bed_wait 60 'both halves' back telltale "$pid"
     is 0 metric telltale_probe_restarted_total
